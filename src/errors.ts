@@ -1,0 +1,58 @@
+/**
+ * Three failures, never mixed: bad input throws one of the typed errors below; a broken assumption of
+ * ours throws InvariantError; an invalid proof is `false`, with a reason on request, never an exception.
+ */
+
+/** What every typed error states. `where` is a file, node, tensor or field; values go in backticks. */
+export interface Facts {
+  what: string
+  where?: string
+  expected?: string
+  given?: string
+  fix?: string
+}
+
+/** Base of all errors caused by what the caller gave. */
+export class CountersignError extends Error {
+  readonly facts: Facts
+  constructor(facts: Facts) {
+    const parts = [facts.where ? `${facts.where}: ${facts.what}` : facts.what]
+    if (facts.expected !== undefined) parts.push(`expected ${facts.expected}`)
+    if (facts.given !== undefined) parts.push(`given ${facts.given}`)
+    super(parts.join("; ") + (facts.fix ? `. ${facts.fix}` : ""))
+    this.facts = facts
+    this.name = new.target.name
+  }
+}
+
+/** A model file that is malformed, too large, or uses something we do not support. */
+export class ModelError extends CountersignError {
+  /** Every problem found, one line each: a model is refused once, with the whole list. */
+  readonly problems: readonly string[]
+  constructor(facts: Facts, problems: readonly string[] = []) {
+    super(problems.length ? { ...facts, what: `${facts.what}\n  ${problems.join("\n  ")}` } : facts)
+    this.problems = problems
+  }
+}
+
+/** Tensor data that does not fit the model: names, shapes, counts, ranges, NaN. */
+export class InputError extends CountersignError {}
+
+/** A key, circuit, witness or receipt file that is truncated, foreign or inconsistent. */
+export class FileError extends CountersignError {}
+
+/** A call or command that cannot be carried out as asked. */
+export class UsageError extends CountersignError {}
+
+/** A broken assumption of this library. Please report it. */
+export class InvariantError extends Error {
+  override name = "InvariantError"
+}
+
+/** Throws InvariantError unless `condition` holds. */
+export function invariant(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new InvariantError(message)
+}
+
+/** Progress of long work: `done` of `total` units of `stage`. */
+export type OnProgress = (event: { stage: string; done: number; total: number }) => void

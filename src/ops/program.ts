@@ -1,0 +1,133 @@
+/**
+ * The narrow waist: every supported operator lowers to these primitives, first over the reals (Program),
+ * then, after quantization, over the integers (IntGraph in ../quantize/intgraph.ts). Tensors are flat,
+ * row-major. All index maps and linear maps are explicit, so nothing behind this file knows about layouts.
+ *
+ * Letters: N rows (batch), K inner, M columns (outputs), C channels, G groups.
+ */
+export type TensorId = number
+
+/** Which node of the model a primitive came from; for reports and error messages only. */
+export interface Origin {
+  readonly name: string
+  readonly operator: string
+}
+
+/** A linear map with constant weights. Integer programs use the same shapes with integer-valued doubles. */
+export type LinearMap =
+  /** y[n,m] = Σ_k x[n,k]·weight[m,k]; x [N,K], weight [M,K], y [N,M]. */
+  | { readonly kind: "dense"; readonly weight: Float64Array; readonly n: number; readonly k: number; readonly m: number }
+  /**
+   * Convolution over any number of spatial axes; x [N,Cin,...inSize], weight [Cout,Cin/G,...kernel],
+   * y [N,Cout,...outSize]; positions outside the input contribute nothing.
+   */
+  | {
+      readonly kind: "conv"
+      readonly weight: Float64Array
+      readonly n: number
+      readonly groups: number
+      readonly inChannels: number
+      readonly outChannels: number
+      readonly inSize: readonly number[]
+      readonly kernel: readonly number[]
+      readonly outSize: readonly number[]
+      readonly strides: readonly number[]
+      readonly padsBegin: readonly number[]
+      readonly dilations: readonly number[]
+    }
+  /** Any other map in compressed sparse rows: y[i] = Σ_{rowPtr[i] ≤ j < rowPtr[i+1]} values[j]·x[columns[j]]. */
+  | { readonly kind: "sparse"; readonly rowPtr: Uint32Array; readonly columns: Uint32Array; readonly values: Float64Array }
+
+export interface InputNode { readonly kind: "input"; readonly out: TensorId; readonly name: string; readonly origin: Origin }
+
+/** Data movement: out[i] = concat(sources)[map[i]], or `fill` where map[i] is −1. */
+export interface IndexNode {
+  readonly kind: "index"
+  readonly out: TensorId
+  readonly sources: readonly TensorId[]
+  readonly map: Int32Array
+  readonly fill: number
+  readonly origin: Origin
+}
+
+/** out = Σ_t map_t(source_t) + bias; bias has one value per output element, or is absent. */
+export interface LinearNode {
+  readonly kind: "linear"
+  readonly out: TensorId
+  readonly terms: readonly { readonly source: TensorId; readonly map: LinearMap }[]
+  readonly bias?: Float64Array
+  readonly origin: Origin
+}
+
+/** out[i] = max over j < window of source[map[i·window + j]]; −1 entries are padding; at least one is not. */
+export interface MaxNode {
+  readonly kind: "max"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly window: number
+  readonly map: Int32Array
+  readonly origin: Origin
+}
+
+/** out[i] = the position j in its window of the largest source[map[i·window + j]]; ties: lowest j, or highest with `last`. */
+export interface ArgmaxNode {
+  readonly kind: "argmax"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly window: number
+  readonly map: Int32Array
+  readonly last: boolean
+  readonly origin: Origin
+}
+
+/** out[i] = left[i]·right[i]; same element count (broadcasts are index nodes before it). */
+export interface ProductNode {
+  readonly kind: "product"
+  readonly out: TensorId
+  readonly left: TensorId
+  readonly right: TensorId
+  readonly origin: Origin
+}
+
+/** out = min(max(source, lo), hi); either bound may be infinite. ReLU is [0, ∞). Real programs only. */
+export interface ClampNode {
+  readonly kind: "clamp"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly lo: number
+  readonly hi: number
+  readonly origin: Origin
+}
+
+/** out = clamp(floor(source / 2^shift), lo, lo + 2^bits − 1). Integer programs only. */
+export interface RescaleNode {
+  readonly kind: "rescale"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly shift: number
+  readonly lo: number
+  readonly bits: number
+  readonly origin: Origin
+}
+
+export type CommonNode = InputNode | IndexNode | LinearNode | MaxNode | ArgmaxNode | ProductNode
+export type RealNode = CommonNode | ClampNode
+export type IntNode = CommonNode | RescaleNode
+
+export interface TensorInfo {
+  /** The model's name of the tensor, or one derived from its node. */
+  readonly name: string
+  readonly shape: readonly number[]
+}
+
+/** A lowered model over the reals. Nodes are in topological order; tensors[id] describes tensor `id`. */
+export interface Program {
+  readonly name: string
+  readonly tensors: readonly TensorInfo[]
+  readonly nodes: readonly RealNode[]
+  readonly inputs: readonly { readonly name: string; readonly tensor: TensorId }[]
+  readonly outputs: readonly { readonly name: string; readonly tensor: TensorId }[]
+}
+
+/** Number of elements of a shape. */
+export const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1)

@@ -1,0 +1,24 @@
+/**
+ * The integer model: what is proven. A tensor with scale s holds integers q that stand for x ≈ s·q.
+ * Bounds are static: `lo[i] ≤ q[i] ≤ hi[i]` for ALL admissible inputs, by interval arithmetic, and every
+ * partial sum of every linear node stays within ±2^52, so doubles carry all integers exactly.
+ */
+import type { IntNode, TensorId, TensorInfo } from "../ops/program.js"
+
+export interface IntTensor extends TensorInfo {
+  readonly scale: number
+  /** Static interval per element. */
+  readonly lo: Float64Array
+  readonly hi: Float64Array
+}
+
+export interface IntGraph {
+  readonly name: string
+  /** w: bits of an activation. */
+  readonly precision: number
+  readonly tensors: readonly IntTensor[]
+  /** Topological order. An `input` node's tensor is checked to lie in [lo, lo + 2^bits) per element. */
+  readonly nodes: readonly IntNode[]
+  readonly inputs: readonly { readonly name: string; readonly tensor: TensorId; readonly lo: number; readonly bits: number }[]
+  readonly outputs: readonly { readonly name: string; readonly tensor: TensorId }[]
+}
