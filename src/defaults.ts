@@ -8,4 +8,12 @@ export const defaults = Object.freeze({
   /** Limits on sample and input files. */
   maxSampleBytes: 2 ** 30,
   maxSamples: 100_000,
+  /** Circuits beyond these are refused before they are built, with the estimate. */
+  maxConstraints: 2 ** 20,
+  maxNonzeros: 2 ** 26,
+  /**
+   * A linear result gets wires of its own where that saves this many non-zeros per added row: a row costs
+   * the plain prover about as much as this many coefficients.
+   */
+  nonzerosPerRow: 64,
 })

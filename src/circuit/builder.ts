@@ -1,0 +1,87 @@
+/** Growing constraint systems: typed arrays that double, and rows assembled without duplicate wires. */
+import { mod } from "../field.js"
+import type { R1cs, SparseRows } from "./r1cs.js"
+
+/** A growing array of unsigned 32-bit integers. */
+export class GrowingU32 {
+  private data = new Uint32Array(1024)
+  length = 0
+  push(value: number): void {
+    if (this.length === this.data.length) {
+      const next = new Uint32Array(this.data.length * 2)
+      next.set(this.data)
+      this.data = next
+    }
+    this.data[this.length++] = value
+  }
+  take(): Uint32Array {
+    return this.data.slice(0, this.length)
+  }
+}
+
+/** A linear combination of wires: parallel arrays, wire 0 is the constant one. */
+export interface WireLc {
+  readonly wires: ArrayLike<number>
+  readonly coefficients: ArrayLike<number>
+}
+
+class Side {
+  readonly rowPtr = new GrowingU32()
+  readonly wires = new GrowingU32()
+  readonly coefficients = new GrowingU32()
+  constructor() {
+    this.rowPtr.push(0)
+  }
+  take(): SparseRows {
+    return { rowPtr: this.rowPtr.take(), wires: this.wires.take(), coefficients: this.coefficients.take() }
+  }
+}
+
+/** Collects rows; coefficients are safe integers and become field elements through one dictionary. */
+export class R1csBuilder {
+  private readonly sides = [new Side(), new Side(), new Side()]
+  private readonly dictionary = new Map<number, number>()
+  private readonly values: number[] = []
+  wires = 1
+  rows = 0
+
+  /** Allocates `count` wires and returns the first. */
+  allocate(count: number): number {
+    const first = this.wires
+    this.wires += count
+    return first
+  }
+
+  /** Appends one entry to side 0 (a), 1 (b) or 2 (c) of the row under construction. */
+  entry(side: number, wire: number, coefficient: number): void {
+    if (coefficient === 0) return
+    let index = this.dictionary.get(coefficient)
+    if (index === undefined) {
+      index = this.values.length
+      this.values.push(coefficient)
+      this.dictionary.set(coefficient, index)
+    }
+    this.sides[side].wires.push(wire)
+    this.sides[side].coefficients.push(index)
+  }
+
+  /** Closes the row under construction. */
+  endRow(): void {
+    for (const side of this.sides) side.rowPtr.push(side.wires.length)
+    this.rows++
+  }
+
+  /** Row a·b = c of whole combinations. */
+  row(a: WireLc, b: WireLc, c: WireLc): void {
+    ;[a, b, c].forEach((lc, side) => {
+      for (let j = 0; j < lc.wires.length; j++) this.entry(side, lc.wires[j], lc.coefficients[j])
+    })
+    this.endRow()
+  }
+
+  finish(publicOutputs: number, publicInputs: number, privateInputs: number): R1cs {
+    const [a, b, c] = this.sides.map((side) => side.take())
+    const values = this.values.map((value) => mod(BigInt(value)))
+    return { wires: this.wires, publicOutputs, publicInputs, privateInputs, rows: this.rows, values, a, b, c }
+  }
+}

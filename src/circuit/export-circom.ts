@@ -1,0 +1,103 @@
+/**
+ * The model as one self-contained circom template, for people who embed it in a circuit of their own.
+ * It is written from the linker's own trace, so both routes describe the same gadgets on the same
+ * combinations; range checks are by bits. Values of inputs and outputs are the model's integers.
+ */
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { defaults } from "../defaults.js"
+import { InvariantError } from "../errors.js"
+import type { WireLc } from "./builder.js"
+import type { Circuit } from "./compile.js"
+import { circuitsFolder, compileGadgets } from "./compile-gadgets.js"
+import { gadgetKey } from "./gadgets.js"
+import { link } from "./link.js"
+import { NONE, planGadgets } from "./plan.js"
+import { bits } from "./ranges.js"
+
+/** Terms per statement: circom's parser recurses over long sums. */
+const termsPerLine = 16
+
+/** Writes the circuit of a model as circom source; the template is called `CountersignModel`. */
+export async function exportCircom(circuit: Circuit): Promise<string> {
+  const { graph } = circuit
+  const plan = planGadgets(graph)
+  const gadgets = await compileGadgets(plan.uses)
+  const names = new Map<number, string>()
+  const declarations: string[] = []
+  const body: string[] = []
+  const layout = (name: string, kind: string, first: number, count: number) => {
+    declarations.push(`    signal ${kind} ${name}[${count}];`)
+    for (let i = 0; i < count; i++) names.set(first + i, `${name}[${i}]`)
+  }
+  const size = (tensor: number) => graph.tensors[tensor].lo.length
+  for (const [i, { tensor }] of graph.outputs.entries()) {
+    layout(`output${i}`, "output", circuit.linked.outputs[i], size(tensor))
+  }
+  for (const [i, { tensor }] of graph.inputs.entries()) {
+    layout(`input${i}`, "input", circuit.linked.inputs[i], size(tensor))
+  }
+
+  const term = (wire: number, coefficient: number): string => {
+    const name = wire === 0 ? "1" : names.get(wire)
+    if (name === undefined) throw new InvariantError(`wire ${wire} has no name`)
+    return `${coefficient} * ${name}`
+  }
+  let sums = 0
+  const sum = (lc: WireLc, offset: number): string => {
+    const terms = Array.from(lc.wires, (wire, j) => term(wire, lc.coefficients[j]))
+    if (offset !== 0) terms.push(`${offset}`)
+    if (terms.length <= termsPerLine) return terms.length > 0 ? terms.join(" + ") : "0"
+    const variable = `sum${sums++}`
+    body.push(`    var ${variable} = 0;`)
+    for (let j = 0; j < terms.length; j += termsPerLine) {
+      body.push(`    ${variable} += ${terms.slice(j, j + termsPerLine).join(" + ")};`)
+    }
+    return variable
+  }
+  let components = 0
+  let defined = 0
+  link(graph, plan, gadgets, {
+    publicInputs: circuit.input === "public",
+    strategy: bits,
+    nonzerosPerRow: defaults.nonzerosPerRow,
+    trace: {
+      gadget(use, operands, offset, output) {
+        const component = `g${components++}`
+        body.push(`    component ${component} = ${gadgetKey(use)};`)
+        use.kind.inputs(use.parameters).forEach((input, j) => {
+          body.push(`    ${component}.${input} <== ${sum(operands[j], offset)};`)
+        })
+        if (output !== NONE) names.set(output, `${component}.${use.kind.outputs[0]}`)
+      },
+      define(wire, lc) {
+        const value = sum(lc, 0)
+        const name = names.get(wire) ?? `linear${defined++}`
+        if (!names.has(wire)) {
+          body.push(`    signal ${name};`)
+          names.set(wire, name)
+        }
+        body.push(`    ${name} <== ${value};`)
+      },
+    },
+  })
+  const files = ["range.circom", ...new Set(plan.uses.map((use) => use.kind.file))]
+  const sources = files.map((file) =>
+    readFileSync(join(circuitsFolder, file), "utf8").replace(/^(pragma|include).*\n/gm, ""),
+  )
+  const header = [
+    "pragma circom 2.2.0;",
+    "",
+    `// Model ${circuit.model}, exported by countersign. Precision ${graph.precision}.`,
+    ...graph.inputs.map(
+      ({ name, lo, bits: width, tensor }, i) =>
+        `// input${i}: \`${name}\`, integers in [${lo}, ${lo} + 2^${width}), scale ${graph.tensors[tensor].scale}`,
+    ),
+    ...graph.outputs.map(
+      ({ name, tensor }, i) => `// output${i}: \`${name}\`, scale ${graph.tensors[tensor].scale}`,
+    ),
+    "",
+  ]
+  const template = ["template CountersignModel() {", ...declarations, ...body, "}", ""]
+  return [...header, ...sources, ...template].join("\n")
+}

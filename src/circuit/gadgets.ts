@@ -1,0 +1,179 @@
+/**
+ * The gadget families: which circom template serves which step, and how its hints follow from its inputs.
+ * The circom text is the definition of what is proven; `hints` here only finds the witness, and whatever
+ * it gets wrong is refused by the constraints.
+ */
+import { invariant } from "../errors.js"
+
+/** One family: a template in circuits/gadgets/. Signals are scalars or arrays written `name[j]`. */
+export interface GadgetKind {
+  readonly template: string
+  readonly file: string
+  /** Names of the template's inputs and outputs, flat, for given parameters. */
+  inputs(parameters: readonly number[]): string[]
+  readonly outputs: readonly string[]
+  /** Rows under the bit strategy: the @cost line of the circom header. */
+  cost(parameters: readonly number[]): number
+  /** Values of every signal that is neither an input nor part of a range check. */
+  hints(
+    parameters: readonly number[],
+    inputs: readonly number[],
+    set: (name: string, value: number) => void,
+  ): void
+}
+
+/** A family with its parameters. */
+export interface GadgetUse {
+  readonly kind: GadgetKind
+  readonly parameters: readonly number[]
+}
+
+export const gadgetKey = (use: GadgetUse): string => `${use.kind.template}(${use.parameters.join(",")})`
+
+const floorDiv = (x: number, d: number): number => Math.floor(x / d)
+
+const clamp: GadgetKind = {
+  template: "Clamp",
+  file: "clamp.circom",
+  inputs: () => ["acc"],
+  outputs: ["out"],
+  cost: ([k, w, t]) => k + w + t + 5,
+  hints([k, w, t], [acc], set) {
+    const quotient = floorDiv(acc, 2 ** k)
+    const negative = quotient < 0 ? 1 : 0
+    const inside = quotient >= 0 && quotient < 2 ** w ? 1 : 0
+    const above = 1 - negative - inside
+    const rest = quotient + negative * 2 ** (w + t) - above * 2 ** w
+    const high = floorDiv(rest, 2 ** w)
+    const low = rest - high * 2 ** w
+    set("lo", acc - quotient * 2 ** k)
+    set("low", low)
+    set("high", high)
+    set("negative", negative)
+    set("inside", inside)
+    set("out", inside * low + above * (2 ** w - 1))
+  },
+}
+
+const rectify: GadgetKind = {
+  template: "Rectify",
+  file: "rectify.circom",
+  inputs: () => ["acc"],
+  outputs: ["out"],
+  cost: ([k, n]) => k + n + 3,
+  hints([k, n], [acc], set) {
+    const quotient = floorDiv(acc, 2 ** k)
+    const negative = quotient < 0 ? 1 : 0
+    set("lo", acc - quotient * 2 ** k)
+    set("low", quotient + negative * 2 ** n)
+    set("negative", negative)
+    set("out", Math.max(quotient, 0))
+  },
+}
+
+const truncate: GadgetKind = {
+  template: "Truncate",
+  file: "truncate.circom",
+  inputs: () => ["acc"],
+  outputs: ["out"],
+  cost: ([k, n]) => k + n + 2,
+  hints([k], [acc], set) {
+    const quotient = floorDiv(acc, 2 ** k)
+    set("lo", acc - quotient * 2 ** k)
+    set("out", quotient)
+  },
+}
+
+const max: GadgetKind = {
+  template: "Max",
+  file: "max.circom",
+  inputs: ([m]) => Array.from({ length: m }, (_, j) => `in[${j}]`),
+  outputs: ["out"],
+  cost: ([m, b]) => (m - 1) * (b + 3),
+  hints([m, b], inputs, set) {
+    let best = inputs[0]
+    set("best[0]", best)
+    for (let j = 0; j < m - 1; j++) {
+      const difference = inputs[j + 1] - best
+      const less = difference < 0 ? 1 : 0
+      set(`less[${j}]`, less)
+      set(`low[${j}]`, difference + less * 2 ** b)
+      best = Math.max(best, inputs[j + 1])
+      set(`best[${j + 1}]`, best)
+    }
+    set("out", best)
+  },
+}
+
+const argmax: GadgetKind = {
+  template: "Argmax",
+  file: "argmax.circom",
+  inputs: ([m]) => Array.from({ length: m }, (_, j) => `in[${j}]`),
+  outputs: ["out"],
+  cost: ([m, b]) => m * (b + 3) + 1,
+  hints([m], inputs, set) {
+    let best = 0
+    for (let j = 1; j < m; j++) if (inputs[j] > inputs[best]) best = j
+    for (let j = 0; j < m; j++) set(`chosen[${j}]`, j === best ? 1 : 0)
+    set("top", inputs[best])
+    set("out", best)
+  },
+}
+
+const product: GadgetKind = {
+  template: "Product",
+  file: "product.circom",
+  inputs: () => ["left", "right"],
+  outputs: ["out"],
+  cost: () => 1,
+  hints(_, [left, right], set) {
+    set("out", left * right)
+  },
+}
+
+const inRange: GadgetKind = {
+  template: "InRange",
+  file: "inrange.circom",
+  inputs: () => ["in"],
+  outputs: [],
+  cost: ([n]) => n + 1,
+  hints: () => undefined,
+}
+
+/** Every family, by template name. */
+export const gadgetKinds = {
+  InRange: inRange,
+  Clamp: clamp,
+  Rectify: rectify,
+  Truncate: truncate,
+  Max: max,
+  Argmax: argmax,
+  Product: product,
+}
+
+/** Bits of an unsigned integer: the least n with value < 2^n. */
+export const bitLength = (value: number): number => {
+  invariant(Number.isSafeInteger(value) && value >= 0, `bitLength of ${value}`)
+  let n = Math.max(0, Math.ceil(Math.log2(value + 1)))
+  while (2 ** n <= value) n++
+  while (n > 0 && 2 ** (n - 1) > value) n--
+  return n
+}
+
+/**
+ * The cheapest gadget that computes clamp(acc >> shift, 0, 2^bits − 1) for every acc in [min, max], or the
+ * constant it always gives.
+ */
+export function clampGadget(shift: number, bits: number, min: number, max: number): GadgetUse | number {
+  const top = 2 ** bits - 1
+  const least = floorDiv(min, 2 ** shift)
+  const most = floorDiv(max, 2 ** shift)
+  if (most <= 0) return 0
+  if (least >= top) return top
+  if (most <= top) {
+    const n = bitLength(Math.max(most, least < 0 ? -least - 1 : 0))
+    return least >= 0 ? { kind: truncate, parameters: [shift, n] } : { kind: rectify, parameters: [shift, n] }
+  }
+  const magnitude = Math.max(bitLength(most), least < 0 ? bitLength(-least - 1) : 0)
+  return { kind: clamp, parameters: [shift, bits, Math.max(1, magnitude - bits)] }
+}

@@ -1,0 +1,122 @@
+/**
+ * The witness, straight from the integer execution: every wire's value is a small integer that follows
+ * from tensor values and gadget hints. Only the context is a full field element.
+ */
+import { invariant } from "../errors.js"
+import { mod, r } from "../field.js"
+import type { TensorId } from "../ops/program.js"
+import type { IntGraph } from "../quantize/intgraph.js"
+import { type Lc, ONE } from "./compile-gadgets.js"
+import type { Linked, StampGroup } from "./link.js"
+import { NONE } from "./plan.js"
+import type { Stamp } from "./ranges.js"
+
+/** Values per wire: safe integers in `small`; wires in `large` hold canonical field elements instead. */
+export interface Witness {
+  readonly small: Float64Array
+  readonly large: ReadonlyMap<number, bigint>
+}
+
+/** Canonical field element of a wire. */
+export const fieldValue = (witness: Witness, wire: number): bigint =>
+  witness.large.get(wire) ?? mod(BigInt(witness.small[wire]))
+
+/**
+ * Assigns every wire. `values` are the integers of every tensor (see quantize/run); `contextSignal` is
+ * the context as a field element.
+ */
+export function assignWitness(
+  graph: IntGraph,
+  linked: Linked,
+  values: ReadonlyMap<TensorId, Float64Array>,
+  contextSignal: bigint,
+): Witness {
+  const small = new Float64Array(linked.r1cs.wires)
+  small[0] = 1
+  const tensor = (id: TensorId): Float64Array => {
+    const data = values.get(id)
+    invariant(data, `tensor ${graph.tensors[id].name} has no values`)
+    return data
+  }
+  for (const [i, input] of graph.inputs.entries()) small.set(tensor(input.tensor), linked.inputs[i])
+  for (const [i, output] of graph.outputs.entries()) small.set(tensor(output.tensor), linked.outputs[i])
+  for (const group of linked.groups) {
+    if (group.plan) assignGadgets(group, linked.stamps, tensor, small)
+    else {
+      const data = tensor(group.tensor)
+      group.base.forEach((wire, i) => {
+        if (wire !== NONE) small[wire] = data[i]
+      })
+    }
+  }
+  const large = new Map([
+    [linked.context, mod(contextSignal)],
+    [linked.contextSquare, (contextSignal * contextSignal) % r],
+  ])
+  return { small, large }
+}
+
+function assignGadgets(
+  group: StampGroup,
+  stamps: readonly Stamp[],
+  tensor: (id: TensorId) => Float64Array,
+  small: Float64Array,
+): void {
+  const plan = group.plan
+  invariant(plan, "a gadget group has a plan")
+  const sources = plan.sources.map(tensor)
+  const writers = new Map<number, StampWriter>()
+  const operands: number[] = []
+  for (let i = 0; i < plan.uses.length; i++) {
+    const use = plan.uses[i]
+    if (use === NONE) continue
+    operands.length = 0
+    for (let j = plan.operandPtr[i]; j < plan.operandPtr[i + 1]; j++) {
+      const source = sources[Math.min(operands.length, sources.length - 1)]
+      operands.push(source[plan.elements[j]] + plan.operandOffset)
+    }
+    let writer = writers.get(use)
+    if (!writer) {
+      writer = stampWriter(stamps[use])
+      writers.set(use, writer)
+    }
+    writer(operands, small, group.base[i])
+  }
+}
+
+type StampWriter = (operands: readonly number[], small: Float64Array, base: number) => void
+
+/** Prepares the assignment of one kind of stamp, so that names are looked up once. */
+function stampWriter(stamp: Stamp): StampWriter {
+  const { gadget } = stamp
+  const signal = new Map(gadget.signals.map((name, i) => [name, i]))
+  const values = new Float64Array(gadget.signals.length)
+  const set = (name: string, value: number) => {
+    const index = signal.get(name)
+    if (index !== undefined) values[index] = value
+  }
+  const evaluate = (lc: Lc): number => {
+    let sum = 0
+    for (const [index, coefficient] of lc) sum += coefficient * (index === ONE ? 1 : values[index])
+    return sum
+  }
+  // bits of one operand are neighbours: evaluate each operand once
+  const operandsOfBits = [...new Set(stamp.sources.flatMap((source) => ("of" in source ? [source.of] : [])))]
+  const plan = stamp.sources.map((source) =>
+    "of" in source
+      ? { operand: operandsOfBits.indexOf(source.of), bit: 2 ** source.bit }
+      : { signal: source.signal },
+  )
+  return (operands, small, base) => {
+    values.set(operands)
+    gadget.use.kind.hints(gadget.use.parameters, operands, set)
+    const ranged = operandsOfBits.map(evaluate)
+    for (let j = 0; j < plan.length; j++) {
+      const source = plan[j]
+      small[base + j] =
+        source.signal === undefined
+          ? Math.floor(ranged[source.operand] / source.bit) % 2
+          : values[source.signal]
+    }
+  }
+}

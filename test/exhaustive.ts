@@ -1,0 +1,62 @@
+/**
+ * Every solution of a gadget over a small prime field, by backtracking: nothing is assumed about how an
+ * attacker finds hints, so what is not found here does not exist (for these parameters and this field).
+ */
+import type { Lc, LocalRow } from "#src/circuit/compile-gadgets.js"
+import { ONE } from "#src/circuit/compile-gadgets.js"
+import type { Stamp } from "#src/circuit/ranges.js"
+
+const modulo = (x: number, p: number): number => ((x % p) + p) % p
+
+/**
+ * The set of outputs (as field elements of F_p) for which some assignment of the wires satisfies all rows
+ * but the one numbered `deleted`. A gadget without outputs gives {0} if satisfiable and {} if not.
+ */
+export function acceptedOutputs(
+  stamp: Stamp,
+  inputs: readonly number[],
+  p: number,
+  deleted = -1,
+): Set<number> {
+  const total = inputs.length + stamp.wires
+  const rows = stamp.rows.filter((_, i) => i !== deleted)
+  const values = new Array<number>(total).fill(0)
+  inputs.forEach((value, i) => {
+    values[i] = modulo(value, p)
+  })
+  // order wires so that rows become checkable early: those of the smallest rows first
+  const order: number[] = []
+  const touched = (row: LocalRow) => [...new Set([row.a, row.b, row.c].flatMap((lc) => [...lc.keys()]))]
+  const bySize = rows.map(touched).sort((x, y) => x.length - y.length)
+  for (const wires of bySize)
+    for (const wire of wires) if (wire >= inputs.length && !order.includes(wire)) order.push(wire)
+  for (let wire = inputs.length; wire < total; wire++) if (!order.includes(wire)) order.push(wire)
+  const position = new Map(order.map((wire, i) => [wire, i]))
+  const ready: LocalRow[][] = order.map(() => [])
+  const now: LocalRow[] = []
+  for (const row of rows) {
+    const last = Math.max(-1, ...touched(row).map((wire) => position.get(wire) ?? -1))
+    if (last < 0) now.push(row)
+    else ready[last].push(row)
+  }
+  const evaluate = (lc: Lc): number => {
+    let sum = 0
+    for (const [wire, coefficient] of lc) sum += coefficient * (wire === ONE ? 1 : values[wire])
+    return modulo(sum, p)
+  }
+  const holds = (row: LocalRow) => modulo(evaluate(row.a) * evaluate(row.b) - evaluate(row.c), p) === 0
+  const accepted = new Set<number>()
+  if (!now.every(holds)) return accepted
+  const search = (depth: number): void => {
+    if (depth === order.length) {
+      accepted.add(stamp.outputs.length > 0 ? values[stamp.outputs[0]] : 0)
+      return
+    }
+    for (let value = 0; value < p; value++) {
+      values[order[depth]] = value
+      if (ready[depth].every(holds)) search(depth + 1)
+    }
+  }
+  search(0)
+  return accepted
+}

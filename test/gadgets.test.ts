@@ -1,0 +1,205 @@
+import fc from "fast-check"
+import { beforeAll, describe, expect, it } from "vitest"
+import { compileGadgets, type Gadget, ONE } from "#src/circuit/compile-gadgets.js"
+import { bitLength, clampGadget, type GadgetUse, gadgetKey, gadgetKinds } from "#src/circuit/gadgets.js"
+import { bits, type Stamp } from "#src/circuit/ranges.js"
+import { acceptedOutputs } from "./exhaustive.js"
+
+const use = (kind: keyof typeof gadgetKinds, ...parameters: number[]): GadgetUse => ({
+  kind: gadgetKinds[kind],
+  parameters,
+})
+const range = (lo: number, hi: number) => Array.from({ length: hi - lo }, (_, i) => lo + i)
+const clampOf = (acc: number, k: number, w: number) =>
+  Math.min(Math.max(Math.floor(acc / 2 ** k), 0), 2 ** w - 1)
+const pairs = (values: number[]) => values.flatMap((x) => values.map((y) => [x, y]))
+const triples = (values: number[]) => pairs(values).flatMap((pair) => values.map((z) => [...pair, z]))
+
+/** Small parameters, all admissible inputs, the specification, and a prime in which no admissible sum wraps. */
+const cases: { use: GadgetUse; inputs: number[][]; spec: (x: number[]) => number | undefined; p: number }[] =
+  [
+    {
+      use: use("Clamp", 1, 1, 1),
+      inputs: range(-8, 8).map((x) => [x]),
+      spec: ([x]) => clampOf(x, 1, 1),
+      p: 67,
+    },
+    {
+      use: use("Clamp", 1, 2, 1),
+      inputs: range(-16, 16).map((x) => [x]),
+      spec: ([x]) => clampOf(x, 1, 2),
+      p: 131,
+    },
+    {
+      use: use("Clamp", 2, 1, 2),
+      inputs: range(-32, 32).map((x) => [x]),
+      spec: ([x]) => clampOf(x, 2, 1),
+      p: 257,
+    },
+    {
+      use: use("Rectify", 1, 2),
+      inputs: range(-8, 8).map((x) => [x]),
+      spec: ([x]) => clampOf(x, 1, 2),
+      p: 67,
+    },
+    { use: use("Truncate", 1, 2), inputs: range(0, 8).map((x) => [x]), spec: ([x]) => x >> 1, p: 37 },
+    { use: use("Max", 3, 2), inputs: triples([-1, 0, 2]), spec: (x) => Math.max(...x), p: 37 },
+    { use: use("Max", 2, 2), inputs: pairs([-1, 0, 1, 2]), spec: (x) => Math.max(...x), p: 37 },
+    { use: use("Argmax", 3, 1), inputs: triples([-1, 0]), spec: (x) => x.indexOf(Math.max(...x)), p: 17 },
+    { use: use("Argmax", 3, 2), inputs: triples([0, 1, 3]), spec: (x) => x.indexOf(Math.max(...x)), p: 23 },
+    { use: use("Product"), inputs: pairs([-3, 0, 2]), spec: ([x, y]) => x * y, p: 37 },
+    {
+      use: use("InRange", 2),
+      inputs: range(0, 37).map((x) => [x]),
+      spec: ([x]) => (x < 4 ? 0 : undefined),
+      p: 37,
+    },
+  ]
+
+let gadgets: Map<string, Gadget>
+const stampOf = (g: GadgetUse): Stamp => bits(gadgets.get(gadgetKey(g)) as Gadget)
+
+beforeAll(async () => {
+  gadgets = await compileGadgets([
+    ...cases.map((c) => c.use),
+    use("Clamp", 10, 10, 5),
+    use("Max", 4, 10),
+    use("Argmax", 10, 24),
+  ])
+})
+
+describe.each(cases.map((c) => [gadgetKey(c.use), c] as const))("%s", (_, { use: g, inputs, spec, p }) => {
+  const expected = (x: number[]) => {
+    const value = spec(x)
+    return value === undefined ? [] : [((value % p) + p) % p]
+  }
+
+  it("accepts the specified output and no other, for every admissible input and every assignment of hints", () => {
+    for (const x of inputs) expect([...acceptedOutputs(stampOf(g), x, p)], `inputs ${x}`).toEqual(expected(x))
+  })
+
+  it("needs every row: deleting any one lets a wrong output through", () => {
+    const stamp = stampOf(g)
+    stamp.rows.forEach((_, row) => {
+      const forged = inputs.some((x) => {
+        const accepted = acceptedOutputs(stamp, x, p, row)
+        return [...accepted].some((output) => !expected(x).includes(output))
+      })
+      expect(forged, `row ${row} of ${gadgetKey(g)} is not needed`).toBe(true)
+    })
+  })
+
+  it("costs what its header says", () => {
+    expect(stampOf(g).rows.length).toBe(g.kind.cost(g.parameters))
+  })
+})
+
+describe("real parameters", () => {
+  const p = 2n ** 61n - 1n
+  const satisfied = (stamp: Stamp, values: bigint[]): boolean =>
+    stamp.rows.every((row) => {
+      const [a, b, c] = [row.a, row.b, row.c].map((lc) => {
+        let sum = 0n
+        for (const [wire, coefficient] of lc) sum += BigInt(coefficient) * (wire === ONE ? 1n : values[wire])
+        return sum
+      })
+      return (a * b - c) % p === 0n
+    })
+  const honest = (stamp: Stamp, inputs: number[]): bigint[] => {
+    const { gadget } = stamp
+    const signals = new Map(gadget.signals.map((name, i) => [name, i]))
+    const values = new Array<number>(gadget.signals.length).fill(0)
+    inputs.forEach((value, i) => {
+      values[i] = value
+    })
+    gadget.use.kind.hints(gadget.use.parameters, inputs, (name, value) => {
+      const i = signals.get(name)
+      if (i !== undefined) values[i] = value
+    })
+    const evaluate = (lc: Map<number, number>) =>
+      [...lc].reduce((sum, [i, coefficient]) => sum + coefficient * (i === ONE ? 1 : values[i]), 0)
+    const wires = stamp.sources.map((source) =>
+      "of" in source ? Math.floor(evaluate(source.of) / 2 ** source.bit) % 2 : values[source.signal],
+    )
+    return [...inputs, ...wires].map(BigInt)
+  }
+  /** Honest hints are accepted; each single hint moved by ±1, ±2^w or half the field is refused. */
+  const attack = (g: GadgetUse, inputs: number[], output: number) => {
+    const stamp = stampOf(g)
+    const values = honest(stamp, inputs)
+    expect(satisfied(stamp, values)).toBe(true)
+    expect(Number(values[stamp.outputs[0]])).toBe(output)
+    for (let wire = inputs.length; wire < values.length; wire++) {
+      for (const delta of [1n, -1n, 1024n, -1024n, 1n << 20n, (p + 1n) / 2n, (p + 1n) / 1024n]) {
+        const forged = [...values]
+        forged[wire] += delta
+        expect(satisfied(stamp, forged), `wire ${wire} moved by ${delta}`).toBe(false)
+      }
+    }
+  }
+  it("clamp", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: -(2 ** 25), max: 2 ** 25 - 1 }), (acc) => {
+        attack(use("Clamp", 10, 10, 5), [acc], clampOf(acc, 10, 10))
+      }),
+      { numRuns: 60, examples: [[-1], [0], [1023], [2 ** 20 - 1], [2 ** 20], [-(2 ** 25)], [2 ** 25 - 1]] },
+    )
+  })
+  it("max", () => {
+    const value = fc.integer({ min: -512, max: 511 })
+    fc.assert(
+      fc.property(fc.tuple(value, value, value, value), (x) => attack(use("Max", 4, 10), x, Math.max(...x))),
+      { numRuns: 30, examples: [[[5, 5, 5, 5]]] },
+    )
+  })
+  it("argmax, ties to the lowest index", () => {
+    const value = fc.integer({ min: -4, max: 4 })
+    fc.assert(
+      fc.property(fc.array(value, { minLength: 10, maxLength: 10 }), (x) =>
+        attack(use("Argmax", 10, 24), x, x.indexOf(Math.max(...x))),
+      ),
+      { numRuns: 20 },
+    )
+  })
+})
+
+describe("choice of gadget", () => {
+  it("covers the static interval, and is the cheapest family that does", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 12 }),
+        fc.integer({ min: 1, max: 14 }),
+        fc.integer({ min: -(2 ** 30), max: 2 ** 30 }),
+        fc.integer({ min: 0, max: 2 ** 30 }),
+        (k, w, min, width) => {
+          const max = min + width
+          const choice = clampGadget(k, w, min, max)
+          if (typeof choice === "number") {
+            expect(clampOf(min, k, w)).toBe(choice)
+            expect(clampOf(max, k, w)).toBe(choice)
+            return
+          }
+          const [shift, n, t = 0] = choice.parameters
+          const limit = 2 ** (shift + n + t)
+          expect(max).toBeLessThan(limit)
+          expect(min).toBeGreaterThanOrEqual(choice.kind === gadgetKinds.Truncate ? 0 : -limit)
+          if (choice.kind === gadgetKinds.Clamp) expect(clampOf(max, k, w)).toBe(2 ** w - 1)
+        },
+      ),
+    )
+  })
+  it("bitLength", () => {
+    for (const [value, n] of [
+      [0, 0],
+      [1, 1],
+      [2, 2],
+      [3, 2],
+      [4, 3],
+      [2 ** 40 - 1, 40],
+      [2 ** 40, 41],
+      [2 ** 52, 53],
+    ]) {
+      expect(bitLength(value)).toBe(n)
+    }
+  })
+})
