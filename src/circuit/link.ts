@@ -5,6 +5,7 @@
  */
 import { invariant } from "../errors.js"
 import type { IntNode, TensorId } from "../ops/program.js"
+import { sourcesOf } from "../quantize/bounds.js"
 import type { IntGraph } from "../quantize/intgraph.js"
 import { R1csBuilder, type WireLc } from "./builder.js"
 import { type Gadget, type Lc, ONE } from "./compile-gadgets.js"
@@ -175,22 +176,6 @@ function lastUses(graph: IntGraph): Map<IntNode, TensorId[]> {
   const result = new Map<IntNode, TensorId[]>()
   for (const [tensor, node] of last) result.set(node, [...(result.get(node) ?? []), tensor])
   return result
-}
-
-/** The tensors a node reads. */
-export function sourcesOf(node: IntNode): readonly TensorId[] {
-  switch (node.kind) {
-    case "input":
-      return []
-    case "index":
-      return node.sources
-    case "linear":
-      return node.terms.map((term) => term.source)
-    case "product":
-      return [node.left, node.right]
-    default:
-      return [node.source]
-  }
 }
 
 /** Stamps a node's gadgets and returns the rows of its output tensor. */

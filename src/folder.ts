@@ -1,0 +1,137 @@
+/**
+ * The folder a model lives in between commands: model.bin (canonical integer model), circuit.json (how it
+ * was compiled and what was measured), proving.zkey and verification.json. Files are written whole under
+ * a temporary name and renamed, so that an interrupted command leaves the old file.
+ */
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { type Circuit, compile } from "./circuit/compile.js"
+import { FileError, type OnProgress, UsageError } from "./errors.js"
+import type { Accuracy } from "./quantize/accuracy.js"
+import { deserialize, serialize } from "./quantize/digest.js"
+import { parseVerificationKey, type VerificationKey } from "./verifier/key.js"
+
+/** Content of circuit.json. */
+export interface CircuitInfo {
+  readonly version: 1
+  readonly model: string
+  readonly proofSystem: "groth16"
+  readonly input: "private" | "public"
+  readonly precision: number
+  readonly constraints: number
+  readonly domain: number
+  readonly lookups: number
+  readonly nonzeros: number
+  readonly accuracy: Accuracy
+}
+
+const names = { model: "model.bin", info: "circuit.json", provingKey: "proving.zkey", verificationKey: "verification.json" }
+
+/** Writes a file whole or not at all. */
+export function writeWhole(path: string, content: Uint8Array | string): void {
+  const temporary = `${path}.${process.pid}.tmp`
+  try {
+    writeFileSync(temporary, content)
+    renameSync(temporary, path)
+  } catch (error) {
+    rmSync(temporary, { force: true })
+    throw new FileError({ what: `cannot be written: ${(error as Error).message}`, where: `\`${path}\`` })
+  }
+}
+
+/** Reads a file; a missing one is the caller's mistake, with what to do about it. */
+export function readWhole(path: string, fix?: string): Uint8Array {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code === "ENOENT" ? "does not exist" : (error as Error).message
+    throw new UsageError({ what: reason, where: `\`${path}\``, ...(fix ? { fix } : {}) })
+  }
+}
+
+/** Parses JSON that a user gave; the error names the file. */
+export function readJson(path: string, fix?: string): unknown {
+  const text = new TextDecoder().decode(readWhole(path, fix))
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new FileError({ what: `is not JSON: ${(error as Error).message}`, where: `\`${path}\`` })
+  }
+}
+
+/**
+ * Saves a compiled circuit.
+ * @throws UsageError if the folder holds a different model or circuit, which is left untouched
+ */
+export function saveCircuit(folder: string, circuit: Circuit, accuracy: Accuracy): CircuitInfo {
+  const info: CircuitInfo = {
+    version: 1,
+    model: circuit.model,
+    proofSystem: circuit.proofSystem,
+    input: circuit.input,
+    precision: circuit.graph.precision,
+    constraints: circuit.linked.r1cs.rows,
+    domain: circuit.domain,
+    lookups: 0,
+    nonzeros: circuit.nonzeros,
+    accuracy,
+  }
+  mkdirSync(folder, { recursive: true })
+  if (existsSync(join(folder, names.info))) {
+    const held = readInfo(folder)
+    if (held.model !== info.model || held.input !== info.input) {
+      throw new UsageError({
+        what: "the folder already holds another model",
+        where: `\`${folder}\``,
+        expected: `${info.model} with ${info.input} input`,
+        given: `${held.model} with ${held.input} input`,
+        fix: "Choose another output folder, or remove this one",
+      })
+    }
+  }
+  writeWhole(join(folder, names.model), serialize(circuit.graph))
+  writeWhole(join(folder, names.info), `${JSON.stringify(info, null, 2)}\n`)
+  return info
+}
+
+/** Reads circuit.json. @throws UsageError, FileError */
+export function readInfo(folder: string): CircuitInfo {
+  const path = join(folder, names.info)
+  const info = readJson(path, "Run `countersign compile` first") as CircuitInfo
+  const known = info !== null && typeof info === "object" && info.version === 1 && typeof info.model === "string"
+  if (!known || (info.input !== "private" && info.input !== "public")) {
+    throw new FileError({ what: "is not a circuit description of this version", where: `\`${path}\`` })
+  }
+  return info
+}
+
+/**
+ * Rebuilds the circuit of a folder from its integer model.
+ * @throws FileError if the model is not the one the folder was compiled for
+ */
+export async function loadCircuit(folder: string, onProgress?: OnProgress): Promise<Circuit> {
+  const info = readInfo(folder)
+  const path = join(folder, names.model)
+  const graph = deserialize(readWhole(path), path)
+  const circuit = await compile(graph, { input: info.input, ...(onProgress ? { onProgress } : {}) })
+  if (circuit.model !== info.model) {
+    throw new FileError({
+      what: "the model is not the one that was compiled",
+      where: `\`${path}\``,
+      expected: info.model,
+      given: circuit.model,
+    })
+  }
+  return circuit
+}
+
+/** Saves both keys of a folder. */
+export function saveKeys(folder: string, provingKey: Uint8Array, verificationKey: VerificationKey): void {
+  writeWhole(join(folder, names.provingKey), provingKey)
+  writeWhole(join(folder, names.verificationKey), `${JSON.stringify(verificationKey, null, 2)}\n`)
+}
+
+const setupFirst = "Run `countersign setup` first"
+export const loadProvingKey = (folder: string): Uint8Array => readWhole(join(folder, names.provingKey), setupFirst)
+export const loadVerificationKey = (path: string): VerificationKey => parseVerificationKey(readJson(path, setupFirst))
+export const verificationKeyPath = (folder: string): string => join(folder, names.verificationKey)

@@ -1,0 +1,121 @@
+/**
+ * The slow reference that stays for ever: plain loops over the primitives in double precision, for real
+ * programs and integer ones. Integer programs keep every partial sum within ±2^52, so there it is exact.
+ */
+import { InputError, InvariantError, invariant } from "../errors.js"
+import { applyMap } from "./linearmap.js"
+import { type IntNode, type RealNode, sizeOf, type TensorId, type TensorInfo } from "./program.js"
+
+/** What evaluation needs of a Program or an IntGraph. */
+export interface Evaluable {
+  readonly tensors: readonly TensorInfo[]
+  readonly nodes: readonly (RealNode | IntNode)[]
+}
+
+/**
+ * Values of every tensor, flat row-major.
+ * @throws InputError when an input is missing or has the wrong number of elements
+ */
+export function evaluate(
+  program: Evaluable,
+  inputs: Readonly<Record<string, ArrayLike<number>>>,
+): Map<TensorId, Float64Array> {
+  const values = new Map<TensorId, Float64Array>()
+  const read = (id: TensorId): Float64Array => {
+    const data = values.get(id)
+    invariant(data, `tensor ${id} is read before it is written`)
+    return data
+  }
+  for (const node of program.nodes) {
+    const out = new Float64Array(sizeOf(program.tensors[node.out].shape))
+    evaluateNode(node, out, read, inputs)
+    values.set(node.out, out)
+  }
+  return values
+}
+
+function evaluateNode(
+  node: RealNode | IntNode,
+  out: Float64Array,
+  read: (id: TensorId) => Float64Array,
+  inputs: Readonly<Record<string, ArrayLike<number>>>,
+): void {
+  switch (node.kind) {
+    case "input": {
+      const given = inputs[node.name]
+      if (given?.length !== out.length) {
+        throw new InputError({
+          what: given ? "wrong number of values" : "missing",
+          where: `input \`${node.name}\``,
+          expected: `${out.length} values`,
+          ...(given ? { given: `${given.length}` } : {}),
+        })
+      }
+      out.set(given)
+      return
+    }
+    case "index": {
+      const sources = node.sources.map(read)
+      const data = sources.length === 1 ? sources[0] : concatenate(sources)
+      for (let i = 0; i < out.length; i++) out[i] = node.map[i] < 0 ? node.fill : data[node.map[i]]
+      return
+    }
+    case "linear":
+      if (node.bias) out.set(node.bias)
+      for (const { source, map } of node.terms) applyMap(map, read(source), out)
+      return
+    case "clamp": {
+      const x = read(node.source)
+      for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(x[i], node.lo), node.hi)
+      return
+    }
+    case "rescale": {
+      const x = read(node.source)
+      const divisor = 2 ** node.shift
+      const hi = node.lo + 2 ** node.bits - 1
+      for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(Math.floor(x[i] / divisor), node.lo), hi)
+      return
+    }
+    case "max": {
+      const x = read(node.source)
+      for (let i = 0; i < out.length; i++) {
+        let best = Number.NEGATIVE_INFINITY
+        for (let j = 0; j < node.window; j++) {
+          const at = node.map[i * node.window + j]
+          if (at >= 0 && x[at] > best) best = x[at]
+        }
+        out[i] = best
+      }
+      return
+    }
+    case "argmax": {
+      const x = read(node.source)
+      for (let i = 0; i < out.length; i++) {
+        let best = 0
+        for (let j = 1; j < node.window; j++) {
+          const [candidate, current] = [x[node.map[i * node.window + j]], x[node.map[i * node.window + best]]]
+          if (candidate > current || (node.last && candidate === current)) best = j
+        }
+        out[i] = best
+      }
+      return
+    }
+    case "product": {
+      const [x, y] = [read(node.left), read(node.right)]
+      for (let i = 0; i < out.length; i++) out[i] = x[i] * y[i]
+      return
+    }
+    default:
+      throw new InvariantError(`no evaluation for ${(node as { kind: string }).kind}`)
+  }
+}
+
+function concatenate(parts: readonly Float64Array[]): Float64Array {
+  const all = new Float64Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+  }
+  return all
+}

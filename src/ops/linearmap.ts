@@ -1,0 +1,138 @@
+/** Linear maps as compressed sparse rows, and applied to a vector. */
+import type { LinearMap } from "./program.js"
+
+export interface SparseMatrix {
+  readonly rowPtr: Uint32Array
+  readonly columns: Uint32Array
+  readonly values: Float64Array
+}
+
+type ConvMap = Extract<LinearMap, { kind: "conv" }>
+
+const expanded = new WeakMap<LinearMap, SparseMatrix>()
+
+/** Expands any linear map to sparse rows, one per output element; zero weights are left out. Kept per map. */
+export function sparseRows(map: LinearMap): SparseMatrix {
+  if (map.kind === "sparse") return map
+  let rows = expanded.get(map)
+  if (!rows) {
+    rows = map.kind === "dense" ? denseRows(map) : convRows(map)
+    expanded.set(map, rows)
+  }
+  return rows
+}
+
+function denseRows({ weight, n, k, m }: Extract<LinearMap, { kind: "dense" }>): SparseMatrix {
+  const nonzeros = weight.reduce((count, w) => count + (w !== 0 ? 1 : 0), 0)
+  const rowPtr = new Uint32Array(n * m + 1)
+  const columns = new Uint32Array(n * nonzeros)
+  const values = new Float64Array(n * nonzeros)
+  let length = 0
+  for (let row = 0; row < n; row++) {
+    for (let out = 0; out < m; out++) {
+      for (let inner = 0; inner < k; inner++) {
+        const w = weight[out * k + inner]
+        if (w === 0) continue
+        columns[length] = row * k + inner
+        values[length++] = w
+      }
+      rowPtr[row * m + out + 1] = length
+    }
+  }
+  return { rowPtr, columns, values }
+}
+
+/**
+ * Calls `visit(output, input, weight)` for every product of a convolution with the tap inside the input,
+ * outputs in order.
+ */
+export function forEachTap(map: ConvMap, visit: (output: number, input: number, weightIndex: number) => void): void {
+  const { n, groups, inChannels, outChannels, inSize, kernel, outSize, strides, padsBegin, dilations } = map
+  const axes = inSize.length
+  const [inArea, taps, outArea] = [inSize, kernel, outSize].map((size) => size.reduce((x, y) => x * y, 1))
+  const perGroupIn = inChannels / groups
+  const perGroupOut = outChannels / groups
+  // spatial offsets are the same for every channel: per output position, the taps inside and where they read
+  const start = new Uint32Array(outArea + 1)
+  const tapOf: number[] = []
+  const readAt: number[] = []
+  const position = new Array<number>(axes).fill(0)
+  for (let o = 0; o < outArea; o++) {
+    for (let rest = o, axis = axes - 1; axis >= 0; axis--) {
+      position[axis] = rest % outSize[axis]
+      rest = Math.floor(rest / outSize[axis])
+    }
+    for (let tap = 0; tap < taps; tap++) {
+      let offset = 0
+      let stride = 1
+      let rest = tap
+      let inside = true
+      for (let axis = axes - 1; axis >= 0; axis--) {
+        const at = position[axis] * strides[axis] - padsBegin[axis] + (rest % kernel[axis]) * dilations[axis]
+        rest = Math.floor(rest / kernel[axis])
+        if (at < 0 || at >= inSize[axis]) {
+          inside = false
+          break
+        }
+        offset += at * stride
+        stride *= inSize[axis]
+      }
+      if (!inside) continue
+      tapOf.push(tap)
+      readAt.push(offset)
+    }
+    start[o + 1] = tapOf.length
+  }
+  for (let batch = 0; batch < n; batch++) {
+    for (let out = 0; out < outChannels; out++) {
+      const group = Math.floor(out / perGroupOut)
+      for (let o = 0; o < outArea; o++) {
+        const output = (batch * outChannels + out) * outArea + o
+        for (let channel = 0; channel < perGroupIn; channel++) {
+          const input = (batch * inChannels + group * perGroupIn + channel) * inArea
+          const weight = (out * perGroupIn + channel) * taps
+          for (let t = start[o]; t < start[o + 1]; t++) visit(output, input + readAt[t], weight + tapOf[t])
+        }
+      }
+    }
+  }
+}
+
+function convRows(map: ConvMap): SparseMatrix {
+  const outputs = map.outSize.reduce((x, y) => x * y, map.n * map.outChannels)
+  const rowPtr = new Uint32Array(outputs + 1)
+  forEachTap(map, (output, _, weight) => {
+    if (map.weight[weight] !== 0) rowPtr[output + 1]++
+  })
+  for (let i = 0; i < outputs; i++) rowPtr[i + 1] += rowPtr[i]
+  const columns = new Uint32Array(rowPtr[outputs])
+  const values = new Float64Array(rowPtr[outputs])
+  let length = 0
+  forEachTap(map, (_, input, weight) => {
+    if (map.weight[weight] === 0) return
+    columns[length] = input
+    values[length++] = map.weight[weight]
+  })
+  return { rowPtr, columns, values }
+}
+
+/** y += map(x). */
+export function applyMap(map: LinearMap, x: ArrayLike<number>, y: Float64Array): void {
+  if (map.kind === "dense") {
+    const { weight, n, k, m } = map
+    for (let row = 0; row < n; row++) {
+      for (let out = 0; out < m; out++) {
+        let sum = 0
+        for (let inner = 0; inner < k; inner++) sum += x[row * k + inner] * weight[out * k + inner]
+        y[row * m + out] += sum
+      }
+    }
+  } else {
+    const { rowPtr, columns, values } = sparseRows(map)
+    for (let i = 0; i < y.length; i++) {
+      let sum = 0
+      for (let j = rowPtr[i]; j < rowPtr[i + 1]; j++) sum += values[j] * x[columns[j]]
+      y[i] += sum
+    }
+  }
+}
