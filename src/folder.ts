@@ -25,7 +25,12 @@ export interface CircuitInfo {
   readonly accuracy: Accuracy
 }
 
-const names = { model: "model.bin", info: "circuit.json", provingKey: "proving.zkey", verificationKey: "verification.json" }
+const names = {
+  model: "model.bin",
+  info: "circuit.json",
+  provingKey: "proving.zkey",
+  verificationKey: "verification.json",
+}
 
 /** Writes a file whole or not at all. */
 export function writeWhole(path: string, content: Uint8Array | string): void {
@@ -44,7 +49,8 @@ export function readWhole(path: string, fix?: string): Uint8Array {
   try {
     return readFileSync(path)
   } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code === "ENOENT" ? "does not exist" : (error as Error).message
+    const reason =
+      (error as NodeJS.ErrnoException).code === "ENOENT" ? "does not exist" : (error as Error).message
     throw new UsageError({ what: reason, where: `\`${path}\``, ...(fix ? { fix } : {}) })
   }
 }
@@ -98,7 +104,8 @@ export function saveCircuit(folder: string, circuit: Circuit, accuracy: Accuracy
 export function readInfo(folder: string): CircuitInfo {
   const path = join(folder, names.info)
   const info = readJson(path, "Run `countersign compile` first") as CircuitInfo
-  const known = info !== null && typeof info === "object" && info.version === 1 && typeof info.model === "string"
+  const known =
+    info !== null && typeof info === "object" && info.version === 1 && typeof info.model === "string"
   if (!known || (info.input !== "private" && info.input !== "public")) {
     throw new FileError({ what: "is not a circuit description of this version", where: `\`${path}\`` })
   }
@@ -132,6 +139,8 @@ export function saveKeys(folder: string, provingKey: Uint8Array, verificationKey
 }
 
 const setupFirst = "Run `countersign setup` first"
-export const loadProvingKey = (folder: string): Uint8Array => readWhole(join(folder, names.provingKey), setupFirst)
-export const loadVerificationKey = (path: string): VerificationKey => parseVerificationKey(readJson(path, setupFirst))
+export const loadProvingKey = (folder: string): Uint8Array =>
+  readWhole(join(folder, names.provingKey), setupFirst)
+export const loadVerificationKey = (path: string): VerificationKey =>
+  parseVerificationKey(readJson(path, setupFirst))
 export const verificationKeyPath = (folder: string): string => join(folder, names.verificationKey)

@@ -51,7 +51,8 @@ export const bits: RangeStrategy = (gadget) => {
   const isOutput = (signal: number) => outputs.some((output) => output.has(signal))
   const recomposed = pending.map(({ lc }, i) => {
     const [[signal, value]] = lc
-    const isWire = lc.size === 1 && value === 1 && signal >= gadget.inputs && signal < firstBit && !isOutput(signal)
+    const isWire =
+      lc.size === 1 && value === 1 && signal >= gadget.inputs && signal < firstBit && !isOutput(signal)
     if (isWire) replace(work, signal, sums[i])
     return !isWire
   })

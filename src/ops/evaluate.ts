@@ -73,7 +73,8 @@ function evaluateNode(
       const x = read(node.source)
       const divisor = 2 ** node.shift
       const hi = node.lo + 2 ** node.bits - 1
-      for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(Math.floor(x[i] / divisor), node.lo), hi)
+      for (let i = 0; i < out.length; i++)
+        out[i] = Math.min(Math.max(Math.floor(x[i] / divisor), node.lo), hi)
       return
     }
     case "max": {

@@ -46,7 +46,10 @@ function denseRows({ weight, n, k, m }: Extract<LinearMap, { kind: "dense" }>): 
  * Calls `visit(output, input, weight)` for every product of a convolution with the tap inside the input,
  * outputs in order.
  */
-export function forEachTap(map: ConvMap, visit: (output: number, input: number, weightIndex: number) => void): void {
+export function forEachTap(
+  map: ConvMap,
+  visit: (output: number, input: number, weightIndex: number) => void,
+): void {
   const { n, groups, inChannels, outChannels, inSize, kernel, outSize, strides, padsBegin, dilations } = map
   const axes = inSize.length
   const [inArea, taps, outArea] = [inSize, kernel, outSize].map((size) => size.reduce((x, y) => x * y, 1))

@@ -16,7 +16,13 @@ export interface Origin {
 /** A linear map with constant weights. Integer programs use the same shapes with integer-valued doubles. */
 export type LinearMap =
   /** y[n,m] = Σ_k x[n,k]·weight[m,k]; x [N,K], weight [M,K], y [N,M]. */
-  | { readonly kind: "dense"; readonly weight: Float64Array; readonly n: number; readonly k: number; readonly m: number }
+  | {
+      readonly kind: "dense"
+      readonly weight: Float64Array
+      readonly n: number
+      readonly k: number
+      readonly m: number
+    }
   /**
    * Convolution over any number of spatial axes; x [N,Cin,...inSize], weight [Cout,Cin/G,...kernel],
    * y [N,Cout,...outSize]; positions outside the input contribute nothing.
@@ -36,9 +42,19 @@ export type LinearMap =
       readonly dilations: readonly number[]
     }
   /** Any other map in compressed sparse rows: y[i] = Σ_{rowPtr[i] ≤ j < rowPtr[i+1]} values[j]·x[columns[j]]. */
-  | { readonly kind: "sparse"; readonly rowPtr: Uint32Array; readonly columns: Uint32Array; readonly values: Float64Array }
+  | {
+      readonly kind: "sparse"
+      readonly rowPtr: Uint32Array
+      readonly columns: Uint32Array
+      readonly values: Float64Array
+    }
 
-export interface InputNode { readonly kind: "input"; readonly out: TensorId; readonly name: string; readonly origin: Origin }
+export interface InputNode {
+  readonly kind: "input"
+  readonly out: TensorId
+  readonly name: string
+  readonly origin: Origin
+}
 
 /** Data movement: out[i] = concat(sources)[map[i]], or `fill` where map[i] is −1. */
 export interface IndexNode {
