@@ -12,8 +12,8 @@ export const defaults = Object.freeze({
   maxConstraints: 2 ** 20,
   maxNonzeros: 2 ** 26,
   /**
-   * A linear result gets wires of its own where that saves this many non-zeros per added row: a row costs
-   * the plain prover about as much as this many coefficients.
+   * A linear result gets wires of its own where that saves this many non-zeros per added row. Linear rows
+   * sit on side C, which the prover never multiplies, so only setup and file size feel them.
    */
-  nonzerosPerRow: 64,
+  nonzerosPerRow: 1024,
 })

@@ -1,85 +1,131 @@
 /**
- * The iden3 binary container that `.r1cs`, `.zkey` and `.wtns` share: four letters of magic, version u32,
- * count of sections u32, then per section id u32, length u64 and content; all little endian.
+ * The iden3 binary container, shared by `.r1cs`, `.wtns` and `.zkey`: four letters, version (u32), number
+ * of sections (u32), then per section id (u32), length (u64), content. Little endian throughout.
+ * Source: https://github.com/iden3/r1csfile/blob/master/doc/r1cs_bin_format.md
  */
-import { FileError } from "../errors.js"
+import { FileError, invariant } from "../errors.js"
+import { r } from "../field.js"
 
-export interface Section {
+const headerBytes = 12
+const sectionHeaderBytes = 12
+
+export interface SectionSize {
   readonly id: number
-  readonly content: Uint8Array
-}
-
-/** Bytes of a container. */
-export function writeContainer(magic: string, version: number, sections: readonly Section[]): Uint8Array {
-  const size = sections.reduce((sum, section) => sum + 12 + section.content.length, 12)
-  const bytes = new Uint8Array(size)
-  const view = new DataView(bytes.buffer)
-  for (let i = 0; i < 4; i++) bytes[i] = magic.charCodeAt(i)
-  view.setUint32(4, version, true)
-  view.setUint32(8, sections.length, true)
-  let at = 12
-  for (const { id, content } of sections) {
-    view.setUint32(at, id, true)
-    view.setBigUint64(at + 4, BigInt(content.length), true)
-    bytes.set(content, at + 12)
-    at += 12 + content.length
-  }
-  return bytes
+  readonly bytes: number
 }
 
 /**
- * Sections of a container by id.
- * @throws FileError for a foreign, truncated or padded file, another version, or a section given twice
+ * A container with empty sections, to be filled in place: `sections[i]` is a view of section i. Sections
+ * of whole words stay aligned to 4 bytes.
  */
-export function readContainer(
-  bytes: Uint8Array,
+export function createBinFile(
   magic: string,
   version: number,
-  where = "file",
-): Map<number, Uint8Array> {
-  const fail = (what: string, facts: { expected?: string; given?: string } = {}): never => {
-    throw new FileError({
-      what,
-      where,
-      ...facts,
-      fix: "The file is damaged or of another kind; make it again",
-    })
+  sizes: readonly SectionSize[],
+): { file: Uint8Array<ArrayBuffer>; sections: Uint8Array<ArrayBuffer>[] } {
+  invariant(magic.length === 4, `container magic ${magic}`)
+  const total = sizes.reduce((sum, { bytes }) => sum + sectionHeaderBytes + bytes, headerBytes)
+  const file = new Uint8Array(total)
+  const view = new DataView(file.buffer)
+  for (let i = 0; i < 4; i++) view.setUint8(i, magic.charCodeAt(i))
+  view.setUint32(4, version, true)
+  view.setUint32(8, sizes.length, true)
+  let at = headerBytes
+  const sections = sizes.map(({ id, bytes }) => {
+    view.setUint32(at, id, true)
+    view.setBigUint64(at + 4, BigInt(bytes), true)
+    at += sectionHeaderBytes + bytes
+    return file.subarray(at - bytes, at)
+  })
+  return { file, sections }
+}
+
+/**
+ * Sections of a container by id. Every byte must belong to a section, and no id may occur twice.
+ * @throws FileError for another magic or version, truncation, trailing bytes, repeated sections
+ */
+export function readBinFile(file: Uint8Array, magic: string, version: number): Map<number, Uint8Array> {
+  const where = `.${magic} file`
+  const fix = `Give a complete \`.${magic}\` file of version ${version}`
+  const fail = (what: string, expected: string, given: string): never => {
+    throw new FileError({ what, where, expected, given, fix })
   }
-  if (bytes.length < 12) fail("is too short", { expected: "at least 12 bytes", given: `${bytes.length}` })
-  const given = String.fromCharCode(...bytes.subarray(0, 4))
-  if (given !== magic) fail("has the wrong magic", { expected: `\`${magic}\``, given: JSON.stringify(given) })
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-  if (view.getUint32(4, true) !== version) {
-    fail("has another version", { expected: `${version}`, given: `${view.getUint32(4, true)}` })
-  }
-  const sections = new Map<number, Uint8Array>()
+  if (file.length < headerBytes) fail("truncated header", `${headerBytes} bytes`, `${file.length}`)
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
+  const found = String.fromCharCode(...file.subarray(0, 4))
+  if (found !== magic) fail("foreign file", `magic \`${magic}\``, JSON.stringify(found))
+  if (view.getUint32(4, true) !== version) fail("unknown version", `${version}`, `${view.getUint32(4, true)}`)
   const count = view.getUint32(8, true)
-  let at = 12
+  const sections = new Map<number, Uint8Array>()
+  let at = headerBytes
   for (let i = 0; i < count; i++) {
-    if (at + 12 > bytes.length) fail(`ends inside the header of section ${i}`)
+    if (at + sectionHeaderBytes > file.length) fail("truncated section table", `${count} sections`, `${i}`)
     const id = view.getUint32(at, true)
-    const length = Number(view.getBigUint64(at + 4, true))
-    if (at + 12 + length > bytes.length) fail(`ends inside section ${id}`, { expected: `${length} bytes` })
-    if (sections.has(id)) fail(`has section ${id} twice`)
-    sections.set(id, bytes.subarray(at + 12, at + 12 + length))
-    at += 12 + length
+    const bytes = Number(view.getBigUint64(at + 4, true))
+    at += sectionHeaderBytes
+    if (bytes > file.length - at) fail(`truncated section ${id}`, `${bytes} bytes`, `${file.length - at}`)
+    if (sections.has(id)) fail("repeated section", "every section once", `section ${id} twice`)
+    sections.set(id, file.subarray(at, at + bytes))
+    at += bytes
   }
-  if (at !== bytes.length) fail("has bytes after its last section")
+  if (at !== file.length) fail("bytes after the last section", `${at} bytes`, `${file.length}`)
   return sections
 }
 
-/** Writes a field element as 32 bytes little endian. */
-export function putField(view: DataView, at: number, value: bigint): void {
-  let rest = value
-  for (let word = 0; word < 4; word++) {
-    view.setBigUint64(at + 8 * word, rest & 0xffffffffffffffffn, true)
-    rest >>= 64n
+/** A section of known or free length, as a DataView. @throws FileError if missing or of another length */
+export function sectionView(
+  sections: ReadonlyMap<number, Uint8Array>,
+  id: number,
+  where: string,
+  bytes?: number,
+): DataView {
+  const section = sections.get(id)
+  if (section === undefined) throw new FileError({ what: `section ${id} is missing`, where })
+  if (bytes !== undefined && section.length !== bytes) {
+    throw new FileError({
+      what: `length of section ${id}`,
+      where,
+      expected: `${bytes} bytes`,
+      given: `${section.length}`,
+      fix: "The file is damaged or inconsistent: make it again",
+    })
   }
+  return new DataView(section.buffer, section.byteOffset, section.byteLength)
 }
 
-/** Reads 32 bytes little endian. */
-export function getField(view: DataView, at: number): bigint {
-  let value = 0n
-  for (let word = 3; word >= 0; word--) value = (value << 64n) | view.getBigUint64(at + 8 * word, true)
-  return value
+/** Writes x in [0, 2^256) as 32 little-endian bytes. */
+export function writeField(view: DataView, at: number, x: bigint): void {
+  view.setBigUint64(at, x & 0xffffffffffffffffn, true)
+  view.setBigUint64(at + 8, (x >> 64n) & 0xffffffffffffffffn, true)
+  view.setBigUint64(at + 16, (x >> 128n) & 0xffffffffffffffffn, true)
+  view.setBigUint64(at + 24, x >> 192n, true)
+}
+
+/** Reads 32 little-endian bytes as an integer in [0, 2^256). */
+export const readField = (view: DataView, at: number): bigint =>
+  view.getBigUint64(at, true) |
+  (view.getBigUint64(at + 8, true) << 64n) |
+  (view.getBigUint64(at + 16, true) << 128n) |
+  (view.getBigUint64(at + 24, true) << 192n)
+
+/** Writes `32, r`: how each of the formats names its scalar field. Returns the position after it. */
+export function writePrime(view: DataView, at: number, prime: bigint = r): number {
+  view.setUint32(at, 32, true)
+  writeField(view, at + 4, prime)
+  return at + 36
+}
+
+/** Checks what writePrime wrote. @throws FileError for a file over another field */
+export function checkPrime(view: DataView, at: number, where: string, prime: bigint = r): number {
+  const width = at + 36 <= view.byteLength ? view.getUint32(at, true) : 0
+  if (width !== 32 || readField(view, at + 4) !== prime) {
+    throw new FileError({
+      what: "the file is over another field",
+      where,
+      expected: "bn254",
+      given: width === 32 ? `prime ${readField(view, at + 4)}` : `field elements of ${width} bytes`,
+      fix: "Compile for bn254 (`--prime bn128` in circom)",
+    })
+  }
+  return at + 36
 }

@@ -79,6 +79,13 @@ export class R1csBuilder {
     this.endRow()
   }
 
+  /** Row 0·0 = lc − wire; the wire does not occur in lc. Side C is the one a prover never multiplies. */
+  equal(wire: number, lc: WireLc): void {
+    for (let j = 0; j < lc.wires.length; j++) this.entry(2, lc.wires[j], lc.coefficients[j])
+    this.entry(2, wire, -1)
+    this.endRow()
+  }
+
   finish(publicOutputs: number, publicInputs: number, privateInputs: number): R1cs {
     const [a, b, c] = this.sides.map((side) => side.take())
     const values = this.values.map((value) => mod(BigInt(value)))

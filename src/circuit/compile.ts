@@ -5,7 +5,7 @@ import { CountersignError, type OnProgress, UsageError } from "../errors.js"
 import type { TensorId } from "../ops/program.js"
 import { modelDigest } from "../quantize/digest.js"
 import type { IntGraph } from "../quantize/intgraph.js"
-import { contextSignal, type Hex, type Layout } from "../verifier/statement.js"
+import { contextSignal, type Layout } from "../verifier/statement.js"
 import { describeRow, firstFailingRow } from "./check.js"
 import { compileGadgets } from "./compile-gadgets.js"
 import { estimate } from "./inspect.js"
@@ -31,7 +31,7 @@ export interface CompileOptions {
 export interface Circuit {
   readonly graph: IntGraph
   /** keccak256 of the canonical integer model. */
-  readonly model: Hex
+  readonly model: string
   readonly proofSystem: "groth16"
   readonly input: "private" | "public"
   readonly layout: Layout
@@ -113,7 +113,7 @@ function layoutOf(graph: IntGraph, input: "private" | "public"): Layout {
 export function witnessOf(
   circuit: Circuit,
   values: ReadonlyMap<TensorId, Float64Array>,
-  context: Hex,
+  context: string,
 ): Witness {
   const { graph, linked } = circuit
   const witness = assignWitness(graph, linked, values, contextSignal(context))

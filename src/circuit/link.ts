@@ -109,7 +109,7 @@ export function link(
       if (single) for (let e = 0; e < lc.wires.length; e++) collector.entry(lc.wires[e], lc.coefficients[e])
       else {
         base[i] = builder.allocate(1)
-        builder.row(lc, one, { wires: [base[i]], coefficients: [1] })
+        builder.equal(base[i], lc)
         options.trace?.define(base[i], lc)
         collector.entry(base[i], 1)
       }
@@ -145,7 +145,7 @@ export function link(
   graph.outputs.forEach((output, index) => {
     const rows = rowsOf(output.tensor)
     for (let i = 0; i < size(output.tensor); i++) {
-      builder.row(rowOf(rows, i), one, { wires: [outputs[index] + i], coefficients: [1] })
+      builder.equal(outputs[index] + i, rowOf(rows, i))
       options.trace?.define(outputs[index] + i, rowOf(rows, i))
     }
   })
@@ -156,8 +156,6 @@ export function link(
   const r1cs = builder.finish(context - 1, publicInputs, inputCount - (publicInputs - 1))
   return { r1cs, stamps, groups, outputs, context, contextSquare, inputs }
 }
-
-const one: WireLc = { wires: [0], coefficients: [1] }
 
 /** A tensor whose element i is wire first + i. */
 function wireRows(first: number, count: number): TensorRows {

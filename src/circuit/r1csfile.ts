@@ -1,114 +1,192 @@
 /**
- * The standard `.r1cs` file (iden3 r1cs binary format, version 1): header, constraints, wire-to-label map.
+ * The iden3 `.r1cs` file: header, constraints, wire to label map. Written by us and by circom, read by
+ * snarkjs. Source: https://github.com/iden3/r1csfile/blob/master/doc/r1cs_bin_format.md
  */
-import { FileError } from "../errors.js"
+import { FileError, InvariantError } from "../errors.js"
 import { r } from "../field.js"
-import { getField, putField, readContainer, writeContainer } from "./binfile.js"
+import {
+  checkPrime,
+  createBinFile,
+  readBinFile,
+  readField,
+  sectionView,
+  writeField,
+  writePrime,
+} from "./binfile.js"
 import type { R1cs, SparseRows } from "./r1cs.js"
 
-const ids = { header: 1, constraints: 2, labels: 3 }
-const headerLength = 4 + 32 + 16 + 8 + 4
+const where = ".r1cs file"
+const section = { header: 1, constraints: 2, wireToLabel: 3, customGates: 4, customGateUses: 5 }
+const headerBytes = 64
+const entryBytes = 36
 
-/** Bytes of the standard file; labels are the wire numbers. */
-export function writeR1cs(system: R1cs): Uint8Array {
-  const header = new DataView(new ArrayBuffer(headerLength))
-  header.setUint32(0, 32, true)
-  putField(header, 4, r)
-  const counts = [system.wires, system.publicOutputs, system.publicInputs, system.privateInputs]
-  counts.forEach((count, i) => {
-    header.setUint32(36 + 4 * i, count, true)
-  })
-  header.setBigUint64(52, BigInt(system.wires), true)
-  header.setUint32(60, system.rows, true)
-
-  const sides = [system.a, system.b, system.c]
+/** The constraint system as a `.r1cs` file, version 1; labels are the wire numbers. */
+export function writeR1cs(r1cs: R1cs): Uint8Array {
+  const sides = [r1cs.a, r1cs.b, r1cs.c]
   const entries = sides.reduce((sum, side) => sum + side.wires.length, 0)
-  const constraints = new DataView(new ArrayBuffer(12 * system.rows + 36 * entries))
-  const encoded = system.values.map((value) => {
-    const view = new DataView(new ArrayBuffer(32))
-    putField(view, 0, value)
-    return new Uint8Array(view.buffer)
-  })
-  const target = new Uint8Array(constraints.buffer)
-  let at = 0
-  for (let row = 0; row < system.rows; row++) {
-    for (const side of sides) {
-      constraints.setUint32(at, side.rowPtr[row + 1] - side.rowPtr[row], true)
+  const { file, sections } = createBinFile("r1cs", 1, [
+    { id: section.header, bytes: headerBytes },
+    { id: section.constraints, bytes: 12 * r1cs.rows + entryBytes * entries },
+    { id: section.wireToLabel, bytes: 8 * r1cs.wires },
+  ])
+  const [header, constraints, labels] = sections.map((s) => new DataView(s.buffer, s.byteOffset, s.length))
+  let at = writePrime(header, 0)
+  for (const count of [r1cs.wires, r1cs.publicOutputs, r1cs.publicInputs, r1cs.privateInputs]) {
+    header.setUint32(at, count, true)
+    at += 4
+  }
+  header.setBigUint64(at, BigInt(r1cs.wires), true)
+  header.setUint32(at + 8, r1cs.rows, true)
+
+  const encoded = encodeValues(r1cs.values)
+  const bytes = sections[1]
+  at = 0
+  for (let row = 0; row < r1cs.rows; row++) {
+    for (const { rowPtr, wires, coefficients } of sides) {
+      constraints.setUint32(at, rowPtr[row + 1] - rowPtr[row], true)
       at += 4
-      for (let j = side.rowPtr[row]; j < side.rowPtr[row + 1]; j++) {
-        constraints.setUint32(at, side.wires[j], true)
-        target.set(encoded[side.coefficients[j]], at + 4)
-        at += 36
+      for (let k = rowPtr[row]; k < rowPtr[row + 1]; k++) {
+        constraints.setUint32(at, wires[k], true)
+        bytes.set(encoded[coefficients[k]], at + 4)
+        at += entryBytes
       }
     }
   }
-  const labels = new DataView(new ArrayBuffer(8 * system.wires))
-  for (let wire = 0; wire < system.wires; wire++) labels.setBigUint64(8 * wire, BigInt(wire), true)
-  return writeContainer("r1cs", 1, [
-    { id: ids.header, content: new Uint8Array(header.buffer) },
-    { id: ids.constraints, content: target },
-    { id: ids.labels, content: new Uint8Array(labels.buffer) },
-  ])
+  for (let wire = 0; wire < r1cs.wires; wire++) labels.setUint32(8 * wire, wire, true)
+  return file
+}
+
+function encodeValues(values: readonly bigint[]): Uint8Array[] {
+  const all = new Uint8Array(32 * values.length)
+  const view = new DataView(all.buffer)
+  return values.map((value, i) => {
+    if (value < 0n || value >= r) throw new InvariantError(`coefficient ${value} is not a field element`)
+    writeField(view, 32 * i, value)
+    return all.subarray(32 * i, 32 * i + 32)
+  })
 }
 
 /**
- * Reads a standard file.
- * @throws FileError for another field, missing sections, wires out of range or trailing bytes
+ * Reads a `.r1cs` file over bn254.
+ * @throws FileError if it is truncated, foreign, over another field, or uses custom gates
  */
-export function readR1cs(bytes: Uint8Array, where = "r1cs file"): R1cs {
-  const sections = readContainer(bytes, "r1cs", 1, where)
-  const fail = (what: string): never => {
-    throw new FileError({ what, where, fix: "The file is damaged or of another kind; make it again" })
-  }
-  const view = (id: number): DataView => {
-    const content = sections.get(id) ?? fail(`has no section ${id}`)
-    return new DataView(content.buffer, content.byteOffset, content.length)
-  }
-  const header = view(ids.header)
-  if (header.byteLength !== headerLength || header.getUint32(0, true) !== 32) fail("has an unknown header")
-  if (getField(header, 4) !== r) fail("is over another field than bn254's")
-  const [wires, publicOutputs, publicInputs, privateInputs] = [36, 40, 44, 48].map((at) =>
-    header.getUint32(at, true),
-  )
-  const rows = header.getUint32(60, true)
-
-  const content = view(ids.constraints)
-  const dictionary = new Map<bigint, number>()
-  const values: bigint[] = []
-  const lists = [0, 1, 2].map(() => ({
-    rowPtr: new Uint32Array(rows + 1),
-    wires: [] as number[],
-    coefficients: [] as number[],
-  }))
-  let at = 0
-  for (let row = 0; row < rows; row++) {
-    for (const list of lists) {
-      if (at + 4 > content.byteLength) fail(`ends inside row ${row}`)
-      const count = content.getUint32(at, true)
-      at += 4
-      if (at + 36 * count > content.byteLength) fail(`ends inside row ${row}`)
-      for (let j = 0; j < count; j++, at += 36) {
-        const wire = content.getUint32(at, true)
-        const value = getField(content, at + 4)
-        if (wire >= wires || value >= r) fail(`has a wire or coefficient out of range in row ${row}`)
-        let index = dictionary.get(value)
-        if (index === undefined) {
-          index = values.push(value) - 1
-          dictionary.set(value, index)
-        }
-        list.wires.push(wire)
-        list.coefficients.push(index)
-      }
-      list.rowPtr[row + 1] = list.wires.length
+export function readR1cs(file: Uint8Array): R1cs {
+  const sections = readBinFile(file, "r1cs", 1)
+  for (const [id, content] of sections) {
+    // circom writes the sections of custom gates always; without any, each holds the count 0.
+    const gates = id === section.customGates || id === section.customGateUses
+    if (gates && content.every((byte) => byte === 0)) continue
+    if (id > section.wireToLabel) {
+      throw new FileError({
+        what: gates ? "custom gates are not supported" : `unknown section ${id}`,
+        where,
+        fix: "Use a circuit of plain constraints",
+      })
     }
   }
-  if (at !== content.byteLength) fail("has bytes after its last row")
-  const [a, b, c] = lists.map(
-    (list): SparseRows => ({
-      rowPtr: list.rowPtr,
-      wires: Uint32Array.from(list.wires),
-      coefficients: Uint32Array.from(list.coefficients),
-    }),
-  )
-  return { wires, publicOutputs, publicInputs, privateInputs, rows, values, a, b, c }
+  const header = sectionView(sections, section.header, where, headerBytes)
+  const at = checkPrime(header, 0, where)
+  const [wires, publicOutputs, publicInputs, privateInputs] = [0, 4, 8, 12].map((o) => header.getUint32(at + o, true))
+  const rows = header.getUint32(at + 24, true)
+  if (publicOutputs + publicInputs + privateInputs >= wires) {
+    throw new FileError({
+      what: "more signals than wires",
+      where,
+      expected: `fewer than ${wires}`,
+      given: `${publicOutputs + publicInputs + privateInputs}`,
+    })
+  }
+  sectionView(sections, section.wireToLabel, where, 8 * wires)
+  const constraints = sectionView(sections, section.constraints, where)
+  return { wires, publicOutputs, publicInputs, privateInputs, rows, ...readRows(constraints, rows, wires) }
+}
+
+function readRows(view: DataView, rows: number, wires: number): Pick<R1cs, "values" | "a" | "b" | "c"> {
+  const truncated = (row: number): never => {
+    throw new FileError({ what: `constraint ${row} is cut off`, where, fix: "Make the file again" })
+  }
+  const counts = countEntries(view, rows, truncated)
+  const sides = counts.map((count) => ({
+    rowPtr: new Uint32Array(rows + 1),
+    wires: new Uint32Array(count),
+    coefficients: new Uint32Array(count),
+  }))
+  const intern = new Interner()
+  const filled = [0, 0, 0]
+  let at = 0
+  for (let row = 0; row < rows; row++) {
+    for (let side = 0; side < 3; side++) {
+      const entries = view.getUint32(at, true)
+      at += 4
+      for (let k = 0; k < entries; k++, at += entryBytes) {
+        const wire = view.getUint32(at, true)
+        if (wire >= wires) {
+          throw new FileError({
+            what: `constraint ${row} names a wire that does not exist`,
+            where,
+            expected: `less than ${wires}`,
+            given: `${wire}`,
+          })
+        }
+        const index = intern.index(view, at + 4, row)
+        sides[side].wires[filled[side]] = wire
+        sides[side].coefficients[filled[side]++] = index
+      }
+      sides[side].rowPtr[row + 1] = filled[side]
+    }
+  }
+  const [a, b, c]: SparseRows[] = sides
+  return { values: intern.values, a, b, c }
+}
+
+/** Entries of each side; also checks that the rows fill the section exactly. */
+function countEntries(view: DataView, rows: number, truncated: (row: number) => never): number[] {
+  const counts = [0, 0, 0]
+  let at = 0
+  for (let row = 0; row < rows; row++) {
+    for (let side = 0; side < 3; side++) {
+      if (at + 4 > view.byteLength) truncated(row)
+      const entries = view.getUint32(at, true)
+      at += 4 + entryBytes * entries
+      if (at > view.byteLength) truncated(row)
+      counts[side] += entries
+    }
+  }
+  if (at !== view.byteLength) {
+    throw new FileError({
+      what: "bytes after the last constraint",
+      where,
+      expected: `${at} bytes`,
+      given: `${view.byteLength}`,
+    })
+  }
+  return counts
+}
+
+/** Collects distinct coefficients; nearly all are below 2^32, so those avoid big integers. */
+class Interner {
+  readonly values: bigint[] = []
+  private readonly small = new Map<number, number>()
+  private readonly large = new Map<bigint, number>()
+
+  index(view: DataView, at: number, row: number): number {
+    let high = 0
+    for (let word = 4; word < 32; word += 4) high |= view.getUint32(at + word, true)
+    if (high === 0) {
+      const value = view.getUint32(at, true)
+      return this.small.get(value) ?? this.add(this.small, value, BigInt(value))
+    }
+    const value = readField(view, at)
+    const known = this.large.get(value)
+    if (known !== undefined) return known
+    if (value >= r) {
+      throw new FileError({ what: `a coefficient of constraint ${row}`, where, expected: "less than r", given: `${value}` })
+    }
+    return this.add(this.large, value, value)
+  }
+
+  private add<K>(map: Map<K, number>, key: K, value: bigint): number {
+    map.set(key, this.values.length)
+    return this.values.push(value) - 1
+  }
 }

@@ -6,7 +6,7 @@
  * the gadget, which the sum then replaces. A lookup strategy will keep the operands as queries.
  */
 import { invariant } from "../errors.js"
-import { type Gadget, type Lc, type LocalRow, ONE, replace } from "./compile-gadgets.js"
+import { type Gadget, type Lc, type LocalRow, replace } from "./compile-gadgets.js"
 
 /**
  * A gadget ready to be stamped. Locals 0 … inputs−1 are the inputs; locals inputs … inputs+wires−1 are
@@ -60,7 +60,7 @@ export const bits: RangeStrategy = (gadget) => {
     if (!recomposed[i]) return []
     const difference = copyLc(lc)
     for (const [bit, weight] of sums[i]) difference.set(bit, -weight)
-    return [{ a: difference, b: new Map([[ONE, 1]]), c: new Map() }]
+    return [{ a: new Map(), b: new Map(), c: difference }]
   })
   return assemble(gadget, [...booleans, ...recompositions, ...rows], outputs, bitSources)
 }

@@ -1,0 +1,23 @@
+/** Worker of the prover: keeps one proving key and proves witnesses against it. */
+import { parentPort } from "node:worker_threads"
+import * as Comlink from "comlink"
+import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs"
+import { invariant } from "../errors.js"
+import { prove, release } from "./snarkjs.js"
+
+let key: Uint8Array | undefined
+
+const api = {
+  load(zkey: Uint8Array): void {
+    key = zkey
+  },
+  prove(wtns: Uint8Array): ReturnType<typeof prove> {
+    invariant(key, "the prover has no key yet")
+    return prove(key, wtns)
+  },
+  release,
+}
+export type ProveWorker = typeof api
+
+invariant(parentPort, "this module is a worker")
+Comlink.expose(api, nodeEndpoint(parentPort))

@@ -1,0 +1,135 @@
+/**
+ * The `.zkey` file of snarkjs for Groth16, byte for byte: sections 1 protocol, 2 header, 3 IC,
+ * 4 coefficients, 5 A, 6 B1, 7 B2, 8 C, 9 H, 10 contributions. Section 1000 is ours and ignored by
+ * snarkjs: the text of how the key was made ("dev"). Points are affine, Montgomery, little endian.
+ */
+import { createBinFile, readBinFile, readField, writeField } from "../circuit/binfile.js"
+import type { R1cs } from "../circuit/r1cs.js"
+import { FileError } from "../errors.js"
+import { mod, power, q, r } from "../field.js"
+import { publicCount } from "./qap.js"
+
+export const setupSection = 1000
+/** Montgomery radix of both fields. */
+const radix = 1n << 256n
+
+export interface KeyPoints {
+  readonly alpha1: Uint8Array
+  readonly beta1: Uint8Array
+  readonly beta2: Uint8Array
+  readonly gamma2: Uint8Array
+  readonly delta1: Uint8Array
+  readonly delta2: Uint8Array
+  readonly ic: Uint8Array
+  readonly a: Uint8Array
+  readonly b1: Uint8Array
+  readonly b2: Uint8Array
+  readonly c: Uint8Array
+  readonly h: Uint8Array
+}
+
+/** Bytes of the proving key. `setup` says how it was made. */
+export function writeZkey(system: R1cs, bits: number, points: KeyPoints, setup: string): Uint8Array {
+  const protocol = new Uint8Array(Uint32Array.of(1).buffer)
+  const header = new Uint8Array(4 + 32 + 4 + 32 + 12 + 64 * 3 + 128 * 3)
+  const view = new DataView(header.buffer)
+  view.setUint32(0, 32, true)
+  writeField(view, 4, q)
+  view.setUint32(36, 32, true)
+  writeField(view, 40, r)
+  view.setUint32(72, system.wires, true)
+  view.setUint32(76, publicCount(system), true)
+  view.setUint32(80, 2 ** bits, true)
+  let at = 84
+  for (const point of [points.alpha1, points.beta1, points.beta2, points.gamma2, points.delta1, points.delta2]) {
+    header.set(point, at)
+    at += point.length
+  }
+  const contents = [
+    { id: 1, content: protocol },
+    { id: 2, content: header },
+    { id: 3, content: points.ic },
+    { id: 4, content: coefficients(system) },
+    { id: 5, content: points.a },
+    { id: 6, content: points.b1 },
+    { id: 7, content: points.b2 },
+    { id: 8, content: points.c },
+    { id: 9, content: points.h },
+    { id: 10, content: new Uint8Array(64 + 4) },
+    { id: setupSection, content: new TextEncoder().encode(setup) },
+  ]
+  const sizes = contents.map(({ id, content }) => ({ id, bytes: content.length }))
+  const { file, sections } = createBinFile("zkey", 1, sizes)
+  contents.forEach(({ content }, i) => {
+    sections[i].set(content)
+  })
+  return file
+}
+
+/** Section 4: matrix, row, wire and value·R² of every non-zero of A and B, public rows included. */
+export function coefficients(system: R1cs): Uint8Array {
+  const publicRows = publicCount(system) + 1
+  const count = system.a.wires.length + system.b.wires.length + publicRows
+  const bytes = new Uint8Array(4 + 44 * count)
+  const view = new DataView(bytes.buffer)
+  const square = (radix * radix) % r
+  const encode = (value: bigint): Uint8Array => {
+    const content = new Uint8Array(32)
+    writeField(new DataView(content.buffer), 0, (value * square) % r)
+    return content
+  }
+  const encoded = system.values.map(encode)
+  view.setUint32(0, count, true)
+  let at = 4
+  const put = (matrix: number, row: number, wire: number, value: Uint8Array) => {
+    view.setUint32(at, matrix, true)
+    view.setUint32(at + 4, row, true)
+    view.setUint32(at + 8, wire, true)
+    bytes.set(value, at + 12)
+    at += 44
+  }
+  for (let row = 0; row < system.rows; row++) {
+    for (const [matrix, side] of [system.a, system.b].entries()) {
+      for (let j = side.rowPtr[row]; j < side.rowPtr[row + 1]; j++) {
+        put(matrix, row, side.wires[j], encoded[side.coefficients[j]])
+      }
+    }
+  }
+  const unit = encode(1n)
+  for (let i = 0; i < publicRows; i++) put(0, system.rows + i, i, unit)
+  return bytes
+}
+
+/** How a proving key was made, by its own mark; keys without one come from a ceremony tool. */
+export function setupOf(zkey: Uint8Array): "dev" | "ceremony" {
+  const mark = readBinFile(zkey, "zkey", 1).get(setupSection)
+  return mark !== undefined && new TextDecoder().decode(mark) === "dev" ? "dev" : "ceremony"
+}
+
+/**
+ * Whether a proving key belongs to a circuit: header counts and every coefficient.
+ * @throws FileError for a damaged or foreign file, or another circuit's key
+ */
+export function checkZkey(zkey: Uint8Array, system: R1cs): void {
+  const where = "proving key"
+  const sections = readBinFile(zkey, "zkey", 1)
+  const fix = "Run setup for this circuit again"
+  const header = sections.get(2)
+  for (const id of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]) {
+    if (!sections.has(id)) throw new FileError({ what: `has no section ${id}`, where, fix })
+  }
+  const view = header && new DataView(header.buffer, header.byteOffset, header.length)
+  if (!view || view.byteLength < 84 || view.getUint32(72, true) !== system.wires) {
+    throw new FileError({ what: "belongs to another circuit", where, expected: `${system.wires} wires`, fix })
+  }
+  if (Buffer.compare(sections.get(4) as Uint8Array, coefficients(system)) !== 0) {
+    throw new FileError({ what: "belongs to another circuit: its coefficients differ", where, fix })
+  }
+}
+
+/** Affine coordinates of a Montgomery point: [x, y] for G1, [x0, x1, y0, y1] for G2. */
+export function coordinates(point: Uint8Array): bigint[] {
+  const inverse = power(mod(radix, q), q - 2n, q)
+  const view = new DataView(point.buffer, point.byteOffset, point.length)
+  return Array.from({ length: point.length / 32 }, (_, i) => (readField(view, 32 * i) * inverse) % q)
+}
