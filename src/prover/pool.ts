@@ -79,7 +79,10 @@ export class WorkerPool<T> {
 }
 
 const died = (why: string): CountersignError =>
-  new CountersignError({ what: `a worker died: ${why}`, fix: "Free memory or use fewer threads, and run it again" })
+  new CountersignError({
+    what: `a worker died: ${why}`,
+    fix: "Free memory or use fewer threads, and run it again",
+  })
 
 /** Rejects when the signal aborts; never resolves. */
 function aborted(signal: AbortSignal | undefined): Promise<never> {

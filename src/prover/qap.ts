@@ -3,9 +3,10 @@
  * section 2.3), in the conventions of snarkjs: after the constraints comes one row wire·0 = 0 for the
  * constant and each public wire, and the domain is the next power of two.
  */
+
+import type { R1cs, SparseRows } from "../circuit/r1cs.js"
 import { invariant } from "../errors.js"
 import { inverseAll, power, r } from "../field.js"
-import type { R1cs, SparseRows } from "../circuit/r1cs.js"
 
 /** Least quadratic non-residue of the scalar field; its powers are the roots of unity snarkjs uses. */
 const nonResidue = 5n
@@ -67,7 +68,12 @@ export function evaluateQap(system: R1cs, tau: bigint): QapAt {
   return { bits, u, v, w }
 }
 
-function transpose(side: SparseRows, system: R1cs, values: readonly bigint[], basis: readonly bigint[]): bigint[] {
+function transpose(
+  side: SparseRows,
+  system: R1cs,
+  values: readonly bigint[],
+  basis: readonly bigint[],
+): bigint[] {
   const sums = new Array<bigint>(system.wires).fill(0n)
   for (let row = 0; row < system.rows; row++) {
     const at = basis[row]

@@ -11,10 +11,10 @@ import type { R1cs } from "../circuit/r1cs.js"
 import type { OnProgress } from "../errors.js"
 import { inverse, mod, r } from "../field.js"
 import type { Group } from "./curve.js"
-import { coordinates, writeZkey } from "./zkey.js"
 import { defaultThreads, WorkerPool } from "./pool.js"
 import { evaluateQap, lagrange, publicCount } from "./qap.js"
 import type { SetupWorker } from "./setup-worker.js"
+import { coordinates, writeZkey } from "./zkey.js"
 
 export interface DevSetupOptions {
   /** Source of randomness: `n` uniform bytes. Default: the platform's. Tests give a fixed one. */
@@ -47,7 +47,10 @@ function draw(random: (n: number) => Uint8Array): bigint {
 }
 
 /** Makes proving and verification key of a system. @throws AbortError */
-export async function devSetup(system: R1cs, options: DevSetupOptions = {}): Promise<{ zkey: Uint8Array; key: KeyParts }> {
+export async function devSetup(
+  system: R1cs,
+  options: DevSetupOptions = {},
+): Promise<{ zkey: Uint8Array; key: KeyParts }> {
   const random = options.random ?? ((n: number) => crypto.getRandomValues(new Uint8Array(n)))
   const [tau, alpha, beta, delta] = [draw(random), draw(random), draw(random), draw(random)]
   options.onProgress?.({ stage: "evaluate circuit", done: 0, total: 1 })
@@ -75,7 +78,10 @@ export async function devSetup(system: R1cs, options: DevSetupOptions = {}): Pro
   add("g1", "one", [alpha, beta, delta])
   add("g2", "two", [beta, 1n, delta])
 
-  const pool = new WorkerPool<SetupWorker>(new URL("./setup-worker.js", import.meta.url), options.threads ?? defaultThreads())
+  const pool = new WorkerPool<SetupWorker>(
+    new URL("./setup-worker.js", import.meta.url),
+    options.threads ?? defaultThreads(),
+  )
   let results: Uint8Array[]
   try {
     results = await pool.map(batches, (remote, { group, scalars }) => remote.multiply(group, scalars), {

@@ -31,7 +31,10 @@ export async function prove(
   wtns: Uint8Array,
 ): Promise<{ proof: ProofPoints; publicSignals: string[] }> {
   const { groth16 } = await load()
-  const { proof, publicSignals } = await groth16.prove({ type: "mem", data: zkey }, { type: "mem", data: wtns })
+  const { proof, publicSignals } = await groth16.prove(
+    { type: "mem", data: zkey },
+    { type: "mem", data: wtns },
+  )
   const pair = (xs: string[]): [string, string] => [xs[0], xs[1]]
   return {
     proof: { a: pair(proof.pi_a), b: [pair(proof.pi_b[0]), pair(proof.pi_b[1])], c: pair(proof.pi_c) },

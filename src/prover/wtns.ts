@@ -10,7 +10,9 @@ export function writeWtns(witness: Witness): Uint8Array {
     { id: 1, bytes: 4 + 32 + 4 },
     { id: 2, bytes: 32 * count },
   ])
-  const [header, values] = sections.map(({ buffer, byteOffset, length }) => new DataView(buffer, byteOffset, length))
+  const [header, values] = sections.map(
+    ({ buffer, byteOffset, length }) => new DataView(buffer, byteOffset, length),
+  )
   header.setUint32(0, 32, true)
   writeField(header, 4, r)
   header.setUint32(36, count, true)

@@ -41,7 +41,14 @@ export function writeZkey(system: R1cs, bits: number, points: KeyPoints, setup: 
   view.setUint32(76, publicCount(system), true)
   view.setUint32(80, 2 ** bits, true)
   let at = 84
-  for (const point of [points.alpha1, points.beta1, points.beta2, points.gamma2, points.delta1, points.delta2]) {
+  for (const point of [
+    points.alpha1,
+    points.beta1,
+    points.beta2,
+    points.gamma2,
+    points.delta1,
+    points.delta2,
+  ]) {
     header.set(point, at)
     at += point.length
   }

@@ -1,0 +1,128 @@
+/** Setup and proving as the public interface offers them: circuit in, keys and receipts out. */
+import { type Circuit, witnessOf } from "../circuit/compile.js"
+import { invariant, type OnProgress, UsageError } from "../errors.js"
+import { quantizeInput, runInteger } from "../quantize/run.js"
+import { parseVerificationKey, type VerificationKey } from "../verifier/key.js"
+import type { Receipt } from "../verifier/receipt.js"
+import { publicSignals, type Statement, type Values } from "../verifier/statement.js"
+import { WorkerPool } from "./pool.js"
+import type { ProveWorker } from "./prove-worker.js"
+import { type DevSetupOptions, devSetup } from "./setup.js"
+import { writeWtns } from "./wtns.js"
+import { checkZkey } from "./zkey.js"
+
+export interface SetupOptions extends DevSetupOptions {
+  /** Draw the trapdoor here. The keys are for development: whoever ran this can forge. */
+  readonly dev: true
+}
+
+export interface Keys {
+  /** A `.zkey` that snarkjs reads too. */
+  readonly provingKey: Uint8Array
+  readonly verificationKey: VerificationKey
+}
+
+/** Makes the keys of a circuit. @throws UsageError unless `dev` is set; AbortError */
+export async function setup(circuit: Circuit, options: SetupOptions): Promise<Keys> {
+  if (options.dev !== true) {
+    throw new UsageError({ what: "setup needs to know how", expected: "`dev: true`", fix: "Pass dev: true" })
+  }
+  const { zkey, key } = await devSetup(circuit.linked.r1cs, options)
+  const pair = (point: readonly bigint[]) => point.map(String)
+  const verificationKey = parseVerificationKey({
+    version: 1,
+    proofSystem: "groth16",
+    setup: "dev",
+    model: circuit.model,
+    layout: circuit.layout,
+    points: {
+      alpha1: pair(key.alpha1),
+      beta2: key.beta2.map(pair),
+      gamma2: key.gamma2.map(pair),
+      delta2: key.delta2.map(pair),
+      ic: key.ic.map(pair),
+    },
+  })
+  return { provingKey: zkey, verificationKey }
+}
+
+export interface ProveOptions {
+  /** The caller's 32 bytes that the receipt is for, as 0x and 64 hexadecimal digits. */
+  readonly context: string
+  /** Move inputs outside the calibrated range to its edge instead of refusing them. */
+  readonly clampInputs?: boolean
+  readonly onProgress?: OnProgress
+  readonly signal?: AbortSignal
+}
+
+export interface Prover {
+  /**
+   * Runs the model on an input and proves what it said.
+   * @throws InputError for inputs that do not fit; UsageError for a malformed context; AbortError;
+   * CountersignError when the worker dies
+   */
+  prove(input: Readonly<Record<string, ArrayLike<number>>>, options: ProveOptions): Promise<Receipt>
+  /** Stops the worker. */
+  close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/**
+ * Loads a proving key into a worker that stays until `close`.
+ * @throws FileError if the key is damaged or another circuit's
+ */
+export async function openProver(circuit: Circuit, provingKey: Uint8Array): Promise<Prover> {
+  checkZkey(provingKey, circuit.linked.r1cs)
+  const pool = new WorkerPool<ProveWorker>(new URL("./prove-worker.js", import.meta.url), 1)
+  await pool.map([provingKey], (remote, key) => remote.load(key))
+  const close = async () => {
+    await pool.map([0], (remote) => remote.release()).catch(() => undefined)
+    await pool.close()
+  }
+  const prove: Prover["prove"] = async (input, { context, clampInputs, onProgress, signal }) => {
+    if (!/^0x[0-9a-f]{64}$/.test(context)) {
+      throw new UsageError({
+        what: "malformed context",
+        expected: "0x and 64 lower-case hexadecimal digits",
+        given: `\`${context}\``,
+      })
+    }
+    onProgress?.({ stage: "witness", done: 0, total: 1 })
+    const quantized = quantizeInput(circuit.graph, input, clampInputs ? { clampInputs } : {})
+    const values = runInteger(circuit.graph, quantized)
+    const witness = witnessOf(circuit, values, context)
+    const statement = statementOf(circuit, values, context)
+    signal?.throwIfAborted()
+    onProgress?.({ stage: "prove", done: 0, total: 1 })
+    const [{ proof, publicSignals: proven }] = await pool.map(
+      [writeWtns(witness)],
+      (remote, wtns) => remote.prove(wtns),
+      { signal },
+    )
+    const expected = publicSignals(statement, circuit.layout).map(String)
+    invariant(`${expected}` === `${proven}`, "the prover's public signals are not the statement's")
+    onProgress?.({ stage: "prove", done: 1, total: 1 })
+    return { version: 1, proofSystem: "groth16", statement, proof }
+  }
+  return { prove, close, [Symbol.asyncDispose]: close }
+}
+
+function statementOf(
+  circuit: Circuit,
+  values: ReadonlyMap<number, Float64Array>,
+  context: string,
+): Statement {
+  const texts = (entries: readonly { name: string; tensor: number }[]): Values =>
+    Object.fromEntries(
+      entries.map(({ name, tensor }) => [name, Array.from(values.get(tensor) as Float64Array, String)]),
+    )
+  return {
+    model: circuit.model,
+    context,
+    input:
+      circuit.input === "public"
+        ? { visibility: "public", values: texts(circuit.graph.inputs) }
+        : { visibility: "hidden" },
+    output: { values: texts(circuit.graph.outputs) },
+  }
+}
