@@ -86,7 +86,9 @@ export function readR1cs(file: Uint8Array): R1cs {
   }
   const header = sectionView(sections, section.header, where, headerBytes)
   const at = checkPrime(header, 0, where)
-  const [wires, publicOutputs, publicInputs, privateInputs] = [0, 4, 8, 12].map((o) => header.getUint32(at + o, true))
+  const [wires, publicOutputs, publicInputs, privateInputs] = [0, 4, 8, 12].map((o) =>
+    header.getUint32(at + o, true),
+  )
   const rows = header.getUint32(at + 24, true)
   if (publicOutputs + publicInputs + privateInputs >= wires) {
     throw new FileError({
@@ -180,7 +182,12 @@ class Interner {
     const known = this.large.get(value)
     if (known !== undefined) return known
     if (value >= r) {
-      throw new FileError({ what: `a coefficient of constraint ${row}`, where, expected: "less than r", given: `${value}` })
+      throw new FileError({
+        what: `a coefficient of constraint ${row}`,
+        where,
+        expected: "less than r",
+        given: `${value}`,
+      })
     }
     return this.add(this.large, value, value)
   }

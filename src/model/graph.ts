@@ -2,10 +2,20 @@
 
 /** ONNX element types we read. Everything becomes doubles; integers beyond 2^53 saturate (Slice ends). */
 export type DataType =
-  | "float32" | "float64" | "float16" | "bfloat16"
-  | "int8" | "int16" | "int32" | "int64"
-  | "uint8" | "uint16" | "uint32" | "uint64"
-  | "bool" | "string"
+  | "float32"
+  | "float64"
+  | "float16"
+  | "bfloat16"
+  | "int8"
+  | "int16"
+  | "int32"
+  | "int64"
+  | "uint8"
+  | "uint16"
+  | "uint32"
+  | "uint64"
+  | "bool"
+  | "string"
 
 /** A constant tensor, row-major. */
 export interface Tensor {

@@ -19,6 +19,11 @@ export interface IntGraph {
   readonly tensors: readonly IntTensor[]
   /** Topological order. An `input` node's tensor is checked to lie in [lo, lo + 2^bits) per element. */
   readonly nodes: readonly IntNode[]
-  readonly inputs: readonly { readonly name: string; readonly tensor: TensorId; readonly lo: number; readonly bits: number }[]
+  readonly inputs: readonly {
+    readonly name: string
+    readonly tensor: TensorId
+    readonly lo: number
+    readonly bits: number
+  }[]
   readonly outputs: readonly { readonly name: string; readonly tensor: TensorId }[]
 }

@@ -1,0 +1,108 @@
+/** Order and single assignment of nodes: the two promises Graph makes about its list of nodes. */
+import type { Node } from "./graph.js"
+
+/** A node as error messages name it: its name, operator and position in the file. */
+export const describeNode = (name: string, operator: string, position: number): string =>
+  name && name !== `#${position}`
+    ? `node \`${name}\` (${operator}, number ${position})`
+    : `node number ${position} (${operator})`
+
+export interface Placed {
+  readonly node: Node
+  /** Position in the file, from 0. */
+  readonly position: number
+}
+
+const label = ({ node, position }: Placed): string => describeNode(node.name, node.operator, position)
+
+/**
+ * The nodes in an order in which every input is there before it is read: the file's own order where it
+ * already is one. `available` are the graph inputs and constants; one line in `problems` for every name
+ * that is produced twice or by nothing, and one for the nodes of cycles.
+ */
+export function sortNodes(
+  placed: readonly Placed[],
+  available: Iterable<string>,
+  problems: string[],
+): readonly Node[] {
+  const producer = new Map<string, number>()
+  const ready = new Set(available)
+  placed.forEach((entry, i) => {
+    for (const name of entry.node.outputs) {
+      if (name === "") continue
+      const first = producer.get(name)
+      if (first !== undefined)
+        problems.push(`${label(entry)}: tensor \`${name}\` is already produced by ${label(placed[first])}`)
+      else if (ready.has(name))
+        problems.push(`${label(entry)}: tensor \`${name}\` is already an input or a constant of the graph`)
+      else producer.set(name, i)
+    }
+  })
+
+  const readers: number[][] = placed.map(() => [])
+  const waiting = placed.map((entry, i) => {
+    const sources = new Set<number>()
+    entry.node.inputs.forEach((name, slot) => {
+      if (name === "" || ready.has(name)) return
+      const source = producer.get(name)
+      if (source === undefined)
+        problems.push(`${label(entry)}: input ${slot} \`${name}\` is produced by nothing`)
+      else sources.add(source)
+    })
+    for (const source of sources) readers[source].push(i)
+    return sources.size
+  })
+
+  const order: number[] = []
+  const done = placed.map(() => false)
+  const runnable = new Queue()
+  waiting.forEach((count, i) => {
+    if (count === 0) runnable.push(i)
+  })
+  for (let i = runnable.pop(); i !== undefined; i = runnable.pop()) {
+    order.push(i)
+    done[i] = true
+    for (const reader of readers[i]) if (--waiting[reader] === 0) runnable.push(reader)
+  }
+  const stuck = placed.filter((_, i) => !done[i])
+  if (stuck.length > 0) {
+    const names = stuck.slice(0, 8).map(label).join(", ")
+    problems.push(`${stuck.length} nodes wait for each other in a cycle or behind one: ${names}`)
+  }
+  return order.map((i) => placed[i].node)
+}
+
+/** Smallest first: a binary heap, so that nodes already in order stay in order. */
+class Queue {
+  readonly #heap: number[] = []
+
+  push(value: number): void {
+    const heap = this.#heap
+    let at = heap.push(value) - 1
+    while (at > 0) {
+      const parent = (at - 1) >> 1
+      if (heap[parent] <= value) break
+      heap[at] = heap[parent]
+      at = parent
+    }
+    heap[at] = value
+  }
+
+  pop(): number | undefined {
+    const heap = this.#heap
+    const top = heap[0]
+    const last = heap.pop()
+    if (heap.length === 0 || last === undefined) return top
+    let at = 0
+    for (;;) {
+      let child = 2 * at + 1
+      if (child >= heap.length) break
+      if (child + 1 < heap.length && heap[child + 1] < heap[child]) child++
+      if (heap[child] >= last) break
+      heap[at] = heap[child]
+      at = child
+    }
+    heap[at] = last
+    return top
+  }
+}

@@ -1,0 +1,260 @@
+/**
+ * Static bounds: an interval per element that holds for every admissible input, by interval arithmetic.
+ * Nothing here looks at samples, so a proof never rests on calibration. All values are integers in
+ * doubles, exact because every sum of magnitudes is held below 2^52.
+ */
+import { InvariantError, ModelError } from "../errors.js"
+import { evaluate } from "../ops/evaluate.js"
+import {
+  type IntNode,
+  type LinearMap,
+  type LinearNode,
+  sizeOf,
+  type TensorId,
+  type TensorInfo,
+} from "../ops/program.js"
+
+/** Largest magnitude any partial sum of a linear node may reach. */
+export const sumLimit = 2 ** 52
+
+export interface Interval {
+  readonly lo: Float64Array
+  readonly hi: Float64Array
+}
+
+/** The admissible range of an input tensor: every element lies in [lo, lo + 2^bits). */
+export interface InputRange {
+  readonly lo: number
+  readonly bits: number
+}
+
+/** Largest absolute value an interval admits. */
+export const magnitude = ({ lo, hi }: Interval): number => {
+  let m = 0
+  for (let i = 0; i < lo.length; i++) m = Math.max(m, -lo[i], hi[i])
+  return m
+}
+
+/** Width of the hull of all elements: largest hi minus smallest lo. */
+export const width = ({ lo, hi }: Interval): number => {
+  let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  for (let i = 0; i < lo.length; i++) {
+    if (lo[i] < least) least = lo[i]
+    if (hi[i] > most) most = hi[i]
+  }
+  return lo.length ? most - least : 0
+}
+
+/** Tensors a node reads, in the order of its fields. */
+export function sourcesOf(
+  node: IntNode | { readonly kind: "clamp"; readonly source: TensorId },
+): readonly TensorId[] {
+  switch (node.kind) {
+    case "input":
+      return []
+    case "index":
+      return node.sources
+    case "linear":
+      return node.terms.map((term) => term.source)
+    case "product":
+      return [node.left, node.right]
+    default:
+      return [node.source]
+  }
+}
+
+/** The same map with every weight replaced. */
+export function withWeights(map: LinearMap, change: (weight: number) => number): LinearMap {
+  const replace = (from: Float64Array) => {
+    const to = new Float64Array(from.length)
+    for (let i = 0; i < from.length; i++) to[i] = change(from[i])
+    return to
+  }
+  return map.kind === "sparse"
+    ? { ...map, values: replace(map.values) }
+    : { ...map, weight: replace(map.weight) }
+}
+
+/** Evaluates one linear node on given sources; `size` is the number of outputs. */
+function applyLinear(node: LinearNode, sources: readonly Float64Array[], size: number): Float64Array {
+  const inputs = sources.map((_, tensor) => ({ name: String(tensor), tensor }))
+  const out = sources.length
+  const { origin, bias } = node
+  const terms = node.terms.map((term, source) => ({ source, map: term.map }))
+  const values = evaluate(
+    {
+      name: origin.name,
+      tensors: [...sources.map((s) => s.length), size].map((n) => ({ name: origin.name, shape: [n] })),
+      nodes: [
+        ...inputs.map(({ name, tensor }) => ({ kind: "input" as const, out: tensor, name, origin })),
+        { kind: "linear", out, terms, origin, ...(bias && { bias }) },
+      ],
+      inputs,
+      outputs: [{ name: "out", tensor: out }],
+    },
+    Object.fromEntries(sources.map((s, i) => [String(i), s])),
+  ).get(out)
+  if (!values) throw new InvariantError("evaluate returned no value for a linear node")
+  return values
+}
+
+/**
+ * Interval and `peak` of a linear node: peak is the largest Σ|W|·max(|lo|,|hi|) + |bias| of any output,
+ * which bounds every partial sum. When peak exceeds `sumLimit` the interval is inexact and not to be used.
+ */
+export function linearBounds(
+  node: LinearNode,
+  bounds: (tensor: TensorId) => Interval,
+  size: number,
+): Interval & { readonly peak: number } {
+  const sources = node.terms.map((term) => bounds(term.source))
+  const absolute: LinearNode = {
+    ...node,
+    terms: node.terms.map(({ source, map }) => ({ source, map: withWeights(map, Math.abs) })),
+    ...(node.bias && { bias: node.bias.map(Math.abs) }),
+  }
+  const zip = (f: (lo: number, hi: number) => number) =>
+    sources.map(({ lo, hi }) => Float64Array.from(lo, (x, i) => f(x, hi[i])))
+  const peaks = applyLinear(
+    absolute,
+    zip((lo, hi) => Math.max(Math.abs(lo), Math.abs(hi))),
+    size,
+  )
+  let peak = 0
+  for (const p of peaks) if (p > peak) peak = p
+
+  // Centre and radius, both doubled to stay integral: [W·(lo+hi) ± |W|·(hi−lo)] / 2.
+  const withoutBias = ({ bias: _, ...rest }: LinearNode): LinearNode => rest
+  const centre = applyLinear(
+    withoutBias(node),
+    zip((lo, hi) => lo + hi),
+    size,
+  )
+  const radius = applyLinear(
+    withoutBias(absolute),
+    zip((lo, hi) => hi - lo),
+    size,
+  )
+  const lo = new Float64Array(size)
+  const hi = new Float64Array(size)
+  for (let i = 0; i < size; i++) {
+    const bias = node.bias?.[i] ?? 0
+    lo[i] = (centre[i] - radius[i]) / 2 + bias
+    hi[i] = (centre[i] + radius[i]) / 2 + bias
+  }
+  return { lo, hi, peak }
+}
+
+/** Throws the ModelError for a node whose integers could outgrow exact arithmetic. */
+export function tooLarge(node: IntNode, peak: number): never {
+  throw new ModelError({
+    what: `the integers of \`${node.origin.operator}\` could grow beyond 52 bits`,
+    where: node.origin.name,
+    expected: "partial sums of magnitude at most 2^52",
+    given: `2^${Math.log2(peak).toFixed(1)}`,
+    fix: "Use a lower precision, or samples with a smaller range",
+  })
+}
+
+/**
+ * Interval of each element of a node's output, from the intervals of its sources.
+ * Throws ModelError when a sum or product could exceed 2^52.
+ */
+export function nodeBounds(
+  node: IntNode,
+  bounds: (tensor: TensorId) => Interval,
+  size: number,
+  input: InputRange | undefined,
+): Interval {
+  const lo = new Float64Array(size)
+  const hi = new Float64Array(size)
+  switch (node.kind) {
+    case "input": {
+      if (!input) throw new InvariantError(`input \`${node.name}\` has no range`)
+      lo.fill(input.lo)
+      hi.fill(input.lo + 2 ** input.bits - 1)
+      break
+    }
+    case "index": {
+      const sources = node.sources.map(bounds)
+      const all = concat(sources)
+      for (let i = 0; i < size; i++) {
+        const from = node.map[i]
+        lo[i] = from < 0 ? node.fill : all.lo[from]
+        hi[i] = from < 0 ? node.fill : all.hi[from]
+      }
+      break
+    }
+    case "linear": {
+      const { peak, ...interval } = linearBounds(node, bounds, size)
+      if (!(peak <= sumLimit)) tooLarge(node, peak)
+      return interval
+    }
+    case "product": {
+      const a = bounds(node.left)
+      const b = bounds(node.right)
+      const peak = magnitude(a) * magnitude(b)
+      if (!(peak <= sumLimit)) tooLarge(node, peak)
+      for (let i = 0; i < size; i++) {
+        const corners = [a.lo[i] * b.lo[i], a.lo[i] * b.hi[i], a.hi[i] * b.lo[i], a.hi[i] * b.hi[i]]
+        lo[i] = Math.min(...corners) + 0
+        hi[i] = Math.max(...corners) + 0
+      }
+      break
+    }
+    case "max": {
+      const source = bounds(node.source)
+      lo.fill(Number.NEGATIVE_INFINITY)
+      hi.fill(Number.NEGATIVE_INFINITY)
+      for (let j = 0; j < node.map.length; j++) {
+        const from = node.map[j]
+        if (from < 0) continue
+        const i = Math.floor(j / node.window)
+        lo[i] = Math.max(lo[i], source.lo[from])
+        hi[i] = Math.max(hi[i], source.hi[from])
+      }
+      break
+    }
+    case "argmax":
+      hi.fill(node.window - 1)
+      break
+    case "rescale": {
+      const source = bounds(node.source)
+      const top = node.lo + 2 ** node.bits - 1
+      const apply = (x: number) => Math.min(Math.max(Math.floor(x / 2 ** node.shift), node.lo), top)
+      for (let i = 0; i < size; i++) {
+        lo[i] = apply(source.lo[i])
+        hi[i] = apply(source.hi[i])
+      }
+    }
+  }
+  return { lo, hi }
+}
+
+function concat(sources: readonly Interval[]): Interval {
+  if (sources.length === 1) return sources[0]
+  const total = sources.reduce((n, s) => n + s.lo.length, 0)
+  const all = { lo: new Float64Array(total), hi: new Float64Array(total) }
+  let at = 0
+  for (const { lo, hi } of sources) {
+    all.lo.set(lo, at)
+    all.hi.set(hi, at)
+    at += lo.length
+  }
+  return all
+}
+
+/** Intervals of all tensors of an integer graph, by tensor id; throws ModelError as `nodeBounds` does. */
+export function graphBounds(graph: {
+  readonly tensors: readonly TensorInfo[]
+  readonly nodes: readonly IntNode[]
+  readonly inputs: readonly (InputRange & { readonly tensor: TensorId })[]
+}): Interval[] {
+  const found: Interval[] = []
+  const ranges = new Map(graph.inputs.map((input) => [input.tensor, input]))
+  for (const node of graph.nodes) {
+    const size = sizeOf(graph.tensors[node.out].shape)
+    found[node.out] = nodeBounds(node, (id) => found[id], size, ranges.get(node.out))
+  }
+  return found
+}

@@ -1,0 +1,216 @@
+/**
+ * Calibration: what values each tensor takes on the samples. It chooses scales and nothing else; that no
+ * integer overflows is proven by bounds.ts without it.
+ */
+import { InputError, type OnProgress, UsageError } from "../errors.js"
+import { evaluate } from "../ops/evaluate.js"
+import { type Program, sizeOf, type TensorId } from "../ops/program.js"
+
+/** Values of each input by name, flat and row-major. */
+export type Sample = Readonly<Record<string, ArrayLike<number>>>
+
+/** What the samples showed of one tensor, in real units. */
+export interface Range {
+  /** Smallest and largest value, or percentiles; every range of an activation is rounded outwards. */
+  readonly min: number
+  readonly max: number
+  /** Root mean square. */
+  readonly rms: number
+}
+
+/** `minmax`, or the percentile in (50, 100] of the values at either end that a range must cover. */
+export type CalibrationMethod = "minmax" | { readonly percentile: number }
+
+/** Runs a program on a batch of samples and shows every tensor's values once per batch, samples in order. */
+export type Runner = (
+  program: Program,
+  samples: readonly Sample[],
+  visit: (tensor: TensorId, values: ArrayLike<number>) => void,
+) => Promise<void>
+
+export interface CalibrateOptions {
+  readonly calibration?: CalibrationMethod
+  readonly runner?: Runner
+  readonly onProgress?: OnProgress | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** The reference runner: plain loops in double precision, one sample at a time. */
+export const plainRunner: Runner = async (program, samples, visit) => {
+  for (const sample of samples) for (const [id, values] of evaluate(program, sample)) visit(id, values)
+}
+
+/**
+ * Throws InputError unless every sample has exactly the program's inputs, with the right number of finite
+ * values; throws UsageError when there is no sample.
+ */
+export function checkSamples(program: Pick<Program, "inputs" | "tensors">, samples: readonly Sample[]): void {
+  if (!samples.length)
+    throw new UsageError({ what: "no samples to calibrate with", expected: "at least one", given: "0" })
+  for (const [i, sample] of samples.entries()) checkInputs(program, sample, `sample ${i}`)
+}
+
+/** Throws InputError unless `inputs` has exactly the program's inputs, each with finite values of the right count. */
+export function checkInputs(
+  program: Pick<Program, "inputs" | "tensors">,
+  inputs: Sample,
+  where: string,
+): void {
+  const names = program.inputs.map((input) => input.name)
+  const listed = names.map((name) => `\`${name}\``).join(", ")
+  for (const name of Object.keys(inputs))
+    if (!names.includes(name))
+      throw new InputError({
+        what: `unknown input \`${name}\``,
+        where,
+        expected: listed,
+        given: `\`${name}\``,
+      })
+  for (const { name, tensor } of program.inputs) {
+    const values = inputs[name]
+    if (values === undefined || typeof values !== "object" || typeof values.length !== "number")
+      throw new InputError({
+        what: `input \`${name}\` is missing`,
+        where,
+        expected: listed,
+        given:
+          Object.keys(inputs)
+            .map((given) => `\`${given}\``)
+            .join(", ") || "nothing",
+      })
+    const shape = program.tensors[tensor].shape
+    const size = sizeOf(shape)
+    if (values.length !== size)
+      throw new InputError({
+        what: `input \`${name}\` has the wrong number of values`,
+        where,
+        expected: `${size} (shape [${shape.join(", ")}])`,
+        given: String(values.length),
+      })
+    for (let j = 0; j < size; j++)
+      if (!Number.isFinite(values[j]))
+        throw new InputError({
+          what: `input \`${name}\` has a value that is no finite number`,
+          where: `${where}, ${name}[${j}]`,
+          expected: "a finite number",
+          given: String(values[j]),
+        })
+  }
+}
+
+/** Rounds away from zero to 8 significant bits, so that float noise of a backend moves no scale. */
+function outwards(x: number): number {
+  if (x === 0) return 0
+  const unit = 2 ** (Math.floor(Math.log2(Math.abs(x))) - 7)
+  return Math.sign(x) * Math.ceil(Math.abs(x) / unit) * unit
+}
+
+const bins = 4096
+
+/**
+ * Range of every tensor of a program over the samples, by tensor id; input tensors keep their exact extremes
+ * under every method. Throws InputError and UsageError as `checkSamples` does, and InputError when the model
+ * itself produces a value that is not finite.
+ */
+export async function calibrate(
+  program: Program,
+  samples: readonly Sample[],
+  options: CalibrateOptions = {},
+): Promise<Range[]> {
+  checkSamples(program, samples)
+  const { calibration = "minmax", runner = plainRunner } = options
+  if (calibration !== "minmax" && !(calibration.percentile > 50 && calibration.percentile <= 100))
+    throw new UsageError({
+      what: "the calibration percentile is out of range",
+      expected: "more than 50, at most 100",
+      given: String(calibration.percentile),
+    })
+  const count = program.tensors.length
+  const min = new Float64Array(count).fill(Number.POSITIVE_INFINITY)
+  const max = new Float64Array(count).fill(Number.NEGATIVE_INFINITY)
+  const squares = new Float64Array(count)
+  const seen = new Float64Array(count)
+  await forEachBatch(program, samples, { ...options, runner }, "calibrate", (id, values) => {
+    let [least, most, sum] = [min[id], max[id], 0]
+    for (let i = 0; i < values.length; i++) {
+      const x = values[i]
+      if (x < least) least = x
+      if (x > most) most = x
+      sum += x * x
+    }
+    if (!Number.isFinite(sum))
+      throw new InputError({
+        what: "the model produces a value that is not finite on the samples",
+        where: `tensor \`${program.tensors[id].name}\``,
+        expected: "finite numbers",
+      })
+    min[id] = least
+    max[id] = most
+    squares[id] += sum
+    seen[id] += values.length
+  })
+  const inputs = new Set(program.inputs.map((input) => input.tensor))
+  let cut: { low: Float64Array; high: Float64Array } | undefined
+  if (calibration !== "minmax") {
+    const share = 1 - calibration.percentile / 100
+    cut = await percentiles(program, samples, { ...options, runner }, { min, max, seen, share })
+  }
+  return program.tensors.map((_, id) => {
+    if (!seen[id]) return { min: 0, max: 0, rms: 0 }
+    if (inputs.has(id))
+      return { min: min[id], max: max[id], rms: outwards(Math.sqrt(squares[id] / seen[id])) }
+    return {
+      min: outwards(cut ? cut.low[id] : min[id]),
+      max: outwards(cut ? cut.high[id] : max[id]),
+      rms: outwards(Math.sqrt(squares[id] / seen[id])),
+    }
+  })
+}
+
+/** Second pass: a histogram per tensor over its own range; a percentile is the outer edge of its bin. */
+async function percentiles(
+  program: Program,
+  samples: readonly Sample[],
+  options: CalibrateOptions & { runner: Runner },
+  first: { min: Float64Array; max: Float64Array; seen: Float64Array; share: number },
+): Promise<{ low: Float64Array; high: Float64Array }> {
+  const { min, max, seen, share } = first
+  const counts = program.tensors.map(() => new Float64Array(bins))
+  await forEachBatch(program, samples, options, "percentiles", (id, values) => {
+    const step = (max[id] - min[id]) / bins || 1
+    for (let i = 0; i < values.length; i++)
+      counts[id][Math.min(bins - 1, Math.floor((values[i] - min[id]) / step))]++
+  })
+  const low = min.slice()
+  const high = max.slice()
+  for (let id = 0; id < counts.length; id++) {
+    const step = (max[id] - min[id]) / bins
+    const spare = share * seen[id]
+    let below = 0
+    let first = 0
+    while (first < bins - 1 && below + counts[id][first] <= spare) below += counts[id][first++]
+    let above = 0
+    let last = bins - 1
+    while (last > first && above + counts[id][last] <= spare) above += counts[id][last--]
+    if (!(step > 0)) continue
+    low[id] = min[id] + first * step
+    if (last < bins - 1) high[id] = min[id] + (last + 1) * step
+  }
+  return { low, high }
+}
+
+const batchSize = 32
+
+async function forEachBatch(
+  program: Program,
+  samples: readonly Sample[],
+  options: CalibrateOptions & { runner: Runner },
+  stage: string,
+  visit: (tensor: TensorId, values: ArrayLike<number>) => void,
+): Promise<void> {
+  for (let done = 0; done < samples.length; done += batchSize) {
+    options.signal?.throwIfAborted()
+    await options.runner(program, samples.slice(done, done + batchSize), visit)
+    options.onProgress?.({ stage, done: Math.min(done + batchSize, samples.length), total: samples.length })
+  }
+}

@@ -1,0 +1,192 @@
+/** An integer graph under construction: every node gets its static bounds the moment it is added. */
+import { InvariantError } from "../errors.js"
+import {
+  type IntNode,
+  type LinearNode,
+  type Origin,
+  sizeOf,
+  type TensorId,
+  type TensorInfo,
+} from "../ops/program.js"
+import { type InputRange, type Interval, linearBounds, magnitude, nodeBounds, sumLimit } from "./bounds.js"
+import type { Range } from "./calibrate.js"
+import type { IntTensor } from "./intgraph.js"
+import { integerBias, integerMap, requantizedGrid, type ScaledTerm } from "./scales.js"
+
+type WithoutOut<T> = T extends unknown ? Omit<T, "out"> : never
+export type NewNode = WithoutOut<IntNode>
+
+/** Scale of a linear node's integers, its real terms and bias, and what is added for rounding. */
+export interface Accumulator {
+  readonly terms: readonly ScaledTerm[]
+  readonly bias: Float64Array | undefined
+  readonly scale: number
+  readonly rounding: number
+}
+
+/** The grid a tensor is requantized to: its scale, its least integer, and whether the scale may get coarser. */
+export interface Target {
+  readonly wanted: number
+  readonly lo: (scale: number) => number
+  readonly fixed: boolean
+}
+
+export class IntBuilder {
+  readonly tensors: IntTensor[] = []
+  readonly nodes: IntNode[] = []
+  readonly #ranges: Range[] = []
+  readonly #narrow = new Map<TensorId, TensorId>()
+  readonly precision: number
+
+  constructor(precision: number) {
+    this.precision = precision
+  }
+
+  /** What the samples showed of an integer tensor, in real units. */
+  range(id: TensorId): Range {
+    return this.#ranges[id]
+  }
+
+  /** Largest absolute integer a tensor can hold. */
+  reach(id: TensorId): number {
+    return magnitude(this.tensors[id])
+  }
+
+  /** Adds a node; `bounds` are computed unless given. Throws ModelError when integers could outgrow 2^52. */
+  add(node: NewNode, info: TensorInfo, scale: number, range: Range, known?: InputRange | Interval): TensorId {
+    const out = this.tensors.length
+    const whole: IntNode = { ...node, out }
+    const size = sizeOf(info.shape)
+    const interval =
+      known && known.lo instanceof Float64Array
+        ? (known as Interval)
+        : nodeBounds(whole, (id) => this.tensors[id], size, known as InputRange | undefined)
+    this.nodes.push(whole)
+    this.tensors.push({ ...info, scale, lo: interval.lo, hi: interval.hi })
+    this.#ranges.push(range)
+    return out
+  }
+
+  /** The integer linear node of an accumulator, with its bounds; nothing is added to the graph. */
+  draft(accumulator: Accumulator, origin: Origin, size: number) {
+    const { terms, bias, scale, rounding } = accumulator
+    const integers = integerBias(bias, scale, rounding, size)
+    const node: Omit<LinearNode, "out"> = {
+      kind: "linear",
+      terms: terms.map((term) => ({ source: term.source, map: integerMap(term, scale) })),
+      ...(integers && { bias: integers }),
+      origin,
+    }
+    return { node, bounds: linearBounds({ ...node, out: -1 }, (id) => this.tensors[id], size) }
+  }
+
+  /** A real term over an integer tensor. */
+  term(source: TensorId, map: ScaledTerm["map"]): ScaledTerm {
+    const { scale } = this.tensors[source]
+    return { source, map, scale, rms: this.range(source).rms }
+  }
+
+  /** Whether a tensor's static bounds fit an activation of w bits. */
+  isNarrow(id: TensorId): boolean {
+    const { lo, hi } = this.tensors[id]
+    const isSigned = lo.some((x) => x < 0)
+    const top = isSigned ? 2 ** (this.precision - 1) : 2 ** this.precision
+    return lo.every((x) => x >= -top) && hi.every((x) => x < top)
+  }
+
+  /** out = source · multiplier: an exact change of scale. */
+  multiply(source: TensorId, multiplier: number, origin: Origin): TensorId {
+    const { scale, name, shape } = this.tensors[source]
+    if (multiplier === 1) return source
+    const map = diagonal(sizeOf(shape), multiplier)
+    return this.add(
+      { kind: "linear", terms: [{ source, map }], origin },
+      { name: `${name}:x${multiplier}`, shape },
+      scale / multiplier,
+      this.range(source),
+    )
+  }
+
+  /** The tensor in w bits: itself if its static bounds fit, else requantized once for all who ask. */
+  narrow(id: TensorId, origin: Origin): TensorId {
+    if (this.isNarrow(id)) return id
+    const known = this.#narrow.get(id)
+    if (known !== undefined) return known
+    const { name, shape, lo } = this.tensors[id]
+    const isSigned = lo.some((x) => x < 0)
+    const grid = requantizedGrid(this.range(id), this.precision, isSigned)
+    const info = { name: `${name}:w${this.precision}`, shape }
+    const out = this.rescale(
+      id,
+      { wanted: grid.scale, lo: () => grid.lo, fixed: false },
+      info,
+      this.range(id),
+      origin,
+    )
+    this.#narrow.set(id, out)
+    return out
+  }
+
+  /**
+   * Requantizes an integer tensor to w bits by one integer multiplier and a rescale. Unless it is `fixed`,
+   * the scale becomes the next coarser one at which the multiplier is exact.
+   */
+  rescale(source: TensorId, target: Target, info: TensorInfo, range: Range, origin: Origin): TensorId {
+    const { wanted, lo, fixed } = target
+    const { scale } = this.tensors[source]
+    const size = sizeOf(info.shape)
+    const reach = this.reach(source)
+    const { shift, multiplier } = chooseMultiplier(scale / wanted, reach, this.precision, fixed)
+    const accumulator = this.add(
+      {
+        kind: "linear",
+        terms: [{ source, map: diagonal(size, multiplier) }],
+        bias: new Float64Array(size).fill(2 ** (shift - 1)),
+        origin,
+      },
+      { name: `${info.name}:acc`, shape: info.shape },
+      scale / multiplier,
+      this.range(source),
+    )
+    const outScale = fixed ? wanted : (scale / multiplier) * 2 ** shift
+    return this.add(
+      { kind: "rescale", source: accumulator, shift, lo: lo(outScale), bits: this.precision, origin },
+      info,
+      outScale,
+      range,
+    )
+  }
+}
+
+/** y = multiplier · x, element by element. */
+export function diagonal(size: number, multiplier: number) {
+  const rowPtr = Uint32Array.from({ length: size + 1 }, (_, i) => i)
+  return {
+    kind: "sparse" as const,
+    rowPtr,
+    columns: rowPtr.slice(0, size),
+    values: new Float64Array(size).fill(multiplier),
+  }
+}
+
+/**
+ * Smallest shift, a multiple of w, at which ratio·2^shift is precise enough as an integer: 8 when the scale
+ * may adapt (it loses at most an eighth of the resolution), 2^w when it is fixed; less where 2^52 forbids it.
+ */
+function chooseMultiplier(ratio: number, reach: number, precision: number, fixed: boolean) {
+  if (!(ratio > 0 && Number.isFinite(ratio))) throw new InvariantError(`ratio of scales is ${ratio}`)
+  const at = (shift: number) => {
+    const exact = ratio * 2 ** shift
+    // A ratio that is an integer up to the noise of division must not lose one by the floor.
+    return fixed || Math.abs(exact - Math.round(exact)) < 1e-9 * exact ? Math.round(exact) : Math.floor(exact)
+  }
+  const fits = (shift: number) => at(shift) * reach + 2 ** (shift - 1) <= sumLimit
+  let best = { shift: precision, multiplier: at(precision) }
+  for (let shift = precision; shift <= 51 && fits(shift); shift += precision) {
+    best = { shift, multiplier: at(shift) }
+    if (best.multiplier >= (fixed ? 2 ** precision : 8)) break
+  }
+  // Only a source far wider than its samples gets here too large: then the scale gives way.
+  const most = Math.floor((sumLimit - 2 ** (best.shift - 1)) / Math.max(reach, 1))
+  return { shift: best.shift, multiplier: Math.max(1, Math.min(best.multiplier, most)) }
+}

@@ -1,0 +1,406 @@
+/**
+ * Real program to integer program. One pass in topological order: linear maps absorb all scales into
+ * integer weights, clamps become rescales, everything else keeps its meaning; a tensor is requantized only
+ * where its integers would grow too wide for the node that reads it.
+ */
+import { defaults } from "../defaults.js"
+import { InvariantError, ModelError, type OnProgress, UsageError } from "../errors.js"
+import type { Graph } from "../model/graph.js"
+import { lower } from "../ops/lower.js"
+import {
+  type ClampNode,
+  type IndexNode,
+  type LinearNode,
+  type Program,
+  type RealNode,
+  sizeOf,
+  type TensorId,
+} from "../ops/program.js"
+import { sumLimit, tooLarge, width } from "./bounds.js"
+import { type CalibrationMethod, calibrate, type Range, type Runner, type Sample } from "./calibrate.js"
+import { type Accumulator, IntBuilder } from "./intbuilder.js"
+import type { IntGraph } from "./intgraph.js"
+import { countUses, hoistClamps } from "./prepare.js"
+import {
+  clampSpan,
+  inputGrid,
+  largestFactor,
+  leastOf,
+  quantum,
+  roundHalfUp,
+  roundingError,
+  type ScaledTerm,
+  wideScale,
+} from "./scales.js"
+
+export interface QuantizeOptions {
+  /** Inputs that the model will see, for calibration; at least one. */
+  readonly samples: readonly Sample[]
+  /** w: bits of an activation, 6–14. */
+  readonly precision?: number
+  readonly calibration?: CalibrationMethod
+  /** Runs the real program for calibration; default: plain loops. */
+  readonly runner?: Runner
+  readonly onProgress?: OnProgress
+  readonly signal?: AbortSignal
+}
+
+/** A rounding of weights is accurate enough when it moves an activation by at most this many steps (rms). */
+const weightTolerance = 3
+
+/**
+ * Quantizes a model: lowers it, calibrates on the samples, and chooses integers for everything. Throws
+ * ModelError for what the model has that we cannot prove, InputError for samples that do not fit it, and
+ * UsageError for options out of range.
+ */
+export const quantize = async (graph: Graph, options: QuantizeOptions): Promise<IntGraph> =>
+  quantizeProgram(lower(graph), options)
+
+/** Quantizes a lowered model; errors as `quantize`. */
+export async function quantizeProgram(program: Program, options: QuantizeOptions): Promise<IntGraph> {
+  const { samples, precision = defaults.precision } = options
+  const { minPrecision, maxPrecision } = defaults
+  if (!(Number.isInteger(precision) && precision >= minPrecision && precision <= maxPrecision))
+    throw new UsageError({
+      what: "the precision is out of range",
+      expected: `a whole number of bits from ${minPrecision} to ${maxPrecision}`,
+      given: String(precision),
+    })
+  const prepared = hoistClamps(program)
+  const ranges = await calibrate(prepared, samples, options)
+  return new Quantizer(prepared, ranges, samples, precision).run()
+}
+
+class Quantizer {
+  readonly #builder: IntBuilder
+  readonly #program: Program
+  readonly #ranges: readonly Range[]
+  readonly #samples: readonly Sample[]
+  readonly #precision: number
+  /** Integer tensor that stands for each real one. */
+  readonly #found = new Map<TensorId, TensorId>()
+  readonly #inputs: IntGraph["inputs"][number][] = []
+  /** Widest magnitude a tensor may have and still be multiplied and rescaled within 2^52. */
+  readonly #wideLimit: number
+
+  constructor(program: Program, ranges: readonly Range[], samples: readonly Sample[], precision: number) {
+    this.#program = program
+    this.#ranges = ranges
+    this.#samples = samples
+    this.#precision = precision
+    this.#builder = new IntBuilder(precision)
+    this.#wideLimit = 2 ** (50 - precision)
+  }
+
+  run(): IntGraph {
+    const uses = countUses(this.#program)
+    const clampOf = new Map<TensorId, ClampNode>()
+    for (const node of this.#program.nodes)
+      if (node.kind === "clamp" && uses[node.source] === 1) clampOf.set(node.source, node)
+    const fused = new Set<RealNode>()
+    for (const node of this.#program.nodes) {
+      if (fused.has(node)) continue
+      const clamp = clampOf.get(node.out)
+      if (node.kind === "linear" && clamp && clamp.lo < clamp.hi) {
+        this.#activation(node, clamp)
+        fused.add(clamp)
+      } else this.#found.set(node.out, this.#node(node))
+    }
+    const outputs = this.#program.outputs.map(({ name, tensor }) => ({ name, tensor: this.#source(tensor) }))
+    const { tensors, nodes } = this.#builder
+    return {
+      name: this.#program.name,
+      precision: this.#precision,
+      tensors,
+      nodes,
+      inputs: this.#inputs,
+      outputs,
+    }
+  }
+
+  #source(real: TensorId): TensorId {
+    const id = this.#found.get(real)
+    if (id === undefined) throw new InvariantError(`tensor ${real} is read before it is written`)
+    return id
+  }
+
+  #node(node: RealNode): TensorId {
+    const builder = this.#builder
+    const info = this.#program.tensors[node.out]
+    const range = this.#ranges[node.out]
+    switch (node.kind) {
+      case "input": {
+        const integral = this.#samples.every((sample) =>
+          Array.from(sample[node.name]).every(Number.isInteger),
+        )
+        const { scale, lo } = inputGrid(range, this.#precision, integral)
+        const bounds = { lo, bits: this.#precision }
+        const tensor = builder.add(
+          { kind: "input", name: node.name, origin: node.origin },
+          info,
+          scale,
+          range,
+          bounds,
+        )
+        this.#inputs.push({ name: node.name, tensor, ...bounds })
+        return tensor
+      }
+      case "linear":
+        return this.#wide(node)
+      case "clamp":
+        return this.#clamp(node)
+      case "index":
+        return this.#index(node)
+      case "max": {
+        let source = this.#source(node.source)
+        if (width(builder.tensors[source]) > 2 ** (this.#precision + 2))
+          source = builder.narrow(source, node.origin)
+        const { out: _, ...rest } = node
+        return builder.add({ ...rest, source }, info, builder.tensors[source].scale, range)
+      }
+      case "argmax": {
+        let source = this.#source(node.source)
+        if (width(builder.tensors[source]) > 2 ** 40) source = builder.narrow(source, node.origin)
+        const { out: _, ...rest } = node
+        return builder.add({ ...rest, source }, info, 1, range)
+      }
+      case "product": {
+        let [left, right] = [this.#source(node.left), this.#source(node.right)]
+        const limit = Math.min(2 ** 48, this.#wideLimit)
+        const peak = () => builder.reach(left) * builder.reach(right)
+        // The wider operand first: one requantization is often enough.
+        if (peak() > limit && builder.reach(left) >= builder.reach(right))
+          left = builder.narrow(left, node.origin)
+        if (peak() > limit) right = builder.narrow(right, node.origin)
+        if (peak() > limit) left = builder.narrow(left, node.origin)
+        const scale = builder.tensors[left].scale * builder.tensors[right].scale
+        return builder.add({ kind: "product", left, right, origin: node.origin }, info, scale, range)
+      }
+    }
+  }
+
+  /** Real terms of a linear node over the integer tensors that stand for its sources now. */
+  #terms(node: LinearNode, narrowed: ReadonlyMap<TensorId, TensorId>): ScaledTerm[] {
+    return node.terms.map(({ source, map }) => {
+      const id = this.#source(source)
+      return this.#builder.term(narrowed.get(id) ?? id, map)
+    })
+  }
+
+  /**
+   * Drafts an accumulator; while its sums could exceed `limit`, requantizes its widest source, then lets
+   * `coarser` give up resolution, and at last throws ModelError.
+   */
+  #fit<T extends Accumulator>(
+    node: LinearNode,
+    limit: number,
+    choose: (terms: ScaledTerm[]) => T,
+    coarser: (tried: T) => T | undefined,
+  ) {
+    const builder = this.#builder
+    const size = sizeOf(this.#program.tensors[node.out].shape)
+    const narrowed = new Map<TensorId, TensorId>()
+    let accumulator = choose(this.#terms(node, narrowed))
+    for (;;) {
+      const { node: draft, bounds } = builder.draft(accumulator, node.origin, size)
+      if (bounds.peak <= limit) return { draft, bounds, accumulator }
+      const widest = accumulator.terms
+        .map((term) => term.source)
+        .filter((id) => !builder.isNarrow(id))
+        .sort((a, b) => builder.reach(b) - builder.reach(a))[0]
+      if (widest !== undefined) {
+        narrowed.set(widest, builder.narrow(widest, node.origin))
+        accumulator = choose(this.#terms(node, narrowed))
+        continue
+      }
+      const next = coarser(accumulator)
+      if (!next) return tooLarge({ ...draft, out: -1 }, bounds.peak)
+      accumulator = next
+    }
+  }
+
+  /** A linear node that nothing rescales: integers as wide as they need to be. */
+  #wide(node: LinearNode): TensorId {
+    const range = this.#ranges[node.out]
+    const { draft, bounds, accumulator } = this.#fit<Accumulator>(
+      node,
+      this.#wideLimit,
+      (terms) => ({
+        terms,
+        bias: node.bias,
+        scale: wideScale(terms, node.bias, range, this.#precision),
+        rounding: 0,
+      }),
+      (tried) => {
+        const finest = Math.max(
+          largestFactor(tried.terms),
+          ...(tried.terms.length ? [] : [Number.POSITIVE_INFINITY]),
+        )
+        return tried.scale * 2 <= finest ? { ...tried, scale: tried.scale * 2 } : undefined
+      },
+    )
+    return this.#builder.add(draft, this.#program.tensors[node.out], accumulator.scale, range, bounds)
+  }
+
+  /** A linear node whose only reader is a clamp: its accumulator is rescaled to an activation. */
+  #activation(node: LinearNode, clamp: ClampNode): void {
+    const builder = this.#builder
+    const w = this.#precision
+    const range = this.#ranges[node.out]
+    const span = clampSpan(clamp.lo, clamp.hi, range)
+    const wanted = (span.most - span.least) / (2 ** w - 1)
+    const isRelu = clamp.lo === 0 && clamp.hi === Number.POSITIVE_INFINITY
+    const { draft, bounds, accumulator } = this.#fit(
+      node,
+      sumLimit,
+      (terms) => {
+        const exact = isRelu ? this.#exactScale(node, terms) : undefined
+        if (exact !== undefined) return atShift(terms, node.bias, exact, w)
+        return chooseShift(terms, node.bias, wanted, w, span.fixed)
+      },
+      (tried) => (tried.shift > w ? atShift(tried.terms, node.bias, wanted, tried.shift - w) : undefined),
+    )
+    const { shift } = accumulator
+    const info = this.#program.tensors[node.out]
+    const source = builder.add(draft, info, accumulator.scale, range, bounds)
+    const scale = accumulator.scale * 2 ** shift
+    const out = builder.add(
+      { kind: "rescale", source, shift, lo: leastOf(span, scale, w), bits: w, origin: clamp.origin },
+      this.#program.tensors[clamp.out],
+      scale,
+      this.#ranges[clamp.out],
+    )
+    this.#found.set(clamp.out, out)
+  }
+
+  /** The scale at which a linear node is exact and its largest integer fits an activation, if there is one. */
+  #exactScale(node: LinearNode, terms: readonly ScaledTerm[]): number | undefined {
+    const scale = quantum(terms, this.#precision)
+    if (scale === undefined || node.bias?.some((b) => !Number.isInteger(b / scale))) return undefined
+    const size = sizeOf(this.#program.tensors[node.out].shape)
+    const { bounds } = this.#builder.draft({ terms, bias: node.bias, scale, rounding: 0 }, node.origin, size)
+    return bounds.peak <= sumLimit && bounds.hi.every((x) => x < 2 ** this.#precision) ? scale : undefined
+  }
+
+  /** A clamp whose source others read too, or is no linear node: one multiplier per element and a rescale. */
+  #clamp(node: ClampNode): TensorId {
+    const builder = this.#builder
+    const w = this.#precision
+    const info = this.#program.tensors[node.out]
+    const range = this.#ranges[node.out]
+    if (!(node.lo < node.hi)) return this.#constant(node)
+    const source = this.#source(node.source)
+    const { scale, lo, hi } = builder.tensors[source]
+    const span = clampSpan(node.lo, node.hi, this.#ranges[node.source])
+    // Nothing to clamp: the same integers.
+    if (lo.every((x) => x * scale >= node.lo) && hi.every((x) => x * scale <= node.hi)) return source
+    const wanted = (span.most - span.least) / (2 ** w - 1)
+    // A ReLU of integers that fit w bits keeps them.
+    const exact = node.lo === 0 && node.hi === Number.POSITIVE_INFINITY && hi.every((x) => x < 2 ** w)
+    const target = {
+      wanted: exact ? scale : wanted,
+      lo: (s: number) => leastOf(span, s, w),
+      fixed: exact || span.fixed,
+    }
+    return builder.rescale(source, target, info, range, node.origin)
+  }
+
+  /** clamp(x, c, c) is c. */
+  #constant(node: ClampNode): TensorId {
+    const info = this.#program.tensors[node.out]
+    const size = sizeOf(info.shape)
+    const bias = new Float64Array(size).fill(node.lo === 0 ? 0 : Math.sign(node.lo))
+    const scale = Math.abs(node.lo) || 1
+    return this.#builder.add(
+      { kind: "linear", terms: [], bias, origin: node.origin },
+      info,
+      scale,
+      this.#ranges[node.out],
+    )
+  }
+
+  /** Data movement; sources of different scales are first brought to a common one by integer multipliers. */
+  #index(node: IndexNode): TensorId {
+    const builder = this.#builder
+    let sources = node.sources.map((id) => this.#source(id))
+    const scaleOf = (id: TensorId) => builder.tensors[id].scale
+    let multipliers = commonMultipliers(sources.map(scaleOf), this.#precision)
+    const peak = () => Math.max(0, ...sources.map((id, i) => builder.reach(id) * multipliers[i]))
+    if (peak() > this.#wideLimit) {
+      sources = sources.map((id) => builder.narrow(id, node.origin))
+      multipliers = commonMultipliers(sources.map(scaleOf), this.#precision)
+    }
+    if (peak() > this.#wideLimit)
+      throw new ModelError({
+        what: `\`${node.origin.operator}\` joins tensors whose ranges differ too much`,
+        where: node.origin.name,
+        expected: `scales within a factor 2^${50 - 2 * this.#precision}`,
+        given: sources.map(scaleOf).join(", "),
+        fix: "Scale the model's tensors to similar ranges",
+      })
+    const scaled = sources.map((id, i) => builder.multiply(id, multipliers[i], node.origin))
+    const finest = multipliers.indexOf(Math.max(...multipliers))
+    const filled = node.map.includes(-1) && node.fill !== 0
+    const scale = scaled.length ? scaleOf(scaled[finest]) : filled ? Math.abs(node.fill) : 1
+    return builder.add(
+      { ...node, sources: scaled, fill: filled ? roundHalfUp(node.fill / scale) : 0 },
+      this.#program.tensors[node.out],
+      scale,
+      this.#ranges[node.out],
+    )
+  }
+}
+
+type Shifted = Accumulator & { readonly shift: number }
+
+const atShift = (
+  terms: readonly ScaledTerm[],
+  bias: Float64Array | undefined,
+  scale: number,
+  shift: number,
+): Shifted => ({
+  terms,
+  bias,
+  scale: scale / 2 ** shift,
+  rounding: 2 ** (shift - 1),
+  shift,
+})
+
+/**
+ * The shift k of an activation, a multiple of w: the smallest at which the integer weights are neither
+ * coarse nor move the result by more than `weightTolerance` steps. Weights that are all multiples of one
+ * number stay exact, if the scale may give way for it.
+ */
+function chooseShift(
+  terms: readonly ScaledTerm[],
+  bias: Float64Array | undefined,
+  wanted: number,
+  precision: number,
+  fixed: boolean,
+): Shifted {
+  const unit = fixed ? undefined : quantum(terms, precision)
+  let tried: Shifted | undefined
+  for (let shift = precision; shift <= 3 * precision; shift += precision) {
+    const multiplier = unit === undefined ? 0 : Math.floor((unit / wanted) * 2 ** shift)
+    if (unit !== undefined && multiplier >= 8)
+      return atShift(terms, bias, (unit / multiplier) * 2 ** shift, shift)
+    tried = atShift(terms, bias, wanted, shift)
+    if (largestFactor(terms) === 0) break
+    if (largestFactor(terms) / tried.scale < 2 ** (precision - 3)) continue
+    if (roundingError(terms, bias, tried.scale, weightTolerance * 2 ** shift) <= weightTolerance * 2 ** shift)
+      break
+  }
+  if (!tried) throw new InvariantError("no shift was tried")
+  return tried
+}
+
+/** Least positive integers n_i such that scale_i / n_i agree to w + 2 bits: multipliers to a common scale. */
+export function commonMultipliers(scales: readonly number[], precision: number): number[] {
+  if (!scales.length) return []
+  const least = Math.min(...scales)
+  for (let d = 1; ; d++) {
+    const exact = scales.map((s) => (s / least) * d)
+    const good = exact.every((x) => Math.abs(x - Math.round(x)) <= x * 2 ** -(precision + 2))
+    if (good) return exact.map(Math.round)
+  }
+}

@@ -1,0 +1,51 @@
+/** Running the integer model: what a proof says, in exact integers. */
+import { InputError } from "../errors.js"
+import { evaluate } from "../ops/evaluate.js"
+import { sizeOf, type TensorId } from "../ops/program.js"
+import { checkInputs } from "./calibrate.js"
+import type { IntGraph } from "./intgraph.js"
+import { roundHalfUp } from "./scales.js"
+
+/**
+ * Integers of the inputs: q = round(x / scale), within half a step of the admissible range
+ * [lo·scale, (lo + 2^bits − 1)·scale], or clamped to it on request. Throws InputError for wrong names or
+ * counts, values that are not finite, and values out of range.
+ */
+export function quantizeInput(
+  graph: IntGraph,
+  inputs: Readonly<Record<string, ArrayLike<number>>>,
+  options: { readonly clampInputs?: boolean } = {},
+): Record<string, Float64Array> {
+  checkInputs(graph, inputs, "input")
+  const quantized: Record<string, Float64Array> = {}
+  for (const { name, tensor, lo, bits } of graph.inputs) {
+    const { scale, shape } = graph.tensors[tensor]
+    const values = inputs[name]
+    const hi = lo + 2 ** bits - 1
+    const out = new Float64Array(sizeOf(shape))
+    for (let i = 0; i < out.length; i++) {
+      const exact = values[i] / scale
+      if (!options.clampInputs && !(exact >= lo - 0.5 && exact <= hi + 0.5))
+        throw new InputError({
+          what: "a value lies outside the range the model was calibrated for",
+          where: `input \`${name}\`, element ${i}`,
+          expected: `${lo * scale} to ${hi * scale}`,
+          given: String(values[i]),
+          fix: "Scale the input as the samples were, quantize with samples that cover it, or clamp inputs",
+        })
+      out[i] = Math.min(Math.max(roundHalfUp(exact), lo), hi)
+    }
+    quantized[name] = out
+  }
+  return quantized
+}
+
+/** Integers of every tensor for quantized inputs, exactly: the reference that witnesses are made from. */
+export const runInteger = (
+  graph: IntGraph,
+  quantized: Readonly<Record<string, ArrayLike<number>>>,
+): Map<TensorId, Float64Array> => evaluate(graph, quantized)
+
+/** Real values scale·q of one tensor. */
+export const dequantize = (graph: IntGraph, tensor: TensorId, integers: ArrayLike<number>): Float64Array =>
+  Float64Array.from(integers, (q) => q * graph.tensors[tensor].scale)

@@ -1,0 +1,217 @@
+/** Sample and input files: JSON in our form or EZKL's, and NumPy archives. */
+import { defaults } from "../defaults.js"
+import { FileError, InputError } from "../errors.js"
+import { sizeOf } from "../ops/program.js"
+import type { Sample } from "./calibrate.js"
+import { type NumpyArray, parseNpz } from "./npy.js"
+
+/** Name and shape of a model input, as Graph.inputs has them. */
+export interface InputSpec {
+  readonly name: string
+  readonly shape: readonly number[]
+}
+
+export interface Samples {
+  readonly samples: Sample[]
+  /** The true class of each sample, if the file says so for all of them. */
+  readonly labels: number[] | undefined
+}
+
+const maxDepth = 16
+
+/**
+ * One input from parsed JSON: `{ "inputs": { name: numbers } }`, or EZKL's `{ "input_data": [numbers, …] }` in
+ * the order of the model's inputs; numbers are nested or flat. Throws InputError with the path of whatever
+ * does not fit.
+ */
+export function parseInput(json: unknown, inputs: readonly InputSpec[], where = "input"): Sample {
+  const sample: Record<string, Float64Array> = Object.create(null)
+  if (isRecord(json) && isRecord(json.inputs)) {
+    for (const name of Object.keys(json.inputs))
+      if (!inputs.some((input) => input.name === name))
+        throw new InputError({ what: `unknown input \`${name}\``, where, expected: namesOf(inputs), given: `\`${name}\`` })
+    for (const { name, shape } of inputs) {
+      if (!Object.hasOwn(json.inputs, name))
+        throw new InputError({ what: `input \`${name}\` is missing`, where, expected: namesOf(inputs) })
+      sample[name] = flatten(json.inputs[name], shape, `${where}.inputs.${name}`)
+    }
+    return sample
+  }
+  if (isRecord(json) && Array.isArray(json.input_data)) {
+    const lists: readonly unknown[] = json.input_data
+    if (lists.length !== inputs.length)
+      throw new InputError({
+        what: "the number of inputs differs",
+        where: `${where}.input_data`,
+        expected: `${inputs.length} (${namesOf(inputs)})`,
+        given: String(lists.length),
+      })
+    for (const [i, { name, shape }] of inputs.entries())
+      sample[name] = flatten(lists[i], shape, `${where}.input_data[${i}]`)
+    return sample
+  }
+  throw new InputError({
+    what: "not an input",
+    where,
+    expected: '`{ "inputs": { "<name>": [numbers] } }` or `{ "input_data": [[numbers]] }`',
+    given: describe(json),
+  })
+}
+
+/**
+ * A samples file: a JSON array of inputs as `parseInput` takes, each with an optional `"label": n`; or `.npz`
+ * with one array per input, samples along the first axis, and an optional array `labels`. Throws FileError for
+ * unreadable files, InputError with the path of whatever does not fit.
+ */
+export function parseSamples(bytes: Uint8Array, file: string, inputs: readonly InputSpec[]): Samples {
+  if (bytes.length > defaults.maxSampleBytes)
+    throw new FileError({
+      what: "the file is too large",
+      where: file,
+      expected: `at most ${defaults.maxSampleBytes} bytes`,
+      given: String(bytes.length),
+    })
+  const isZip = bytes[0] === 0x50 && bytes[1] === 0x4b
+  if (isZip || file.endsWith(".npz")) return fromArrays(parseNpz(bytes, file, defaults.maxSampleBytes), file, inputs)
+  const json = parseJson(bytes, file)
+  const items: readonly unknown[] = Array.isArray(json) ? json : [json]
+  checkCount(items.length, file)
+  const samples = items.map((item, i) => parseInput(item, inputs, `${file}[${i}]`))
+  const labels = items.map((item) => (isRecord(item) ? item.label : undefined))
+  return { samples, labels: labels.every((l) => l === undefined) ? undefined : checkLabels(labels, file) }
+}
+
+/** Parses JSON text in UTF-8; throws FileError naming the file. */
+export function parseJson(bytes: Uint8Array, file: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes))
+  } catch (error) {
+    throw new FileError({ what: "not readable as JSON", where: file, given: String(error) })
+  }
+}
+
+function fromArrays(arrays: ReadonlyMap<string, NumpyArray>, file: string, inputs: readonly InputSpec[]): Samples {
+  for (const name of arrays.keys())
+    if (name !== "labels" && !inputs.some((input) => input.name === name))
+      throw new InputError({
+        what: `unknown array \`${name}\``,
+        where: file,
+        expected: `${namesOf(inputs)}, optionally \`labels\``,
+        given: `\`${name}\``,
+      })
+  const columns = inputs.map(({ name, shape }) => {
+    const array = arrays.get(name)
+    if (!array) throw new InputError({ what: `array \`${name}\` is missing`, where: file, expected: namesOf(inputs) })
+    return { name, array, size: sizeOf(shape), count: countOf(array, { name, shape }, file) }
+  })
+  const count = columns[0]?.count ?? 0
+  for (const column of columns)
+    if (column.count !== count)
+      throw new InputError({
+        what: `array \`${column.name}\` has another number of samples`,
+        where: file,
+        expected: String(count),
+        given: String(column.count),
+      })
+  checkCount(count, file)
+  const samples = Array.from({ length: count }, (_, i) => {
+    const sample: Record<string, Float64Array> = Object.create(null)
+    for (const { name, array, size } of columns) {
+      sample[name] = array.data.slice(i * size, (i + 1) * size)
+      checkFinite(sample[name], `${file}, \`${name}\`, sample ${i}`)
+    }
+    return sample
+  })
+  const given = arrays.get("labels")
+  if (given && given.data.length !== count)
+    throw new InputError({
+      what: "the number of labels differs from the number of samples",
+      where: file,
+      expected: String(count),
+      given: String(given.data.length),
+    })
+  return { samples, labels: given && checkLabels([...given.data], file) }
+}
+
+/**
+ * Samples in an array: its first axis, where the rest is the input's shape with or without a leading batch
+ * axis of one; or exactly one, where the whole array is the input's shape.
+ */
+function countOf(array: NumpyArray, input: InputSpec, file: string): number {
+  const equal = (a: readonly number[], b: readonly number[]) => a.length === b.length && a.every((x, i) => x === b[i])
+  const [first, ...rest] = array.shape
+  if (equal(array.shape, input.shape) && input.shape[0] === 1) return 1
+  if (first !== undefined && equal(rest, input.shape)) return first
+  if (first !== undefined && input.shape[0] === 1 && equal(rest, input.shape.slice(1))) return first
+  if (equal(array.shape, input.shape)) return 1
+  throw new InputError({
+    what: `array \`${input.name}\` has the wrong shape`,
+    where: file,
+    expected: `[samples, ${input.shape.join(", ")}]`,
+    given: `[${array.shape.join(", ")}]`,
+  })
+}
+
+/** Flat numbers of nested lists; a nested list must be regular and have as many values as the shape. */
+function flatten(value: unknown, shape: readonly number[], where: string): Float64Array {
+  const size = sizeOf(shape)
+  const out = new Float64Array(size)
+  let count = 0
+  const visit = (item: unknown, path: string, depth: number): void => {
+    if (Array.isArray(item)) {
+      if (depth === maxDepth) throw new InputError({ what: `nested deeper than ${maxDepth} lists`, where: path })
+      for (let i = 0; i < item.length; i++) visit(item[i], `${path}[${i}]`, depth + 1)
+      return
+    }
+    // EZKL writes truth values into its inputs as they are.
+    const x = typeof item === "boolean" ? Number(item) : item
+    if (typeof x !== "number" || !Number.isFinite(x))
+      throw new InputError({ what: "not a finite number", where: path, given: describe(item) })
+    if (count < size) out[count] = x
+    count++
+  }
+  visit(value, where, 0)
+  if (count !== size)
+    throw new InputError({
+      what: "the number of values does not fit the shape",
+      where,
+      expected: `${size} (shape [${shape.join(", ")}])`,
+      given: String(count),
+    })
+  return out
+}
+
+function checkFinite(values: Float64Array, where: string): void {
+  const bad = values.findIndex((x) => !Number.isFinite(x))
+  if (bad >= 0) throw new InputError({ what: "not a finite number", where: `${where}[${bad}]`, given: String(values[bad]) })
+}
+
+function checkCount(count: number, file: string): void {
+  if (count < 1 || count > defaults.maxSamples)
+    throw new InputError({
+      what: "the number of samples is out of range",
+      where: file,
+      expected: `1 to ${defaults.maxSamples}`,
+      given: String(count),
+    })
+}
+
+function checkLabels(labels: readonly unknown[], file: string): number[] {
+  return labels.map((label, i) => {
+    if (typeof label === "number" && Number.isSafeInteger(label) && label >= 0) return label
+    throw new InputError({
+      what: "a label is missing or no class number",
+      where: `${file}[${i}].label`,
+      expected: "a whole number from 0, for every sample or for none",
+      given: describe(label),
+    })
+  })
+}
+
+const namesOf = (inputs: readonly InputSpec[]): string => inputs.map(({ name }) => `\`${name}\``).join(", ")
+
+const isRecord = (x: unknown): x is Record<string, unknown> =>
+  typeof x === "object" && x !== null && !Array.isArray(x)
+
+const describe = (x: unknown): string =>
+  x === undefined ? "nothing" : `\`${(JSON.stringify(x) ?? typeof x).slice(0, 60)}\``

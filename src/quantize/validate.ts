@@ -1,0 +1,117 @@
+/** Is a decoded integer graph well formed? Asked of every file, before anything reads it. */
+import type { IntNode, LinearMap, TensorId, TensorInfo } from "../ops/program.js"
+import { sizeOf } from "../ops/program.js"
+import { sourcesOf } from "./bounds.js"
+
+interface Structure {
+  readonly precision: number
+  readonly tensors: readonly (TensorInfo & { readonly scale: number })[]
+  readonly nodes: readonly IntNode[]
+  readonly inputs: readonly { name: string; tensor: TensorId; lo: number; bits: number }[]
+  readonly outputs: readonly { name: string; tensor: TensorId }[]
+}
+
+const isInteger = (x: number) => Number.isSafeInteger(x)
+
+/** The first thing wrong with a graph's structure, or undefined. Bounds are checked elsewhere. */
+export function findFault(graph: Structure): string | undefined {
+  const { tensors, nodes, inputs, outputs } = graph
+  for (const [i, { shape, scale }] of tensors.entries()) {
+    if (!(scale > 0 && Number.isFinite(scale))) return `scale of tensor ${i}`
+    if (!shape.every((d) => isInteger(d) && d >= 0) || !isInteger(sizeOf(shape)))
+      return `shape of tensor ${i}`
+  }
+  const size = (id: TensorId) => sizeOf(tensors[id].shape)
+  const written = new Set<TensorId>()
+  const declared = new Map(inputs.map((input) => [input.tensor, input]))
+  if (declared.size !== inputs.length || new Set(inputs.map((input) => input.name)).size !== inputs.length)
+    return "an input declared twice"
+  for (const [i, node] of nodes.entries()) {
+    if (!sourcesOf(node).every((id) => written.has(id))) return `a source of node ${i}`
+    if (!(node.out < tensors.length) || written.has(node.out)) return `the output of node ${i}`
+    const fault = nodeFault(node, size)
+    if (fault) return `${fault} of node ${i}`
+    if (node.kind === "input") {
+      const input = declared.get(node.out)
+      if (input?.name !== node.name) return `the name of input node ${i}`
+    }
+    written.add(node.out)
+  }
+  for (const { tensor, lo, bits } of inputs) {
+    if (!nodes.some((node) => node.kind === "input" && node.out === tensor)) return "an input without a node"
+    if (!isInteger(lo) || !(bits >= 1 && bits <= 32)) return "the range of an input"
+  }
+  if (written.size !== tensors.length) return "a tensor that no node writes"
+  if (nodes.filter((node) => node.kind === "input").length !== inputs.length)
+    return "an input node not declared"
+  if (!outputs.length || !outputs.every(({ tensor }) => written.has(tensor))) return "an output"
+  return undefined
+}
+
+function nodeFault(node: IntNode, size: (id: TensorId) => number): string | undefined {
+  const out = size(node.out)
+  switch (node.kind) {
+    case "input":
+      return undefined
+    case "index": {
+      const total = node.sources.reduce((n, id) => n + size(id), 0)
+      if (node.map.length !== out) return "the index map length"
+      if (!isInteger(node.fill)) return "the fill"
+      return node.map.every((from) => from >= -1 && from < total) ? undefined : "the index map"
+    }
+    case "linear": {
+      if (node.bias && (node.bias.length !== out || !node.bias.every(isInteger))) return "the bias"
+      for (const { source, map } of node.terms) {
+        const fault = mapFault(map, size(source), out)
+        if (fault) return fault
+      }
+      return undefined
+    }
+    case "max":
+    case "argmax": {
+      const { map, window } = node
+      if (!(window >= 1) || map.length !== out * window) return "the window"
+      if (!map.every((from) => from >= -1 && from < size(node.source))) return "the window map"
+      for (let i = 0; i < out; i++)
+        if (map.subarray(i * window, (i + 1) * window).every((from) => from === -1)) return "an empty window"
+      return undefined
+    }
+    case "product":
+      return size(node.left) === out && size(node.right) === out ? undefined : "the operand sizes"
+    case "rescale": {
+      if (size(node.source) !== out) return "the source size"
+      if (!(node.shift >= 1 && node.shift <= 52)) return "the shift"
+      return node.bits >= 1 && node.bits <= 32 && isInteger(node.lo) ? undefined : "the range"
+    }
+  }
+}
+
+function mapFault(map: LinearMap, from: number, to: number): string | undefined {
+  switch (map.kind) {
+    case "dense": {
+      const { n, k, m, weight } = map
+      if (n * k !== from || n * m !== to || m * k !== weight.length) return "the dense map sizes"
+      return weight.every(isInteger) ? undefined : "a weight"
+    }
+    case "conv": {
+      const { n, groups, inChannels, outChannels, inSize, kernel, outSize, weight } = map
+      const rank = inSize.length
+      const lists = [kernel, outSize, map.strides, map.padsBegin, map.dilations]
+      if (lists.some((list) => list.length !== rank)) return "the convolution rank"
+      if (!(groups >= 1) || inChannels % groups !== 0 || outChannels % groups !== 0) return "the groups"
+      if ([...kernel, ...map.strides, ...map.dilations].some((x) => x < 1)) return "the convolution geometry"
+      if (n * inChannels * sizeOf(inSize) !== from || n * outChannels * sizeOf(outSize) !== to)
+        return "the convolution sizes"
+      if (weight.length !== outChannels * (inChannels / groups) * sizeOf(kernel)) return "the kernel size"
+      return weight.every(isInteger) ? undefined : "a weight"
+    }
+    case "sparse": {
+      const { rowPtr, columns, values } = map
+      if (rowPtr.length !== to + 1 || rowPtr[0] !== 0 || rowPtr[to] !== columns.length)
+        return "the row pointers"
+      for (let i = 0; i < to; i++) if (rowPtr[i] > rowPtr[i + 1]) return "the row pointers"
+      if (values.length !== columns.length || !values.every(isInteger)) return "a weight"
+      return columns.every((column) => column < from) ? undefined : "a column"
+    }
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * A receipt: a statement and its proof. It names no key and no verifier; what it is checked against is the
+ * caller's choice alone. A proof can be re-randomised by anyone, so nothing may be identified by its bytes.
+ */
+import { type G1Json, type G2Json, parseG1, parseG2 } from "./points.js"
+import { parseStatement, type Statement } from "./statement.js"
+import { fields, fromJson, object, oneOf } from "./strict.js"
+
+/** A Groth16 proof (eprint 2016/260), affine coordinates as decimal strings below q. */
+export interface Groth16Proof {
+  readonly a: G1Json
+  readonly b: G2Json
+  readonly c: G1Json
+}
+
+export interface Groth16Receipt {
+  readonly version: 1
+  readonly proofSystem: "groth16"
+  readonly statement: Statement
+  readonly proof: Groth16Proof
+}
+
+/** One member per proof system, told apart by `proofSystem`. */
+export type Receipt = Groth16Receipt
+
+/**
+ * Reads a receipt (an object, or JSON text) strictly: every field known and present, every number canonical
+ * and in range. Says nothing about the proof: that is `verify`.
+ * @throws FileError naming the path of the first malformed element.
+ */
+export function parseReceipt(value: unknown): Receipt {
+  const parsed = fromJson(value, "receipt")
+  oneOf(object(parsed, "receipt").version, "version", [1])
+  const proofSystem = oneOf(object(parsed, "receipt").proofSystem, "proofSystem", ["groth16"])
+  const given = fields(parsed, "receipt", ["version", "proofSystem", "statement", "proof"])
+  return {
+    version: 1,
+    proofSystem,
+    statement: parseStatement(given.statement, "statement"),
+    proof: parseProof(given.proof, "proof"),
+  }
+}
+
+/** Reads a Groth16 proof strictly. @throws FileError */
+export function parseProof(value: unknown, path: string): Groth16Proof {
+  const given = fields(value, path, ["a", "b", "c"])
+  return {
+    a: parseG1(given.a, `${path}.a`),
+    b: parseG2(given.b, `${path}.b`),
+    c: parseG1(given.c, `${path}.c`),
+  }
+}
