@@ -11,7 +11,7 @@ export { readR1cs, writeR1cs } from "./circuit/r1csfile.js"
 export { defaults } from "./defaults.js"
 export type { Graph } from "./model/graph.js"
 export { type ImportOptions, importOnnx } from "./model/onnx.js"
-export { importTfjs } from "./model/tfjs.js"
+// export { importTfjs } from "./model/tfjs.js"
 export { lower } from "./ops/lower.js"
 export {
   type Keys,
@@ -24,7 +24,7 @@ export {
 export { type Accuracy, measureAccuracy } from "./quantize/accuracy.js"
 export { deserialize, modelDigest, serialize } from "./quantize/digest.js"
 export type { IntGraph } from "./quantize/intgraph.js"
-export { type QuantizeOptions, quantize } from "./quantize/quantize.js"
+export { type QuantizeOptions, quantize, quantizeProgram } from "./quantize/quantize.js"
 export { dequantize, quantizeInput, runInteger } from "./quantize/run.js"
 export { parseInput, parseSamples } from "./quantize/samples.js"
 export * from "./verifier/index.js"

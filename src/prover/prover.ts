@@ -5,11 +5,11 @@ import { quantizeInput, runInteger } from "../quantize/run.js"
 import { parseVerificationKey, type VerificationKey } from "../verifier/key.js"
 import type { Receipt } from "../verifier/receipt.js"
 import { publicSignals, type Statement, type Values } from "../verifier/statement.js"
-import { WorkerPool } from "./pool.js"
-import type { ProveWorker } from "./prove-worker.js"
-import { type DevSetupOptions, devSetup } from "./setup.js"
-import { writeWtns } from "./wtns.js"
-import { checkZkey } from "./zkey.js"
+import { type DevSetupOptions, devSetup } from "./devsetup.js"
+import { checkZkey } from "./provingkey.js"
+import type { SnarkjsWorker } from "./snarkjs-worker.js"
+import { writeWtns } from "./witnessfile.js"
+import { WorkerPool } from "./workers.js"
 
 export interface SetupOptions extends DevSetupOptions {
   /** Draw the trapdoor here. The keys are for development: whoever ran this can forge. */
@@ -73,7 +73,7 @@ export interface Prover {
  */
 export async function openProver(circuit: Circuit, provingKey: Uint8Array): Promise<Prover> {
   checkZkey(provingKey, circuit.linked.r1cs)
-  const pool = new WorkerPool<ProveWorker>(new URL("./prove-worker.js", import.meta.url), 1)
+  const pool = new WorkerPool<SnarkjsWorker>(new URL("./snarkjs-worker.js", import.meta.url), 1)
   await pool.map([provingKey], (remote, key) => remote.load(key))
   const close = async () => {
     await pool.map([0], (remote) => remote.release()).catch(() => undefined)

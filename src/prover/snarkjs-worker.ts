@@ -3,7 +3,7 @@ import { parentPort } from "node:worker_threads"
 import * as Comlink from "comlink"
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs"
 import { invariant } from "../errors.js"
-import { prove, release } from "./snarkjs.js"
+import { prove, release } from "./reference.js"
 
 let key: Uint8Array | undefined
 
@@ -17,7 +17,7 @@ const api = {
   },
   release,
 }
-export type ProveWorker = typeof api
+export type SnarkjsWorker = typeof api
 
 invariant(parentPort, "this module is a worker")
 Comlink.expose(api, nodeEndpoint(parentPort))

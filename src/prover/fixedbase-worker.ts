@@ -3,7 +3,7 @@ import { parentPort } from "node:worker_threads"
 import * as Comlink from "comlink"
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs"
 import { invariant } from "../errors.js"
-import { FixedBase, type Group } from "./curve.js"
+import { FixedBase, type Group } from "./fixedbase.js"
 
 const curve = new FixedBase()
 
@@ -15,7 +15,7 @@ const api = {
     return Comlink.transfer(points, [points.buffer as ArrayBuffer])
   },
 }
-export type SetupWorker = typeof api
+export type FixedBaseWorker = typeof api
 
 invariant(parentPort, "this module is a worker")
 Comlink.expose(api, nodeEndpoint(parentPort))

@@ -10,11 +10,11 @@ import { writeField } from "../circuit/binfile.js"
 import type { R1cs } from "../circuit/r1cs.js"
 import type { OnProgress } from "../errors.js"
 import { inverse, mod, r } from "../field.js"
-import type { Group } from "./curve.js"
-import { defaultThreads, WorkerPool } from "./pool.js"
-import { evaluateQap, lagrange, publicCount } from "./qap.js"
-import type { SetupWorker } from "./setup-worker.js"
-import { coordinates, writeZkey } from "./zkey.js"
+import type { Group } from "./fixedbase.js"
+import type { FixedBaseWorker } from "./fixedbase-worker.js"
+import { evaluateQap, lagrange, publicCount } from "./polynomials.js"
+import { coordinates, writeZkey } from "./provingkey.js"
+import { defaultThreads, WorkerPool } from "./workers.js"
 
 export interface DevSetupOptions {
   /** Source of randomness: `n` uniform bytes. Default: the platform's. Tests give a fixed one. */
@@ -78,8 +78,8 @@ export async function devSetup(
   add("g1", "one", [alpha, beta, delta])
   add("g2", "two", [beta, 1n, delta])
 
-  const pool = new WorkerPool<SetupWorker>(
-    new URL("./setup-worker.js", import.meta.url),
+  const pool = new WorkerPool<FixedBaseWorker>(
+    new URL("./fixedbase-worker.js", import.meta.url),
     options.threads ?? defaultThreads(),
   )
   let results: Uint8Array[]

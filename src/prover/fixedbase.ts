@@ -172,7 +172,8 @@ class FixedBase {
     const result = new Uint8Array(count * this.group.affine)
     for (let start = 0; start < count; start += batch) {
       const size = Math.min(batch, count - start)
-      for (let i = 0; i < size; i++) this.multiple(words, 8 * (start + i), this.sums + i * this.group.jacobian)
+      for (let i = 0; i < size; i++)
+        this.multiple(words, 8 * (start + i), this.sums + i * this.group.jacobian)
       this.flush(size, this.affine)
       const points = this.curve.bytes.subarray(this.affine, this.affine + size * this.group.affine)
       result.set(points, start * this.group.affine)

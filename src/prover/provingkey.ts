@@ -7,7 +7,7 @@ import { createBinFile, readBinFile, readField, writeField } from "../circuit/bi
 import type { R1cs } from "../circuit/r1cs.js"
 import { FileError } from "../errors.js"
 import { mod, power, q, r } from "../field.js"
-import { publicCount } from "./qap.js"
+import { publicCount } from "./polynomials.js"
 
 export const setupSection = 1000
 /** Montgomery radix of both fields. */

@@ -1,0 +1,116 @@
+/** What quantization costs: the integer model against the real one on samples, output by output and node by node. */
+import type { OnProgress } from "../errors.js"
+import { evaluate } from "../ops/evaluate.js"
+import type { Program } from "../ops/program.js"
+import type { Sample } from "./calibrate.js"
+import type { IntGraph } from "./intgraph.js"
+import { quantizeInput, runInteger } from "./run.js"
+
+export interface OutputAccuracy {
+  readonly name: string
+  /** Largest and mean absolute difference to the real model, in units of the output. */
+  readonly maxError: number
+  readonly meanError: number
+  /** The difference we report as tolerable on inputs like the samples: twice the largest seen plus one step. */
+  readonly tolerance: number
+}
+
+export interface Accuracy {
+  readonly samples: number
+  /** Share of labels met by the arg max of the first output; null without labels. */
+  readonly float: number | null
+  readonly integer: number | null
+  /** Share of samples on which both models have the same arg max. */
+  readonly agreement: number
+  readonly outputs: readonly OutputAccuracy[]
+  /** Per requantized tensor: elements at the edge of their range, where larger values were cut off. */
+  readonly saturation: readonly {
+    readonly tensor: string
+    readonly node: string
+    readonly count: number
+    readonly share: number
+  }[]
+  /** Tensors by relative error (root mean square against the real tensor), worst first. */
+  readonly losses: readonly { readonly tensor: string; readonly node: string; readonly error: number }[]
+}
+
+const argmax = (xs: ArrayLike<number>): number => {
+  let best = 0
+  for (let i = 1; i < xs.length; i++) if (xs[i] > xs[best]) best = i
+  return best
+}
+
+/** Runs both models on samples; inputs outside the calibrated range are clamped. */
+export function measureAccuracy(
+  program: Program,
+  graph: IntGraph,
+  samples: readonly Sample[],
+  options: { labels?: readonly number[] | undefined; onProgress?: OnProgress | undefined } = {},
+): Accuracy {
+  const { labels, onProgress } = options
+  const rescaled = graph.nodes.flatMap((node) => (node.kind === "rescale" ? [node] : []))
+  const realByName = new Map(program.tensors.map((tensor, id) => [tensor.name, id]))
+  const errors = graph.outputs.map(() => ({ max: 0, sum: 0, count: 0 }))
+  const cut = rescaled.map(() => 0)
+  const squares = rescaled.map(() => ({ error: 0, signal: 0 }))
+  let [floatHits, integerHits, agreed] = [0, 0, 0]
+  samples.forEach((sample, index) => {
+    const real = evaluate(program, sample)
+    const integers = runInteger(graph, quantizeInput(graph, sample, { clampInputs: true }))
+    graph.outputs.forEach(({ tensor }, i) => {
+      const exact = real.get(program.outputs[i].tensor) as Float64Array
+      const got = integers.get(tensor) as Float64Array
+      const { scale } = graph.tensors[tensor]
+      for (let j = 0; j < exact.length; j++) {
+        const difference = Math.abs(got[j] * scale - exact[j])
+        errors[i].max = Math.max(errors[i].max, difference)
+        errors[i].sum += difference
+        errors[i].count++
+      }
+    })
+    rescaled.forEach((node, i) => {
+      const got = integers.get(node.out) as Float64Array
+      const top = node.lo + 2 ** node.bits - 1
+      for (const value of got) if (value === top || (value === node.lo && node.lo < 0)) cut[i]++
+      const exact = real.get(realByName.get(graph.tensors[node.out].name) ?? -1)
+      if (exact?.length !== got.length) return
+      const { scale } = graph.tensors[node.out]
+      for (let j = 0; j < got.length; j++) {
+        squares[i].error += (got[j] * scale - exact[j]) ** 2
+        squares[i].signal += exact[j] ** 2
+      }
+    })
+    const first = argmax(real.get(program.outputs[0].tensor) as Float64Array)
+    const second = argmax(integers.get(graph.outputs[0].tensor) as Float64Array)
+    if (first === second) agreed++
+    if (first === labels?.[index]) floatHits++
+    if (second === labels?.[index]) integerHits++
+    onProgress?.({ stage: "measure accuracy", done: index + 1, total: samples.length })
+  })
+  const outputs = graph.outputs.map(({ name, tensor }, i) => ({
+    name,
+    maxError: errors[i].max,
+    meanError: errors[i].sum / Math.max(1, errors[i].count),
+    tolerance: 2 * errors[i].max + graph.tensors[tensor].scale,
+  }))
+  const named = rescaled.map((node) => ({ tensor: graph.tensors[node.out].name, node: node.origin.name }))
+  const elements = rescaled.map((node) => graph.tensors[node.out].lo.length * samples.length)
+  return {
+    samples: samples.length,
+    float: labels ? floatHits / samples.length : null,
+    integer: labels ? integerHits / samples.length : null,
+    agreement: agreed / Math.max(1, samples.length),
+    outputs,
+    saturation: named.map((name, i) => ({
+      ...name,
+      count: cut[i],
+      share: cut[i] / Math.max(1, elements[i]),
+    })),
+    losses: named
+      .map((name, i) => ({
+        ...name,
+        error: Math.sqrt(squares[i].error / Math.max(squares[i].signal, 1e-30)),
+      }))
+      .sort((x, y) => y.error - x.error),
+  }
+}
