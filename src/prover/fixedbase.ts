@@ -1,213 +1,128 @@
 /**
- * Multiples of the generators of bn254: scalar after scalar against one windowed table, on the WebAssembly
- * module of wasmcurves, without ffjavascript and its threads. Points are affine, Montgomery form, little
- * endian (64 bytes in G1, 128 in G2), infinity all zeros, as in a `.zkey`.
- *
- * Letters: c bits of a window, W windows, H = sum of 2^(c-1)·2^(cw). Digit w of a scalar s is window w of
- * s + H, less 2^(c-1): signed, and no carry runs between windows (Booth's idea with one addition).
+ * Fixed-base multiplication on bn254: scalars times the generator of G1 or G2, by tables of multiples
+ * per window. The curve arithmetic is the WASM module of the package wasmcurves, instantiated here without
+ * its JavaScript wrapper, so that it runs in any thread.
  */
-import bn254 from "wasmcurves/build/bn128_wasm.js"
+import build from "wasmcurves/build/bn128_wasm.js"
 import { invariant } from "../errors.js"
 
-export type GroupName = "g1" | "g2"
+type Call = (...pointers: number[]) => void
 
-/** Bytes of an affine point. */
+/** Bytes of an affine point: Montgomery form, little endian; all zero is the point at infinity. */
 export const pointBytes = { g1: 64, g2: 128 } as const
+export type Group = keyof typeof pointBytes
 
-const page = 65536
-const initialPages = 25
-/** Points converted to affine at once: one field inversion each time. */
+const windowBits = { g1: 11, g2: 9 }
+const scalarBits = 254
+/** Points converted to affine by one inversion. */
 const batch = 1024
+const temporaries = 2 ** 20
 
-type Binary = (a: number, b: number, out: number) => void
-interface Group {
-  /** Affine and Jacobian sizes. */
-  readonly affine: number
-  readonly jacobian: number
-  readonly generator: number
-  readonly addMixed: Binary
-  readonly double: (a: number, out: number) => void
-  readonly negAffine: (a: number, out: number) => void
-  readonly zero: (out: number) => void
-  readonly batchToAffine: (points: number, count: number, out: number) => void
+interface Table {
+  readonly start: number
+  readonly windows: number
+  readonly bits: number
 }
 
-/** One instance of the curve module, with memory of its own. */
-export class Curve {
-  private readonly memory = new WebAssembly.Memory({ initial: initialPages })
-  private readonly functions: Record<string, (...args: number[]) => void>
-  private readonly tables = new Map<GroupName, FixedBase>()
+export class FixedBase {
+  private readonly exports: Record<string, Call>
+  private readonly memory: WebAssembly.Memory
+  private readonly tables = new Map<Group, Table>()
 
   constructor() {
-    const code = Uint8Array.from(atob(bn254.code), (letter) => letter.charCodeAt(0))
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(code), { env: { memory: this.memory } })
-    this.functions = instance.exports as Record<string, (...args: number[]) => void>
+    this.memory = new WebAssembly.Memory({ initial: 64 })
+    const module = new WebAssembly.Module(Buffer.from(build.code, "base64"))
+    const instance = new WebAssembly.Instance(module, { env: { memory: this.memory } })
+    this.exports = instance.exports as Record<string, Call>
   }
 
-  /**
-   * s·G for every 32-byte little-endian scalar s < 2^254. `total` is how many multiples will be asked for
-   * altogether: the first call chooses the size of the table by it.
-   */
-  multiples(name: GroupName, scalars: Uint8Array, total: number): Uint8Array<ArrayBuffer> {
-    let table = this.tables.get(name)
-    if (table === undefined) {
-      table = new FixedBase(this, this.group(name), windowBits(total))
-      this.tables.set(name, table)
-    }
-    return table.multiples(scalars)
-  }
-
-  get bytes(): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(this.memory.buffer)
-  }
-
-  /** Memory that is never given back. The module keeps its own free pointer at address 0. */
-  allocate(bytes: number): number {
+  /** The module keeps the address of its first free byte at address 0. */
+  private allocate(bytes: number): number {
     const free = new Uint32Array(this.memory.buffer, 0, 1)
-    const start = (free[0] + 7) & ~7
-    this.reserve(start + bytes)
-    new Uint32Array(this.memory.buffer, 0, 1)[0] = start + bytes
-    return start
+    const pointer = (free[0] + 7) & ~7
+    const end = pointer + bytes
+    // batch operations of the module take temporaries from the same place without growing the memory
+    const needed = end + temporaries - this.memory.buffer.byteLength
+    if (needed > 0) this.memory.grow(Math.ceil(needed / 65536))
+    new Uint32Array(this.memory.buffer, 0, 1)[0] = end
+    return pointer
   }
 
-  /** The module takes its scratch after the free pointer without asking: room for one batch. */
-  private reserve(end: number): void {
-    const needed = Math.ceil((end + 4 * 64 * (batch + 1)) / page) - this.memory.buffer.byteLength / page
-    if (needed > 0) this.memory.grow(needed)
+  private release(pointer: number): void {
+    new Uint32Array(this.memory.buffer, 0, 1)[0] = pointer
   }
 
-  private group(name: GroupName): Group {
-    const f = (suffix: string) => {
-      const found = this.functions[`${name}m_${suffix}`]
-      invariant(found, `wasmcurves has no ${name}m_${suffix}`)
-      return found
+  private call(group: Group, name: string): Call {
+    const fn = this.exports[`${group}m_${name}`]
+    invariant(fn, `the curve module has no ${group}m_${name}`)
+    return fn
+  }
+
+  /** Multiples 1 … 2^bits − 1 of 2^(bits·w)·G for every window w, affine; entry 0 is left out. */
+  private table(group: Group): Table {
+    const known = this.tables.get(group)
+    if (known) return known
+    const bits = windowBits[group]
+    const size = pointBytes[group]
+    const jacobian = (size * 3) / 2
+    const windows = Math.ceil(scalarBits / bits)
+    const entries = 2 ** bits - 1
+    const start = this.allocate(windows * entries * size)
+    const scratch = this.allocate(entries * jacobian)
+    const base = this.allocate(size)
+    const power = this.allocate(jacobian)
+    const [add, toAffine, double, toAffineBatch] = ["addMixed", "toAffine", "double", "batchToAffine"].map((name) =>
+      this.call(group, name),
+    )
+    const generator = group === "g1" ? build.pG1gen : build.pG2gen
+    new Uint8Array(this.memory.buffer).copyWithin(power, generator, generator + jacobian)
+    for (let w = 0; w < windows; w++) {
+      toAffine(power, base)
+      new Uint8Array(this.memory.buffer).copyWithin(scratch, power, power + jacobian)
+      for (let j = 1; j < entries; j++) add(scratch + (j - 1) * jacobian, base, scratch + j * jacobian)
+      toAffineBatch(scratch, entries, start + w * entries * size)
+      for (let bit = 0; bit < bits; bit++) double(power, power)
     }
-    return {
-      affine: pointBytes[name],
-      jacobian: (pointBytes[name] / 2) * 3,
-      generator: name === "g1" ? bn254.pG1gen : bn254.pG2gen,
-      addMixed: f("addMixed"),
-      double: f("double"),
-      negAffine: f("negAffine"),
-      zero: f("zero"),
-      batchToAffine: f("batchToAffine"),
-    }
-  }
-}
-
-/** Width c with the fewest additions: `total` scalars of W digits, and W·2^(c-1) for the table. */
-export function windowBits(total: number): number {
-  let best = 2
-  const cost = (c: number) => Math.ceil(256 / c) * (total + 2 ** (c - 1))
-  for (let c = 3; c <= 13; c++) if (cost(c) < cost(best)) best = c
-  return best
-}
-
-class FixedBase {
-  private readonly windows: number
-  private readonly half: number
-  private readonly table: number
-  private readonly sums: number
-  private readonly affine: number
-  private readonly negated: number
-  /** H as 32-bit words. */
-  private readonly offset: Uint32Array
-
-  constructor(
-    private readonly curve: Curve,
-    private readonly group: Group,
-    private readonly c: number,
-  ) {
-    // s < 2^254 <= 2^(cW-2), so s + H < 2^(cW): no window beyond the last.
-    this.windows = Math.ceil(256 / c)
-    this.half = 2 ** (c - 1)
-    this.table = curve.allocate(this.windows * this.half * group.affine)
-    this.sums = curve.allocate(batch * group.jacobian)
-    this.affine = curve.allocate(batch * group.affine)
-    this.negated = curve.allocate(group.affine)
-    this.offset = new Uint32Array(10)
-    let h = 0n
-    for (let w = 0; w < this.windows; w++) h += 1n << BigInt(c * w + c - 1)
-    for (let i = 0; i < this.offset.length; i++) this.offset[i] = Number((h >> BigInt(32 * i)) & 0xffffffffn)
-    this.fill()
+    this.release(scratch)
+    const table = { start, windows, bits }
+    this.tables.set(group, table)
+    return table
   }
 
-  /** Entry d - 1 of window w is d·2^(cw)·G, for 1 <= d <= 2^(c-1). */
-  private fill(): void {
-    const { curve, group, half } = this
-    const base = curve.allocate(group.jacobian)
-    const running = curve.allocate(group.jacobian)
-    const baseAffine = curve.allocate(group.affine)
-    group.zero(base)
-    group.addMixed(base, group.generator, base)
-    for (let w = 0; w < this.windows; w++) {
-      group.batchToAffine(base, 1, baseAffine)
-      group.zero(running)
-      const row = this.table + w * half * group.affine
-      for (let start = 0; start < half; start += batch) {
-        const count = Math.min(batch, half - start)
-        for (let i = 0; i < count; i++) {
-          group.addMixed(running, baseAffine, running)
-          curve.bytes.copyWithin(this.sums + i * group.jacobian, running, running + group.jacobian)
+  /** scalars: 32 bytes little endian each, reduced mod r; returns affine points in the same order. */
+  multiply(group: Group, scalars: Uint8Array): Uint8Array {
+    const { start, windows, bits } = this.table(group)
+    const size = pointBytes[group]
+    const jacobian = (size * 3) / 2
+    const entries = 2 ** bits - 1
+    const count = scalars.length / 32
+    const result = new Uint8Array(count * size)
+    const scratch = this.allocate(batch * jacobian)
+    const affine = this.allocate(batch * size)
+    const zero = this.call(group, "zero")
+    const add = this.call(group, "addMixed")
+    const toAffineBatch = this.call(group, "batchToAffine")
+    for (let first = 0; first < count; first += batch) {
+      const length = Math.min(batch, count - first)
+      for (let i = 0; i < length; i++) {
+        const point = scratch + i * jacobian
+        const scalar = (first + i) * 32
+        zero(point)
+        for (let w = 0; w < windows; w++) {
+          const at = w * bits
+          const inner = at >> 3
+          const byte = scalar + inner
+          let word = scalars[byte]
+          if (inner < 31) word |= scalars[byte + 1] << 8
+          if (inner < 30) word |= scalars[byte + 2] << 16
+          const digit = (word >>> (at & 7)) & entries
+          if (digit !== 0) add(point, start + (w * entries + digit - 1) * size, point)
         }
-        this.flush(count, row + start * group.affine)
       }
-      // `running` is 2^(c-1) times this window's base; twice that is the next one.
-      group.double(running, base)
+      toAffineBatch(scratch, length, affine)
+      result.set(new Uint8Array(this.memory.buffer, affine, length * size), first * size)
     }
-  }
-
-  private flush(count: number, target: number): void {
-    // batchToAffine may leave the module's free pointer moved; put it back, so that scratch is reused.
-    const free = new Uint32Array(this.curve.bytes.buffer, 0, 1)
-    const before = free[0]
-    this.group.batchToAffine(this.sums, count, target)
-    free[0] = before
-  }
-
-  multiples(scalars: Uint8Array): Uint8Array<ArrayBuffer> {
-    invariant(scalars.length % 32 === 0 && scalars.byteOffset % 4 === 0, "scalars are not whole words")
-    const words = new Uint32Array(scalars.buffer, scalars.byteOffset, scalars.length / 4)
-    const count = words.length / 8
-    const result = new Uint8Array(count * this.group.affine)
-    for (let start = 0; start < count; start += batch) {
-      const size = Math.min(batch, count - start)
-      for (let i = 0; i < size; i++)
-        this.multiple(words, 8 * (start + i), this.sums + i * this.group.jacobian)
-      this.flush(size, this.affine)
-      const points = this.curve.bytes.subarray(this.affine, this.affine + size * this.group.affine)
-      result.set(points, start * this.group.affine)
-    }
-    // The scalars are secret: what this instance keeps of them is overwritten.
-    this.curve.bytes.fill(0, this.sums, this.sums + batch * this.group.jacobian)
+    this.release(scratch)
     return result
-  }
-
-  private readonly shifted = new Uint32Array(11)
-
-  private multiple(words: Uint32Array, at: number, sum: number): void {
-    const { c, half, group, shifted, offset, table } = this
-    let carry = 0
-    for (let i = 0; i < 10; i++) {
-      const t = (i < 8 ? words[at + i] : 0) + offset[i] + carry
-      shifted[i] = t
-      carry = t > 0xffffffff ? 1 : 0
-    }
-    group.zero(sum)
-    const mask = 2 * half - 1
-    for (let w = 0, bit = 0; w < this.windows; w++, bit += c) {
-      const word = bit >>> 5
-      const shift = bit & 31
-      let window = shifted[word] >>> shift
-      if (shift + c > 32) window |= shifted[word + 1] << (32 - shift)
-      const digit = (window & mask) - half
-      if (digit === 0) continue
-      const entry = table + (w * half + Math.abs(digit) - 1) * group.affine
-      if (digit > 0) group.addMixed(sum, entry, sum)
-      else {
-        group.negAffine(entry, this.negated)
-        group.addMixed(sum, this.negated, sum)
-      }
-    }
   }
 }

@@ -1,15 +1,38 @@
-/** The parts we use of packages without types of their own. */
-
+/** The parts we use of packages without types. */
 declare module "wasmcurves/build/bn128_wasm.js" {
-  const prebuilt: {
-    /** The module, base64; it imports `env.memory` of at least 25 pages. */
-    code: string
-    pG1gen: number
-    pG1zero: number
-    pG2gen: number
-    pG2zero: number
-    prePSize: number
-    preQSize: number
+  const build: { code: string; pG1gen: number; pG2gen: number }
+  export default build
+}
+declare module "snarkjs" {
+  interface Groth16Proof {
+    pi_a: string[]
+    pi_b: string[][]
+    pi_c: string[]
+    protocol: string
+    curve: string
   }
-  export default prebuilt
+  type MemoryFile = { type: "mem"; data?: Uint8Array }
+  type Input = string | Uint8Array | MemoryFile
+  export const groth16: {
+    prove(
+      zkey: Input,
+      witness: Input,
+      logger?: object,
+      options?: { singleThread?: boolean },
+    ): Promise<{ proof: Groth16Proof; publicSignals: string[] }>
+    verify(key: object, signals: string[], proof: Groth16Proof): Promise<boolean>
+  }
+  export const zKey: {
+    newZKey(r1cs: Input, ptau: Input, out: Input): Promise<unknown>
+    exportVerificationKey(zkey: Input): Promise<object>
+    exportSolidityVerifier(zkey: Input, templates: { groth16: string }): Promise<string>
+  }
+  export const r1cs: { info(file: Input): Promise<{ nConstraints: number; nVars: number }> }
+  export const wtns: { calculate(input: object, wasm: Input, out: Input): Promise<void> }
+  export const curves: { getCurveFromName(name: string): Promise<{ terminate(): Promise<void> }> }
+}
+declare module "comlink/dist/esm/node-adapter.mjs" {
+  import type { Endpoint } from "comlink"
+  import type { MessagePort, Worker } from "node:worker_threads"
+  export default function nodeEndpoint(port: MessagePort | Worker): Endpoint
 }

@@ -83,14 +83,11 @@ function applyLinear(node: LinearNode, sources: readonly Float64Array[], size: n
   const terms = node.terms.map((term, source) => ({ source, map: term.map }))
   const values = evaluate(
     {
-      name: origin.name,
       tensors: [...sources.map((s) => s.length), size].map((n) => ({ name: origin.name, shape: [n] })),
       nodes: [
         ...inputs.map(({ name, tensor }) => ({ kind: "input" as const, out: tensor, name, origin })),
         { kind: "linear", out, terms, origin, ...(bias && { bias }) },
       ],
-      inputs,
-      outputs: [{ name: "out", tensor: out }],
     },
     Object.fromEntries(sources.map((s, i) => [String(i), s])),
   ).get(out)
