@@ -1,10 +1,5 @@
 /** Model graph to primitives: every operator is a lowering, and whatever depends on constants alone is computed here. */
 import type { Graph, Node } from "../model/graph.js"
-import { arithmetic } from "./arithmetic.js"
-import { fuse } from "./fuse.js"
-import { movement } from "./movement.js"
-import { neural } from "./neural.js"
-import type { Program, TensorId } from "./program.js"
 import {
   Builder,
   Call,
@@ -14,7 +9,12 @@ import {
   modelError,
   Unsupported,
   type Value,
-} from "./values.js"
+} from "./builder.js"
+import { arithmetic } from "./elementwise.js"
+import { fuse } from "./fuse.js"
+import { neural } from "./layers.js"
+import { movement } from "./move.js"
+import type { Program, TensorId } from "./program.js"
 
 /** Every operator of the default ONNX domain that can be lowered. */
 export const operators: Readonly<Record<string, Lowering>> = { ...movement, ...arithmetic, ...neural }

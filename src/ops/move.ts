@@ -1,5 +1,5 @@
 /** Operators that only move data: each computes an index map once, for constants and activations alike. */
-import { sizeOf } from "./program.js"
+
 import {
   axisOf,
   broadcast,
@@ -12,7 +12,8 @@ import {
   stridesOf,
   unsupported,
   type Value,
-} from "./values.js"
+} from "./builder.js"
+import { sizeOf } from "./program.js"
 
 /** The same elements under another shape. */
 const reshaped = (value: Value, shape: readonly number[]): Value => {

@@ -1,9 +1,5 @@
 /** Layers: matrix products, convolutions, normalisation, pooling, activations. */
 
-import { clamped, combine, product, windowMax, windowSum } from "./arithmetic.js"
-import { forEachTap } from "./linearmap.js"
-import { transposed } from "./movement.js"
-import { type LinearMap, sizeOf } from "./program.js"
 import {
   type Activation,
   type Builder,
@@ -20,7 +16,11 @@ import {
   stridesOf,
   unsupported,
   type Value,
-} from "./values.js"
+} from "./builder.js"
+import { clamped, combine, product, windowMax, windowSum } from "./elementwise.js"
+import { forEachTap } from "./linearmap.js"
+import { transposed } from "./move.js"
+import { type LinearMap, sizeOf } from "./program.js"
 
 /** More products of two activations than this are refused. */
 const maxProducts = 2 ** 20
