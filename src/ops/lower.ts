@@ -1,5 +1,6 @@
 /** Model graph to primitives: every operator is a lowering, and whatever depends on constants alone is computed here. */
 import type { Graph, Node } from "../model/graph.js"
+import { fuse } from "./fuse.js"
 import {
   Builder,
   Call,
@@ -9,11 +10,10 @@ import {
   modelError,
   Unsupported,
   type Value,
-} from "./builder.js"
-import { arithmetic } from "./elementwise.js"
-import { fuse } from "./fuse.js"
-import { neural } from "./layers.js"
-import { movement } from "./move.js"
+} from "./operators/builder.js"
+import { arithmetic } from "./operators/elementwise.js"
+import { neural } from "./operators/layers.js"
+import { movement } from "./operators/move.js"
 import type { Program, TensorId } from "./program.js"
 
 /** Every operator of the default ONNX domain that can be lowered. */

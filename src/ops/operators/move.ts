@@ -1,5 +1,5 @@
 /** Operators that only move data: each computes an index map once, for constants and activations alike. */
-
+import { sizeOf } from "../program.js"
 import {
   axisOf,
   broadcast,
@@ -13,7 +13,6 @@ import {
   unsupported,
   type Value,
 } from "./builder.js"
-import { sizeOf } from "./program.js"
 
 /** The same elements under another shape. */
 const reshaped = (value: Value, shape: readonly number[]): Value => {

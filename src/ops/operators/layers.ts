@@ -1,5 +1,7 @@
 /** Layers: matrix products, convolutions, normalisation, pooling, activations. */
 
+import { forEachTap } from "../linearmap.js"
+import { type LinearMap, sizeOf } from "../program.js"
 import {
   type Activation,
   type Builder,
@@ -18,9 +20,7 @@ import {
   type Value,
 } from "./builder.js"
 import { clamped, combine, product, windowMax, windowSum } from "./elementwise.js"
-import { forEachTap } from "./linearmap.js"
 import { transposed } from "./move.js"
-import { type LinearMap, sizeOf } from "./program.js"
 
 /** More products of two activations than this are refused. */
 const maxProducts = 2 ** 20

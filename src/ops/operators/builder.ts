@@ -1,8 +1,8 @@
 /** What lowering passes between operators: constants and activations with static shapes, and the program under construction. */
-import { ModelError } from "../errors.js"
-import type { Attribute, Node, Tensor } from "../model/graph.js"
-import type { LinearMap, LinearNode, Origin, RealNode, TensorId, TensorInfo } from "./program.js"
-import { sizeOf } from "./program.js"
+import { ModelError } from "../../errors.js"
+import type { Attribute, Node, Tensor } from "../../model/graph.js"
+import type { LinearMap, LinearNode, Origin, RealNode, TensorId, TensorInfo } from "../program.js"
+import { sizeOf } from "../program.js"
 
 /** A tensor known while compiling: its numbers, or the activation that will hold them. */
 export type Value =
