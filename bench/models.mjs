@@ -15,7 +15,11 @@ import * as api from "../dist/index.js"
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { only: { type: "string" }, json: { type: "boolean" }, "max-constraints": { type: "string", default: "150000" } },
+  options: {
+    only: { type: "string" },
+    json: { type: "boolean" },
+    "max-constraints": { type: "string", default: "150000" },
+  },
 })
 const folder = positionals[0] ?? new URL("../../shared/models", import.meta.url).pathname
 const maxConstraints = Number(values["max-constraints"])
@@ -29,12 +33,17 @@ const files = (path) =>
 
 /** Inputs and float outputs recorded beside a model. */
 function reference(file) {
-  const beside = basename(file) === "network.onnx" ? join(dirname(file), "ref_output.json") : file.replace(/onnx$/, "ref.json")
+  const beside =
+    basename(file) === "network.onnx"
+      ? join(dirname(file), "ref_output.json")
+      : file.replace(/onnx$/, "ref.json")
   return existsSync(beside) ? JSON.parse(readFileSync(beside, "utf8")) : undefined
 }
 
 function importModel(file, ref) {
-  const dimensions = Object.fromEntries((ref?.inputs ?? []).flatMap(({ name, shape }) => shape.map((size, axis) => [`${name}:${axis}`, size])))
+  const dimensions = Object.fromEntries(
+    (ref?.inputs ?? []).flatMap(({ name, shape }) => shape.map((size, axis) => [`${name}:${axis}`, size])),
+  )
   return api.importOnnx(readFileSync(file), { file: basename(file), dimensions })
 }
 
@@ -55,7 +64,12 @@ async function prove(file) {
   } finally {
     await prover.close()
   }
-  const reason = api.explain(receipt, { verificationKey: keys.verificationKey, model: circuit.model, context, allowDev: true })
+  const reason = api.explain(receipt, {
+    verificationKey: keys.verificationKey,
+    model: circuit.model,
+    context,
+    allowDev: true,
+  })
   let relative = 0
   let within = true
   ref.outputs.forEach(({ name, data }) => {
@@ -80,7 +94,17 @@ async function prove(file) {
 /** The reason a model did not get through, on one line. */
 function reasonOf(error) {
   if (!(error instanceof api.CountersignError)) return `FAULT ${error.stack}`
-  const operators = [...new Set((error.problems ?? []).map((line) => line.match(/operator `([^`]+)`: (.*)/)?.slice(1).join(": ") ?? line))]
+  const operators = [
+    ...new Set(
+      (error.problems ?? []).map(
+        (line) =>
+          line
+            .match(/operator `([^`]+)`: (.*)/)
+            ?.slice(1)
+            .join(": ") ?? line,
+      ),
+    ),
+  ]
   return operators.length > 0 ? operators.join("; ").slice(0, 200) : error.message.slice(0, 200)
 }
 
@@ -88,7 +112,9 @@ const rows = []
 const show = (row) => {
   rows.push(row)
   if (values.json) return
-  const figures = row.constraints ? `${row.constraints} constraints, error ${row.error.toExponential(1)}, ${row.seconds.toFixed(1)} s` : (row.reason ?? "")
+  const figures = row.constraints
+    ? `${row.constraints} constraints, error ${row.error.toExponential(1)}, ${row.seconds.toFixed(1)} s`
+    : (row.reason ?? "")
   console.log(`${row.status.padEnd(12)} ${row.model.padEnd(64)} ${figures}`)
 }
 for (const file of files(folder).sort()) {
@@ -107,9 +133,23 @@ for (const file of files(folder).sort()) {
     show({ model, ...(await prove(file)) })
   } catch (error) {
     const reason = reasonOf(error)
-    show({ model, status: /constraints and/.test(reason) ? "too large" : error instanceof api.ModelError ? "unsupported" : "failed", reason })
+    show({
+      model,
+      status: /constraints and/.test(reason)
+        ? "too large"
+        : error instanceof api.ModelError
+          ? "unsupported"
+          : "failed",
+      reason,
+    })
   }
 }
 const count = (status) => rows.filter((row) => row.status === status).length
-const totals = { models: rows.length, ok: count("ok"), unsupported: count("unsupported"), tooLarge: count("too large"), refused: count("refused") }
+const totals = {
+  models: rows.length,
+  ok: count("ok"),
+  unsupported: count("unsupported"),
+  tooLarge: count("too large"),
+  refused: count("refused"),
+}
 console.log(values.json ? JSON.stringify({ rows, totals }) : `\n${JSON.stringify(totals)}`)

@@ -46,6 +46,10 @@ RECIPES = {
     "mlp": {"steps": 60000, "batch": 128, "rate": 2e-3, "decay": 0.01, "elastic": 0.7, "teacher": 0.7},
 }
 
+# [28, 6]: smooth interpolation from 6 points of an axis to its 28 pixels.
+_POINTS = torch.eye(6)[None, :, :, None]
+SMOOTH = F.interpolate(_POINTS, size=(28, 1), mode="bicubic", align_corners=True)[0, :, :, 0].T
+
 
 def read_digits(hold_out):
     """Training and test digits as (pixels [N, 784], labels [N]) pairs, class by class."""
@@ -121,8 +125,7 @@ def deform(pixels, strength):
     )
     grid = F.affine_grid(affine, (n, 1, 28, 28), align_corners=False)
     coarse = torch.randn(n, 2, 6, 6) * (0.055 * strength)
-    field = F.interpolate(coarse, size=(28, 28), mode="bicubic", align_corners=True)
-    grid = grid + field.permute(0, 2, 3, 1)
+    grid = grid + (SMOOTH @ coarse @ SMOOTH.T).permute(0, 2, 3, 1)
     return F.grid_sample(pixels.reshape(-1, 1, 28, 28), grid, align_corners=False).clamp(0, 1)
 
 
@@ -167,7 +170,7 @@ def train(net, digits, recipe, teacher):
     return average.module.eval()
 
 
-def gemm(net, layer, x, y):
+def gemm(layer, x, y):
     return helper.make_node("Gemm", [x, f"{layer}.weight", f"{layer}.bias"], [y], name=layer, transB=1)
 
 
@@ -188,9 +191,9 @@ def pool(x, y):
 def to_onnx(net, name):
     if isinstance(net, Perceptron):
         nodes = [
-            gemm(net, "hidden", "image", "hidden"),
+            gemm("hidden", "image", "hidden"),
             relu("hidden", "relu"),
-            gemm(net, "logits", "relu", "logits"),
+            gemm("logits", "relu", "logits"),
         ]
     else:
         nodes = [
@@ -201,11 +204,11 @@ def to_onnx(net, name):
             relu("conv2", "relu2"),
             pool("relu2", "pool2"),
             helper.make_node("Flatten", ["pool2"], ["flat"], name="flat", axis=1),
-            gemm(net, "dense1", "flat", "dense1"),
+            gemm("dense1", "flat", "dense1"),
             relu("dense1", "relu3"),
-            gemm(net, "dense2", "relu3", "dense2"),
+            gemm("dense2", "relu3", "dense2"),
             relu("dense2", "relu4"),
-            gemm(net, "logits", "relu4", "logits"),
+            gemm("logits", "relu4", "logits"),
         ]
     weights = [numpy_helper.from_array(p.detach().numpy(), key) for key, p in net.state_dict().items()]
     graph = helper.make_graph(

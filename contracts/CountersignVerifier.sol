@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.24;
+
+/// @notice A contract whose code is data: one STOP byte, then the bytes it was created with.
+contract KeyChunk {
+    constructor(bytes memory data) {
+        bytes memory code = abi.encodePacked(bytes1(0x00), data);
+        assembly ("memory-safe") {
+            return(add(code, 0x20), mload(code))
+        }
+    }
+}
+
+/// @title  CountersignVerifier
+/// @notice Verifies Groth16 receipts (eprint 2016/260, curve bn254 of EIP-196 and EIP-197) of any number of
+///         models. A verification key is a blob named by its keccak256 and registered once by anybody: what
+///         to trust is the caller's choice of `key`, never a matter of who registered it.
+/// @dev    Blob, 32-byte words: magic, flags, n signals, outputs among them, model, layout digest, alpha1
+///         (2), beta2 (4), gamma2 (4), delta2 (4), then n + 1 points ic (2 each). Coordinates of G2 have
+///         the imaginary part first. docs/FORMATS.md has the whole definition.
+///         Proof words: A.x, A.y, B.x1, B.x0, B.y1, B.y0, C.x, C.y. Anyone can re-randomise a proof, so
+///         never use its bytes as an identifier or against replay; the context is there for that.
+contract CountersignVerifier {
+    // ---------------------------------------------------------------- errors
+
+    /// The blob does not begin with the magic word of this format.
+    error UnknownFormat();
+    /// The length of the blob is not the one its header implies.
+    error WrongLength(uint256 expected, uint256 given);
+    /// A flag other than the development flag is set.
+    error UnknownFlags(uint256 flags);
+    /// The header's numbers of signals and outputs contradict each other.
+    error WrongSignalCounts(uint256 signals, uint256 outputs);
+    /// A point of the blob, by its first word, is infinity, off the curve or outside the subgroup.
+    error InvalidPoint(uint256 word);
+    /// Nobody contributed to a phase of the setup, so anybody can forge.
+    error Uncontributed();
+    /// No key of this digest is registered.
+    error UnknownKey(bytes32 key);
+    /// A development key, in a call that does not accept one.
+    error DevKey(bytes32 key);
+    /// The number of outputs, inputs or signals is not the key's.
+    error WrongCount(uint256 expected, uint256 given);
+    /// Too little gas for a verdict. Without this a starved call would call a valid proof invalid.
+    error NotEnoughGas();
+    /// A precompile of EIP-196 failed on valid points: this chain lacks it or prices it otherwise.
+    error PrecompileFailed();
+
+    // ---------------------------------------------------------------- events
+
+    /// A key was registered for the first time.
+    event KeyRegistered(bytes32 indexed key, bytes32 indexed model, bool dev, uint256 signals);
+
+    // ------------------------------------------------------------- constants
+
+    /// Order of the curve and of the scalar field.
+    uint256 private constant R = 21888242871839275222246405745257275088548364400416034343698204186575808495617;
+    /// Prime of the coordinates.
+    uint256 private constant Q = 21888242871839275222246405745257275088696311157297823662689037894645226208583;
+    /// Largest absolute value of a public integer.
+    int256 private constant MAX_INTEGER = 2 ** 52;
+
+    bytes32 private constant MAGIC = "countersign.key.groth16.1";
+    uint256 private constant FLAG_DEV = 1;
+
+    /// Positions of words in the blob.
+    uint256 private constant FLAGS = 1;
+    uint256 private constant SIGNALS = 2;
+    uint256 private constant OUTPUTS = 3;
+    uint256 private constant MODEL = 4;
+    uint256 private constant ALPHA = 6;
+    uint256 private constant BETA = 8;
+    uint256 private constant GAMMA = 12;
+    uint256 private constant DELTA = 16;
+    uint256 private constant IC = 20;
+
+    /// The generator of G2 (EIP-197), imaginary parts first.
+    uint256 private constant G2_X1 = 11559732032986387107991004021392285783925812861821192530917403151452391805634;
+    uint256 private constant G2_X0 = 10857046999023057135944570762232829481370756359578518086990519993285655852781;
+    uint256 private constant G2_Y1 = 4082367875863433681332203403145435568316851327593401208105741076214120093531;
+    uint256 private constant G2_Y0 = 8495653923123431417604973247489272438418190587263600148770280649306958101930;
+
+    /// Largest data of a chunk: the code size limit of EIP-170 less the STOP byte.
+    uint256 private constant CHUNK = 24575;
+
+    /// Prices of the precompiles (EIP-1108). A precompile that fails eats all the gas it is given, so it is
+    /// given no more than its price.
+    uint256 private constant ADD_GAS = 150;
+    uint256 private constant MUL_GAS = 6000;
+    uint256 private constant PAIRING_GAS = 45000;
+    uint256 private constant PAIR_GAS = 34000;
+
+    // --------------------------------------------------------------- storage
+
+    /// Contracts that hold the blob of a key, in order.
+    mapping(bytes32 key => address[] chunks) private _chunks;
+
+    // ---------------------------------------------------------- registration
+
+    /// @notice Stores a key for ever; does nothing if it is registered already. Refuses development keys.
+    /// @return key keccak256 of the blob
+    function registerKey(bytes calldata blob) external returns (bytes32 key) {
+        return _register(blob, false);
+    }
+
+    /// @notice As `registerKey`, and accepts development keys, whose maker can forge receipts.
+    function registerDevKey(bytes calldata blob) external returns (bytes32 key) {
+        return _register(blob, true);
+    }
+
+    // ---------------------------------------------------------- verification
+
+    /// @notice Whether `proof` shows that `model`, run in `context`, gave `outputs` (on `inputs`, where the
+    ///         key has public inputs). False for an invalid proof, a value beyond ±2^52 or another model's key.
+    /// @param  outputs all outputs of the model as integers, in layout order, row-major
+    /// @param  inputs  its public inputs likewise, or none
+    function verifyInference(
+        bytes32 key,
+        bytes32 model,
+        bytes32 context,
+        int256[] calldata outputs,
+        int256[] calldata inputs,
+        uint256[8] calldata proof
+    ) external view returns (bool) {
+        return _verifyInference(_load(key, false), model, context, outputs, inputs, proof);
+    }
+
+    /// @notice As `verifyInference`, and accepts development keys. Not for anything of value.
+    function verifyDevInference(
+        bytes32 key,
+        bytes32 model,
+        bytes32 context,
+        int256[] calldata outputs,
+        int256[] calldata inputs,
+        uint256[8] calldata proof
+    ) external view returns (bool) {
+        return _verifyInference(_load(key, true), model, context, outputs, inputs, proof);
+    }
+
+    /// @notice Whether `proof` is valid for raw public signals; what they mean is the caller's business.
+    ///         False as well for a signal that is not below the order of the curve.
+    function verifyProof(bytes32 key, uint256[] calldata signals, uint256[8] calldata proof)
+        external
+        view
+        returns (bool)
+    {
+        uint256[] memory blob = _load(key, false);
+        if (signals.length != blob[SIGNALS]) revert WrongCount(blob[SIGNALS], signals.length);
+        return _verifyProof(blob, signals, proof);
+    }
+
+    // ----------------------------------------------------------------- views
+
+    /// @notice Whether a key is registered.
+    function isRegistered(bytes32 key) external view returns (bool) {
+        return _chunks[key].length != 0;
+    }
+
+    /// @notice Whether a registered key is a development key.
+    function isDev(bytes32 key) external view returns (bool) {
+        return _load(key, true)[FLAGS] & FLAG_DEV != 0;
+    }
+
+    /// @notice The model a registered key belongs to.
+    function modelOf(bytes32 key) external view returns (bytes32) {
+        return bytes32(_load(key, true)[MODEL]);
+    }
+
+    // ------------------------------------------------- internal: registration
+
+    function _register(bytes calldata blob, bool allowDev) private returns (bytes32 key) {
+        key = keccak256(blob);
+        address[] storage chunks = _chunks[key];
+        if (chunks.length != 0) {
+            if (!allowDev && _load(key, true)[FLAGS] & FLAG_DEV != 0) revert DevKey(key);
+            return key;
+        }
+
+        uint256[] memory words = _words(blob);
+        if (!allowDev && words[FLAGS] & FLAG_DEV != 0) revert DevKey(key);
+        _checkPoints(words);
+
+        for (uint256 from = 0; from < blob.length; from += CHUNK) {
+            uint256 to = from + CHUNK < blob.length ? from + CHUNK : blob.length;
+            chunks.push(address(new KeyChunk(blob[from:to])));
+        }
+        emit KeyRegistered(key, bytes32(words[MODEL]), words[FLAGS] & FLAG_DEV != 0, words[SIGNALS]);
+    }
+
+    /// The words of a blob whose header is consistent with its length.
+    function _words(bytes calldata blob) private pure returns (uint256[] memory words) {
+        if (blob.length < 32 * IC) revert WrongLength(32 * IC, blob.length);
+        if (bytes32(blob[:32]) != MAGIC) revert UnknownFormat();
+        words = new uint256[](blob.length / 32);
+        for (uint256 i = 0; i < words.length; i++) words[i] = uint256(bytes32(blob[32 * i:32 * i + 32]));
+        if (words[FLAGS] & ~FLAG_DEV != 0) revert UnknownFlags(words[FLAGS]);
+        (uint256 signals, uint256 outputs) = (words[SIGNALS], words[OUTPUTS]);
+        if (outputs == 0 || outputs >= signals || signals > blob.length) revert WrongSignalCounts(signals, outputs);
+        uint256 expected = 32 * (IC + 2 * (signals + 1));
+        if (blob.length != expected) revert WrongLength(expected, blob.length);
+    }
+
+    function _checkPoints(uint256[] memory words) private view {
+        if (!_onCurve(words[ALPHA], words[ALPHA + 1])) revert InvalidPoint(ALPHA);
+        for (uint256 i = IC; i < words.length; i += 2) {
+            if (!_onCurve(words[i], words[i + 1])) revert InvalidPoint(i);
+        }
+        _checkG2(words, BETA);
+        _checkG2(words, GAMMA);
+        _checkG2(words, DELTA);
+        if (_isGenerator(words, BETA) || _isGenerator(words, DELTA)) revert Uncontributed();
+        if (words[ALPHA] == 1 && words[ALPHA + 1] == 2) revert Uncontributed();
+        bool same = true;
+        for (uint256 i = 0; i < 4; i++) same = same && words[GAMMA + i] == words[DELTA + i];
+        if (same) revert Uncontributed();
+    }
+
+    /// The pairing of infinity and P is one for every P of the subgroup, and an error for anything else
+    /// (EIP-197): the precompile checks what Solidity cannot at a bearable price.
+    function _checkG2(uint256[] memory words, uint256 start) private view {
+        uint256[] memory pair = new uint256[](6);
+        bool infinity = true;
+        for (uint256 i = 0; i < 4; i++) {
+            pair[2 + i] = words[start + i];
+            infinity = infinity && words[start + i] == 0;
+        }
+        if (infinity || !_pairing(pair)) revert InvalidPoint(start);
+    }
+
+    function _isGenerator(uint256[] memory words, uint256 start) private pure returns (bool) {
+        return words[start] == G2_X1 && words[start + 1] == G2_X0 && words[start + 2] == G2_Y1 && words[start + 3] == G2_Y0;
+    }
+
+    // ------------------------------------------------- internal: verification
+
+    function _verifyInference(
+        uint256[] memory blob,
+        bytes32 model,
+        bytes32 context,
+        int256[] calldata outputs,
+        int256[] calldata inputs,
+        uint256[8] calldata proof
+    ) private view returns (bool) {
+        uint256 n = blob[OUTPUTS];
+        if (outputs.length != n) revert WrongCount(n, outputs.length);
+        if (inputs.length != blob[SIGNALS] - n - 1) revert WrongCount(blob[SIGNALS] - n - 1, inputs.length);
+        if (bytes32(blob[MODEL]) != model) return false;
+
+        uint256[] memory signals = new uint256[](blob[SIGNALS]);
+        if (!_toSignals(outputs, signals, 0) || !_toSignals(inputs, signals, n + 1)) return false;
+        signals[n] = uint256(keccak256(abi.encode(context))) % R;
+        return _verifyProof(blob, signals, proof);
+    }
+
+    /// Writes field elements of signed integers from `start` on; false if one is out of range.
+    function _toSignals(int256[] calldata values, uint256[] memory signals, uint256 start) private pure returns (bool) {
+        for (uint256 i = 0; i < values.length; i++) {
+            int256 x = values[i];
+            if (x > MAX_INTEGER || x < -MAX_INTEGER) return false;
+            signals[start + i] = x < 0 ? R - uint256(-x) : uint256(x);
+        }
+        return true;
+    }
+
+    /// e(-A, B) e(alpha, beta) e(ic(signals), gamma) e(C, delta) = 1
+    function _verifyProof(uint256[] memory blob, uint256[] memory signals, uint256[8] calldata proof)
+        private
+        view
+        returns (bool)
+    {
+        for (uint256 i = 0; i < signals.length; i++) {
+            if (signals[i] >= R) return false;
+        }
+        if (!_onCurve(proof[0], proof[1]) || !_onCurve(proof[6], proof[7])) return false;
+        if (proof[2] == 0 && proof[3] == 0 && proof[4] == 0 && proof[5] == 0) return false;
+
+        uint256[] memory pairs = new uint256[](24);
+        pairs[0] = proof[0];
+        pairs[1] = Q - proof[1]; // the order is odd, so y is never zero
+        for (uint256 i = 0; i < 4; i++) {
+            pairs[2 + i] = proof[2 + i];
+            pairs[8 + i] = blob[BETA + i];
+            pairs[14 + i] = blob[GAMMA + i];
+            pairs[20 + i] = blob[DELTA + i];
+        }
+        (pairs[6], pairs[7]) = (blob[ALPHA], blob[ALPHA + 1]);
+        (pairs[12], pairs[13]) = _linear(blob, signals);
+        (pairs[18], pairs[19]) = (proof[6], proof[7]);
+        return _pairing(pairs);
+    }
+
+    /// ic[0] + sum of signals[i] * ic[i + 1]. The points were checked when the key was registered.
+    function _linear(uint256[] memory blob, uint256[] memory signals) private view returns (uint256 x, uint256 y) {
+        uint256[4] memory sum; // running sum, next summand
+        uint256[3] memory term; // point, factor
+        (sum[0], sum[1]) = (blob[IC], blob[IC + 1]);
+        for (uint256 i = 0; i < signals.length; i++) {
+            if (signals[i] == 0) continue;
+            term[0] = blob[IC + 2 + 2 * i];
+            term[1] = blob[IC + 3 + 2 * i];
+            term[2] = signals[i];
+            bool ok;
+            assembly ("memory-safe") {
+                ok := staticcall(MUL_GAS, 7, term, 0x60, add(sum, 0x40), 0x40)
+                ok := and(ok, eq(returndatasize(), 0x40))
+                ok := and(staticcall(ADD_GAS, 6, sum, 0x80, sum, 0x40), ok)
+                ok := and(ok, eq(returndatasize(), 0x40))
+            }
+            if (!ok) revert PrecompileFailed();
+        }
+        return (sum[0], sum[1]);
+    }
+
+    // --------------------------------------------------- internal: curve, data
+
+    /// Whether (x, y) is a point other than infinity: y^2 = x^3 + 3, canonical. G1 has no cofactor.
+    function _onCurve(uint256 x, uint256 y) private pure returns (bool) {
+        return x < Q && y < Q && mulmod(y, y, Q) == addmod(mulmod(x, mulmod(x, x, Q), Q), 3, Q);
+    }
+
+    /// Whether the product of the pairings is one; false if the precompile refuses a point.
+    function _pairing(uint256[] memory pairs) private view returns (bool) {
+        uint256 price = PAIRING_GAS + PAIR_GAS * (pairs.length / 6);
+        // EIP-150 withholds one part in 64 from a call.
+        if (gasleft() < price + price / 63 + 2000) revert NotEnoughGas();
+        uint256[1] memory result;
+        bool ok;
+        assembly ("memory-safe") {
+            ok := staticcall(price, 8, add(pairs, 0x20), mul(mload(pairs), 0x20), result, 0x20)
+            ok := and(ok, eq(returndatasize(), 0x20))
+        }
+        return ok && result[0] == 1;
+    }
+
+    /// The words of a registered key.
+    function _load(bytes32 key, bool allowDev) private view returns (uint256[] memory words) {
+        address[] storage chunks = _chunks[key];
+        uint256 n = chunks.length;
+        if (n == 0) revert UnknownKey(key);
+        uint256 last = chunks[n - 1].code.length - 1;
+        words = new uint256[](((n - 1) * CHUNK + last) / 32);
+        for (uint256 i = 0; i < n; i++) {
+            address chunk = chunks[i];
+            uint256 offset = 32 + i * CHUNK;
+            uint256 size = i + 1 < n ? CHUNK : last;
+            assembly ("memory-safe") {
+                extcodecopy(chunk, add(words, offset), 1, size)
+            }
+        }
+        if (!allowDev && words[FLAGS] & FLAG_DEV != 0) revert DevKey(key);
+    }
+}
