@@ -34,8 +34,10 @@ export async function exportCircom(circuit: Circuit): Promise<string> {
   for (const [i, { tensor }] of graph.outputs.entries()) {
     layout(`output${i}`, "output", circuit.linked.outputs[i], size(tensor))
   }
+  let firstInput = circuit.linked.context + 1
   for (const [i, { tensor }] of graph.inputs.entries()) {
-    layout(`input${i}`, "input", circuit.linked.inputs[i], size(tensor))
+    layout(`input${i}`, "input", firstInput, size(tensor))
+    firstInput += size(tensor)
   }
 
   const term = (wire: number, coefficient: number): string => {
@@ -58,7 +60,7 @@ export async function exportCircom(circuit: Circuit): Promise<string> {
   let components = 0
   let defined = 0
   link(graph, plan, gadgets, {
-    publicInputs: circuit.input === "public",
+    publicInputs: true, // inputs are signals of the template; whether they are public is the embedder's choice
     strategy: bits,
     nonzerosPerRow: defaults.nonzerosPerRow,
     trace: {

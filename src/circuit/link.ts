@@ -1,7 +1,7 @@
 /**
  * The linker: stamps compiled gadgets as often as the integer model needs them and wires them to the
- * linear maps. Wire order: one, outputs, context, public inputs, private inputs, then the wires of each
- * node in model order.
+ * linear maps. Wire order: one, outputs, context, public inputs, then the wires of each node in model
+ * order. A private input has no wire: it is the sum of its range check's bits.
  */
 import { invariant } from "../errors.js"
 import type { IntNode, TensorId } from "../ops/program.js"
@@ -44,6 +44,7 @@ export interface Linked {
   readonly context: number
   /** The wire that holds the context's square, which ties the signal into a constraint. */
   readonly contextSquare: number
+  /** First wire of each input, in model order; empty if inputs are private. */
   readonly inputs: readonly number[]
 }
 
@@ -80,9 +81,11 @@ export function link(
   const size = (tensor: TensorId) => graph.tensors[tensor].lo.length
   const outputs = graph.outputs.map((output) => builder.allocate(size(output.tensor)))
   const context = builder.allocate(1)
-  const inputs = graph.inputs.map((input) => builder.allocate(size(input.tensor)))
-  const publicEnd = options.publicInputs ? builder.wires : context + 1
-  const inputCount = builder.wires - context - 1
+  const inputs = options.publicInputs ? graph.inputs.map((input) => builder.allocate(size(input.tensor))) : []
+  const publicInputs = builder.wires - context
+  const privateInputs = options.publicInputs
+    ? 0
+    : graph.inputs.reduce((sum, input) => sum + size(input.tensor) * input.bits, 0)
   const groups: StampGroup[] = []
   const tensors = new Map<TensorId, TensorRows>()
   const lastUse = lastUses(graph)
@@ -120,7 +123,7 @@ export function link(
   }
 
   for (const node of graph.nodes) {
-    if (node.kind === "input") {
+    if (node.kind === "input" && options.publicInputs) {
       const first = inputs[graph.inputs.findIndex((input) => input.tensor === node.out)]
       tensors.set(node.out, wireRows(first, size(node.out)))
     }
@@ -136,8 +139,12 @@ export function link(
     } else {
       const nodePlan = plan.nodes.get(node)
       invariant(nodePlan, `node ${node.origin.name} was not planned`)
+      if (node.kind === "input" && !options.publicInputs) {
+        tensors.set(node.out, stampPrivateInput(nodePlan, stamps, builder, groups))
+        continue
+      }
       const rows = stampNode(nodePlan, stamps, builder, rowsOf, accumulator, groups, options.trace)
-      if (node.kind !== "input") tensors.set(node.out, rows)
+      if (node.kind !== "input" || !options.publicInputs) tensors.set(node.out, rows)
     }
     for (const tensor of lastUse.get(node) ?? []) tensors.delete(tensor)
   }
@@ -152,8 +159,7 @@ export function link(
   const contextSquare = builder.allocate(1)
   const contextLc = { wires: [context], coefficients: [1] }
   builder.row(contextLc, contextLc, { wires: [contextSquare], coefficients: [1] })
-  const publicInputs = publicEnd - context
-  const r1cs = builder.finish(context - 1, publicInputs, inputCount - (publicInputs - 1))
+  const r1cs = builder.finish(context - 1, publicInputs, privateInputs)
   return { r1cs, stamps, groups, outputs, context, contextSquare, inputs }
 }
 
@@ -229,6 +235,47 @@ function stampNode(
       }
     }
     accumulator.flush(emit)
+    collector.endRow()
+  }
+  groups.push({ node: plan.node, tensor: plan.node.out, base, firstRow, rowEnd: builder.rows, plan })
+  return collector.take()
+}
+
+/**
+ * Range checks of a private input. The check's only row that names its operand says operand = sum of
+ * bits; nothing else determines the operand, so the sum takes its place and the row is not needed.
+ */
+function stampPrivateInput(
+  plan: NodePlan,
+  stamps: readonly Stamp[],
+  builder: R1csBuilder,
+  groups: StampGroup[],
+): TensorRows {
+  const count = plan.uses.length
+  const base = new Uint32Array(count)
+  const firstRow = new Uint32Array(count)
+  const collector = new RowCollector(count)
+  for (let i = 0; i < count; i++) {
+    const stamp = stamps[plan.uses[i]]
+    invariant(stamp.gadget.inputs === 1, "an input check has one operand")
+    firstRow[i] = builder.rows
+    base[i] = builder.allocate(stamp.wires)
+    for (const { a, b, c } of stamp.rows) {
+      const operand = c.get(0)
+      if (operand !== undefined) {
+        invariant(operand === 1 && a.size === 0 && b.size === 0, "an input check defines its operand")
+        for (const [local, coefficient] of c)
+          if (local !== 0) collector.entry(base[i] + local - 1, -coefficient)
+        continue
+      }
+      for (const [side, lc] of [a, b, c].entries()) {
+        for (const [local, coefficient] of lc) {
+          builder.entry(side, local === ONE ? 0 : base[i] + local - 1, coefficient)
+        }
+      }
+      builder.endRow()
+    }
+    collector.entry(0, -plan.operandOffset)
     collector.endRow()
   }
   groups.push({ node: plan.node, tensor: plan.node.out, base, firstRow, rowEnd: builder.rows, plan })

@@ -38,7 +38,7 @@ export function assignWitness(
     invariant(data, `tensor ${graph.tensors[id].name} has no values`)
     return data
   }
-  for (const [i, input] of graph.inputs.entries()) small.set(tensor(input.tensor), linked.inputs[i])
+  for (const [i, first] of linked.inputs.entries()) small.set(tensor(graph.inputs[i].tensor), first)
   for (const [i, output] of graph.outputs.entries()) small.set(tensor(output.tensor), linked.outputs[i])
   for (const group of linked.groups) {
     if (group.plan) assignGadgets(group, linked.stamps, tensor, small)

@@ -46,7 +46,7 @@ export interface QuantizeOptions {
 }
 
 /** A rounding of weights is accurate enough when it moves an activation by at most this many steps (rms). */
-const weightTolerance = 3
+const weightTolerance = 2.25
 
 /**
  * Quantizes a model: lowers it, calibrates on the samples, and chooses integers for everything. Throws
