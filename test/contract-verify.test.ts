@@ -6,7 +6,7 @@ import { proofAttacks, statementAttacks } from "./attacks.js"
 import { inferenceArguments, register, revertOf, startVerifier, type VerifierChain } from "./chain.js"
 import { hash32, oracle, scalar, smallLayout, smallStatement, values } from "./groth16-oracle.js"
 
-const { key, proof, receipt } = oracle(smallLayout)
+const { degenerate, key, proof, receipt } = oracle(smallLayout)
 const valid = receipt(smallStatement(key.model))
 const expected = { verificationKey: key, model: key.model, context: valid.statement.context }
 const name = keyDigest(key)
@@ -59,6 +59,20 @@ describe("TypeScript and Solidity agree", () => {
       }),
       { numRuns: 12 },
     )
+  })
+
+  test("on a point at infinity, though the equation holds", async () => {
+    const wrong = degenerate(publicSignals(valid.statement, smallLayout))
+    for (const [point, at] of [
+      ["A", wrong.A.a],
+      ["B", wrong.B.b],
+      ["C", wrong.C.c],
+    ] as const) {
+      expect(at.flat().every((x) => x === "0")).toBe(true)
+      const attempt = { ...valid, proof: wrong[point] }
+      expect(explain(attempt, expected)).toContain("infinity")
+      expect(await onChain(attempt), point).toBe(false)
+    }
   })
 
   test("on a public part that is infinity", async () => {

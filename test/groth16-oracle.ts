@@ -27,11 +27,17 @@ export const scalar = (seed: string, name: string): bigint =>
 export const hash32 = (text: string): string => `0x${bytesToHex(keccak_256(utf8ToBytes(text)))}`
 
 export function pointG1(k: bigint): G1Json {
+  if (mod(k) === 0n) return ["0", "0"]
   const { x, y } = bn254.G1.Point.BASE.multiply(mod(k)).toAffine()
   return [`${x}`, `${y}`]
 }
 
 export function pointG2(k: bigint): G2Json {
+  if (mod(k) === 0n)
+    return [
+      ["0", "0"],
+      ["0", "0"],
+    ]
   const { x, y } = bn254.G2.Point.BASE.multiply(mod(k)).toAffine()
   return [
     [`${x.c0}`, `${x.c1}`],
@@ -70,6 +76,8 @@ export interface Oracle {
   readonly trapdoor: Trapdoor
   /** A valid proof for any public signals; other seeds give other proofs of the same statement. */
   proof(signals: readonly bigint[], seed?: string): Groth16Proof
+  /** Proofs that satisfy the equation with the named point at infinity; no verifier may take them. */
+  degenerate(signals: readonly bigint[]): Record<"A" | "B" | "C", Groth16Proof>
   /** A valid receipt for any statement that fits the layout. */
   receipt(statement: Statement, seed?: string): Groth16Receipt
 }
@@ -119,16 +127,27 @@ export function keyJson(
 export function oracle(layout: Layout, options: OracleOptions = {}): Oracle {
   const { key, trapdoor } = keyJson(layout, options)
   const { alpha, beta, gamma, delta, ic } = trapdoor
-  const proof = (signals: readonly bigint[], seed = "proof"): Groth16Proof => {
-    const [a, b] = [scalar(seed, "a"), scalar(seed, "b")]
+  const solve = (signals: readonly bigint[], a: bigint, b: bigint): Groth16Proof => {
     const x = signals.reduce((sum, signal, i) => sum + signal * ic[i + 1], ic[0])
     const c = (a * b - alpha * beta - x * gamma) * inverse(delta)
     return { a: pointG1(a), b: pointG2(b), c: pointG1(c) }
+  }
+  const proof = (signals: readonly bigint[], seed = "proof") =>
+    solve(signals, scalar(seed, "a"), scalar(seed, "b"))
+  const degenerate = (signals: readonly bigint[]) => {
+    const x = signals.reduce((sum, signal, i) => sum + signal * ic[i + 1], ic[0])
+    const a = scalar("proof", "a")
+    return {
+      A: solve(signals, 0n, scalar("proof", "b")),
+      B: solve(signals, a, 0n),
+      C: solve(signals, a, (alpha * beta + x * gamma) * inverse(a)),
+    }
   }
   return {
     key: parseVerificationKey(key),
     trapdoor,
     proof,
+    degenerate,
     receipt: (statement, seed) => ({
       version: 1,
       proofSystem: "groth16",
