@@ -11,7 +11,7 @@ export { readR1cs, writeR1cs } from "./circuit/r1csfile.js"
 export { defaults } from "./defaults.js"
 export type { Graph } from "./model/graph.js"
 export { type ImportOptions, importOnnx } from "./model/onnx.js"
-// export { importTfjs } from "./model/tfjs.js"
+export { importTfjs } from "./model/tfjs.js"
 export { lower } from "./ops/lower.js"
 export {
   type Keys,

@@ -12,12 +12,20 @@ import {
   type Value,
 } from "./operators/builder.js"
 import { arithmetic } from "./operators/elementwise.js"
-import { neural } from "./operators/layers.js"
+import { layers } from "./operators/layers.js"
 import { movement } from "./operators/move.js"
+import { products } from "./operators/products.js"
+import { windows } from "./operators/windows.js"
 import type { Program, TensorId } from "./program.js"
 
 /** Every operator of the default ONNX domain that can be lowered. */
-export const operators: Readonly<Record<string, Lowering>> = { ...movement, ...arithmetic, ...neural }
+export const operators: Readonly<Record<string, Lowering>> = {
+  ...movement,
+  ...arithmetic,
+  ...products,
+  ...windows,
+  ...layers,
+}
 
 /**
  * Lowers a graph.

@@ -71,8 +71,8 @@ export class FixedBase {
     const scratch = this.allocate(entries * jacobian)
     const base = this.allocate(size)
     const power = this.allocate(jacobian)
-    const [add, toAffine, double, toAffineBatch] = ["addMixed", "toAffine", "double", "batchToAffine"].map((name) =>
-      this.call(group, name),
+    const [add, toAffine, double, toAffineBatch] = ["addMixed", "toAffine", "double", "batchToAffine"].map(
+      (name) => this.call(group, name),
     )
     const generator = group === "g1" ? build.pG1gen : build.pG2gen
     new Uint8Array(this.memory.buffer).copyWithin(power, generator, generator + jacobian)

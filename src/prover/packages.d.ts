@@ -29,10 +29,9 @@ declare module "snarkjs" {
   }
   export const r1cs: { info(file: Input): Promise<{ nConstraints: number; nVars: number }> }
   export const wtns: { calculate(input: object, wasm: Input, out: Input): Promise<void> }
-  export const curves: { getCurveFromName(name: string): Promise<{ terminate(): Promise<void> }> }
 }
 declare module "comlink/dist/esm/node-adapter.mjs" {
-  import type { Endpoint } from "comlink"
   import type { MessagePort, Worker } from "node:worker_threads"
+  import type { Endpoint } from "comlink"
   export default function nodeEndpoint(port: MessagePort | Worker): Endpoint
 }

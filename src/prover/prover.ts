@@ -75,10 +75,8 @@ export async function openProver(circuit: Circuit, provingKey: Uint8Array): Prom
   checkZkey(provingKey, circuit.linked.r1cs)
   const pool = new WorkerPool<SnarkjsWorker>(new URL("./snarkjs-worker.js", import.meta.url), 1)
   await pool.map([provingKey], (remote, key) => remote.load(key))
-  const close = async () => {
-    await pool.map([0], (remote) => remote.release()).catch(() => undefined)
-    await pool.close()
-  }
+  // ends what runs; snarkjs's own threads are children of the worker and end with it
+  const close = () => pool.close()
   const prove: Prover["prove"] = async (input, { context, clampInputs, onProgress, signal }) => {
     if (!/^0x[0-9a-f]{64}$/.test(context)) {
       throw new UsageError({

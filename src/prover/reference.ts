@@ -41,11 +41,3 @@ export async function prove(
     publicSignals,
   }
 }
-
-/** Stops the threads snarkjs keeps for its curve. */
-export async function release(): Promise<void> {
-  if (!loaded) return
-  const { curves } = await loaded
-  const curve = await curves.getCurveFromName("bn128")
-  await curve.terminate()
-}

@@ -3,7 +3,7 @@ import { parentPort } from "node:worker_threads"
 import * as Comlink from "comlink"
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs"
 import { invariant } from "../errors.js"
-import { prove, release } from "./reference.js"
+import { prove } from "./reference.js"
 
 let key: Uint8Array | undefined
 
@@ -15,7 +15,6 @@ const api = {
     invariant(key, "the prover has no key yet")
     return prove(key, wtns)
   },
-  release,
 }
 export type SnarkjsWorker = typeof api
 

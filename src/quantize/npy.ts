@@ -47,11 +47,19 @@ export function parseNpy(bytes: Uint8Array, file: string): NumpyArray {
   const read = dtype ? readers[dtype[2]] : undefined
   if (!dtype || !read)
     return fail("unsupported element type", Object.keys(readers).join(", "), header.slice(0, 100).trim())
-  const shape = dimensions[1].split(",").map((d) => d.trim().replace("L", "")).filter(Boolean).map(Number)
+  const shape = dimensions[1]
+    .split(",")
+    .map((d) => d.trim().replace("L", ""))
+    .filter(Boolean)
+    .map(Number)
   const count = shape.reduce((a, b) => a * b, 1)
   const size = Number(dtype[2].slice(1))
   if (bytes.length - end !== count * size)
-    fail("the data does not match the shape", `${count * size} bytes for [${shape.join(", ")}]`, `${bytes.length - end}`)
+    fail(
+      "the data does not match the shape",
+      `${count * size} bytes for [${shape.join(", ")}]`,
+      `${bytes.length - end}`,
+    )
   const data = new Float64Array(count)
   const little = dtype[1] !== ">"
   for (let i = 0; i < count; i++) data[i] = read(view, end + i * size, little)

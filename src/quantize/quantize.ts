@@ -23,6 +23,7 @@ import type { IntGraph } from "./intgraph.js"
 import { countUses, hoistClamps } from "./prepare.js"
 import {
   clampSpan,
+  commonMultipliers,
   inputGrid,
   largestFactor,
   leastOf,
@@ -392,15 +393,4 @@ function chooseShift(
   }
   if (!tried) throw new InvariantError("no shift was tried")
   return tried
-}
-
-/** Least positive integers n_i such that scale_i / n_i agree to w + 2 bits: multipliers to a common scale. */
-export function commonMultipliers(scales: readonly number[], precision: number): number[] {
-  if (!scales.length) return []
-  const least = Math.min(...scales)
-  for (let d = 1; ; d++) {
-    const exact = scales.map((s) => (s / least) * d)
-    const good = exact.every((x) => Math.abs(x - Math.round(x)) <= x * 2 ** -(precision + 2))
-    if (good) return exact.map(Math.round)
-  }
 }

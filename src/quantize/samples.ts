@@ -29,7 +29,12 @@ export function parseInput(json: unknown, inputs: readonly InputSpec[], where = 
   if (isRecord(json) && isRecord(json.inputs)) {
     for (const name of Object.keys(json.inputs))
       if (!inputs.some((input) => input.name === name))
-        throw new InputError({ what: `unknown input \`${name}\``, where, expected: namesOf(inputs), given: `\`${name}\`` })
+        throw new InputError({
+          what: `unknown input \`${name}\``,
+          where,
+          expected: namesOf(inputs),
+          given: `\`${name}\``,
+        })
     for (const { name, shape } of inputs) {
       if (!Object.hasOwn(json.inputs, name))
         throw new InputError({ what: `input \`${name}\` is missing`, where, expected: namesOf(inputs) })
@@ -72,7 +77,8 @@ export function parseSamples(bytes: Uint8Array, file: string, inputs: readonly I
       given: String(bytes.length),
     })
   const isZip = bytes[0] === 0x50 && bytes[1] === 0x4b
-  if (isZip || file.endsWith(".npz")) return fromArrays(parseNpz(bytes, file, defaults.maxSampleBytes), file, inputs)
+  if (isZip || file.endsWith(".npz"))
+    return fromArrays(parseNpz(bytes, file, defaults.maxSampleBytes), file, inputs)
   const json = parseJson(bytes, file)
   const items: readonly unknown[] = Array.isArray(json) ? json : [json]
   checkCount(items.length, file)
@@ -90,7 +96,11 @@ export function parseJson(bytes: Uint8Array, file: string): unknown {
   }
 }
 
-function fromArrays(arrays: ReadonlyMap<string, NumpyArray>, file: string, inputs: readonly InputSpec[]): Samples {
+function fromArrays(
+  arrays: ReadonlyMap<string, NumpyArray>,
+  file: string,
+  inputs: readonly InputSpec[],
+): Samples {
   for (const name of arrays.keys())
     if (name !== "labels" && !inputs.some((input) => input.name === name))
       throw new InputError({
@@ -101,7 +111,8 @@ function fromArrays(arrays: ReadonlyMap<string, NumpyArray>, file: string, input
       })
   const columns = inputs.map(({ name, shape }) => {
     const array = arrays.get(name)
-    if (!array) throw new InputError({ what: `array \`${name}\` is missing`, where: file, expected: namesOf(inputs) })
+    if (!array)
+      throw new InputError({ what: `array \`${name}\` is missing`, where: file, expected: namesOf(inputs) })
     return { name, array, size: sizeOf(shape), count: countOf(array, { name, shape }, file) }
   })
   const count = columns[0]?.count ?? 0
@@ -138,7 +149,8 @@ function fromArrays(arrays: ReadonlyMap<string, NumpyArray>, file: string, input
  * axis of one; or exactly one, where the whole array is the input's shape.
  */
 function countOf(array: NumpyArray, input: InputSpec, file: string): number {
-  const equal = (a: readonly number[], b: readonly number[]) => a.length === b.length && a.every((x, i) => x === b[i])
+  const equal = (a: readonly number[], b: readonly number[]) =>
+    a.length === b.length && a.every((x, i) => x === b[i])
   const [first, ...rest] = array.shape
   if (equal(array.shape, input.shape) && input.shape[0] === 1) return 1
   if (first !== undefined && equal(rest, input.shape)) return first
@@ -159,7 +171,8 @@ function flatten(value: unknown, shape: readonly number[], where: string): Float
   let count = 0
   const visit = (item: unknown, path: string, depth: number): void => {
     if (Array.isArray(item)) {
-      if (depth === maxDepth) throw new InputError({ what: `nested deeper than ${maxDepth} lists`, where: path })
+      if (depth === maxDepth)
+        throw new InputError({ what: `nested deeper than ${maxDepth} lists`, where: path })
       for (let i = 0; i < item.length; i++) visit(item[i], `${path}[${i}]`, depth + 1)
       return
     }
@@ -183,7 +196,12 @@ function flatten(value: unknown, shape: readonly number[], where: string): Float
 
 function checkFinite(values: Float64Array, where: string): void {
   const bad = values.findIndex((x) => !Number.isFinite(x))
-  if (bad >= 0) throw new InputError({ what: "not a finite number", where: `${where}[${bad}]`, given: String(values[bad]) })
+  if (bad >= 0)
+    throw new InputError({
+      what: "not a finite number",
+      where: `${where}[${bad}]`,
+      given: String(values[bad]),
+    })
 }
 
 function checkCount(count: number, file: string): void {

@@ -200,3 +200,14 @@ export function clampSpan(lo: number, hi: number, range: Range): Span {
 /** Least integer of the grid of scale `scale` over a span; a span that ends at zero ends there exactly. */
 export const leastOf = (span: Span, scale: number, precision: number): number =>
   span.most === 0 ? 1 - 2 ** precision : roundHalfUp(span.least / scale)
+
+/** Least positive integers n_i such that scale_i / n_i agree to w + 2 bits: multipliers to a common scale. */
+export function commonMultipliers(scales: readonly number[], precision: number): number[] {
+  if (!scales.length) return []
+  const least = Math.min(...scales)
+  for (let d = 1; ; d++) {
+    const exact = scales.map((s) => (s / least) * d)
+    const good = exact.every((x) => Math.abs(x - Math.round(x)) <= x * 2 ** -(precision + 2))
+    if (good) return exact.map(Math.round)
+  }
+}

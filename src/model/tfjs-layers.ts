@@ -1,0 +1,283 @@
+/** Keras layers as ONNX nodes, one entry a layer class (Keras 2 serialisation, as tfjs writes it). */
+import type { Attribute, Tensor } from "./graph.js"
+import { type LayerContext, Refusal } from "./tfjs.js"
+
+type Translate = (layer: LayerContext) => string
+
+/** A setting under either spelling: Keras writes snake_case, tfjs may write camelCase. */
+function setting(layer: LayerContext, name: string): unknown {
+  return (
+    layer.config[name] ?? layer.config[name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())]
+  )
+}
+
+const list = (value: unknown, length: number, fallback: number): number[] => {
+  if (value === undefined || value === null) return new Array<number>(length).fill(fallback)
+  return Array.isArray(value) ? value.map(Number) : new Array<number>(length).fill(Number(value))
+}
+
+/** Weights with axes permuted: axis i of the result is axis permutation[i] of the source. */
+function permuted(
+  { shape, data }: Tensor,
+  permutation: readonly number[],
+): { shape: number[]; data: Float64Array } {
+  const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((x, y) => x * y, 1))
+  const target = permutation.map((axis) => shape[axis])
+  const result = Float64Array.from(data, (_, flat) => {
+    let at = 0
+    for (let axis = target.length - 1, rest = flat; axis >= 0; axis--) {
+      at += (rest % target[axis]) * strides[permutation[axis]]
+      rest = Math.floor(rest / target[axis])
+    }
+    return data[at]
+  })
+  return { shape: target, data: result }
+}
+
+/** ONNX operator and attributes of Keras's activation names; the lowering decides which it supports. */
+const activations: Readonly<Record<string, [string, Record<string, Attribute>]>> = {
+  relu: ["Relu", {}],
+  relu6: ["Clip", { min: 0, max: 6 }],
+  softmax: ["Softmax", { axis: -1 }],
+  sigmoid: ["Sigmoid", {}],
+  hard_sigmoid: ["HardSigmoid", { alpha: 0.2, beta: 0.5 }],
+  hardSigmoid: ["HardSigmoid", { alpha: 0.2, beta: 0.5 }],
+  tanh: ["Tanh", {}],
+  elu: ["Elu", {}],
+  selu: ["Selu", {}],
+  softplus: ["Softplus", {}],
+  softsign: ["Softsign", {}],
+}
+
+function activate(layer: LayerContext, x: string, name: unknown): string {
+  if (name === undefined || name === null || name === "linear") return x
+  const known = activations[String(name)]
+  if (!known) throw new Refusal(`activation \`${name}\` is not supported`)
+  return layer.node(known[0], [x], known[1])
+}
+
+const channelsLast = (layer: LayerContext): boolean => {
+  const format = setting(layer, "data_format")
+  return format !== "channels_first" && format !== "channelsFirst"
+}
+
+/** Runs `body` with channels first, whatever the layer's format. */
+function withChannelsFirst(layer: LayerContext, axes: number, body: (x: string) => string): string {
+  const [x] = layer.inputs
+  if (!channelsLast(layer)) return body(x)
+  const spatial = Array.from({ length: axes }, (_, i) => i + 1)
+  const first = layer.node("Transpose", [x], { perm: [0, axes + 1, ...spatial] })
+  return layer.node("Transpose", [body(first)], { perm: [0, ...spatial.map((axis) => axis + 1), 1] })
+}
+
+function autoPad(layer: LayerContext): Record<string, Attribute> {
+  const padding = String(setting(layer, "padding") ?? "valid")
+  if (padding !== "same" && padding !== "valid") throw new Refusal(`padding \`${padding}\` is not supported`)
+  return { auto_pad: padding === "same" ? "SAME_UPPER" : "VALID" }
+}
+
+const biasOf = (layer: LayerContext): string[] => {
+  if (setting(layer, "use_bias") === false) return []
+  const { shape, data } = layer.weight("bias")
+  return [layer.constant("bias", shape, data)]
+}
+
+const conv =
+  (axes: number): Translate =>
+  (layer) => {
+    const kernel = layer.weight("kernel")
+    const weight = permuted(kernel, [axes + 1, axes, ...Array.from({ length: axes }, (_, i) => i)])
+    const attributes = {
+      ...autoPad(layer),
+      kernel_shape: kernel.shape.slice(0, axes),
+      strides: list(setting(layer, "strides"), axes, 1),
+      dilations: list(setting(layer, "dilation_rate"), axes, 1),
+    }
+    const parameters = [layer.constant("kernel", weight.shape, weight.data), ...biasOf(layer)]
+    const y = withChannelsFirst(layer, axes, (x) => layer.node("Conv", [x, ...parameters], attributes))
+    return activate(layer, y, layer.config.activation)
+  }
+
+/** Depthwise kernel [h, w, C, multiplier] to ONNX's grouped [C·multiplier, 1, h, w]. */
+function depthwise(layer: LayerContext, x: string, suffix: string, bias: readonly string[]): string {
+  const kernel = layer.weight(suffix)
+  const [h, w, channels, multiplier] = kernel.shape
+  const { data } = permuted(kernel, [2, 3, 0, 1])
+  const weight = layer.constant(suffix, [channels * multiplier, 1, h, w], data)
+  const attributes = {
+    ...autoPad(layer),
+    group: channels,
+    kernel_shape: [h, w],
+    strides: list(setting(layer, "strides"), 2, 1),
+    dilations: list(setting(layer, "dilation_rate"), 2, 1),
+  }
+  return layer.node("Conv", [x, weight, ...bias], attributes)
+}
+
+const depthwiseConv: Translate = (layer) => {
+  const bias = biasOf(layer)
+  const y = withChannelsFirst(layer, 2, (x) => depthwise(layer, x, "depthwise_kernel", bias))
+  return activate(layer, y, layer.config.activation)
+}
+
+const separableConv: Translate = (layer) => {
+  const bias = biasOf(layer)
+  const pointwise = permuted(layer.weight("pointwise_kernel"), [3, 2, 0, 1])
+  const weight = layer.constant("pointwise_kernel", pointwise.shape, pointwise.data)
+  const y = withChannelsFirst(layer, 2, (x) =>
+    layer.node("Conv", [depthwise(layer, x, "depthwise_kernel", []), weight, ...bias], {
+      kernel_shape: [1, 1],
+    }),
+  )
+  return activate(layer, y, layer.config.activation)
+}
+
+const pool =
+  (operator: string, axes: number): Translate =>
+  (layer) => {
+    const kernel = list(setting(layer, "pool_size"), axes, 2)
+    const strides = setting(layer, "strides")
+    const attributes = {
+      ...autoPad(layer),
+      kernel_shape: kernel,
+      strides: strides ? list(strides, axes, 1) : kernel,
+    }
+    return withChannelsFirst(layer, axes, (x) => layer.node(operator, [x], attributes))
+  }
+
+const globalPool =
+  (operator: string, axes: number): Translate =>
+  (layer) => {
+    const first = channelsLast(layer) ? 1 : 2
+    const spatial = Array.from({ length: axes }, (_, i) => first + i)
+    return layer.node(operator, [layer.inputs[0]], {
+      axes: spatial,
+      keepdims: setting(layer, "keepdims") === true ? 1 : 0,
+    })
+  }
+
+const dense: Translate = (layer) => {
+  const { shape, data } = layer.weight("kernel")
+  let y = layer.node("MatMul", [layer.inputs[0], layer.constant("kernel", shape, data)])
+  const bias = biasOf(layer)
+  if (bias.length > 0) y = layer.node("Add", [y, bias[0]])
+  return activate(layer, y, layer.config.activation)
+}
+
+/** Folds to scale and offset along the last axis (or the given one). */
+const batchNormalization: Translate = (layer) => {
+  const mean = layer.weight("moving_mean").data
+  const variance = layer.weight("moving_variance").data
+  const epsilon = Number(setting(layer, "epsilon") ?? 1e-3)
+  const gamma = setting(layer, "scale") === false ? mean.map(() => 1) : layer.weight("gamma").data
+  const beta = setting(layer, "center") === false ? mean.map(() => 0) : layer.weight("beta").data
+  const axisSetting = setting(layer, "axis")
+  const axis = Number(Array.isArray(axisSetting) ? axisSetting[0] : (axisSetting ?? -1))
+  if (axis === 1) throw new Refusal("axis 1 is not supported; use channels last")
+  const scale = gamma.map((g, i) => g / Math.sqrt(variance[i] + epsilon))
+  const offset = beta.map((b, i) => b - mean[i] * scale[i])
+  const scaled = layer.node("Mul", [layer.inputs[0], layer.constant("scale", [scale.length], scale)])
+  return layer.node("Add", [scaled, layer.constant("offset", [offset.length], offset)])
+}
+
+const merge =
+  (operator: string): Translate =>
+  (layer) =>
+    layer.node(operator, layer.inputs)
+const identity: Translate = (layer) => layer.node("Identity", [layer.inputs[0]])
+const integers = (layer: LayerContext, suffix: string, values: readonly number[]) =>
+  layer.constant(suffix, [values.length], values, true)
+
+/** Padding or cropping as [[before, after], …] per spatial axis. */
+function pairs(value: unknown, axes: number): number[][] {
+  if (!Array.isArray(value))
+    return Array.from({ length: axes }, () => [Number(value ?? 1), Number(value ?? 1)])
+  if (axes === 1 && !Array.isArray(value[0])) return [value.map(Number)]
+  return value.map((entry) => (Array.isArray(entry) ? entry.map(Number) : [Number(entry), Number(entry)]))
+}
+
+const pad =
+  (axes: number, name: string, sign: 1 | -1): Translate =>
+  (layer) => {
+    const spatial = pairs(setting(layer, name), axes)
+    const all = channelsLast(layer) ? [[0, 0], ...spatial, [0, 0]] : [[0, 0], [0, 0], ...spatial]
+    const pads = [...all.map(([before]) => sign * before), ...all.map(([, after]) => sign * after)]
+    return layer.node("Pad", [layer.inputs[0], integers(layer, "pads", pads)])
+  }
+
+const relu: Translate = (layer) => {
+  const [maximum, slope, threshold] = ["max_value", "negative_slope", "threshold"].map((name) =>
+    setting(layer, name),
+  )
+  if (threshold) throw new Refusal("threshold is not supported")
+  if (slope) {
+    if (maximum) throw new Refusal("negative_slope together with max_value is not supported")
+    return layer.node("LeakyRelu", [layer.inputs[0]], { alpha: Number(slope) })
+  }
+  if (!maximum) return layer.node("Relu", [layer.inputs[0]])
+  const bounds = [layer.constant("min", [], [0]), layer.constant("max", [], [Number(maximum)])]
+  return layer.node("Clip", [layer.inputs[0], ...bounds])
+}
+
+const layers: Readonly<Record<string, Translate>> = {
+  Dense: dense,
+  Conv1D: conv(1),
+  Conv2D: conv(2),
+  DepthwiseConv2D: depthwiseConv,
+  SeparableConv2D: separableConv,
+  BatchNormalization: batchNormalization,
+  MaxPooling1D: pool("MaxPool", 1),
+  MaxPooling2D: pool("MaxPool", 2),
+  AveragePooling1D: pool("AveragePool", 1),
+  AveragePooling2D: pool("AveragePool", 2),
+  GlobalAveragePooling1D: globalPool("ReduceMean", 1),
+  GlobalAveragePooling2D: globalPool("ReduceMean", 2),
+  GlobalMaxPooling1D: globalPool("ReduceMax", 1),
+  GlobalMaxPooling2D: globalPool("ReduceMax", 2),
+  Flatten: (layer) => {
+    const [x] = layer.inputs
+    return layer.node("Flatten", [x], { axis: 1 })
+  },
+  Reshape: (layer) => {
+    const shape = [0, ...list(setting(layer, "target_shape"), 1, -1)]
+    return layer.node("Reshape", [layer.inputs[0], integers(layer, "shape", shape)])
+  },
+  Permute: (layer) =>
+    layer.node("Transpose", [layer.inputs[0]], { perm: [0, ...list(layer.config.dims, 1, 1)] }),
+  Dropout: identity,
+  SpatialDropout1D: identity,
+  SpatialDropout2D: identity,
+  GaussianNoise: identity,
+  GaussianDropout: identity,
+  AlphaDropout: identity,
+  ActivityRegularization: identity,
+  Activation: (layer) => activate(layer, layer.inputs[0], layer.config.activation),
+  ReLU: relu,
+  LeakyReLU: (layer) =>
+    layer.node("LeakyRelu", [layer.inputs[0]], {
+      alpha: Number(setting(layer, "alpha") ?? setting(layer, "negative_slope") ?? 0.3),
+    }),
+  PReLU: (layer) => {
+    const { shape, data } = layer.weight("alpha")
+    return layer.node("PRelu", [layer.inputs[0], layer.constant("alpha", shape, data)])
+  },
+  Softmax: (layer) => layer.node("Softmax", [layer.inputs[0]], { axis: Number(layer.config.axis ?? -1) }),
+  Add: merge("Sum"),
+  Average: merge("Mean"),
+  Subtract: merge("Sub"),
+  Multiply: merge("Mul"),
+  Maximum: merge("Max"),
+  Minimum: merge("Min"),
+  Concatenate: (layer) => layer.node("Concat", layer.inputs, { axis: Number(layer.config.axis ?? -1) }),
+  ZeroPadding1D: pad(1, "padding", 1),
+  ZeroPadding2D: pad(2, "padding", 1),
+  Cropping1D: pad(1, "cropping", -1),
+  Cropping2D: pad(2, "cropping", -1),
+}
+
+/** Adds the nodes of a layer and returns its output. @throws Refusal */
+export function layerNodes(className: string, layer: LayerContext): string {
+  const translate = layers[className]
+  if (!translate) throw new Refusal("the layer is not supported")
+  return translate(layer)
+}

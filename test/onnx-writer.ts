@@ -1,0 +1,79 @@
+/** ONNX files for tests, through the schema the importer reads with. */
+import { messageType } from "#src/model/onnx-schema.js"
+
+export type AttributeSpec =
+  | number
+  | string
+  | readonly number[]
+  | { float: number }
+  | { floats: readonly number[] }
+
+export interface TensorSpec {
+  readonly shape: readonly number[]
+  readonly data: ArrayLike<number>
+  /** Default float. */
+  readonly dtype?: "float" | "int64" | "bool"
+}
+
+export interface OnnxSpec {
+  readonly opset?: number
+  readonly inputs: readonly { readonly name: string; readonly shape: readonly (number | string)[] }[]
+  readonly outputs: readonly string[]
+  readonly initializers?: Readonly<Record<string, TensorSpec>>
+  readonly nodes: readonly {
+    readonly operator: string
+    readonly name?: string
+    readonly domain?: string
+    readonly inputs: readonly string[]
+    readonly outputs: readonly string[]
+    readonly attributes?: Readonly<Record<string, AttributeSpec>>
+  }[]
+}
+
+// numbers of TensorProto.DataType and AttributeProto.AttributeType
+const dataTypes = { float: 1, int64: 7, bool: 9 }
+
+function attribute(name: string, value: AttributeSpec): object {
+  if (typeof value === "string") return { name, type: 3, s: new TextEncoder().encode(value) }
+  if (typeof value === "number") return { name, type: 2, i: value }
+  if ("float" in value) return { name, type: 1, f: value.float }
+  if ("floats" in value) return { name, type: 6, floats: [...value.floats] }
+  return { name, type: 7, ints: [...value] }
+}
+
+function initializer(name: string, { shape, data, dtype = "float" }: TensorSpec): object {
+  const values = Array.from(data)
+  const dims = [...shape]
+  if (dtype === "int64") return { name, dims, dataType: dataTypes.int64, int64Data: values }
+  if (dtype === "bool") return { name, dims, dataType: dataTypes.bool, int32Data: values }
+  return { name, dims, dataType: dataTypes.float, floatData: values }
+}
+
+/** Bytes of a model. */
+export function encodeOnnx(spec: OnnxSpec): Uint8Array {
+  const dims = (shape: readonly (number | string)[]) =>
+    shape.map((dim) => (typeof dim === "number" ? { dimValue: dim } : { dimParam: dim }))
+  const type = messageType("ModelProto")
+  const message = {
+    irVersion: 8,
+    opsetImport: [{ domain: "", version: spec.opset ?? 15 }],
+    graph: {
+      name: "test",
+      node: spec.nodes.map(({ operator, name, domain, inputs, outputs, attributes = {} }) => ({
+        opType: operator,
+        name: name ?? "",
+        domain: domain ?? "",
+        input: [...inputs],
+        output: [...outputs],
+        attribute: Object.entries(attributes).map(([key, value]) => attribute(key, value)),
+      })),
+      initializer: Object.entries(spec.initializers ?? {}).map(([name, tensor]) => initializer(name, tensor)),
+      input: spec.inputs.map(({ name, shape }) => ({
+        name,
+        type: { tensorType: { elemType: dataTypes.float, shape: { dim: dims(shape) } } },
+      })),
+      output: spec.outputs.map((name) => ({ name })),
+    },
+  }
+  return type.encode(type.fromObject(message)).finish()
+}

@@ -1,0 +1,322 @@
+/** Random ONNX models of one operator each. The key's first word is the operator. */
+import { sizeOf } from "#src/ops/program.js"
+import type { AttributeSpec, OnnxSpec, TensorSpec } from "./onnx-writer.js"
+import type { Random } from "./random.js"
+
+const ints = (data: readonly number[]): TensorSpec => ({ shape: [data.length], data, dtype: "int64" })
+const reals = (random: Random, shape: readonly number[], scale = 1): TensorSpec => ({
+  shape,
+  data: random.reals(sizeOf(shape), scale),
+})
+
+/** One node on input x and initializers in the order given. */
+function single(
+  operator: string,
+  shape: readonly number[],
+  attributes: Record<string, AttributeSpec> = {},
+  initializers: Record<string, TensorSpec> = {},
+  more: Partial<OnnxSpec> = {},
+): OnnxSpec {
+  const inputs = ["x", ...Object.keys(initializers)]
+  return {
+    inputs: [{ name: "x", shape }],
+    outputs: ["y"],
+    initializers,
+    nodes: [{ operator, inputs, outputs: ["y"], attributes }],
+    ...more,
+  }
+}
+
+/** One node on two inputs. */
+const pair = (
+  operator: string,
+  x: readonly number[],
+  y: readonly number[],
+  attributes: Record<string, AttributeSpec> = {},
+): OnnxSpec => ({
+  inputs: [
+    { name: "x", shape: x },
+    { name: "z", shape: y },
+  ],
+  outputs: ["y"],
+  nodes: [{ operator, inputs: ["x", "z"], outputs: ["y"], attributes }],
+})
+
+/** A shape that broadcasts to `shape`. */
+const narrower = (random: Random, shape: readonly number[]) =>
+  shape.slice(random.integer(0, shape.length - 1)).map((dim) => (random.next() < 0.4 ? 1 : dim))
+
+const elementwise = (operator: string) => (random: Random) => {
+  const shape = random.shape(1, 3)
+  return random.next() < 0.5
+    ? pair(operator, shape, narrower(random, shape))
+    : single(operator, shape, {}, { c: reals(random, narrower(random, shape)) })
+}
+
+/** Geometry of a window that fits. */
+function window(random: Random, axes: number, pooling: boolean) {
+  const kernel = Array.from({ length: axes }, () => random.integer(1, 3))
+  const dilations = kernel.map(() => random.integer(1, 2))
+  const span = kernel.map((k, i) => (k - 1) * dilations[i] + 1)
+  const size = span.map((s) => s + random.integer(0, 3))
+  const pads = Array.from({ length: 2 * axes }, (_, i) =>
+    random.integer(0, pooling ? Math.min(1, kernel[i % axes] - 1) : 2),
+  )
+  const attributes: Record<string, AttributeSpec> = {
+    kernel_shape: kernel,
+    strides: kernel.map(() => random.integer(1, 2)),
+    dilations,
+  }
+  if (random.next() < 0.25) attributes.auto_pad = random.pick(["SAME_UPPER", "SAME_LOWER", "VALID"])
+  else attributes.pads = pads
+  return { kernel, size, attributes }
+}
+
+const conv = (axes: number) => (random: Random) => {
+  const { kernel, size, attributes } = window(random, axes, false)
+  const groups = random.integer(1, 2)
+  const [perIn, perOut] = [random.integer(1, 2), random.integer(1, 2)]
+  const initializers: Record<string, TensorSpec> = { w: reals(random, [groups * perOut, perIn, ...kernel]) }
+  if (random.next() < 0.5) initializers.b = reals(random, [groups * perOut])
+  // onnxruntime refuses SAME padding together with dilation
+  if (attributes.auto_pad) attributes.dilations = kernel.map(() => 1)
+  return single(
+    "Conv",
+    [random.integer(1, 2), groups * perIn, ...size],
+    { ...attributes, group: groups },
+    initializers,
+  )
+}
+
+const pool = (operator: string, axes: number) => (random: Random) => {
+  const { size, attributes } = window(random, axes, true)
+  attributes.dilations = (attributes.kernel_shape as number[]).map(() => 1)
+  if (random.next() < 0.3 && !attributes.auto_pad) attributes.ceil_mode = 1
+  if (operator === "AveragePool") {
+    delete attributes.dilations
+    attributes.count_include_pad = random.integer(0, 1)
+  }
+  return single(operator, [1, random.integer(1, 3), ...size], attributes)
+}
+
+const reduce = (operator: string, input: boolean) => (random: Random) => {
+  const shape = random.shape(1, 4, 3)
+  const axes = random
+    .permutation(shape.length)
+    .slice(0, random.integer(1, shape.length))
+    .map((axis) => (random.next() < 0.5 ? axis : axis - shape.length))
+  const keepdims = random.integer(0, 1)
+  return input
+    ? single(operator, shape, { keepdims }, { axes: ints(axes) })
+    : single(operator, shape, { axes, keepdims })
+}
+
+const arg = (operator: string) => (random: Random) => {
+  const shape = random.shape(1, 3, 4)
+  const axis = random.integer(-shape.length, shape.length - 1)
+  return single(operator, shape, {
+    axis,
+    keepdims: random.integer(0, 1),
+    select_last_index: random.integer(0, 1),
+  })
+}
+
+const matmulShapes = (random: Random) => {
+  const [n, k, m] = [random.integer(1, 3), random.integer(1, 4), random.integer(1, 3)]
+  const batch = random.shape(0, 2, 2)
+  return { left: [...batch, n, k], right: [...(random.next() < 0.5 ? batch : []), k, m] }
+}
+
+export const operatorCases: Readonly<Record<string, (random: Random) => OnnxSpec>> = {
+  Gemm: (random) => {
+    const [n, k, m] = [random.integer(1, 3), random.integer(1, 6), random.integer(1, 4)]
+    const [transA, transB] = [random.integer(0, 1), random.integer(0, 1)]
+    const initializers: Record<string, TensorSpec> = { b: reals(random, transB ? [m, k] : [k, m]) }
+    if (random.next() < 0.7) initializers.c = reals(random, random.pick([[m], [1, m], [n, 1], [1], [n, m]]))
+    const attributes = {
+      transA,
+      transB,
+      alpha: { float: random.pick([1, 0.5, -2]) },
+      beta: { float: random.pick([1, 0.25]) },
+    }
+    return single("Gemm", transA ? [k, n] : [n, k], attributes, initializers)
+  },
+  "MatMul constant": (random) => {
+    const { left, right } = matmulShapes(random)
+    if (random.next() < 0.5) return single("MatMul", left, {}, { w: reals(random, right) })
+    return {
+      ...single("MatMul", right),
+      initializers: { w: reals(random, left) },
+      nodes: [{ operator: "MatMul", inputs: ["w", "x"], outputs: ["y"] }],
+    }
+  },
+  "MatMul activations": (random) => {
+    const { left, right } = matmulShapes(random)
+    return pair("MatMul", left, right)
+  },
+  "Conv 1-D": conv(1),
+  "Conv 2-D": conv(2),
+  ConvTranspose: (random) => {
+    const kernel = [random.integer(1, 3), random.integer(1, 3)]
+    const strides = [random.integer(1, 2), random.integer(1, 2)]
+    const attributes = {
+      kernel_shape: kernel,
+      strides,
+      pads: kernel.concat(kernel).map((k) => random.integer(0, Math.max(0, Math.floor((k - 1) / 2)))),
+    }
+    return single("ConvTranspose", [1, 2, random.integer(2, 4), random.integer(2, 4)], attributes, {
+      w: reals(random, [2, random.integer(1, 2), ...kernel]),
+    })
+  },
+  BatchNormalization: (random) => {
+    const shape = [random.integer(1, 2), random.integer(1, 3), ...random.shape(0, 2, 3)]
+    const c = shape[1]
+    const variance = { shape: [c], data: random.reals(c).map((v) => Math.abs(v) + 0.1) }
+    return single(
+      "BatchNormalization",
+      shape,
+      { epsilon: { float: 1e-3 } },
+      { s: reals(random, [c]), b: reals(random, [c]), m: reals(random, [c]), v: variance },
+    )
+  },
+  "MaxPool 1-D": pool("MaxPool", 1),
+  "MaxPool 2-D": pool("MaxPool", 2),
+  "AveragePool 1-D": pool("AveragePool", 1),
+  "AveragePool 2-D": pool("AveragePool", 2),
+  GlobalAveragePool: (random) => single("GlobalAveragePool", [1, 2, ...random.shape(1, 2, 4)]),
+  GlobalMaxPool: (random) => single("GlobalMaxPool", [1, 2, ...random.shape(1, 2, 3)]),
+  Relu: (random) => single("Relu", random.shape(1, 3)),
+  LeakyRelu: (random) => single("LeakyRelu", random.shape(1, 3), { alpha: { float: random.next() } }),
+  PRelu: (random) => {
+    const shape = [1, random.integer(1, 3), random.integer(1, 3)]
+    return single("PRelu", shape, {}, { s: reals(random, [shape[1], 1]) })
+  },
+  Clip: (random) =>
+    single(
+      "Clip",
+      random.shape(1, 3),
+      {},
+      { lo: { shape: [], data: [random.next() - 1.5] }, hi: { shape: [], data: [random.next() * 2] } },
+    ),
+  HardSigmoid: (random) =>
+    single("HardSigmoid", random.shape(1, 2), { alpha: { float: 0.3 }, beta: { float: 0.4 } }),
+  HardSwish: (random) => single("HardSwish", random.shape(1, 2)),
+  Add: elementwise("Add"),
+  Sub: elementwise("Sub"),
+  Mul: elementwise("Mul"),
+  Max: elementwise("Max"),
+  Min: elementwise("Min"),
+  Sum: elementwise("Sum"),
+  Mean: elementwise("Mean"),
+  Div: (random) => {
+    const shape = random.shape(1, 3)
+    const c = narrower(random, shape)
+    return single(
+      "Div",
+      shape,
+      {},
+      { c: { shape: c, data: random.reals(sizeOf(c)).map((v) => v + Math.sign(v)) } },
+    )
+  },
+  Neg: (random) => single("Neg", random.shape(1, 3)),
+  Abs: (random) => single("Abs", random.shape(1, 3)),
+  Pow: (random) => single("Pow", random.shape(1, 2), {}, { n: { shape: [], data: [random.integer(1, 3)] } }),
+  Identity: (random) => single("Identity", random.shape(1, 3)),
+  Dropout: (random) => single("Dropout", random.shape(1, 3)),
+  Cast: (random) => single("Cast", random.shape(1, 3), { to: 1 }),
+  Flatten: (random) => {
+    const shape = random.shape(2, 4, 3)
+    return single("Flatten", shape, { axis: random.integer(-shape.length, shape.length) })
+  },
+  Reshape: (random) => {
+    const shape = random.shape(1, 3)
+    return single(
+      "Reshape",
+      shape,
+      {},
+      { s: ints(random.pick([[-1], [1, -1], [0, -1], [...shape].reverse()])) },
+    )
+  },
+  Transpose: (random) => {
+    const shape = random.shape(1, 4, 3)
+    return single("Transpose", shape, random.next() < 0.3 ? {} : { perm: random.permutation(shape.length) })
+  },
+  Concat: (random) => {
+    const shape = random.shape(1, 3, 3)
+    const axis = random.integer(0, shape.length - 1)
+    const other = shape.map((dim, i) => (i === axis ? random.integer(1, 3) : dim))
+    if (random.next() < 0.5) return pair("Concat", shape, other, { axis: axis - shape.length })
+    return single("Concat", shape, { axis }, { c: reals(random, other, 0.5) })
+  },
+  Slice: (random) => {
+    const shape = random.shape(1, 3, 5)
+    const axes = random.permutation(shape.length).slice(0, random.integer(1, shape.length))
+    const steps = axes.map(() => random.pick([1, 1, 2, -1, -2]))
+    const starts = axes.map((axis, i) =>
+      steps[i] > 0 ? random.pick([0, -shape[axis]]) : random.pick([-1, shape[axis] + 3]),
+    )
+    const ends = axes.map((axis, i) =>
+      steps[i] > 0 ? random.pick([shape[axis], 2 ** 40, Math.max(1, shape[axis] - 1)]) : -(2 ** 40),
+    )
+    return single(
+      "Slice",
+      shape,
+      {},
+      { starts: ints(starts), ends: ints(ends), axes: ints(axes), steps: ints(steps) },
+    )
+  },
+  Split: (random) => {
+    const sizes = [random.integer(1, 3), random.integer(1, 3)]
+    const spec = single("Split", [2, sizes[0] + sizes[1]], { axis: -1 }, { s: ints(sizes) })
+    return { ...spec, outputs: ["y", "z"], nodes: [{ ...spec.nodes[0], outputs: ["y", "z"] }] }
+  },
+  Squeeze: (random) => {
+    const dim = random.integer(1, 3)
+    return random.next() < 0.5
+      ? single("Squeeze", [1, dim + 1, 1])
+      : single("Squeeze", [1, dim, 1], {}, { a: ints([-1]) })
+  },
+  Unsqueeze: (random) => single("Unsqueeze", random.shape(1, 2), {}, { a: ints([0, -1]) }),
+  Pad: (random) => {
+    const shape = [random.integer(2, 4), random.integer(2, 4)]
+    const mode = random.pick(["constant", "reflect", "edge"])
+    const pads = ints([0, 0, 0, 0].map(() => random.integer(0, 1)))
+    return single(
+      "Pad",
+      shape,
+      { mode },
+      mode === "constant" ? { p: pads, v: { shape: [], data: [random.pick([0, 0.5])] } } : { p: pads },
+    )
+  },
+  Expand: (random) =>
+    single(
+      "Expand",
+      [1, random.integer(1, 3)],
+      {},
+      { s: ints([random.integer(1, 3), random.integer(1, 2), 1]) },
+    ),
+  Tile: (random) =>
+    single("Tile", [2, random.integer(1, 3)], {}, { r: ints([random.integer(1, 2), random.integer(1, 3)]) }),
+  Gather: (random) => {
+    const shape = random.shape(1, 3, 4)
+    const axis = random.integer(0, shape.length - 1)
+    const indices: TensorSpec = {
+      shape: [2, 1],
+      data: [0, -1].map((i) => (random.next() < 0.5 ? i : random.integer(0, shape[axis] - 1))),
+      dtype: "int64",
+    }
+    return single("Gather", shape, { axis }, { i: indices })
+  },
+  DepthToSpace: (random) =>
+    single("DepthToSpace", [1, 4 * random.integer(1, 2), 2, 3], {
+      blocksize: 2,
+      mode: random.pick(["DCR", "CRD"]),
+    }),
+  SpaceToDepth: (random) => single("SpaceToDepth", [1, random.integer(1, 2), 4, 2], { blocksize: 2 }),
+  ReduceSum: reduce("ReduceSum", true),
+  ReduceMean: reduce("ReduceMean", false),
+  ReduceMax: reduce("ReduceMax", false),
+  ReduceMin: reduce("ReduceMin", false),
+  ArgMax: arg("ArgMax"),
+  ArgMin: arg("ArgMin"),
+}

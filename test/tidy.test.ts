@@ -1,0 +1,123 @@
+/** Style that a machine can check: who may import whom, how long a file may be, what must not occur. */
+import { readdirSync, readFileSync, statSync } from "node:fs"
+import { dirname, join, relative } from "node:path"
+import { fileURLToPath } from "node:url"
+import { describe, expect, it } from "vitest"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+const files = (folder: string, ending: string): string[] =>
+  readdirSync(join(root, folder)).flatMap((name) => {
+    const path = join(folder, name)
+    return statSync(join(root, path)).isDirectory()
+      ? files(path, ending)
+      : path.endsWith(ending)
+        ? [path]
+        : []
+  })
+const read = (path: string) => readFileSync(join(root, path), "utf8")
+const sources = files("src", ".ts")
+
+/** What each room may import besides itself. */
+const ground = ["errors.ts", "field.ts", "defaults.ts"]
+const allowed: Record<string, readonly string[]> = {
+  "errors.ts": [],
+  "field.ts": [],
+  "defaults.ts": [],
+  verifier: ["errors.ts", "field.ts"],
+  model: ground,
+  ops: [...ground, "model"],
+  quantize: [...ground, "model", "ops"],
+  circuit: [...ground, "ops", "quantize", "verifier"],
+  prover: [...ground, "ops", "quantize", "circuit", "verifier"],
+  "folder.ts": [...ground, "quantize", "circuit", "verifier"],
+  "index.ts": [...ground, "model", "ops", "quantize", "circuit", "prover", "verifier"],
+  "cli.ts": ["index.ts", "folder.ts"],
+}
+const room = (path: string) => relative("src", path).split("/")[0]
+const imports = (text: string) =>
+  [...text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map((match) => match[1])
+
+describe("imports", () => {
+  it.each(sources)("%s", (path) => {
+    const from = room(path)
+    expect(Object.keys(allowed)).toContain(from)
+    for (const target of imports(read(path)).filter((name) => name.startsWith("."))) {
+      const to = room(join(dirname(path), target.replace(/\.js$/, ".ts")))
+      expect([from, ...allowed[from]], `${path} imports ${target}`).toContain(to)
+    }
+  })
+
+  it("keep the verifier free of Node and of GPL packages", () => {
+    for (const path of files("src/verifier", ".ts")) {
+      for (const name of imports(read(path)).filter((target) => !target.startsWith("."))) {
+        expect(name, path).toMatch(/^@noble\/(curves|hashes)\//)
+      }
+    }
+    for (const path of ["src/errors.ts", "src/field.ts"]) expect(imports(read(path))).toEqual([])
+  })
+
+  it("reach snarkjs through one file", () => {
+    const users = sources.filter((path) =>
+      /from "snarkjs"|import\("snarkjs"\)/.test(read(path).replace(/typeof import\("snarkjs"\)/g, "")),
+    )
+    expect(users).toEqual(["src/prover/reference.ts"])
+  })
+})
+
+describe("files", () => {
+  it.each([...sources, ...files("test", ".ts"), ...files("contracts", ".sol")])(
+    "%s is at most 400 lines",
+    (path) => {
+      expect(read(path).split("\n").length).toBeLessThanOrEqual(400)
+    },
+  )
+
+  it("are all reachable from an entry", () => {
+    const seen = new Set<string>()
+    const visit = (path: string) => {
+      if (seen.has(path)) return
+      seen.add(path)
+      const text = read(path)
+      const workers = [...text.matchAll(/new URL\("(\.[^"]+\.js)"/g)].map((match) => match[1])
+      for (const target of [...imports(text), ...workers].filter((name) => name.startsWith("."))) {
+        visit(join(dirname(path), target.replace(/\.js$/, ".ts")))
+      }
+    }
+    visit("src/index.ts")
+    visit("src/cli.ts")
+    expect(sources.filter((path) => !seen.has(path) && !path.endsWith(".d.ts"))).toEqual([])
+  })
+
+  it("of the library neither print, exit nor read the environment", () => {
+    for (const path of sources.filter((name) => name !== "src/cli.ts")) {
+      expect(read(path), path).not.toMatch(/console\.|process\.(exit\b|exitCode|env|stdout|stderr)/)
+    }
+  })
+
+  it("leave nothing for later", () => {
+    for (const path of [...sources, ...files("circuits", ".circom"), ...files("contracts", ".sol")]) {
+      expect(read(path), path).not.toMatch(/TODO|FIXME|XXX|HACK|@ts-ignore|biome-ignore/)
+    }
+  })
+})
+
+describe("circom", () => {
+  const circuits = files("circuits", ".circom")
+  // comments may speak of assertions; code may not make them: `assert` on a signal adds no constraint
+  const code = (path: string) =>
+    read(path)
+      .replace(/\/\*[\s\S]*?\*\//g, "")
+      .replace(/\/\/.*/g, "")
+
+  it.each(circuits)("%s has no assert and the full header", (path) => {
+    expect(code(path)).not.toMatch(/\bassert\b/)
+    for (const tag of ["@proves", "@input", "@output", "@cost", "@hints", "@source"])
+      expect(read(path)).toContain(tag)
+  })
+
+  it.each(circuits)("%s names every hinted signal in @hints", (path) => {
+    const hints = /@hints([\s\S]*?)@source/.exec(read(path))?.[1] ?? ""
+    for (const [, name] of code(path).matchAll(/(\w+)(?:\[\w+\])?\s*<--/g))
+      expect(hints, path).toContain(name)
+  })
+})
