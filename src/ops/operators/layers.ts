@@ -89,7 +89,7 @@ const hardSwish: Lowering = (call) => [
   product(call.builder, call.input(0), hardSigmoidOf(call.builder, call.input(0), 1 / 6, 0.5)),
 ]
 
-export const neural: Readonly<Record<string, Lowering>> = {
+export const layers: Readonly<Record<string, Lowering>> = {
   BatchNormalization: batchNormalization,
   Relu: relu,
   Clip: clip,
