@@ -68,12 +68,13 @@ describe("a verification key is read strictly", () => {
       "points.beta2: not a point",
     ],
     ["a signal without effect", ["points", "ic", 4], ["0", "0"], "points.ic[4]: not a point"],
-    ["delta equal to gamma", ["points", "delta2"], json.points.gamma2, "phase 2"],
+    ["delta equal to gamma, not the generator", ["points", "delta2"], pointG2(5n), "phase 2"],
     ["delta the generator, gamma not", ["points", "gamma2"], pointG2(5n), "phase 2"],
     ["alpha the generator", ["points", "alpha1"], ["1", "2"], "powers of tau"],
     ["beta the generator", ["points", "beta2"], pointG2(1n), "powers of tau"],
   ])("%s", (name, path, to, message) => {
     let changed = edit(json, path, to)
+    if (name.startsWith("delta equal to gamma")) changed = edit(changed, ["points", "gamma2"], pointG2(5n))
     if (name.startsWith("delta the generator")) changed = edit(changed, ["points", "delta2"], pointG2(1n))
     expect(() => parseVerificationKey(changed)).toThrow(FileError)
     expect(() => parseVerificationKey(changed)).toThrow(message)

@@ -150,6 +150,20 @@ describe("refused", () => {
     expect(at(["input", "values", "secret"], ["1", "2", "3"])).toContain("not one of the model's")
   })
 
+  test("a missing output with the name of something every object inherits", () => {
+    const layout: Layout = { inputs: [], outputs: [{ name: "hasOwnProperty", shape: [], scale: 1 }] }
+    const { key, receipt } = oracle(layout)
+    const statement: Statement = {
+      ...valid.statement,
+      input: { visibility: "hidden" },
+      output: { values: values({ hasOwnProperty: [5] }) },
+    }
+    const against = { ...expected, verificationKey: key }
+    expect(verify(receipt(statement), against)).toBe(true)
+    const missing = edit(receipt(statement), ["statement", "output", "values"], {})
+    expect(explain(missing, against)).toBe('output "hasOwnProperty" is missing')
+  })
+
   test("a development key without the flag", () => {
     const dev = oracle(smallLayout, { setup: "dev" })
     const receipt = dev.receipt(smallStatement(dev.key.model))

@@ -89,7 +89,7 @@ function proofProblem(proof: Groth16Proof, signals: readonly bigint[], key: Chec
     [gamma, linear(key.ic, signals)],
     [delta, c],
   ]
-  // The pairing of infinity is one, and noble has no Miller loop for it; only the public part can be it.
+  // The pairing of infinity is one, and noble's takes finite points only; just the public part can be it.
   const finite = terms.filter(([, point]) => !point.is0())
   const { Fp12 } = bn254.fields
   const loops = bn254.millerLoopBatch(
