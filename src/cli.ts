@@ -223,6 +223,36 @@ command("inspect", "what each node costs")
     )
   })
 
+command("audit", "rebuild the circuit from the model, compare it with the key, and try to cheat it")
+  .argument("<folder>")
+  .action(async (path: string) => {
+    const start = performance.now()
+    const circuit = await folder.loadCircuit(path, onProgress)
+    const key = folder.loadVerificationKey(folder.verificationKeyPath(path))
+    api.checkKeys(circuit, folder.loadProvingKey(path), key)
+    const zeros = Object.fromEntries(
+      circuit.graph.inputs.map(({ name, tensor }) => [
+        name,
+        new Float64Array(circuit.graph.tensors[tensor].lo.length),
+      ]),
+    )
+    const values = api.runInteger(
+      circuit.graph,
+      api.quantizeInput(circuit.graph, zeros, { clampInputs: true }),
+    )
+    const report = api.auditWitness(circuit, api.witnessOf(circuit, values, zeroContext))
+    const valid = report.accepted.length === 0
+    print({ valid, model: circuit.model, ...report, ms: elapsed(start) }, [
+      `model    ${circuit.model}, rebuilt: the proving key's coefficients and the verification key are this circuit's`,
+      `gadgets  ${Object.entries(report.gadgets)
+        .map(([name, count]) => `${name} ${count}`)
+        .join(", ")}`,
+      `forgeries refused ${report.refused}, accepted ${report.accepted.length}`,
+      ...report.accepted,
+    ])
+    if (!valid) process.exitCode = 1
+  })
+
 command("export", "write the circuit for other tools")
   .argument("<what>", "circom, r1cs or solidity")
   .argument("<folder>")

@@ -4,7 +4,8 @@
  * model file → importOnnx / importTfjs → quantize → compile → setup → openProver → prove → verify.
  * This entry depends on GPL-3.0 packages through the prover; `countersign/verifier` does not.
  */
-export { type Circuit, type CompileOptions, compile } from "./circuit/compile.js"
+export { type AuditReport, auditWitness } from "./circuit/audit.js"
+export { type Circuit, type CompileOptions, compile, witnessOf } from "./circuit/compile.js"
 export { exportCircom } from "./circuit/export-circom.js"
 export { inspect, type NodeReport } from "./circuit/inspect.js"
 export { readR1cs, writeR1cs } from "./circuit/r1csfile.js"
@@ -14,6 +15,7 @@ export { type ImportOptions, importOnnx } from "./model/onnx.js"
 export { importTfjs } from "./model/tfjs.js"
 export { lower } from "./ops/lower.js"
 export {
+  checkKeys,
   type Keys,
   openProver,
   type ProveOptions,

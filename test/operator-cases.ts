@@ -67,8 +67,11 @@ function window(random: Random, axes: number, pooling: boolean) {
     strides: kernel.map(() => random.integer(1, 2)),
     dilations,
   }
-  if (random.next() < 0.25) attributes.auto_pad = random.pick(["SAME_UPPER", "SAME_LOWER", "VALID"])
-  else attributes.pads = pads
+  if (random.next() < 0.25) {
+    attributes.auto_pad = random.pick(["SAME_UPPER", "SAME_LOWER", "VALID"])
+    // onnxruntime computes negative pads, and refuses, where a stride exceeds its kernel
+    attributes.strides = (attributes.strides as number[]).map((stride, i) => Math.min(stride, kernel[i]))
+  } else attributes.pads = pads
   return { kernel, size, attributes }
 }
 

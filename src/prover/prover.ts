@@ -1,12 +1,12 @@
 /** Setup and proving as the public interface offers them: circuit in, keys and receipts out. */
 import { type Circuit, witnessOf } from "../circuit/compile.js"
-import { invariant, type OnProgress, UsageError } from "../errors.js"
+import { FileError, invariant, type OnProgress, UsageError } from "../errors.js"
 import { quantizeInput, runInteger } from "../quantize/run.js"
 import { parseVerificationKey, type VerificationKey } from "../verifier/key.js"
 import type { Receipt } from "../verifier/receipt.js"
-import { publicSignals, type Statement, type Values } from "../verifier/statement.js"
+import { parseLayout, publicSignals, type Statement, type Values } from "../verifier/statement.js"
 import { type DevSetupOptions, devSetup } from "./devsetup.js"
-import { checkZkey } from "./provingkey.js"
+import { checkZkey, verificationPoints } from "./provingkey.js"
 import type { SnarkjsWorker } from "./snarkjs-worker.js"
 import { writeWtns } from "./witnessfile.js"
 import { WorkerPool } from "./workers.js"
@@ -44,6 +44,27 @@ export async function setup(circuit: Circuit, options: SetupOptions): Promise<Ke
     },
   })
   return { provingKey: zkey, verificationKey }
+}
+
+/**
+ * Whether keys belong to a circuit: every coefficient of the proving key, the verification key's model,
+ * layout and points.
+ * @throws FileError naming what differs
+ */
+export function checkKeys(circuit: Circuit, provingKey: Uint8Array, verificationKey: VerificationKey): void {
+  checkZkey(provingKey, circuit.linked.r1cs)
+  const fail = (what: string) => {
+    throw new FileError({ what, where: "verification key", fix: "Run setup for this circuit again" })
+  }
+  if (verificationKey.model !== circuit.model) fail("is another model's")
+  if (JSON.stringify(verificationKey.layout) !== JSON.stringify(parseLayout(circuit.layout, "layout"))) {
+    fail("has another layout than the circuit")
+  }
+  const held = verificationPoints(provingKey)
+  const { alpha1, beta2, gamma2, delta2, ic } = verificationKey.points
+  if (JSON.stringify(held) !== JSON.stringify({ alpha1, beta2, gamma2, delta2, ic })) {
+    fail("was not made with the proving key")
+  }
 }
 
 export interface ProveOptions {

@@ -140,3 +140,27 @@ export function coordinates(point: Uint8Array): bigint[] {
   const view = new DataView(point.buffer, point.byteOffset, point.length)
   return Array.from({ length: point.length / 32 }, (_, i) => (readField(view, 32 * i) * inverse) % q)
 }
+
+/** The points of the verification key that a proving key carries, as decimal strings. */
+export function verificationPoints(zkey: Uint8Array): object {
+  const sections = readBinFile(zkey, "zkey", 1)
+  const header = sections.get(2) as Uint8Array
+  const ic = sections.get(3) as Uint8Array
+  const g1 = (content: Uint8Array, start: number) =>
+    coordinates(content.subarray(start, start + 64)).map(String)
+  const g2 = (start: number) => {
+    const [x0, x1, y0, y1] = coordinates(header.subarray(start, start + 128)).map(String)
+    return [
+      [x0, x1],
+      [y0, y1],
+    ]
+  }
+  // alpha1 64, beta1 64, beta2 128, gamma2 128, delta1 64, delta2 128 from byte 84
+  return {
+    alpha1: g1(header, 84),
+    beta2: g2(212),
+    gamma2: g2(340),
+    delta2: g2(532),
+    ic: Array.from({ length: ic.length / 64 }, (_, i) => g1(ic, 64 * i)),
+  }
+}

@@ -1,0 +1,234 @@
+import { execFile } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { encodeOnnx } from "./onnx-writer.js"
+import { Random } from "./random.js"
+
+const cli = fileURLToPath(new URL("../dist/cli.js", import.meta.url))
+const context = `0x${"c0".repeat(32)}`
+let folder: string
+const path = (name: string) => join(folder, name)
+
+interface Outcome {
+  readonly code: number
+  readonly json: Record<string, unknown>
+  readonly stdout: string
+  readonly stderr: string
+}
+
+const run = (...args: string[]): Promise<Outcome> =>
+  new Promise((resolve) => {
+    execFile(process.execPath, [cli, ...args], (error, stdout, stderr) => {
+      const code = typeof error?.code === "number" ? error.code : 0
+      const json = args.includes("--json") && stdout.startsWith("{") ? JSON.parse(stdout) : {}
+      resolve({ code, json, stdout, stderr })
+    })
+  })
+
+/** A small classifier; its weights follow from the seed. */
+function writeModel(name: string, seed: number): void {
+  const random = new Random(seed)
+  writeFileSync(
+    path(name),
+    encodeOnnx({
+      inputs: [{ name: "x", shape: ["batch", 3] }],
+      outputs: ["y"],
+      initializers: {
+        w: { shape: [3, 4], data: random.reals(12) },
+        v: { shape: [4, 2], data: random.reals(8) },
+      },
+      nodes: [
+        { operator: "MatMul", inputs: ["x", "w"], outputs: ["a"] },
+        { operator: "Relu", inputs: ["a"], outputs: ["b"] },
+        { operator: "MatMul", inputs: ["b", "v"], outputs: ["y"] },
+      ],
+    }),
+  )
+}
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "countersign-test-"))
+  const random = new Random(1)
+  writeModel("model.onnx", 2)
+  writeModel("other.onnx", 3)
+  const samples = Array.from({ length: 10 }, (_, i) => ({
+    inputs: { x: [random.reals(3, 1)] },
+    label: i % 2,
+  }))
+  writeFileSync(path("samples.json"), JSON.stringify([...samples, { inputs: { x: [1, -1, 1] }, label: 0 }]))
+  writeFileSync(path("input.json"), JSON.stringify({ inputs: { x: [0.5, -0.5, 0.25] } }))
+  writeFileSync(path("ezkl.json"), JSON.stringify({ input_data: [[0.5, -0.5, 0.25]] }))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const compile = (model: string, out: string, ...more: string[]) =>
+  run("compile", path(model), "--samples", path("samples.json"), "--out", path(out), "--json", ...more)
+
+describe("the command line", () => {
+  it("takes a model from file to a verified receipt, with the documented JSON fields", async () => {
+    const compiled = await compile("model.onnx", "dir")
+    expect(compiled.code, compiled.stderr).toBe(0)
+    for (const field of [
+      "model",
+      "proofSystem",
+      "precision",
+      "constraints",
+      "domain",
+      "lookups",
+      "nonzeros",
+      "accuracy",
+      "ms",
+    ]) {
+      expect(compiled.json).toHaveProperty(field)
+    }
+    expect(compiled.json.accuracy).toMatchObject({ samples: 11 })
+    const setup = await run("setup", path("dir"), "--dev", "--json")
+    expect(setup.json).toMatchObject({
+      setup: "dev",
+      provingKeyBytes: expect.any(Number),
+      verificationKeyBytes: expect.any(Number),
+    })
+    const proved = await run(
+      "prove",
+      path("dir"),
+      path("input.json"),
+      "--out",
+      path("receipt.json"),
+      "--context",
+      context,
+      "--json",
+    )
+    expect(proved.json).toMatchObject({
+      proofBytes: 256,
+      ms: { witness: expect.any(Number), prove: expect.any(Number), total: expect.any(Number) },
+    })
+    const verify = (...more: string[]) =>
+      run("verify", path("receipt.json"), "--key", path("dir/verification.json"), "--json", ...more)
+    expect(await verify("--context", context, "--allow-dev")).toMatchObject({
+      code: 0,
+      json: { valid: true, reason: null },
+    })
+    expect(await verify("--context", context)).toMatchObject({
+      code: 1,
+      json: { valid: false, reason: expect.stringContaining("development key") },
+    })
+    expect(await verify("--allow-dev")).toMatchObject({
+      code: 1,
+      json: { valid: false, reason: expect.stringContaining("context") },
+    })
+    const receipt = JSON.parse(readFileSync(path("receipt.json"), "utf8"))
+    const ran = await run("run", path("dir"), path("ezkl.json"), "--json")
+    expect((ran.json.integers as { y: number[] }).y.map(String)).toEqual(receipt.statement.output.values.y)
+    expect((ran.json.outputs as { y: number[] }).y).toHaveLength(2)
+    receipt.extra = 1
+    writeFileSync(path("extra.json"), JSON.stringify(receipt))
+    const extra = await run(
+      "verify",
+      path("extra.json"),
+      "--key",
+      path("dir/verification.json"),
+      "--context",
+      context,
+      "--allow-dev",
+      "--json",
+    )
+    expect(extra).toMatchObject({ code: 1, json: { valid: false, reason: expect.stringContaining("extra") } })
+    const inspected = await run("inspect", path("dir"), "--json")
+    const { nodes, totals } = inspected.json as {
+      nodes: { constraints: number }[]
+      totals: { constraints: number }
+    }
+    expect(nodes.reduce((sum, node) => sum + node.constraints, 0)).toBe(totals.constraints)
+    expect(totals.constraints).toBe(compiled.json.constraints)
+    const audited = await run("audit", path("dir"), "--json")
+    expect(audited).toMatchObject({ code: 0, json: { valid: true, refused: expect.any(Number) } })
+    for (const what of ["r1cs", "circom", "solidity"]) {
+      const exported = await run(
+        "export",
+        what,
+        path("dir"),
+        "--out",
+        path(`out.${what}`),
+        "--allow-dev",
+        "--json",
+      )
+      expect(exported.code, exported.stderr).toBe(0)
+    }
+    expect((await run("export", "solidity", path("dir"), "--out", path("no.json"))).code).toBe(2)
+  })
+
+  it("does not overwrite a folder that holds another model", async () => {
+    expect((await compile("model.onnx", "keep")).code).toBe(0)
+    const before = readFileSync(path("keep/circuit.json"), "utf8")
+    const second = await compile("other.onnx", "keep")
+    expect(second.code).toBe(2)
+    expect(second.stdout).toMatch(/already holds another model/)
+    expect(readFileSync(path("keep/circuit.json"), "utf8")).toBe(before)
+    expect((await compile("model.onnx", "keep")).code).toBe(0)
+  })
+
+  it("answers bad input with exit code 2 and what to do", async () => {
+    writeFileSync(path("broken.onnx"), readFileSync(path("model.onnx")).subarray(0, 100))
+    writeFileSync(path("nan.json"), '{"inputs":{"x":[0,0,null]}}')
+    const cases: [string[], RegExp][] = [
+      [
+        ["compile", path("broken.onnx"), "--samples", path("samples.json"), "--out", path("x")],
+        /broken\.onnx/,
+      ],
+      [
+        ["compile", path("missing.onnx"), "--samples", path("samples.json"), "--out", path("x")],
+        /does not exist/,
+      ],
+      [
+        [
+          "compile",
+          path("model.onnx"),
+          "--samples",
+          path("samples.json"),
+          "--out",
+          path("x"),
+          "--precision",
+          "40",
+        ],
+        /precision/,
+      ],
+      [
+        [
+          "compile",
+          path("model.onnx"),
+          "--samples",
+          path("samples.json"),
+          "--out",
+          path("x"),
+          "--input",
+          "committed",
+        ],
+        /private or public/,
+      ],
+      [["setup", path("nowhere"), "--dev"], /countersign compile/],
+      [["prove", path("keep"), path("input.json"), "--out", path("r.json")], /countersign setup/],
+      [["run", path("keep"), path("nan.json")], /x/],
+      [["frobnicate"], /unknown command/],
+      [["export", "pdf", path("keep"), "--out", path("x")], /circom, r1cs or solidity/],
+    ]
+    for (const [args, message] of cases) {
+      const outcome = await run(...args)
+      expect(outcome.code, args.join(" ")).toBe(2)
+      expect(outcome.stderr, args.join(" ")).toMatch(message)
+      expect(outcome.stdout).toBe("")
+    }
+  })
+
+  it("refuses a damaged model and a damaged key", async () => {
+    const model = readFileSync(path("keep/model.bin"))
+    model[model.length - 20] ^= 1
+    writeFileSync(path("keep/model.bin"), model)
+    expect((await run("inspect", path("keep"))).code).toBe(2)
+    const key = readFileSync(path("dir/proving.zkey"))
+    writeFileSync(path("dir/proving.zkey"), key.subarray(0, key.length - 7))
+    expect((await run("prove", path("dir"), path("input.json"), "--out", path("r.json"))).code).toBe(2)
+  })
+})
