@@ -78,16 +78,23 @@ export async function devSetup(
   add("g1", "one", [alpha, beta, delta])
   add("g2", "two", [beta, 1n, delta])
 
-  const pool = new WorkerPool<FixedBaseWorker>(
-    new URL("./fixedbase-worker.js", import.meta.url),
-    options.threads ?? defaultThreads(),
-  )
+  const threads = options.threads ?? defaultThreads()
+  const pool = new WorkerPool<FixedBaseWorker>(new URL("./fixedbase-worker.js", import.meta.url), threads)
+  // Each worker makes tables of its own, for its share of the scalars.
+  const totals = {
+    g1: Math.ceil((3 * system.wires + h.length) / threads),
+    g2: Math.ceil(system.wires / threads),
+  }
   let results: Uint8Array[]
   try {
-    results = await pool.map(batches, (remote, { group, scalars }) => remote.multiply(group, scalars), {
-      signal: options.signal,
-      onDone: (done) => options.onProgress?.({ stage: "multiply points", done, total: batches.length }),
-    })
+    results = await pool.map(
+      batches,
+      (remote, { group, scalars }) => remote.multiply(group, scalars, totals),
+      {
+        signal: options.signal,
+        onDone: (done) => options.onProgress?.({ stage: "multiply points", done, total: batches.length }),
+      },
+    )
   } finally {
     await pool.close()
     for (const { scalars } of batches) scalars.fill(0)

@@ -5,14 +5,15 @@ import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs"
 import { invariant } from "../errors.js"
 import { FixedBase, type Group } from "./fixedbase.js"
 
-const curve = new FixedBase()
+let curve: FixedBase | undefined
 
 const api = {
-  /** Scalars times the generator; see FixedBase.multiply. */
-  multiply(group: Group, scalars: Uint8Array): Uint8Array {
+  /** Scalars times the generator; `totals` is about how many this worker will see. See FixedBase. */
+  multiply(group: Group, scalars: Uint8Array, totals: Readonly<Record<Group, number>>): Uint8Array {
+    curve ??= new FixedBase(totals)
     const points = curve.multiply(group, scalars)
     scalars.fill(0)
-    return Comlink.transfer(points, [points.buffer as ArrayBuffer])
+    return Comlink.transfer(points, [points.buffer])
   },
 }
 export type FixedBaseWorker = typeof api

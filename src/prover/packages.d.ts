@@ -28,7 +28,16 @@ declare module "snarkjs" {
     exportSolidityVerifier(zkey: Input, templates: { groth16: string }): Promise<string>
   }
   export const r1cs: { info(file: Input): Promise<{ nConstraints: number; nVars: number }> }
-  export const wtns: { calculate(input: object, wasm: Input, out: Input): Promise<void> }
+  export const wtns: {
+    calculate(input: object, wasm: Input, out: Input): Promise<void>
+    exportJson(file: Input): Promise<unknown>
+  }
+  export const powersOfTau: {
+    newAccumulator(curve: object, power: number, out: Input): Promise<unknown>
+    contribute(from: Input, to: Input, name: string, entropy: string): Promise<unknown>
+    preparePhase2(from: Input, to: Input): Promise<unknown>
+  }
+  export const curves: { getCurveFromName(name: string): Promise<{ terminate(): Promise<void> }> }
 }
 declare module "comlink/dist/esm/node-adapter.mjs" {
   import type { MessagePort, Worker } from "node:worker_threads"

@@ -7,9 +7,8 @@ import type { Receipt } from "../verifier/receipt.js"
 import { parseLayout, publicSignals, type Statement, type Values } from "../verifier/statement.js"
 import { type DevSetupOptions, devSetup } from "./devsetup.js"
 import { checkZkey, verificationPoints } from "./provingkey.js"
-import type { SnarkjsWorker } from "./snarkjs-worker.js"
+import { openReference } from "./resident.js"
 import { writeWtns } from "./witnessfile.js"
-import { WorkerPool } from "./workers.js"
 
 export interface SetupOptions extends DevSetupOptions {
   /** Draw the trapdoor here. The keys are for development: whoever ran this can forge. */
@@ -89,15 +88,14 @@ export interface Prover {
 }
 
 /**
- * Loads a proving key into a worker that stays until `close`.
+ * Loads a proving key into a worker that stays until `close`; proofs are made one after the other. The
+ * bytes of the key must not change meanwhile: a proof that was aborted costs the worker, and the next one
+ * starts another from the same bytes.
  * @throws FileError if the key is damaged or another circuit's
  */
 export async function openProver(circuit: Circuit, provingKey: Uint8Array): Promise<Prover> {
   checkZkey(provingKey, circuit.linked.r1cs)
-  const pool = new WorkerPool<SnarkjsWorker>(new URL("./snarkjs-worker.js", import.meta.url), 1)
-  await pool.map([provingKey], (remote, key) => remote.load(key))
-  // ends what runs; snarkjs's own threads are children of the worker and end with it
-  const close = () => pool.close()
+  const reference = await openReference(provingKey)
   const prove: Prover["prove"] = async (input, { context, clampInputs, onProgress, signal }) => {
     if (!/^0x[0-9a-f]{64}$/.test(context)) {
       throw new UsageError({
@@ -106,24 +104,19 @@ export async function openProver(circuit: Circuit, provingKey: Uint8Array): Prom
         given: `\`${context}\``,
       })
     }
+    signal?.throwIfAborted()
     onProgress?.({ stage: "witness", done: 0, total: 1 })
     const quantized = quantizeInput(circuit.graph, input, clampInputs ? { clampInputs } : {})
     const values = runInteger(circuit.graph, quantized)
     const witness = witnessOf(circuit, values, context)
     const statement = statementOf(circuit, values, context)
-    signal?.throwIfAborted()
-    onProgress?.({ stage: "prove", done: 0, total: 1 })
-    const [{ proof, publicSignals: proven }] = await pool.map(
-      [writeWtns(witness)],
-      (remote, wtns) => remote.prove(wtns),
-      { signal },
-    )
+    onProgress?.({ stage: "witness", done: 1, total: 1 })
+    const { proof, publicSignals: proven } = await reference.prove(writeWtns(witness), { onProgress, signal })
     const expected = publicSignals(statement, circuit.layout).map(String)
     invariant(`${expected}` === `${proven}`, "the prover's public signals are not the statement's")
-    onProgress?.({ stage: "prove", done: 1, total: 1 })
     return { version: 1, proofSystem: "groth16", statement, proof }
   }
-  return { prove, close, [Symbol.asyncDispose]: close }
+  return { prove, close: reference.close, [Symbol.asyncDispose]: reference.close }
 }
 
 function statementOf(

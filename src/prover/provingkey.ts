@@ -3,15 +3,26 @@
  * 4 coefficients, 5 A, 6 B1, 7 B2, 8 C, 9 H, 10 contributions. Section 1000 is ours and ignored by
  * snarkjs: the text of how the key was made ("dev"). Points are affine, Montgomery, little endian.
  */
-import { createBinFile, readBinFile, readField, writeField } from "../circuit/binfile.js"
+import {
+  checkPrime,
+  createBinFile,
+  readBinFile,
+  readField,
+  sectionView,
+  writeField,
+} from "../circuit/binfile.js"
 import type { R1cs } from "../circuit/r1cs.js"
 import { FileError } from "../errors.js"
 import { mod, power, q, r } from "../field.js"
-import { publicCount } from "./polynomials.js"
+import { pointBytes } from "./fixedbase.js"
+import { domainBits, publicCount } from "./polynomials.js"
 
 export const setupSection = 1000
 /** Montgomery radix of both fields. */
 const radix = 1n << 256n
+
+/** Section 2: both primes with their widths, three counts, six points. */
+const headerBytes = 36 + 36 + 12 + 3 * pointBytes.g1 + 3 * pointBytes.g2
 
 export interface KeyPoints {
   readonly alpha1: Uint8Array
@@ -31,7 +42,7 @@ export interface KeyPoints {
 /** Bytes of the proving key. `setup` says how it was made. */
 export function writeZkey(system: R1cs, bits: number, points: KeyPoints, setup: string): Uint8Array {
   const protocol = new Uint8Array(Uint32Array.of(1).buffer)
-  const header = new Uint8Array(4 + 32 + 4 + 32 + 12 + 64 * 3 + 128 * 3)
+  const header = new Uint8Array(headerBytes)
   const view = new DataView(header.buffer)
   view.setUint32(0, 32, true)
   writeField(view, 4, q)
@@ -114,22 +125,55 @@ export function setupOf(zkey: Uint8Array): "dev" | "ceremony" {
 }
 
 /**
- * Whether a proving key belongs to a circuit: header counts and every coefficient.
+ * Whether a proving key belongs to a circuit: field, counts, section lengths and every coefficient. The
+ * points themselves are not checked: a wrong one makes proofs that do not verify, nothing worse.
  * @throws FileError for a damaged or foreign file, or another circuit's key
  */
 export function checkZkey(zkey: Uint8Array, system: R1cs): void {
   const where = "proving key"
-  const sections = readBinFile(zkey, "zkey", 1)
   const fix = "Run setup for this circuit again"
-  const header = sections.get(2)
-  for (const id of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]) {
-    if (!sections.has(id)) throw new FileError({ what: `has no section ${id}`, where, fix })
+  const sections = readBinFile(zkey, "zkey", 1)
+  const protocol = sectionView(sections, 1, where, 4).getUint32(0, true)
+  if (protocol !== 1) {
+    throw new FileError({
+      what: "is for another proof system",
+      where,
+      expected: "1 (groth16)",
+      given: `${protocol}`,
+    })
   }
-  const view = header && new DataView(header.buffer, header.byteOffset, header.length)
-  if (!view || view.byteLength < 84 || view.getUint32(72, true) !== system.wires) {
-    throw new FileError({ what: "belongs to another circuit", where, expected: `${system.wires} wires`, fix })
+  const header = sectionView(sections, 2, where, headerBytes)
+  checkPrime(header, 0, where, q)
+  checkPrime(header, 36, where, r)
+  const nPublic = publicCount(system)
+  const domain = 2 ** domainBits(system)
+  for (const [name, at, expected] of [
+    ["wires", 72, system.wires],
+    ["public signals", 76, nPublic],
+    ["domain points", 80, domain],
+  ] as const) {
+    const given = header.getUint32(at, true)
+    if (given === expected) continue
+    throw new FileError({
+      what: "belongs to another circuit",
+      where,
+      expected: `${expected} ${name}`,
+      given: `${given}`,
+      fix,
+    })
   }
-  if (Buffer.compare(sections.get(4) as Uint8Array, coefficients(system)) !== 0) {
+  const points = [
+    { id: 3, bytes: 64 * (nPublic + 1) },
+    { id: 5, bytes: 64 * system.wires },
+    { id: 6, bytes: 64 * system.wires },
+    { id: 7, bytes: 128 * system.wires },
+    { id: 8, bytes: 64 * (system.wires - nPublic - 1) },
+    { id: 9, bytes: 64 * domain },
+  ]
+  for (const { id, bytes } of points) sectionView(sections, id, where, bytes)
+  sectionView(sections, 10, where)
+  const given = sections.get(4)
+  if (given === undefined || Buffer.compare(given, coefficients(system)) !== 0) {
     throw new FileError({ what: "belongs to another circuit: its coefficients differ", where, fix })
   }
 }

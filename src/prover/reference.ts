@@ -1,20 +1,65 @@
 /**
- * The one door to snarkjs (GPL-3.0): reference prover and format conversions. Runs in a worker thread,
- * where snarkjs starts threads of its own.
+ * The one door to snarkjs (GPL-3.0), the reference prover. It runs in a worker thread of ours and spreads
+ * its own work over threads of its own; those are ours too, so that none of them can die unnoticed.
  */
 import { createRequire } from "node:module"
-import { isMainThread } from "node:worker_threads"
+import { Worker } from "node:worker_threads"
 
 type Snarkjs = typeof import("snarkjs")
-let loaded: Promise<Snarkjs> | undefined
 
 /**
- * snarkjs's thread package decides by `isMainThread`, at import, whether it is the one that starts threads;
- * inside our worker it must still be, so it is told so before it loads.
+ * What snarkjs's curve package starts threads with, in place of its `web-worker`: that one cannot be loaded
+ * inside a worker thread (it takes itself for one of its own), and swallows the failure of a thread, so
+ * that a proof would wait for ever. Here a failing thread brings down the worker that started it.
  */
-function load(): Promise<Snarkjs> {
-  if (!isMainThread) createRequire(import.meta.url)("node:worker_threads").isMainThread = true
-  loaded ??= import("snarkjs")
+class CurveThread {
+  private readonly worker: Worker
+
+  /** `source` is a data URL in base64: a script for a browser's worker. */
+  constructor(source: string) {
+    const script = Buffer.from(source.slice(source.indexOf(",") + 1), "base64").toString()
+    this.worker = new Worker(`${scope};${script}`, { eval: true, execArgv: [] })
+    this.worker.on("error", (error) => {
+      throw error
+    })
+    this.worker.on("exit", (code) => {
+      if (code !== 0) throw new Error(`a thread of the prover ended with code ${code}`)
+    })
+  }
+
+  addEventListener(_type: "message", listener: (event: { data: unknown }) => void): void {
+    this.worker.on("message", (data) => listener({ data }))
+  }
+
+  postMessage(data: unknown, transfer?: readonly ArrayBuffer[]): void {
+    this.worker.postMessage(data, transfer)
+  }
+}
+
+/** The part of a browser worker's global scope that the script uses; results are moved, not copied. */
+const scope = `
+const { parentPort } = require("node:worker_threads")
+const self = {
+  postMessage: (data) => parentPort.postMessage(data, (data ?? []).map((part) => part.buffer)),
+  close: () => process.exit(0),
+}
+parentPort.on("message", (data) => self.onmessage({ data }))
+`
+
+let loaded: Snarkjs | undefined
+
+/** Loads snarkjs with CurveThread where it would find `web-worker`; for use in worker threads only. */
+function load(): Snarkjs {
+  if (loaded === undefined) {
+    const here = createRequire(import.meta.url)
+    const inSnarkjs = createRequire(here.resolve("snarkjs"))
+    const path = createRequire(inSnarkjs.resolve("ffjavascript")).resolve("web-worker")
+    const stub = new (here("node:module") as typeof import("node:module"))(path)
+    stub.exports = CurveThread
+    stub.loaded = true
+    here.cache[path] = stub
+    loaded = here("snarkjs") as Snarkjs
+  }
   return loaded
 }
 
@@ -25,15 +70,38 @@ export interface ProofPoints {
   readonly c: [string, string]
 }
 
-/** Proves with snarkjs. `zkey` and `wtns` are the bytes of the files. */
+/** What snarkjs says before each part of its work, in this order. */
+const parts = [
+  "Building ABC",
+  "IFFT_A",
+  "IFFT_B",
+  "IFFT_C",
+  "Join ABC",
+  "Reading A Points",
+  "Reading B1 Points",
+  "Reading B2 Points",
+  "Reading C Points",
+  "Reading H Points",
+]
+
+/** Proves with snarkjs. `zkey` and `wtns` are the bytes of the files; `onPart` is called before each part. */
 export async function prove(
   zkey: Uint8Array,
   wtns: Uint8Array,
+  onPart?: (done: number, total: number) => void,
 ): Promise<{ proof: ProofPoints; publicSignals: string[] }> {
-  const { groth16 } = await load()
-  const { proof, publicSignals } = await groth16.prove(
+  let reached = 0
+  const debug = (message: string) => {
+    const part = parts.findIndex((text) => message.startsWith(text))
+    if (part < reached) return
+    reached = part + 1
+    onPart?.(part, parts.length)
+  }
+  const ignore = () => undefined
+  const { proof, publicSignals } = await load().groth16.prove(
     { type: "mem", data: zkey },
     { type: "mem", data: wtns },
+    { debug, info: ignore, warn: ignore, error: ignore },
   )
   const pair = (xs: string[]): [string, string] => [xs[0], xs[1]]
   return {

@@ -11,9 +11,18 @@ const api = {
   load(zkey: Uint8Array): void {
     key = zkey
   },
-  prove(wtns: Uint8Array): ReturnType<typeof prove> {
+  /** See `prove` in reference.ts. */
+  async prove(
+    wtns: Uint8Array,
+    onPart?: ((done: number, total: number) => void) & Comlink.ProxyMarked,
+  ): ReturnType<typeof prove> {
     invariant(key, "the prover has no key yet")
-    return prove(key, wtns)
+    const remote = onPart as (typeof onPart & { [Comlink.releaseProxy]?: () => void }) | undefined
+    try {
+      return await prove(key, wtns, onPart)
+    } finally {
+      remote?.[Comlink.releaseProxy]?.()
+    }
   },
 }
 export type SnarkjsWorker = typeof api

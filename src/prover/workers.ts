@@ -6,19 +6,22 @@ import { availableParallelism } from "node:os"
 import { Worker } from "node:worker_threads"
 import * as Comlink from "comlink"
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs"
-import { CountersignError } from "../errors.js"
+import { CountersignError, UsageError } from "../errors.js"
 
 /** Threads to use when the caller does not say. */
 export const defaultThreads = (): number => Math.max(1, availableParallelism())
 
 export class WorkerPool<T> {
-  private readonly members: { worker: Worker; remote: Comlink.Remote<T>; busy: boolean }[] = []
-  private failure: Error | undefined
+  private readonly members: { worker: Worker; remote: Comlink.Remote<T> }[] = []
+  private failure: unknown
   private readonly failed: Promise<never>
-  private fail: (error: Error) => void = () => undefined
+  private fail!: (error: unknown) => void
 
   /** Starts `threads` workers of the module at `url`, each exposing a T. */
   constructor(url: URL, threads: number) {
+    if (!Number.isInteger(threads) || threads < 1) {
+      throw new UsageError({ what: "number of threads", expected: "a positive integer", given: `${threads}` })
+    }
     this.failed = new Promise((_, reject) => {
       this.fail = (error) => {
         this.failure ??= error
@@ -27,50 +30,60 @@ export class WorkerPool<T> {
     })
     this.failed.catch(() => undefined)
     for (let i = 0; i < threads; i++) {
-      const worker = new Worker(url)
+      // Flags of the process, such as --input-type or a loader, are not for our modules.
+      const worker = new Worker(url, { execArgv: [] })
       worker.on("error", (error) => this.fail(died(String(error))))
       worker.on("exit", (code) => this.fail(died(`exit code ${code}`)))
-      this.members.push({ worker, remote: Comlink.wrap<T>(nodeEndpoint(worker)), busy: false })
+      this.members.push({ worker, remote: Comlink.wrap<T>(nodeEndpoint(worker)) })
     }
   }
 
+  /** Whether the pool can still work: not closed, no worker died, no work was aborted. */
+  get alive(): boolean {
+    return this.failure === undefined
+  }
+
   /**
-   * Runs `task` for every item on whichever worker is free; results keep the order of the items.
-   * @throws the first error of a task, an AbortError, or CountersignError when a worker dies
+   * Runs `task` for every item on whichever worker is free; results keep the order of the items. An abort,
+   * like the death of a worker, stops all workers at once and for good.
+   * @throws the first error of a task, the reason of the abort, or CountersignError when a worker dies
    */
   async map<I, O>(
     items: readonly I[],
     task: (remote: Comlink.Remote<T>, item: I, index: number) => Promise<O>,
     options: { signal?: AbortSignal | undefined; onDone?: (done: number) => void } = {},
   ): Promise<O[]> {
-    if (this.failure) throw this.failure
-    options.signal?.throwIfAborted()
+    const { signal, onDone } = options
+    if (!this.alive) throw this.failure
+    signal?.throwIfAborted()
+    const abort = () => this.fail(signal?.reason)
+    signal?.addEventListener("abort", abort, { once: true })
     const results = new Array<O>(items.length)
     let next = 0
     let done = 0
-    const work = this.members.map(async ({ remote }) => {
-      while (next < items.length) {
-        options.signal?.throwIfAborted()
+    const work = async ({ remote }: { remote: Comlink.Remote<T> }) => {
+      while (next < items.length && this.alive) {
         const index = next++
         results[index] = await task(remote, items[index], index)
-        options.onDone?.(++done)
+        if (this.alive) onDone?.(++done)
       }
-    })
-    const all = Promise.all(work)
-    all.catch(() => undefined)
-    await Promise.race([all, this.failed, aborted(options.signal)])
+    }
+    try {
+      await Promise.race([this.failed, Promise.all(this.members.map(work))])
+    } catch (error) {
+      next = items.length
+      if (!this.alive) await this.close()
+      throw error
+    } finally {
+      signal?.removeEventListener("abort", abort)
+    }
     return results
   }
 
   /** Stops all workers; work under way is rejected. */
   async close(): Promise<void> {
-    this.fail(new CountersignError({ what: "the worker pool was closed" }))
-    await Promise.all(
-      this.members.map(({ worker, remote }) => {
-        remote[Comlink.releaseProxy]()
-        return worker.terminate()
-      }),
-    )
+    this.fail(new CountersignError({ what: "the workers were closed" }))
+    await Promise.all(this.members.map(({ worker }) => worker.terminate()))
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -83,10 +96,3 @@ const died = (why: string): CountersignError =>
     what: `a worker died: ${why}`,
     fix: "Free memory or use fewer threads, and run it again",
   })
-
-/** Rejects when the signal aborts; never resolves. */
-function aborted(signal: AbortSignal | undefined): Promise<never> {
-  return new Promise((_, reject) => {
-    signal?.addEventListener("abort", () => reject(signal.reason), { once: true })
-  })
-}
