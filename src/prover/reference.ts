@@ -4,8 +4,7 @@
  */
 import { createRequire } from "node:module"
 import { Worker } from "node:worker_threads"
-
-type Snarkjs = typeof import("snarkjs")
+import type * as Snarkjs from "snarkjs"
 
 /**
  * What snarkjs's curve package starts threads with, in place of its `web-worker`: that one cannot be loaded
@@ -41,15 +40,15 @@ const scope = `
 const { parentPort } = require("node:worker_threads")
 const self = {
   postMessage: (data) => parentPort.postMessage(data, (data ?? []).map((part) => part.buffer)),
-  close: () => process.exit(0),
+  close: () => parentPort.close(),
 }
 parentPort.on("message", (data) => self.onmessage({ data }))
 `
 
-let loaded: Snarkjs | undefined
+let loaded: typeof Snarkjs | undefined
 
 /** Loads snarkjs with CurveThread where it would find `web-worker`; for use in worker threads only. */
-function load(): Snarkjs {
+function load(): typeof Snarkjs {
   if (loaded === undefined) {
     const here = createRequire(import.meta.url)
     const inSnarkjs = createRequire(here.resolve("snarkjs"))
@@ -58,7 +57,7 @@ function load(): Snarkjs {
     stub.exports = CurveThread
     stub.loaded = true
     here.cache[path] = stub
-    loaded = here("snarkjs") as Snarkjs
+    loaded = here("snarkjs") as typeof Snarkjs
   }
   return loaded
 }
