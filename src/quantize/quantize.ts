@@ -381,7 +381,7 @@ function chooseShift(
 ): Shifted {
   const unit = fixed ? undefined : quantum(terms, precision)
   let tried: Shifted | undefined
-  for (let shift = precision; shift <= 3 * precision; shift += precision) {
+  for (let shift = precision; shift <= 48; shift += precision) {
     const multiplier = unit === undefined ? 0 : Math.floor((unit / wanted) * 2 ** shift)
     if (unit !== undefined && multiplier >= 8)
       return atShift(terms, bias, (unit / multiplier) * 2 ** shift, shift)
