@@ -130,6 +130,23 @@ const matmulShapes = (random: Random) => {
   return { left: [...batch, n, k], right: [...(random.next() < 0.5 ? batch : []), k, m] }
 }
 
+const scatterElements =
+  (operator: string, opset: number) =>
+  (random: Random): OnnxSpec => {
+    const [rows, columns] = [random.integer(1, 3), random.integer(3, 4)]
+    const data = Array.from({ length: rows * 2 }, (_, i) =>
+      i % 2 === 0 ? random.integer(0, columns - 2) : -1,
+    )
+    const indices: TensorSpec = { shape: [rows, 2], data, dtype: "int64" }
+    return single(
+      operator,
+      [rows, columns],
+      { axis: 1 },
+      { i: indices, u: reals(random, [rows, 2]) },
+      { opset },
+    )
+  }
+
 export const operatorCases: Readonly<Record<string, (random: Random) => OnnxSpec>> = {
   Gemm: (random) => {
     const [n, k, m] = [random.integer(1, 3), random.integer(1, 6), random.integer(1, 4)]
@@ -322,4 +339,58 @@ export const operatorCases: Readonly<Record<string, (random: Random) => OnnxSpec
   ReduceMin: reduce("ReduceMin", false),
   ArgMax: arg("ArgMax"),
   ArgMin: arg("ArgMin"),
+  GatherElements: (random) => {
+    const shape = [random.integer(1, 3), random.integer(1, 4)]
+    const data = Array.from({ length: shape[0] * 2 }, () => random.integer(-shape[1], shape[1] - 1))
+    return single("GatherElements", shape, { axis: 1 }, { i: { shape: [shape[0], 2], data, dtype: "int64" } })
+  },
+  GatherND: (random) => {
+    const data = [random.integer(-2, 1), random.integer(0, 2), 1, -1]
+    return single("GatherND", [2, 3, 2], {}, { i: { shape: [2, 2], data, dtype: "int64" } })
+  },
+  Scatter: scatterElements("Scatter", 9),
+  ScatterElements: scatterElements("ScatterElements", 15),
+  ScatterND: (random) =>
+    single(
+      "ScatterND",
+      [4, 2],
+      {},
+      { i: { shape: [2, 1], data: [random.integer(0, 1), -1], dtype: "int64" }, u: reals(random, [2, 2]) },
+    ),
+  Trilu: (random) =>
+    single(
+      "Trilu",
+      [2, 3, 4],
+      { upper: random.integer(0, 1) },
+      { k: { ...ints([random.integer(-2, 2)]), shape: [] } },
+    ),
+  Compress: (random) =>
+    single(
+      "Compress",
+      [2, 3],
+      { axis: 1 },
+      { c: { shape: [3], data: [1, random.integer(0, 1), 1], dtype: "bool" } },
+    ),
+  ReduceL1: reduce("ReduceL1", false),
+  ReduceSumSquare: reduce("ReduceSumSquare", false),
+  Upsample: (random) => {
+    const scales = { shape: [4], data: [1, 1, random.integer(1, 3), random.integer(1, 3)] }
+    const mode = random.pick(["nearest", "linear"])
+    return single("Upsample", [1, 2, 2, 3], { mode }, { s: scales }, { opset: 9 })
+  },
+  Resize: (random) => {
+    const shape = [1, 1, random.integer(2, 4), random.integer(2, 4)]
+    const attributes = {
+      mode: random.pick(["nearest", "linear", "cubic"]),
+      coordinate_transformation_mode: random.pick([
+        "half_pixel",
+        "pytorch_half_pixel",
+        "align_corners",
+        "asymmetric",
+      ]),
+    }
+    const sizes = ints([1, 1, random.integer(1, 6), random.integer(1, 6)])
+    const none = { shape: [0], data: [] }
+    return single("Resize", shape, attributes, { roi: none, scales: none, sizes })
+  },
 }

@@ -1,44 +1,236 @@
 /**
- * Peepholes on lowered programs, none of which changes what is computed: per-channel scaling folds into
- * the convolution or matrix before it, sums of linear results become one linear node, and what nothing
- * reads disappears.
+ * Peepholes on lowered programs, none of which changes what is computed: scaling and shifting fold into the
+ * linear map before or after, sums of linear results become one linear node, data movements compose, and
+ * what nothing reads disappears. Inputs stay even when nothing reads them.
  */
-import type { LinearMap, LinearNode, Program, RealNode, TensorId } from "./program.js"
+import { invariant } from "../errors.js"
+import { applyMap } from "./linearmap.js"
+import {
+  type ClampNode,
+  type IndexNode,
+  type LinearNode,
+  type Program,
+  type RealNode,
+  sizeOf,
+  type TensorId,
+} from "./program.js"
+import { diagonalOf, scaleColumns, scaleRows } from "./scaling.js"
 
-/** Applies every peephole. */
-export function fuse(program: Program): Program {
-  let nodes = [...program.nodes]
-  const readers = (): Map<TensorId, number> => {
-    const counts = new Map<TensorId, number>(program.outputs.map(({ tensor }) => [tensor, 2]))
-    for (const node of nodes)
-      for (const source of sources(node)) counts.set(source, (counts.get(source) ?? 0) + 1)
-    return counts
-  }
-  const made = new Map<TensorId, RealNode>()
-  const counts = readers()
-  const result: RealNode[] = []
-  for (const original of nodes) {
-    let node = original
-    if (node.kind === "linear") {
-      const absorbed = absorb(node, (id) => (counts.get(id) === 1 ? made.get(id) : undefined))
-      for (const id of absorbed.removed) result.splice(result.indexOf(made.get(id) as RealNode), 1)
-      node = absorbed.node
-    }
-    made.set(node.out, node)
-    result.push(node)
-  }
-  nodes = result
-  const live = readers()
-  for (let i = nodes.length - 1; i >= 0; i--) {
-    const node = nodes[i]
-    if (node.kind === "input" || (live.get(node.out) ?? 0) > 0) continue
-    for (const source of sources(node)) live.set(source, (live.get(source) as number) - 1)
-    nodes.splice(i, 1)
-  }
-  return renumber({ ...program, nodes })
+/** What a peephole may know of the program around a node. */
+interface Around {
+  /** The node that makes a tensor, already simplified. */
+  readonly made: (id: TensorId) => RealNode
+  /** The same, if nothing else reads the tensor. */
+  readonly owned: (id: TensorId) => RealNode | undefined
+  readonly size: (id: TensorId) => number
 }
 
-function sources(node: RealNode): readonly TensorId[] {
+/** Applies every peephole until none applies. */
+export function fuse(program: Program): Program {
+  let current = withoutDead(program)
+  for (let changed = true; changed; ) {
+    const next = pass(current)
+    changed = next.changed
+    current = withoutDead(next.program)
+  }
+  return renumber(current)
+}
+
+/** One walk over the nodes in order. */
+function pass(program: Program): { program: Program; changed: boolean } {
+  const counts = readers(program)
+  const outputs = new Set(program.outputs.map(({ tensor }) => tensor))
+  const tensors = [...program.tensors]
+  const nodes = new Map<TensorId, RealNode>()
+  const alias = new Map<TensorId, TensorId>()
+  let changed = false
+  const around: Around = {
+    made: (id) => {
+      const node = nodes.get(id)
+      invariant(node, `tensor ${id} is read before it is written`)
+      return node
+    },
+    owned: (id) => (counts.get(id) === 1 && !outputs.has(id) ? nodes.get(id) : undefined),
+    size: (id) => sizeOf(tensors[id].shape),
+  }
+  for (const original of program.nodes) {
+    const node = mapSources(original, (id) => alias.get(id) ?? id)
+    const simpler = simplify(node, around)
+    if (typeof simpler !== "number") {
+      nodes.set(node.out, simpler)
+      changed ||= simpler !== node
+      // what a composed movement reads now, others may read too
+      if (simpler !== node && simpler.kind === "index")
+        for (const id of simpler.sources) counts.set(id, (counts.get(id) ?? 0) + 1)
+      continue
+    }
+    // the node repeats tensor `simpler`: readers take that one, a model output becomes the tensor itself
+    const source = nodes.get(simpler)
+    if (!outputs.has(node.out)) {
+      alias.set(node.out, simpler)
+      // shared now, so no longer owned by one reader
+      counts.set(simpler, (counts.get(simpler) ?? 0) + (counts.get(node.out) ?? 0) - 1)
+      changed = true
+    } else if (source && source.kind !== "input" && around.owned(simpler)) {
+      nodes.delete(simpler)
+      nodes.set(node.out, { ...source, out: node.out })
+      changed = true
+    } else nodes.set(node.out, node)
+  }
+  return { program: { ...program, tensors, nodes: [...nodes.values()] }, changed }
+}
+
+/** A simpler node for the same tensor, the node itself, or the tensor that it repeats. */
+function simplify(node: RealNode, around: Around): RealNode | TensorId {
+  switch (node.kind) {
+    case "index":
+      return simplifyIndex(node, around)
+    case "clamp":
+      return simplifyClamp(node, around)
+    case "linear":
+      return simplifyLinear(node, around)
+    default:
+      return node
+  }
+}
+
+function simplifyIndex(node: IndexNode, { made, size }: Around): RealNode | TensorId {
+  if (node.sources.length === 1 && node.map.length === size(node.sources[0])) {
+    let identity = true
+    for (let i = 0; identity && i < node.map.length; i++) identity = node.map[i] === i
+    if (identity) return node.sources[0]
+  }
+  const inner = node.sources.map(made)
+  if (!inner.some(({ kind }) => kind === "index")) return node
+  // every element of the concatenated sources as a place in a tensor that is no index, −1 for a fill
+  const total = node.sources.reduce((sum, id) => sum + size(id), 0)
+  const place = new Int32Array(total)
+  const sources: TensorId[] = []
+  const fills: number[] = []
+  const fillOf = new Float64Array(total)
+  let [at, start] = [0, 0]
+  for (const source of inner) {
+    const parts = source.kind === "index" ? source.sources : [source.out]
+    const count = size(source.out)
+    for (let i = 0; i < count; i++, at++) {
+      const from = source.kind === "index" ? source.map[i] : i
+      place[at] = from < 0 ? -1 : start + from
+      if (from < 0 && source.kind === "index") fillOf[at] = source.fill
+    }
+    sources.push(...parts)
+    start += parts.reduce((sum, id) => sum + size(id), 0)
+  }
+  const map = node.map.map((from) => (from < 0 ? -1 : place[from]))
+  for (let i = 0; i < map.length; i++) {
+    if (map[i] >= 0) continue
+    const fill = node.map[i] < 0 ? node.fill : fillOf[node.map[i]]
+    if (fills.length === 0) fills.push(fill)
+    else if (fills[0] !== fill) return node
+  }
+  return { ...node, ...compacted(sources, map, size), fill: fills[0] ?? 0 }
+}
+
+/** The same movement from each source once, and only from those that are read. */
+function compacted(
+  sources: readonly TensorId[],
+  map: Int32Array,
+  size: (id: TensorId) => number,
+): { sources: TensorId[]; map: Int32Array } {
+  const ends: number[] = []
+  let end = 0
+  for (const id of sources) ends.push((end += size(id)))
+  const ownerOf = (at: number): number => {
+    let s = 0
+    while (ends[s] <= at) s++
+    return s
+  }
+  const owners = map.map((at) => (at < 0 ? -1 : ownerOf(at)))
+  const used = new Set(owners)
+  const kept = [...new Set(sources.filter((_, s) => used.has(s)))]
+  const starts = new Map<TensorId, number>()
+  let start = 0
+  for (const id of kept) {
+    starts.set(id, start)
+    start += size(id)
+  }
+  const moved = map.map((at, i) => {
+    const s = owners[i]
+    if (s < 0) return -1
+    return at - ends[s] + size(sources[s]) + (starts.get(sources[s]) ?? 0)
+  })
+  return { sources: kept, map: moved }
+}
+
+function simplifyClamp(node: ClampNode, { made, owned }: Around): RealNode | TensorId {
+  if (node.lo === Number.NEGATIVE_INFINITY && node.hi === Number.POSITIVE_INFINITY) return node.source
+  const inner = made(node.source)
+  if (inner.kind !== "clamp") return node
+  if (inner.lo >= node.lo && inner.hi <= node.hi && inner.lo <= inner.hi) return node.source
+  if (!owned(node.source)) return node
+  const apply = (x: number) => Math.min(Math.max(x, node.lo), node.hi)
+  return { ...node, source: inner.source, lo: apply(inner.lo), hi: apply(inner.hi) }
+}
+
+type Term = LinearNode["terms"][number]
+
+/** Terms and a bias that take the place of one term. */
+interface Absorbed {
+  readonly terms: readonly Term[]
+  readonly bias?: Float64Array
+}
+
+function simplifyLinear(node: LinearNode, { owned, size }: Around): RealNode | TensorId {
+  const [first] = node.terms
+  const factor = node.terms.length === 1 ? diagonalOf(first.map) : undefined
+  if (factor?.every((f) => f === 1) && !node.bias && factor.length === size(first.source)) return first.source
+  const terms: Term[] = []
+  let bias = node.bias
+  let absorbed = false
+  for (const term of node.terms) {
+    const inner = owned(term.source)
+    const taken =
+      inner?.kind === "linear"
+        ? (scaledBefore(term, inner) ?? scaledAfter(term, inner, size(node.out)))
+        : undefined
+    if (!taken) {
+      terms.push(term)
+      continue
+    }
+    absorbed = true
+    terms.push(...taken.terms)
+    const added = taken.bias
+    if (added) bias = bias ? bias.map((b, i) => b + added[i]) : added
+  }
+  return absorbed ? { ...node, terms, ...(bias ? { bias } : {}) } : node
+}
+
+/** A diagonal map of a linear result: the factors go into the rows of the maps that made it. */
+function scaledBefore(term: Term, inner: LinearNode): Absorbed | undefined {
+  const factor = diagonalOf(term.map)
+  if (!factor) return undefined
+  const terms: Term[] = []
+  for (const { source, map } of inner.terms) {
+    const scaled = scaleRows(map, factor)
+    if (!scaled) return undefined
+    terms.push({ source, map: scaled })
+  }
+  return { terms, ...(inner.bias ? { bias: inner.bias.map((b, i) => b * factor[i]) } : {}) }
+}
+
+/** Any map of a scaled and shifted tensor: the factors go into the columns, the shift becomes a bias. */
+function scaledAfter(term: Term, inner: LinearNode, size: number): Absorbed | undefined {
+  const factor = inner.terms.length === 1 ? diagonalOf(inner.terms[0].map) : undefined
+  const map = factor && scaleColumns(term.map, factor)
+  if (!map) return undefined
+  const terms = [{ source: inner.terms[0].source, map }]
+  if (!inner.bias) return { terms }
+  const bias = new Float64Array(size)
+  applyMap(term.map, inner.bias, bias)
+  return { terms, bias }
+}
+
+/** Tensors a node reads. */
+function sourcesOf(node: RealNode): readonly TensorId[] {
   switch (node.kind) {
     case "input":
       return []
@@ -53,89 +245,51 @@ function sources(node: RealNode): readonly TensorId[] {
   }
 }
 
-/** Replaces terms that scale the result of a linear node nobody else reads by that node's own terms. */
-function absorb(
-  node: LinearNode,
-  owned: (id: TensorId) => RealNode | undefined,
-): { node: LinearNode; removed: TensorId[] } {
-  const removed: TensorId[] = []
-  const terms: LinearNode["terms"][number][] = []
-  let bias = node.bias
-  for (const term of node.terms) {
-    const inner = owned(term.source)
-    const factor = diagonalOf(term.map)
-    const scaled =
-      inner?.kind === "linear" && factor
-        ? inner.terms.map(({ source, map }) => ({ source, map: scaleRows(map, factor) }))
-        : undefined
-    if (
-      inner?.kind !== "linear" ||
-      !factor ||
-      !scaled?.every((entry): entry is LinearNode["terms"][number] => entry.map !== undefined)
-    ) {
-      terms.push(term)
-      continue
-    }
-    removed.push(term.source)
-    terms.push(...scaled)
-    if (inner.bias) {
-      const sum = bias ? Float64Array.from(bias) : new Float64Array(factor.length)
-      for (let i = 0; i < sum.length; i++) sum[i] += factor[i] * inner.bias[i]
-      bias = sum
-    }
+/** The node with every tensor it reads replaced. */
+function mapSources(node: RealNode, change: (id: TensorId) => TensorId): RealNode {
+  if (sourcesOf(node).every((id) => change(id) === id)) return node
+  switch (node.kind) {
+    case "input":
+      return node
+    case "index":
+      return { ...node, sources: node.sources.map(change) }
+    case "linear":
+      return { ...node, terms: node.terms.map(({ source, map }) => ({ source: change(source), map })) }
+    case "product":
+      return { ...node, left: change(node.left), right: change(node.right) }
+    default:
+      return { ...node, source: change(node.source) }
   }
-  if (removed.length === 0) return { node, removed }
-  return { node: { ...node, terms, ...(bias ? { bias } : {}) }, removed }
 }
 
-/** The factors of a diagonal map, if it is one. */
-function diagonalOf(map: LinearMap): Float64Array | undefined {
-  if (map.kind !== "sparse" || map.columns.length !== map.rowPtr.length - 1) return undefined
-  for (let i = 0; i < map.columns.length; i++)
-    if (map.rowPtr[i + 1] !== i + 1 || map.columns[i] !== i) return undefined
-  return map.values
+/** How often each tensor is read, by nodes and as an output. */
+function readers({ nodes, outputs }: Program): Map<TensorId, number> {
+  const counts = new Map<TensorId, number>()
+  const read = (id: TensorId) => counts.set(id, (counts.get(id) ?? 0) + 1)
+  for (const node of nodes) for (const source of sourcesOf(node)) read(source)
+  for (const { tensor } of outputs) read(tensor)
+  return counts
 }
 
-/** Row i of a map times factor[i]; undefined where the map's weights are shared by rows with other factors. */
-function scaleRows(map: LinearMap, factor: Float64Array): LinearMap | undefined {
-  if (map.kind === "sparse") {
-    const values = Float64Array.from(map.values)
-    for (let i = 0; i < factor.length; i++)
-      for (let j = map.rowPtr[i]; j < map.rowPtr[i + 1]; j++) values[j] *= factor[i]
-    return { ...map, values }
-  }
-  const channels = map.kind === "dense" ? map.m : map.outChannels
-  const inner = map.kind === "dense" ? 1 : map.outSize.reduce((x, y) => x * y, 1)
-  const perChannel = Float64Array.from({ length: channels }, (_, c) => factor[c * inner])
-  for (let i = 0; i < factor.length; i++)
-    if (factor[i] !== perChannel[Math.floor(i / inner) % channels]) return undefined
-  const size = map.weight.length / channels
-  return { ...map, weight: map.weight.map((w, i) => w * perChannel[Math.floor(i / size)]) }
+function withoutDead(program: Program): Program {
+  const live = new Set(program.outputs.map(({ tensor }) => tensor))
+  for (const node of [...program.nodes].reverse())
+    if (live.has(node.out)) for (const source of sourcesOf(node)) live.add(source)
+  return { ...program, nodes: program.nodes.filter(({ kind, out }) => kind === "input" || live.has(out)) }
 }
 
 /** Drops tensors that no node writes and numbers the rest without gaps. */
 function renumber(program: Program): Program {
   const ids = new Map(program.nodes.map((node, i) => [node.out, i]))
-  const id = (tensor: TensorId): TensorId => ids.get(tensor) as TensorId
-  const nodes = program.nodes.map((node): RealNode => {
-    const out = id(node.out)
-    switch (node.kind) {
-      case "input":
-        return { ...node, out }
-      case "index":
-        return { ...node, out, sources: node.sources.map(id) }
-      case "linear":
-        return { ...node, out, terms: node.terms.map(({ source, map }) => ({ source: id(source), map })) }
-      case "product":
-        return { ...node, out, left: id(node.left), right: id(node.right) }
-      default:
-        return { ...node, out, source: id(node.source) }
-    }
-  })
+  const id = (tensor: TensorId): TensorId => {
+    const found = ids.get(tensor)
+    invariant(found !== undefined, `tensor ${tensor} is lost`)
+    return found
+  }
   return {
     name: program.name,
     tensors: program.nodes.map((node) => program.tensors[node.out]),
-    nodes,
+    nodes: program.nodes.map((node) => ({ ...mapSources(node, id), out: id(node.out) })),
     inputs: program.inputs.map(({ name, tensor }) => ({ name, tensor: id(tensor) })),
     outputs: program.outputs.map(({ name, tensor }) => ({ name, tensor: id(tensor) })),
   }

@@ -119,23 +119,74 @@ function convRows(map: ConvMap): SparseMatrix {
   return { rowPtr, columns, values }
 }
 
-/** y += map(x). */
+/** y += map(x), in plain loops. */
 export function applyMap(map: LinearMap, x: ArrayLike<number>, y: Float64Array): void {
-  if (map.kind === "dense") {
-    const { weight, n, k, m } = map
-    for (let row = 0; row < n; row++) {
-      for (let out = 0; out < m; out++) {
-        let sum = 0
-        for (let inner = 0; inner < k; inner++) sum += x[row * k + inner] * weight[out * k + inner]
-        y[row * m + out] += sum
-      }
-    }
-  } else {
-    const { rowPtr, columns, values } = sparseRows(map)
+  if (map.kind === "dense") applyDense(map, x, y)
+  else if (map.kind === "conv") applyConv(map, x, y)
+  else {
+    const { rowPtr, columns, values } = map
     for (let i = 0; i < y.length; i++) {
       let sum = 0
       for (let j = rowPtr[i]; j < rowPtr[i + 1]; j++) sum += values[j] * x[columns[j]]
       y[i] += sum
     }
   }
+}
+
+function applyDense(map: Extract<LinearMap, { kind: "dense" }>, x: ArrayLike<number>, y: Float64Array): void {
+  const { weight, n, k, m } = map
+  for (let row = 0; row < n; row++) {
+    for (let out = 0; out < m; out++) {
+      let sum = 0
+      for (let inner = 0; inner < k; inner++) sum += x[row * k + inner] * weight[out * k + inner]
+      y[row * m + out] += sum
+    }
+  }
+}
+
+/** Weight by weight: each is multiplied with the line of inputs it meets, position by position. */
+function applyConv(map: ConvMap, x: ArrayLike<number>, y: Float64Array): void {
+  const { n, groups, inChannels, outChannels, inSize, kernel, outSize, weight } = map
+  const [inArea, taps, outArea] = [inSize, kernel, outSize].map((size) => size.reduce((a, b) => a * b, 1))
+  const [perGroupIn, perGroupOut] = [inChannels / groups, outChannels / groups]
+  const meets = Array.from({ length: taps }, (_, tap) => tapMeets(map, tap))
+  for (let batch = 0; batch < n; batch++) {
+    for (let out = 0; out < outChannels; out++) {
+      const output = (batch * outChannels + out) * outArea
+      const firstIn = batch * inChannels + Math.floor(out / perGroupOut) * perGroupIn
+      for (let channel = 0; channel < perGroupIn; channel++) {
+        const input = (firstIn + channel) * inArea
+        for (let tap = 0; tap < taps; tap++) {
+          const w = weight[(out * perGroupIn + channel) * taps + tap]
+          if (w === 0) continue
+          const { outputs, inputs } = meets[tap]
+          for (let i = 0; i < outputs.length; i++) y[output + outputs[i]] += w * x[input + inputs[i]]
+        }
+      }
+    }
+  }
+}
+
+/** Positions of a channel's output where a tap lies inside the input, and the input positions it reads. */
+function tapMeets(map: ConvMap, tap: number): { outputs: Uint32Array; inputs: Uint32Array } {
+  const { inSize, kernel, outSize, strides, padsBegin, dilations } = map
+  let outputs = [0]
+  let inputs = [0]
+  for (let axis = 0, rest = tap; axis < inSize.length; axis++) {
+    const inner = kernel.slice(axis + 1).reduce((a, b) => a * b, 1)
+    const offset = Math.floor(rest / inner) * dilations[axis] - padsBegin[axis]
+    rest %= inner
+    const [nextOut, nextIn]: number[][] = [[], []]
+    for (let i = 0; i < outputs.length; i++) {
+      for (let p = 0; p < outSize[axis]; p++) {
+        const at = p * strides[axis] + offset
+        if (at < 0 || at >= inSize[axis]) continue
+        nextOut.push(outputs[i] * outSize[axis] + p)
+        nextIn.push(inputs[i] * inSize[axis] + at)
+      }
+    }
+    outputs = nextOut
+    inputs = nextIn
+  }
+  return { outputs: Uint32Array.from(outputs), inputs: Uint32Array.from(inputs) }
 }

@@ -1,240 +1,138 @@
 /** What lowering passes between operators: constants and activations with static shapes, and the program under construction. */
-import { ModelError } from "../../errors.js"
-import type { Attribute, Node, Tensor } from "../../model/graph.js"
-import type { LinearMap, LinearNode, Origin, RealNode, TensorId, TensorInfo } from "../program.js"
-import { sizeOf } from "../program.js"
-
-/** A tensor known while compiling: its numbers, or the activation that will hold them. */
-export type Value =
-  | { readonly shape: readonly number[]; readonly constant: Float64Array; readonly integral: boolean }
-  | { readonly shape: readonly number[]; readonly tensor: TensorId; readonly integral: boolean }
-export type Constant = Extract<Value, { constant: Float64Array }>
-export type Activation = Extract<Value, { tensor: TensorId }>
-
-/** Why a node cannot be lowered; collected into one ModelError by `lower`. */
-export class Unsupported extends Error {}
-
-export const unsupported = (reason: string): never => {
-  throw new Unsupported(reason)
-}
-
-export const isConstant = (value: Value): value is Constant => "constant" in value
-export const constant = (shape: readonly number[], data: ArrayLike<number>, integral = false): Constant => ({
-  shape,
-  constant: Float64Array.from(data),
-  integral,
-})
+import type { DataType } from "../../model/graph.js"
+import {
+  type LinearNode,
+  type Origin,
+  type RealNode,
+  sizeOf,
+  type TensorId,
+  type TensorInfo,
+} from "../program.js"
+import { diagonal, selection } from "./maps.js"
+import { broadcastMap, sameShape, unsupported } from "./shapes.js"
+import { gatherConstants, onlyActivations, sizesOf, uniformFill, usedSources } from "./sources.js"
+import { type Activation, constant, isConstant, isIntegral, type Value } from "./values.js"
 
 type WithoutOut<T> = T extends { out: TensorId } ? Omit<T, "out" | "origin"> : never
+
+/** A summand of an elementwise combination. */
+export interface Term {
+  readonly value: Value
+  /** One factor, or one per element. */
+  readonly factor: number | Float64Array
+}
 
 /** The program under construction, and the node being lowered. */
 export class Builder {
   readonly tensors: TensorInfo[] = []
   readonly nodes: RealNode[] = []
   origin: Origin = { name: "", operator: "" }
-  /** Name for the next tensor. */
+  /** Name of the tensors that the node being lowered makes. */
   outputName = ""
 
   /** Appends a primitive and returns its output. */
-  emit(node: WithoutOut<RealNode>, shape: readonly number[], integral = false): Activation {
+  emit(node: WithoutOut<RealNode>, shape: readonly number[], dtype: DataType, integral = false): Activation {
+    if (node.kind === "linear") {
+      const finite = node.terms.every(({ map }) => allFinite(map.kind === "sparse" ? map.values : map.weight))
+      if (!finite || !allFinite(node.bias ?? [])) unsupported("a weight or bias is not a finite number")
+    }
+    if (node.kind === "index" && !Number.isFinite(node.fill))
+      unsupported(`elements filled with \`${node.fill}\``)
     const out = this.tensors.push({ name: this.outputName, shape }) - 1
     this.nodes.push({ ...node, out, origin: this.origin } as RealNode)
-    return { shape, tensor: out, integral }
+    return { shape, dtype, tensor: out, integral }
   }
 
-  /** Data movement: element i is element map[i] of the concatenated sources, or `fill`. */
+  /** Data movement: element i is element map[i] of the concatenated sources, or `fill` where map[i] is −1. */
   move(sources: readonly Value[], map: Int32Array, shape: readonly number[], fill = 0): Value {
-    const integral = sources.every((source) => source.integral)
-    const activation = sources.find((source): source is Activation => !isConstant(source))
-    if (!activation) {
-      const all = sources.flatMap((source) => (isConstant(source) ? [source.constant] : []))
-      const data = all.length === 1 ? all[0] : Float64Array.from(all.flatMap((part) => Array.from(part)))
-      return constant(
-        shape,
-        Float64Array.from(map, (at) => (at < 0 ? fill : data[at])),
-        integral,
-      )
+    const { dtype } = sources[0]
+    const used = usedSources(sources, map)
+    const live = sources.filter((source, s): source is Activation => used[s] && !isConstant(source))
+    if (live.length === 0) return constant(shape, gatherConstants(sources, map, fill), dtype)
+    const integral = Number.isInteger(fill) && sources.every((source, s) => !used[s] || isIntegral(source))
+    const compact = onlyActivations(sources, used, map)
+    const uniform = uniformFill(sources, map, fill)
+    if (uniform !== undefined) {
+      const ids = live.map((source) => source.tensor)
+      return this.emit({ kind: "index", sources: ids, map: compact, fill: uniform }, shape, dtype, integral)
     }
-    const ids = sources.map((source) =>
-      isConstant(source) ? this.fixed(source, activation).tensor : source.tensor,
-    )
-    return this.emit({ kind: "index", sources: ids, map, fill }, shape, integral)
+    // several constants among activations: selections of the activations, with the constants as bias
+    const bias = gatherConstants(sources, map, fill)
+    let end = 0
+    const terms = sizesOf(live).map((size, s) => {
+      end += size
+      return { source: live[s].tensor, map: selection(compact, end - size, end) }
+    })
+    return this.emit({ kind: "linear", terms, bias }, shape, dtype, integral)
   }
 
-  /** A constant among activations: a linear map of anything with no weights and the constant as bias. */
-  fixed(value: Constant, anchor: Activation): Activation {
-    const map: LinearMap = { kind: "sparse", ...emptyRows(value.constant.length) }
-    const terms = [{ source: anchor.tensor, map }]
-    return this.emit({ kind: "linear", terms, bias: value.constant }, value.shape, value.integral)
+  /** A value broadcast to a shape; unchanged if it has that shape. */
+  broadcast(value: Value, shape: readonly number[]): Value {
+    return sameShape(value.shape, shape) ? value : this.move([value], broadcastMap(value.shape, shape), shape)
   }
 
   /** Σ maps of activations + bias. */
-  linear(terms: LinearNode["terms"], shape: readonly number[], bias?: Float64Array): Activation {
-    return this.emit({ kind: "linear", terms, ...(bias?.some((b) => b !== 0) ? { bias } : {}) }, shape)
+  linear(
+    terms: LinearNode["terms"],
+    shape: readonly number[],
+    dtype: DataType,
+    bias?: Float64Array,
+    integral = false,
+  ): Activation {
+    const used = bias?.some((b) => b !== 0) ? { bias } : {}
+    return this.emit({ kind: "linear", terms, ...used }, shape, dtype, integral)
   }
 
-  /** factor[i]·x[i] + bias[i]. */
-  scale(x: Activation, factor: Float64Array, bias?: Float64Array): Activation {
-    return this.linear([{ source: x.tensor, map: diagonal(factor) }], x.shape, bias)
+  /** Σ factor·value + offset, elementwise; all values have the shape and type of the first. */
+  combine(terms: readonly Term[], offset = 0): Value {
+    const { shape, dtype } = terms[0].value
+    const size = sizeOf(shape)
+    const bias = new Float64Array(size).fill(offset)
+    const factors = new Map<TensorId, Float64Array>()
+    for (const { value, factor } of terms) {
+      if (isConstant(value)) addScaled(bias, factor, value.constant)
+      else {
+        const sum = factors.get(value.tensor) ?? new Float64Array(size)
+        factors.set(value.tensor, sum)
+        addScaled(sum, factor)
+      }
+    }
+    if (factors.size === 0) return constant(shape, bias, dtype)
+    const maps = [...factors].map(([source, factor]) => ({ source, map: diagonal(factor) }))
+    const integral =
+      terms.every(({ value }) => isIntegral(value)) &&
+      bias.every(Number.isInteger) &&
+      maps.every(({ map }) => map.values.every(Number.isInteger))
+    return this.linear(maps, shape, dtype, bias, integral)
   }
-}
 
-const emptyRows = (rows: number) => ({
-  rowPtr: new Uint32Array(rows + 1),
-  columns: new Uint32Array(0),
-  values: new Float64Array(0),
-})
-
-/** The map y[i] = factor[i]·x[i]. */
-export const diagonal = (factor: Float64Array): LinearMap => ({
-  kind: "sparse",
-  rowPtr: Uint32Array.from({ length: factor.length + 1 }, (_, i) => i),
-  columns: Uint32Array.from({ length: factor.length }, (_, i) => i),
-  values: factor,
-})
-
-/** A sparse map from lists of [column, weight] per output element. */
-export function sparse(rows: readonly (readonly (readonly [number, number])[])[]): LinearMap {
-  const rowPtr = new Uint32Array(rows.length + 1)
-  rows.forEach((row, i) => {
-    rowPtr[i + 1] = rowPtr[i] + row.length
-  })
-  const entries = rows.flat()
-  return {
-    kind: "sparse",
-    rowPtr,
-    columns: Uint32Array.from(entries, ([column]) => column),
-    values: Float64Array.from(entries, ([, weight]) => weight),
+  /** Elementwise product of two values of one shape. */
+  product(x: Value, y: Value): Value {
+    if (isConstant(x)) return this.combine([{ value: y, factor: x.constant }])
+    if (isConstant(y)) return this.combine([{ value: x, factor: y.constant }])
+    const integral = isIntegral(x) && isIntegral(y)
+    return this.emit({ kind: "product", left: x.tensor, right: y.tensor }, x.shape, x.dtype, integral)
   }
-}
 
-/** Row-major strides. */
-export function stridesOf(shape: readonly number[]): number[] {
-  const strides = new Array<number>(shape.length).fill(1)
-  for (let axis = shape.length - 2; axis >= 0; axis--) strides[axis] = strides[axis + 1] * shape[axis + 1]
-  return strides
-}
-
-/** Calls visit(position, flat) for every element of a shape in row-major order; `position` is reused. */
-export function forEachPosition(
-  shape: readonly number[],
-  visit: (position: number[], flat: number) => void,
-): void {
-  const total = sizeOf(shape)
-  const position = new Array<number>(shape.length).fill(0)
-  for (let flat = 0; flat < total; flat++) {
-    visit(position, flat)
-    for (let axis = shape.length - 1; axis >= 0 && ++position[axis] === shape[axis]; axis--)
-      position[axis] = 0
+  /** min(max(x, lo), hi). */
+  clamp(x: Value, lo: number, hi: number): Value {
+    if (isConstant(x)) {
+      const clamped = x.constant.map((v) => Math.min(Math.max(v, lo), hi))
+      return constant(x.shape, clamped, x.dtype)
+    }
+    const whole = (bound: number) => Number.isInteger(bound) || !Number.isFinite(bound)
+    const integral = isIntegral(x) && whole(lo) && whole(hi)
+    return this.emit({ kind: "clamp", source: x.tensor, lo, hi }, x.shape, x.dtype, integral)
   }
 }
 
-/** Index map from a function of the output position to a flat source index (−1 for fill). */
-export function mapOf(shape: readonly number[], source: (position: readonly number[]) => number): Int32Array {
-  const map = new Int32Array(sizeOf(shape))
-  forEachPosition(shape, (position, flat) => {
-    map[flat] = source(position)
-  })
-  return map
+function allFinite(numbers: ArrayLike<number>): boolean {
+  for (let i = 0; i < numbers.length; i++) if (!Number.isFinite(numbers[i])) return false
+  return true
 }
 
-/** Common shape of numpy broadcasting (ONNX "Broadcasting in ONNX"). */
-export function broadcastShape(...shapes: readonly (readonly number[])[]): number[] {
-  const rank = Math.max(...shapes.map((shape) => shape.length))
-  return Array.from({ length: rank }, (_, axis) => {
-    const dims = shapes.map((shape) => shape[axis - rank + shape.length] ?? 1)
-    const wide = dims.find((dim) => dim !== 1) ?? 1
-    if (!dims.every((dim) => dim === 1 || dim === wide))
-      unsupported(`shapes ${shapes.map((s) => `[${s}]`).join(" and ")} do not broadcast`)
-    return wide
-  })
+/** sum[i] += factor·x[i], x defaulting to ones. */
+function addScaled(sum: Float64Array, factor: number | Float64Array, x?: Float64Array): void {
+  for (let i = 0; i < sum.length; i++)
+    sum[i] += (typeof factor === "number" ? factor : factor[i]) * (x ? x[i] : 1)
 }
-
-/** Index map that broadcasts `from` to `to`. */
-export function broadcastMap(from: readonly number[], to: readonly number[]): Int32Array {
-  const strides = stridesOf(from)
-  const shift = to.length - from.length
-  return mapOf(to, (position) => {
-    let at = 0
-    for (let axis = 0; axis < from.length; axis++)
-      if (from[axis] !== 1) at += position[axis + shift] * strides[axis]
-    return at
-  })
-}
-
-const sameShape = (a: readonly number[], b: readonly number[]) =>
-  a.length === b.length && a.every((dim, i) => dim === b[i])
-
-/** A value broadcast to a shape; unchanged if it has that shape. */
-export const broadcast = (builder: Builder, value: Value, shape: readonly number[]): Value =>
-  sameShape(value.shape, shape) ? value : builder.move([value], broadcastMap(value.shape, shape), shape)
-
-/** One node with its inputs, and typed access to attributes. */
-export class Call {
-  constructor(
-    readonly node: Node,
-    readonly inputs: readonly (Value | undefined)[],
-    readonly builder: Builder,
-    readonly opset: number,
-  ) {}
-
-  input(i: number): Value {
-    return this.inputs[i] ?? unsupported(`input ${i} is missing`)
-  }
-
-  /** An input that must be known while compiling. */
-  constantInput(i: number, what: string): Constant {
-    const value = this.input(i)
-    return isConstant(value) ? value : unsupported(`${what} (input ${i}) depends on the model's input`)
-  }
-
-  /** Integers from an input (newer opsets) or an attribute (older ones); undefined if neither is given. */
-  integers(i: number, attribute: string): number[] | undefined {
-    if (this.inputs[i]) return Array.from(this.constantInput(i, attribute).constant)
-    return this.list(attribute)
-  }
-
-  number(name: string, fallback: number): number {
-    const value = this.node.attributes[name]
-    if (value === undefined) return fallback
-    return typeof value === "number" ? value : unsupported(`attribute \`${name}\` is not a number`)
-  }
-
-  text(name: string, fallback: string): string {
-    const value = this.node.attributes[name]
-    if (value === undefined) return fallback
-    return typeof value === "string" ? value : unsupported(`attribute \`${name}\` is not text`)
-  }
-
-  list(name: string): number[] | undefined {
-    const value: Attribute | undefined = this.node.attributes[name]
-    if (value === undefined) return undefined
-    if (Array.isArray(value) && value.every((x) => typeof x === "number")) return [...value] as number[]
-    return unsupported(`attribute \`${name}\` is not a list of numbers`)
-  }
-
-  tensor(name: string): Tensor | undefined {
-    const value = this.node.attributes[name]
-    return typeof value === "object" && "data" in value ? value : undefined
-  }
-}
-
-/** Lowers one node; the values are its outputs in order. */
-export type Lowering = (call: Call) => Value[]
-
-/** A possibly negative axis. */
-export function axisOf(axis: number, rank: number): number {
-  const result = axis < 0 ? axis + rank : axis
-  if (!Number.isInteger(result) || result < 0 || result >= Math.max(rank, 1))
-    unsupported(`axis ${axis} is out of range for rank ${rank}`)
-  return result
-}
-
-export const modelError = (where: string, problems: readonly string[]): ModelError =>
-  new ModelError(
-    {
-      what: `the model cannot be proven, ${problems.length === 1 ? "one problem" : `${problems.length} problems`}:`,
-      where,
-    },
-    problems,
-  )

@@ -1,0 +1,187 @@
+/** Elementwise arithmetic on activations and constants, with numpy broadcasting and that of opsets before 7. */
+
+import type { Term } from "./builder.js"
+import type { Call, Lowering, Lowerings } from "./call.js"
+import { axisOf, broadcastShape, sameShape, show, unsupported } from "./shapes.js"
+import { type Activation, constant, isConstant, isInteger, type Value } from "./values.js"
+
+/** All inputs broadcast to their common shape. */
+export function aligned(call: Call, values: readonly Value[] = call.allInputs()): Value[] {
+  const shape = broadcastShape(...values.map((value) => value.shape))
+  return values.map((value) => call.builder.broadcast(value, shape))
+}
+
+/**
+ * The two inputs of a binary operator in one shape. Before opset 7 the second is broadcast only on request,
+ * with its dimensions placed from `axis`.
+ */
+export function pair(call: Call): [Value, Value] {
+  const [x, y] = [call.input(0), call.input(1)]
+  if (call.opset >= 7) return aligned(call, [x, y]) as [Value, Value]
+  call.ignore("consumed_inputs")
+  const rank = x.shape.length
+  const [requested, axis] = [call.flag("broadcast"), call.attribute("axis")]
+  if (!requested) {
+    return sameShape(x.shape, y.shape)
+      ? [x, y]
+      : unsupported(`shapes ${show(x.shape)} and ${show(y.shape)} differ and \`broadcast\` is off`)
+  }
+  const at = axis === undefined ? rank - y.shape.length : axisOf(call.integer("axis"), rank)
+  const padded = [...y.shape, ...new Array<number>(Math.max(0, rank - at - y.shape.length)).fill(1)]
+  const shape = broadcastShape(x.shape, padded)
+  if (!sameShape(shape, x.shape))
+    unsupported(`shape ${show(y.shape)} from axis ${at} does not broadcast to ${show(x.shape)}`)
+  return [x, call.builder.broadcast({ ...y, shape: padded }, shape)]
+}
+
+const combined = (call: Call, terms: readonly Term[]): readonly Value[] => {
+  call.wide(...terms.map(({ value }) => value))
+  return [call.builder.combine(terms)]
+}
+
+const addition =
+  (sign: 1 | -1): Lowering =>
+  (call) => {
+    const [x, y] = pair(call)
+    return combined(call, [
+      { value: x, factor: 1 },
+      { value: y, factor: sign },
+    ])
+  }
+
+const sum =
+  (mean: boolean): Lowering =>
+  (call) => {
+    call.ignore("consumed_inputs")
+    const values = aligned(call)
+    if (mean) for (const value of values) call.real(value, "the mean")
+    const factor = mean ? 1 / values.length : 1
+    return combined(
+      call,
+      values.map((value) => ({ value, factor })),
+    )
+  }
+
+const mul: Lowering = (call) => {
+  const [x, y] = pair(call)
+  call.wide(x, y)
+  return [call.builder.product(x, y)]
+}
+
+const div: Lowering = (call) => {
+  const [x, y] = pair(call)
+  if (!isConstant(y)) return unsupported("the divisor (input 1) depends on the model's input")
+  if (y.constant.some((v) => v === 0)) unsupported("division by zero")
+  if (isConstant(x)) {
+    const integral = isInteger(x.dtype)
+    const quotient = x.constant.map((v, i) => (integral ? Math.trunc(v / y.constant[i]) : v / y.constant[i]))
+    return [constant(x.shape, quotient, x.dtype)]
+  }
+  call.real(x, "division")
+  return [call.builder.combine([{ value: x, factor: y.constant.map((v) => 1 / v) }])]
+}
+
+/** Largest (sign 1) or smallest (sign −1): max(x, y) = y + relu(x − y), min(x, y) = y − relu(y − x). */
+const extreme =
+  (sign: 1 | -1): Lowering =>
+  (call) => {
+    call.ignore("consumed_inputs")
+    const pick = sign === 1 ? Math.max : Math.min
+    const [constants, activations] = [true, false].map((want) =>
+      aligned(call).filter((value) => isConstant(value) === want),
+    )
+    const known = constants.reduce<Value | undefined>((a, b) => {
+      if (!a || !isConstant(a) || !isConstant(b)) return b
+      return constant(
+        a.shape,
+        a.constant.map((v, i) => pick(v, b.constant[i])),
+        a.dtype,
+      )
+    }, undefined)
+    if (activations.length === 0) return known ? [known] : unsupported("there are no inputs")
+    const largest = activations.reduce((x, y) => larger(call, x, y, sign))
+    if (!known || !isConstant(known)) return [largest]
+    const bound = known.constant[0]
+    if (known.constant.every((v) => v === bound))
+      return [
+        call.builder.clamp(
+          largest,
+          sign === 1 ? bound : Number.NEGATIVE_INFINITY,
+          sign === 1 ? Number.POSITIVE_INFINITY : bound,
+        ),
+      ]
+    return [larger(call, largest, known, sign)]
+  }
+
+function larger({ builder }: Call, x: Value, y: Value, sign: 1 | -1): Value {
+  const difference = builder.combine([
+    { value: x, factor: sign },
+    { value: y, factor: -sign },
+  ])
+  return builder.combine([
+    { value: y, factor: 1 },
+    { value: builder.clamp(difference, 0, Number.POSITIVE_INFINITY), factor: sign },
+  ])
+}
+
+const neg: Lowering = (call) => {
+  call.ignore("consumed_inputs")
+  return combined(call, [{ value: call.input(0), factor: -1 }])
+}
+
+/** |x| = 2·relu(x) − x: one clamp. */
+export function absolute({ builder }: Call, x: Value): Value {
+  if (isConstant(x)) return constant(x.shape, x.constant.map(Math.abs), x.dtype)
+  return builder.combine([
+    { value: builder.clamp(x, 0, Number.POSITIVE_INFINITY), factor: 2 },
+    { value: x, factor: -1 },
+  ])
+}
+
+const abs: Lowering = (call) => {
+  call.ignore("consumed_inputs")
+  const x = call.input(0)
+  call.wide(x)
+  return [absolute(call, x)]
+}
+
+const maxExponent = 8
+
+const pow: Lowering = (call) => {
+  const [x, y] = pair(call)
+  if (!isConstant(y)) return unsupported("the exponent (input 1) depends on the model's input")
+  if (isConstant(x)) {
+    const powers = x.constant.map((v, i) => v ** y.constant[i])
+    return [constant(x.shape, isInteger(x.dtype) ? powers.map(Math.trunc) : powers, x.dtype)]
+  }
+  call.wide(x)
+  const n = y.constant[0]
+  if (y.constant.some((v) => v !== n) || !Number.isInteger(n) || n < 1 || n > maxExponent)
+    unsupported(`exponents other than one integer from 1 to ${maxExponent} on activations, here ${n},`)
+  return [power(call, x, n)]
+}
+
+/** x^n by squaring. */
+function power({ builder }: Call, x: Activation, n: number): Value {
+  let [result, square]: [Value | undefined, Value] = [undefined, x]
+  for (let rest = n; ; ) {
+    if (rest & 1) result = result ? builder.product(result, square) : square
+    rest >>= 1
+    if (rest === 0) return result ?? x
+    square = builder.product(square, square)
+  }
+}
+
+export const arithmetic: Lowerings = {
+  Add: addition(1),
+  Sub: addition(-1),
+  Mul: mul,
+  Div: div,
+  Sum: sum(false),
+  Mean: sum(true),
+  Neg: neg,
+  Abs: abs,
+  Pow: pow,
+  Max: extreme(1),
+  Min: extreme(-1),
+}

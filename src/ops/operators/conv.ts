@@ -1,0 +1,123 @@
+/** Convolution and its transpose with constant weights, over any number of spatial axes. */
+import { forEachTap } from "../linearmap.js"
+import { type LinearMap, sizeOf } from "../program.js"
+import type { Call, Lowering, Lowerings } from "./call.js"
+import { perChannel } from "./linear.js"
+import { fromEntries } from "./maps.js"
+import { checkShape, sameShape, show, unsupported } from "./shapes.js"
+import type { Constant } from "./values.js"
+import { autoPads, beginOf, geometry, spatial } from "./window.js"
+
+/** The weights [A, B, ...kernel], checked against `kernel_shape` and the rank of the operand. */
+function weightsOf(call: Call, axes: number): { weight: Constant; kernel: readonly number[] } {
+  const weight = call.constantInput(1, "weights")
+  const kernel = weight.shape.slice(2)
+  if (kernel.length !== axes)
+    unsupported(`weights of shape ${show(weight.shape)} do not fit ${axes} spatial axes`)
+  const stated = call.integerList("kernel_shape")
+  if (stated && !sameShape(stated, kernel))
+    unsupported(`attribute \`kernel_shape\` = \`${show(stated)}\` differs from the weights' ${show(kernel)}`)
+  return { weight, kernel }
+}
+
+/** The bias over the output shape, if there is one. */
+function biasOf(call: Call, shape: readonly number[]): Float64Array | undefined {
+  if (!call.has(2)) return undefined
+  const bias = call.constantInput(2, "bias")
+  if (bias.constant.length !== shape[1])
+    unsupported(`a bias of shape ${show(bias.shape)} does not fit ${shape[1]} channels`)
+  return perChannel(bias.constant, shape)
+}
+
+const conv: Lowering = (call) => {
+  const x = call.activation(0, "the operand")
+  const inSize = spatial(x.shape)
+  const { weight, kernel } = weightsOf(call, inSize.length)
+  const [n, inChannels] = x.shape
+  const [outChannels, perGroup] = weight.shape
+  const groups = call.integer("group", 1)
+  if (groups < 1 || perGroup * groups !== inChannels || outChannels % groups !== 0)
+    unsupported(`weights of shape ${show(weight.shape)} do not fit ${show(x.shape)} in ${groups} groups`)
+  const { strides, dilations, padsBegin, outSize } = geometry(call, inSize, kernel)
+  const shape = checkShape([n, outChannels, ...outSize])
+  const map: LinearMap = {
+    kind: "conv",
+    weight: weight.constant,
+    n,
+    groups,
+    inChannels,
+    outChannels,
+    inSize,
+    kernel,
+    outSize,
+    strides,
+    padsBegin,
+    dilations,
+  }
+  return [call.builder.linear([{ source: x.tensor, map }], shape, x.dtype, biasOf(call, shape))]
+}
+
+const convTranspose: Lowering = (call) => {
+  const x = call.activation(0, "the operand")
+  const inSize = spatial(x.shape)
+  const axes = inSize.length
+  const { weight, kernel } = weightsOf(call, axes)
+  const [n, inChannels] = x.shape
+  const groups = call.integer("group", 1)
+  const outChannels = weight.shape[1] * groups
+  if (groups < 1 || weight.shape[0] !== inChannels || inChannels % groups !== 0)
+    unsupported(`weights of shape ${show(weight.shape)} do not fit ${show(x.shape)} in ${groups} groups`)
+  const strides = call.perAxis("strides", axes, 1, 1)
+  const dilations = call.perAxis("dilations", axes, 1, 1)
+  const extra = call.perAxis("output_padding", axes, 0, 0)
+  const pads = call.perAxis("pads", 2 * axes, 0, 0)
+  const auto = call.choice("auto_pad", autoPads)
+  const asked = call.integerList("output_shape")?.slice(-axes)
+  const full = inSize.map(
+    (size, i) => strides[i] * (size - 1) + extra[i] + (kernel[i] - 1) * dilations[i] + 1,
+  )
+  const same = auto.startsWith("SAME") ? inSize.map((size, i) => size * strides[i]) : undefined
+  const wanted = asked ?? same
+  const total = full.map((size, i) =>
+    wanted ? size - wanted[i] : auto === "VALID" ? 0 : pads[i] + pads[i + axes],
+  )
+  const padsBegin = total.map((t, i) =>
+    wanted ? beginOf(Math.max(0, t), auto) : auto === "VALID" ? 0 : pads[i],
+  )
+  const outSize = full.map((size, i) => size - total[i])
+  if (outSize.some((size) => size < 1)) unsupported(`an output of spatial size ${show(outSize)}`)
+  const shape = checkShape([n, outChannels, ...outSize])
+  // the transpose of the convolution that maps this output to this input with the same weights
+  const forward = {
+    kind: "conv",
+    weight: weight.constant,
+    n,
+    groups,
+    inChannels: outChannels,
+    outChannels: inChannels,
+    inSize: outSize,
+    kernel,
+    outSize: inSize,
+    strides,
+    padsBegin,
+    dilations,
+  } as const
+  let count = 0
+  forEachTap(forward, (_output, _input, w) => {
+    if (weight.constant[w] !== 0) count++
+  })
+  const row = new Uint32Array(count)
+  const column = new Uint32Array(count)
+  const value = new Float64Array(count)
+  let at = 0
+  forEachTap(forward, (output, input, w) => {
+    if (weight.constant[w] === 0) return
+    row[at] = input
+    column[at] = output
+    value[at++] = weight.constant[w]
+  })
+  const map = fromEntries(sizeOf(shape), { row, column, value })
+  return [call.builder.linear([{ source: x.tensor, map }], shape, x.dtype, biasOf(call, shape))]
+}
+
+export const convolutions: Lowerings = { Conv: conv, ConvTranspose: convTranspose }

@@ -1,0 +1,239 @@
+/**
+ * What exporters compute on shapes and constants before a Reshape, Slice or Expand. Operators here either
+ * ask only for shapes or refuse values that depend on the model's input.
+ */
+import type { DataType } from "../../model/graph.js"
+import { sizeOf } from "../program.js"
+import { pair } from "./arithmetic.js"
+import type { Lowering, Lowerings } from "./call.js"
+import { axisOf, checkShape, forEachPosition, range, show, stridesOf, unsupported } from "./shapes.js"
+import { type Constant, constant, isConstant, isInteger, isIntegral, type Value } from "./values.js"
+
+const known = (value: Value): Constant =>
+  isConstant(value)
+    ? value
+    : unsupported("it is supported on constants only, and here depends on the model's input")
+
+/** Elementwise function of one constant. */
+const map =
+  (f: (x: number) => number, dtype?: DataType): Lowering =>
+  (call) => {
+    call.ignore("consumed_inputs")
+    const x = known(call.input(0))
+    return [constant(x.shape, x.constant.map(f), dtype ?? x.dtype)]
+  }
+
+/** Elementwise function of two constants. */
+const zip =
+  (f: (x: number, y: number) => number, dtype?: DataType): Lowering =>
+  (call) => {
+    const [x, y] = pair(call).map(known)
+    const out = x.constant.map((v, i) => f(v, y.constant[i]))
+    return [constant(x.shape, out, dtype ?? x.dtype)]
+  }
+
+const test = (f: (x: number, y: number) => boolean): Lowering => zip((x, y) => (f(x, y) ? 1 : 0), "bool")
+
+const roundHalfEven = (x: number) => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x))
+
+const mod: Lowering = (call) => {
+  const fmod = call.flag("fmod")
+  const [x, y] = pair(call).map(known)
+  // fmod takes the sign of the dividend, as %; otherwise the sign is the divisor's, as in Python
+  const floored = (a: number, b: number) => a - b * Math.floor(a / b)
+  const out = x.constant.map((v, i) => (fmod ? v % y.constant[i] : floored(v, y.constant[i])))
+  return [constant(x.shape, out, x.dtype)]
+}
+
+const shapeOf: Lowering = (call) => {
+  const { shape } = call.input(0)
+  const bound = (value: number) =>
+    Math.min(Math.max(value < 0 ? value + shape.length : value, 0), shape.length)
+  const part = shape.slice(bound(call.integer("start", 0)), bound(call.integer("end", shape.length)))
+  return [constant([part.length], part, "int64")]
+}
+
+const constantOfShape: Lowering = (call) => {
+  const shape = checkShape(call.integerInput(0, "shape"))
+  const value = call.tensor("value")
+  if (value && value.data.length !== 1) unsupported("attribute `value` is not one number")
+  return [constant(shape, new Float64Array(sizeOf(shape)).fill(value?.data[0] ?? 0), value?.dtype)]
+}
+
+const rangeOf: Lowering = (call) => {
+  const [start, limit, delta] = ["start", "limit", "delta"].map((what, i) => {
+    const { constant, shape } = call.constantInput(i, what)
+    return constant.length === 1 ? constant[0] : unsupported(`${what} has shape ${show(shape)}`)
+  })
+  const [count] = checkShape([Math.max(0, Math.ceil((limit - start) / delta))])
+  const { dtype } = call.input(0)
+  return [
+    constant(
+      [count],
+      range(count).map((i) => start + i * delta),
+      dtype,
+    ),
+  ]
+}
+
+const eyeLike: Lowering = (call) => {
+  const { shape, dtype } = call.input(0)
+  const offset = call.integer("k", 0)
+  const to = call.attribute("dtype")
+  if (shape.length !== 2) unsupported(`shape ${show(shape)} is no matrix`)
+  const data = new Float64Array(sizeOf(shape))
+  for (let i = 0; i < shape[0]; i++)
+    if (i + offset >= 0 && i + offset < shape[1]) data[i * shape[1] + i + offset] = 1
+  return [constant(shape, data, to === undefined ? dtype : typeOf(call.integer("dtype")))]
+}
+
+const nonZero: Lowering = (call) => {
+  const x = known(call.input(0))
+  const found: number[][] = []
+  forEachPosition(x.shape, (position, flat) => {
+    if (x.constant[flat] !== 0) found.push([...position])
+  })
+  const data = x.shape.flatMap((_, axis) => found.map((position) => position[axis]))
+  return [constant([x.shape.length, found.length], data, "int64")]
+}
+
+const cumSum: Lowering = (call) => {
+  const x = known(call.input(0))
+  const axis = axisOf(call.scalarInput(1, "axis", Number.NaN), x.shape.length)
+  const [exclusive, reverse] = [call.flag("exclusive"), call.flag("reverse")]
+  const [dim, stride] = [x.shape[axis], stridesOf(x.shape)[axis]]
+  const out = new Float64Array(x.constant.length)
+  for (let flat = 0; flat < out.length; flat++) {
+    if (Math.floor(flat / stride) % dim !== 0) continue
+    let sum = 0
+    for (let i = 0; i < dim; i++) {
+      const at = flat + (reverse ? dim - 1 - i : i) * stride
+      out[at] = exclusive ? sum : sum + x.constant[at]
+      sum += x.constant[at]
+    }
+  }
+  return [constant(x.shape, out, x.dtype)]
+}
+
+const oneHot: Lowering = (call) => {
+  const indices = call.constantInput(0, "indices")
+  const depth = call.scalarInput(1, "depth", Number.NaN)
+  const values = call.constantInput(2, "values")
+  if (values.constant.length !== 2) unsupported("values (input 2) are not two numbers")
+  const rank = indices.shape.length + 1
+  const axis = call.axis("axis", rank, -1)
+  const shape = checkShape([...indices.shape.slice(0, axis), depth, ...indices.shape.slice(axis)])
+  const inner = sizeOf(indices.shape.slice(axis))
+  const data = Float64Array.from({ length: sizeOf(shape) }, (_, flat) => {
+    const index = indices.constant[Math.floor(flat / (inner * depth)) * inner + (flat % inner)]
+    const hot = index < 0 ? index + depth : index
+    return values.constant[Math.floor(flat / inner) % depth === hot ? 1 : 0]
+  })
+  return [constant(shape, data, values.dtype)]
+}
+
+/** TensorProto.DataType numbers (onnx.proto); undefined is a type we do not hold. */
+const dataTypes: readonly (DataType | undefined)[] = [
+  undefined,
+  "float32",
+  "uint8",
+  "int8",
+  "uint16",
+  "int16",
+  "int32",
+  "int64",
+  undefined,
+  "bool",
+  "float16",
+  "float64",
+  "uint32",
+  "uint64",
+  undefined,
+  undefined,
+  "bfloat16",
+]
+
+/** Before opset 6 types were named. */
+const typeNames: Readonly<Record<string, number>> = { FLOAT: 1, INT32: 6, INT64: 7, BOOL: 9, DOUBLE: 11 }
+
+const typeOf = (code: number): DataType =>
+  dataTypes[code] ?? unsupported(`element type ${code} is not supported`)
+
+const wrappers: Partial<Record<DataType, (x: number) => number>> = {
+  bool: (x) => (x !== 0 ? 1 : 0),
+  int8: (x) => (x << 24) >> 24,
+  int16: (x) => (x << 16) >> 16,
+  int32: (x) => x | 0,
+  uint8: (x) => x & 0xff,
+  uint16: (x) => x & 0xffff,
+  uint32: (x) => x >>> 0,
+  float32: Math.fround,
+}
+
+/** Casts between types where every value of the first is one of the second. */
+const widens = (from: DataType, to: DataType): boolean => {
+  if (from === to || !isInteger(to)) return true
+  if (from === "bool") return true
+  return /^u?int/.test(from) && /^u?int(32|64)$/.test(to)
+}
+
+function castTo(value: Value, to: DataType): Value {
+  if (isConstant(value)) {
+    const truncate = isInteger(to) && to !== "bool" ? Math.trunc : (x: number) => x
+    const wrap = wrappers[to] ?? ((x: number) => x)
+    return constant(
+      value.shape,
+      value.constant.map((x) => wrap(truncate(x))),
+      to,
+    )
+  }
+  // a float activation of integers (a cast, an ArgMax) may return to a wide integer type
+  const whole = isIntegral(value) && /^u?int(32|64)$/.test(to)
+  if (widens(value.dtype, to) || whole) return { ...value, dtype: to, integral: isIntegral(value) }
+  return unsupported(`a cast of \`${value.dtype}\` activations to \`${to}\` rounds or wraps`)
+}
+
+const cast: Lowering = (call) => {
+  call.ignore("saturate", "round_mode")
+  const given = call.attribute("to")
+  const to = typeof given === "string" ? (typeNames[given.toUpperCase()] ?? -1) : call.integer("to")
+  return [castTo(call.input(0), typeOf(to))]
+}
+
+const castLike: Lowering = (call) => {
+  call.ignore("saturate", "round_mode")
+  return [castTo(call.input(0), call.input(1).dtype)]
+}
+
+export const fold: Lowerings = {
+  Floor: map(Math.floor),
+  Ceil: map(Math.ceil),
+  Round: map(roundHalfEven),
+  Sign: map(Math.sign),
+  Sqrt: map(Math.sqrt),
+  Exp: map(Math.exp),
+  Log: map(Math.log),
+  Sin: map(Math.sin),
+  Cos: map(Math.cos),
+  Reciprocal: map((x) => 1 / x),
+  Not: map((x) => (x === 0 ? 1 : 0), "bool"),
+  Equal: test((x, y) => x === y),
+  Less: test((x, y) => x < y),
+  LessOrEqual: test((x, y) => x <= y),
+  Greater: test((x, y) => x > y),
+  GreaterOrEqual: test((x, y) => x >= y),
+  And: test((x, y) => x !== 0 && y !== 0),
+  Or: test((x, y) => x !== 0 || y !== 0),
+  Xor: test((x, y) => (x !== 0) !== (y !== 0)),
+  Mod: mod,
+  Shape: shapeOf,
+  Size: (call) => [constant([], [sizeOf(call.input(0).shape)], "int64")],
+  ConstantOfShape: constantOfShape,
+  Range: rangeOf,
+  EyeLike: eyeLike,
+  NonZero: nonZero,
+  CumSum: cumSum,
+  OneHot: oneHot,
+  Cast: cast,
+  CastLike: castLike,
+}

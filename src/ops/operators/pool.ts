@@ -1,0 +1,75 @@
+/** Pooling: maxima of windows, and averages as linear maps. */
+import { sizeOf } from "../program.js"
+import type { Call, Lowering, Lowerings } from "./call.js"
+import { type Windows, windowMax, windowSum } from "./reduce.js"
+import { axisTable, checkShape, forEachPosition, show, unsupported } from "./shapes.js"
+import { type Geometry, geometry, spatial, taps } from "./window.js"
+
+/** The windows of every channel of an operand [N, C, ...sizes]. */
+function pooled(shape: readonly number[], window: Geometry): Windows {
+  const one = taps(window)
+  const [area, channels] = [sizeOf(window.inSize), shape[0] * shape[1]]
+  checkShape([channels, one.length])
+  const map = new Int32Array(channels * one.length)
+  for (let c = 0, at = 0; c < channels; c++)
+    for (let i = 0; i < one.length; i++) map[at++] = one[i] < 0 ? -1 : c * area + one[i]
+  return { map, window: sizeOf(window.kernel), shape: [shape[0], shape[1], ...window.outSize] }
+}
+
+function windowOf(call: Call): Geometry {
+  const kernel = call.integerList("kernel_shape") ?? unsupported("attribute `kernel_shape` is missing")
+  return geometry(call, spatial(call.input(0).shape), kernel)
+}
+
+const maxPool: Lowering = (call) => {
+  call.ignore("storage_order")
+  const x = call.input(0)
+  const windows = pooled(x.shape, windowOf(call))
+  for (let i = 0; i < windows.map.length; i += windows.window)
+    if (windows.map.subarray(i, i + windows.window).every((at) => at < 0))
+      unsupported("a window lies in the padding entirely")
+  return [windowMax(call, x, windows, 1)]
+}
+
+const averagePool: Lowering = (call) => {
+  const padded = call.flag("count_include_pad")
+  const x = call.input(0)
+  const window = windowOf(call)
+  const { inSize, kernel, strides, dilations, padsBegin, padsEnd, outSize } = window
+  const counts = new Float64Array(sizeOf(outSize))
+  forEachPosition(outSize, (position, flat) => {
+    counts[flat] = 1
+    for (let i = 0; i < inSize.length; i++) {
+      let inside = 0
+      for (let j = 0; j < kernel[i]; j++) {
+        const at = position[i] * strides[i] - padsBegin[i] + j * dilations[i]
+        // the padding counts on request, but not what ceil_mode adds past its end
+        if (padded ? at < inSize[i] + padsEnd[i] : at >= 0 && at < inSize[i]) inside++
+      }
+      counts[flat] *= inside
+    }
+  })
+  if (counts.includes(0)) unsupported("a window lies in the padding entirely")
+  const windows = pooled(x.shape, window)
+  const weight = Float64Array.from({ length: sizeOf(windows.shape) }, (_, i) => 1 / counts[i % counts.length])
+  return [windowSum(call, x, windows, weight)]
+}
+
+const globalPool =
+  (mean: boolean): Lowering =>
+  (call) => {
+    const x = call.input(0)
+    const window = sizeOf(spatial(x.shape))
+    if (window === 0) unsupported(`shape ${show(x.shape)} has no elements to pool`)
+    const shape = [x.shape[0], x.shape[1], ...x.shape.slice(2).map(() => 1)]
+    const windows = { map: axisTable(sizeOf(x.shape), 1), window, shape }
+    const weight = new Float64Array(sizeOf(shape)).fill(1 / window)
+    return [mean ? windowSum(call, x, windows, weight) : windowMax(call, x, windows, 1)]
+  }
+
+export const pooling: Lowerings = {
+  MaxPool: maxPool,
+  AveragePool: averagePool,
+  GlobalAveragePool: globalPool(true),
+  GlobalMaxPool: globalPool(false),
+}

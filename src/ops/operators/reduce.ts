@@ -1,0 +1,170 @@
+/** Reductions along axes: sums are linear, extrema are `max` primitives (of the negative for minima). */
+import { sizeOf } from "../program.js"
+import { absolute } from "./arithmetic.js"
+import type { Call, Lowering, Lowerings } from "./call.js"
+import { windowSums } from "./maps.js"
+import { axesOf, axisTable, range, separableMap, show, stridesOf, unsupported } from "./shapes.js"
+import { type Activation, constant, isConstant, isIntegral, type Value } from "./values.js"
+
+/** Every output reads `window` elements: map[i·window + j], −1 for padding. */
+export interface Windows {
+  readonly map: Int32Array
+  readonly window: number
+  readonly shape: readonly number[]
+}
+
+/** The windows of a reduction over `axes`. */
+function windowsOf(shape: readonly number[], axes: readonly number[], keep: boolean): Windows {
+  const strides = stridesOf(shape)
+  const table = (axis: number) => axisTable(shape[axis], strides[axis])
+  const kept = range(shape.length).filter((axis) => !axes.includes(axis))
+  const inside = range(shape.length).filter((axis) => axes.includes(axis))
+  const result = keep
+    ? shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim))
+    : kept.map((axis) => shape[axis])
+  return {
+    map: separableMap([...kept, ...inside].map(table)),
+    window: sizeOf(inside.map((axis) => shape[axis])),
+    shape: result,
+  }
+}
+
+/** Folds each window of a constant. */
+function foldWindows(
+  x: Float64Array,
+  { map, window, shape }: Windows,
+  start: number,
+  f: (sum: number, value: number) => number,
+): Float64Array {
+  return Float64Array.from({ length: sizeOf(shape) }, (_, i) => {
+    let sum = start
+    for (let j = i * window; j < (i + 1) * window; j++) if (map[j] >= 0) sum = f(sum, x[map[j]])
+    return sum
+  })
+}
+
+/** weight[i]·Σ window i. */
+export function windowSum({ builder }: Call, x: Value, windows: Windows, weight: Float64Array): Value {
+  const { map, window, shape } = windows
+  if (isConstant(x)) {
+    const sums = foldWindows(x.constant, windows, 0, (a, b) => a + b)
+    return constant(
+      shape,
+      sums.map((sum, i) => sum * weight[i]),
+      x.dtype,
+    )
+  }
+  const integral = isIntegral(x) && weight.every(Number.isInteger)
+  const terms = [{ source: x.tensor, map: windowSums(map, window, weight) }]
+  return builder.linear(terms, shape, x.dtype, undefined, integral)
+}
+
+/** Largest (sign 1) or smallest (sign −1) element of each window. */
+export function windowMax({ builder }: Call, x: Value, windows: Windows, sign: 1 | -1): Value {
+  const { map, window, shape } = windows
+  if (isConstant(x)) {
+    const pick = sign === 1 ? Math.max : Math.min
+    return constant(shape, foldWindows(x.constant, windows, -sign * Number.POSITIVE_INFINITY, pick), x.dtype)
+  }
+  const flipped = signed(x, sign)
+  const source = isConstant(flipped) ? unsupported("a maximum of constants") : flipped.tensor
+  const best = builder.emit({ kind: "max", source, window, map }, shape, x.dtype, isIntegral(x))
+  return signed(best, sign)
+
+  function signed(value: Value, by: 1 | -1): Value {
+    return by === 1 ? value : builder.combine([{ value, factor: -1 }])
+  }
+}
+
+/** The operand, and the windows its attributes and axes ask for; no windows if there is nothing to reduce. */
+function operands(call: Call, axesSince: number): { x: Value; windows: Windows | undefined } {
+  const x = call.input(0)
+  const rank = x.shape.length
+  const given = call.integers(1, "axes", axesSince)
+  const noop = call.flag("noop_with_empty_axes")
+  const keep = call.flag("keepdims", true)
+  const axes = given?.length ? axesOf(given, rank) : range(rank)
+  if (!given?.length && noop) return { x, windows: undefined }
+  return { x, windows: windowsOf(x.shape, axes, keep) }
+}
+
+const refuseEmpty = (x: Value, { window }: Windows): void => {
+  if (window === 0) unsupported(`a reduction of no elements of ${show(x.shape)}`)
+}
+
+const reduceSum =
+  (before: (call: Call, x: Value) => Value, axesSince: number): Lowering =>
+  (call) => {
+    const { x, windows } = operands(call, axesSince)
+    call.wide(x)
+    const value = before(call, x)
+    return [
+      windows ? windowSum(call, value, windows, new Float64Array(sizeOf(windows.shape)).fill(1)) : value,
+    ]
+  }
+
+const reduceMean: Lowering = (call) => {
+  const { x, windows } = operands(call, 18)
+  if (!windows) return [x]
+  call.real(x, "the mean")
+  refuseEmpty(x, windows)
+  const mean = windowSum(call, x, windows, new Float64Array(sizeOf(windows.shape)).fill(1 / windows.window))
+  const truncated = isConstant(mean) && /int/.test(x.dtype)
+  return [truncated ? constant(mean.shape, mean.constant.map(Math.trunc), x.dtype) : mean]
+}
+
+const reduceExtreme =
+  (sign: 1 | -1): Lowering =>
+  (call) => {
+    const { x, windows } = operands(call, 18)
+    if (!windows) return [x]
+    refuseEmpty(x, windows)
+    return [windowMax(call, x, windows, sign)]
+  }
+
+const reduceProduct: Lowering = (call) => {
+  const { x, windows } = operands(call, 18)
+  if (!isConstant(x))
+    return unsupported("it is supported on constants only, and here depends on the model's input")
+  if (!windows) return [x]
+  return [
+    constant(
+      windows.shape,
+      foldWindows(x.constant, windows, 1, (a, b) => a * b),
+      x.dtype,
+    ),
+  ]
+}
+
+const arg =
+  (sign: 1 | -1): Lowering =>
+  (call) => {
+    const x = call.input(0)
+    const axis = call.axis("axis", x.shape.length, 0)
+    const last = call.flag("select_last_index")
+    const { map, window, shape } = windowsOf(x.shape, [axis], call.flag("keepdims", true))
+    if (window === 0) unsupported(`the position of an extremum among no elements of ${show(x.shape)}`)
+    const flipped = sign === 1 ? x : call.builder.combine([{ value: x, factor: -1 }])
+    if (!isConstant(flipped)) {
+      const { tensor: source } = flipped satisfies Activation
+      return [call.builder.emit({ kind: "argmax", source, window, map, last }, shape, "int64", true)]
+    }
+    const data = Float64Array.from({ length: sizeOf(shape) }, (_, i) => {
+      const values = Array.from(map.subarray(i * window, (i + 1) * window), (at) => flipped.constant[at])
+      const best = Math.max(...values)
+      return last ? values.lastIndexOf(best) : values.indexOf(best)
+    })
+    return [constant(shape, data, "int64")]
+  }
+
+export const reductions: Lowerings = {
+  ReduceSum: reduceSum((_, x) => x, 13),
+  ReduceL1: reduceSum(absolute, 18),
+  ReduceSumSquare: reduceSum(({ builder }, x) => builder.product(x, x), 18),
+  ReduceMean: reduceMean,
+  ReduceMax: reduceExtreme(1),
+  ReduceMin: reduceExtreme(-1),
+  ReduceProd: reduceProduct,
+  ArgMax: arg(1),
+  ArgMin: arg(-1),
+}
