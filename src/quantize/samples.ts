@@ -164,33 +164,49 @@ function countOf(array: NumpyArray, input: InputSpec, file: string): number {
   })
 }
 
-/** Flat numbers of nested lists; a nested list must be regular and have as many values as the shape. */
+/**
+ * Numbers in row-major order. A flat list needs as many as the shape has; a nested one must have the shape
+ * itself, but for axes of one, so that channels-last data is refused where channels come first.
+ */
 function flatten(value: unknown, shape: readonly number[], where: string): Float64Array {
   const size = sizeOf(shape)
   const out = new Float64Array(size)
+  const path: number[] = []
+  const lengths: number[] = []
+  const fail = (what: string, expected?: string, given?: string): never => {
+    const at = where + path.map((i) => `[${i}]`).join("")
+    throw new InputError({ what, where: at, ...(expected && { expected }), ...(given && { given }) })
+  }
   let count = 0
-  const visit = (item: unknown, path: string, depth: number): void => {
+  const visit = (item: unknown, depth: number): void => {
     if (Array.isArray(item)) {
-      if (depth === maxDepth)
-        throw new InputError({ what: `nested deeper than ${maxDepth} lists`, where: path })
-      for (let i = 0; i < item.length; i++) visit(item[i], `${path}[${i}]`, depth + 1)
+      if (depth === maxDepth) fail(`nested deeper than ${maxDepth} lists`)
+      lengths[depth] ??= item.length
+      if (lengths[depth] !== item.length)
+        fail("lists of unequal length", String(lengths[depth]), String(item.length))
+      for (let i = 0; i < item.length; i++) {
+        path[depth] = i
+        visit(item[i], depth + 1)
+      }
+      path.length = depth
       return
     }
     // EZKL writes truth values into its inputs as they are.
     const x = typeof item === "boolean" ? Number(item) : item
-    if (typeof x !== "number" || !Number.isFinite(x))
-      throw new InputError({ what: "not a finite number", where: path, given: describe(item) })
-    if (count < size) out[count] = x
+    if (typeof x !== "number" || !Number.isFinite(x) || depth !== lengths.length)
+      fail("not a finite number", depth === lengths.length ? undefined : "a list", describe(item))
+    else if (count < size) out[count] = x
     count++
   }
-  visit(value, where, 0)
-  if (count !== size)
-    throw new InputError({
-      what: "the number of values does not fit the shape",
-      where,
-      expected: `${size} (shape [${shape.join(", ")}])`,
-      given: String(count),
-    })
+  visit(value, 0)
+  const given = lengths.filter((length) => length !== 1)
+  const expected = shape.filter((length) => length !== 1)
+  if (count !== size || (given.length > 1 && given.join() !== expected.join()))
+    fail(
+      "the values do not fit the shape",
+      `${size} numbers, flat or of shape [${shape.join(", ")}]`,
+      `${count} of shape [${lengths.join(", ")}]`,
+    )
   return out
 }
 
