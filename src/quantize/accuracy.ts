@@ -23,7 +23,7 @@ export interface Accuracy {
   /** Share of samples on which both models have the same arg max. */
   readonly agreement: number
   readonly outputs: readonly OutputAccuracy[]
-  /** Per requantized tensor: elements at the edge of their range, where larger values were cut off. */
+  /** Per requantized tensor: elements that the real model has more than a step beyond the integer range. */
   readonly saturation: readonly {
     readonly tensor: string
     readonly node: string
@@ -70,12 +70,16 @@ export function measureAccuracy(
     })
     rescaled.forEach((node, i) => {
       const got = integers.get(node.out) as Float64Array
+      const source = integers.get(node.source) as Float64Array
       const top = node.lo + 2 ** node.bits - 1
-      for (const value of got) if (value === top || (value === node.lo && node.lo < 0)) cut[i]++
-      const exact = real.get(realByName.get(graph.tensors[node.out].name) ?? -1)
-      if (exact?.length !== got.length) return
-      const { scale } = graph.tensors[node.out]
+      const { name, scale } = graph.tensors[node.out]
+      const exact = real.get(realByName.get(name) ?? -1)
       for (let j = 0; j < got.length; j++) {
+        const free = Math.floor(source[j] / 2 ** node.shift)
+        // What a clamp of the model cuts off is no loss: ask the real value, where there is one.
+        const wanted = exact ? exact[j] / scale : free
+        if ((free > top && wanted > top + 1) || (free < node.lo && wanted < node.lo - 1)) cut[i]++
+        if (!exact) continue
         squares[i].error += (got[j] * scale - exact[j]) ** 2
         squares[i].signal += exact[j] ** 2
       }

@@ -199,7 +199,9 @@ async function percentiles(
   return { low, high }
 }
 
+/** Samples per batch, and elements of one tensor over a batch: what a tensor backend holds at once. */
 const batchSize = 32
+const batchElements = 2 ** 24
 
 async function forEachBatch(
   program: Program,
@@ -208,9 +210,11 @@ async function forEachBatch(
   stage: string,
   visit: (tensor: TensorId, values: ArrayLike<number>) => void,
 ): Promise<void> {
-  for (let done = 0; done < samples.length; done += batchSize) {
+  const largest = Math.max(1, ...program.tensors.map(({ shape }) => sizeOf(shape)))
+  const size = Math.min(batchSize, Math.max(1, Math.floor(batchElements / largest)))
+  for (let done = 0; done < samples.length; done += size) {
     options.signal?.throwIfAborted()
-    await options.runner(program, samples.slice(done, done + batchSize), visit)
-    options.onProgress?.({ stage, done: Math.min(done + batchSize, samples.length), total: samples.length })
+    await options.runner(program, samples.slice(done, done + size), visit)
+    options.onProgress?.({ stage, done: Math.min(done + size, samples.length), total: samples.length })
   }
 }

@@ -11,18 +11,10 @@ import {
 import { type InputRange, type Interval, linearBounds, magnitude, nodeBounds, sumLimit } from "./bounds.js"
 import type { Range } from "./calibrate.js"
 import type { IntTensor } from "./intgraph.js"
-import { integerBias, integerMap, requantizedGrid, type ScaledTerm } from "./scales.js"
+import { type Accumulator, integerBias, integerMap, requantizedGrid, type ScaledTerm } from "./scales.js"
 
 type WithoutOut<T> = T extends unknown ? Omit<T, "out"> : never
 export type NewNode = WithoutOut<IntNode>
-
-/** Scale of a linear node's integers, its real terms and bias, and what is added for rounding. */
-export interface Accumulator {
-  readonly terms: readonly ScaledTerm[]
-  readonly bias: Float64Array | undefined
-  readonly scale: number
-  readonly rounding: number
-}
 
 /** The grid a tensor is requantized to: its scale, its least integer, and whether the scale may get coarser. */
 export interface Target {

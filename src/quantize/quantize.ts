@@ -17,11 +17,21 @@ import {
   type TensorId,
 } from "../ops/program.js"
 import { sumLimit, tooLarge, width } from "./bounds.js"
-import { type CalibrationMethod, calibrate, type Range, type Runner, type Sample } from "./calibrate.js"
-import { type Accumulator, IntBuilder } from "./intbuilder.js"
+import {
+  type CalibrationMethod,
+  calibrate,
+  checkSamples,
+  type Range,
+  type Runner,
+  type Sample,
+} from "./calibrate.js"
+import { IntBuilder } from "./intbuilder.js"
 import type { IntGraph } from "./intgraph.js"
 import { countUses, hoistClamps } from "./prepare.js"
 import {
+  type Accumulator,
+  atShift,
+  chooseShift,
   clampSpan,
   commonMultipliers,
   inputGrid,
@@ -29,10 +39,10 @@ import {
   leastOf,
   quantum,
   roundHalfUp,
-  roundingError,
   type ScaledTerm,
   wideScale,
 } from "./scales.js"
+import { chooseRunner } from "./tensors.js"
 
 export interface QuantizeOptions {
   /** Inputs that the model will see, for calibration; at least one. */
@@ -40,14 +50,11 @@ export interface QuantizeOptions {
   /** w: bits of an activation, 6–14. */
   readonly precision?: number
   readonly calibration?: CalibrationMethod
-  /** Runs the real program for calibration; default: plain loops. */
+  /** Runs the real program for calibration; default: plain loops, or tensors where there is much to do. */
   readonly runner?: Runner
   readonly onProgress?: OnProgress
   readonly signal?: AbortSignal
 }
-
-/** A rounding of weights is accurate enough when it moves an activation by at most this many steps (rms). */
-const weightTolerance = 2.25
 
 /**
  * Quantizes a model: lowers it, calibrates on the samples, and chooses integers for everything. Throws
@@ -68,7 +75,9 @@ export async function quantizeProgram(program: Program, options: QuantizeOptions
       given: String(precision),
     })
   const prepared = hoistClamps(program)
-  const ranges = await calibrate(prepared, samples, options)
+  checkSamples(prepared, samples)
+  const runner = options.runner ?? (await chooseRunner(prepared, samples.length))
+  const ranges = await calibrate(prepared, samples, { ...options, runner })
   return new Quantizer(prepared, ranges, samples, precision).run()
 }
 
@@ -350,47 +359,4 @@ class Quantizer {
       this.#ranges[node.out],
     )
   }
-}
-
-type Shifted = Accumulator & { readonly shift: number }
-
-const atShift = (
-  terms: readonly ScaledTerm[],
-  bias: Float64Array | undefined,
-  scale: number,
-  shift: number,
-): Shifted => ({
-  terms,
-  bias,
-  scale: scale / 2 ** shift,
-  rounding: 2 ** (shift - 1),
-  shift,
-})
-
-/**
- * The shift k of an activation, a multiple of w: the smallest at which the integer weights are neither
- * coarse nor move the result by more than `weightTolerance` steps. Weights that are all multiples of one
- * number stay exact, if the scale may give way for it.
- */
-function chooseShift(
-  terms: readonly ScaledTerm[],
-  bias: Float64Array | undefined,
-  wanted: number,
-  precision: number,
-  fixed: boolean,
-): Shifted {
-  const unit = fixed ? undefined : quantum(terms, precision)
-  let tried: Shifted | undefined
-  for (let shift = precision; shift <= 48; shift += precision) {
-    const multiplier = unit === undefined ? 0 : Math.floor((unit / wanted) * 2 ** shift)
-    if (unit !== undefined && multiplier >= 8)
-      return atShift(terms, bias, (unit / multiplier) * 2 ** shift, shift)
-    tried = atShift(terms, bias, wanted, shift)
-    if (largestFactor(terms) === 0) break
-    if (largestFactor(terms) / tried.scale < 2 ** (precision - 3)) continue
-    if (roundingError(terms, bias, tried.scale, weightTolerance * 2 ** shift) <= weightTolerance * 2 ** shift)
-      break
-  }
-  if (!tried) throw new InvariantError("no shift was tried")
-  return tried
 }

@@ -3,6 +3,7 @@
  * estimated from the residual of each weight and the root mean square of its source, and the coarsest
  * scale within the tolerance wins, because every bit of an accumulator is paid for further on.
  */
+import { InvariantError } from "../errors.js"
 import type { LinearMap, TensorId } from "../ops/program.js"
 import { withWeights } from "./bounds.js"
 import type { Range } from "./calibrate.js"
@@ -210,4 +211,60 @@ export function commonMultipliers(scales: readonly number[], precision: number):
     const good = exact.every((x) => Math.abs(x - Math.round(x)) <= x * 2 ** -(precision + 2))
     if (good) return exact.map(Math.round)
   }
+}
+
+/** Scale of a linear node's integers, its real terms and bias, and what is added for rounding. */
+export interface Accumulator {
+  readonly terms: readonly ScaledTerm[]
+  readonly bias: Float64Array | undefined
+  readonly scale: number
+  readonly rounding: number
+}
+
+/** A rounding of weights is accurate enough when it moves an activation by at most this many steps (rms). */
+const weightTolerance = 2.25
+
+/** An accumulator that is rescaled by `shift` bits. */
+export type Shifted = Accumulator & { readonly shift: number }
+
+/** The accumulator of an activation of scale `scale`, with half of the last bit added to round. */
+export const atShift = (
+  terms: readonly ScaledTerm[],
+  bias: Float64Array | undefined,
+  scale: number,
+  shift: number,
+): Shifted => ({
+  terms,
+  bias,
+  scale: scale / 2 ** shift,
+  rounding: 2 ** (shift - 1),
+  shift,
+})
+
+/**
+ * The shift k of an activation, a multiple of w: the smallest at which the integer weights are neither
+ * coarse nor move the result by more than `weightTolerance` steps. Weights that are all multiples of one
+ * number stay exact, if the scale may give way for it.
+ */
+export function chooseShift(
+  terms: readonly ScaledTerm[],
+  bias: Float64Array | undefined,
+  wanted: number,
+  precision: number,
+  fixed: boolean,
+): Shifted {
+  const unit = fixed ? undefined : quantum(terms, precision)
+  let tried: Shifted | undefined
+  for (let shift = precision; shift <= 48; shift += precision) {
+    const multiplier = unit === undefined ? 0 : Math.floor((unit / wanted) * 2 ** shift)
+    if (unit !== undefined && multiplier >= 8)
+      return atShift(terms, bias, (unit / multiplier) * 2 ** shift, shift)
+    tried = atShift(terms, bias, wanted, shift)
+    if (largestFactor(terms) === 0) break
+    if (largestFactor(terms) / tried.scale < 2 ** (precision - 3)) continue
+    if (roundingError(terms, bias, tried.scale, weightTolerance * 2 ** shift) <= weightTolerance * 2 ** shift)
+      break
+  }
+  if (!tried) throw new InvariantError("no shift was tried")
+  return tried
 }
