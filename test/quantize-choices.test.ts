@@ -142,31 +142,60 @@ describe("clamps", () => {
     }
   })
 
-  it("use the weights of the linear node before them, if nobody else reads it", async () => {
+  it("use the weights of the linear node before them, if others read it too", async () => {
     const random = new Random(2)
     const b = new ProgramBuilder()
     const sum = b.dense(b.input([4]), 4, random.reals(16))
-    const alone = await quantizeProgram(b.build(b.clamp(sum)), { samples: [{ input0: [1, -1, 0.5, 0.1] }] })
+    const relu = b.clamp(sum)
+    const samples = [{ input0: [1, -1, 0.5, 0.1] }]
+    const alone = await quantizeProgram({ ...b.build(relu) }, { samples })
     expect(alone.nodes.map((node) => node.kind)).toEqual(["input", "linear", "rescale"])
+    const both = await expectClose(
+      { ...b.build(), outputs: [sum, relu].map((tensor) => ({ name: `${tensor}`, tensor })) },
+      samples,
+    )
+    expect(both.nodes.map((node) => node.kind).sort()).toEqual(["input", "linear", "linear", "rescale"])
+    for (const node of both.nodes) if (node.kind === "rescale") expect(node.shift).toBe(10)
   })
 
-  it("serve a leaky ReLU, where both the sum and its clamp are read", async () => {
+  it("serve a leaky ReLU without the wide sum that it reads twice", async () => {
     const random = new Random(4)
     const b = new ProgramBuilder()
     let x = b.input([16])
     for (let layer = 0; layer < 3; layer++) {
-      const sum = b.dense(x, 16, random.reals(256, 0.5))
+      const sum = b.dense(x, 16, random.reals(256, 0.5), random.reals(16))
       x = b.sum([
         [sum, 0.01],
         [b.clamp(sum), 0.99],
       ])
     }
     const program = b.build(x)
-    await expectClose(
-      program,
-      Array.from({ length: 8 }, () => randomSample(program, random)),
-      0.01,
-    )
+    const clamped = new Set(program.nodes.flatMap((node) => (node.kind === "clamp" ? [node.source] : [])))
+    const samples = Array.from({ length: 8 }, () => randomSample(program, random))
+    const graph = await expectClose(program, samples, 0.02)
+    const sums = program.tensors.filter(({ name }, id) => name.startsWith("linear") && clamped.has(id))
+    expect(sums).toHaveLength(3)
+    for (const { name } of sums) expect(graph.tensors.map((tensor) => tensor.name)).not.toContain(name)
+    // One more where the third sum would grow too wide.
+    expect(count(graph, "rescale")).toBeLessThanOrEqual(4)
+  })
+
+  it("keep a residual chain as sums of two, not of all before", async () => {
+    const random = new Random(5)
+    const b = new ProgramBuilder()
+    let x = b.dense(b.input([8]), 8, random.reals(64, 0.5))
+    for (let layer = 0; layer < 4; layer++) {
+      const inner = b.clamp(b.dense(b.clamp(x), 8, random.reals(64, 0.5)))
+      x = b.sum([
+        [x, 1],
+        [inner, 1],
+      ])
+    }
+    const program = b.build(x)
+    const samples = Array.from({ length: 8 }, () => randomSample(program, random))
+    const graph = await expectClose(program, samples, 0.02)
+    const terms = graph.nodes.flatMap((node) => (node.kind === "linear" ? [node.terms.length] : []))
+    expect(Math.max(...terms)).toBe(2)
   })
 
   it("keep integers that fit: max(a, b) as b + relu(a − b) is exact", async () => {

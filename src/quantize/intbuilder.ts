@@ -11,7 +11,7 @@ import {
 import { type InputRange, type Interval, linearBounds, magnitude, nodeBounds, sumLimit } from "./bounds.js"
 import type { Range } from "./calibrate.js"
 import type { IntTensor } from "./intgraph.js"
-import { type Accumulator, integerBias, integerMap, requantizedGrid, type ScaledTerm } from "./scales.js"
+import { type Accumulator, integerBias, integerMap, type ScaledTerm } from "./scales.js"
 
 type WithoutOut<T> = T extends unknown ? Omit<T, "out"> : never
 export type NewNode = WithoutOut<IntNode>
@@ -27,7 +27,6 @@ export class IntBuilder {
   readonly tensors: IntTensor[] = []
   readonly nodes: IntNode[] = []
   readonly #ranges: Range[] = []
-  readonly #narrow = new Map<TensorId, TensorId>()
   readonly precision: number
 
   constructor(precision: number) {
@@ -97,26 +96,6 @@ export class IntBuilder {
       scale / multiplier,
       this.range(source),
     )
-  }
-
-  /** The tensor in w bits: itself if its static bounds fit, else requantized once for all who ask. */
-  narrow(id: TensorId, origin: Origin): TensorId {
-    if (this.isNarrow(id)) return id
-    const known = this.#narrow.get(id)
-    if (known !== undefined) return known
-    const { name, shape, lo } = this.tensors[id]
-    const isSigned = lo.some((x) => x < 0)
-    const grid = requantizedGrid(this.range(id), this.precision, isSigned)
-    const info = { name: `${name}:w${this.precision}`, shape }
-    const out = this.rescale(
-      id,
-      { wanted: grid.scale, lo: () => grid.lo, fixed: false },
-      info,
-      this.range(id),
-      origin,
-    )
-    this.#narrow.set(id, out)
-    return out
   }
 
   /**

@@ -1,5 +1,6 @@
 /** Rewrites of a real program that keep its values and make it cheaper in integers. */
-import type { ClampNode, Program, RealNode, TensorId, TensorInfo } from "../ops/program.js"
+import type { ClampNode, LinearNode, Program, RealNode, TensorId, TensorInfo } from "../ops/program.js"
+import { diagonalOf, scaleRows } from "../ops/scaling.js"
 import { sourcesOf } from "./bounds.js"
 
 /** How many nodes and outputs read each tensor. */
@@ -71,4 +72,50 @@ function isInjective(map: Int32Array): boolean {
     seen.add(from)
   }
   return true
+}
+
+/**
+ * Rewrites a·x + b·clamp(x), as leaky ReLU is, so that the sum reads what x = Wz was made from: a·Wz needs
+ * no wide x between, and constant weights cost nothing twice. Only where nothing but clamps reads x besides.
+ */
+export function bypassSums(program: Program): Program {
+  const made = new Map(program.nodes.map((node) => [node.out, node]))
+  const kept = new Set(program.outputs.map(({ tensor }) => tensor))
+  for (const node of program.nodes)
+    if (node.kind !== "clamp" && node.kind !== "linear") for (const id of sourcesOf(node)) kept.add(id)
+  const sums = new Map<TensorId, number>()
+  for (const node of program.nodes)
+    if (node.kind === "linear") for (const id of sourcesOf(node)) sums.set(id, (sums.get(id) ?? 0) + 1)
+  const nodes = program.nodes.map((node): RealNode => {
+    if (node.kind !== "linear" || node.terms.length < 2) return node
+    const clamped = new Set(
+      node.terms
+        .map(({ source }) => made.get(source))
+        .map((term) => (term?.kind === "clamp" ? term.source : -1)),
+    )
+    const terms: LinearNode["terms"][number][] = []
+    let bias = node.bias
+    for (const term of node.terms) {
+      const inner = made.get(term.source)
+      const isLeak = clamped.has(term.source) && !kept.has(term.source) && sums.get(term.source) === 1
+      const scaled = isLeak && inner?.kind === "linear" ? scaledTerms(inner, diagonalOf(term.map)) : undefined
+      terms.push(...(scaled?.terms ?? [term]))
+      const added = scaled?.bias
+      if (added) bias = bias ? bias.map((b, i) => b + added[i]) : added
+    }
+    return { ...node, terms, ...(bias && { bias }) }
+  })
+  return { ...program, nodes }
+}
+
+/** The terms and bias of a linear node with each output multiplied by its factor, where its weights allow it. */
+function scaledTerms({ terms, bias }: LinearNode, factor: Float64Array | undefined) {
+  if (!factor) return undefined
+  const scaled = []
+  for (const { source, map } of terms) {
+    const rows = scaleRows(map, factor)
+    if (!rows) return undefined
+    scaled.push({ source, map: rows })
+  }
+  return { terms: scaled, bias: bias?.map((b, i) => b * factor[i]) }
 }

@@ -11,10 +11,12 @@ import {
   type ClampNode,
   type IndexNode,
   type LinearNode,
+  type Origin,
   type Program,
   type RealNode,
   sizeOf,
   type TensorId,
+  type TensorInfo,
 } from "../ops/program.js"
 import { sumLimit, tooLarge, width } from "./bounds.js"
 import {
@@ -25,9 +27,10 @@ import {
   type Runner,
   type Sample,
 } from "./calibrate.js"
-import { IntBuilder } from "./intbuilder.js"
+import { IntBuilder, type Target } from "./intbuilder.js"
 import type { IntGraph } from "./intgraph.js"
-import { countUses, hoistClamps } from "./prepare.js"
+import { bypassSums, hoistClamps } from "./prepare.js"
+import { withoutUnused } from "./prune.js"
 import {
   type Accumulator,
   atShift,
@@ -38,6 +41,7 @@ import {
   largestFactor,
   leastOf,
   quantum,
+  requantizedGrid,
   roundHalfUp,
   type ScaledTerm,
   wideScale,
@@ -74,7 +78,7 @@ export async function quantizeProgram(program: Program, options: QuantizeOptions
       expected: `a whole number of bits from ${minPrecision} to ${maxPrecision}`,
       given: String(precision),
     })
-  const prepared = hoistClamps(program)
+  const prepared = bypassSums(hoistClamps(program))
   checkSamples(prepared, samples)
   const runner = options.runner ?? (await chooseRunner(prepared, samples.length))
   const ranges = await calibrate(prepared, samples, { ...options, runner })
@@ -89,6 +93,9 @@ class Quantizer {
   readonly #precision: number
   /** Integer tensor that stands for each real one. */
   readonly #found = new Map<TensorId, TensorId>()
+  /** Its w-bit version, where a reader needed one. */
+  readonly #narrowed = new Map<TensorId, TensorId>()
+  readonly #linear = new Map<TensorId, LinearNode>()
   readonly #inputs: IntGraph["inputs"][number][] = []
   /** Widest magnitude a tensor may have and still be multiplied and rescaled within 2^52. */
   readonly #wideLimit: number
@@ -103,38 +110,59 @@ class Quantizer {
   }
 
   run(): IntGraph {
-    const uses = countUses(this.#program)
-    const clampOf = new Map<TensorId, ClampNode>()
-    for (const node of this.#program.nodes)
-      if (node.kind === "clamp" && uses[node.source] === 1) clampOf.set(node.source, node)
-    const fused = new Set<RealNode>()
     for (const node of this.#program.nodes) {
-      if (fused.has(node)) continue
-      const clamp = clampOf.get(node.out)
-      if (node.kind === "linear" && clamp && clamp.lo < clamp.hi) {
-        this.#activation(node, clamp)
-        fused.add(clamp)
-      } else this.#found.set(node.out, this.#node(node))
+      if (node.kind === "linear") this.#linear.set(node.out, node)
+      else this.#found.set(node.out, this.#node(node))
     }
     const outputs = this.#program.outputs.map(({ name, tensor }) => ({ name, tensor: this.#source(tensor) }))
     const { tensors, nodes } = this.#builder
-    return {
+    return withoutUnused({
       name: this.#program.name,
       precision: this.#precision,
       tensors,
       nodes,
       inputs: this.#inputs,
       outputs,
-    }
+    })
   }
 
+  /** The integer tensor that stands for a real one; a linear node is made here, when it is first read. */
   #source(real: TensorId): TensorId {
-    const id = this.#found.get(real)
-    if (id === undefined) throw new InvariantError(`tensor ${real} is read before it is written`)
-    return id
+    const known = this.#found.get(real)
+    if (known !== undefined) return known
+    const node = this.#linear.get(real)
+    if (!node) throw new InvariantError(`tensor ${real} is read before it is written`)
+    const made = this.#wide(node)
+    this.#found.set(real, made)
+    return made
   }
 
-  #node(node: RealNode): TensorId {
+  /**
+   * The tensor in w bits. A linear node gets a second accumulator for it, since constant weights cost nothing
+   * and fewer bits are dropped than from its wide integers.
+   */
+  #narrow(real: TensorId, origin: Origin): TensorId {
+    const known = this.#narrowed.get(real)
+    if (known !== undefined) return known
+    const builder = this.#builder
+    const wide = this.#source(real)
+    const node = this.#linear.get(real)
+    let made = wide
+    if (!builder.isNarrow(wide)) {
+      const info = this.#program.tensors[real]
+      const isSigned = builder.tensors[wide].lo.some((x) => x < 0)
+      const { scale, lo } = requantizedGrid(this.#ranges[real], this.#precision, isSigned)
+      const target = { wanted: scale, lo: () => lo, fixed: false }
+      const named = { ...info, name: `${info.name}:w${this.#precision}` }
+      made = node
+        ? this.#activation(node, target, named, this.#ranges[real], origin)
+        : builder.rescale(wide, target, named, this.#ranges[real], origin)
+    }
+    this.#narrowed.set(real, made)
+    return made
+  }
+
+  #node(node: Exclude<RealNode, LinearNode>): TensorId {
     const builder = this.#builder
     const info = this.#program.tensors[node.out]
     const range = this.#ranges[node.out]
@@ -155,8 +183,6 @@ class Quantizer {
         this.#inputs.push({ name: node.name, tensor, ...bounds })
         return tensor
       }
-      case "linear":
-        return this.#wide(node)
       case "clamp":
         return this.#clamp(node)
       case "index":
@@ -164,13 +190,13 @@ class Quantizer {
       case "max": {
         let source = this.#source(node.source)
         if (width(builder.tensors[source]) > 2 ** (this.#precision + 2))
-          source = builder.narrow(source, node.origin)
+          source = this.#narrow(node.source, node.origin)
         const { out: _, ...rest } = node
         return builder.add({ ...rest, source }, info, builder.tensors[source].scale, range)
       }
       case "argmax": {
         let source = this.#source(node.source)
-        if (width(builder.tensors[source]) > 2 ** 40) source = builder.narrow(source, node.origin)
+        if (width(builder.tensors[source]) > 2 ** 40) source = this.#narrow(node.source, node.origin)
         const { out: _, ...rest } = node
         return builder.add({ ...rest, source }, info, 1, range)
       }
@@ -180,9 +206,9 @@ class Quantizer {
         const peak = () => builder.reach(left) * builder.reach(right)
         // The wider operand first: one requantization is often enough.
         if (peak() > limit && builder.reach(left) >= builder.reach(right))
-          left = builder.narrow(left, node.origin)
-        if (peak() > limit) right = builder.narrow(right, node.origin)
-        if (peak() > limit) left = builder.narrow(left, node.origin)
+          left = this.#narrow(node.left, node.origin)
+        if (peak() > limit) right = this.#narrow(node.right, node.origin)
+        if (peak() > limit) left = this.#narrow(node.left, node.origin)
         const scale = builder.tensors[left].scale * builder.tensors[right].scale
         return builder.add({ kind: "product", left, right, origin: node.origin }, info, scale, range)
       }
@@ -190,10 +216,10 @@ class Quantizer {
   }
 
   /** Real terms of a linear node over the integer tensors that stand for its sources now. */
-  #terms(node: LinearNode, narrowed: ReadonlyMap<TensorId, TensorId>): ScaledTerm[] {
+  #terms(node: LinearNode, narrow: ReadonlySet<TensorId>): ScaledTerm[] {
     return node.terms.map(({ source, map }) => {
-      const id = this.#source(source)
-      return this.#builder.term(narrowed.get(id) ?? id, map)
+      const id = narrow.has(source) ? this.#narrow(source, node.origin) : this.#source(source)
+      return this.#builder.term(id, map)
     })
   }
 
@@ -209,18 +235,18 @@ class Quantizer {
   ) {
     const builder = this.#builder
     const size = sizeOf(this.#program.tensors[node.out].shape)
-    const narrowed = new Map<TensorId, TensorId>()
-    let accumulator = choose(this.#terms(node, narrowed))
+    const narrow = new Set<TensorId>()
+    let accumulator = choose(this.#terms(node, narrow))
     for (;;) {
       const { node: draft, bounds } = builder.draft(accumulator, node.origin, size)
       if (bounds.peak <= limit) return { draft, bounds, accumulator }
-      const widest = accumulator.terms
-        .map((term) => term.source)
-        .filter((id) => !builder.isNarrow(id))
-        .sort((a, b) => builder.reach(b) - builder.reach(a))[0]
-      if (widest !== undefined) {
-        narrowed.set(widest, builder.narrow(widest, node.origin))
-        accumulator = choose(this.#terms(node, narrowed))
+      const widest = node.terms
+        .map(({ source }, i) => ({ source, id: accumulator.terms[i].source }))
+        .filter(({ source, id }) => !narrow.has(source) && !builder.isNarrow(id))
+        .sort((a, b) => builder.reach(b.id) - builder.reach(a.id))[0]
+      if (widest) {
+        narrow.add(widest.source)
+        accumulator = choose(this.#terms(node, narrow))
         continue
       }
       const next = coarser(accumulator)
@@ -252,35 +278,37 @@ class Quantizer {
     return this.#builder.add(draft, this.#program.tensors[node.out], accumulator.scale, range, bounds)
   }
 
-  /** A linear node whose only reader is a clamp: its accumulator is rescaled to an activation. */
-  #activation(node: LinearNode, clamp: ClampNode): void {
+  /** A linear node rescaled to w bits: an accumulator of its own, whose weights carry the new scale. */
+  #activation(
+    node: LinearNode,
+    target: Target & { readonly keepExact?: boolean },
+    info: TensorInfo,
+    range: Range,
+    origin: Origin,
+  ): TensorId {
     const builder = this.#builder
     const w = this.#precision
-    const range = this.#ranges[node.out]
-    const span = clampSpan(clamp.lo, clamp.hi, range)
-    const wanted = (span.most - span.least) / (2 ** w - 1)
-    const isRelu = clamp.lo === 0 && clamp.hi === Number.POSITIVE_INFINITY
+    const { wanted } = target
     const { draft, bounds, accumulator } = this.#fit(
       node,
       sumLimit,
       (terms) => {
-        const exact = isRelu ? this.#exactScale(node, terms) : undefined
+        const exact = target.keepExact ? this.#exactScale(node, terms) : undefined
         if (exact !== undefined) return atShift(terms, node.bias, exact, w)
-        return chooseShift(terms, node.bias, wanted, w, span.fixed)
+        return chooseShift(terms, node.bias, wanted, w, target.fixed)
       },
       (tried) => (tried.shift > w ? atShift(tried.terms, node.bias, wanted, tried.shift - w) : undefined),
     )
     const { shift } = accumulator
-    const info = this.#program.tensors[node.out]
-    const source = builder.add(draft, info, accumulator.scale, range, bounds)
+    const accumulated = { ...info, name: `${info.name}:acc` }
+    const source = builder.add(draft, accumulated, accumulator.scale, this.#ranges[node.out], bounds)
     const scale = accumulator.scale * 2 ** shift
-    const out = builder.add(
-      { kind: "rescale", source, shift, lo: leastOf(span, scale, w), bits: w, origin: clamp.origin },
-      this.#program.tensors[clamp.out],
+    return builder.add(
+      { kind: "rescale", source, shift, lo: target.lo(scale), bits: w, origin },
+      info,
       scale,
-      this.#ranges[clamp.out],
+      range,
     )
-    this.#found.set(clamp.out, out)
   }
 
   /** The scale at which a linear node is exact and its largest integer fits an activation, if there is one. */
@@ -292,27 +320,31 @@ class Quantizer {
     return bounds.peak <= sumLimit && bounds.hi.every((x) => x < 2 ** this.#precision) ? scale : undefined
   }
 
-  /** A clamp whose source others read too, or is no linear node: one multiplier per element and a rescale. */
+  /** A clamp: the accumulator of the linear node before it, or one multiplier per element, and a rescale. */
   #clamp(node: ClampNode): TensorId {
-    const builder = this.#builder
     const w = this.#precision
     const info = this.#program.tensors[node.out]
     const range = this.#ranges[node.out]
     if (!(node.lo < node.hi)) return this.#constant(node)
-    const source = this.#source(node.source)
-    const { scale, lo, hi } = builder.tensors[source]
     const span = clampSpan(node.lo, node.hi, this.#ranges[node.source])
-    // Nothing to clamp: the same integers.
-    if (lo.every((x) => x * scale >= node.lo) && hi.every((x) => x * scale <= node.hi)) return source
     const wanted = (span.most - span.least) / (2 ** w - 1)
-    // A ReLU of integers that fit w bits keeps them.
-    const exact = node.lo === 0 && node.hi === Number.POSITIVE_INFINITY && hi.every((x) => x < 2 ** w)
-    const target = {
-      wanted: exact ? scale : wanted,
-      lo: (s: number) => leastOf(span, s, w),
-      fixed: exact || span.fixed,
+    const lo = (scale: number) => leastOf(span, scale, w)
+    const isRelu = node.lo === 0 && node.hi === Number.POSITIVE_INFINITY
+    const linear = this.#linear.get(node.source)
+    if (linear) {
+      const target = { wanted, lo, fixed: span.fixed, keepExact: isRelu }
+      return this.#activation(linear, target, info, range, node.origin)
     }
-    return builder.rescale(source, target, info, range, node.origin)
+    const source = this.#source(node.source)
+    const bounds = this.#builder.tensors[source]
+    // Nothing to clamp: the same integers.
+    const { scale } = bounds
+    if (bounds.lo.every((x) => x * scale >= node.lo) && bounds.hi.every((x) => x * scale <= node.hi))
+      return source
+    // A ReLU of integers that fit w bits keeps them.
+    const exact = isRelu && bounds.hi.every((x) => x < 2 ** w)
+    const target = { wanted: exact ? scale : wanted, lo, fixed: exact || span.fixed }
+    return this.#builder.rescale(source, target, info, range, node.origin)
   }
 
   /** clamp(x, c, c) is c. */
@@ -337,7 +369,7 @@ class Quantizer {
     let multipliers = commonMultipliers(sources.map(scaleOf), this.#precision)
     const peak = () => Math.max(0, ...sources.map((id, i) => builder.reach(id) * multipliers[i]))
     if (peak() > this.#wideLimit) {
-      sources = sources.map((id) => builder.narrow(id, node.origin))
+      sources = node.sources.map((id) => this.#narrow(id, node.origin))
       multipliers = commonMultipliers(sources.map(scaleOf), this.#precision)
     }
     if (peak() > this.#wideLimit)
