@@ -102,7 +102,7 @@ function reasonOf(error) {
       (error.problems ?? []).map(
         (line) =>
           line
-            .match(/operator `([^`]+)`: (.*)/)
+            .match(/operator `([^`]+)`(?: \(#\d+\))?: (.*)/)
             ?.slice(1)
             .join(": ") ?? line,
       ),
