@@ -49,7 +49,10 @@ export function measureAccuracy(
 ): Accuracy {
   const { labels, onProgress } = options
   const rescaled = graph.nodes.flatMap((node) => (node.kind === "rescale" ? [node] : []))
-  const realByName = new Map(program.tensors.map((tensor, id) => [tensor.name, id]))
+  // Names repeat where an operator lowers to several nodes: only clamps have a counterpart, of the same size.
+  const clamps = new Map(
+    program.nodes.flatMap(({ kind, out }) => (kind === "clamp" ? [[program.tensors[out].name, out]] : [])),
+  )
   const errors = graph.outputs.map(() => ({ max: 0, sum: 0, count: 0 }))
   const cut = rescaled.map(() => 0)
   const squares = rescaled.map(() => ({ error: 0, signal: 0 }))
@@ -73,7 +76,8 @@ export function measureAccuracy(
       const source = integers.get(node.source) as Float64Array
       const top = node.lo + 2 ** node.bits - 1
       const { name, scale } = graph.tensors[node.out]
-      const exact = real.get(realByName.get(name) ?? -1)
+      const counterpart = real.get(clamps.get(name) ?? -1)
+      const exact = counterpart?.length === got.length ? counterpart : undefined
       for (let j = 0; j < got.length; j++) {
         const free = Math.floor(source[j] / 2 ** node.shift)
         // What a clamp of the model cuts off is no loss: ask the real value, where there is one.
@@ -111,10 +115,9 @@ export function measureAccuracy(
       share: cut[i] / Math.max(1, elements[i]),
     })),
     losses: named
-      .map((name, i) => ({
-        ...name,
-        error: Math.sqrt(squares[i].error / Math.max(squares[i].signal, 1e-30)),
-      }))
+      .map((name, i) => ({ ...name, error: Math.sqrt(squares[i].error / squares[i].signal) }))
+      // Without a counterpart, or where the real tensor is zero throughout, there is nothing to compare.
+      .filter((_, i) => squares[i].signal > 0)
       .sort((x, y) => y.error - x.error),
   }
 }
