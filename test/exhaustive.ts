@@ -4,13 +4,14 @@
  */
 import type { Lc, LocalRow } from "#src/circuit/compile-gadgets.js"
 import { ONE } from "#src/circuit/compile-gadgets.js"
-import type { Stamp } from "#src/circuit/ranges.js"
+import type { Query, Stamp } from "#src/circuit/ranges.js"
 
 const modulo = (x: number, p: number): number => ((x % p) + p) % p
 
 /**
- * The set of outputs (as field elements of F_p) for which some assignment of the wires satisfies all rows
- * but the one numbered `deleted`. A gadget without outputs gives {0} if satisfiable and {} if not.
+ * The set of outputs (as field elements of F_p) for which some assignment of the wires satisfies all rows and
+ * queries but the one numbered `deleted` (rows first). A gadget without outputs gives {0} if satisfiable and
+ * {} if not.
  */
 export function acceptedOutputs(
   stamp: Stamp,
@@ -19,21 +20,28 @@ export function acceptedOutputs(
   deleted = -1,
 ): Set<number> {
   const total = inputs.length + stamp.wires
-  const rows = stamp.rows.filter((_, i) => i !== deleted)
+  const rows: (LocalRow | Query)[] = [...stamp.rows, ...stamp.queries].filter((_, i) => i !== deleted)
+  const allowed = new Map(
+    stamp.queries.map((query) => [
+      query,
+      new Set(Array.from(query.table.entries, (entry) => modulo(entry * query.scale, p))),
+    ]),
+  )
   const values = new Array<number>(total).fill(0)
   inputs.forEach((value, i) => {
     values[i] = modulo(value, p)
   })
   // order wires so that rows become checkable early: those of the smallest rows first
   const order: number[] = []
-  const touched = (row: LocalRow) => [...new Set([row.a, row.b, row.c].flatMap((lc) => [...lc.keys()]))]
+  const sides = (row: LocalRow | Query) => ("lc" in row ? [row.lc] : [row.a, row.b, row.c])
+  const touched = (row: LocalRow | Query) => [...new Set(sides(row).flatMap((lc) => [...lc.keys()]))]
   const bySize = rows.map(touched).sort((x, y) => x.length - y.length)
   for (const wires of bySize)
     for (const wire of wires) if (wire >= inputs.length && !order.includes(wire)) order.push(wire)
   for (let wire = inputs.length; wire < total; wire++) if (!order.includes(wire)) order.push(wire)
   const position = new Map(order.map((wire, i) => [wire, i]))
-  const ready: LocalRow[][] = order.map(() => [])
-  const now: LocalRow[] = []
+  const ready: (LocalRow | Query)[][] = order.map(() => [])
+  const now: (LocalRow | Query)[] = []
   for (const row of rows) {
     const last = Math.max(-1, ...touched(row).map((wire) => position.get(wire) ?? -1))
     if (last < 0) now.push(row)
@@ -44,7 +52,10 @@ export function acceptedOutputs(
     for (const [wire, coefficient] of lc) sum += coefficient * (wire === ONE ? 1 : values[wire])
     return modulo(sum, p)
   }
-  const holds = (row: LocalRow) => modulo(evaluate(row.a) * evaluate(row.b) - evaluate(row.c), p) === 0
+  const holds = (row: LocalRow | Query): boolean =>
+    "lc" in row
+      ? (allowed.get(row)?.has(evaluate(row.lc)) ?? false)
+      : modulo(evaluate(row.a) * evaluate(row.b) - evaluate(row.c), p) === 0
   const accepted = new Set<number>()
   if (!now.every(holds)) return accepted
   const search = (depth: number): void => {

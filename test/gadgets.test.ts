@@ -1,8 +1,10 @@
 import fc from "fast-check"
+import { wtns } from "snarkjs"
 import { beforeAll, describe, expect, it } from "vitest"
-import { compileGadgets, type Gadget, ONE } from "#src/circuit/compile-gadgets.js"
+import { compileGadgets, type Gadget, ONE, runCircom } from "#src/circuit/compile-gadgets.js"
 import { bitLength, clampGadget, type GadgetUse, gadgetKey, gadgetKinds } from "#src/circuit/gadgets.js"
-import { bits, type Stamp } from "#src/circuit/ranges.js"
+import { bits, lookups, lookupsOf, type RangeStrategy, type Stamp } from "#src/circuit/ranges.js"
+import { gatedTable, signedTable } from "#src/circuit/tables.js"
 import { acceptedOutputs } from "./exhaustive.js"
 
 const use = (kind: keyof typeof gadgetKinds, ...parameters: number[]): GadgetUse => ({
@@ -15,49 +17,130 @@ const clampOf = (acc: number, k: number, w: number) =>
 const pairs = (values: number[]) => values.flatMap((x) => values.map((y) => [x, y]))
 const triples = (values: number[]) => pairs(values).flatMap((pair) => values.map((z) => [...pair, z]))
 
+interface Case {
+  use: GadgetUse
+  inputs: number[][]
+  spec: (x: number[]) => number | undefined
+  p: number
+  /** Bits of the lookup table; the bit strategy without. */
+  table?: number
+}
+
 /** Small parameters, all admissible inputs, the specification, and a prime in which no admissible sum wraps. */
-const cases: { use: GadgetUse; inputs: number[][]; spec: (x: number[]) => number | undefined; p: number }[] =
-  [
-    {
-      use: use("Clamp", 1, 1, 1),
-      inputs: range(-8, 8).map((x) => [x]),
-      spec: ([x]) => clampOf(x, 1, 1),
-      p: 67,
-    },
-    {
-      use: use("Clamp", 1, 2, 1),
-      inputs: range(-16, 16).map((x) => [x]),
-      spec: ([x]) => clampOf(x, 1, 2),
-      p: 131,
-    },
-    {
-      use: use("Clamp", 2, 1, 2),
-      inputs: range(-32, 32).map((x) => [x]),
-      spec: ([x]) => clampOf(x, 2, 1),
-      p: 257,
-    },
-    {
-      use: use("Rectify", 1, 2),
-      inputs: range(-8, 8).map((x) => [x]),
-      spec: ([x]) => clampOf(x, 1, 2),
-      p: 67,
-    },
-    { use: use("Truncate", 1, 2), inputs: range(0, 8).map((x) => [x]), spec: ([x]) => x >> 1, p: 37 },
-    { use: use("Max", 3, 2), inputs: triples([-1, 0, 2]), spec: (x) => Math.max(...x), p: 37 },
-    { use: use("Max", 2, 2), inputs: pairs([-1, 0, 1, 2]), spec: (x) => Math.max(...x), p: 37 },
-    { use: use("Argmax", 3, 1), inputs: triples([-1, 0]), spec: (x) => x.indexOf(Math.max(...x)), p: 17 },
-    { use: use("Argmax", 3, 2), inputs: triples([0, 1, 3]), spec: (x) => x.indexOf(Math.max(...x)), p: 23 },
-    { use: use("Product"), inputs: pairs([-3, 0, 2]), spec: ([x, y]) => x * y, p: 37 },
-    {
-      use: use("InRange", 2),
-      inputs: range(0, 37).map((x) => [x]),
-      spec: ([x]) => (x < 4 ? 0 : undefined),
-      p: 37,
-    },
-  ]
+const cases: Case[] = [
+  {
+    use: use("Clamp", 1, 1, 1),
+    inputs: range(-8, 8).map((x) => [x]),
+    spec: ([x]) => clampOf(x, 1, 1),
+    p: 67,
+  },
+  {
+    use: use("Clamp", 1, 2, 1),
+    inputs: range(-16, 16).map((x) => [x]),
+    spec: ([x]) => clampOf(x, 1, 2),
+    p: 131,
+  },
+  {
+    use: use("Clamp", 2, 1, 2),
+    inputs: range(-32, 32).map((x) => [x]),
+    spec: ([x]) => clampOf(x, 2, 1),
+    p: 257,
+  },
+  {
+    use: use("Rectify", 1, 2),
+    inputs: range(-8, 8).map((x) => [x]),
+    spec: ([x]) => clampOf(x, 1, 2),
+    p: 67,
+  },
+  { use: use("Truncate", 1, 2), inputs: range(0, 8).map((x) => [x]), spec: ([x]) => x >> 1, p: 37 },
+  { use: use("Max", 3, 2), inputs: triples([-1, 0, 2]), spec: (x) => Math.max(...x), p: 37 },
+  { use: use("Max", 2, 2), inputs: pairs([-1, 0, 1, 2]), spec: (x) => Math.max(...x), p: 37 },
+  { use: use("Argmax", 3, 1), inputs: triples([-1, 0]), spec: (x) => x.indexOf(Math.max(...x)), p: 17 },
+  { use: use("Argmax", 3, 2), inputs: triples([0, 1, 3]), spec: (x) => x.indexOf(Math.max(...x)), p: 23 },
+  { use: use("Product"), inputs: pairs([-3, 0, 2]), spec: ([x, y]) => x * y, p: 37 },
+  {
+    use: use("InRange", 2),
+    inputs: range(0, 37).map((x) => [x]),
+    spec: ([x]) => (x < 4 ? 0 : undefined),
+    p: 37,
+  },
+  // forms that both strategies can serve
+  ...[undefined, 1].map((table) => ({
+    use: use("Complement", 1, 2, 2),
+    inputs: range(-6, 8).map((x) => [x]),
+    spec: ([x]: number[]) => clampOf(x, 1, 2),
+    p: 67,
+    ...(table ? { table } : {}),
+  })),
+  ...[undefined, 1].map((table) => ({
+    use: use("Excess", 1, 1, 2),
+    inputs: range(-6, 8).map((x) => [x]),
+    spec: ([x]: number[]) => clampOf(x, 1, 1),
+    p: 67,
+    ...(table ? { table } : {}),
+  })),
+  ...[undefined, 2].map((table) => ({
+    use: use("Largest", 3, 2),
+    inputs: triples([-1, 0, 2]),
+    spec: (x: number[]) => Math.max(...x),
+    p: 37,
+    ...(table ? { table } : {}),
+  })),
+  // the others by lookups: widths below, equal to and above the table's, and no multiple of it
+  ...[1, 2, 3].map((table) => ({
+    use: use("InRange", 2),
+    inputs: range(0, 67).map((x) => [x]),
+    spec: ([x]: number[]) => (x < 4 ? 0 : undefined),
+    p: 67,
+    table,
+  })),
+  {
+    use: use("InRange", 3),
+    inputs: range(0, 67).map((x) => [x]),
+    spec: ([x]) => (x < 8 ? 0 : undefined),
+    p: 67,
+    table: 2,
+  },
+  { use: use("Truncate", 2, 1), inputs: range(0, 8).map((x) => [x]), spec: ([x]) => x >> 2, p: 37, table: 1 },
+  {
+    use: use("Argmax", 3, 2),
+    inputs: triples([0, 1, 3]),
+    spec: (x) => x.indexOf(Math.max(...x)),
+    p: 23,
+    table: 2,
+  },
+  { use: use("Max", 3, 2), inputs: triples([-1, 0, 2]), spec: (x) => Math.max(...x), p: 37, table: 2 },
+  // tables of their own: d in [-4, 4), low of 1 bit; |acc| <= 10, so 2^(1+1+j) > 10 + 8 + 8
+  {
+    use: use("Gated", 1, 1, 1, 2, 2, 3),
+    inputs: range(-8, 10).map((x) => [x]),
+    spec: ([x]) => clampOf(x, 1, 1),
+    p: 211,
+    table: 1,
+  },
+  // one digit, -3 <= d <= 2; |acc| <= 7: 2^(1+j) > 7 + 4 + 6
+  {
+    use: use("Signed", 1, 1, 1, 2, 3, 4),
+    inputs: range(-6, 8).map((x) => [x]),
+    spec: ([x]) => clampOf(x, 1, 1),
+    p: 211,
+    table: 1,
+  },
+  // two digits, -3 <= d <= 3; 2^(1+j) > 9 + 4 + 2 * 3
+  {
+    use: use("Signed", 1, 1, 2, 1, 1, 4),
+    inputs: range(-6, 10).map((x) => [x]),
+    spec: ([x]) => clampOf(x, 1, 1),
+    p: 211,
+    table: 1,
+  },
+]
 
 let gadgets: Map<string, Gadget>
-const stampOf = (g: GadgetUse): Stamp => bits(gadgets.get(gadgetKey(g)) as Gadget)
+const stampOf = (g: GadgetUse, table?: number): Stamp => {
+  const strategy: RangeStrategy = table === undefined ? bits : lookups(table)
+  return strategy(gadgets.get(gadgetKey(g)) as Gadget)
+}
 
 beforeAll(async () => {
   gadgets = await compileGadgets([
@@ -68,19 +151,23 @@ beforeAll(async () => {
   ])
 })
 
-describe.each(cases.map((c) => [gadgetKey(c.use), c] as const))("%s", (_, { use: g, inputs, spec, p }) => {
+const title = ({ use: g, table }: Case) =>
+  `${gadgetKey(g)} ${table === undefined ? "bits" : `table of ${2 ** table}`}`
+
+describe.each(cases.map((c) => [title(c), c] as const))("%s", (_, { use: g, inputs, spec, p, table }) => {
   const expected = (x: number[]) => {
     const value = spec(x)
     return value === undefined ? [] : [((value % p) + p) % p]
   }
 
   it("accepts the specified output and no other, for every admissible input and every assignment of hints", () => {
-    for (const x of inputs) expect([...acceptedOutputs(stampOf(g), x, p)], `inputs ${x}`).toEqual(expected(x))
+    for (const x of inputs)
+      expect([...acceptedOutputs(stampOf(g, table), x, p)], `inputs ${x}`).toEqual(expected(x))
   })
 
-  it("needs every row: deleting any one lets a wrong output through", () => {
-    const stamp = stampOf(g)
-    stamp.rows.forEach((_, row) => {
+  it("needs every row and query: deleting any one lets a wrong output through", () => {
+    const stamp = stampOf(g, table)
+    ;[...stamp.rows, ...stamp.queries].forEach((_, row) => {
       const forged = inputs.some((x) => {
         const accepted = acceptedOutputs(stamp, x, p, row)
         return [...accepted].some((output) => !expected(x).includes(output))
@@ -90,7 +177,15 @@ describe.each(cases.map((c) => [gadgetKey(c.use), c] as const))("%s", (_, { use:
   })
 
   it("costs what its header says", () => {
-    expect(stampOf(g).rows.length).toBe(g.kind.cost(g.parameters))
+    const stamp = stampOf(g, table)
+    if (table === undefined) {
+      expect(stamp.rows.length).toBe(g.kind.cost?.(g.parameters))
+      return
+    }
+    const shape = g.kind.lookups(g.parameters)
+    expect(stamp.rows.length).toBe(shape.rows)
+    const ranges = shape.ranges.reduce((sum, width) => sum + lookupsOf(width, table), 0)
+    expect(stamp.queries.length).toBe(ranges + shape.members)
   })
 })
 
@@ -119,7 +214,9 @@ describe("real parameters", () => {
     const evaluate = (lc: Map<number, number>) =>
       [...lc].reduce((sum, [i, coefficient]) => sum + coefficient * (i === ONE ? 1 : values[i]), 0)
     const wires = stamp.sources.map((source) =>
-      "of" in source ? Math.floor(evaluate(source.of) / 2 ** source.bit) % 2 : values[source.signal],
+      "of" in source
+        ? Math.floor(evaluate(source.of) / 2 ** source.shift) % 2 ** source.size
+        : values[source.signal],
     )
     return [...inputs, ...wires].map(BigInt)
   }
@@ -160,6 +257,32 @@ describe("real parameters", () => {
       ),
       { numRuns: 20 },
     )
+  })
+})
+
+describe("tables", () => {
+  it("have the entries that circom's definition of their door vanishes on", async () => {
+    for (const [door, table] of [
+      ["SignedTable(2,3,1,5)", signedTable(2, 3, 1, 5)],
+      ["SignedTable(1,1,2,3)", signedTable(1, 1, 2, 3)],
+      ["GatedTable(3,2,4,6)", gatedTable(3, 2, 4, 6)],
+      ["GatedTable(1,1,1,1)", gatedTable(1, 1, 1, 1)],
+    ] as const) {
+      expect(table.key).toBe(door)
+      const { wasm } = await runCircom(
+        `pragma circom 2.2.0; include "member.circom"; component main = ${door};`,
+      )
+      const near = new Set([...table.entries].flatMap((entry) => [entry - 1, entry, entry + 1]))
+      for (const x of near) {
+        const accepted = await wtns
+          .calculate({ in: `${x}` }, { type: "mem", data: wasm }, { type: "mem" })
+          .then(
+            () => true,
+            () => false,
+          )
+        expect(accepted, `${x} in ${door}`).toBe(table.rowOf(x) >= 0)
+      }
+    }
   })
 })
 

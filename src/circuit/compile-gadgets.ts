@@ -13,6 +13,7 @@ import { InvariantError, invariant } from "../errors.js"
 import { signed } from "../field.js"
 import { type GadgetUse, gadgetKey } from "./gadgets.js"
 import { readR1cs } from "./r1csfile.js"
+import type { Table } from "./tables.js"
 
 /** Linear combination of local signals; ONE is the constant. */
 export type Lc = Map<number, number>
@@ -34,9 +35,12 @@ export interface Gadget {
   readonly signals: readonly string[]
   readonly outputs: readonly Lc[]
   readonly rows: readonly LocalRow[]
-  /** 0 ≤ lc < 2^bits, to be served by a range strategy. */
-  readonly requests: readonly { readonly lc: Lc; readonly bits: number }[]
+  /** What a range strategy has to serve. */
+  readonly requests: readonly Request[]
 }
+
+/** 0 ≤ lc < 2^bits, or lc is an entry of a table. */
+export type Request = { readonly lc: Lc } & ({ readonly bits: number } | { readonly table: Table })
 
 /** Folder of the circom sources, shipped with the package. */
 export const circuitsFolder = fileURLToPath(new URL("../../circuits/gadgets/", import.meta.url))
@@ -48,11 +52,13 @@ interface CircomPackage {
 }
 
 /**
- * Runs circom on `source` (which may include the gadget files by name) and returns the compiled system
- * and the names of its wires. Throws InvariantError with circom's own words when it refuses.
+ * Runs circom on `source` (which may include the gadget files by name, or those of `replaced` in their
+ * place) and returns the compiled system and the names of its wires. Throws InvariantError with circom's own
+ * words when it refuses.
  */
 export async function runCircom(
   source: string,
+  replaced: Readonly<Record<string, string>> = {},
 ): Promise<{ r1cs: Uint8Array; symbols: string; wasm: Uint8Array }> {
   const require = createRequire(import.meta.url)
   const { CircomRunner, bindings } = require("circom2") as CircomPackage
@@ -70,6 +76,7 @@ export async function runCircom(
   try {
     for (const name of fs.readdirSync(circuitsFolder))
       fs.copyFileSync(join(circuitsFolder, name), join(folder, name))
+    for (const [name, text] of Object.entries(replaced)) fs.writeFileSync(join(folder, name), text)
     fs.writeFileSync(join(folder, "main.circom"), source)
     const stop = (code: number) => {
       if (code !== 0) throw new Error(`exit ${code}`)
@@ -137,7 +144,9 @@ export async function compileGadgets(uses: readonly GadgetUse[]): Promise<Map<st
     else missing.push(use)
   }
   if (missing.length > 0) {
-    const { r1cs, symbols } = await runCircom(mainProgram(missing))
+    const { r1cs, symbols } = await runCircom(mainProgram(missing), {
+      "member.circom": `pragma circom 2.2.0;\n${memberDoors}`,
+    })
     const compiled = splitByComponent(r1cs, symbols, missing.length)
     missing.forEach((use, i) => {
       raw.set(gadgetKey(use), compiled[i])
@@ -204,6 +213,12 @@ function splitByComponent(bytes: Uint8Array, symbols: string, count: number): Ra
 }
 
 const isRangeSignal = /(^|\.)range\w*(\[\d+\])?\.(in|bits\[\d+\])$/
+const isMemberSignal = /(^|\.)member\w*(\[\d+\])?\.in$/
+
+/** The table doors without their definitions, which would cost a row per entry; see member.circom. */
+const memberDoors = ["SignedTable(w, x, y, j)", "GatedTable(w, a, b, j)"]
+  .map((template) => `template ${template} { signal input in; }\n`)
+  .join("")
 
 /** Replaces signal `from` by `lc` wherever it occurs. */
 export function substitute(target: Lc, from: number, lc: Lc): void {
@@ -268,10 +283,14 @@ function reduce(use: GadgetUse, raw: RawGadget): Gadget {
   for (const [prefix, width] of widths) {
     invariant(rangeRows.get(prefix) === width + 1, `range component ${prefix} is not a Range template`)
   }
-  const requests = [...widths].map(([prefix, bits]) => ({
-    lc: new Map([[local.get(`${prefix}.in`) as number, 1]]),
-    bits,
-  }))
+  const operand = (name: string): Lc => new Map([[local.get(name) as number, 1]])
+  const requests: Request[] = [...widths].map(([prefix, bits]) => ({ lc: operand(`${prefix}.in`), bits }))
+  for (const name of raw.signals) {
+    if (!isMemberSignal.test(name)) continue
+    const table = use.kind.table?.(use.parameters)
+    invariant(table, `gadget ${gadgetKey(use)} has no table`)
+    requests.push({ lc: operand(name), table })
+  }
   const outputs = use.kind.outputs.map((name): Lc => new Map([[local.get(name) as number, 1]]))
   const gadget = { key: gadgetKey(use), use, inputs: inputs.length, signals, outputs, rows, requests }
   for (let next = findDefinition(gadget); next; next = findDefinition(gadget)) {
@@ -282,7 +301,15 @@ function reduce(use: GadgetUse, raw: RawGadget): Gadget {
 }
 
 /** Replaces a signal by a linear combination everywhere in a gadget. */
-export function replace(gadget: Pick<Gadget, "rows" | "requests" | "outputs">, signal: number, lc: Lc): void {
+export function replace(
+  gadget: {
+    readonly rows: readonly LocalRow[]
+    readonly requests: readonly { readonly lc: Lc }[]
+    readonly outputs: readonly Lc[]
+  },
+  signal: number,
+  lc: Lc,
+): void {
   for (const row of gadget.rows) for (const side of [row.a, row.b, row.c]) substitute(side, signal, lc)
   for (const request of gadget.requests) substitute(request.lc, signal, lc)
   for (const output of gadget.outputs) substitute(output, signal, lc)
@@ -306,7 +333,8 @@ function findDefinition(gadget: Gadget): { row: number; signal: number; lc: Lc }
     }
     return undefined
   }
-  const isOperand = (signal: number) => isRangeSignal.test(gadget.signals[signal])
+  const isOperand = (signal: number) =>
+    isRangeSignal.test(gadget.signals[signal]) || isMemberSignal.test(gadget.signals[signal])
   const isCopy = (_: number, lc: Lc) => lc.size === 2 && !lc.has(ONE)
   return find(isOperand) ?? find(isCopy)
 }

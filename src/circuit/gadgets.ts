@@ -4,6 +4,7 @@
  * it gets wrong is refused by the constraints.
  */
 import { invariant } from "../errors.js"
+import { gatedTable, signedTable, type Table } from "./tables.js"
 
 /** One family: a template in circuits/gadgets/. Signals are scalars or arrays written `name[j]`. */
 export interface GadgetKind {
@@ -12,14 +13,25 @@ export interface GadgetKind {
   /** Names of the template's inputs and outputs, flat, for given parameters. */
   inputs(parameters: readonly number[]): string[]
   readonly outputs: readonly string[]
-  /** Rows under the bit strategy: the @cost line of the circom header. */
-  cost(parameters: readonly number[]): number
+  /** Rows under the bit strategy: the @cost line of the circom header. Forms for lookups alone have none. */
+  cost?(parameters: readonly number[]): number
+  /** What it asks for under the lookup strategy, after linear rows are solved. */
+  lookups(parameters: readonly number[]): LookupShape
+  /** The table that its `member…` components are about. */
+  table?(parameters: readonly number[]): Table
   /** Values of every signal that is neither an input nor part of a range check. */
   hints(
     parameters: readonly number[],
     inputs: readonly number[],
     set: (name: string, value: number) => void,
   ): void
+}
+
+/** Rows of its own, widths of its range checks in bits, and lookups in a table of its own. */
+export interface LookupShape {
+  readonly rows: number
+  readonly ranges: readonly number[]
+  readonly members: number
 }
 
 /** A family with its parameters. */
@@ -38,6 +50,7 @@ const clamp: GadgetKind = {
   inputs: () => ["acc"],
   outputs: ["out"],
   cost: ([k, w, t]) => k + w + t + 5,
+  lookups: ([k, w, t]) => ({ rows: 4, ranges: [k, w, t], members: 0 }),
   hints([k, w, t], [acc], set) {
     const quotient = floorDiv(acc, 2 ** k)
     const negative = quotient < 0 ? 1 : 0
@@ -61,6 +74,7 @@ const rectify: GadgetKind = {
   inputs: () => ["acc"],
   outputs: ["out"],
   cost: ([k, n]) => k + n + 3,
+  lookups: ([k, n]) => ({ rows: 2, ranges: [k, n], members: 0 }),
   hints([k, n], [acc], set) {
     const quotient = floorDiv(acc, 2 ** k)
     const negative = quotient < 0 ? 1 : 0
@@ -77,6 +91,7 @@ const truncate: GadgetKind = {
   inputs: () => ["acc"],
   outputs: ["out"],
   cost: ([k, n]) => k + n + 2,
+  lookups: ([k, n]) => ({ rows: 0, ranges: [k, n], members: 0 }),
   hints([k], [acc], set) {
     const quotient = floorDiv(acc, 2 ** k)
     set("lo", acc - quotient * 2 ** k)
@@ -90,6 +105,7 @@ const max: GadgetKind = {
   inputs: ([m]) => Array.from({ length: m }, (_, j) => `in[${j}]`),
   outputs: ["out"],
   cost: ([m, b]) => (m - 1) * (b + 3),
+  lookups: ([m, b]) => ({ rows: 2 * (m - 1), ranges: new Array(m - 1).fill(b), members: 0 }),
   hints([m, b], inputs, set) {
     let best = inputs[0]
     set("best[0]", best)
@@ -111,6 +127,7 @@ const argmax: GadgetKind = {
   inputs: ([m]) => Array.from({ length: m }, (_, j) => `in[${j}]`),
   outputs: ["out"],
   cost: ([m, b]) => m * (b + 3) + 1,
+  lookups: ([m, b]) => ({ rows: 2 * m - 1, ranges: new Array(m).fill(b), members: 0 }),
   hints([m], inputs, set) {
     let best = 0
     for (let j = 1; j < m; j++) if (inputs[j] > inputs[best]) best = j
@@ -126,6 +143,7 @@ const product: GadgetKind = {
   inputs: () => ["left", "right"],
   outputs: ["out"],
   cost: () => 1,
+  lookups: () => ({ rows: 1, ranges: [], members: 0 }),
   hints(_, [left, right], set) {
     set("out", left * right)
   },
@@ -137,7 +155,99 @@ const inRange: GadgetKind = {
   inputs: () => ["in"],
   outputs: [],
   cost: ([n]) => n + 1,
+  lookups: ([n]) => ({ rows: 0, ranges: [n], members: 0 }),
   hints: () => undefined,
+}
+
+/** floor(acc / 2^k), its clamp to w bits, and the distance between the two. */
+function saturate(acc: number, k: number, w: number): { out: number; d: number } {
+  const quotient = floorDiv(acc, 2 ** k)
+  const out = Math.min(Math.max(quotient, 0), 2 ** w - 1)
+  return { out, d: quotient - out }
+}
+
+const complement: GadgetKind = {
+  template: "Complement",
+  file: "complement.circom",
+  inputs: () => ["acc"],
+  outputs: ["out"],
+  cost: ([k, n, e]) => k + n + e + 3,
+  lookups: ([k, n, e]) => ({ rows: 1, ranges: [k, n, e], members: 0 }),
+  hints([k], [acc], set) {
+    const quotient = floorDiv(acc, 2 ** k)
+    set("out", Math.max(quotient, 0))
+    set("rest", Math.max(-quotient, 0))
+  },
+}
+
+const excess: GadgetKind = {
+  template: "Excess",
+  file: "excess.circom",
+  inputs: () => ["acc"],
+  outputs: ["out"],
+  cost: ([k, w, e]) => k + w + e + 4,
+  lookups: ([k, w, e]) => ({ rows: 2, ranges: [k, w, e], members: 0 }),
+  hints([k, w], [acc], set) {
+    const { out, d } = saturate(acc, k, w)
+    set("out", out)
+    set("d", d)
+    set("excess", Math.abs(d))
+  },
+}
+
+const gated: GadgetKind = {
+  template: "Gated",
+  file: "gated.circom",
+  inputs: () => ["acc"],
+  outputs: ["out"],
+  lookups: ([k, w, n]) => ({ rows: 1, ranges: [k, w, n], members: 1 }),
+  table: ([, w, , a, b, j]) => gatedTable(w, a, b, j),
+  hints([k, w, n, , , j], [acc], set) {
+    const { out, d } = saturate(acc, k, w)
+    const steps = floorDiv(d, 2 ** n)
+    const gate = steps < 0 ? 0 : 2 ** w - 1
+    set("out", out)
+    set("d", d)
+    set("low", d - steps * 2 ** n)
+    set("gate", gate)
+    set("step", steps + 2 ** j * gate)
+  },
+}
+
+const signedForm: GadgetKind = {
+  template: "Signed",
+  file: "signed.circom",
+  inputs: () => ["acc"],
+  outputs: ["out"],
+  lookups: ([k, w, n]) => ({ rows: 0, ranges: [k, w], members: n }),
+  table: ([, w, , x, y, j]) => signedTable(w, x, y, j),
+  hints([k, w, n], [acc], set) {
+    const { out, d } = saturate(acc, k, w)
+    let rest = Math.abs(d)
+    for (let i = 0; i < n; i++) {
+      const digit = i < n - 1 ? rest % 2 ** w : rest
+      set(`digit[${i}]`, d < 0 ? -digit : digit)
+      rest = floorDiv(rest, 2 ** w)
+    }
+    set("out", out)
+  },
+}
+
+const largest: GadgetKind = {
+  template: "Largest",
+  file: "largest.circom",
+  inputs: ([m]) => Array.from({ length: m }, (_, j) => `in[${j}]`),
+  outputs: ["out"],
+  cost: ([m, b]) => m * (b + 1) + m - 1,
+  lookups: ([m, b]) => ({ rows: m - 1, ranges: new Array(m).fill(b), members: 0 }),
+  hints([m], inputs, set) {
+    let best = inputs[0]
+    for (let j = 0; j < m; j++) {
+      best = Math.max(best, inputs[j])
+      set(`best[${j}]`, best)
+    }
+    set("out", best)
+  },
 }
 
 /** Every family, by template name. */
@@ -149,6 +259,11 @@ export const gadgetKinds = {
   Max: max,
   Argmax: argmax,
   Product: product,
+  Complement: complement,
+  Excess: excess,
+  Gated: gated,
+  Signed: signedForm,
+  Largest: largest,
 }
 
 /** Bits of an unsigned integer: the least n with value < 2^n. */

@@ -34,7 +34,7 @@ export function estimate(graph: IntGraph, plan: Plan): { constraints: number; no
     for (const use of plan.nodes.get(node)?.uses ?? []) {
       if (use === NONE) continue
       const { kind, parameters } = plan.uses[use]
-      constraints += kind.cost(parameters)
+      constraints += kind.cost?.(parameters) ?? 0
     }
   }
   for (const output of graph.outputs) constraints += graph.tensors[output.tensor].lo.length

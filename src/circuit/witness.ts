@@ -100,11 +100,11 @@ function stampWriter(stamp: Stamp): StampWriter {
     for (const [index, coefficient] of lc) sum += coefficient * (index === ONE ? 1 : values[index])
     return sum
   }
-  // bits of one operand are neighbours: evaluate each operand once
+  // limbs of one operand are neighbours: evaluate each operand once
   const operandsOfBits = [...new Set(stamp.sources.flatMap((source) => ("of" in source ? [source.of] : [])))]
   const plan = stamp.sources.map((source) =>
     "of" in source
-      ? { operand: operandsOfBits.indexOf(source.of), bit: 2 ** source.bit }
+      ? { operand: operandsOfBits.indexOf(source.of), from: 2 ** source.shift, size: 2 ** source.size }
       : { signal: source.signal },
   )
   return (operands, small, base) => {
@@ -115,7 +115,7 @@ function stampWriter(stamp: Stamp): StampWriter {
       const source = plan[j]
       small[base + j] =
         source.signal === undefined
-          ? Math.floor(ranged[source.operand] / source.bit) % 2
+          ? Math.floor(ranged[source.operand] / source.from) % source.size
           : values[source.signal]
     }
   }
