@@ -37,13 +37,21 @@ class Side {
   }
 }
 
-/** Collects rows; coefficients are safe integers and become field elements through one dictionary. */
+/** A combination whose coefficients may be any field elements. */
+export type FieldLc = ReadonlyMap<number, number | bigint>
+
+/** Wires from here on are final ones; `finish` moves them behind all others. */
+const FINAL = 2 ** 31
+
+/** Collects rows; coefficients are integers and become field elements through one dictionary. */
 export class R1csBuilder {
   private readonly sides = [new Side(), new Side(), new Side()]
-  private readonly dictionary = new Map<number, number>()
-  private readonly values: number[] = []
+  private readonly dictionary = new Map<number | bigint, number>()
+  private readonly values: (number | bigint)[] = []
   wires = 1
   rows = 0
+  /** Final wires: those that depend on a challenge. */
+  finals = 0
 
   /** Allocates `count` wires and returns the first. */
   allocate(count: number): number {
@@ -52,9 +60,14 @@ export class R1csBuilder {
     return first
   }
 
+  /** Allocates a final wire; it gets its number in `finish`, in the order of allocation. */
+  allocateFinal(): number {
+    return FINAL + this.finals++
+  }
+
   /** Appends one entry to side 0 (a), 1 (b) or 2 (c) of the row under construction. */
-  entry(side: number, wire: number, coefficient: number): void {
-    if (coefficient === 0) return
+  entry(side: number, wire: number, coefficient: number | bigint): void {
+    if (coefficient === 0 || coefficient === 0n) return
     let index = this.dictionary.get(coefficient)
     if (index === undefined) {
       index = this.values.length
@@ -79,6 +92,14 @@ export class R1csBuilder {
     this.endRow()
   }
 
+  /** Row a·b = c of whole combinations with field coefficients. */
+  fieldRow(a: FieldLc, b: FieldLc, c: FieldLc): void {
+    ;[a, b, c].forEach((lc, side) => {
+      for (const [wire, coefficient] of lc) this.entry(side, wire, coefficient)
+    })
+    this.endRow()
+  }
+
   /** Row 0·0 = lc − wire; the wire does not occur in lc. Side C is the one a prover never multiplies. */
   equal(wire: number, lc: WireLc): void {
     for (let j = 0; j < lc.wires.length; j++) this.entry(2, lc.wires[j], lc.coefficients[j])
@@ -89,6 +110,18 @@ export class R1csBuilder {
   finish(publicOutputs: number, publicInputs: number, privateInputs: number): R1cs {
     const [a, b, c] = this.sides.map((side) => side.take())
     const values = this.values.map((value) => mod(BigInt(value)))
-    return { wires: this.wires, publicOutputs, publicInputs, privateInputs, rows: this.rows, values, a, b, c }
+    for (const { wires } of [a, b, c])
+      for (let j = 0; j < wires.length; j++) if (wires[j] >= FINAL) wires[j] += this.wires - FINAL
+    return {
+      wires: this.wires + this.finals,
+      publicOutputs,
+      publicInputs,
+      privateInputs,
+      rows: this.rows,
+      values,
+      a,
+      b,
+      c,
+    }
   }
 }

@@ -3,7 +3,7 @@
  * input. The plan is what `inspect` reports, what the linker stamps and what the witness replays.
  */
 import { InvariantError, invariant } from "../errors.js"
-import type { IntNode, TensorId } from "../ops/program.js"
+import type { IntNode, RescaleNode, TensorId } from "../ops/program.js"
 import type { IntGraph, IntTensor } from "../quantize/intgraph.js"
 import { bitLength, clampGadget, type GadgetUse, gadgetKey, gadgetKinds } from "./gadgets.js"
 
@@ -35,8 +35,32 @@ export interface Plan {
   readonly nodes: ReadonlyMap<IntNode, NodePlan>
 }
 
+/** Which gadget family serves what: the part of planning that depends on the range strategy. */
+export interface Forms {
+  /** clamp(acc >> shift, 0, 2^bits − 1) of one element of a rescale node, for acc in [min, max]. */
+  clamp(node: RescaleNode, min: number, max: number): GadgetUse | number
+  /** Maximum, and position of the maximum, of m integers that differ by less than 2^b. */
+  max(m: number, b: number): GadgetUse
+  argmax(m: number, b: number): GadgetUse
+}
+
+/** The cheapest forms under bit decomposition. */
+export const bitForms: Forms = {
+  clamp: ({ shift, bits }, min, max) => clampGadget(shift, bits, min, max),
+  max: (m, b) => ({ kind: gadgetKinds.Max, parameters: [m, b] }),
+  argmax: (m, b) => ({ kind: gadgetKinds.Argmax, parameters: [m, b] }),
+}
+
+/** Interval of element i of a rescale node's accumulator, shifted so that the window begins at zero. */
+export function accumulatorBounds(graph: IntGraph, node: RescaleNode, i: number): [min: number, max: number] {
+  const { lo, hi } = graph.tensors[node.source]
+  const offset = accumulatorOffset(node)
+  return [lo[i] + offset, hi[i] + offset]
+}
+const accumulatorOffset = (node: RescaleNode): number => -node.lo * 2 ** node.shift
+
 /** Chooses gadgets for every node of an integer model. */
-export function planGadgets(graph: IntGraph): Plan {
+export function planGadgets(graph: IntGraph, forms: Forms = bitForms): Plan {
   const uses: GadgetUse[] = []
   const known = new Map<string, number>()
   const intern = (use: GadgetUse): number => {
@@ -50,7 +74,7 @@ export function planGadgets(graph: IntGraph): Plan {
   }
   const nodes = new Map<IntNode, NodePlan>()
   for (const node of graph.nodes) {
-    const plan = planNode(graph, node, intern)
+    const plan = planNode(graph, node, forms, intern)
     if (plan) nodes.set(node, plan)
   }
   return { uses, nodes }
@@ -58,7 +82,12 @@ export function planGadgets(graph: IntGraph): Plan {
 
 type Choice = GadgetUse | number | "copy"
 
-function planNode(graph: IntGraph, node: IntNode, intern: (use: GadgetUse) => number): NodePlan | undefined {
+function planNode(
+  graph: IntGraph,
+  node: IntNode,
+  forms: Forms,
+  intern: (use: GadgetUse) => number,
+): NodePlan | undefined {
   const count = graph.tensors[node.out].lo.length
   const assemble = (
     sources: readonly TensorId[],
@@ -103,15 +132,13 @@ function planNode(graph: IntGraph, node: IntNode, intern: (use: GadgetUse) => nu
       return assemble([node.out], (i) => ({ choice: use, operands: [i] }), -input.lo)
     }
     case "rescale": {
-      const source = graph.tensors[node.source]
-      const offset = -node.lo * 2 ** node.shift
       return assemble(
         [node.source],
         (i) => {
-          const choice = clampGadget(node.shift, node.bits, source.lo[i] + offset, source.hi[i] + offset)
+          const choice = forms.clamp(node, ...accumulatorBounds(graph, node, i))
           return { choice, operands: typeof choice === "number" ? [] : [i] }
         },
-        offset,
+        accumulatorOffset(node),
         node.lo,
       )
     }
@@ -128,8 +155,7 @@ function planNode(graph: IntGraph, node: IntNode, intern: (use: GadgetUse) => nu
           (element) => element === keeper || source.hi[element] > floor,
         )
         if (operands.length === 1) return { choice: "copy", operands }
-        const parameters = [operands.length, spread(source, operands)]
-        return { choice: { kind: gadgetKinds.Max, parameters }, operands }
+        return { choice: forms.max(operands.length, spread(source, operands)), operands }
       })
     }
     case "argmax": {
@@ -143,8 +169,7 @@ function planNode(graph: IntGraph, node: IntNode, intern: (use: GadgetUse) => nu
         if (operands.length === 1) return { choice: 0, operands: [] }
         // the last of equal maxima is the first of the reversed window
         if (node.last) operands.reverse()
-        const parameters = [operands.length, spread(source, operands)]
-        return { choice: { kind: gadgetKinds.Argmax, parameters }, operands }
+        return { choice: forms.argmax(operands.length, spread(source, operands)), operands }
       }
       return node.last
         ? assemble([node.source], choose, 0, node.window - 1, -1)

@@ -89,9 +89,9 @@ export const bits: RangeStrategy = (gadget) => {
   return assemble(gadget, [...booleans, ...recompositions, ...draft.rows], draft, [])
 }
 
-/** Lookups that a range check of `width` bits takes in a table of 2^bits rows. */
+/** Rows that a range check of `width` bits takes with a table of 2^bits rows. */
 export const lookupsOf = (width: number, bits: number): number =>
-  Math.ceil(width / bits) + (width % bits === 0 ? 0 : 1)
+  width === 0 ? 1 : Math.ceil(width / bits) + (width % bits === 0 ? 0 : 1)
 
 /**
  * Lookups in a table [0, 2^bits), and in the tables that gadgets bring. A check of `width` bits takes one
@@ -109,6 +109,10 @@ export const lookups = (bits: number): RangeStrategy => {
       const { lc } = draft.requests[i]
       if ("table" in request) {
         queries.push({ ...scaled(gadget, draft, i), table: request.table })
+        return
+      }
+      if (request.bits === 0) {
+        draft.rows.push({ a: new Map(), b: new Map(), c: copyLc(lc) })
         return
       }
       const limbs = Math.ceil(request.bits / bits)

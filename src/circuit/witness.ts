@@ -2,12 +2,14 @@
  * The witness, straight from the integer execution: every wire's value is a small integer that follows
  * from tensor values and gadget hints. Only the context is a full field element.
  */
-import { invariant } from "../errors.js"
+import { CountersignError, invariant } from "../errors.js"
 import { mod, r } from "../field.js"
 import type { TensorId } from "../ops/program.js"
 import type { IntGraph } from "../quantize/intgraph.js"
 import { type Lc, ONE } from "./compile-gadgets.js"
-import type { Linked, StampGroup } from "./link.js"
+import type { LinkedNodes, PlainLinked } from "./link.js"
+import type { StampGroup } from "./link-nodes.js"
+import type { MirageLinked } from "./link-mirage.js"
 import { NONE } from "./plan.js"
 import type { Stamp } from "./ranges.js"
 
@@ -21,34 +23,20 @@ export interface Witness {
 export const fieldValue = (witness: Witness, wire: number): bigint =>
   witness.large.get(wire) ?? mod(BigInt(witness.small[wire]))
 
-/**
- * Assigns every wire. `values` are the integers of every tensor (see quantize/run); `contextSignal` is
- * the context as a field element.
- */
-export function assignWitness(
+/** Integers of every tensor, see quantize/run. */
+export type TensorValues = ReadonlyMap<TensorId, Float64Array>
+
+/** Assigns every wire of a plain circuit. `contextSignal` is the context as a field element. */
+export function assignPlain(
   graph: IntGraph,
-  linked: Linked,
-  values: ReadonlyMap<TensorId, Float64Array>,
+  linked: PlainLinked,
+  values: TensorValues,
   contextSignal: bigint,
 ): Witness {
   const small = new Float64Array(linked.r1cs.wires)
-  small[0] = 1
-  const tensor = (id: TensorId): Float64Array => {
-    const data = values.get(id)
-    invariant(data, `tensor ${graph.tensors[id].name} has no values`)
-    return data
-  }
-  for (const [i, first] of linked.inputs.entries()) small.set(tensor(graph.inputs[i].tensor), first)
+  assignNodes(graph, linked, values, small)
+  const tensor = tensorsOf(graph, values)
   for (const [i, output] of graph.outputs.entries()) small.set(tensor(output.tensor), linked.outputs[i])
-  for (const group of linked.groups) {
-    if (group.plan) assignGadgets(group, linked.stamps, tensor, small)
-    else {
-      const data = tensor(group.tensor)
-      group.base.forEach((wire, i) => {
-        if (wire !== NONE) small[wire] = data[i]
-      })
-    }
-  }
   const large = new Map([
     [linked.context, mod(contextSignal)],
     [linked.contextSquare, (contextSignal * contextSignal) % r],
@@ -56,11 +44,80 @@ export function assignWitness(
   return { small, large }
 }
 
+/** What is known of a two-phase witness before its challenge. */
+export interface CommittedWitness extends Witness {
+  /** Per query the entry it hits, numbered over all tables. */
+  readonly entries: Uint32Array
+}
+
+/**
+ * Assigns the committed wires of a two-phase circuit.
+ * @throws CountersignError if a query hits no entry: the integers are not an execution of the model
+ */
+export function assignCommitted(
+  graph: IntGraph,
+  linked: MirageLinked,
+  values: TensorValues,
+): CommittedWitness {
+  const { lookup } = linked
+  const small = new Float64Array(linked.r1cs.wires)
+  const entries = new Uint32Array(lookup.table.length)
+  let query = 0
+  assignNodes(graph, linked, values, small, (sum, group, i) => {
+    const table = lookup.table[query]
+    const entry = lookup.tables[table].rowOf(sum / lookup.scale[query])
+    if (entry < 0) {
+      throw new CountersignError({
+        what: `query ${query} finds no entry of ${lookup.tables[table].key}`,
+        where: `tensor \`${graph.tensors[group.tensor].name}\`[${i}] (node \`${group.node.origin.name}\`)`,
+        given: `${sum / lookup.scale[query]}`,
+        fix: "The integers given are not an execution of this model",
+      })
+    }
+    entries[query++] = lookup.tableStart[table] + entry
+  })
+  for (const entry of entries) small[lookup.multiplicities + entry]++
+  return { small, large: new Map(), entries }
+}
+
+function tensorsOf(graph: IntGraph, values: TensorValues): (id: TensorId) => Float64Array {
+  return (id) => {
+    const data = values.get(id)
+    invariant(data, `tensor ${graph.tensors[id].name} has no values`)
+    return data
+  }
+}
+
+type OnQuery = (sum: number, group: StampGroup, instance: number) => void
+
+/** Assigns inputs and gadgets, in the linker's order. */
+function assignNodes(
+  graph: IntGraph,
+  linked: LinkedNodes,
+  values: TensorValues,
+  small: Float64Array,
+  onQuery?: OnQuery,
+): void {
+  small[0] = 1
+  const tensor = tensorsOf(graph, values)
+  for (const [i, first] of linked.inputs.entries()) small.set(tensor(graph.inputs[i].tensor), first)
+  for (const group of linked.groups) {
+    if (group.plan) assignGadgets(group, linked.stamps, tensor, small, onQuery)
+    else {
+      const data = tensor(group.tensor)
+      group.base.forEach((wire, i) => {
+        if (wire !== NONE) small[wire] = data[i]
+      })
+    }
+  }
+}
+
 function assignGadgets(
   group: StampGroup,
   stamps: readonly Stamp[],
   tensor: (id: TensorId) => Float64Array,
   small: Float64Array,
+  onQuery: OnQuery | undefined,
 ): void {
   const plan = group.plan
   invariant(plan, "a gadget group has a plan")
@@ -80,11 +137,16 @@ function assignGadgets(
       writer = stampWriter(stamps[use])
       writers.set(use, writer)
     }
-    writer(operands, small, group.base[i])
+    writer(operands, small, group.base[i], (sum) => onQuery?.(sum, group, i))
   }
 }
 
-type StampWriter = (operands: readonly number[], small: Float64Array, base: number) => void
+type StampWriter = (
+  operands: readonly number[],
+  small: Float64Array,
+  base: number,
+  onQuery: (sum: number) => void,
+) => void
 
 /** Prepares the assignment of one kind of stamp, so that names are looked up once. */
 function stampWriter(stamp: Stamp): StampWriter {
@@ -107,7 +169,9 @@ function stampWriter(stamp: Stamp): StampWriter {
       ? { operand: operandsOfBits.indexOf(source.of), from: 2 ** source.shift, size: 2 ** source.size }
       : { signal: source.signal },
   )
-  return (operands, small, base) => {
+  const queries = stamp.queries.map(({ lc }) => [...lc])
+  const { inputs } = gadget
+  return (operands, small, base, onQuery) => {
     values.set(operands)
     gadget.use.kind.hints(gadget.use.parameters, operands, set)
     const ranged = operandsOfBits.map(evaluate)
@@ -117,6 +181,15 @@ function stampWriter(stamp: Stamp): StampWriter {
         source.signal === undefined
           ? Math.floor(ranged[source.operand] / source.from) % source.size
           : values[source.signal]
+    }
+    for (const query of queries) {
+      let sum = 0
+      for (const [local, coefficient] of query) {
+        const value =
+          local === ONE ? 1 : local < inputs ? operands[local] : small[base + local - inputs]
+        sum += coefficient * value
+      }
+      onQuery(sum)
     }
   }
 }
