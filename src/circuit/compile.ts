@@ -5,7 +5,8 @@ import { CountersignError, type OnProgress, UsageError } from "../errors.js"
 import type { TensorId } from "../ops/program.js"
 import { modelDigest } from "../quantize/digest.js"
 import type { IntGraph } from "../quantize/intgraph.js"
-import { contextSignal, type Layout } from "../verifier/statement.js"
+import type { Layout } from "../verifier/layout.js"
+import { contextSignal } from "../verifier/statement.js"
 import { describeRow, firstFailingRow } from "./check.js"
 import { compileGadgets } from "./compile-gadgets.js"
 import { estimate } from "./inspect.js"
@@ -91,18 +92,21 @@ function choice<T extends string>(name: string, given: T | undefined, allowed: r
   throw new UsageError({ what: `option \`${name}\``, expected: allowed.join(" or "), given: `\`${value}\`` })
 }
 
-/** Names, shapes and scales of the public side of a model, as the verification key carries them. */
+/** Names, shapes, scales and ranges of the public side of a model, as the verification key carries them. */
 function layoutOf(graph: IntGraph, input: "private" | "public"): Layout {
   const describe = ({ name, tensor }: { name: string; tensor: TensorId }) => {
-    const { shape, scale } = graph.tensors[tensor]
-    return { name, shape: [...shape], scale }
+    const { shape, scale, lo, hi } = graph.tensors[tensor]
+    const least = lo.reduce((a, b) => Math.min(a, b)) + 0 // never -0
+    const most = hi.reduce((a, b) => Math.max(a, b))
+    const bits = BigInt(most - least).toString(2).length
+    return { name, shape: [...shape], scale, lo: least, bits }
   }
   return {
     inputs: graph.inputs.map((entry) => ({
       ...describe(entry),
       visibility: input === "public" ? "public" : "hidden",
     })),
-    outputs: graph.outputs.map(describe),
+    outputs: graph.outputs.map((entry) => ({ ...describe(entry), visibility: "public" })),
   }
 }
 

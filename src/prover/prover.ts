@@ -3,8 +3,9 @@ import { type Circuit, witnessOf } from "../circuit/compile.js"
 import { FileError, invariant, type OnProgress, UsageError } from "../errors.js"
 import { quantizeInput, runInteger } from "../quantize/run.js"
 import { parseVerificationKey, type VerificationKey } from "../verifier/key.js"
+import { parseLayout } from "../verifier/layout.js"
 import type { Receipt } from "../verifier/receipt.js"
-import { parseLayout, publicSignals, type Statement, type Values } from "../verifier/statement.js"
+import { publicSignals, type Statement, type Values } from "../verifier/statement.js"
 import { type DevSetupOptions, devSetup } from "./devsetup.js"
 import { checkZkey, verificationPoints } from "./provingkey.js"
 import { openReference } from "./resident.js"
@@ -52,9 +53,10 @@ export async function setup(circuit: Circuit, options: SetupOptions): Promise<Ke
  */
 export function checkKeys(circuit: Circuit, provingKey: Uint8Array, verificationKey: VerificationKey): void {
   checkZkey(provingKey, circuit.linked.r1cs)
-  const fail = (what: string) => {
+  const fail: (what: string) => never = (what) => {
     throw new FileError({ what, where: "verification key", fix: "Run setup for this circuit again" })
   }
+  if (verificationKey.proofSystem !== "groth16") fail("is for another proof system")
   if (verificationKey.model !== circuit.model) fail("is another model's")
   if (JSON.stringify(verificationKey.layout) !== JSON.stringify(parseLayout(circuit.layout, "layout"))) {
     fail("has another layout than the circuit")
@@ -135,6 +137,6 @@ function statementOf(
       circuit.input === "public"
         ? { visibility: "public", values: texts(circuit.graph.inputs) }
         : { visibility: "hidden" },
-    output: { values: texts(circuit.graph.outputs) },
+    output: { visibility: "public", values: texts(circuit.graph.outputs) },
   }
 }

@@ -4,12 +4,28 @@ export {
   encodeKey,
   type Groth16Key,
   keyDigest,
-  layoutJson,
+  type MirageKey,
   parseVerificationKey,
   type VerificationKey,
 } from "./key.js"
+export {
+  type InputLayout,
+  type Layout,
+  layoutJson,
+  maxInteger,
+  type OutputLayout,
+  type TensorLayout,
+  type Visibility,
+} from "./layout.js"
 export type { G1Json, G2Json } from "./points.js"
-export { type Groth16Proof, type Groth16Receipt, parseReceipt, type Receipt } from "./receipt.js"
+export {
+  type Groth16Proof,
+  type Groth16Receipt,
+  type MirageProof,
+  type MirageReceipt,
+  parseReceipt,
+  type Receipt,
+} from "./receipt.js"
 export {
   fromSnarkjs,
   proofFromSnarkjs,
@@ -18,16 +34,32 @@ export {
   type SnarkjsProof,
   toSnarkjs,
 } from "./snarkjs.js"
-export { type SolidityArguments, solidityKey, solidityProof, toSolidityArguments } from "./solidity.js"
 export {
+  type Groth16Arguments,
+  type MirageArguments,
+  type SolidityArguments,
+  solidityKey,
+  solidityProof,
+  toSolidityArguments,
+} from "./solidity.js"
+export {
+  type CommittedClaim,
   contextSignal,
-  type InputLayout,
-  type Layout,
-  maxInteger,
-  type OutputLayout,
+  type PublicClaim,
   publicSignals,
   type Statement,
   type Values,
-  type Visibility,
 } from "./statement.js"
 export { type Expected, explain, verify } from "./verify.js"
+export {
+  type CommitmentWord,
+  challenge,
+  evaluation,
+  packing,
+  packTensor,
+  unpackTensor,
+  type ValuesWord,
+  type Word,
+  wordBits,
+  wordsOf,
+} from "./words.js"

@@ -1,19 +1,24 @@
 /**
  * Verification keys: strict reading, canonical bytes and digest.
  *
- * Canonical bytes, 32-byte big-endian words (the Solidity registry stores exactly these):
+ * Canonical bytes, 32-byte big-endian words (the Solidity registry stores exactly these). In common:
  *
- *     0  "countersign.key.groth16.1", zero-padded on the right      6–7    alpha1
- *     1  flags: 1 for a development key, else 0                     8–11   beta2
- *     2  n, the number of public signals                            12–15  gamma2
- *     3  how many of them are outputs                               16–19  delta2
- *     4  model digest                                               20–    n + 1 points ic
+ *     0  "countersign.key.groth16.1" or "countersign.key.mirage.1", zero-padded on the right
+ *     1  flags: 1 for a development key, else 0
+ *     2  n, the number of public signals (groth16) or words (mirage)
+ *     3  how many of them are outputs
+ *     4  model digest
  *     5  keccak256 of the layout's canonical JSON
+ *     6–7  alpha1      8–11  beta2
  *
- * G1 is x, y; G2 is x1, x0, y1, y0 as the EVM wants it. In all 22 + 2n words.
+ *     groth16  12–15  gamma2     16–19  delta2      20–  n + 1 points ic         22 + 2n words
+ *     mirage   12–15  delta2     16–19  deltaC2     20–25  three points ic       26 words
+ *
+ * G1 is x, y; G2 is x1, x0, y1, y0 as the EVM wants it.
  */
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
+import { inputVisibility, type Layout, layoutJson, outputVisibility, parseLayout } from "./layout.js"
 import {
   type G1Json,
   type G1Point,
@@ -25,21 +30,26 @@ import {
   parseG2,
   requireG1,
   requireG2,
+  sameOrOpposite,
   samePoint,
   wordsOfG1,
   wordsOfG2,
 } from "./points.js"
-import { type Layout, outputCount, parseLayout, signalCount } from "./statement.js"
+import { outputCount, signalCount } from "./statement.js"
 import { array, bytes32, fail, fields, fromJson, object, oneOf } from "./strict.js"
+import { encodeWords, outputWordCount, wordCount } from "./words.js"
 
-export interface Groth16Key {
+interface KeyFacts {
   readonly version: 1
-  readonly proofSystem: "groth16"
   /** `dev`: one machine knew the trapdoor and can forge; refused unless asked for. */
   readonly setup: "dev" | "ceremony"
   /** Digest of the integer model that the circuit computes. */
   readonly model: string
   readonly layout: Layout
+}
+
+export interface Groth16Key extends KeyFacts {
+  readonly proofSystem: "groth16"
   readonly points: {
     readonly alpha1: G1Json
     readonly beta2: G2Json
@@ -50,18 +60,43 @@ export interface Groth16Key {
   }
 }
 
-/** One member per proof system, told apart by `proofSystem`. */
-export type VerificationKey = Groth16Key
+export interface MirageKey extends KeyFacts {
+  readonly proofSystem: "mirage"
+  /** γ is one. */
+  readonly points: {
+    readonly alpha1: G1Json
+    readonly beta2: G2Json
+    /** δ of the wires that depend on the challenge. */
+    readonly delta2: G2Json
+    /** δ of the wires that are committed to before there is a challenge. */
+    readonly deltaC2: G2Json
+    /** For the constant, the challenge c and the evaluation ev. */
+    readonly ic: readonly [one: G1Json, c: G1Json, ev: G1Json]
+  }
+}
 
-/** A key that was read and checked, with its points ready for the pairing. */
-export interface CheckedKey {
-  readonly key: VerificationKey
+/** One member per proof system, told apart by `proofSystem`. */
+export type VerificationKey = Groth16Key | MirageKey
+
+interface CheckedFacts<K extends VerificationKey> {
+  readonly proofSystem: K["proofSystem"]
+  readonly key: K
   readonly alpha1: G1Point
   readonly beta2: G2Point
-  readonly gamma2: G2Point
   readonly delta2: G2Point
   readonly ic: readonly G1Point[]
 }
+
+export interface CheckedGroth16Key extends CheckedFacts<Groth16Key> {
+  readonly gamma2: G2Point
+}
+
+export interface CheckedMirageKey extends CheckedFacts<MirageKey> {
+  readonly deltaC2: G2Point
+}
+
+/** A key that was read and checked, with its points ready for the pairing. */
+export type CheckedKey = CheckedGroth16Key | CheckedMirageKey
 
 /** Frozen keys of ours that passed `checkKey`: a key is checked once, and cannot change afterwards. */
 const checked = new WeakMap<object, CheckedKey>()
@@ -70,7 +105,8 @@ const checked = new WeakMap<object, CheckedKey>()
  * Reads a verification key (an object, or JSON text) strictly and returns a frozen copy.
  * @throws FileError on an unknown or missing field, a number that is not canonical, a point that is at
  * infinity, off the curve or outside the subgroup, an `ic` that does not fit the layout, and a setup in
- * which a phase had no contribution (δ = γ, or α, β or δ a generator): anyone can forge for such a key.
+ * which a phase had no contribution (a δ equal to γ, to another δ or to a generator; α or β a generator):
+ * anyone can forge for such a key.
  */
 export function parseVerificationKey(value: unknown): VerificationKey {
   return checkKey(value).key
@@ -81,47 +117,103 @@ export function checkKey(value: unknown): CheckedKey {
   const known = typeof value === "object" && value !== null ? checked.get(value) : undefined
   if (known) return known
   const key = freeze(read(fromJson(value, "verification key")))
-  const { alpha1, beta2, gamma2, delta2, ic } = key.points
-  const result: CheckedKey = {
-    key,
-    alpha1: requireG1(alpha1, "points.alpha1"),
-    beta2: requireG2(beta2, "points.beta2"),
-    gamma2: requireG2(gamma2, "points.gamma2"),
-    delta2: requireG2(delta2, "points.delta2"),
-    ic: ic.map((point, i) => requireG1(point, `points.ic[${i}]`)),
-  }
-  if (samePoint(delta2, gamma2) || samePoint(delta2, generator2))
-    fail("points.delta2", { what: "nobody contributed to phase 2 of this key", fix: uncontributed })
-  if (samePoint(alpha1, generator1) || samePoint(beta2, generator2))
-    fail("points", { what: "nobody contributed to the powers of tau of this key", fix: uncontributed })
+  const result = key.proofSystem === "groth16" ? checkGroth16(key) : checkMirage(key)
   checked.set(key, result)
   return result
 }
 
-const uncontributed = "Anyone can forge proofs for it; run the setup with a contribution"
+function checkGroth16(key: Groth16Key): CheckedGroth16Key {
+  const { alpha1, beta2, gamma2, delta2 } = key.points
+  const result = {
+    proofSystem: key.proofSystem,
+    key,
+    ...commonPoints(key),
+    gamma2: requireG2(gamma2, "points.gamma2"),
+  }
+  if (samePoint(delta2, gamma2) || samePoint(delta2, generator2)) uncontributed("phase 2", "points.delta2")
+  if (samePoint(alpha1, generator1) || samePoint(beta2, generator2))
+    uncontributed("the powers of tau", "points")
+  return result
+}
+
+/**
+ * Whoever knows a δ, or the ratio of two, can let one side of the proof make up for the other; equal and
+ * opposite points are the ratios that a setup without contributions has.
+ */
+function checkMirage(key: MirageKey): CheckedMirageKey {
+  const { alpha1, beta2, delta2, deltaC2 } = key.points
+  const result = {
+    proofSystem: key.proofSystem,
+    key,
+    ...commonPoints(key),
+    deltaC2: requireG2(deltaC2, "points.deltaC2"),
+  }
+  for (const [name, point, others] of [
+    ["delta2", delta2, [generator2, beta2]],
+    ["deltaC2", deltaC2, [generator2, beta2, delta2]],
+  ] as const)
+    if (others.some((other) => sameOrOpposite(point, other))) uncontributed("phase 2", `points.${name}`)
+  if (sameOrOpposite(alpha1, generator1) || sameOrOpposite(beta2, generator2))
+    uncontributed("the powers of tau", "points")
+  return result
+}
+
+function commonPoints({ points }: VerificationKey) {
+  const { alpha1, beta2, delta2, ic } = points
+  return {
+    alpha1: requireG1(alpha1, "points.alpha1"),
+    beta2: requireG2(beta2, "points.beta2"),
+    delta2: requireG2(delta2, "points.delta2"),
+    ic: ic.map((point, i) => requireG1(point, `points.ic[${i}]`)),
+  }
+}
+
+function uncontributed(to: string, where: string): never {
+  fail(where, {
+    what: `nobody contributed to ${to} of this key`,
+    fix: "Anyone can forge proofs for it; run the setup with a contribution",
+  })
+}
 
 function read(value: unknown): VerificationKey {
   const what = "verification key"
   oneOf(object(value, what).version, "version", [1])
-  const proofSystem = oneOf(object(value, what).proofSystem, "proofSystem", ["groth16"])
+  const proofSystem = oneOf(object(value, what).proofSystem, "proofSystem", ["groth16", "mirage"])
   const given = fields(value, what, ["version", "proofSystem", "setup", "model", "layout", "points"])
-  const points = fields(given.points, "points", ["alpha1", "beta2", "gamma2", "delta2", "ic"])
-  const layout = parseLayout(given.layout, "layout")
-  return {
+  const facts: KeyFacts = {
     version: 1,
-    proofSystem,
     setup: oneOf(given.setup, "setup", ["dev", "ceremony"]),
     model: bytes32(given.model, "model"),
-    layout,
-    points: {
-      alpha1: parseG1(points.alpha1, "points.alpha1"),
-      beta2: parseG2(points.beta2, "points.beta2"),
-      gamma2: parseG2(points.gamma2, "points.gamma2"),
-      delta2: parseG2(points.delta2, "points.delta2"),
-      ic: Array.from(array(points.ic, "points.ic", signalCount(layout) + 1), (point, i) =>
-        parseG1(point, `points.ic[${i}]`),
-      ),
-    },
+    layout: parseLayout(given.layout, "layout"),
+  }
+  return proofSystem === "groth16"
+    ? { ...facts, proofSystem, points: readGroth16(given.points, facts.layout) }
+    : { ...facts, proofSystem, points: readMirage(given.points) }
+}
+
+function readGroth16(value: unknown, layout: Layout): Groth16Key["points"] {
+  if (outputVisibility(layout) === "committed" || inputVisibility(layout) === "committed")
+    fail("layout", { what: "groth16 keys have no committed tensors", fix: "Use the mirage proof system" })
+  const points = fields(value, "points", ["alpha1", "beta2", "gamma2", "delta2", "ic"])
+  const ic = array(points.ic, "points.ic", signalCount(layout) + 1)
+  return {
+    alpha1: parseG1(points.alpha1, "points.alpha1"),
+    beta2: parseG2(points.beta2, "points.beta2"),
+    gamma2: parseG2(points.gamma2, "points.gamma2"),
+    delta2: parseG2(points.delta2, "points.delta2"),
+    ic: Array.from(ic, (point, i) => parseG1(point, `points.ic[${i}]`)),
+  }
+}
+
+function readMirage(value: unknown): MirageKey["points"] {
+  const points = fields(value, "points", ["alpha1", "beta2", "delta2", "deltaC2", "ic"])
+  const ic = array(points.ic, "points.ic", 3)
+  return {
+    alpha1: parseG1(points.alpha1, "points.alpha1"),
+    beta2: parseG2(points.beta2, "points.beta2"),
+    delta2: parseG2(points.delta2, "points.delta2"),
+    deltaC2: parseG2(points.deltaC2, "points.deltaC2"),
+    ic: [parseG1(ic[0], "points.ic[0]"), parseG1(ic[1], "points.ic[1]"), parseG1(ic[2], "points.ic[2]")],
   }
 }
 
@@ -130,42 +222,45 @@ function freeze<T extends object>(value: T): T {
   return Object.freeze(value)
 }
 
-/** First word of the canonical bytes. */
-const magic = "countersign.key.groth16.1"
-
-/** Canonical JSON of a layout: fixed field order, no white space, numbers as ECMAScript writes them. */
-export function layoutJson({ inputs, outputs }: Layout): string {
-  return JSON.stringify({
-    inputs: inputs.map(({ name, shape, scale, visibility }) => ({ name, shape, scale, visibility })),
-    outputs: outputs.map(({ name, shape, scale }) => ({ name, shape, scale })),
-  })
-}
+const keccakWord = (bytes: Uint8Array): bigint => BigInt(`0x${bytesToHex(keccak_256(bytes))}`)
 
 /** Canonical bytes of a key (table above). @throws FileError as `parseVerificationKey`. */
 export function encodeKey(verificationKey: VerificationKey): Uint8Array {
   const { key } = checkKey(verificationKey)
-  const { alpha1, beta2, gamma2, delta2, ic } = key.points
-  const words = [
-    BigInt(`0x${bytesToHex(utf8ToBytes(magic)).padEnd(64, "0")}`),
+  const { layout, points, proofSystem } = key
+  const magic = utf8ToBytes(`countersign.key.${proofSystem}.1`)
+  const [public_, outputs] =
+    proofSystem === "groth16"
+      ? [signalCount(layout), outputCount(layout)]
+      : [wordCount(layout), outputWordCount(layout)]
+  const [third, fourth] =
+    key.proofSystem === "groth16"
+      ? [key.points.gamma2, key.points.delta2]
+      : [key.points.delta2, key.points.deltaC2]
+  return encodeWords([
+    BigInt(`0x${bytesToHex(magic).padEnd(64, "0")}`),
     key.setup === "dev" ? 1n : 0n,
-    BigInt(signalCount(key.layout)),
-    BigInt(outputCount(key.layout)),
+    BigInt(public_),
+    BigInt(outputs),
     BigInt(key.model),
-    BigInt(`0x${bytesToHex(keccak_256(utf8ToBytes(layoutJson(key.layout))))}`),
-    ...wordsOfG1(alpha1),
-    ...wordsOfG2(beta2),
-    ...wordsOfG2(gamma2),
-    ...wordsOfG2(delta2),
-    ...ic.flatMap(wordsOfG1),
-  ]
-  const bytes = new Uint8Array(words.length * 32)
-  words.forEach((word, i) => {
-    for (let j = 31, rest = word; rest > 0n; j--, rest >>= 8n) bytes[32 * i + j] = Number(rest & 255n)
-  })
-  return bytes
+    keccakWord(utf8ToBytes(layoutJson(layout))),
+    ...wordsOfG1(points.alpha1),
+    ...wordsOfG2(points.beta2),
+    ...wordsOfG2(third),
+    ...wordsOfG2(fourth),
+    ...points.ic.flatMap(wordsOfG1),
+  ])
 }
+
+/** Digests of checked keys, which cannot change: every two-phase verification needs one. */
+const digests = new WeakMap<VerificationKey, string>()
 
 /** keccak256 of the canonical bytes, the name of a key on-chain; binds model, layout and setup kind too. */
 export function keyDigest(verificationKey: VerificationKey): string {
-  return `0x${bytesToHex(keccak_256(encodeKey(verificationKey)))}`
+  const { key } = checkKey(verificationKey)
+  const known = digests.get(key)
+  if (known !== undefined) return known
+  const digest = `0x${bytesToHex(keccak_256(encodeKey(key)))}`
+  digests.set(key, digest)
+  return digest
 }

@@ -77,3 +77,6 @@ export const wordsOfG2 = ([x, y]: G2Json): bigint[] => [x[1], x[0], y[1], y[0]].
 
 /** Whether two points have the same coordinates. */
 export const samePoint = (a: G1Json | G2Json, b: G1Json | G2Json): boolean => `${a}` === `${b}`
+
+/** Whether two points are equal or each other's negative: exactly then are their x the same. */
+export const sameOrOpposite = (a: G1Json | G2Json, b: G1Json | G2Json): boolean => `${a[0]}` === `${b[0]}`

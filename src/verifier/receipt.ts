@@ -20,8 +20,20 @@ export interface Groth16Receipt {
   readonly proof: Groth16Proof
 }
 
+/** A two-phase proof (MIRAGE, eprint 2020/278): Groth16's points, and the commitment D of the first phase. */
+export interface MirageProof extends Groth16Proof {
+  readonly d: G1Json
+}
+
+export interface MirageReceipt {
+  readonly version: 1
+  readonly proofSystem: "mirage"
+  readonly statement: Statement
+  readonly proof: MirageProof
+}
+
 /** One member per proof system, told apart by `proofSystem`. */
-export type Receipt = Groth16Receipt
+export type Receipt = Groth16Receipt | MirageReceipt
 
 /**
  * Reads a receipt (an object, or JSON text) strictly: every field known and present, every number canonical
@@ -31,22 +43,27 @@ export type Receipt = Groth16Receipt
 export function parseReceipt(value: unknown): Receipt {
   const parsed = fromJson(value, "receipt")
   oneOf(object(parsed, "receipt").version, "version", [1])
-  const proofSystem = oneOf(object(parsed, "receipt").proofSystem, "proofSystem", ["groth16"])
+  const proofSystem = oneOf(object(parsed, "receipt").proofSystem, "proofSystem", ["groth16", "mirage"])
   const given = fields(parsed, "receipt", ["version", "proofSystem", "statement", "proof"])
-  return {
-    version: 1,
-    proofSystem,
-    statement: parseStatement(given.statement, "statement"),
-    proof: parseProof(given.proof, "proof"),
-  }
+  const statement = parseStatement(given.statement, "statement")
+  return proofSystem === "groth16"
+    ? { version: 1, proofSystem, statement, proof: parseProof(given.proof, "proof") }
+    : { version: 1, proofSystem, statement, proof: parseMirageProof(given.proof, "proof") }
 }
 
 /** Reads a Groth16 proof strictly. @throws FileError */
 export function parseProof(value: unknown, path: string): Groth16Proof {
-  const given = fields(value, path, ["a", "b", "c"])
-  return {
-    a: parseG1(given.a, `${path}.a`),
-    b: parseG2(given.b, `${path}.b`),
-    c: parseG1(given.c, `${path}.c`),
-  }
+  return groth16Points(fields(value, path, ["a", "b", "c"]), path)
 }
+
+/** Reads a two-phase proof strictly. @throws FileError */
+export function parseMirageProof(value: unknown, path: string): MirageProof {
+  const given = fields(value, path, ["a", "b", "c", "d"])
+  return { ...groth16Points(given, path), d: parseG1(given.d, `${path}.d`) }
+}
+
+const groth16Points = (given: Record<"a" | "b" | "c", unknown>, path: string): Groth16Proof => ({
+  a: parseG1(given.a, `${path}.a`),
+  b: parseG2(given.b, `${path}.b`),
+  c: parseG1(given.c, `${path}.c`),
+})

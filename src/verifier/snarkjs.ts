@@ -3,9 +3,9 @@
  * snarkjs is used. Its points are projective with a last coordinate of one.
  */
 import { type Groth16Key, parseVerificationKey } from "./key.js"
+import type { Layout } from "./layout.js"
 import { type G1Json, type G2Json, parseG1, parseG2 } from "./points.js"
 import type { Groth16Proof } from "./receipt.js"
-import type { Layout } from "./statement.js"
 import { array, fail, object, oneOf } from "./strict.js"
 
 type SnarkjsG1 = [string, string, string]
@@ -82,7 +82,7 @@ export function fromSnarkjs(
       delta2: fromG2(given.vk_delta_2, "vk_delta_2"),
       ic: Array.from(ic, (point, i) => fromG1(point, `IC[${i}]`)),
     },
-  })
+  } satisfies Groth16Key) as Groth16Key
 }
 
 /** snarkjs's form of a proof. */

@@ -1,68 +1,56 @@
 /**
  * What a proof says: this model, run on this input in this context, gave this output. Here, and nowhere
- * else, are the order of the public signals, the range of a public integer and the context signal.
+ * else, are the form of a statement, what makes it fit a layout, and (for Groth16) the order of its public
+ * signals and the context signal; the words of the two-phase proof system are in words.ts.
  */
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js"
 import { UsageError } from "../errors.js"
 import { mod, r } from "../field.js"
+import {
+  count,
+  elementCount,
+  inputVisibility,
+  type Layout,
+  maxInteger,
+  maxValues,
+  outputVisibility,
+  publicInputs,
+  type TensorLayout,
+} from "./layout.js"
 import { array, bytes32, fail, fields, integer, object, oneOf } from "./strict.js"
-
-/** Largest absolute value of a public integer: doubles, int256 and the field all hold it exactly. */
-export const maxInteger = 2n ** 52n
-
-/** Most elements that the public tensors of one statement may have together. */
-export const maxValues = 2 ** 22
-
-export type Visibility = "hidden" | "public"
-
-/** A model's output: real value ≈ scale · integer. */
-export interface OutputLayout {
-  readonly name: string
-  readonly shape: readonly number[]
-  readonly scale: number
-}
-
-/** A model's input; only the values of a `public` one appear in the statement. */
-export interface InputLayout extends OutputLayout {
-  readonly visibility: Visibility
-}
-
-/** Names, shapes and order of the tensors a statement speaks of; part of the verification key. */
-export interface Layout {
-  readonly inputs: readonly InputLayout[]
-  readonly outputs: readonly OutputLayout[]
-}
 
 /** Per tensor the model's integers as canonical decimal strings, flat in row-major order. */
 export type Values = Readonly<Record<string, readonly string[]>>
 
-/** The public claim. `input` is public when at least one input of the layout is. */
+/** A side of the statement that everybody sees. */
+export interface PublicClaim {
+  readonly visibility: "public"
+  readonly values: Values
+}
+
+/** A side of which the statement has the salted commitment: 0x and 64 hexadecimal digits, below r. */
+export interface CommittedClaim {
+  readonly visibility: "committed"
+  readonly commitment: string
+}
+
+/** The public claim. */
 export interface Statement {
   /** Digest of the integer model, 0x and 64 lower-case hexadecimal digits. */
   readonly model: string
   /** The caller's 32 bytes (chain, contract, request, operator), in the same form. */
   readonly context: string
-  readonly input:
-    | { readonly visibility: "hidden" }
-    | { readonly visibility: "public"; readonly values: Values }
-  readonly output: { readonly values: Values }
+  readonly input: { readonly visibility: "hidden" } | PublicClaim | CommittedClaim
+  readonly output: PublicClaim | CommittedClaim
 }
 
-/** Number of elements of a shape; a scalar has one. */
-export const count = (shape: readonly number[]): number => shape.reduce((product, d) => product * d, 1)
-
-/** The inputs whose values are public, in layout order. */
-export const publicInputs = (layout: Layout): readonly InputLayout[] =>
-  layout.inputs.filter((input) => input.visibility === "public")
-
 /** Number of output elements, the first public signals. */
-export const outputCount = (layout: Layout): number =>
-  layout.outputs.reduce((sum, output) => sum + count(output.shape), 0)
+export const outputCount = (layout: Layout): number => elementCount(layout.outputs)
 
 /** Number of public signals of a layout: outputs, one for the context, public inputs. */
 export const signalCount = (layout: Layout): number =>
-  publicInputs(layout).reduce((sum, input) => sum + count(input.shape), outputCount(layout) + 1)
+  outputCount(layout) + 1 + elementCount(publicInputs(layout))
 
 /** The context's public signal, keccak256(context) mod r: hashed, so that no two contexts can be made equal. */
 export function contextSignal(context: string): bigint {
@@ -70,50 +58,60 @@ export function contextSignal(context: string): bigint {
 }
 
 /**
- * The integers of one tensor group in layout order.
- * @throws UsageError unless `values` has exactly the names and counts of `tensors`.
+ * The integers of one side in layout order; none when the side is not public.
+ * @throws UsageError unless its values have exactly the names, counts and ranges of `tensors`.
  */
-export function flatten(values: Values, tensors: readonly OutputLayout[], where: string): bigint[] {
-  const problem = mismatch(values, tensors, where)
+export function flatten(
+  claim: Statement["input"],
+  tensors: readonly TensorLayout[],
+  side: "input" | "output",
+): bigint[] {
+  const values = claim.visibility === "public" ? claim.values : {}
+  const problem = mismatch(values, tensors, side)
   if (problem !== null) throw new UsageError({ what: problem })
   return tensors.flatMap((tensor) => values[tensor.name].map(BigInt))
 }
 
 /**
- * The public signals of a statement in [0, r): all outputs in layout order, the context signal, the public
- * inputs in layout order; a negative integer x is r + x. The circuit's public wires have the same order.
+ * The public signals of a statement in [0, r) for Groth16: all outputs in layout order, the context signal,
+ * the public inputs in layout order; a negative integer x is r + x. The circuit's public wires have the
+ * same order.
  * @throws UsageError when the statement does not fit the layout.
  */
 export function publicSignals(statement: Statement, layout: Layout): bigint[] {
   const { input, output } = statement
   return [
-    ...flatten(output.values, layout.outputs, "output"),
+    ...flatten(output, layout.outputs, "output"),
     contextSignal(statement.context),
-    ...flatten(input.visibility === "public" ? input.values : {}, publicInputs(layout), "input"),
+    ...flatten(input, publicInputs(layout), "input"),
   ].map((signal) => mod(signal))
 }
 
-/** Why a statement does not have the shape of a layout, or null. */
-export function shapeProblem(statement: Statement, layout: Layout): string | null {
-  const expected = publicInputs(layout).length > 0 ? "public" : "hidden"
-  if (statement.input.visibility !== expected)
-    return `the statement's input is ${statement.input.visibility}, the key's is ${expected}`
+/** Why a statement does not fit a layout (visibility, names, counts, ranges), or null. */
+export function shapeProblem({ input, output }: Statement, layout: Layout): string | null {
+  if (input.visibility !== inputVisibility(layout))
+    return `the statement's input is ${input.visibility}, the key's is ${inputVisibility(layout)}`
+  if (output.visibility !== outputVisibility(layout))
+    return `the statement's output is ${output.visibility}, the key's is ${outputVisibility(layout)}`
   return (
-    mismatch(statement.output.values, layout.outputs, "output") ??
-    (statement.input.visibility === "public"
-      ? mismatch(statement.input.values, publicInputs(layout), "input")
-      : null)
+    (output.visibility === "public" ? mismatch(output.values, layout.outputs, "output") : null) ??
+    (input.visibility === "public" ? mismatch(input.values, layout.inputs, "input") : null)
   )
 }
 
-function mismatch(values: Values, tensors: readonly OutputLayout[], where: string): string | null {
-  for (const { name, shape } of tensors) {
-    if (!Object.hasOwn(values, name)) return `${where} ${JSON.stringify(name)} is missing`
-    if (values[name].length !== count(shape))
-      return `${where} ${JSON.stringify(name)} has ${values[name].length} values, expected ${count(shape)}`
+function mismatch(values: Values, tensors: readonly TensorLayout[], side: string): string | null {
+  for (const { name, shape, lo, bits } of tensors) {
+    const tensor = `${side} ${JSON.stringify(name)}`
+    if (!Object.hasOwn(values, name)) return `${tensor} is missing`
+    const given = values[name]
+    if (given.length !== count(shape)) return `${tensor} has ${given.length} values, expected ${count(shape)}`
+    const [least, end] = [BigInt(lo), BigInt(lo) + 2n ** BigInt(bits)]
+    const wrong = given.findIndex((text) => BigInt(text) < least || BigInt(text) >= end)
+    if (wrong >= 0)
+      return `${tensor}[${wrong}] is ${given[wrong]}, the model's values are from ${least} to ${end - 1n}`
   }
   const extra = Object.keys(values).find((name) => !tensors.some((tensor) => tensor.name === name))
-  return extra === undefined ? null : `${where} ${JSON.stringify(extra)} is not one of the model's`
+  return extra === undefined ? null : `${side} ${JSON.stringify(extra)} is not one of the model's`
 }
 
 /**
@@ -127,24 +125,33 @@ export function parseStatement(value: unknown, path: string): Statement {
     model: bytes32(given.model, `${path}.model`),
     context: bytes32(given.context, `${path}.context`),
     input: parseInput(given.input, `${path}.input`, budget),
-    output: {
-      values: parseValues(
-        fields(given.output, `${path}.output`, ["values"]).values,
-        `${path}.output.values`,
-        budget,
-      ),
-    },
+    output: parseClaim(given.output, `${path}.output`, budget),
   }
 }
 
 function parseInput(value: unknown, path: string, budget: { values: number }): Statement["input"] {
-  const visibility = oneOf(object(value, path).visibility, `${path}.visibility`, ["hidden", "public"])
-  if (visibility === "hidden") {
-    fields(value, path, ["visibility"])
-    return { visibility }
+  const visibilities = ["hidden", "public", "committed"] as const
+  const visibility = oneOf(object(value, path).visibility, `${path}.visibility`, visibilities)
+  if (visibility !== "hidden") return parseClaim(value, path, budget)
+  fields(value, path, ["visibility"])
+  return { visibility }
+}
+
+function parseClaim(value: unknown, path: string, budget: { values: number }): Statement["output"] {
+  const visibility = oneOf(object(value, path).visibility, `${path}.visibility`, ["public", "committed"])
+  if (visibility === "committed") {
+    const given = fields(value, path, ["visibility", "commitment"])
+    return { visibility, commitment: parseCommitment(given.commitment, `${path}.commitment`) }
   }
   const given = fields(value, path, ["visibility", "values"])
   return { visibility, values: parseValues(given.values, `${path}.values`, budget) }
+}
+
+function parseCommitment(value: unknown, path: string): string {
+  const commitment = bytes32(value, path)
+  if (BigInt(commitment) >= r)
+    fail(path, { what: "not a field element", expected: `below ${r}`, given: commitment })
+  return commitment
 }
 
 function parseValues(value: unknown, path: string, budget: { values: number }): Values {
@@ -158,63 +165,4 @@ function parseValues(value: unknown, path: string, budget: { values: number }): 
       return [name, Array.from(elements, (x, i) => `${integer(x, `${at}[${i}]`, -maxInteger, maxInteger)}`)]
     }),
   )
-}
-
-const maxName = 1024
-const maxRank = 32
-
-/**
- * Reads a layout strictly.
- * @throws FileError naming the path of the first malformed element.
- */
-export function parseLayout(value: unknown, path: string): Layout {
-  const given = fields(value, path, ["inputs", "outputs"])
-  const tensor = (t: Record<keyof OutputLayout, unknown>, at: string): OutputLayout => ({
-    name: parseName(t.name, `${at}.name`),
-    shape: parseShape(t.shape, `${at}.shape`),
-    scale: parseScale(t.scale, `${at}.scale`),
-  })
-  const layout: Layout = {
-    inputs: Array.from(array(given.inputs, `${path}.inputs`), (value, i) => {
-      const at = `${path}.inputs[${i}]`
-      const t = fields(value, at, ["name", "shape", "scale", "visibility"])
-      return {
-        ...tensor(t, at),
-        visibility: oneOf(t.visibility, `${at}.visibility`, ["hidden", "public"] as const),
-      }
-    }),
-    outputs: Array.from(array(given.outputs, `${path}.outputs`), (value, i) => {
-      const at = `${path}.outputs[${i}]`
-      return tensor(fields(value, at, ["name", "shape", "scale"]), at)
-    }),
-  }
-  if (layout.outputs.length === 0) fail(`${path}.outputs`, { what: "a model has at least one output" })
-  for (const group of ["inputs", "outputs"] as const)
-    if (new Set(layout[group].map((t) => t.name)).size !== layout[group].length)
-      fail(`${path}.${group}`, { what: "two tensors have the same name" })
-  if (signalCount(layout) > maxValues)
-    fail(path, { what: "too many public values", expected: `at most ${maxValues}` })
-  return layout
-}
-
-function parseName(value: unknown, path: string): string {
-  if (typeof value !== "string" || value.length === 0 || value.length > maxName)
-    fail(path, { what: "not a tensor name", expected: `a string of 1 to ${maxName} characters` })
-  return value
-}
-
-function parseShape(value: unknown, path: string): readonly number[] {
-  const shape = Array.from(array(value, path), (d, i) => {
-    if (typeof d !== "number" || !Number.isSafeInteger(d) || d < 1 || d > maxValues)
-      fail(`${path}[${i}]`, { what: "not a dimension", expected: `an integer from 1 to ${maxValues}` })
-    return d
-  })
-  if (shape.length > maxRank) fail(path, { what: "too many dimensions", expected: `at most ${maxRank}` })
-  return shape
-}
-
-function parseScale(value: unknown, path: string): number {
-  if (typeof value !== "number" || !Number.isFinite(value) || value <= 0)
-    fail(path, { what: "not a scale", expected: "a positive finite number" })
-  return value
 }

@@ -1,15 +1,11 @@
-/**
- * Verification of a receipt against what the caller expects. Groth16 (eprint 2016/260): the proof (A, B, C)
- * is valid for public signals x when e(−A, B) · e(α, β) · e(IC(x), γ) · e(C, δ) = 1.
- */
-import { bn254 } from "@noble/curves/bn254.js"
+/** Verification of a receipt against what the caller expects; the equations are in equation.ts. */
 import { FileError, UsageError } from "../errors.js"
-import { signed } from "../field.js"
-import { type CheckedKey, checkKey, type VerificationKey } from "./key.js"
-import { type G1Point, g1, g2 } from "./points.js"
-import { type Groth16Proof, parseReceipt, type Receipt } from "./receipt.js"
+import { groth16Problem, mirageProblem } from "./equation.js"
+import { type CheckedKey, checkKey, keyDigest, type VerificationKey } from "./key.js"
+import { parseReceipt, type Receipt } from "./receipt.js"
 import { publicSignals, shapeProblem } from "./statement.js"
 import { shown } from "./strict.js"
+import { wordsOf } from "./words.js"
 
 /** What a receipt is checked against; all of it comes from the caller, none of it from the receipt. */
 export interface Expected {
@@ -52,10 +48,17 @@ export function explain(receipt: unknown, expected: Expected): string | null {
   if (statement.model !== model) return `the receipt is for model ${statement.model}, expected ${model}`
   if (statement.context !== context)
     return `the receipt is for context ${statement.context}, expected ${context}`
-  return (
-    shapeProblem(statement, key.layout) ??
-    proofProblem(parsed.proof, publicSignals(statement, key.layout), checkedKey)
-  )
+  return shapeProblem(statement, key.layout) ?? proofProblem(parsed, checkedKey)
+}
+
+/** Why the proof of a receipt whose statement fits the key is not valid, or null. */
+function proofProblem({ proofSystem, statement, proof }: Receipt, checked: CheckedKey): string | null {
+  const { key } = checked
+  if (checked.proofSystem === "groth16" && proofSystem === "groth16")
+    return groth16Problem(proof, publicSignals(statement, key.layout), checked)
+  if (checked.proofSystem === "mirage" && proofSystem === "mirage")
+    return mirageProblem(proof, keyDigest(key), statement.context, wordsOf(statement, key.layout), checked)
+  return `the receipt is a ${proofSystem} one, the key is for ${checked.proofSystem}`
 }
 
 /** The receipt, or why it cannot be read. */
@@ -76,62 +79,4 @@ function expectedBytes32(value: unknown, where: string): string {
       given: shown(value),
     })
   return value.toLowerCase()
-}
-
-function proofProblem(proof: Groth16Proof, signals: readonly bigint[], key: CheckedKey): string | null {
-  const [a, b, c] = [g1(proof.a), g2(proof.b), g1(proof.c)]
-  if (a === null) return "proof.a is not a point of G1, or the point at infinity"
-  if (b === null) return "proof.b is not a point of G2's subgroup of order r, or the point at infinity"
-  if (c === null) return "proof.c is not a point of G1, or the point at infinity"
-  const { alphaBeta, gamma, delta } = linesOf(key)
-  const terms: [Lines, G1Point][] = [
-    [bn254.utils.calcPairingPrecomputes(b), a.negate()],
-    [gamma, linear(key.ic, signals)],
-    [delta, c],
-  ]
-  // The pairing of infinity is one, and noble's takes finite points only; just the public part can be it.
-  const finite = terms.filter(([, point]) => !point.is0())
-  const { Fp12 } = bn254.fields
-  const loops = bn254.millerLoopBatch(
-    finite.map(([lines, point]) => {
-      const { x, y } = point.toAffine()
-      return [lines, x, y]
-    }),
-  )
-  const product = Fp12.finalExponentiate(Fp12.mul(loops, alphaBeta))
-  return Fp12.eql(product, Fp12.ONE) ? null : "the statement was changed, or the proof is not for it"
-}
-
-type Lines = ReturnType<typeof bn254.utils.calcPairingPrecomputes>
-
-/** What a Miller loop needs of a key and no proof changes: half the time of a verification. */
-interface KeyLines {
-  readonly alphaBeta: ReturnType<typeof bn254.millerLoopBatch>
-  readonly gamma: Lines
-  readonly delta: Lines
-}
-
-const keyLines = new WeakMap<CheckedKey, KeyLines>()
-
-function linesOf(key: CheckedKey): KeyLines {
-  const known = keyLines.get(key)
-  if (known) return known
-  const lines: KeyLines = {
-    alphaBeta: bn254.pairing(key.alpha1, key.beta2, false),
-    gamma: bn254.utils.calcPairingPrecomputes(key.gamma2),
-    delta: bn254.utils.calcPairingPrecomputes(key.delta2),
-  }
-  keyLines.set(key, lines)
-  return lines
-}
-
-/** ic[0] + Σ signals[i] · ic[i + 1]; small negative integers are multiplied by their absolute value. */
-function linear(ic: readonly G1Point[], signals: readonly bigint[]): G1Point {
-  let sum = ic[0]
-  signals.forEach((signal, i) => {
-    const x = signed(signal)
-    if (x > 0n) sum = sum.add(ic[i + 1].multiplyUnsafe(x))
-    else if (x < 0n) sum = sum.subtract(ic[i + 1].multiplyUnsafe(-x))
-  })
-  return sum
 }

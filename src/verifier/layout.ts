@@ -1,0 +1,150 @@
+/**
+ * The layout of a model's public side: names, shapes, ranges and visibility of its inputs and outputs, in
+ * the one order that statements, words and public signals follow. It is part of the verification key.
+ */
+import { array, fail, fields, oneOf } from "./strict.js"
+
+/** Largest absolute value of a public integer: doubles, int256 and the field all hold it exactly. */
+export const maxInteger = 2n ** 52n
+
+/** Most elements that the public tensors of one statement may have together. */
+export const maxValues = 2 ** 22
+
+/** Most bits of an integer; the fewest elements that a word of 248 bits then holds are four. */
+export const maxBits = 53
+
+/** Shown in the statement, hidden behind a commitment in the statement, or not in the statement at all. */
+export type Visibility = "hidden" | "public" | "committed"
+
+/** A tensor of the public side: real value ≈ scale · integer, and lo ≤ integer < lo + 2^bits. */
+export interface TensorLayout {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly scale: number
+  readonly lo: number
+  readonly bits: number
+}
+
+export interface InputLayout extends TensorLayout {
+  readonly visibility: Visibility
+}
+
+/** Outputs are what a proof is about, so they are never hidden altogether. */
+export interface OutputLayout extends TensorLayout {
+  readonly visibility: Exclude<Visibility, "hidden">
+}
+
+/** All inputs share one visibility, and so do all outputs. */
+export interface Layout {
+  readonly inputs: readonly InputLayout[]
+  readonly outputs: readonly OutputLayout[]
+}
+
+/** Number of elements of a shape; a scalar has one. */
+export const count = (shape: readonly number[]): number => shape.reduce((product, d) => product * d, 1)
+
+/** Number of elements of some tensors. */
+export const elementCount = (tensors: readonly TensorLayout[]): number =>
+  tensors.reduce((sum, { shape }) => sum + count(shape), 0)
+
+/** The visibility that all inputs share; a model without inputs hides nothing, and says `hidden`. */
+export const inputVisibility = ({ inputs }: Layout): Visibility => inputs[0]?.visibility ?? "hidden"
+
+/** The visibility that all outputs share. */
+export const outputVisibility = ({ outputs }: Layout): OutputLayout["visibility"] => outputs[0].visibility
+
+/** The inputs whose values are public, in layout order: all of them or none. */
+export const publicInputs = (layout: Layout): readonly InputLayout[] =>
+  inputVisibility(layout) === "public" ? layout.inputs : []
+
+/** Canonical JSON of a layout: fixed field order, no white space, numbers as ECMAScript writes them. */
+export function layoutJson({ inputs, outputs }: Layout): string {
+  const tensor = (t: InputLayout) => {
+    const { name, shape, scale, lo, bits, visibility } = t
+    return { name, shape, scale, lo, bits, visibility }
+  }
+  return JSON.stringify({ inputs: inputs.map(tensor), outputs: outputs.map(tensor) })
+}
+
+/**
+ * Reads a layout strictly.
+ * @throws FileError naming the path of the first malformed element.
+ */
+export function parseLayout(value: unknown, path: string): Layout {
+  const given = fields(value, path, ["inputs", "outputs"])
+  const layout: Layout = {
+    inputs: parseGroup(given.inputs, `${path}.inputs`, ["hidden", "public", "committed"]),
+    outputs: parseGroup(given.outputs, `${path}.outputs`, ["public", "committed"]),
+  }
+  if (layout.outputs.length === 0) fail(`${path}.outputs`, { what: "a model has at least one output" })
+  const shown = [...layout.inputs, ...layout.outputs].filter((t) => t.visibility === "public")
+  if (elementCount(shown) > maxValues)
+    fail(path, { what: "too many public values", expected: `at most ${maxValues}` })
+  return layout
+}
+
+function parseGroup<V extends Visibility>(
+  value: unknown,
+  path: string,
+  visibilities: readonly V[],
+): readonly (TensorLayout & { readonly visibility: V })[] {
+  const tensors = Array.from(array(value, path), (tensor, i) => {
+    const at = `${path}[${i}]`
+    const t = fields(tensor, at, ["name", "shape", "scale", "lo", "bits", "visibility"])
+    return {
+      name: parseName(t.name, `${at}.name`),
+      shape: parseShape(t.shape, `${at}.shape`),
+      scale: parseScale(t.scale, `${at}.scale`),
+      lo: parseLo(t.lo, `${at}.lo`),
+      bits: parseBits(t.bits, `${at}.bits`),
+      visibility: oneOf(t.visibility, `${at}.visibility`, visibilities),
+    }
+  })
+  if (new Set(tensors.map((t) => t.name)).size !== tensors.length)
+    fail(path, { what: "two tensors have the same name" })
+  const other = tensors.findIndex((t) => t.visibility !== tensors[0].visibility)
+  if (other > 0)
+    fail(`${path}[${other}].visibility`, {
+      what: "the tensors of one side differ in visibility",
+      expected: tensors[0].visibility,
+      given: tensors[other].visibility,
+    })
+  return tensors
+}
+
+const maxName = 1024
+const maxRank = 32
+
+function parseName(value: unknown, path: string): string {
+  if (typeof value !== "string" || value.length === 0 || value.length > maxName)
+    fail(path, { what: "not a tensor name", expected: `a string of 1 to ${maxName} characters` })
+  return value
+}
+
+function parseShape(value: unknown, path: string): readonly number[] {
+  const shape = Array.from(array(value, path), (d, i) => {
+    if (typeof d !== "number" || !Number.isSafeInteger(d) || d < 1 || d > maxValues)
+      fail(`${path}[${i}]`, { what: "not a dimension", expected: `an integer from 1 to ${maxValues}` })
+    return d
+  })
+  if (shape.length > maxRank) fail(path, { what: "too many dimensions", expected: `at most ${maxRank}` })
+  return shape
+}
+
+function parseScale(value: unknown, path: string): number {
+  if (typeof value !== "number" || !Number.isFinite(value) || value <= 0)
+    fail(path, { what: "not a scale", expected: "a positive finite number" })
+  return value
+}
+
+function parseLo(value: unknown, path: string): number {
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || Object.is(value, -0))
+    fail(path, { what: "not a least value", expected: "an integer that a double holds exactly" })
+  return value
+}
+
+function parseBits(value: unknown, path: string): number {
+  if (typeof value !== "number" || !Number.isInteger(value) || value < 1 || value > maxBits)
+    fail(path, { what: "not a number of bits", expected: `an integer from 1 to ${maxBits}` })
+  return value
+}

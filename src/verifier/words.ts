@@ -1,0 +1,216 @@
+/**
+ * The public words of a statement, for the two-phase proof system (MIRAGE, eprint 2020/278). Here, and
+ * nowhere else, is which integers go into which word; circuit, prover and verifiers follow it.
+ *
+ * Outputs come first, then inputs. A public side has, tensor by tensor in layout order, words of 248 bits:
+ * each holds k = ⌊248 / bits⌋ consecutive elements in row-major order, the last of a tensor fewer, as
+ *
+ *     p = Σ (v_i − lo) · 2^(bits · i)          0 ≤ i < k
+ *
+ * Two tensors never share a word. A committed side has one word, its commitment; a hidden one has none.
+ *
+ * The statement and the commitment D of the proof fix the challenge, so neither can be chosen after it:
+ *
+ *     c  = keccak256(key digest ‖ context ‖ n ‖ p_0 … p_(n−1) ‖ D.x ‖ D.y) mod r      32 bytes each, big endian
+ *     ev = Σ p_j · c^(j+1) mod r
+ *
+ * The circuit has ev as a polynomial in c whose coefficients were committed in D, before c existed; that it
+ * agrees with the verifier's at c makes the coefficients equal (Schwartz–Zippel), but for a chance of n/r.
+ */
+import { keccak_256 } from "@noble/hashes/sha3.js"
+import { bytesToHex } from "@noble/hashes/utils.js"
+import { UsageError } from "../errors.js"
+import { r } from "../field.js"
+import {
+  count,
+  inputVisibility,
+  type Layout,
+  maxBits,
+  outputVisibility,
+  type TensorLayout,
+} from "./layout.js"
+import type { G1Json } from "./points.js"
+import { flatten, type Statement } from "./statement.js"
+
+/** Bits of a word that are used: a whole number of bytes, below the bits of r. */
+export const wordBits = 248
+
+/** Where the integers of one word come from: element `first + i` of a tensor is shifted by bits · i. */
+export interface ValuesWord {
+  readonly kind: "values"
+  readonly side: "output" | "input"
+  /** Index in the layout's outputs or inputs. */
+  readonly tensor: number
+  /** First element, and how many from it on, in row-major order. */
+  readonly first: number
+  readonly count: number
+  readonly lo: number
+  readonly bits: number
+}
+
+/** The commitment of a side. */
+export interface CommitmentWord {
+  readonly kind: "commitment"
+  readonly side: "output" | "input"
+}
+
+export type Word = ValuesWord | CommitmentWord
+
+/** Elements of a tensor of `bits` bits that share a word. */
+export function elementsPerWord(bits: number): number {
+  if (!Number.isInteger(bits) || bits < 1 || bits > maxBits)
+    throw new UsageError({
+      what: "not a number of bits",
+      expected: `an integer from 1 to ${maxBits}`,
+      given: `${bits}`,
+    })
+  return Math.floor(wordBits / bits)
+}
+
+/** Number of words of a tensor with so many elements. */
+export const wordsOfTensor = (elements: number, bits: number): number =>
+  Math.ceil(elements / elementsPerWord(bits))
+
+/** The words that hold the tensors of one side, public or about to be committed to. */
+export function packSide(tensors: readonly TensorLayout[], side: "output" | "input"): ValuesWord[] {
+  return tensors.flatMap(({ shape, lo, bits }, tensor) => {
+    const [elements, each] = [count(shape), elementsPerWord(bits)]
+    return Array.from({ length: wordsOfTensor(elements, bits) }, (_, word): ValuesWord => {
+      const first = word * each
+      return { kind: "values", side, tensor, first, count: Math.min(each, elements - first), lo, bits }
+    })
+  })
+}
+
+/** What each public word of a layout holds, in order. */
+export function packing(layout: Layout): Word[] {
+  const outputs: Word[] =
+    outputVisibility(layout) === "public"
+      ? packSide(layout.outputs, "output")
+      : [{ kind: "commitment", side: "output" }]
+  if (inputVisibility(layout) === "hidden") return outputs
+  return inputVisibility(layout) === "public"
+    ? [...outputs, ...packSide(layout.inputs, "input")]
+    : [...outputs, { kind: "commitment", side: "input" }]
+}
+
+const tensorWords = (tensors: readonly TensorLayout[]): number =>
+  tensors.reduce((sum, { shape, bits }) => sum + wordsOfTensor(count(shape), bits), 0)
+
+/** Number of words of the outputs, which come first. */
+export const outputWordCount = (layout: Layout): number =>
+  outputVisibility(layout) === "public" ? tensorWords(layout.outputs) : 1
+
+/** Number of public words of a layout. */
+export function wordCount(layout: Layout): number {
+  const inputs = { hidden: 0, committed: 1, public: tensorWords(layout.inputs) }
+  return outputWordCount(layout) + inputs[inputVisibility(layout)]
+}
+
+/**
+ * The words of a tensor's integers.
+ * @throws UsageError for an integer outside [lo, lo + 2^bits)
+ */
+export function packTensor(values: readonly bigint[], lo: number, bits: number): bigint[] {
+  const each = elementsPerWord(bits)
+  const [least, size, step] = [BigInt(lo), 2n ** BigInt(bits), BigInt(bits)]
+  return Array.from({ length: wordsOfTensor(values.length, bits) }, (_, word) => {
+    const first = word * each
+    let packed = 0n
+    for (let i = Math.min(first + each, values.length) - 1; i >= first; i--) {
+      const offset = values[i] - least
+      if (offset < 0n || offset >= size)
+        throw new UsageError({
+          what: "integer out of range",
+          where: `element ${i}`,
+          expected: `${least} to ${least + size - 1n}`,
+          given: `${values[i]}`,
+        })
+      packed = (packed << step) | offset
+    }
+    return packed
+  })
+}
+
+/**
+ * The integers of a tensor from its words.
+ * @throws UsageError when the number of words is wrong, or a word has bits that belong to no element
+ */
+export function unpackTensor(words: readonly bigint[], elements: number, lo: number, bits: number): bigint[] {
+  const each = elementsPerWord(bits)
+  const expected = wordsOfTensor(elements, bits)
+  if (words.length !== expected)
+    throw new UsageError({
+      what: "wrong number of words",
+      expected: `${expected}`,
+      given: `${words.length}`,
+    })
+  const mask = 2n ** BigInt(bits) - 1n
+  words.forEach((word, w) => {
+    const held = Math.min(each, elements - w * each)
+    if (word < 0n || word >> BigInt(bits * held) !== 0n)
+      throw new UsageError({
+        what: `word has more than its ${held} elements of ${bits} bits`,
+        where: `word ${w}`,
+        given: `${word}`,
+      })
+  })
+  return Array.from(
+    { length: elements },
+    (_, i) => ((words[Math.floor(i / each)] >> BigInt(bits * (i % each))) & mask) + BigInt(lo),
+  )
+}
+
+/**
+ * The public words of a statement, each in [0, r).
+ * @throws UsageError when the statement does not fit the layout
+ */
+export function wordsOf(statement: Statement, layout: Layout): bigint[] {
+  const { input, output } = statement
+  const side = (
+    claim: Statement["input"],
+    tensors: readonly TensorLayout[],
+    name: "input" | "output",
+  ): bigint[] => {
+    const visibility = name === "input" ? inputVisibility(layout) : outputVisibility(layout)
+    if (claim.visibility !== visibility)
+      throw new UsageError({
+        what: `${name} has the wrong visibility`,
+        expected: visibility,
+        given: claim.visibility,
+      })
+    if (claim.visibility === "hidden") return []
+    if (claim.visibility === "committed") return [BigInt(claim.commitment)]
+    const values = flatten(claim, tensors, name)
+    let next = 0
+    return tensors.flatMap(({ shape, lo, bits }) => {
+      const from = next
+      next += count(shape)
+      return packTensor(values.slice(from, next), lo, bits)
+    })
+  }
+  return [...side(output, layout.outputs, "output"), ...side(input, layout.inputs, "input")]
+}
+
+/** Integers in [0, 2^256) as 32 bytes each, big endian. */
+export function encodeWords(words: readonly bigint[]): Uint8Array {
+  const bytes = new Uint8Array(words.length * 32)
+  words.forEach((word, i) => {
+    for (let j = 31, rest = word; rest > 0n; j--, rest >>= 8n) bytes[32 * i + j] = Number(rest & 255n)
+  })
+  return bytes
+}
+
+/**
+ * The challenge c of a proof: binds key, context, the whole statement and the proof's commitment D.
+ * @param digest the key's, `keyDigest`
+ */
+export function challenge(digest: string, context: string, words: readonly bigint[], d: G1Json): bigint {
+  const transcript = [digest, context, words.length, ...words, ...d].map(BigInt)
+  return BigInt(`0x${bytesToHex(keccak_256(encodeWords(transcript)))}`) % r
+}
+
+/** ev = Σ words[j] · c^(j+1) mod r, the second public signal. */
+export function evaluation(words: readonly bigint[], c: bigint): bigint {
+  return words.reduceRight((sum, word) => ((sum + word) * c) % r, 0n)
+}
