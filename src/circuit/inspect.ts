@@ -25,14 +25,21 @@ const macs = (map: LinearMap): number => {
   return outputs * (map.inChannels / map.groups) * map.kernel.reduce((x, y) => x * y, 1)
 }
 
-/** Constraints (exact but for linear results that get wires) and non-zeros (approximate), before linking. */
-export function estimate(graph: IntGraph, plan: Plan): { constraints: number; nonzeros: number } {
-  let constraints = 1
+/**
+ * Constraints (exact but for linear results that get wires, and words) and non-zeros (approximate), before
+ * linking. `lookupRows`: what the lookup strategy predicts; without, the bit strategy's costs are added up.
+ */
+export function estimate(
+  graph: IntGraph,
+  plan: Plan,
+  lookupRows?: number,
+): { constraints: number; nonzeros: number } {
+  let constraints = lookupRows ?? 1
   let nonzeros = 0
   for (const node of graph.nodes) {
     if (node.kind === "linear") for (const term of node.terms) nonzeros += macs(term.map)
     for (const use of plan.nodes.get(node)?.uses ?? []) {
-      if (use === NONE) continue
+      if (use === NONE || lookupRows !== undefined) continue
       const { kind, parameters } = plan.uses[use]
       constraints += kind.cost?.(parameters) ?? 0
     }

@@ -8,8 +8,8 @@ import type { TensorId } from "../ops/program.js"
 import type { IntGraph } from "../quantize/intgraph.js"
 import { type Lc, ONE } from "./compile-gadgets.js"
 import type { LinkedNodes, PlainLinked } from "./link.js"
-import type { StampGroup } from "./link-nodes.js"
 import type { MirageLinked } from "./link-mirage.js"
+import type { StampGroup } from "./link-nodes.js"
 import { NONE } from "./plan.js"
 import type { Stamp } from "./ranges.js"
 
@@ -185,8 +185,7 @@ function stampWriter(stamp: Stamp): StampWriter {
     for (const query of queries) {
       let sum = 0
       for (const [local, coefficient] of query) {
-        const value =
-          local === ONE ? 1 : local < inputs ? operands[local] : small[base + local - inputs]
+        const value = local === ONE ? 1 : local < inputs ? operands[local] : small[base + local - inputs]
         sum += coefficient * value
       }
       onQuery(sum)

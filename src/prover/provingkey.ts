@@ -185,6 +185,15 @@ export function coordinates(point: Uint8Array): bigint[] {
   return Array.from({ length: point.length / 32 }, (_, i) => (readField(view, 32 * i) * inverse) % q)
 }
 
+/** Affine coordinates of a Montgomery point of G2: [[x0, x1], [y0, y1]]. */
+export function coordinates2(point: Uint8Array): bigint[][] {
+  const [x0, x1, y0, y1] = coordinates(point)
+  return [
+    [x0, x1],
+    [y0, y1],
+  ]
+}
+
 /** The points of the verification key that a proving key carries, as decimal strings. */
 export function verificationPoints(zkey: Uint8Array): object {
   const sections = readBinFile(zkey, "zkey", 1)
