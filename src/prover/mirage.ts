@@ -10,18 +10,23 @@
  * than its tables have entries, so their points are added by entry before anything is multiplied.
  */
 import { bn254 } from "@noble/curves/bn254.js"
-import type { MirageCircuit } from "../circuit/compile.js"
-import { EVALUATION } from "../circuit/link-mirage.js"
-import type { SparseRows } from "../circuit/r1cs.js"
 import { assignCommitments, type Salts } from "../circuit/commitment.js"
-import { assignCommitted, type CommittedWitness, type TensorValues, type Witness } from "../circuit/witness.js"
+import type { MirageCircuit } from "../circuit/compile.js"
+import { CHALLENGE, EVALUATION } from "../circuit/link-mirage.js"
+import type { SparseRows } from "../circuit/r1cs.js"
+import {
+  assignCommitted,
+  type CommittedWitness,
+  type TensorValues,
+  type Witness,
+} from "../circuit/witness.js"
 import { CountersignError, invariant, type OnProgress } from "../errors.js"
 import { inverseAll, mod, r } from "../field.js"
 import type { G1Json } from "../verifier/points.js"
 import type { MirageProof } from "../verifier/receipt.js"
-import { challenge, evaluation } from "../verifier/words.js"
+import { challenge } from "../verifier/words.js"
 import type { Affine, Engine, Points, QuotientRows, Vector } from "./engine.js"
-import { readMirageKey, singleOf, type Single, supportOf } from "./miragekey.js"
+import { readMirageKey, type Single, singleOf, supportOf } from "./miragekey.js"
 import { draw, platformRandom } from "./multiply.js"
 import { domainBits } from "./polynomials.js"
 import { coordinates } from "./provingkey.js"
@@ -32,7 +37,6 @@ const G2 = bn254.G2.Point
 type G1Point = typeof G1.BASE
 type G2Point = typeof G2.BASE
 
-const CHALLENGE = 1
 const firstCommitted = 3
 
 /** What a proof is about, besides the witness. */
@@ -165,7 +169,7 @@ export function openMirage(circuit: MirageCircuit, provingKey: Uint8Array, engin
     step(0)
     const commitmentPoint = add1(await multiply(shares.committed, committed))
     step(1)
-    const table = lookup.tables.flatMap(({ entries }) => Array.from(entries, BigInt))
+    const table = entriesOf(lookup)
     let rho = 0n
     let d = G1.ZERO
     let c = 0n
@@ -178,7 +182,7 @@ export function openMirage(circuit: MirageCircuit, provingKey: Uint8Array, engin
 
     const inverse = table.map((entry) => mod(c - entry))
     inverseAll(inverse)
-    const witness = finalWitness(circuit, committed, statement.words, c, inverse)
+    const witness = challengedWitness(linked, committed, statement.words, c, inverse)
     const rows = quotientRows(circuit, committed, witness, sums, inverse, c, domain)
     step(2)
     const [pointA, pointB1, pointB2, pointFinal, pointH] = await Promise.all([
@@ -251,31 +255,6 @@ function committedSums(circuit: MirageCircuit, witness: CommittedWitness): Commi
   return { a, b, c }
 }
 
-/** All wires: quotients and Horner steps join the committed ones; inverses are kept apart, by entry. */
-function finalWitness(
-  { linked }: MirageCircuit,
-  committed: CommittedWitness,
-  words: readonly bigint[],
-  c: bigint,
-  inverse: readonly bigint[],
-): Witness {
-  const { lookup, steps } = linked
-  const large = new Map(committed.large)
-  large.set(CHALLENGE, c)
-  large.set(EVALUATION, evaluation(words, c))
-  inverse.forEach((value, entry) => {
-    const multiplicity = committed.small[lookup.multiplicities + entry]
-    if (multiplicity > 0) large.set(lookup.quotients + entry, (value * BigInt(multiplicity)) % r)
-  })
-  // the linker allocates the step of the last word first
-  let step = 0n
-  for (let j = words.length - 1; j > 0; j--) {
-    step = ((words[j] + step) * c) % r
-    large.set(steps + words.length - 1 - j, step)
-  }
-  return { small: committed.small, large }
-}
-
 /** Values of A, B and C on the whole domain. */
 function quotientRows(
   { linked }: MirageCircuit,
@@ -303,12 +282,17 @@ function quotientRows(
       index: Uint32Array.from(index),
       fields,
     })
-    return { full, fields, set, vector, one: (row: number, value: bigint) => set(row, fields.push(value) - 1) }
+    return {
+      full,
+      fields,
+      set,
+      vector,
+      one: (row: number, value: bigint) => set(row, fields.push(value) - 1),
+    }
   }
   const [a, b, side] = [build(sums.a), build(sums.b), build(sums.c)]
   const entries = inverse.length
-  const values = lookup.tables.flatMap((table) => Array.from(table.entries, BigInt))
-  const differences = values.map((entry) => mod(c - entry))
+  const differences = entriesOf(lookup).map((entry) => mod(c - entry))
   a.fields.push(...inverse)
   b.fields.push(...differences)
   const scaled = new Map<number, number>()

@@ -58,7 +58,8 @@ export function supportOf(system: R1cs, side: "a" | "b"): Uint32Array {
 /** SHA-256 of a system's rows and coefficients. */
 export function digestOf(system: R1cs): Uint8Array {
   const hash = sha256.create()
-  const numbers = (list: Uint32Array) => hash.update(new Uint8Array(list.buffer, list.byteOffset, list.byteLength))
+  const numbers = (list: Uint32Array) =>
+    hash.update(new Uint8Array(list.buffer, list.byteOffset, list.byteLength))
   numbers(Uint32Array.of(system.wires, system.rows, system.values.length))
   const text = new TextEncoder()
   for (const value of system.values) hash.update(text.encode(`${value},`))

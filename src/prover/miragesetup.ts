@@ -4,12 +4,15 @@
  */
 import type { MirageLinked } from "../circuit/link-mirage.js"
 import { inverse, r } from "../field.js"
-import { writeMirageKey, supportOf } from "./miragekey.js"
+import { supportOf, writeMirageKey } from "./miragekey.js"
 import { type DevSetupOptions, draw, multiplyParts, platformRandom } from "./multiply.js"
 import { evaluateQap, lagrange } from "./polynomials.js"
 
 /** Makes the proving key of a two-phase circuit. @throws AbortError */
-export async function mirageDevSetup(linked: MirageLinked, options: DevSetupOptions = {}): Promise<Uint8Array> {
+export async function mirageDevSetup(
+  linked: MirageLinked,
+  options: DevSetupOptions = {},
+): Promise<Uint8Array> {
   const random = options.random ?? platformRandom
   const [tau, alpha, beta, deltaC, delta] = Array.from({ length: 5 }, () => draw(random))
   const { r1cs, firstFinal } = linked

@@ -72,7 +72,10 @@ export async function multiplyParts<K extends string>(
     await pool.close()
     for (const { scalars } of batches) scalars.fill(0)
   }
-  const joined = names.map((part) => [part, Buffer.concat(results.filter((_, i) => batches[i].part === part))])
+  const joined = names.map((part) => [
+    part,
+    Buffer.concat(results.filter((_, i) => batches[i].part === part)),
+  ])
   return Object.fromEntries(joined) as Record<K, Uint8Array>
 }
 

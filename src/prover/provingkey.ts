@@ -118,9 +118,10 @@ export function coefficients(system: R1cs): Uint8Array {
   return bytes
 }
 
-/** How a proving key was made, by its own mark; keys without one come from a ceremony tool. */
-export function setupOf(zkey: Uint8Array): "dev" | "ceremony" {
-  const mark = readBinFile(zkey, "zkey", 1).get(setupSection)
+/** How a proving key of either kind was made, by its own mark; keys without one come from a ceremony tool. */
+export function setupOf(key: Uint8Array): "dev" | "ceremony" {
+  const magic = new TextDecoder().decode(key.subarray(0, 4))
+  const mark = readBinFile(key, magic, 1).get(setupSection)
   return mark !== undefined && new TextDecoder().decode(mark) === "dev" ? "dev" : "ceremony"
 }
 

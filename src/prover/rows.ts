@@ -10,7 +10,11 @@ const exact = 2 ** 53
  * Row sums over the small wires of a witness; wires with large values count as zero. NaN where a sum could
  * round, which a well-formed circuit has only in rows with large wires.
  */
-export function rowSums(system: R1cs, { rowPtr, wires, coefficients }: SparseRows, { small }: Witness): Float64Array {
+export function rowSums(
+  system: R1cs,
+  { rowPtr, wires, coefficients }: SparseRows,
+  { small }: Witness,
+): Float64Array {
   const values = Float64Array.from(system.values, (value) => {
     const s = signed(value)
     return s > -BigInt(exact) && s < BigInt(exact) ? Number(s) : Number.NaN
