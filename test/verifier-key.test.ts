@@ -37,9 +37,25 @@ describe("a verification key is read strictly", () => {
     ["unknown field", ["note"], 1, "unknown field"],
     ["unknown field of a tensor", ["layout", "outputs", 0, "zeroPoint"], 0, "unknown field"],
     ["another version", ["version"], 2, "version"],
-    ["another proof system", ["proofSystem"], "plonk", "proofSystem"],
+    ["another proof system", ["proofSystem"], "plonk", "groth16 or mirage"],
     ["another setup", ["setup"], "DEV", "setup"],
     ["a model without 0x", ["model"], "ab".repeat(32), "model"],
+    ["bits missing", ["layout", "outputs", 0, "bits"], undefined, "not a number of bits"],
+    ["no bits", ["layout", "outputs", 0, "bits"], 0, "not a number of bits"],
+    ["54 bits", ["layout", "outputs", 0, "bits"], 54, "not a number of bits"],
+    ["fractional bits", ["layout", "outputs", 0, "bits"], 1.5, "not a number of bits"],
+    ["a fractional least value", ["layout", "outputs", 0, "lo"], 0.5, "not a least value"],
+    ["a least value of -0", ["layout", "outputs", 0, "lo"], -0, "not a least value"],
+    ["an inexact least value", ["layout", "outputs", 0, "lo"], 2 ** 53, "not a least value"],
+    ["a least value as text", ["layout", "outputs", 0, "lo"], "0", "not a least value"],
+    ["a hidden output", ["layout", "outputs", 0, "visibility"], "hidden", "public or committed"],
+    [
+      "one committed output of two",
+      ["layout", "outputs", 1, "visibility"],
+      "committed",
+      "differ in visibility",
+    ],
+    ["committed inputs", ["layout", "inputs", 0, "visibility"], "committed", "no committed tensors"],
     ["no output", ["layout", "outputs"], [], "at least one output"],
     ["two outputs of one name", ["layout", "outputs", 1, "name"], "20", "same name"],
     ["an empty name", ["layout", "outputs", 1, "name"], "", "not a tensor name"],
@@ -89,9 +105,10 @@ describe("a verification key is read strictly", () => {
     expect(bytes.slice(25, 32).every((byte) => byte === 0)).toBe(true)
     expect([word(1), word(2), word(3), word(4)]).toEqual([0n, 6n, 3n, BigInt(key.model)])
     const layout =
-      '{"inputs":[{"name":"image","shape":[1,2],"scale":0.25,"visibility":"public"},' +
-      '{"name":"secret","shape":[3],"scale":1,"visibility":"hidden"}],' +
-      '"outputs":[{"name":"20","shape":[1,2],"scale":0.5},{"name":"3","shape":[],"scale":0.125}]}'
+      '{"inputs":[{"name":"image","shape":[1,2],"scale":0.25,' +
+      '"lo":-4503599627370496,"bits":53,"visibility":"public"}],' +
+      '"outputs":[{"name":"20","shape":[1,2],"scale":0.5,"lo":-512,"bits":10,"visibility":"public"},' +
+      '{"name":"3","shape":[],"scale":0.125,"lo":0,"bits":1,"visibility":"public"}]}'
     expect(word(5)).toBe(BigInt(keccak256(toUtf8Bytes(layout))))
     expect([word(6), word(7)]).toEqual(pointG1(trapdoor.alpha).map(BigInt))
     const [[x0, x1], [y0, y1]] = pointG2(trapdoor.beta)
@@ -107,7 +124,9 @@ describe("a verification key is read strictly", () => {
       { ...key, model: hash32("other") },
       edit(key, ["layout", "outputs", 0, "scale"], 0.25),
       edit(key, ["layout", "outputs", 0, "name"], "21"),
-      edit(key, ["layout", "inputs", 1, "shape"], [4]),
+      edit(key, ["layout", "inputs", 0, "shape"], [2]),
+      edit(key, ["layout", "inputs", 0, "bits"], 52),
+      edit(key, ["layout", "inputs", 0, "lo"], 0),
       edit(key, ["points", "ic", 0], pointG1(7n)),
     ].map(keyDigest)
     expect(new Set(digests).size).toBe(digests.length)
@@ -134,14 +153,19 @@ describe("a verification key is read strictly", () => {
   })
 
   test("names that need escapes, and small scales, have one canonical form", () => {
-    const odd: Layout = { ...smallLayout, outputs: [{ name: 'é"\\\ud800', shape: [3], scale: 1e-7 }] }
-    expect(layoutJson(odd)).toContain('{"name":"é\\"\\\\\\ud800","shape":[3],"scale":1e-7}')
+    const odd = edit(smallLayout, ["outputs", 0], {
+      ...smallLayout.outputs[0],
+      name: 'é"\\\ud800',
+      shape: [3],
+      scale: 1e-7,
+    })
+    expect(layoutJson(odd)).toContain('{"name":"é\\"\\\\\\ud800","shape":[3],"scale":1e-7,')
   })
 
   test("the worked example of docs/FORMATS.md", () => {
     const layout: Layout = {
-      inputs: [{ name: "image", shape: [1, 4], scale: 0.25, visibility: "hidden" }],
-      outputs: [{ name: "logits", shape: [1, 2], scale: 0.5 }],
+      inputs: [{ name: "image", shape: [1, 4], scale: 0.25, lo: 0, bits: 8, visibility: "hidden" }],
+      outputs: [{ name: "logits", shape: [1, 2], scale: 0.5, lo: -100, bits: 9, visibility: "public" }],
     }
     const example = keyJson(layout, { setup: "dev", trapdoor: { alpha: 2n } }).key
     const hex = bytesToHex(encodeKey({ ...example, model: `0x${"5a".repeat(32)}` }))
