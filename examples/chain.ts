@@ -44,13 +44,15 @@ export function compileSolidity(sources: Readonly<Record<string, string>>, contr
   return { abi: found[contract].abi, bytecode: `0x${found[contract].evm.bytecode.object}` }
 }
 
-/** The verifier of contracts/, compiled. */
-export function compileVerifier(): Compiled {
-  const file = "CountersignVerifier.sol"
-  return compileSolidity(
-    { [file]: readFileSync(new URL(`../contracts/${file}`, import.meta.url), "utf8") },
-    "CountersignVerifier",
-  )
+/** Files and names of the verifiers of contracts/. */
+const verifiers = { mirage: "CountersignVerifier", groth16: "Groth16Verifier" } as const
+
+/** The verifier of contracts/ for a proof system, compiled. */
+export function compileVerifier(proofSystem: keyof typeof verifiers): Compiled {
+  const name = verifiers[proofSystem]
+  const file = `${name}.sol`
+  const source = readFileSync(new URL(`../contracts/${file}`, import.meta.url), "utf8")
+  return compileSolidity({ [file]: source }, name)
 }
 
 /** Deploys a compiled contract and waits until it is there. */

@@ -107,7 +107,9 @@ async function demonstrate(
     await prover.close()
   }
   const proveMs = performance.now() - start
-  const logits = receipt.statement.output.values.logits.map(Number)
+  const { output } = receipt.statement
+  if (output.visibility !== "public") throw new Error("the output should be public")
+  const logits = output.values.logits.map(Number)
   const said = logits.indexOf(Math.max(...logits))
   say(picture(digit))
   say(
@@ -119,27 +121,22 @@ async function demonstrate(
   start = performance.now()
   const valid = verify(receipt, expected)
   const verifyMs = performance.now() - start
-  const changed = [...receipt.statement.output.values.logits]
-  changed[0] = String(Number(changed[0]) + 1)
+  const changed = logits.with(0, logits[0] + 1).map(String)
   const tampered: Receipt = {
     ...receipt,
-    statement: { ...receipt.statement, output: { values: { logits: changed } } },
+    statement: { ...receipt.statement, output: { visibility: "public", values: { logits: changed } } },
   }
   const foreign = hex(randomBytes(32))
   await (await contract.registerDevKey(solidityKey(keys.verificationKey))).wait()
-  const onChain = (given: Receipt, forContext: string): Promise<boolean> => {
-    const { key, model: digest, outputs, inputs, proof } = toSolidityArguments(given, keys.verificationKey)
-    return contract.verifyDevInference(key, digest, forContext, outputs, inputs, proof)
+  const callFor = (given: Receipt, forContext: string): unknown[] => {
+    const args = toSolidityArguments(given, keys.verificationKey)
+    return args.proofSystem === "mirage"
+      ? [args.key, forContext, args.words, args.proof]
+      : [args.key, args.model, forContext, args.outputs, args.inputs, args.proof]
   }
-  const args = toSolidityArguments(receipt, keys.verificationKey)
-  const gas = await contract.verifyDevInference.estimateGas(
-    args.key,
-    args.model,
-    context,
-    args.outputs,
-    args.inputs,
-    args.proof,
-  )
+  const onChain = (given: Receipt, forContext: string): Promise<boolean> =>
+    contract.verifyDevInference(...callFor(given, forContext))
+  const gas = await contract.verifyDevInference.estimateGas(...callFor(receipt, context))
   const verdicts = [
     ["the receipt", valid, await onChain(receipt, context), true],
     ["with one logit changed by 1", verify(tampered, expected), await onChain(tampered, context), false],
@@ -169,7 +166,7 @@ async function demonstrate(
 const test = digits("test")
 const chain = await startChain()
 try {
-  const contract = await deploy(compileVerifier(), chain.signer)
+  const contract = await deploy(compileVerifier("groth16"), chain.signer)
   say(`One verifier contract for every model, on a local chain: ${await contract.getAddress()}`)
   const rows = [
     await demonstrate("mnist-mlp", "perceptron 784-56-10", test, contract),

@@ -1,6 +1,6 @@
 /** What contract tests share: a chain with the verifier deployed, and the name of a call's custom error. */
 import type { Contract } from "ethers"
-import type { Groth16Key, Groth16Receipt } from "#src/verifier/index.js"
+import type { Receipt, VerificationKey } from "#src/verifier/index.js"
 import { solidityKey, toSolidityArguments } from "#src/verifier/index.js"
 import { type Chain, compileVerifier, deploy, startChain } from "../examples/chain.js"
 
@@ -8,10 +8,10 @@ export interface VerifierChain extends Chain {
   readonly contract: Contract
 }
 
-export async function startVerifier(): Promise<VerifierChain> {
+export async function startVerifier(proofSystem: Receipt["proofSystem"]): Promise<VerifierChain> {
   const chain = await startChain()
   try {
-    return { ...chain, contract: await deploy(compileVerifier(), chain.signer) }
+    return { ...chain, contract: await deploy(compileVerifier(proofSystem), chain.signer) }
   } catch (error) {
     await chain.close()
     throw error
@@ -19,16 +19,18 @@ export async function startVerifier(): Promise<VerifierChain> {
 }
 
 /** Registers a key and waits for it; returns the gas of the transaction. */
-export async function register(contract: Contract, key: Groth16Key, dev = false): Promise<bigint> {
+export async function register(contract: Contract, key: VerificationKey, dev = false): Promise<bigint> {
   const method = dev ? contract.registerDevKey : contract.registerKey
   const sent = await method(solidityKey(key))
   return (await sent.wait()).gasUsed
 }
 
 /** Arguments of `verifyInference` as ethers takes them. */
-export function inferenceArguments(receipt: Groth16Receipt, key: Groth16Key): unknown[] {
-  const { key: name, model, context, outputs, inputs, proof } = toSolidityArguments(receipt, key)
-  return [name, model, context, outputs, inputs, proof]
+export function inferenceArguments(receipt: Receipt, key: VerificationKey): unknown[] {
+  const args = toSolidityArguments(receipt, key)
+  return args.proofSystem === "mirage"
+    ? [args.key, args.context, args.words, args.proof]
+    : [args.key, args.model, args.context, args.outputs, args.inputs, args.proof]
 }
 
 /** The custom error a call reverts with, as `Name(arguments)`; fails when it does not revert. */

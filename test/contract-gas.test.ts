@@ -2,28 +2,30 @@ import { afterAll, beforeAll, expect, test } from "vitest"
 import { keyDigest, type Layout, publicSignals, solidityKey, solidityProof } from "#src/verifier/index.js"
 import { compileVerifier } from "../examples/chain.js"
 import { inferenceArguments, register, startVerifier, type VerifierChain } from "./chain.js"
-import { hash32, oracle, values } from "./groth16-oracle.js"
+import { hash32, oracle, values, wide } from "./groth16-oracle.js"
 
 let chain: VerifierChain
 beforeAll(async () => {
-  chain = await startVerifier()
+  chain = await startVerifier("groth16")
 })
 afterAll(() => chain?.close())
 
-const logits: Layout["outputs"] = [{ name: "logits", shape: [1, 10], scale: 0.01 }]
+const logits: Layout["outputs"] = [
+  { name: "logits", shape: [1, 10], scale: 0.01, ...wide, visibility: "public" },
+]
 const layouts: Record<string, Layout> = {
   "10 outputs": { inputs: [], outputs: logits },
   "10 outputs 16 public inputs": {
-    inputs: [{ name: "x", shape: [16], scale: 1, visibility: "public" }],
+    inputs: [{ name: "x", shape: [16], scale: 1, ...wide, visibility: "public" }],
     outputs: logits,
   },
-  "1 output": { inputs: [], outputs: [{ name: "y", shape: [], scale: 1 }] },
+  "1 output": { inputs: [], outputs: [{ name: "y", shape: [], scale: 1, ...wide, visibility: "public" }] },
 }
 
 /** Gas of whole transactions, with the 21,000 of every transaction and its calldata. Update with vitest -u. */
 test("gas is what test/gas.snapshot says", async () => {
   const { contract, signer } = chain
-  const compiled = compileVerifier()
+  const compiled = compileVerifier("groth16")
   const gasOf = async (data: string, to: unknown = null) => {
     const sent = await signer.sendTransaction({ data, to: to === null ? null : `${to}` })
     return (await sent.wait())?.gasUsed
@@ -40,7 +42,10 @@ test("gas is what test/gas.snapshot says", async () => {
       input: layout.inputs.length
         ? { visibility: "public", values: values({ x: fill(16) }) }
         : { visibility: "hidden" },
-      output: { values: values(name === "1 output" ? { y: [7] } : { logits: fill(10) }) },
+      output: {
+        visibility: "public",
+        values: values(name === "1 output" ? { y: [7] } : { logits: fill(10) }),
+      },
     })
     const signals = publicSignals(honest.statement, layout)
     const inference = inferenceArguments(honest, key)

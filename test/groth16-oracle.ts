@@ -144,7 +144,7 @@ export function oracle(layout: Layout, options: OracleOptions = {}): Oracle {
     }
   }
   return {
-    key: parseVerificationKey(key),
+    key: parseVerificationKey(key) as Groth16Key,
     trapdoor,
     proof,
     degenerate,
@@ -157,15 +157,15 @@ export function oracle(layout: Layout, options: OracleOptions = {}): Oracle {
   }
 }
 
-/** A small layout: two outputs (names that JavaScript would reorder), one public and one hidden input. */
+/** Integers of ±2^52, as wide as a layout may say. */
+export const wide = { lo: -(2 ** 52), bits: 53 }
+
+/** A small layout: two outputs (names that JavaScript would reorder) and one input, all public. */
 export const smallLayout: Layout = {
-  inputs: [
-    { name: "image", shape: [1, 2], scale: 0.25, visibility: "public" },
-    { name: "secret", shape: [3], scale: 1, visibility: "hidden" },
-  ],
+  inputs: [{ name: "image", shape: [1, 2], scale: 0.25, ...wide, visibility: "public" }],
   outputs: [
-    { name: "20", shape: [1, 2], scale: 0.5 },
-    { name: "3", shape: [], scale: 0.125 },
+    { name: "20", shape: [1, 2], scale: 0.5, lo: -512, bits: 10, visibility: "public" },
+    { name: "3", shape: [], scale: 0.125, lo: 0, bits: 1, visibility: "public" },
   ],
 }
 
@@ -175,7 +175,7 @@ export function smallStatement(model: string, changes: Partial<Statement> = {}):
     model,
     context: hash32("context"),
     input: { visibility: "public", values: { image: ["7", "-4503599627370496"] } },
-    output: { values: { "20": ["-12", "345"], "3": ["0"] } },
+    output: { visibility: "public", values: { "20": ["-12", "345"], "3": ["0"] } },
     ...changes,
   }
 }

@@ -13,6 +13,8 @@ import { quantizeInput, runInteger } from "#src/quantize/run.js"
 import { parseInput, parseSamples } from "#src/quantize/samples.js"
 import {
   explain,
+  type Groth16Key,
+  type PublicClaim,
   proofToSnarkjs,
   publicSignals,
   type Receipt,
@@ -44,7 +46,7 @@ let chain: Chain
 let contract: Contract
 beforeAll(async () => {
   chain = await startChain()
-  contract = await deploy(compileVerifier(), chain.signer)
+  contract = await deploy(compileVerifier("groth16"), chain.signer)
 })
 afterAll(() => chain.close())
 
@@ -90,11 +92,12 @@ describe.each(models)("$folder", ({ folder, least }) => {
     const expected = { verificationKey, model: circuit.model, context, allowDev: true }
     const onChain = (given: Receipt, wanted = context): Promise<boolean> => {
       const args = toSolidityArguments(given, verificationKey)
+      if (args.proofSystem !== "groth16") throw new Error("this contract is for groth16")
       return contract.verifyDevInference(args.key, args.model, wanted, args.outputs, args.inputs, args.proof)
     }
     const inSnarkjs = (given: Receipt) =>
       groth16.verify(
-        toSnarkjs(verificationKey),
+        toSnarkjs(verificationKey as Groth16Key),
         publicSignals(given.statement, circuit.layout).map(String),
         proofToSnarkjs(given.proof),
       )
@@ -103,11 +106,11 @@ describe.each(models)("$folder", ({ folder, least }) => {
     expect(await inSnarkjs(receipt)).toBe(true)
     expect(await onChain(receipt)).toBe(true)
 
-    const logits = [...receipt.statement.output.values.logits]
-    logits[3] = String(Number(logits[3]) - 1)
+    const { values } = receipt.statement.output as PublicClaim
+    const logits = values.logits.with(3, String(Number(values.logits[3]) - 1))
     const tampered: Receipt = {
       ...receipt,
-      statement: { ...receipt.statement, output: { values: { logits } } },
+      statement: { ...receipt.statement, output: { visibility: "public", values: { logits } } },
     }
     expect(verify(tampered, expected)).toBe(false)
     expect(await inSnarkjs(tampered)).toBe(false)

@@ -17,7 +17,15 @@ import type { SnarkjsWorker } from "#src/prover/snarkjs-worker.js"
 import { writeWtns } from "#src/prover/witnessfile.js"
 import { WorkerPool } from "#src/prover/workers.js"
 import { quantize } from "#src/quantize/quantize.js"
-import { explain, proofToSnarkjs, publicSignals, toSnarkjs, verify } from "#src/verifier/index.js"
+import {
+  explain,
+  type Groth16Key,
+  type PublicClaim,
+  proofToSnarkjs,
+  publicSignals,
+  toSnarkjs,
+  verify,
+} from "#src/verifier/index.js"
 import { encodeOnnx } from "./onnx-writer.js"
 import { Random } from "./random.js"
 
@@ -219,18 +227,22 @@ describe("a model, proven", () => {
       expect(verify(JSON.stringify(receipt), expected)).toBe(true)
       const signals = publicSignals(receipt.statement, circuit.layout).map(String)
       expect(
-        await groth16.verify(toSnarkjs(keys.verificationKey), signals, proofToSnarkjs(receipt.proof)),
+        await groth16.verify(
+          toSnarkjs(keys.verificationKey as Groth16Key),
+          signals,
+          proofToSnarkjs(receipt.proof),
+        ),
       ).toBe(true)
       const again = await prover.prove(input, { context })
       expect(again.statement).toEqual(receipt.statement)
       expect(again.proof).not.toEqual(receipt.proof)
 
-      const values = receipt.statement.output.values.y
+      const values = (receipt.statement.output as PublicClaim).values.y
       const changed = {
         ...receipt,
         statement: {
           ...receipt.statement,
-          output: { values: { y: [String(Number(values[0]) + 1), values[1]] } },
+          output: { visibility: "public", values: { y: [String(Number(values[0]) + 1), values[1]] } },
         },
       }
       expect(verify(changed, expected)).toBe(false)

@@ -20,14 +20,18 @@ test("the exports of countersign/verifier", () => {
     "InvariantError",
     "ModelError",
     "UsageError",
+    "challenge",
     "contextSignal",
     "encodeKey",
+    "evaluation",
     "explain",
     "fromSnarkjs",
     "invariant",
     "keyDigest",
     "layoutJson",
     "maxInteger",
+    "packTensor",
+    "packing",
     "parseReceipt",
     "parseVerificationKey",
     "proofFromSnarkjs",
@@ -37,7 +41,10 @@ test("the exports of countersign/verifier", () => {
     "solidityProof",
     "toSnarkjs",
     "toSolidityArguments",
+    "unpackTensor",
     "verify",
+    "wordBits",
+    "wordsOf",
   ])
 })
 
@@ -98,6 +105,7 @@ describe("a receipt is read strictly", () => {
       ["statement", "input", "visibility"],
       ["statement", "input", "values"],
       ["statement", "output"],
+      ["statement", "output", "visibility"],
       ["statement", "output", "values"],
       ["proof"],
       ["proof", "a"],
@@ -147,7 +155,10 @@ describe("a receipt is read strictly", () => {
     refused(edit(valid, ["proof", "a", 1], "-1"), "proof.a[1]: integer out of range")
     refused(edit(valid, ["proof", "c"], ["1"]), "proof.c: wrong length; expected 2; given 1")
     refused(edit(valid, ["statement", "model"], hash32("m").toUpperCase()), "statement.model")
-    refused(edit(valid, ["proofSystem"], "mirage"), "proofSystem: unsupported value; expected groth16")
+    refused(
+      edit(valid, ["proofSystem"], "plonk"),
+      "proofSystem: unsupported value; expected groth16 or mirage",
+    )
     refused(edit(valid, ["version"], "1"), "version")
   })
 

@@ -25,6 +25,7 @@ import {
   smallLayout,
   smallStatement,
   values,
+  wide,
 } from "./groth16-oracle.js"
 
 const small = oracle(smallLayout)
@@ -66,22 +67,22 @@ describe("a valid receipt", () => {
   })
 
   test("is accepted for any layout and values, and no neighbouring statement is", () => {
-    const integer = fc.bigInt(-(2n ** 52n), 2n ** 52n)
+    const integer = fc.bigInt(-(2n ** 52n), 2n ** 52n - 1n)
     const name = fc.oneof(fc.string({ minLength: 1, maxLength: 6 }), fc.constantFrom("1", "0", "__proto__"))
     const tensor = fc.record({
       name,
       shape: fc.array(fc.integer({ min: 1, max: 2 }), { maxLength: 2 }),
       scale: fc.double({ min: 2 ** -40, max: 2 ** 40, noNaN: true }),
+      ...{ lo: fc.constant(wide.lo), bits: fc.constant(wide.bits) },
     })
     const unique = { selector: (t: { name: string }) => t.name, maxLength: 2 }
     const visible = fc.constantFrom("hidden" as const, "public" as const)
-    const layouts: fc.Arbitrary<Layout> = fc.record({
-      inputs: fc.uniqueArray(
-        fc.tuple(tensor, visible).map(([t, visibility]) => ({ ...t, visibility })),
-        unique,
-      ),
-      outputs: fc.uniqueArray(tensor, { ...unique, minLength: 1 }),
-    })
+    const layouts: fc.Arbitrary<Layout> = fc
+      .tuple(fc.uniqueArray(tensor, unique), visible, fc.uniqueArray(tensor, { ...unique, minLength: 1 }))
+      .map(([inputs, visibility, outputs]) => ({
+        inputs: inputs.map((t) => ({ ...t, visibility })),
+        outputs: outputs.map((t) => ({ ...t, visibility: "public" })),
+      }))
     fc.assert(
       fc.property(
         layouts,
@@ -105,7 +106,7 @@ describe("a valid receipt", () => {
               visibleInputs.length > 0
                 ? { visibility: "public", values: fill(visibleInputs) }
                 : { visibility: "hidden" },
-            output: { values: fill(layout.outputs) },
+            output: { visibility: "public", values: fill(layout.outputs) },
           }
           const honest = receipt(statement)
           const against = { verificationKey: key, model: key.model, context: statement.context }
@@ -120,7 +121,7 @@ describe("a valid receipt", () => {
 })
 
 describe("refused", () => {
-  const elsewhere = { values: values({ "20": [1, 2], "3": [3] }) }
+  const elsewhere = { visibility: "public", values: values({ "20": [1, 2], "3": [1] }) } as const
   const other = small.receipt(smallStatement(small.key.model, { output: elsewhere }), "other")
   for (const { name, receipt } of [...proofAttacks(valid, other.proof), ...statementAttacks(valid)])
     test(name, () => {
@@ -142,6 +143,27 @@ describe("refused", () => {
     expect(explain(swapped, expected)).toBe('output "20" has 1 values, expected 2')
   })
 
+  test("a value outside the model's range, though its proof is right", () => {
+    const at = (name: string, list: number[]) => {
+      const claimed = edit(valid.statement, ["output", "values", name], list.map(String))
+      return explain(small.receipt(claimed), expected)
+    }
+    expect(at("20", [-512, 511])).toBeNull()
+    expect(at("20", [-512, 512])).toBe('output "20"[1] is 512, expected -512 to 511')
+    expect(at("20", [-513, 511])).toBe('output "20"[0] is -513, expected -512 to 511')
+    expect(at("3", [2])).toBe('output "3"[0] is 2, expected 0 to 1')
+    const input = edit(valid.statement, ["input", "values", "image", 1], `${2n ** 52n}`)
+    expect(explain(small.receipt(input), expected)).toContain('input "image"[1] is 4503599627370496')
+  })
+
+  test("a commitment where the key has values", () => {
+    const committed = { visibility: "committed", commitment: hash32("c").replace("0x", "0x0").slice(0, 66) }
+    for (const side of ["input", "output"])
+      expect(explain(edit(valid, ["statement", side], committed), expected)).toBe(
+        `the statement's ${side} is committed, the key's is public`,
+      )
+  })
+
   test("a hidden input where the key has a public one, missing and extra tensors", () => {
     const at = (path: string[], to: unknown) => explain(edit(valid, ["statement", ...path], to), expected)
     expect(at(["input"], { visibility: "hidden" })).toContain("hidden")
@@ -151,12 +173,13 @@ describe("refused", () => {
   })
 
   test("a missing output with the name of something every object inherits", () => {
-    const layout: Layout = { inputs: [], outputs: [{ name: "hasOwnProperty", shape: [], scale: 1 }] }
+    const output = { name: "hasOwnProperty", shape: [], scale: 1, ...wide, visibility: "public" } as const
+    const layout: Layout = { inputs: [], outputs: [output] }
     const { key, receipt } = oracle(layout)
     const statement: Statement = {
       ...valid.statement,
       input: { visibility: "hidden" },
-      output: { values: values({ hasOwnProperty: [5] }) },
+      output: { visibility: "public", values: values({ hasOwnProperty: [5] }) },
     }
     const against = { ...expected, verificationKey: key }
     expect(verify(receipt(statement), against)).toBe(true)
@@ -225,12 +248,12 @@ describe("what the caller gets wrong is thrown, what the receipt gets wrong is n
   })
 
   test("a receipt that changes while it is read is checked as it was read", () => {
-    const list = valid.statement.output.values["20"]
     let reads = 0
-    const sly = { ...valid, statement: { ...valid.statement, output: { values: {} } } }
+    const output = { visibility: "public", values: {} } as const
+    const sly = { ...valid, statement: { ...valid.statement, output } }
     Object.defineProperty(sly.statement.output, "values", {
       enumerable: true,
-      get: () => ({ "20": reads++ === 0 ? list : ["1", "1"], "3": ["0"] }),
+      get: () => ({ "20": reads++ === 0 ? ["-12", "345"] : ["1", "1"], "3": ["0"] }),
     })
     expect(verify(sly as Groth16Receipt, expected)).toBe(true)
     expect(reads).toBe(1)

@@ -59,7 +59,7 @@ export function contextSignal(context: string): bigint {
 
 /**
  * The integers of one side in layout order; none when the side is not public.
- * @throws UsageError unless its values have exactly the names, counts and ranges of `tensors`.
+ * @throws UsageError unless its values have exactly the names and counts of `tensors`.
  */
 export function flatten(
   claim: Statement["input"],
@@ -94,21 +94,28 @@ export function shapeProblem({ input, output }: Statement, layout: Layout): stri
   if (output.visibility !== outputVisibility(layout))
     return `the statement's output is ${output.visibility}, the key's is ${outputVisibility(layout)}`
   return (
-    (output.visibility === "public" ? mismatch(output.values, layout.outputs, "output") : null) ??
-    (input.visibility === "public" ? mismatch(input.values, layout.inputs, "input") : null)
+    (output.visibility === "public" ? valuesProblem(output.values, layout.outputs, "output") : null) ??
+    (input.visibility === "public" ? valuesProblem(input.values, layout.inputs, "input") : null)
   )
 }
 
-function mismatch(values: Values, tensors: readonly TensorLayout[], side: string): string | null {
-  for (const { name, shape, lo, bits } of tensors) {
-    const tensor = `${side} ${JSON.stringify(name)}`
-    if (!Object.hasOwn(values, name)) return `${tensor} is missing`
-    const given = values[name]
-    if (given.length !== count(shape)) return `${tensor} has ${given.length} values, expected ${count(shape)}`
+function valuesProblem(values: Values, tensors: readonly TensorLayout[], side: string): string | null {
+  const problem = mismatch(values, tensors, side)
+  if (problem !== null) return problem
+  for (const { name, lo, bits } of tensors) {
     const [least, end] = [BigInt(lo), BigInt(lo) + 2n ** BigInt(bits)]
-    const wrong = given.findIndex((text) => BigInt(text) < least || BigInt(text) >= end)
+    const wrong = values[name].findIndex((text) => BigInt(text) < least || BigInt(text) >= end)
     if (wrong >= 0)
-      return `${tensor}[${wrong}] is ${given[wrong]}, the model's values are from ${least} to ${end - 1n}`
+      return `${side} ${JSON.stringify(name)}[${wrong}] is ${values[name][wrong]}, expected ${least} to ${end - 1n}`
+  }
+  return null
+}
+
+function mismatch(values: Values, tensors: readonly TensorLayout[], side: string): string | null {
+  for (const { name, shape } of tensors) {
+    if (!Object.hasOwn(values, name)) return `${side} ${JSON.stringify(name)} is missing`
+    if (values[name].length !== count(shape))
+      return `${side} ${JSON.stringify(name)} has ${values[name].length} values, expected ${count(shape)}`
   }
   const extra = Object.keys(values).find((name) => !tensors.some((tensor) => tensor.name === name))
   return extra === undefined ? null : `${side} ${JSON.stringify(extra)} is not one of the model's`

@@ -3,14 +3,23 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { q, r } from "#src/field.js"
 import { encodeKey, keyDigest, type Layout, solidityKey } from "#src/verifier/index.js"
 import { inferenceArguments, register, revertOf, startVerifier, type VerifierChain } from "./chain.js"
-import { hash32, oracle, outsideSubgroup, pointG1, pointG2, smallLayout, values } from "./groth16-oracle.js"
+import {
+  hash32,
+  oracle,
+  outsideSubgroup,
+  pointG1,
+  pointG2,
+  smallLayout,
+  values,
+  wide,
+} from "./groth16-oracle.js"
 
 const { key } = oracle(smallLayout)
 const dev = oracle(smallLayout, { setup: "dev" }).key
 
 let chain: VerifierChain
 beforeAll(async () => {
-  chain = await startVerifier()
+  chain = await startVerifier("groth16")
 })
 afterAll(() => chain?.close())
 
@@ -62,8 +71,8 @@ describe("registration", () => {
 
   test("splits a key that is longer than a contract may be", async () => {
     const layout: Layout = {
-      inputs: [{ name: "x", shape: [760], scale: 1, visibility: "public" }],
-      outputs: [{ name: "y", shape: [2], scale: 1 }],
+      inputs: [{ name: "x", shape: [760], scale: 1, ...wide, visibility: "public" }],
+      outputs: [{ name: "y", shape: [2], scale: 1, ...wide, visibility: "public" }],
     }
     const large = oracle(layout, { seed: "large" })
     expect(encodeKey(large.key).length).toBeGreaterThan(2 * 24_575)
@@ -76,7 +85,7 @@ describe("registration", () => {
       model: large.key.model,
       context: hash32("context"),
       input: { visibility: "public", values: values({ x }) },
-      output: { values: values({ y: [3, -4] }) },
+      output: { visibility: "public", values: values({ y: [3, -4] }) },
     })
     const call = inferenceArguments(honest, large.key)
     expect(await chain.contract.verifyInference(...call)).toBe(true)

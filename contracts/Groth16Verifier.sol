@@ -11,7 +11,7 @@ contract KeyChunk {
     }
 }
 
-/// @title  CountersignVerifier
+/// @title  Groth16Verifier
 /// @notice Verifies Groth16 receipts (eprint 2016/260, curve bn254 of EIP-196 and EIP-197) of any number of
 ///         models. A verification key is a blob named by its keccak256 and registered once by anybody: what
 ///         to trust is the caller's choice of `key`, never a matter of who registered it.
@@ -20,7 +20,7 @@ contract KeyChunk {
 ///         the imaginary part first. docs/FORMATS.md has the whole definition.
 ///         Proof words: A.x, A.y, B.x1, B.x0, B.y1, B.y0, C.x, C.y. Anyone can re-randomise a proof, so
 ///         never use its bytes as an identifier or against replay; the context is there for that.
-contract CountersignVerifier {
+contract Groth16Verifier {
     // ---------------------------------------------------------------- errors
 
     /// The blob does not begin with the magic word of this format.
