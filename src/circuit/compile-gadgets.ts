@@ -11,7 +11,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { InvariantError, invariant } from "../errors.js"
 import { signed } from "../field.js"
-import { type GadgetUse, gadgetKey } from "./gadgets.js"
+import { type GadgetUse, gadgetCall, gadgetKey } from "./gadgets.js"
 import { readR1cs } from "./r1csfile.js"
 
 /** Linear combination of local signals; ONE is the constant. */
@@ -101,7 +101,7 @@ function mainProgram(uses: readonly GadgetUse[]): string {
     const feed = inputs.map((name, j) => `    g${i}.${name} <== x${i}[${j}];`)
     return [
       `    signal input x${i}[${inputs.length}];`,
-      `    component g${i} = ${gadgetKey(use)};`,
+      `    component g${i} = ${gadgetCall(use)};`,
       ...feed,
     ].join("\n")
   })
@@ -307,6 +307,10 @@ function findDefinition(gadget: Gadget): { row: number; signal: number; lc: Lc }
     return undefined
   }
   const isOperand = (signal: number) => isRangeSignal.test(gadget.signals[signal])
-  const isCopy = (_: number, lc: Lc) => lc.size === 2 && !lc.has(ONE)
+  // an output keeps a wire of its own unless it equals another wire
+  const isOutput = (signal: number) => gadget.outputs.some((output) => output.has(signal))
+  const equals = (lc: Lc) => [...lc.values()].reduce((a, b) => a + b) === 0
+  const isCopy = (signal: number, lc: Lc) =>
+    lc.size === 2 && !lc.has(ONE) && (!isOutput(signal) || equals(lc))
   return find(isOperand) ?? find(isCopy)
 }

@@ -4,8 +4,8 @@
  */
 import { InvariantError, invariant } from "../errors.js"
 import type { IntNode, TensorId } from "../ops/program.js"
-import type { IntGraph, IntTensor } from "../quantize/intgraph.js"
-import { bitLength, clampGadget, type GadgetUse, gadgetKey, gadgetKinds } from "./gadgets.js"
+import { type IntGraph, type IntTensor, tableOutput } from "../quantize/intgraph.js"
+import { bitLength, clampGadget, type GadgetUse, gadgetKey, gadgetKinds, tableGadget } from "./gadgets.js"
 
 /** No gadget: the element is a constant, or a copy of its single operand. */
 export const NONE = 0xffffffff
@@ -149,6 +149,19 @@ function planNode(graph: IntGraph, node: IntNode, intern: (use: GadgetUse) => nu
       return node.last
         ? assemble([node.source], choose, 0, node.window - 1, -1)
         : assemble([node.source], choose)
+    }
+    case "table": {
+      const source = graph.tensors[node.source]
+      const out = graph.tensors[node.out]
+      const { lo } = tableOutput(node)
+      const use = tableGadget(node.values.map((y) => y - lo))
+      const choose = (i: number) => {
+        // of the entries that this element can reach, all may be the same
+        const isConstant = out.lo[i] === out.hi[i]
+        return isConstant ? { choice: out.lo[i] - lo, operands: [] } : { choice: use, operands: [i] }
+      }
+      invariant(source.lo.length === count, `table ${node.origin.name} has another size than its source`)
+      return assemble([node.source], choose, -node.lo, lo)
     }
     case "product":
       return assemble([node.left, node.right], (i) => ({
