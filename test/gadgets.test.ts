@@ -1,7 +1,15 @@
 import fc from "fast-check"
 import { beforeAll, describe, expect, it } from "vitest"
 import { compileGadgets, type Gadget, ONE } from "#src/circuit/compile-gadgets.js"
-import { bitLength, clampGadget, type GadgetUse, gadgetKey, gadgetKinds } from "#src/circuit/gadgets.js"
+import {
+  bitLength,
+  clampGadget,
+  type GadgetUse,
+  gadgetCall,
+  gadgetKey,
+  gadgetKinds,
+  tableGadget,
+} from "#src/circuit/gadgets.js"
 import { bits, type Stamp } from "#src/circuit/ranges.js"
 import { acceptedOutputs } from "./exhaustive.js"
 
@@ -47,6 +55,15 @@ const cases: { use: GadgetUse; inputs: number[][]; spec: (x: number[]) => number
     { use: use("Max", 2, 2), inputs: pairs([-1, 0, 1, 2]), spec: (x) => Math.max(...x), p: 37 },
     { use: use("Argmax", 3, 1), inputs: triples([-1, 0]), spec: (x) => x.indexOf(Math.max(...x)), p: 17 },
     { use: use("Argmax", 3, 2), inputs: triples([0, 1, 3]), spec: (x) => x.indexOf(Math.max(...x)), p: 23 },
+    ...[
+      [2, -1, 0, 3],
+      [1, 5, 4, 0, 2, 7, 7, -3],
+    ].map((f) => ({
+      use: tableGadget(f),
+      inputs: range(0, 23).map((x) => [x]),
+      spec: ([x]: number[]) => f[x],
+      p: 23,
+    })),
     { use: use("Product"), inputs: pairs([-3, 0, 2]), spec: ([x, y]) => x * y, p: 37 },
     {
       use: use("InRange", 2),
@@ -55,6 +72,17 @@ const cases: { use: GadgetUse; inputs: number[][]; spec: (x: number[]) => number
       p: 37,
     },
   ]
+
+/** A real table, one that is shorter than a power of two, and some whose choices are copies or constants. */
+const sigmoid = tableGadget(range(0, 1024).map((x) => Math.round(1023 / (1 + Math.exp((512 - x) / 64)))))
+const plain = [
+  [0, 5, 9],
+  [0, 0, 5, 5],
+  [0, 5, 0, 5],
+  [0, 1, 2, 3, 4, 5, 6, 7],
+  [3, 3, 3, 3, 3, 3, 3, 4],
+  [1, 0, 1, 0, 0, 1, 0, 1],
+]
 
 let gadgets: Map<string, Gadget>
 const stampOf = (g: GadgetUse): Stamp => bits(gadgets.get(gadgetKey(g)) as Gadget)
@@ -65,6 +93,8 @@ beforeAll(async () => {
     use("Clamp", 10, 10, 5),
     use("Max", 4, 10),
     use("Argmax", 10, 24),
+    sigmoid,
+    ...plain.map(tableGadget),
   ])
 })
 
@@ -152,6 +182,12 @@ describe("real parameters", () => {
       { numRuns: 30, examples: [[[5, 5, 5, 5]]] },
     )
   })
+  it("table", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 1023 }), (x) => attack(sigmoid, [x], sigmoid.parameters[1 + x])),
+      { numRuns: 20, examples: [[0], [1023], [512]] },
+    )
+  })
   it("argmax, ties to the lowest index", () => {
     const value = fc.integer({ min: -4, max: 4 })
     fc.assert(
@@ -160,6 +196,27 @@ describe("real parameters", () => {
       ),
       { numRuns: 20 },
     )
+  })
+})
+
+describe("tables", () => {
+  it.each(plain.map((f) => [f]))("%j accept their entries alone, and no index past the end", (f) => {
+    const g = tableGadget(f)
+    const p = 17
+    for (let x = 0; x < p; x++) {
+      const want = x < 2 ** g.parameters[0] ? [f[Math.min(x, f.length - 1)]] : []
+      expect([...acceptedOutputs(stampOf(g), [x], p)]).toEqual(want)
+    }
+    expect(stampOf(g).rows.length).toBeLessThanOrEqual(g.kind.cost(g.parameters))
+  })
+  it("have exact coefficients, few rows, and a name that is no list of their entries", () => {
+    const { rows } = stampOf(sigmoid)
+    expect(rows.length).toBe(2 ** 5 + 2 ** 5 + 5 - 1)
+    const sizes = rows.flatMap(({ a, b, c }) => [a, b, c].flatMap((lc) => [...lc.values()].map(Math.abs)))
+    expect(Math.max(...sizes)).toBeLessThan(2 ** 16)
+    expect(gadgetCall(sigmoid)).toMatch(/^Table\(10,\[0,/)
+    expect(gadgetKey(sigmoid)).toMatch(/^Table\(10,[0-9a-f]{32}\)$/)
+    expect(gadgetKey(tableGadget(plain[0]))).not.toBe(gadgetKey(tableGadget(plain[1])))
   })
 })
 
