@@ -11,7 +11,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { InvariantError, invariant } from "../errors.js"
 import { signed } from "../field.js"
-import { type GadgetUse, gadgetKey } from "./gadgets.js"
+import { type GadgetUse, gadgetCall, gadgetKey } from "./gadgets.js"
 import { readR1cs } from "./r1csfile.js"
 import type { Table } from "./tables.js"
 
@@ -108,7 +108,7 @@ function mainProgram(uses: readonly GadgetUse[]): string {
     const feed = inputs.map((name, j) => `    g${i}.${name} <== x${i}[${j}];`)
     return [
       `    signal input x${i}[${inputs.length}];`,
-      `    component g${i} = ${gadgetKey(use)};`,
+      `    component g${i} = ${gadgetCall(use)};`,
       ...feed,
     ].join("\n")
   })
@@ -216,7 +216,7 @@ const isRangeSignal = /(^|\.)range\w*(\[\d+\])?\.(in|bits\[\d+\])$/
 const isMemberSignal = /(^|\.)member\w*(\[\d+\])?\.in$/
 
 /** The table doors without their definitions, which would cost a row per entry; see member.circom. */
-const memberDoors = ["SignedTable(w, x, y, j)", "GatedTable(w, a, b, j)"]
+const memberDoors = ["SignedTable(w, x, y, j)", "GatedTable(w, a, b, j)", "FunctionTable(m, j, f)"]
   .map((template) => `template ${template} { signal input in; }\n`)
   .join("")
 
@@ -335,6 +335,10 @@ function findDefinition(gadget: Gadget): { row: number; signal: number; lc: Lc }
   }
   const isOperand = (signal: number) =>
     isRangeSignal.test(gadget.signals[signal]) || isMemberSignal.test(gadget.signals[signal])
-  const isCopy = (_: number, lc: Lc) => lc.size === 2 && !lc.has(ONE)
+  // an output keeps a wire of its own unless it equals another wire
+  const isOutput = (signal: number) => gadget.outputs.some((output) => output.has(signal))
+  const equals = (lc: Lc) => [...lc.values()].reduce((a, b) => a + b) === 0
+  const isCopy = (signal: number, lc: Lc) =>
+    lc.size === 2 && !lc.has(ONE) && (!isOutput(signal) || equals(lc))
   return find(isOperand) ?? find(isCopy)
 }

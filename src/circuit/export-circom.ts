@@ -10,7 +10,7 @@ import { InvariantError } from "../errors.js"
 import type { WireLc } from "./builder.js"
 import type { Circuit } from "./compile.js"
 import { circuitsFolder, compileGadgets } from "./compile-gadgets.js"
-import { gadgetKey } from "./gadgets.js"
+import { gadgetCall } from "./gadgets.js"
 import { linkPlain } from "./link.js"
 import { NONE, planGadgets } from "./plan.js"
 
@@ -67,7 +67,7 @@ export async function exportCircom(circuit: Circuit): Promise<string> {
     trace: {
       gadget(use, operands, offset, output) {
         const component = `g${components++}`
-        body.push(`    component ${component} = ${gadgetKey(use)};`)
+        body.push(`    component ${component} = ${gadgetCall(use)};`)
         use.kind.inputs(use.parameters).forEach((input, j) => {
           body.push(`    ${component}.${input} <== ${sum(operands[j], offset)};`)
         })

@@ -13,10 +13,12 @@ import { bn254 } from "@noble/curves/bn254.js"
 import { assignCommitments, type Salts } from "../circuit/commitment.js"
 import type { MirageCircuit } from "../circuit/compile.js"
 import { CHALLENGE, EVALUATION } from "../circuit/link-mirage.js"
+import { entriesOf } from "../circuit/lookup.js"
 import type { SparseRows } from "../circuit/r1cs.js"
 import {
   assignCommitted,
   type CommittedWitness,
+  challengedWitness,
   type TensorValues,
   type Witness,
 } from "../circuit/witness.js"
