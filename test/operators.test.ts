@@ -5,6 +5,7 @@
 import fc from "fast-check"
 import { InferenceSession, Tensor } from "onnxruntime-node"
 import { describe, expect, it } from "vitest"
+import { firstFailingRow } from "#src/circuit/check.js"
 import { compile, witnessOf } from "#src/circuit/compile.js"
 import { importOnnx } from "#src/model/onnx.js"
 import { evaluate } from "#src/ops/evaluate.js"
@@ -14,6 +15,7 @@ import { measureAccuracy } from "#src/quantize/accuracy.js"
 import { quantizeProgram } from "#src/quantize/quantize.js"
 import { quantizeInput, runInteger } from "#src/quantize/run.js"
 import { functionCases } from "./function-cases.js"
+import { mirageWitness } from "./networks.js"
 import { encodeOnnx, type OnnxSpec } from "./onnx-writer.js"
 import { operatorCases } from "./operator-cases.js"
 import { Random } from "./random.js"
@@ -70,13 +72,17 @@ async function check(seed: number, make: (random: Random) => OnnxSpec, circuits:
       expect(Math.abs(q * scale - Number(want[j]))).toBeLessThanOrEqual(outputs[i].tolerance + 1e-3)
     })
   })
-  const circuit = await compile(graph)
+  const circuit = await compile(graph, { proofSystem: "groth16" })
   // throws with the gadget's name if a row fails
   const witness = witnessOf(circuit, integers, `0x${"07".repeat(32)}`)
   circuit.linked.outputs.forEach((first, i) => {
     const want = integers.get(graph.outputs[i].tensor) as Float64Array
     expect(witness.small.subarray(first, first + want.length)).toEqual(want)
   })
+  // the two-phase circuit accepts the same integers, and shows them in its words
+  const mirage = await compile(graph)
+  const full = await mirageWitness(mirage, integers, 2n ** 200n + 7n)
+  expect(firstFailingRow(mirage.linked.r1cs, full)).toBe(-1)
 }
 
 describe("against onnxruntime", () => {
