@@ -94,7 +94,7 @@ export async function mirageWitness(
   salts: Salts = {},
 ): Promise<Witness> {
   const committed = assignCommitted(circuit.graph, circuit.linked, values)
-  assignCommitments(circuit, values, committed, salts)
+  await assignCommitments(circuit, values, committed, salts)
   const inverse = entriesOf(circuit.linked.lookup).map((entry) => mod(c - entry))
   expect(inverse).not.toContain(0n)
   inverseAll(inverse)

@@ -51,7 +51,7 @@ export function auditWitness(circuit: Circuit, witness: Witness, perKind = 2): A
   ]
   const gadgets: Record<string, number> = {}
   const targets = [...gadgetTargets(circuit, perKind, gadgets), ...boundaryTargets(circuit, perKind)]
-  const rows = rowsByWire(linked.r1cs, new Set(targets.map(({ wire }) => wire)))
+  const rows = rowsByWire(circuit, new Set(targets.map(({ wire }) => wire)))
   const isBroken = failure(circuit)
   const accepted: string[] = []
   const tried: Record<string, number> = {}
@@ -135,12 +135,12 @@ function boundaryTargets(circuit: Circuit, perKind: number): Target[] {
   ]
 }
 
-/** Whether some rows cannot all hold, whatever the inverses are. */
+/** Whether the rows of a wire cannot all hold, whatever the inverses are. */
 function failure(circuit: Circuit): (rows: Rows, witness: Witness) => boolean {
   if (circuit.proofSystem === "groth16") return ({ system }, witness) => firstFailingRow(system, witness) >= 0
-  const { lookup, firstFinal, r1cs } = circuit.linked
-  const queryOf = new Map(Array.from(lookup.row, (row, query) => [row, query]))
-  const isEntry = (row: number, query: number, witness: Witness): boolean => {
+  const { lookup, r1cs } = circuit.linked
+  const isEntry = (query: number, witness: Witness): boolean => {
+    const row = lookup.row[query]
     let sum = 0n
     for (let j = r1cs.b.rowPtr[row]; j < r1cs.b.rowPtr[row + 1]; j++) {
       const wire = r1cs.b.wires[j]
@@ -149,31 +149,40 @@ function failure(circuit: Circuit): (rows: Rows, witness: Witness) => boolean {
     const value = signed(mod(sum * inverse(BigInt(lookup.scale[query]))))
     return lookup.tables[lookup.table[query]].rowOf(Number(value)) >= 0 && BigInt(Number(value)) === value
   }
-  return ({ system, rows, wire }, witness) => {
-    if (wire >= firstFinal || wire < 3) return firstFailingRow(system, witness) >= 0
-    const queries = rows.filter((row) => queryOf.has(row))
-    if (queries.some((row) => !isEntry(row, queryOf.get(row) as number, witness))) return true
-    const others = rows.filter((row) => !queryOf.has(row))
-    return firstFailingRow(pickRows(r1cs, others), witness) >= 0
-  }
+  return ({ system, queries }, witness) =>
+    queries.some((query) => !isEntry(query, witness)) || firstFailingRow(system, witness) >= 0
 }
 
-/** The rows that name a wire, and the system of just these. */
+/** What speaks of a wire: queries, whose rows an inverse can satisfy alone, and the system of all other rows. */
 interface Rows {
-  readonly wire: number
-  readonly rows: readonly number[]
+  readonly queries: readonly number[]
   readonly system: R1cs
 }
 
-function rowsByWire(r1cs: R1cs, wires: ReadonlySet<number>): Map<number, Rows> {
+function rowsByWire(circuit: Circuit, wires: ReadonlySet<number>): Map<number, Rows> {
+  const { r1cs } = circuit.linked
   const rows = new Map<number, Set<number>>([...wires].map((wire) => [wire, new Set()]))
   for (const side of [r1cs.a, r1cs.b, r1cs.c]) {
     for (let row = 0; row < r1cs.rows; row++) {
       for (let j = side.rowPtr[row]; j < side.rowPtr[row + 1]; j++) rows.get(side.wires[j])?.add(row)
     }
   }
+  const queryOf = new Map<number, number>()
+  let firstFinal = 0
+  if (circuit.proofSystem === "mirage") {
+    circuit.linked.lookup.row.forEach((row, query) => {
+      queryOf.set(row, query)
+    })
+    firstFinal = circuit.linked.firstFinal
+  }
   return new Map(
-    [...rows].map(([wire, set]) => [wire, { wire, rows: [...set], system: pickRows(r1cs, [...set]) }]),
+    [...rows].map(([wire, set]) => {
+      // rows of the challenge and of final wires are taken as they stand
+      const free = wire >= 3 && wire < firstFinal
+      const queries = free ? [...set].flatMap((row) => queryOf.get(row) ?? []) : []
+      const others = free ? [...set].filter((row) => !queryOf.has(row)) : [...set]
+      return [wire, { queries, system: pickRows(r1cs, others) }]
+    }),
   )
 }
 

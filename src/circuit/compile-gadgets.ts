@@ -139,8 +139,8 @@ export async function compileGadgets(uses: readonly GadgetUse[]): Promise<Map<st
   const raw = new Map<string, RawGadget>()
   const missing: GadgetUse[] = []
   for (const [key, use] of distinct) {
-    const cached = readCache(`${version}-${key}`)
-    if (cached) raw.set(key, cached)
+    const held = readCache(`${version}-${key}`) as RawGadget | undefined
+    if (held) raw.set(key, held)
     else missing.push(use)
   }
   if (missing.length > 0) {
@@ -156,7 +156,16 @@ export async function compileGadgets(uses: readonly GadgetUse[]): Promise<Map<st
   return new Map([...distinct].map(([key, use]) => [key, reduce(use, raw.get(key) as RawGadget)]))
 }
 
-function readCache(key: string): RawGadget | undefined {
+/** The value of `make`, kept on disk under a name that says what it depends on; it must be plain JSON. */
+export async function cached<T>(key: string, make: () => Promise<T>): Promise<T> {
+  const held = readCache(key) as T | undefined
+  if (held !== undefined) return held
+  const value = await make()
+  writeCache(key, value)
+  return value
+}
+
+function readCache(key: string): unknown {
   try {
     return JSON.parse(fs.readFileSync(join(cacheFolder, `${key}.json`), "utf8"))
   } catch {
@@ -165,7 +174,7 @@ function readCache(key: string): RawGadget | undefined {
 }
 
 /** The cache only saves time: a read-only installation works without it. */
-function writeCache(key: string, gadget: RawGadget): void {
+function writeCache(key: string, gadget: unknown): void {
   try {
     fs.mkdirSync(cacheFolder, { recursive: true })
     const temporary = join(cacheFolder, `${key}.${process.pid}.tmp`)

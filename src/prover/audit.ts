@@ -62,7 +62,7 @@ async function fullWitness(circuit: Circuit, values: TensorValues) {
   if (circuit.proofSystem === "groth16") return witnessOf(circuit, values, context)
   const committed = assignCommitted(circuit.graph, circuit.linked, values)
   const salts = { input: drawSalt(), output: drawSalt() }
-  assignCommitments(circuit, values, committed, salts)
+  await assignCommitments(circuit, values, committed, salts)
   const words = await statementWords(circuit, values, salts)
   const c = draw(platformRandom)
   const inverse = entriesOf(circuit.linked.lookup).map((entry) => mod(c - entry))

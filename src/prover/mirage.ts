@@ -32,7 +32,7 @@ import { readMirageKey, type Single, singleOf, supportOf } from "./miragekey.js"
 import { draw, platformRandom } from "./multiply.js"
 import { domainBits } from "./polynomials.js"
 import { coordinates } from "./provingkey.js"
-import { rowSums } from "./rows.js"
+import { fieldSum, rowSums } from "./rows.js"
 
 const G1 = bn254.G1.Point
 const G2 = bn254.G2.Point
@@ -166,7 +166,7 @@ export function openMirage(circuit: MirageCircuit, provingKey: Uint8Array, engin
     }
     signal?.throwIfAborted()
     const committed = assignCommitted(graph, linked, values)
-    assignCommitments(circuit, values, committed, options.salts)
+    await assignCommitments(circuit, values, committed, options.salts)
     const sums = committedSums(circuit, committed)
     step(0)
     const commitmentPoint = add1(await multiply(shares.committed, committed))
@@ -233,8 +233,10 @@ interface CommittedSums {
  * its entry times its scale.
  */
 function committedSums(circuit: MirageCircuit, witness: CommittedWitness): CommittedSums {
-  const { r1cs, lookup } = circuit.linked
+  const { r1cs, lookup, commitments } = circuit.linked
   const [a, b, c] = [r1cs.a, r1cs.b, r1cs.c].map((side: SparseRows) => rowSums(r1cs, side, witness))
+  const isCommitment = new Uint8Array(r1cs.rows)
+  for (const { firstRow, rows } of Object.values(commitments)) isCommitment.fill(1, firstRow, firstRow + rows)
   const wrong = (row: number): never => {
     throw new CountersignError({
       what: `constraint ${row} does not hold`,
@@ -251,6 +253,7 @@ function committedSums(circuit: MirageCircuit, witness: CommittedWitness): Commi
     c[lookup.row[i]] = 0
   }
   for (let row = 0; row < lookup.entryRow; row++) {
+    if (isCommitment[row] === 1) continue
     const product = a[row] * b[row]
     if (product !== c[row] || Math.abs(product) > 2 ** 53) wrong(row)
   }
@@ -267,7 +270,7 @@ function quotientRows(
   c: bigint,
   domain: number,
 ): QuotientRows {
-  const { r1cs, lookup, hornerRow } = linked
+  const { r1cs, lookup, hornerRow, commitments } = linked
   const build = (small: Float64Array) => {
     const full = new Float64Array(domain)
     full.set(small)
@@ -323,6 +326,18 @@ function quotientRows(
     side.full[row] = multiplicity
   }
   for (let row = lookup.entryRow + entries; row < hornerRow; row++) side.full[row] = 0
+  for (const { firstRow, rows } of Object.values(commitments)) {
+    for (let row = firstRow; row < firstRow + rows; row++) {
+      for (const [part, matrix] of [
+        [a, r1cs.a],
+        [b, r1cs.b],
+        [side, r1cs.c],
+      ] as const) {
+        part.full[row] = 0
+        part.one(row, fieldSum(r1cs, matrix, row, witness))
+      }
+    }
+  }
   // Horner rows: the last word comes first; A = (target / c), because A · c = target
   const target = (row: number): bigint => {
     const wire = r1cs.c.wires[r1cs.c.rowPtr[row]]

@@ -1,5 +1,5 @@
 /** Setup and proving as the public interface offers them: circuit in, keys and receipts out. */
-import { type Salts, saltsFor } from "../circuit/commitment.js"
+import { type Salts, saltsFor, sideWords } from "../circuit/commitment.js"
 import { type Circuit, witnessOf } from "../circuit/compile.js"
 import { commit } from "../circuit/poseidon.js"
 import type { TensorValues } from "../circuit/witness.js"
@@ -8,7 +8,7 @@ import { quantizeInput, runInteger } from "../quantize/run.js"
 import { keyDigest, parseVerificationKey, type VerificationKey } from "../verifier/key.js"
 import type { Receipt } from "../verifier/receipt.js"
 import { publicSignals, type Statement, type Values } from "../verifier/statement.js"
-import { packTensor, wordsOf } from "../verifier/words.js"
+import { wordsOf } from "../verifier/words.js"
 import { devSetup } from "./devsetup.js"
 import type { Engine } from "./engine.js"
 import { openMirage } from "./mirage.js"
@@ -208,12 +208,7 @@ async function statementOf(
   const shown = (entries: readonly { name: string; tensor: number }[]): Values =>
     Object.fromEntries(entries.map(({ name, tensor }) => [name, Array.from(of(tensor), String)]))
   const committed = async (side: "input" | "output"): Promise<string> => {
-    const entries = side === "input" ? graph.inputs : graph.outputs
-    const tensors = side === "input" ? layout.inputs : layout.outputs
-    const words = tensors.flatMap(({ lo, bits }, i) =>
-      packTensor(Array.from(of(entries[i].tensor), BigInt), lo, bits),
-    )
-    const value = await commit(words, salts[side] as bigint)
+    const value = await commit(sideWords({ graph, layout }, values, side), salts[side] as bigint)
     return `0x${value.toString(16).padStart(64, "0")}`
   }
   const inputClaim = async (): Promise<Statement["input"]> => {

@@ -1,7 +1,7 @@
 /** Sparse rows times a witness of small integers. */
 import type { R1cs, SparseRows } from "../circuit/r1cs.js"
-import type { Witness } from "../circuit/witness.js"
-import { signed } from "../field.js"
+import { fieldValue, type Witness } from "../circuit/witness.js"
+import { mod, signed } from "../field.js"
 
 /** Sums up to here are exact in doubles. */
 const exact = 2 ** 53
@@ -31,4 +31,17 @@ export function rowSums(
     sums[row] = magnitude < exact ? sum : Number.NaN
   }
   return sums
+}
+
+/** The sum of one row, in the field. */
+export function fieldSum(
+  system: R1cs,
+  { rowPtr, wires, coefficients }: SparseRows,
+  row: number,
+  witness: Witness,
+): bigint {
+  let sum = 0n
+  for (let j = rowPtr[row]; j < rowPtr[row + 1]; j++)
+    sum += system.values[coefficients[j]] * fieldValue(witness, wires[j])
+  return mod(sum)
 }
