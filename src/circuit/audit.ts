@@ -38,7 +38,7 @@ const spread = (from: number, to: number, count = Number.POSITIVE_INFINITY): num
 
 /** Attacks up to `perKind` instances of each kind of gadget and of each part of the proof system. */
 export function auditWitness(circuit: Circuit, witness: Witness, perKind = 2): AuditReport {
-  const { linked, graph } = circuit
+  const { graph } = circuit
   const inverseOfTwo = power(2n, r - 2n)
   const moves = [
     1n,

@@ -10,6 +10,7 @@
  * than its tables have entries, so their points are added by entry before anything is multiplied.
  */
 import { bn254 } from "@noble/curves/bn254.js"
+import { describeRow } from "../circuit/check.js"
 import { assignCommitments, type Salts } from "../circuit/commitment.js"
 import type { MirageCircuit } from "../circuit/compile.js"
 import { CHALLENGE, EVALUATION } from "../circuit/link-mirage.js"
@@ -50,6 +51,13 @@ export interface MirageStatement {
   readonly words: readonly bigint[]
 }
 
+export interface MirageOptions {
+  /** Source of randomness: `n` uniform bytes. Default: the platform's. */
+  readonly random?: ((n: number) => Uint8Array) | undefined
+  readonly onProgress?: OnProgress | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
 export interface MirageProver {
   /**
    * Proves that the integers are an execution of the circuit's model.
@@ -58,12 +66,13 @@ export interface MirageProver {
   prove(
     values: TensorValues,
     statement: MirageStatement,
-    options?: {
-      readonly salts?: Salts | undefined
-      readonly random?: (n: number) => Uint8Array
-      readonly onProgress?: OnProgress | undefined
-      readonly signal?: AbortSignal | undefined
-    },
+    options?: MirageOptions & { readonly salts?: Salts | undefined },
+  ): Promise<MirageProof>
+  /** Proves committed wires as they are: if they are no solution, the proof does not verify. */
+  proveWitness(
+    committed: CommittedWitness,
+    statement: MirageStatement,
+    options?: MirageOptions,
   ): Promise<MirageProof>
 }
 
@@ -159,15 +168,26 @@ export function openMirage(circuit: MirageCircuit, provingKey: Uint8Array, engin
   }
 
   const prove: MirageProver["prove"] = async (values, statement, options = {}) => {
-    const { onProgress, signal, random = platformRandom } = options
+    options.signal?.throwIfAborted()
+    const committed = assignCommitted(graph, linked, values)
+    await assignCommitments(circuit, values, committed, options.salts)
+    const sums = committedSums(circuit, committed)
+    checkSums(circuit, committed, sums)
+    return proveSums(committed, sums, statement, options)
+  }
+  const proveWitness: MirageProver["proveWitness"] = (committed, statement, options = {}) =>
+    proveSums(committed, committedSums(circuit, committed), statement, options)
+
+  const proveSums = async (
+    committed: CommittedWitness,
+    sums: CommittedSums,
+    statement: MirageStatement,
+    { onProgress, signal, random = platformRandom }: MirageOptions,
+  ): Promise<MirageProof> => {
     const step = (done: number) => {
       signal?.throwIfAborted()
       onProgress?.({ stage: "prove", done, total: 4 })
     }
-    signal?.throwIfAborted()
-    const committed = assignCommitted(graph, linked, values)
-    await assignCommitments(circuit, values, committed, options.salts)
-    const sums = committedSums(circuit, committed)
     step(0)
     const commitmentPoint = add1(await multiply(shares.committed, committed))
     step(1)
@@ -218,7 +238,7 @@ export function openMirage(circuit: MirageCircuit, provingKey: Uint8Array, engin
     step(4)
     return proof
   }
-  return { prove }
+  return { prove, proveWitness }
 }
 
 /** Sums of the rows that have no final wire, exact in doubles but where marked NaN. */
@@ -228,36 +248,39 @@ interface CommittedSums {
   readonly c: Float64Array
 }
 
-/**
- * Values of A, B and C on committed wires, checked: a row without challenge holds, and a query's operand is
- * its entry times its scale.
- */
-function committedSums(circuit: MirageCircuit, witness: CommittedWitness): CommittedSums {
-  const { r1cs, lookup, commitments } = circuit.linked
+/** Values of A, B and C on committed wires. */
+function committedSums({ linked: { r1cs } }: MirageCircuit, witness: CommittedWitness): CommittedSums {
   const [a, b, c] = [r1cs.a, r1cs.b, r1cs.c].map((side: SparseRows) => rowSums(r1cs, side, witness))
-  const isCommitment = new Uint8Array(r1cs.rows)
-  for (const { firstRow, rows } of Object.values(commitments)) isCommitment.fill(1, firstRow, firstRow + rows)
+  return { a, b, c }
+}
+
+/**
+ * A row without challenge holds, and a query's operand is its entry times its scale.
+ * @throws CountersignError naming the row
+ */
+function checkSums(circuit: MirageCircuit, witness: CommittedWitness, { a, b, c }: CommittedSums): void {
+  const { graph, linked } = circuit
+  const { r1cs, lookup, commitments } = linked
   const wrong = (row: number): never => {
     throw new CountersignError({
-      what: `constraint ${row} does not hold`,
+      what: `constraint ${row} does not hold: ${describeRow(graph, linked, row)}`,
       fix: "The integers given are not an execution of this model",
     })
   }
+  // 1: a query; 2: checked by the block that made its wires
+  const kind = new Uint8Array(r1cs.rows)
   for (let i = 0; i < lookup.row.length; i++) {
     const entry = witness.entries[i] - lookup.tableStart[lookup.table[i]]
     const expected = lookup.scale[i] * lookup.tables[lookup.table[i]].entries[entry]
-    if (b[lookup.row[i]] !== -expected) wrong(lookup.row[i])
-    // rows of queries are filled in later
-    a[lookup.row[i]] = 0
-    b[lookup.row[i]] = 0
-    c[lookup.row[i]] = 0
+    if (b[lookup.row[i]] !== -expected && b[lookup.row[i]] + expected !== 0) wrong(lookup.row[i])
+    kind[lookup.row[i]] = 1
   }
+  for (const { firstRow, rows } of Object.values(commitments)) kind.fill(2, firstRow, firstRow + rows)
   for (let row = 0; row < lookup.entryRow; row++) {
-    if (isCommitment[row] === 1) continue
+    if (kind[row] !== 0) continue
     const product = a[row] * b[row]
     if (product !== c[row] || Math.abs(product) > 2 ** 53) wrong(row)
   }
-  return { a, b, c }
 }
 
 /** Values of A, B and C on the whole domain. */
@@ -304,6 +327,8 @@ function quotientRows(
   for (let i = 0; i < lookup.row.length; i++) {
     const entry = committed.entries[i]
     const scale = lookup.scale[i]
+    a.full[lookup.row[i]] = 0
+    b.full[lookup.row[i]] = 0
     a.set(lookup.row[i], entry)
     if (scale === 1) b.set(lookup.row[i], entry)
     else {
