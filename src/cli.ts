@@ -57,10 +57,10 @@ command("compile", "quantize a model and compile it to a circuit")
   .requiredOption("--samples <file>", "inputs for calibration: a JSON array or .npz")
   .requiredOption("--out <folder>", "where the circuit goes")
   .option("--precision <bits>", "bits of an activation, 6 to 14", String(api.defaults.precision))
-  .option("--input <visibility>", "private or public", "private")
-  .option("--output <visibility>", "public", "public")
+  .option("--input <visibility>", "private, public or committed", "private")
+  .option("--output <visibility>", "public or committed", "public")
   .option("--weights <kind>", "fixed", "fixed")
-  .option("--proof-system <name>", "groth16", "groth16")
+  .option("--proof-system <name>", "mirage or groth16", "mirage")
   .option("--dimension <name=value...>", "value of an open dimension, by name or input:axis")
   .option("--max-constraints <count>", "refuse larger circuits", String(api.defaults.maxConstraints))
   .action(async (path: string, options) => {
@@ -89,7 +89,7 @@ command("compile", "quantize a model and compile it to a circuit")
     const info = folder.saveCircuit(options.out, circuit, accuracy)
     print({ ...info, ms: elapsed(start) }, [
       `model        ${info.model}`,
-      `constraints  ${info.constraints} (domain ${info.domain}, ${info.nonzeros} non-zeros)`,
+      `constraints  ${info.constraints} (${info.lookups} lookups, domain ${info.domain}, ${info.nonzeros} non-zeros)`,
       `accuracy     float ${percent(accuracy.float)}, integer ${percent(accuracy.integer)} on ${accuracy.samples} samples`,
       `written to   ${options.out}`,
     ])
@@ -120,10 +120,12 @@ command("prove", "run the model on an input and prove what it said")
   .requiredOption("--out <file>", "where the receipt goes")
   .option("--context <hex>", "32 bytes the receipt is for", zeroContext)
   .option("--clamp", "move inputs outside the calibrated range to its edge")
+  .option("--salts <file>", "salts of the commitments; drawn and written there if the file does not exist")
   .action(async (path: string, inputPath: string, options) => {
     const start = performance.now()
     const circuit = await folder.loadCircuit(path, onProgress)
     const input = readInput(inputPath, circuit)
+    const salts = folder.loadSalts(options.salts, circuit)
     const prover = await api.openProver(circuit, folder.loadProvingKey(path))
     try {
       const ms = { witness: 0, prove: 0, total: 0 }
@@ -131,6 +133,7 @@ command("prove", "run the model on an input and prove what it said")
       const receipt = await prover.prove(input, {
         context: contextOf(options.context),
         clampInputs: options.clamp === true,
+        salts,
         onProgress: (event) => {
           if (event.stage === "prove" && event.done === 0) ms.witness = elapsed(started)
           onProgress(event)
@@ -140,8 +143,9 @@ command("prove", "run the model on an input and prove what it said")
       ms.total = elapsed(start)
       const text = `${JSON.stringify(receipt, null, 2)}\n`
       folder.writeWhole(options.out, text)
-      print({ receipt: options.out, proofBytes: 256, ms }, [
-        `receipt  ${options.out} (proof 256 bytes, ${ms.prove} ms)`,
+      const proofBytes = 32 * api.solidityProof(receipt.proof).length
+      print({ receipt: options.out, proofBytes, ms }, [
+        `receipt  ${options.out} (proof ${proofBytes} bytes, ${ms.prove} ms)`,
       ])
     } finally {
       await prover.close()
@@ -200,6 +204,7 @@ command("inspect", "what each node costs")
       n.operator,
       n.primitive,
       String(n.accBits || ""),
+      String(n.lookups || ""),
       String(n.constraints),
       share(n.constraints),
       n.gadget.slice(0, 60),
@@ -209,6 +214,7 @@ command("inspect", "what each node costs")
       "",
       "",
       "",
+      String(report.totals.lookups),
       String(report.totals.constraints),
       "",
       `domain ${report.totals.domain}`,
@@ -216,7 +222,7 @@ command("inspect", "what each node costs")
     print(
       { ...report },
       columns([
-        ["node", "operator", "primitive", "bits", "constraints", "share", "gadgets"],
+        ["node", "operator", "primitive", "bits", "lookups", "constraints", "share", "gadgets"],
         ...table,
         total,
       ]),
@@ -229,23 +235,17 @@ command("audit", "rebuild the circuit from the model, compare it with the key, a
     const start = performance.now()
     const circuit = await folder.loadCircuit(path, onProgress)
     const key = folder.loadVerificationKey(folder.verificationKeyPath(path))
-    api.checkKeys(circuit, folder.loadProvingKey(path), key)
-    const zeros = Object.fromEntries(
-      circuit.graph.inputs.map(({ name, tensor }) => [
-        name,
-        new Float64Array(circuit.graph.tensors[tensor].lo.length),
-      ]),
-    )
-    const values = api.runInteger(
-      circuit.graph,
-      api.quantizeInput(circuit.graph, zeros, { clampInputs: true }),
-    )
-    const report = api.auditWitness(circuit, api.witnessOf(circuit, values, zeroContext))
+    const provingKey = folder.loadProvingKey(path)
+    api.checkKeys(circuit, provingKey, key)
+    const report = await api.audit(circuit, provingKey, key)
     const valid = report.accepted.length === 0
     print({ valid, model: circuit.model, ...report, ms: elapsed(start) }, [
-      `model    ${circuit.model}, rebuilt: the proving key's coefficients and the verification key are this circuit's`,
+      `model    ${circuit.model}, rebuilt: the proving key's constraints and the verification key are this circuit's`,
       `gadgets  ${Object.entries(report.gadgets)
         .map(([name, count]) => `${name} ${count}`)
+        .join(", ")}`,
+      `tried    ${Object.entries(report.tried)
+        .map(([kind, count]) => `${kind} ${count}`)
         .join(", ")}`,
       `forgeries refused ${report.refused}, accepted ${report.accepted.length}`,
       ...report.accepted,
@@ -266,7 +266,13 @@ command("export", "write the circuit for other tools")
 
 async function exported(what: string, path: string, allowDev: boolean): Promise<Uint8Array | string> {
   if (what === "circom") return api.exportCircom(await folder.loadCircuit(path, onProgress))
-  if (what === "r1cs") return api.writeR1cs((await folder.loadCircuit(path, onProgress)).linked.r1cs)
+  if (what === "r1cs") {
+    // a two-phase system is unsound in any other prover, so what leaves is the plain one
+    const { graph, input } = await folder.loadCircuit(path, onProgress)
+    const visibility = input === "public" ? "public" : "private"
+    const plain = await api.compile(graph, { proofSystem: "groth16", input: visibility, onProgress })
+    return api.writeR1cs(plain.linked.r1cs)
+  }
   if (what !== "solidity")
     throw new api.UsageError({
       what: "unknown export",

@@ -1,12 +1,17 @@
 /**
  * The folder a model lives in between commands: model.bin (canonical integer model), circuit.json (how it
- * was compiled and what was measured), proving.zkey and verification.json. Files are written whole under
+ * was compiled and what was measured), proving.key and verification.json. Files are written whole under
  * a temporary name and renamed, so that an interrupted command leaves the old file.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { type Circuit, compile } from "./circuit/compile.js"
+import type { Salts } from "./circuit/commitment.js"
+import { type Circuit, compile, proofSystems } from "./circuit/compile.js"
+import { lookupsOf } from "./circuit/inspect.js"
+import { drawSalt } from "./circuit/poseidon.js"
+import { defaults } from "./defaults.js"
 import { FileError, type OnProgress, UsageError } from "./errors.js"
+import { r } from "./field.js"
 import type { Accuracy } from "./quantize/accuracy.js"
 import { deserialize, serialize } from "./quantize/digest.js"
 import { parseVerificationKey, type VerificationKey } from "./verifier/key.js"
@@ -15,8 +20,9 @@ import { parseVerificationKey, type VerificationKey } from "./verifier/key.js"
 export interface CircuitInfo {
   readonly version: 1
   readonly model: string
-  readonly proofSystem: "groth16"
-  readonly input: "private" | "public"
+  readonly proofSystem: Circuit["proofSystem"]
+  readonly input: Circuit["input"]
+  readonly output: Circuit["output"]
   readonly precision: number
   readonly constraints: number
   readonly domain: number
@@ -28,7 +34,7 @@ export interface CircuitInfo {
 const names = {
   model: "model.bin",
   info: "circuit.json",
-  provingKey: "proving.zkey",
+  provingKey: "proving.key",
   verificationKey: "verification.json",
 }
 
@@ -75,22 +81,25 @@ export function saveCircuit(folder: string, circuit: Circuit, accuracy: Accuracy
     model: circuit.model,
     proofSystem: circuit.proofSystem,
     input: circuit.input,
+    output: circuit.output,
     precision: circuit.graph.precision,
     constraints: circuit.linked.r1cs.rows,
     domain: circuit.domain,
-    lookups: 0,
+    lookups: lookupsOf(circuit),
     nonzeros: circuit.nonzeros,
     accuracy,
   }
   mkdirSync(folder, { recursive: true })
   if (existsSync(join(folder, names.info))) {
     const held = readInfo(folder)
-    if (held.model !== info.model || held.input !== info.input) {
+    const describe = (x: CircuitInfo) =>
+      `${x.model} in ${x.proofSystem} with ${x.input} input and ${x.output} output`
+    if (describe(held) !== describe(info)) {
       throw new UsageError({
         what: "the folder already holds another model",
         where: `\`${folder}\``,
-        expected: `${info.model} with ${info.input} input`,
-        given: `${held.model} with ${held.input} input`,
+        expected: describe(info),
+        given: describe(held),
         fix: "Choose another output folder, or remove this one",
       })
     }
@@ -106,7 +115,12 @@ export function readInfo(folder: string): CircuitInfo {
   const info = readJson(path, "Run `countersign compile` first") as CircuitInfo
   const known =
     info !== null && typeof info === "object" && info.version === 1 && typeof info.model === "string"
-  if (!known || (info.input !== "private" && info.input !== "public")) {
+  if (
+    !known ||
+    !proofSystems.includes(info.proofSystem) ||
+    !["private", "public", "committed"].includes(info.input) ||
+    !["public", "committed"].includes(info.output)
+  ) {
     throw new FileError({ what: "is not a circuit description of this version", where: `\`${path}\`` })
   }
   return info
@@ -120,7 +134,15 @@ export async function loadCircuit(folder: string, onProgress?: OnProgress): Prom
   const info = readInfo(folder)
   const path = join(folder, names.model)
   const graph = deserialize(readWhole(path), path)
-  const circuit = await compile(graph, { input: info.input, ...(onProgress ? { onProgress } : {}) })
+  const { input, output, proofSystem } = info
+  // the limit was the caller's when the folder was compiled
+  const circuit = await compile(graph, {
+    input,
+    output,
+    proofSystem,
+    maxConstraints: Math.max(defaults.maxConstraints, 2 * info.constraints),
+    ...(onProgress ? { onProgress } : {}),
+  })
   if (circuit.model !== info.model) {
     throw new FileError({
       what: "the model is not the one that was compiled",
@@ -136,6 +158,35 @@ export async function loadCircuit(folder: string, onProgress?: OnProgress): Prom
 export function saveKeys(folder: string, provingKey: Uint8Array, verificationKey: VerificationKey): void {
   writeWhole(join(folder, names.provingKey), provingKey)
   writeWhole(join(folder, names.verificationKey), `${JSON.stringify(verificationKey, null, 2)}\n`)
+}
+
+/**
+ * The salts that a circuit's commitments take, from a file that is made if it does not exist.
+ * @throws UsageError if the circuit commits to something and no file is named; FileError for another content
+ */
+export function loadSalts(path: string | undefined, { input, output }: Circuit): Salts {
+  const sides = (["input", "output"] as const).filter(
+    (side) => (side === "input" ? input : output) === "committed",
+  )
+  if (sides.length === 0) return {}
+  if (path === undefined) {
+    throw new UsageError({
+      what: `the circuit commits to its ${sides.join(" and ")}`,
+      fix: "Name a file for the salts: --salts FILE; whoever has it can open the commitment",
+    })
+  }
+  if (!existsSync(path)) {
+    const drawn = Object.fromEntries(sides.map((side) => [side, `${drawSalt()}`]))
+    writeWhole(path, `${JSON.stringify(drawn, null, 2)}\n`)
+  }
+  const held = readJson(path) as Record<string, unknown>
+  const salts = sides.map((side) => {
+    const text = held?.[side]
+    if (typeof text !== "string" || !/^(0|[1-9][0-9]*)$/.test(text) || BigInt(text) >= r)
+      throw new FileError({ what: `has no salt \`${side}\``, where: `\`${path}\`` })
+    return [side, BigInt(text)]
+  })
+  return Object.fromEntries(salts)
 }
 
 const setupFirst = "Run `countersign setup` first"

@@ -5,15 +5,25 @@
  * This entry depends on GPL-3.0 packages through the prover; `countersign/verifier` does not.
  */
 export { type AuditReport, auditWitness } from "./circuit/audit.js"
-export { type Circuit, type CompileOptions, compile, witnessOf } from "./circuit/compile.js"
+export type { Salts } from "./circuit/commitment.js"
+export {
+  type Circuit,
+  type CompileOptions,
+  compile,
+  type MirageCircuit,
+  type PlainCircuit,
+  witnessOf,
+} from "./circuit/compile.js"
 export { exportCircom } from "./circuit/export-circom.js"
 export { inspect, type NodeReport } from "./circuit/inspect.js"
+export { commit, drawSalt } from "./circuit/poseidon.js"
 export { readR1cs, writeR1cs } from "./circuit/r1csfile.js"
 export { defaults } from "./defaults.js"
 export type { Graph } from "./model/graph.js"
 export { type ImportOptions, importOnnx } from "./model/onnx.js"
 export { importTfjs } from "./model/tfjs.js"
 export { lower } from "./ops/lower.js"
+export { audit, auditReceipt } from "./prover/audit.js"
 export {
   checkKeys,
   type Keys,
@@ -22,6 +32,7 @@ export {
   type Prover,
   type SetupOptions,
   setup,
+  verificationKeyOf,
 } from "./prover/prover.js"
 export { type Accuracy, measureAccuracy } from "./quantize/accuracy.js"
 export { deserialize, modelDigest, serialize } from "./quantize/digest.js"

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { wtns } from "snarkjs"
 import { beforeAll, describe, expect, it } from "vitest"
 import { firstFailingRow } from "#src/circuit/check.js"
-import { type Circuit, compile, witnessOf } from "#src/circuit/compile.js"
+import { compile, type PlainCircuit, proofSystems, witnessOf } from "#src/circuit/compile.js"
 import { runCircom } from "#src/circuit/compile-gadgets.js"
 import { exportCircom } from "#src/circuit/export-circom.js"
 import { inspect } from "#src/circuit/inspect.js"
@@ -10,53 +10,11 @@ import { NONE } from "#src/circuit/plan.js"
 import { readR1cs, writeR1cs } from "#src/circuit/r1csfile.js"
 import { fieldValue, type Witness } from "#src/circuit/witness.js"
 import { power, r } from "#src/field.js"
-import { importOnnx } from "#src/model/onnx.js"
-import type { IntGraph } from "#src/quantize/intgraph.js"
-import { quantize } from "#src/quantize/quantize.js"
 import { quantizeInput, runInteger } from "#src/quantize/run.js"
-import { parseSamples } from "#src/quantize/samples.js"
-import { encodeOnnx } from "./onnx-writer.js"
-import { Random } from "./random.js"
+import { mnist, perceptron, small } from "./networks.js"
 
 const context = `0x${"2a".repeat(32)}`
-const example = (path: string) => readFileSync(new URL(`../examples/${path}`, import.meta.url))
-
-async function mnist(folder: string): Promise<{ graph: IntGraph; input: Record<string, ArrayLike<number>> }> {
-  const model = importOnnx(example(`${folder}/model.onnx`))
-  const { samples } = parseSamples(example(`${folder}/samples.json`), "samples.json", model.inputs)
-  return { graph: await quantize(model, { samples }), input: samples[0] }
-}
-
-/** A small network with every gadget: clamp, rectify or truncate, max, argmax, product. */
-async function small(): Promise<{ graph: IntGraph; input: Record<string, ArrayLike<number>> }> {
-  const random = new Random(5)
-  const bytes = encodeOnnx({
-    inputs: [{ name: "x", shape: [1, 1, 4, 4] }],
-    outputs: ["class", "y"],
-    initializers: {
-      w: { shape: [2, 1, 3, 3], data: random.reals(18) },
-      v: { shape: [4, 8], data: random.reals(32) },
-    },
-    nodes: [
-      { operator: "Conv", inputs: ["x", "w"], outputs: ["a"], attributes: { pads: [1, 1, 1, 1] } },
-      { operator: "Relu", inputs: ["a"], outputs: ["b"] },
-      {
-        operator: "MaxPool",
-        inputs: ["b"],
-        outputs: ["c"],
-        attributes: { kernel_shape: [2, 2], strides: [2, 2] },
-      },
-      { operator: "Flatten", inputs: ["c"], outputs: ["d"] },
-      { operator: "Gemm", inputs: ["d", "v"], outputs: ["e"], attributes: { transB: 1 } },
-      { operator: "Mul", inputs: ["e", "e"], outputs: ["y"] },
-      { operator: "ArgMax", inputs: ["e"], outputs: ["class"], attributes: { axis: 1 } },
-    ],
-  })
-  const samples = Array.from({ length: 8 }, () => ({ x: random.reals(16) }))
-  return { graph: await quantize(importOnnx(bytes), { samples }), input: samples[3] }
-}
-
-const witnessFor = (circuit: Circuit, input: Record<string, ArrayLike<number>>): Witness =>
+const witnessFor = (circuit: PlainCircuit, input: Record<string, ArrayLike<number>>): Witness =>
   witnessOf(
     circuit,
     runInteger(circuit.graph, quantizeInput(circuit.graph, input, { clampInputs: true })),
@@ -67,17 +25,28 @@ describe("golden counts", () => {
   const golden = new URL("./constraints.csv", import.meta.url)
 
   it("are those of test/constraints.csv, and within the limits we set ourselves", async () => {
-    const lines = ["model,input,constraints,wires,nonzeros,domain"]
-    const limits: Record<string, number> = { "mnist-mlp": 10_500, "mnist-lenet": 160_000 }
-    for (const folder of Object.keys(limits)) {
-      const { graph } = await mnist(folder)
-      for (const input of ["private", "public"] as const) {
-        const circuit = await compile(graph, { input })
-        const { r1cs } = circuit.linked
-        if (input === "private") expect(r1cs.rows).toBeLessThanOrEqual(limits[folder])
-        lines.push([folder, input, r1cs.rows, r1cs.wires, circuit.nonzeros, circuit.domain].join(","))
-        const report = inspect(circuit)
-        expect(report.nodes.reduce((sum, node) => sum + node.constraints, 0)).toBe(r1cs.rows)
+    const lines = ["model,proofSystem,input,constraints,lookups,wires,nonzeros,domain"]
+    const limits: Record<string, Record<string, number>> = {
+      "mnist-mlp": { groth16: 10_500, mirage: 2_300 },
+      "mnist-lenet": { groth16: 160_000, mirage: 26_000 },
+      "784-2000-60-4000-10": { mirage: 32_768 },
+    }
+    for (const [name, systems] of Object.entries(limits)) {
+      const { graph } = name.startsWith("mnist")
+        ? await mnist(name)
+        : await perceptron(name.split("-").map(Number))
+      for (const proofSystem of proofSystems) {
+        if (systems[proofSystem] === undefined) continue
+        for (const input of ["private", "public"] as const) {
+          const circuit = await compile(graph, { input, proofSystem })
+          const { r1cs } = circuit.linked
+          expect(r1cs.rows).toBeLessThanOrEqual(systems[proofSystem] + (input === "public" ? 1000 : 0))
+          const report = inspect(circuit)
+          const { lookups } = report.totals
+          const counts = [r1cs.rows, lookups, r1cs.wires, circuit.nonzeros, circuit.domain]
+          lines.push([name, proofSystem, input, ...counts].join(","))
+          expect(report.nodes.reduce((sum, node) => sum + node.constraints, 0)).toBe(r1cs.rows)
+        }
       }
     }
     const text = `${lines.join("\n")}\n`
@@ -87,13 +56,13 @@ describe("golden counts", () => {
 })
 
 describe("a linked circuit", () => {
-  let circuit: Circuit
+  let circuit: PlainCircuit
   let witness: Witness
   let input: Record<string, ArrayLike<number>>
   beforeAll(async () => {
     const made = await small()
     input = made.input
-    circuit = await compile(made.graph)
+    circuit = await compile(made.graph, { proofSystem: "groth16" })
     witness = witnessFor(circuit, input)
   })
 

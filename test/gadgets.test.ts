@@ -2,9 +2,17 @@ import fc from "fast-check"
 import { wtns } from "snarkjs"
 import { beforeAll, describe, expect, it } from "vitest"
 import { compileGadgets, type Gadget, ONE, runCircom } from "#src/circuit/compile-gadgets.js"
-import { bitLength, clampGadget, type GadgetUse, gadgetKey, gadgetKinds } from "#src/circuit/gadgets.js"
+import {
+  bitLength,
+  clampGadget,
+  type GadgetUse,
+  gadgetCall,
+  gadgetKey,
+  gadgetKinds,
+  tableGadget,
+} from "#src/circuit/gadgets.js"
 import { bits, lookups, lookupsOf, type RangeStrategy, type Stamp } from "#src/circuit/ranges.js"
-import { gatedTable, signedTable } from "#src/circuit/tables.js"
+import { functionTable, gatedTable, signedTable } from "#src/circuit/tables.js"
 import { acceptedOutputs } from "./exhaustive.js"
 
 const use = (kind: keyof typeof gadgetKinds, ...parameters: number[]): GadgetUse => ({
@@ -57,6 +65,15 @@ const cases: Case[] = [
   { use: use("Max", 2, 2), inputs: pairs([-1, 0, 1, 2]), spec: (x) => Math.max(...x), p: 37 },
   { use: use("Argmax", 3, 1), inputs: triples([-1, 0]), spec: (x) => x.indexOf(Math.max(...x)), p: 17 },
   { use: use("Argmax", 3, 2), inputs: triples([0, 1, 3]), spec: (x) => x.indexOf(Math.max(...x)), p: 23 },
+  ...[
+    [2, -1, 0, 3],
+    [1, 5, 4, 0, 2, 7, 7, -3],
+  ].map((f) => ({
+    use: tableGadget(f),
+    inputs: range(0, 23).map((x) => [x]),
+    spec: ([x]: number[]) => f[x],
+    p: 23,
+  })),
   { use: use("Product"), inputs: pairs([-3, 0, 2]), spec: ([x, y]) => x * y, p: 37 },
   {
     use: use("InRange", 2),
@@ -118,6 +135,16 @@ const cases: Case[] = [
     p: 211,
     table: 1,
   },
+  ...[
+    [2, 1, 0],
+    [1, 0, 3, 3],
+  ].map((f) => ({
+    use: use("Entry", f.length, 2, 2, ...f),
+    inputs: f.map((_, x) => [x]),
+    spec: ([x]: number[]) => f[x],
+    p: 67,
+    table: 1,
+  })),
   // one digit, -3 <= d <= 2; |acc| <= 7: 2^(1+j) > 7 + 4 + 6
   {
     use: use("Signed", 1, 1, 1, 2, 3, 4),
@@ -136,6 +163,17 @@ const cases: Case[] = [
   },
 ]
 
+/** A real table, one that is shorter than a power of two, and some whose choices are copies or constants. */
+const sigmoid = tableGadget(range(0, 1024).map((x) => Math.round(1023 / (1 + Math.exp((512 - x) / 64)))))
+const plain = [
+  [0, 5, 9],
+  [0, 0, 5, 5],
+  [0, 5, 0, 5],
+  [0, 1, 2, 3, 4, 5, 6, 7],
+  [3, 3, 3, 3, 3, 3, 3, 4],
+  [1, 0, 1, 0, 0, 1, 0, 1],
+]
+
 let gadgets: Map<string, Gadget>
 const stampOf = (g: GadgetUse, table?: number): Stamp => {
   const strategy: RangeStrategy = table === undefined ? bits : lookups(table)
@@ -148,6 +186,8 @@ beforeAll(async () => {
     use("Clamp", 10, 10, 5),
     use("Max", 4, 10),
     use("Argmax", 10, 24),
+    sigmoid,
+    ...plain.map(tableGadget),
   ])
 })
 
@@ -249,6 +289,12 @@ describe("real parameters", () => {
       { numRuns: 30, examples: [[[5, 5, 5, 5]]] },
     )
   })
+  it("table", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 1023 }), (x) => attack(sigmoid, [x], sigmoid.parameters[1 + x])),
+      { numRuns: 20, examples: [[0], [1023], [512]] },
+    )
+  })
   it("argmax, ties to the lowest index", () => {
     const value = fc.integer({ min: -4, max: 4 })
     fc.assert(
@@ -267,6 +313,7 @@ describe("tables", () => {
       ["SignedTable(1,1,2,3)", signedTable(1, 1, 2, 3)],
       ["GatedTable(3,2,4,6)", gatedTable(3, 2, 4, 6)],
       ["GatedTable(1,1,1,1)", gatedTable(1, 1, 1, 1)],
+      ["FunctionTable(3,2,[5,0,1])", functionTable([5, 0, 1], 2)],
     ] as const) {
       expect(table.key).toBe(door)
       const { wasm } = await runCircom(
@@ -283,6 +330,27 @@ describe("tables", () => {
         expect(accepted, `${x} in ${door}`).toBe(table.rowOf(x) >= 0)
       }
     }
+  })
+})
+
+describe("function tables by bits", () => {
+  it.each(plain.map((f) => [f]))("%j accept their entries alone, and no index past the end", (f) => {
+    const g = tableGadget(f)
+    const p = 17
+    for (let x = 0; x < p; x++) {
+      const want = x < 2 ** g.parameters[0] ? [f[Math.min(x, f.length - 1)]] : []
+      expect([...acceptedOutputs(stampOf(g), [x], p)]).toEqual(want)
+    }
+    expect(stampOf(g).rows.length).toBeLessThanOrEqual(g.kind.cost?.(g.parameters) ?? 0)
+  })
+  it("have exact coefficients, few rows, and a name that is no list of their entries", () => {
+    const { rows } = stampOf(sigmoid)
+    expect(rows.length).toBe(2 ** 5 + 2 ** 5 + 5 - 1)
+    const sizes = rows.flatMap(({ a, b, c }) => [a, b, c].flatMap((lc) => [...lc.values()].map(Math.abs)))
+    expect(Math.max(...sizes)).toBeLessThan(2 ** 16)
+    expect(gadgetCall(sigmoid)).toMatch(/^Table\(10,\[0,/)
+    expect(gadgetKey(sigmoid)).toMatch(/^Table\(10,[0-9a-f]{32}\)$/)
+    expect(gadgetKey(tableGadget(plain[0]))).not.toBe(gadgetKey(tableGadget(plain[1])))
   })
 })
 

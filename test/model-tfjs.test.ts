@@ -148,6 +148,20 @@ describe("tfjs models compute what tfjs-layers computes", () => {
     )
   })
 
+  it.each([
+    ...["elu", "selu", "relu6", "sigmoid", "hardSigmoid", "softplus", "softsign", "tanh"],
+    ...["gelu", "gelu_new", "mish", "swish"],
+  ] as const)("activation %s", async (activation) => {
+    const name = activation as "tanh"
+    await compare(
+      sequential([5], [l.dense({ units: 4, activation: name }), l.activation({ activation: name })]),
+    )
+  })
+
+  it("activation layers", async () => {
+    await compare(sequential([6], [l.elu(), l.thresholdedReLU({ theta: 0.25 }), l.dense({ units: 3 })]))
+  })
+
   it("a graph of layers with two inputs and every merge", async () => {
     const [a, b] = [layers.input({ shape: [3] }), layers.input({ shape: [3] })]
     const add = l.add().apply([a, b]) as layers.SymbolicTensor

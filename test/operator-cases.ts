@@ -4,13 +4,13 @@ import type { AttributeSpec, OnnxSpec, TensorSpec } from "./onnx-writer.js"
 import type { Random } from "./random.js"
 
 const ints = (data: readonly number[]): TensorSpec => ({ shape: [data.length], data, dtype: "int64" })
-const reals = (random: Random, shape: readonly number[], scale = 1): TensorSpec => ({
+export const reals = (random: Random, shape: readonly number[], scale = 1): TensorSpec => ({
   shape,
   data: random.reals(sizeOf(shape), scale),
 })
 
 /** One node on input x and initializers in the order given. */
-function single(
+export function single(
   operator: string,
   shape: readonly number[],
   attributes: Record<string, AttributeSpec> = {},

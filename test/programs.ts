@@ -1,4 +1,5 @@
 /** Programs for tests of quantization: built by hand from primitives, or at random from a seed. */
+import { apply, type Formula, variable } from "#src/ops/formula.js"
 import type { LinearMap, Program, RealNode, TensorId, TensorInfo } from "#src/ops/program.js"
 import { sizeOf } from "#src/ops/program.js"
 import { Random } from "./random.js"
@@ -54,6 +55,12 @@ export class ProgramBuilder {
   clamp(source: TensorId, lo = 0, hi = Number.POSITIVE_INFINITY): TensorId {
     const made = this.#tensor("clamp", [...this.tensors[source].shape])
     this.nodes.push({ kind: "clamp", source, lo, hi, ...made })
+    return made.out
+  }
+
+  function(source: TensorId, formula: Formula): TensorId {
+    const made = this.#tensor("function", [...this.tensors[source].shape])
+    this.nodes.push({ kind: "function", source, formula, ...made })
     return made.out
   }
 
@@ -142,7 +149,7 @@ function randomNode(b: ProgramBuilder, random: Random, pool: readonly TensorId[]
   const size = b.size(source)
   const { shape } = b.tensors[source]
   const same = pool.filter((id) => b.size(id) === size)
-  switch (random.integer(0, 9)) {
+  switch (random.integer(0, 10)) {
     case 0: {
       const m = random.integer(1, 8)
       return b.dense(source, m, random.reals(m * size, 1), random.next() < 0.5 ? random.reals(m) : undefined)
@@ -175,6 +182,10 @@ function randomNode(b: ProgramBuilder, random: Random, pool: readonly TensorId[]
       return b.product(source, random.pick(same))
     case 7:
       return b.clamp(source, random.pick([0, -0.25, Number.NEGATIVE_INFINITY]), random.pick([0.25, 0.5]))
+    case 8: {
+      const name = random.pick(["sigmoid", "tanh", "softplus", "erf", "sin"] as const)
+      return b.function(source, apply(name, variable))
+    }
     default:
       return b.clamp(source)
   }

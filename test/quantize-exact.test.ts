@@ -78,6 +78,9 @@ function runBig(graph: IntGraph, inputs: Integers): { values: bigint[][]; peak: 
           ),
         )
         break
+      case "table":
+        each((i) => BigInt(node.values[Number(values[node.source][i]) - node.lo]))
+        break
       case "max":
         each((i) => {
           const window = [...node.map.subarray(i * node.window, (i + 1) * node.window)]

@@ -51,3 +51,14 @@ template GatedTable(w, a, b, j) {
     }
     product[a + b] === 0;
 }
+
+/* Entries t + 2^j * f[t] for 0 <= t < m. */
+template FunctionTable(m, j, f) {
+    signal input in;
+    signal product[m + 1];
+    product[0] <== 1;
+    for (var t = 0; t < m; t++) {
+        product[t + 1] <== product[t] * (in - t - (1 << j) * f[t]);
+    }
+    product[m] === 0;
+}

@@ -2,7 +2,7 @@
 import { mod, r, signed } from "../field.js"
 import type { IntGraph } from "../quantize/intgraph.js"
 import { gadgetKey } from "./gadgets.js"
-import type { Linked } from "./link.js"
+import type { LinkedNodes } from "./link.js"
 import { NONE } from "./plan.js"
 import type { R1cs, SparseRows } from "./r1cs.js"
 import { fieldValue, type Witness } from "./witness.js"
@@ -51,7 +51,7 @@ export function firstFailingRow(r1cs: R1cs, witness: Witness): number {
 }
 
 /** What a row belongs to, in the model's words. */
-export function describeRow(graph: IntGraph, linked: Linked, row: number): string {
+export function describeRow(graph: IntGraph, linked: LinkedNodes, row: number): string {
   for (const group of linked.groups) {
     if (group.firstRow.length === 0 || row < group.firstRow[0] || row >= group.rowEnd) continue
     let i = 0
@@ -61,5 +61,5 @@ export function describeRow(graph: IntGraph, linked: Linked, row: number): strin
     const gadget = use ? gadgetKey(use) : "the definition of a linear result"
     return `${gadget} of tensor \`${graph.tensors[group.tensor].name}\`[${i}] (node \`${group.node.origin.name}\`)`
   }
-  return "an output or the context"
+  return "an output, a commitment or the context"
 }

@@ -11,7 +11,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { InvariantError, invariant } from "../errors.js"
 import { signed } from "../field.js"
-import { type GadgetUse, gadgetKey } from "./gadgets.js"
+import { type GadgetUse, gadgetCall, gadgetKey } from "./gadgets.js"
 import { readR1cs } from "./r1csfile.js"
 import type { Table } from "./tables.js"
 
@@ -108,7 +108,7 @@ function mainProgram(uses: readonly GadgetUse[]): string {
     const feed = inputs.map((name, j) => `    g${i}.${name} <== x${i}[${j}];`)
     return [
       `    signal input x${i}[${inputs.length}];`,
-      `    component g${i} = ${gadgetKey(use)};`,
+      `    component g${i} = ${gadgetCall(use)};`,
       ...feed,
     ].join("\n")
   })
@@ -139,8 +139,8 @@ export async function compileGadgets(uses: readonly GadgetUse[]): Promise<Map<st
   const raw = new Map<string, RawGadget>()
   const missing: GadgetUse[] = []
   for (const [key, use] of distinct) {
-    const cached = readCache(`${version}-${key}`)
-    if (cached) raw.set(key, cached)
+    const held = readCache(`${version}-${key}`) as RawGadget | undefined
+    if (held) raw.set(key, held)
     else missing.push(use)
   }
   if (missing.length > 0) {
@@ -156,7 +156,16 @@ export async function compileGadgets(uses: readonly GadgetUse[]): Promise<Map<st
   return new Map([...distinct].map(([key, use]) => [key, reduce(use, raw.get(key) as RawGadget)]))
 }
 
-function readCache(key: string): RawGadget | undefined {
+/** The value of `make`, kept on disk under a name that says what it depends on; it must be plain JSON. */
+export async function cached<T>(key: string, make: () => Promise<T>): Promise<T> {
+  const held = readCache(key) as T | undefined
+  if (held !== undefined) return held
+  const value = await make()
+  writeCache(key, value)
+  return value
+}
+
+function readCache(key: string): unknown {
   try {
     return JSON.parse(fs.readFileSync(join(cacheFolder, `${key}.json`), "utf8"))
   } catch {
@@ -165,7 +174,7 @@ function readCache(key: string): RawGadget | undefined {
 }
 
 /** The cache only saves time: a read-only installation works without it. */
-function writeCache(key: string, gadget: RawGadget): void {
+function writeCache(key: string, gadget: unknown): void {
   try {
     fs.mkdirSync(cacheFolder, { recursive: true })
     const temporary = join(cacheFolder, `${key}.${process.pid}.tmp`)
@@ -216,7 +225,7 @@ const isRangeSignal = /(^|\.)range\w*(\[\d+\])?\.(in|bits\[\d+\])$/
 const isMemberSignal = /(^|\.)member\w*(\[\d+\])?\.in$/
 
 /** The table doors without their definitions, which would cost a row per entry; see member.circom. */
-const memberDoors = ["SignedTable(w, x, y, j)", "GatedTable(w, a, b, j)"]
+const memberDoors = ["SignedTable(w, x, y, j)", "GatedTable(w, a, b, j)", "FunctionTable(m, j, f)"]
   .map((template) => `template ${template} { signal input in; }\n`)
   .join("")
 
@@ -335,6 +344,10 @@ function findDefinition(gadget: Gadget): { row: number; signal: number; lc: Lc }
   }
   const isOperand = (signal: number) =>
     isRangeSignal.test(gadget.signals[signal]) || isMemberSignal.test(gadget.signals[signal])
-  const isCopy = (_: number, lc: Lc) => lc.size === 2 && !lc.has(ONE)
+  // an output keeps a wire of its own unless it equals another wire
+  const isOutput = (signal: number) => gadget.outputs.some((output) => output.has(signal))
+  const equals = (lc: Lc) => [...lc.values()].reduce((a, b) => a + b) === 0
+  const isCopy = (signal: number, lc: Lc) =>
+    lc.size === 2 && !lc.has(ONE) && (!isOutput(signal) || equals(lc))
   return find(isOperand) ?? find(isCopy)
 }

@@ -5,55 +5,89 @@ import { CountersignError, type OnProgress, UsageError } from "../errors.js"
 import type { TensorId } from "../ops/program.js"
 import { modelDigest } from "../quantize/digest.js"
 import type { IntGraph } from "../quantize/intgraph.js"
-import type { Layout } from "../verifier/layout.js"
+import type { Layout, Visibility } from "../verifier/layout.js"
 import { contextSignal } from "../verifier/statement.js"
 import { describeRow, firstFailingRow } from "./check.js"
 import { compileGadgets } from "./compile-gadgets.js"
+import { lookupForms } from "./forms.js"
 import { estimate } from "./inspect.js"
-import { type Linked, link } from "./link.js"
-import { planGadgets } from "./plan.js"
-import { bits } from "./ranges.js"
-import { assignWitness, type Witness } from "./witness.js"
+import { linkPlain, type PlainLinked } from "./link.js"
+import { linkMirage, type MirageLinked } from "./link-mirage.js"
+import { bitForms, planGadgets } from "./plan.js"
+import { poseidonBlock } from "./poseidon.js"
+import { assignPlain, type TensorValues, type Witness } from "./witness.js"
+
+export const proofSystems = ["mirage", "groth16"] as const
+export type ProofSystem = (typeof proofSystems)[number]
 
 export interface CompileOptions {
-  /** Does the receipt show the input, or keep it hidden? Default: private. */
-  readonly input?: "private" | "public"
-  readonly output?: "public"
+  /** Does the receipt show the input, keep it hidden, or commit to it? Default: private. */
+  readonly input?: "private" | "public" | "committed"
+  readonly output?: "public" | "committed"
   /** Weights are constants of the circuit. */
   readonly weights?: "fixed"
-  readonly proofSystem?: "groth16"
+  /** Default: mirage, two-phase Groth16 with lookups. Plain groth16 has neither lookups nor commitments. */
+  readonly proofSystem?: ProofSystem
   /** Refuse circuits with more constraints than this. Default: defaults.maxConstraints. */
   readonly maxConstraints?: number
   readonly onProgress?: OnProgress
   readonly signal?: AbortSignal
 }
 
-/** A compiled model: everything between the integer model and the keys. */
-export interface Circuit {
+/** Everything between the integer model and the keys that both proof systems have. */
+interface CircuitBase {
   readonly graph: IntGraph
   /** keccak256 of the canonical integer model. */
   readonly model: string
-  readonly proofSystem: "groth16"
-  readonly input: "private" | "public"
+  readonly input: "private" | "public" | "committed"
+  readonly output: "public" | "committed"
   readonly layout: Layout
-  readonly linked: Linked
   readonly domain: number
   readonly nonzeros: number
 }
+export interface PlainCircuit extends CircuitBase {
+  readonly proofSystem: "groth16"
+  readonly linked: PlainLinked
+}
+export interface MirageCircuit extends CircuitBase {
+  readonly proofSystem: "mirage"
+  readonly linked: MirageLinked
+  /** The range table has 2^tableBits rows. */
+  readonly tableBits: number
+}
+/** A compiled model. */
+export type Circuit = PlainCircuit | MirageCircuit
 
 /**
  * Compiles an integer model.
  * @throws UsageError for options we do not have; CountersignError when the circuit would be too large,
  * with the estimate.
  */
+export async function compile(
+  graph: IntGraph,
+  options: CompileOptions & { readonly proofSystem: "groth16" },
+): Promise<PlainCircuit>
+export async function compile(
+  graph: IntGraph,
+  options?: CompileOptions & { readonly proofSystem?: "mirage" },
+): Promise<MirageCircuit>
+export async function compile(graph: IntGraph, options?: CompileOptions): Promise<Circuit>
 export async function compile(graph: IntGraph, options: CompileOptions = {}): Promise<Circuit> {
-  const input = choice("input", options.input, ["private", "public"] as const)
-  choice("output", options.output, ["public"] as const)
+  const proofSystem = choice("proofSystem", options.proofSystem, proofSystems)
+  const input = choice("input", options.input, ["private", "public", "committed"] as const)
+  const output = choice("output", options.output, ["public", "committed"] as const)
   choice("weights", options.weights, ["fixed"] as const)
-  const proofSystem = choice("proofSystem", options.proofSystem, ["groth16"] as const)
+  if (proofSystem === "groth16" && (input === "committed" || output === "committed")) {
+    throw new UsageError({
+      what: "plain groth16 has no commitments",
+      expected: "public or private values",
+      fix: "Use proofSystem mirage",
+    })
+  }
   const limit = options.maxConstraints ?? defaults.maxConstraints
-  const plan = planGadgets(graph)
-  const expected = estimate(graph, plan)
+  const lookup = proofSystem === "mirage" ? lookupForms(graph) : undefined
+  const plan = planGadgets(graph, lookup ?? bitForms)
+  const expected = estimate(graph, plan, lookup?.rows)
   if (expected.constraints > limit || expected.nonzeros > defaults.maxNonzeros) {
     throw new CountersignError({
       what: `the circuit would have about ${expected.constraints} constraints and ${expected.nonzeros} non-zeros`,
@@ -66,24 +100,27 @@ export async function compile(graph: IntGraph, options: CompileOptions = {}): Pr
   const gadgets = await compileGadgets(plan.uses)
   options.signal?.throwIfAborted()
   options.onProgress?.({ stage: "link", done: 0, total: expected.constraints })
-  const linked = link(graph, plan, gadgets, {
-    publicInputs: input === "public",
-    strategy: bits,
-    nonzerosPerRow: defaults.nonzerosPerRow,
-  })
-  options.onProgress?.({ stage: "link", done: linked.r1cs.rows, total: linked.r1cs.rows })
-  const { r1cs } = linked
-  const publicRows = r1cs.publicInputs + r1cs.publicOutputs + 1
-  return {
-    graph,
-    model: modelDigest(graph),
-    proofSystem,
-    input,
-    layout: layoutOf(graph, input),
-    linked,
-    domain: 2 ** Math.ceil(Math.log2(r1cs.rows + publicRows)),
-    nonzeros: r1cs.a.wires.length + r1cs.b.wires.length + r1cs.c.wires.length,
+  const layout = layoutOf(graph, input === "private" ? "hidden" : input, output)
+  const { nonzerosPerRow } = defaults
+  const sizes = (linked: PlainLinked | MirageLinked) => {
+    const { r1cs } = linked
+    options.onProgress?.({ stage: "link", done: r1cs.rows, total: r1cs.rows })
+    const publicRows = r1cs.publicInputs + r1cs.publicOutputs + 1
+    return {
+      domain: 2 ** Math.ceil(Math.log2(r1cs.rows + publicRows)),
+      nonzeros: r1cs.a.wires.length + r1cs.b.wires.length + r1cs.c.wires.length,
+    }
   }
+  const base = { graph, model: modelDigest(graph), input, output, layout }
+  if (!lookup) {
+    const linked = linkPlain(graph, plan, gadgets, { publicInputs: input === "public", nonzerosPerRow })
+    return { ...base, proofSystem: "groth16", linked, ...sizes(linked) }
+  }
+  const committed = input === "committed" || output === "committed"
+  const { tableBits } = lookup
+  const block = committed ? await poseidonBlock() : undefined
+  const linked = linkMirage(graph, plan, gadgets, { layout, tableBits, nonzerosPerRow, block })
+  return { ...base, proofSystem: "mirage", linked, tableBits, ...sizes(linked) }
 }
 
 function choice<T extends string>(name: string, given: T | undefined, allowed: readonly [T, ...T[]]): T {
@@ -93,34 +130,40 @@ function choice<T extends string>(name: string, given: T | undefined, allowed: r
 }
 
 /** Names, shapes, scales and ranges of the public side of a model, as the verification key carries them. */
-function layoutOf(graph: IntGraph, input: "private" | "public"): Layout {
+function layoutOf(graph: IntGraph, input: Visibility, output: "public" | "committed"): Layout {
   const describe = ({ name, tensor }: { name: string; tensor: TensorId }) => {
-    const { shape, scale, lo, hi } = graph.tensors[tensor]
+    const { shape, scale } = graph.tensors[tensor]
+    return { name, shape: [...shape], scale }
+  }
+  const range = (tensor: TensorId) => {
+    const { lo, hi } = graph.tensors[tensor]
     const least = lo.reduce((a, b) => Math.min(a, b)) + 0 // never -0
     const most = hi.reduce((a, b) => Math.max(a, b))
-    const bits = BigInt(most - least).toString(2).length
-    return { name, shape: [...shape], scale, lo: least, bits }
+    return { lo: least, bits: BigInt(most - least).toString(2).length }
   }
   return {
+    // an input has the range that is checked, which may be wider than its tensor's bounds
     inputs: graph.inputs.map((entry) => ({
       ...describe(entry),
-      visibility: input === "public" ? "public" : "hidden",
+      lo: entry.lo,
+      bits: entry.bits,
+      visibility: input,
     })),
-    outputs: graph.outputs.map((entry) => ({ ...describe(entry), visibility: "public" })),
+    outputs: graph.outputs.map((entry) => ({
+      ...describe(entry),
+      ...range(entry.tensor),
+      visibility: output,
+    })),
   }
 }
 
 /**
- * The witness for given integers of every tensor, checked row by row.
+ * The witness of a plain circuit for given integers of every tensor, checked row by row.
  * @throws CountersignError naming gadget and tensor if a row fails
  */
-export function witnessOf(
-  circuit: Circuit,
-  values: ReadonlyMap<TensorId, Float64Array>,
-  context: string,
-): Witness {
+export function witnessOf(circuit: PlainCircuit, values: TensorValues, context: string): Witness {
   const { graph, linked } = circuit
-  const witness = assignWitness(graph, linked, values, contextSignal(context))
+  const witness = assignPlain(graph, linked, values, contextSignal(context))
   const row = firstFailingRow(linked.r1cs, witness)
   if (row >= 0) {
     throw new CountersignError({

@@ -10,10 +10,9 @@ import { InvariantError } from "../errors.js"
 import type { WireLc } from "./builder.js"
 import type { Circuit } from "./compile.js"
 import { circuitsFolder, compileGadgets } from "./compile-gadgets.js"
-import { gadgetKey } from "./gadgets.js"
-import { link } from "./link.js"
+import { gadgetCall } from "./gadgets.js"
+import { linkPlain } from "./link.js"
 import { NONE, planGadgets } from "./plan.js"
-import { bits } from "./ranges.js"
 
 /** Terms per statement: circom's parser recurses over long sums. */
 const termsPerLine = 16
@@ -31,10 +30,13 @@ export async function exportCircom(circuit: Circuit): Promise<string> {
     for (let i = 0; i < count; i++) names.set(first + i, `${name}[${i}]`)
   }
   const size = (tensor: number) => graph.tensors[tensor].lo.length
+  // the linker's wire order: one, outputs, context, inputs
+  let firstOutput = 1
   for (const [i, { tensor }] of graph.outputs.entries()) {
-    layout(`output${i}`, "output", circuit.linked.outputs[i], size(tensor))
+    layout(`output${i}`, "output", firstOutput, size(tensor))
+    firstOutput += size(tensor)
   }
-  let firstInput = circuit.linked.context + 1
+  let firstInput = firstOutput + 1
   for (const [i, { tensor }] of graph.inputs.entries()) {
     layout(`input${i}`, "input", firstInput, size(tensor))
     firstInput += size(tensor)
@@ -59,14 +61,13 @@ export async function exportCircom(circuit: Circuit): Promise<string> {
   }
   let components = 0
   let defined = 0
-  link(graph, plan, gadgets, {
+  linkPlain(graph, plan, gadgets, {
     publicInputs: true, // inputs are signals of the template; whether they are public is the embedder's choice
-    strategy: bits,
     nonzerosPerRow: defaults.nonzerosPerRow,
     trace: {
       gadget(use, operands, offset, output) {
         const component = `g${components++}`
-        body.push(`    component ${component} = ${gadgetKey(use)};`)
+        body.push(`    component ${component} = ${gadgetCall(use)};`)
         use.kind.inputs(use.parameters).forEach((input, j) => {
           body.push(`    ${component}.${input} <== ${sum(operands[j], offset)};`)
         })

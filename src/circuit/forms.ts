@@ -78,6 +78,11 @@ const argmaxForm = (m: number, b: number, bits: number): GadgetUse => ({
   parameters: [m, roundUp(b, bits)],
 })
 
+const entryForm = (values: readonly number[], bits: number): GadgetUse => {
+  const b = roundUp(bitLength(Math.max(...values)), bits)
+  return { kind: gadgetKinds.Entry, parameters: [values.length, b, bitLength(values.length - 1), ...values] }
+}
+
 /** The gadget of one element whose node has a form, or the constant it always gives. */
 function clampForm(
   demand: Demand,
@@ -295,7 +300,8 @@ function demandOf(graph: IntGraph, node: RescaleNode): Demand {
 
 /** Gadgets of all nodes but the rescales, with what they need as the bit strategy would ask for it. */
 function otherGadgets(graph: IntGraph): { count: number; use: GadgetUse }[] {
-  const plan = planGadgets(graph, { ...bitForms, clamp: () => 0 })
+  const table = (values: Float64Array) => ({ kind: gadgetKinds.Entry, parameters: [0, 0, 0, ...values] })
+  const plan = planGadgets(graph, { ...bitForms, clamp: () => 0, table })
   const counts = new Array<number>(plan.uses.length).fill(0)
   for (const { uses } of plan.nodes.values()) for (const use of uses) if (use !== NONE) counts[use]++
   return plan.uses.map((use, i) => ({ count: counts[i], use }))
@@ -318,6 +324,10 @@ export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBi
       let form = use
       if (kind === gadgetKinds.Max) form = maxForm(parameters[0], parameters[1], bits)
       if (kind === gadgetKinds.Argmax) form = argmaxForm(parameters[0], parameters[1], bits)
+      if (kind === gadgetKinds.Entry) {
+        form = entryForm(parameters.slice(3), bits)
+        rows += parameters.length - 3 + 1 // entries and their sum
+      }
       rows += count * rowsOf(form, bits)
     }
     const plans = new Map<number, GroupPlan>()
@@ -349,5 +359,6 @@ export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBi
     },
     max: (m, b) => maxForm(m, b, bits),
     argmax: (m, b) => argmaxForm(m, b, bits),
+    table: (values) => entryForm([...values], bits),
   }
 }

@@ -3,8 +3,10 @@
  * The circom text is the definition of what is proven; `hints` here only finds the witness, and whatever
  * it gets wrong is refused by the constraints.
  */
+import { keccak_256 } from "@noble/hashes/sha3.js"
+import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
 import { invariant } from "../errors.js"
-import { gatedTable, signedTable, type Table } from "./tables.js"
+import { functionTable, gatedTable, signedTable, type Table } from "./tables.js"
 
 /** One family: a template in circuits/gadgets/. Signals are scalars or arrays written `name[j]`. */
 export interface GadgetKind {
@@ -13,6 +15,8 @@ export interface GadgetKind {
   /** Names of the template's inputs and outputs, flat, for given parameters. */
   inputs(parameters: readonly number[]): string[]
   readonly outputs: readonly string[]
+  /** How many of the parameters are scalars, if the others are one array: the template's last argument. */
+  readonly scalars?: number
   /** Rows under the bit strategy: the @cost line of the circom header. Forms for lookups alone have none. */
   cost?(parameters: readonly number[]): number
   /** What it asks for under the lookup strategy, after linear rows are solved. */
@@ -40,7 +44,20 @@ export interface GadgetUse {
   readonly parameters: readonly number[]
 }
 
-export const gadgetKey = (use: GadgetUse): string => `${use.kind.template}(${use.parameters.join(",")})`
+/** The gadget with its parameters as circom instantiates it. */
+export function gadgetCall({ kind, parameters }: GadgetUse): string {
+  const scalars = parameters.slice(0, kind.scalars)
+  const arrays = kind.scalars === undefined ? [] : [`[${parameters.slice(kind.scalars).join(",")}]`]
+  return `${kind.template}(${[...scalars, ...arrays].join(",")})`
+}
+
+/** A short name: an array is named by its digest. */
+export function gadgetKey(use: GadgetUse): string {
+  const { kind, parameters } = use
+  if (kind.scalars === undefined) return gadgetCall(use)
+  const digest = bytesToHex(keccak_256(utf8ToBytes(gadgetCall(use)))).slice(0, 32)
+  return `${kind.template}(${[...parameters.slice(0, kind.scalars), digest].join(",")})`
+}
 
 const floorDiv = (x: number, d: number): number => Math.floor(x / d)
 
@@ -149,6 +166,36 @@ const product: GadgetKind = {
   },
 }
 
+const table: GadgetKind = {
+  template: "Table",
+  file: "table.circom",
+  inputs: () => ["in"],
+  outputs: ["out"],
+  scalars: 1,
+  cost([n]) {
+    const high = Math.floor(n / 2)
+    return 2 ** (n - high) + 2 ** high + high - 1
+  },
+  lookups([n]) {
+    const high = Math.floor(n / 2)
+    return { rows: 2 ** (n - high) + 2 ** high + high - 1, ranges: [], members: 0 }
+  },
+  hints([n, ...values], [x], set) {
+    const high = Math.floor(n / 2)
+    const low = n - high
+    for (let i = 0; i < n; i++) set(`bit[${i}]`, floorDiv(x, 2 ** i) % 2)
+    for (let subset = 1; subset < 2 ** low; subset++)
+      set(`product[${subset}]`, (x & subset) === subset ? 1 : 0)
+    // what is left of the table above each choice: the low bits and those below it are already decided
+    for (let level = high - 1; level >= 0; level--) {
+      const decided = 2 ** (n - level)
+      for (let j = 0; j < 2 ** level; j++)
+        set(`choice[${2 ** level + j}]`, values[j * decided + (x % decided)])
+    }
+    set("out", values[x])
+  },
+}
+
 const inRange: GadgetKind = {
   template: "InRange",
   file: "inrange.circom",
@@ -250,6 +297,19 @@ const largest: GadgetKind = {
   },
 }
 
+const entry: GadgetKind = {
+  template: "Entry",
+  file: "entry.circom",
+  inputs: () => ["in"],
+  outputs: ["out"],
+  scalars: 3,
+  lookups: ([, b]) => ({ rows: 0, ranges: [b], members: 1 }),
+  table: ([, , j, ...values]) => functionTable(values, j),
+  hints([, , , ...values], [x], set) {
+    set("out", values[x])
+  },
+}
+
 /** Every family, by template name. */
 export const gadgetKinds = {
   InRange: inRange,
@@ -264,6 +324,8 @@ export const gadgetKinds = {
   Gated: gated,
   Signed: signedForm,
   Largest: largest,
+  Table: table,
+  Entry: entry,
 }
 
 /** Bits of an unsigned integer: the least n with value < 2^n. */
@@ -291,4 +353,11 @@ export function clampGadget(shift: number, bits: number, min: number, max: numbe
   }
   const magnitude = Math.max(bitLength(most), least < 0 ? bitLength(-least - 1) : 0)
   return { kind: clamp, parameters: [shift, bits, Math.max(1, magnitude - bits)] }
+}
+
+/** The table gadget for `values`, which start at 0; those past the end are never asked for. */
+export function tableGadget(values: ArrayLike<number>): GadgetUse {
+  const n = Math.max(2, bitLength(values.length - 1))
+  const padded = Array.from({ length: 2 ** n }, (_, i) => values[Math.min(i, values.length - 1)])
+  return { kind: table, parameters: [n, ...padded] }
 }

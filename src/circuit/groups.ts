@@ -33,7 +33,8 @@ export function checkGroups(system: R1cs, firstFinal: number): void {
       return [side.wires[j], system.values[side.coefficients[j]]]
     })
   const allCommitted = (side: SparseRows, row: number): boolean => {
-    for (let j = side.rowPtr[row]; j < side.rowPtr[row + 1]; j++) if (!isCommitted(side.wires[j])) return false
+    for (let j = side.rowPtr[row]; j < side.rowPtr[row + 1]; j++)
+      if (!isCommitted(side.wires[j])) return false
     return true
   }
   const sole = (list: readonly [number, bigint][]): number | undefined =>
@@ -80,7 +81,7 @@ export function checkGroups(system: R1cs, firstFinal: number): void {
         if (challenge !== 1n || b.length > 2 || !b.every(([wire]) => wire === CHALLENGE || wire === ONE))
           refuse(row, "an entry is no constant")
         if (target === undefined || target < firstCommitted || target >= firstFinal)
-          return refuse(row, "a multiplicity is not committed")
+          throw new InvariantError(`row ${row}: a multiplicity is not committed`)
         once(multiplicities, target, row, "multiplicity")
         once(quotients, factor, row, "quotient")
       }
@@ -89,7 +90,8 @@ export function checkGroups(system: R1cs, firstFinal: number): void {
   for (const row of sums) {
     for (const [wire, value] of terms(system.c, row)) {
       once(summed, wire, row, "summand")
-      if (!(value === 1n ? inverses : quotients).has(wire)) refuse(row, `wire ${wire} is summed with a wrong sign`)
+      if (!(value === 1n ? inverses : quotients).has(wire))
+        refuse(row, `wire ${wire} is summed with a wrong sign`)
     }
   }
   for (const wire of [...inverses, ...quotients])

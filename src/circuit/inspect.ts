@@ -25,14 +25,21 @@ const macs = (map: LinearMap): number => {
   return outputs * (map.inChannels / map.groups) * map.kernel.reduce((x, y) => x * y, 1)
 }
 
-/** Constraints (exact but for linear results that get wires) and non-zeros (approximate), before linking. */
-export function estimate(graph: IntGraph, plan: Plan): { constraints: number; nonzeros: number } {
-  let constraints = 1
+/**
+ * Constraints (exact but for linear results that get wires, and words) and non-zeros (approximate), before
+ * linking. `lookupRows`: what the lookup strategy predicts; without, the bit strategy's costs are added up.
+ */
+export function estimate(
+  graph: IntGraph,
+  plan: Plan,
+  lookupRows?: number,
+): { constraints: number; nonzeros: number } {
+  let constraints = lookupRows ?? 1
   let nonzeros = 0
   for (const node of graph.nodes) {
     if (node.kind === "linear") for (const term of node.terms) nonzeros += macs(term.map)
     for (const use of plan.nodes.get(node)?.uses ?? []) {
-      if (use === NONE) continue
+      if (use === NONE || lookupRows !== undefined) continue
       const { kind, parameters } = plan.uses[use]
       constraints += kind.cost?.(parameters) ?? 0
     }
@@ -41,14 +48,19 @@ export function estimate(graph: IntGraph, plan: Plan): { constraints: number; no
   return { constraints, nonzeros: nonzeros + 4 * constraints }
 }
 
+/** Lookup queries of a circuit. */
+export const lookupsOf = (circuit: Circuit): number =>
+  circuit.proofSystem === "mirage" ? circuit.linked.lookup.row.length : 0
+
 /** One line per node of the integer model, and totals that add up to the whole circuit. */
 export function inspect(circuit: Circuit): {
   nodes: NodeReport[]
-  totals: { constraints: number; nonzeros: number; domain: number; wires: number }
+  totals: { constraints: number; lookups: number; nonzeros: number; domain: number; wires: number }
 } {
   const { graph, linked } = circuit
   const rows = new Map<IntNode, number>()
   const gadgets = new Map<IntNode, Map<string, number>>()
+  const lookups = new Map<IntNode, number>()
   for (const group of linked.groups) {
     const count = group.rowEnd - (group.firstRow[0] ?? group.rowEnd)
     rows.set(group.node, (rows.get(group.node) ?? 0) + count)
@@ -56,8 +68,11 @@ export function inspect(circuit: Circuit): {
     const add = (name: string) => names.set(name, (names.get(name) ?? 0) + 1)
     group.base.forEach((base, i) => {
       const use = group.plan?.uses[i]
-      if (use !== undefined && use !== NONE) add(gadgetKey(linked.stamps[use].gadget.use))
-      else if (!group.plan && base !== NONE) add("wire")
+      if (use !== undefined && use !== NONE) {
+        const { gadget, queries } = linked.stamps[use]
+        add(gadgetKey(gadget.use))
+        lookups.set(group.node, (lookups.get(group.node) ?? 0) + queries.length)
+      } else if (!group.plan && base !== NONE) add("wire")
     })
     gadgets.set(group.node, names)
   }
@@ -73,17 +88,39 @@ export function inspect(circuit: Circuit): {
       primitive: node.kind,
       gadget: names.map(([name, count]) => `${name}×${count}`).join(" "),
       accBits: bitLength(Math.round(magnitude)) + 1,
-      lookups: 0,
+      lookups: lookups.get(node) ?? 0,
       constraints: rows.get(node) ?? 0,
     }
   })
-  const outputs = graph.outputs.reduce((sum, output) => sum + graph.tensors[output.tensor].lo.length, 0)
-  const boundary = { operator: "", accBits: 0, lookups: 0, gadget: "" }
-  nodes.push({ ...boundary, name: "outputs", primitive: "output", constraints: outputs })
-  nodes.push({ ...boundary, name: "context", primitive: "context", constraints: 1 })
+  nodes.push(...boundaryOf(circuit))
   const { r1cs } = linked
   return {
     nodes,
-    totals: { constraints: r1cs.rows, nonzeros: circuit.nonzeros, domain: circuit.domain, wires: r1cs.wires },
+    totals: {
+      constraints: r1cs.rows,
+      lookups: lookupsOf(circuit),
+      nonzeros: circuit.nonzeros,
+      domain: circuit.domain,
+      wires: r1cs.wires,
+    },
   }
+}
+
+/** What belongs to no node: outputs and context, or tables, commitments and words. */
+function boundaryOf(circuit: Circuit): NodeReport[] {
+  const part = (name: string, primitive: string, constraints: number): NodeReport => {
+    return { name, operator: "", primitive, gadget: "", accBits: 0, lookups: 0, constraints }
+  }
+  if (circuit.proofSystem === "groth16") {
+    const { graph } = circuit
+    const outputs = graph.outputs.reduce((sum, { tensor }) => sum + graph.tensors[tensor].lo.length, 0)
+    return [part("outputs", "output", outputs), part("context", "context", 1)]
+  }
+  const { lookup, hornerRow, r1cs, commitments } = circuit.linked
+  const commitmentRows = Object.values(commitments).reduce((sum, { rows }) => sum + rows, 0)
+  return [
+    ...lookup.tables.map(({ key, entries }) => part(key, "lookup table", entries.length + 1)),
+    ...(commitmentRows > 0 ? [part("commitments", "commitment", commitmentRows)] : []),
+    part("words", "word", r1cs.rows - hornerRow),
+  ]
 }

@@ -6,7 +6,8 @@
  */
 import type { TensorId } from "../ops/program.js"
 import type { IntGraph } from "../quantize/intgraph.js"
-import { type Layout, packing } from "../verifier/words.js"
+import type { Layout } from "../verifier/layout.js"
+import { packSide } from "../verifier/words.js"
 import { type FieldLc, R1csBuilder } from "./builder.js"
 import { type Commitment, linkCommitment } from "./commitment.js"
 import type { Gadget } from "./compile-gadgets.js"
@@ -65,7 +66,8 @@ export function linkMirage(
     nonzerosPerRow: options.nonzerosPerRow,
     lookup,
   })
-  const inputRows = (index: number): TensorRows => wires(inputs[index], sizeOf(graph, graph.inputs[index].tensor))
+  const inputRows = (index: number): TensorRows =>
+    wires(inputs[index], sizeOf(graph, graph.inputs[index].tensor))
   const outputRows = (index: number): TensorRows => rowsOf(graph.outputs[index].tensor as TensorId)
   const { layout } = options
   const words: FieldLc[] = []
@@ -74,8 +76,8 @@ export function linkMirage(
     ["output", layout.outputs, outputRows],
     ["input", layout.inputs, inputRows],
   ] as const) {
-    const packed = packing(tensors).map(({ tensor, first, count }) =>
-      packedWord(rows(tensor), first, count, tensors[tensor].lo, tensors[tensor].bits),
+    const packed = packSide(tensors, group).map(({ tensor, first, count, lo, bits }) =>
+      packedWord(rows(tensor), first, count, lo, bits),
     )
     const { visibility } = tensors[0] ?? { visibility: "hidden" }
     if (visibility === "public") words.push(...packed)

@@ -29,6 +29,10 @@ export interface Lookup {
   readonly entryRow: number
 }
 
+/** All entries of all tables. */
+export const entriesOf = ({ tables }: Pick<Lookup, "tables">): bigint[] =>
+  tables.flatMap(({ entries }) => Array.from(entries, BigInt))
+
 export class LookupBuilder {
   private readonly tables: Table[] = []
   private readonly known = new Map<string, number>()

@@ -4,8 +4,8 @@
  */
 import { InvariantError, invariant } from "../errors.js"
 import type { IntNode, RescaleNode, TensorId } from "../ops/program.js"
-import type { IntGraph, IntTensor } from "../quantize/intgraph.js"
-import { bitLength, clampGadget, type GadgetUse, gadgetKey, gadgetKinds } from "./gadgets.js"
+import { type IntGraph, type IntTensor, tableOutput } from "../quantize/intgraph.js"
+import { bitLength, clampGadget, type GadgetUse, gadgetKey, gadgetKinds, tableGadget } from "./gadgets.js"
 
 /** No gadget: the element is a constant, or a copy of its single operand. */
 export const NONE = 0xffffffff
@@ -42,6 +42,8 @@ export interface Forms {
   /** Maximum, and position of the maximum, of m integers that differ by less than 2^b. */
   max(m: number, b: number): GadgetUse
   argmax(m: number, b: number): GadgetUse
+  /** The entry of a table of non-negative integers that an integer in [0, values.length) names. */
+  table(values: Float64Array): GadgetUse
 }
 
 /** The cheapest forms under bit decomposition. */
@@ -49,6 +51,7 @@ export const bitForms: Forms = {
   clamp: ({ shift, bits }, min, max) => clampGadget(shift, bits, min, max),
   max: (m, b) => ({ kind: gadgetKinds.Max, parameters: [m, b] }),
   argmax: (m, b) => ({ kind: gadgetKinds.Argmax, parameters: [m, b] }),
+  table: tableGadget,
 }
 
 /** Interval of element i of a rescale node's accumulator, shifted so that the window begins at zero. */
@@ -174,6 +177,19 @@ function planNode(
       return node.last
         ? assemble([node.source], choose, 0, node.window - 1, -1)
         : assemble([node.source], choose)
+    }
+    case "table": {
+      const source = graph.tensors[node.source]
+      const out = graph.tensors[node.out]
+      const { lo } = tableOutput(node)
+      const use = forms.table(node.values.map((y) => y - lo))
+      const choose = (i: number) => {
+        // of the entries that this element can reach, all may be the same
+        const isConstant = out.lo[i] === out.hi[i]
+        return isConstant ? { choice: out.lo[i] - lo, operands: [] } : { choice: use, operands: [i] }
+      }
+      invariant(source.lo.length === count, `table ${node.origin.name} has another size than its source`)
+      return assemble([node.source], choose, -node.lo, lo)
     }
     case "product":
       return assemble([node.left, node.right], (i) => ({

@@ -50,3 +50,9 @@ export function gatedTable(w: number, a: number, b: number, j: number): Table {
   )
   return tableOf(`GatedTable(${w},${a},${b},${j})`, entries)
 }
+
+/** FunctionTable of circuits/gadgets/member.circom: t + 2^j · values[t]. */
+export function functionTable(values: readonly number[], j: number): Table {
+  const entries = Float64Array.from(values, (value, t) => t + 2 ** j * value)
+  return tableOf(`FunctionTable(${values.length},${j},[${values.join(",")}])`, entries)
+}

@@ -6,10 +6,11 @@ import { CountersignError, invariant } from "../errors.js"
 import { mod, r } from "../field.js"
 import type { TensorId } from "../ops/program.js"
 import type { IntGraph } from "../quantize/intgraph.js"
+import { evaluation } from "../verifier/words.js"
 import { type Lc, ONE } from "./compile-gadgets.js"
 import type { LinkedNodes, PlainLinked } from "./link.js"
+import { CHALLENGE, EVALUATION, type MirageLinked } from "./link-mirage.js"
 import type { StampGroup } from "./link-nodes.js"
-import type { MirageLinked } from "./link-mirage.js"
 import { NONE } from "./plan.js"
 import type { Stamp } from "./ranges.js"
 
@@ -78,6 +79,40 @@ export function assignCommitted(
   })
   for (const entry of entries) small[lookup.multiplicities + entry]++
   return { small, large: new Map(), entries }
+}
+
+/**
+ * What joins a committed witness once the challenge is known: c, ev, the quotients of entries that occur and
+ * the Horner steps. `inverse` is 1 / (c − t) for each entry t. The inverses of queries take no other values and
+ * are left to `entries`, unless `inverses` asks for every wire.
+ */
+export function challengedWitness(
+  { lookup, steps }: MirageLinked,
+  committed: CommittedWitness,
+  words: readonly bigint[],
+  c: bigint,
+  inverse: readonly bigint[],
+  inverses = false,
+): Witness {
+  const large = new Map(committed.large)
+  large.set(CHALLENGE, c)
+  large.set(EVALUATION, evaluation(words, c))
+  inverse.forEach((value, entry) => {
+    const multiplicity = committed.small[lookup.multiplicities + entry]
+    if (multiplicity > 0) large.set(lookup.quotients + entry, (value * BigInt(multiplicity)) % r)
+  })
+  // the linker allocates the step of the last word first
+  let step = 0n
+  for (let j = words.length - 1; j > 0; j--) {
+    step = ((words[j] + step) * c) % r
+    large.set(steps + words.length - 1 - j, step)
+  }
+  if (inverses) {
+    committed.entries.forEach((entry, query) => {
+      large.set(lookup.inverses + query, inverse[entry])
+    })
+  }
+  return { small: committed.small, large }
 }
 
 function tensorsOf(graph: IntGraph, values: TensorValues): (id: TensorId) => Float64Array {
@@ -185,8 +220,7 @@ function stampWriter(stamp: Stamp): StampWriter {
     for (const query of queries) {
       let sum = 0
       for (const [local, coefficient] of query) {
-        const value =
-          local === ONE ? 1 : local < inputs ? operands[local] : small[base + local - inputs]
+        const value = local === ONE ? 1 : local < inputs ? operands[local] : small[base + local - inputs]
         sum += coefficient * value
       }
       onQuery(sum)

@@ -37,7 +37,6 @@ function permuted(
 /** ONNX operator and attributes of Keras's activation names; the lowering decides which it supports. */
 const activations: Readonly<Record<string, [string, Record<string, Attribute>]>> = {
   relu: ["Relu", {}],
-  relu6: ["Clip", { min: 0, max: 6 }],
   softmax: ["Softmax", { axis: -1 }],
   sigmoid: ["Sigmoid", {}],
   hard_sigmoid: ["HardSigmoid", { alpha: 0.2, beta: 0.5 }],
@@ -47,10 +46,21 @@ const activations: Readonly<Record<string, [string, Record<string, Attribute>]>>
   selu: ["Selu", {}],
   softplus: ["Softplus", {}],
   softsign: ["Softsign", {}],
+  exponential: ["Exp", {}],
+  swish: ["Swish", {}],
+  silu: ["Swish", {}],
+  mish: ["Mish", {}],
+  gelu: ["Gelu", {}],
+  gelu_new: ["Gelu", { approximate: "tanh" }],
 }
+
+/** min(max(x, 0), most) */
+const rampTo = (layer: LayerContext, x: string, most: number): string =>
+  layer.node("Clip", [x, layer.constant("min", [], [0]), layer.constant("max", [], [most])])
 
 function activate(layer: LayerContext, x: string, name: unknown): string {
   if (name === undefined || name === null || name === "linear") return x
+  if (name === "relu6") return rampTo(layer, x, 6)
   const known = activations[String(name)]
   if (!known) throw new Refusal(`activation \`${name}\` is not supported`)
   return layer.node(known[0], [x], known[1])
@@ -215,8 +225,7 @@ const relu: Translate = (layer) => {
     return layer.node("LeakyRelu", [layer.inputs[0]], { alpha: Number(slope) })
   }
   if (!maximum) return layer.node("Relu", [layer.inputs[0]])
-  const bounds = [layer.constant("min", [], [0]), layer.constant("max", [], [Number(maximum)])]
-  return layer.node("Clip", [layer.inputs[0], ...bounds])
+  return rampTo(layer, layer.inputs[0], Number(maximum))
 }
 
 const layers: Readonly<Record<string, Translate>> = {
@@ -257,6 +266,9 @@ const layers: Readonly<Record<string, Translate>> = {
     layer.node("LeakyRelu", [layer.inputs[0]], {
       alpha: Number(setting(layer, "alpha") ?? setting(layer, "negative_slope") ?? 0.3),
     }),
+  ELU: (layer) => layer.node("Elu", [layer.inputs[0]], { alpha: Number(layer.config.alpha ?? 1) }),
+  ThresholdedReLU: (layer) =>
+    layer.node("ThresholdedRelu", [layer.inputs[0]], { alpha: Number(layer.config.theta ?? 1) }),
   PReLU: (layer) => {
     const { shape, data } = layer.weight("alpha")
     return layer.node("PRelu", [layer.inputs[0], layer.constant("alpha", shape, data)])

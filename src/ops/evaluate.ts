@@ -3,6 +3,7 @@
  * programs and integer ones. Integer programs keep every partial sum within ±2^52, so there it is exact.
  */
 import { InputError, InvariantError, invariant } from "../errors.js"
+import { functionOf } from "./formula.js"
 import { applyMap } from "./linearmap.js"
 import { type IntNode, type RealNode, sizeOf, type TensorId, type TensorInfo } from "./program.js"
 
@@ -67,6 +68,21 @@ function evaluateNode(
     case "clamp": {
       const x = read(node.source)
       for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(x[i], node.lo), node.hi)
+      return
+    }
+    case "function": {
+      const x = read(node.source)
+      const f = functionOf(node.formula)
+      for (let i = 0; i < out.length; i++) out[i] = f(x[i])
+      return
+    }
+    case "table": {
+      const x = read(node.source)
+      for (let i = 0; i < out.length; i++) {
+        const y = node.values[x[i] - node.lo]
+        invariant(y !== undefined, `${x[i]} is not in the table of ${node.origin.name}`)
+        out[i] = y
+      }
       return
     }
     case "rescale": {

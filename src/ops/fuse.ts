@@ -15,6 +15,7 @@ import {
   type TensorId,
 } from "./program.js"
 import { diagonalOf, scaleColumns, scaleRows } from "./scaling.js"
+import { tabulate } from "./tabulate.js"
 
 /** What a peephole may know of the program around a node. */
 interface Around {
@@ -25,15 +26,21 @@ interface Around {
   readonly size: (id: TensorId) => number
 }
 
-/** Applies every peephole until none applies. */
+/** Applies every peephole until none applies, then once more around the functions that were found. */
 export function fuse(program: Program): Program {
+  const settled = untilSettled(program)
+  const { program: tabulated, changed } = tabulate(settled)
+  return renumber(changed ? untilSettled(tabulated) : settled)
+}
+
+function untilSettled(program: Program): Program {
   let current = withoutDead(program)
   for (let changed = true; changed; ) {
     const next = pass(current)
     changed = next.changed
     current = withoutDead(next.program)
   }
-  return renumber(current)
+  return current
 }
 
 /** One walk over the nodes in order. */

@@ -8,6 +8,7 @@ import { Builder } from "./operators/builder.js"
 import { Call, type Lowering } from "./operators/call.js"
 import { convolutions } from "./operators/conv.js"
 import { fold } from "./operators/fold.js"
+import { unaryFunctions } from "./operators/functions.js"
 import { gathering } from "./operators/gather.js"
 import { layout } from "./operators/layout.js"
 import { linearLayers } from "./operators/linear.js"
@@ -32,6 +33,7 @@ export const operators: Readonly<Record<string, Lowering>> = {
   ...pooling,
   ...reductions,
   ...resizing,
+  ...unaryFunctions,
 }
 
 /** Values by name; null is what a refused node would have computed. */

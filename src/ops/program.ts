@@ -5,6 +5,8 @@
  *
  * Letters: N rows (batch), K inner, M columns (outputs), C channels, G groups.
  */
+import type { Formula } from "./formula.js"
+
 export type TensorId = number
 
 /** Which node of the model a primitive came from; for reports and error messages only. */
@@ -115,6 +117,15 @@ export interface ClampNode {
   readonly origin: Origin
 }
 
+/** out[i] = formula(source[i]). Real programs only. */
+export interface FunctionNode {
+  readonly kind: "function"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly formula: Formula
+  readonly origin: Origin
+}
+
 /** out = clamp(floor(source / 2^shift), lo, lo + 2^bits − 1). Integer programs only. */
 export interface RescaleNode {
   readonly kind: "rescale"
@@ -126,9 +137,22 @@ export interface RescaleNode {
   readonly origin: Origin
 }
 
+/**
+ * out[i] = values[source[i] − lo]. The table has one entry for every integer from the least to the largest
+ * that any element of its source can be, neither more nor fewer. Integer programs only.
+ */
+export interface TableNode {
+  readonly kind: "table"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly lo: number
+  readonly values: Float64Array
+  readonly origin: Origin
+}
+
 export type CommonNode = InputNode | IndexNode | LinearNode | MaxNode | ArgmaxNode | ProductNode
-export type RealNode = CommonNode | ClampNode
-export type IntNode = CommonNode | RescaleNode
+export type RealNode = CommonNode | ClampNode | FunctionNode
+export type IntNode = CommonNode | RescaleNode | TableNode
 
 export interface TensorInfo {
   /** The model's name of the tensor, or one derived from its node. */

@@ -1,14 +1,23 @@
 /** Setup and proving as the public interface offers them: circuit in, keys and receipts out. */
+import { type Salts, saltsFor, sideWords } from "../circuit/commitment.js"
 import { type Circuit, witnessOf } from "../circuit/compile.js"
+import { commit } from "../circuit/poseidon.js"
+import type { TensorValues } from "../circuit/witness.js"
 import { FileError, invariant, type OnProgress, UsageError } from "../errors.js"
 import { quantizeInput, runInteger } from "../quantize/run.js"
-import { parseVerificationKey, type VerificationKey } from "../verifier/key.js"
-import { parseLayout } from "../verifier/layout.js"
+import { keyDigest, parseVerificationKey, type VerificationKey } from "../verifier/key.js"
 import type { Receipt } from "../verifier/receipt.js"
 import { publicSignals, type Statement, type Values } from "../verifier/statement.js"
-import { type DevSetupOptions, devSetup } from "./devsetup.js"
-import { checkZkey, verificationPoints } from "./provingkey.js"
+import { wordsOf } from "../verifier/words.js"
+import { devSetup } from "./devsetup.js"
+import type { Engine } from "./engine.js"
+import { openMirage } from "./mirage.js"
+import { mirageVerificationPoints, readMirageKey } from "./miragekey.js"
+import { mirageDevSetup } from "./miragesetup.js"
+import type { DevSetupOptions } from "./multiply.js"
+import { checkZkey, setupOf, verificationPoints } from "./provingkey.js"
 import { openReference } from "./resident.js"
+import { slowEngine } from "./slowengine.js"
 import { writeWtns } from "./witnessfile.js"
 
 export interface SetupOptions extends DevSetupOptions {
@@ -17,7 +26,7 @@ export interface SetupOptions extends DevSetupOptions {
 }
 
 export interface Keys {
-  /** A `.zkey` that snarkjs reads too. */
+  /** docs/FORMATS.md; for plain groth16 a `.zkey` that snarkjs reads too. */
   readonly provingKey: Uint8Array
   readonly verificationKey: VerificationKey
 }
@@ -27,44 +36,44 @@ export async function setup(circuit: Circuit, options: SetupOptions): Promise<Ke
   if (options.dev !== true) {
     throw new UsageError({ what: "setup needs to know how", expected: "`dev: true`", fix: "Pass dev: true" })
   }
-  const { zkey, key } = await devSetup(circuit.linked.r1cs, options)
-  const pair = (point: readonly bigint[]) => point.map(String)
-  const verificationKey = parseVerificationKey({
-    version: 1,
-    proofSystem: "groth16",
-    setup: "dev",
-    model: circuit.model,
-    layout: circuit.layout,
-    points: {
-      alpha1: pair(key.alpha1),
-      beta2: key.beta2.map(pair),
-      gamma2: key.gamma2.map(pair),
-      delta2: key.delta2.map(pair),
-      ic: key.ic.map(pair),
-    },
-  })
-  return { provingKey: zkey, verificationKey }
+  const provingKey =
+    circuit.proofSystem === "groth16"
+      ? (await devSetup(circuit.linked.r1cs, options)).zkey
+      : await mirageDevSetup(circuit.linked, options)
+  return { provingKey, verificationKey: verificationKeyOf(circuit, provingKey) }
 }
 
 /**
- * Whether keys belong to a circuit: every coefficient of the proving key, the verification key's model,
- * layout and points.
+ * The verification key that belongs to a circuit and its proving key.
+ * @throws FileError if the proving key is damaged or another circuit's
+ */
+export function verificationKeyOf(circuit: Circuit, provingKey: Uint8Array): VerificationKey {
+  const { proofSystem, model, layout, linked } = circuit
+  if (proofSystem === "groth16") checkZkey(provingKey, linked.r1cs)
+  const points =
+    proofSystem === "groth16"
+      ? verificationPoints(provingKey)
+      : mirageVerificationPoints(readMirageKey(provingKey, circuit.linked))
+  return parseVerificationKey({ version: 1, proofSystem, setup: setupOf(provingKey), model, layout, points })
+}
+
+/**
+ * Whether keys belong to a circuit: the proving key's constraints, the verification key's model, layout and
+ * points.
  * @throws FileError naming what differs
  */
 export function checkKeys(circuit: Circuit, provingKey: Uint8Array, verificationKey: VerificationKey): void {
-  checkZkey(provingKey, circuit.linked.r1cs)
-  const fail: (what: string) => never = (what) => {
+  const expected = verificationKeyOf(circuit, provingKey)
+  const fields = [
+    ["proofSystem", "is for another proof system"],
+    ["model", "is another model's"],
+    ["layout", "has another layout than the circuit"],
+    ["points", "was not made with the proving key"],
+    ["setup", "says that it was made another way than the proving key"],
+  ] as const
+  for (const [field, what] of fields) {
+    if (JSON.stringify(verificationKey[field]) === JSON.stringify(expected[field])) continue
     throw new FileError({ what, where: "verification key", fix: "Run setup for this circuit again" })
-  }
-  if (verificationKey.proofSystem !== "groth16") fail("is for another proof system")
-  if (verificationKey.model !== circuit.model) fail("is another model's")
-  if (JSON.stringify(verificationKey.layout) !== JSON.stringify(parseLayout(circuit.layout, "layout"))) {
-    fail("has another layout than the circuit")
-  }
-  const held = verificationPoints(provingKey)
-  const { alpha1, beta2, gamma2, delta2, ic } = verificationKey.points
-  if (JSON.stringify(held) !== JSON.stringify({ alpha1, beta2, gamma2, delta2, ic })) {
-    fail("was not made with the proving key")
   }
 }
 
@@ -73,6 +82,8 @@ export interface ProveOptions {
   readonly context: string
   /** Move inputs outside the calibrated range to its edge instead of refusing them. */
   readonly clampInputs?: boolean
+  /** Salts of commitments (`drawSalt`), one for each side that the circuit commits to. Keep them to open it. */
+  readonly salts?: Salts
   readonly onProgress?: OnProgress
   readonly signal?: AbortSignal
 }
@@ -80,63 +91,138 @@ export interface ProveOptions {
 export interface Prover {
   /**
    * Runs the model on an input and proves what it said.
-   * @throws InputError for inputs that do not fit; UsageError for a malformed context; AbortError;
-   * CountersignError when the worker dies
+   * @throws InputError for inputs that do not fit; UsageError for a malformed context or missing salts;
+   * AbortError; CountersignError when a worker dies
    */
   prove(input: Readonly<Record<string, ArrayLike<number>>>, options: ProveOptions): Promise<Receipt>
-  /** Stops the worker. */
+  /** Stops the workers. */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/**
- * Loads a proving key into a worker that stays until `close`; proofs are made one after the other. The
- * bytes of the key must not change meanwhile: a proof that was aborted costs the worker, and the next one
- * starts another from the same bytes.
- * @throws FileError if the key is damaged or another circuit's
- */
-export async function openProver(circuit: Circuit, provingKey: Uint8Array): Promise<Prover> {
-  checkZkey(provingKey, circuit.linked.r1cs)
-  const reference = await openReference(provingKey)
-  const prove: Prover["prove"] = async (input, { context, clampInputs, onProgress, signal }) => {
-    if (!/^0x[0-9a-f]{64}$/.test(context)) {
-      throw new UsageError({
-        what: "malformed context",
-        expected: "0x and 64 lower-case hexadecimal digits",
-        given: `\`${context}\``,
-      })
-    }
-    signal?.throwIfAborted()
-    onProgress?.({ stage: "witness", done: 0, total: 1 })
-    const quantized = quantizeInput(circuit.graph, input, clampInputs ? { clampInputs } : {})
-    const values = runInteger(circuit.graph, quantized)
-    const witness = witnessOf(circuit, values, context)
-    const statement = statementOf(circuit, values, context)
-    onProgress?.({ stage: "witness", done: 1, total: 1 })
-    const { proof, publicSignals: proven } = await reference.prove(writeWtns(witness), { onProgress, signal })
-    const expected = publicSignals(statement, circuit.layout).map(String)
-    invariant(`${expected}` === `${proven}`, "the prover's public signals are not the statement's")
-    return { version: 1, proofSystem: "groth16", statement, proof }
-  }
-  return { prove, close: reference.close, [Symbol.asyncDispose]: reference.close }
+/** Proves given integers of every tensor for a statement about them. */
+interface Backend {
+  prove(values: TensorValues, statement: Statement, options: ProveOptions): Promise<Receipt>
+  close(): Promise<void>
 }
 
-function statementOf(
+/**
+ * Loads a proving key that stays until `close`; proofs are made one after the other. The bytes of the key
+ * must not change meanwhile. The arithmetic of the two-phase proof can be given as `engine`, which then is
+ * the caller's to close.
+ * @throws FileError if the key is damaged or another circuit's
+ */
+export async function openProver(
   circuit: Circuit,
-  values: ReadonlyMap<number, Float64Array>,
-  context: string,
-): Statement {
-  const texts = (entries: readonly { name: string; tensor: number }[]): Values =>
-    Object.fromEntries(
-      entries.map(({ name, tensor }) => [name, Array.from(values.get(tensor) as Float64Array, String)]),
-    )
+  provingKey: Uint8Array,
+  options: { readonly engine?: Engine } = {},
+): Promise<Prover> {
+  const { prove, close } =
+    circuit.proofSystem === "groth16"
+      ? await openGroth16(circuit, provingKey)
+      : await openTwoPhase(circuit, provingKey, options.engine)
   return {
-    model: circuit.model,
+    async prove(input, proveOptions) {
+      const { context, clampInputs, onProgress, signal } = proveOptions
+      if (!/^0x[0-9a-f]{64}$/.test(context)) {
+        throw new UsageError({
+          what: "malformed context",
+          expected: "0x and 64 lower-case hexadecimal digits",
+          given: `\`${context}\``,
+        })
+      }
+      const salts = saltsFor(circuit, proveOptions.salts)
+      signal?.throwIfAborted()
+      onProgress?.({ stage: "witness", done: 0, total: 1 })
+      const quantized = quantizeInput(circuit.graph, input, clampInputs ? { clampInputs } : {})
+      const values = runInteger(circuit.graph, quantized)
+      const statement = await statementOf(circuit, values, context, salts)
+      onProgress?.({ stage: "witness", done: 1, total: 1 })
+      return prove(values, statement, proveOptions)
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+async function openGroth16(
+  circuit: Extract<Circuit, { proofSystem: "groth16" }>,
+  provingKey: Uint8Array,
+): Promise<Backend> {
+  checkZkey(provingKey, circuit.linked.r1cs)
+  const reference = await openReference(provingKey)
+  return {
+    async prove(values, statement, { onProgress, signal }) {
+      const wtns = writeWtns(witnessOf(circuit, values, statement.context))
+      const { proof, publicSignals: proven } = await reference.prove(wtns, { onProgress, signal })
+      const expected = publicSignals(statement, circuit.layout).map(String)
+      invariant(`${expected}` === `${proven}`, "the prover's public signals are not the statement's")
+      return { version: 1, proofSystem: "groth16", statement, proof }
+    },
+    close: reference.close,
+  }
+}
+
+async function openTwoPhase(
+  circuit: Extract<Circuit, { proofSystem: "mirage" }>,
+  provingKey: Uint8Array,
+  given: Engine | undefined,
+): Promise<Backend> {
+  const key = keyDigest(verificationKeyOf(circuit, provingKey))
+  const engine = given ?? slowEngine()
+  const prover = openMirage(circuit, provingKey, engine)
+  return {
+    async prove(values, statement, { salts, onProgress, signal }) {
+      const words = wordsOf(statement, circuit.layout)
+      const { context } = statement
+      const proof = await prover.prove(values, { key, context, words }, { salts, onProgress, signal })
+      return { version: 1, proofSystem: "mirage", statement, proof }
+    },
+    close: async () => {
+      if (!given) await engine.close()
+    },
+  }
+}
+
+/** The public words of an execution of a two-phase circuit. */
+export async function statementWords(
+  circuit: Circuit,
+  values: TensorValues,
+  salts: Salts,
+): Promise<bigint[]> {
+  return wordsOf(await statementOf(circuit, values, `0x${"00".repeat(32)}`, salts), circuit.layout)
+}
+
+/** The statement that an execution makes true. */
+async function statementOf(
+  { graph, layout, model, input, output }: Circuit,
+  values: TensorValues,
+  context: string,
+  salts: Salts,
+): Promise<Statement> {
+  const of = (tensor: number): Float64Array => {
+    const data = values.get(tensor)
+    invariant(data, `tensor ${graph.tensors[tensor].name} has no values`)
+    return data
+  }
+  const shown = (entries: readonly { name: string; tensor: number }[]): Values =>
+    Object.fromEntries(entries.map(({ name, tensor }) => [name, Array.from(of(tensor), String)]))
+  const committed = async (side: "input" | "output"): Promise<string> => {
+    const value = await commit(sideWords({ graph, layout }, values, side), salts[side] as bigint)
+    return `0x${value.toString(16).padStart(64, "0")}`
+  }
+  const inputClaim = async (): Promise<Statement["input"]> => {
+    if (input === "private") return { visibility: "hidden" }
+    if (input === "public") return { visibility: "public", values: shown(graph.inputs) }
+    return { visibility: "committed", commitment: await committed("input") }
+  }
+  return {
+    model,
     context,
-    input:
-      circuit.input === "public"
-        ? { visibility: "public", values: texts(circuit.graph.inputs) }
-        : { visibility: "hidden" },
-    output: { visibility: "public", values: texts(circuit.graph.outputs) },
+    input: await inputClaim(),
+    output:
+      output === "public"
+        ? { visibility: "public", values: shown(graph.outputs) }
+        : { visibility: "committed", commitment: await committed("output") },
   }
 }

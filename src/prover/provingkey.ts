@@ -118,9 +118,10 @@ export function coefficients(system: R1cs): Uint8Array {
   return bytes
 }
 
-/** How a proving key was made, by its own mark; keys without one come from a ceremony tool. */
-export function setupOf(zkey: Uint8Array): "dev" | "ceremony" {
-  const mark = readBinFile(zkey, "zkey", 1).get(setupSection)
+/** How a proving key of either kind was made, by its own mark; keys without one come from a ceremony tool. */
+export function setupOf(key: Uint8Array): "dev" | "ceremony" {
+  const magic = new TextDecoder().decode(key.subarray(0, 4))
+  const mark = readBinFile(key, magic, 1).get(setupSection)
   return mark !== undefined && new TextDecoder().decode(mark) === "dev" ? "dev" : "ceremony"
 }
 
@@ -183,6 +184,15 @@ export function coordinates(point: Uint8Array): bigint[] {
   const inverse = power(mod(radix, q), q - 2n, q)
   const view = new DataView(point.buffer, point.byteOffset, point.length)
   return Array.from({ length: point.length / 32 }, (_, i) => (readField(view, 32 * i) * inverse) % q)
+}
+
+/** Affine coordinates of a Montgomery point of G2: [[x0, x1], [y0, y1]]. */
+export function coordinates2(point: Uint8Array): bigint[][] {
+  const [x0, x1, y0, y1] = coordinates(point)
+  return [
+    [x0, x1],
+    [y0, y1],
+  ]
 }
 
 /** The points of the verification key that a proving key carries, as decimal strings. */

@@ -1,7 +1,8 @@
 /** What quantization costs: the integer model against the real one on samples, output by output and node by node. */
 import type { OnProgress } from "../errors.js"
 import { evaluate } from "../ops/evaluate.js"
-import type { Program } from "../ops/program.js"
+import type { Origin, Program, RescaleNode, TensorId } from "../ops/program.js"
+import { sourcesOf } from "./bounds.js"
 import type { Sample } from "./calibrate.js"
 import type { IntGraph } from "./intgraph.js"
 import { quantizeInput, runInteger } from "./run.js"
@@ -40,6 +41,33 @@ const argmax = (xs: ArrayLike<number>): number => {
   return best
 }
 
+/** A tensor brought to w bits: by a rescale, or by a table and the rescale before it, if there is one. */
+interface Requantized {
+  readonly out: TensorId
+  readonly origin: Origin
+  readonly rescale: RescaleNode | undefined
+  readonly isTable: boolean
+}
+
+/** All of them; what only tables read is not counted apart, for they know better what its ends lose. */
+function requantized(graph: IntGraph): Requantized[] {
+  const rescales = new Map(graph.nodes.flatMap((node) => (node.kind === "rescale" ? [[node.out, node]] : [])))
+  const readByOthers = new Set(graph.nodes.flatMap((node) => (node.kind === "table" ? [] : sourcesOf(node))))
+  for (const { tensor } of graph.outputs) readByOthers.add(tensor)
+  return graph.nodes.flatMap((node): Requantized[] => {
+    const { out, origin } = node
+    if (node.kind === "table") return [{ out, origin, rescale: rescales.get(node.source), isTable: true }]
+    if (node.kind !== "rescale" || !readByOthers.has(out)) return []
+    return [{ out, origin, rescale: node, isTable: false }]
+  })
+}
+
+/** How far beyond its window a rescale cuts off an accumulator; 0 inside. */
+function excessOf({ shift, lo, bits }: RescaleNode, accumulator: number): number {
+  const free = Math.floor(accumulator / 2 ** shift)
+  return free - Math.min(Math.max(free, lo), lo + 2 ** bits - 1)
+}
+
 /** Runs both models on samples; inputs outside the calibrated range are clamped. */
 export function measureAccuracy(
   program: Program,
@@ -48,10 +76,12 @@ export function measureAccuracy(
   options: { labels?: readonly number[] | undefined; onProgress?: OnProgress | undefined } = {},
 ): Accuracy {
   const { labels, onProgress } = options
-  const rescaled = graph.nodes.flatMap((node) => (node.kind === "rescale" ? [node] : []))
-  // Names repeat where an operator lowers to several nodes: only clamps have a counterpart, of the same size.
-  const clamps = new Map(
-    program.nodes.flatMap(({ kind, out }) => (kind === "clamp" ? [[program.tensors[out].name, out]] : [])),
+  const rescaled = requantized(graph)
+  // Names repeat where an operator lowers to several nodes: only these have a counterpart, of the same size.
+  const counterparts = new Map(
+    program.nodes.flatMap(({ kind, out }) =>
+      kind === "clamp" || kind === "function" ? [[program.tensors[out].name, out]] : [],
+    ),
   )
   const errors = graph.outputs.map(() => ({ max: 0, sum: 0, count: 0 }))
   const cut = rescaled.map(() => 0)
@@ -73,16 +103,21 @@ export function measureAccuracy(
     })
     rescaled.forEach((node, i) => {
       const got = integers.get(node.out) as Float64Array
-      const source = integers.get(node.source) as Float64Array
-      const top = node.lo + 2 ** node.bits - 1
       const { name, scale } = graph.tensors[node.out]
-      const counterpart = real.get(clamps.get(name) ?? -1)
+      const counterpart = real.get(counterparts.get(name) ?? -1)
       const exact = counterpart?.length === got.length ? counterpart : undefined
+      const { rescale } = node
+      const source = rescale && (integers.get(rescale.source) as Float64Array)
       for (let j = 0; j < got.length; j++) {
-        const free = Math.floor(source[j] / 2 ** node.shift)
-        // What a clamp of the model cuts off is no loss: ask the real value, where there is one.
-        const wanted = exact ? exact[j] / scale : free
-        if ((free > top && wanted > top + 1) || (free < node.lo && wanted < node.lo - 1)) cut[i]++
+        const excess = source ? excessOf(rescale, source[j]) : 0
+        if (excess !== 0) {
+          // What the model cuts off itself is no loss: ask the real value, where there is one.
+          const missing = exact ? exact[j] / scale - got[j] : excess
+          const isLost = node.isTable
+            ? Math.abs(excess) > 1 && Math.abs(missing) > 1
+            : Math.sign(excess) * missing > 1
+          if (isLost) cut[i]++
+        }
         if (!exact) continue
         squares[i].error += (got[j] * scale - exact[j]) ** 2
         squares[i].signal += exact[j] ** 2

@@ -10,6 +10,7 @@ import {
   type LinearMap,
   type LinearNode,
   sizeOf,
+  type TableNode,
   type TensorId,
   type TensorInfo,
 } from "../ops/program.js"
@@ -47,7 +48,7 @@ export const width = ({ lo, hi }: Interval): number => {
 
 /** Tensors a node reads, in the order of its fields. */
 export function sourcesOf(
-  node: IntNode | { readonly kind: "clamp"; readonly source: TensorId },
+  node: IntNode | { readonly kind: "clamp" | "function"; readonly source: TensorId },
 ): readonly TensorId[] {
   switch (node.kind) {
     case "input":
@@ -223,9 +224,40 @@ export function nodeBounds(
         lo[i] = apply(source.lo[i])
         hi[i] = apply(source.hi[i])
       }
+      break
     }
+    case "table":
+      tableBounds(node, bounds(node.source), lo, hi)
   }
   return { lo, hi }
+}
+
+/**
+ * Writes the least and largest entry that each element can reach. Throws ModelError unless the table has
+ * exactly one entry for each integer between the least and the largest of all elements of its source.
+ */
+function tableBounds(node: TableNode, source: Interval, lo: Float64Array, hi: Float64Array): void {
+  const least = source.lo.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY)
+  const entries = width(source) + 1
+  if (node.lo !== least || node.values.length !== entries)
+    throw new ModelError({
+      what: `the table of \`${node.origin.operator}\` does not fit its source`,
+      where: node.origin.name,
+      expected: `${entries} entries from ${least}`,
+      given: `${node.values.length} entries from ${node.lo}`,
+    })
+  const known = new Map<number, readonly [number, number]>()
+  for (let i = 0; i < lo.length; i++) {
+    const [from, to] = [source.lo[i] - node.lo, source.hi[i] - node.lo]
+    const key = from * entries + to
+    const reach = known.get(key) ?? extremes(node.values.subarray(from, to + 1))
+    known.set(key, reach)
+    ;[lo[i], hi[i]] = reach
+  }
+}
+
+function extremes(values: Float64Array): readonly [number, number] {
+  return [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))]
 }
 
 function concat(sources: readonly Interval[]): Interval {

@@ -4,6 +4,7 @@
  */
 import { InputError, type OnProgress, UsageError } from "../errors.js"
 import { evaluate } from "../ops/evaluate.js"
+import { showFormula } from "../ops/formula.js"
 import { type Program, sizeOf, type TensorId } from "../ops/program.js"
 
 /** Values of each input by name, flat and row-major. */
@@ -138,12 +139,7 @@ export async function calibrate(
       if (x > most) most = x
       sum += x * x
     }
-    if (!Number.isFinite(sum))
-      throw new InputError({
-        what: "the model produces a value that is not finite on the samples",
-        where: `tensor \`${program.tensors[id].name}\``,
-        expected: "finite numbers",
-      })
+    if (!Number.isFinite(sum)) throw notFinite(program, id)
     min[id] = least
     max[id] = most
     squares[id] += sum
@@ -164,6 +160,17 @@ export async function calibrate(
       max: outwards(cut ? cut.high[id] : max[id]),
       rms: outwards(Math.sqrt(squares[id] / seen[id])),
     }
+  })
+}
+
+/** The error for a tensor with a value that is no number; a function may be undefined on its input. */
+function notFinite(program: Program, id: TensorId): InputError {
+  const node = program.nodes.find(({ out }) => out === id)
+  const name = `tensor \`${program.tensors[id].name}\``
+  return new InputError({
+    what: "the model produces a value that is not finite on the samples",
+    where: node ? `node \`${node.origin.name}\`, operator \`${node.origin.operator}\`, ${name}` : name,
+    expected: node?.kind === "function" ? `${showFormula(node.formula)} to be finite` : "finite numbers",
   })
 }
 

@@ -4,7 +4,7 @@
  * taken for them.
  *
  * Layout (little endian):
- *   "CSIM", version u8 = 1, name, precision uint
+ *   "CSIM", version u8, name, precision uint
  *   tensors: count, then per tensor: name, shape list, scale f64
  *   nodes:   count, then per node: kind u8, out, origin name, origin operator, then by kind
  *     0 input    name
@@ -14,9 +14,13 @@
  *     4 argmax   source, window, last u8, map deltas
  *     5 product  left, right
  *     6 rescale  source, shift, lo int, bits
+ *     7 table    source, lo int, values deltas
  *   linear map: kind u8: 0 dense n k m; 1 conv n groups inChannels outChannels and five lists inSize kernel
  *     outSize strides padsBegin(int) dilations; 2 sparse row lengths, column deltas; then its weights, ints
  *   inputs:  count, then name, tensor, lo int, bits;   outputs: count, then name, tensor
+ *
+ * The version is the least that has every kind of node in the graph: 2 if there is a table, else 1, so that
+ * a new kind changes no digest of models without it.
  *
  * uint is LEB128 below 2^53; int is zigzag LEB128; a list or an array has its length first; text is UTF-8
  * with its length; deltas are ints relative to the element before (the first to 0).
@@ -31,15 +35,15 @@ import type { IntGraph, IntTensor } from "./intgraph.js"
 import { findFault } from "./validate.js"
 
 const magic = "CSIM"
-const version = 1
-const kinds = ["input", "index", "linear", "max", "argmax", "product", "rescale"] as const
+const versionOf = (nodes: readonly IntNode[]) => (nodes.some(({ kind }) => kind === "table") ? 2 : 1)
+const kinds = ["input", "index", "linear", "max", "argmax", "product", "rescale", "table"] as const
 const mapKinds = ["dense", "conv", "sparse"] as const
 
 /** Canonical bytes of an integer graph. */
 export function serialize(graph: IntGraph): Uint8Array {
   const w = new ByteWriter()
   for (const c of magic) w.byte(c.charCodeAt(0))
-  w.byte(version)
+  w.byte(versionOf(graph.nodes))
   w.text(graph.name)
   w.uint(graph.precision)
   w.uint(graph.tensors.length)
@@ -104,6 +108,11 @@ function writeNode(w: ByteWriter, node: IntNode): void {
       w.uint(node.shift)
       w.int(node.lo)
       w.uint(node.bits)
+      break
+    case "table":
+      w.uint(node.source)
+      w.int(node.lo)
+      w.deltas(node.values)
   }
 }
 
@@ -138,7 +147,7 @@ export function deserialize(bytes: Uint8Array, file = "integer model"): IntGraph
   for (const c of magic)
     if (r.byte() !== c.charCodeAt(0)) r.fail("not an integer model", `magic \`${magic}\``)
   const given = r.byte()
-  if (given !== version) r.fail("unknown version", String(version), String(given))
+  if (given !== 1 && given !== 2) r.fail("unknown version", "1 or 2", String(given))
   const name = r.text()
   const precision = r.uint()
   const infos = r.list(() => ({ name: r.text(), shape: r.uints(), scale: r.float() }))
@@ -186,6 +195,8 @@ function readNode(r: ByteReader): IntNode {
       return { kind, out, origin, left: r.uint(), right: r.uint() }
     case "rescale":
       return { kind, out, origin, source: r.uint(), shift: r.uint(), lo: r.int(), bits: r.uint() }
+    case "table":
+      return { kind, out, origin, source: r.uint(), lo: r.int(), values: r.deltas() }
     default:
       return r.fail("unknown kind of node")
   }

@@ -8,10 +8,18 @@ import {
   type TensorId,
   type TensorInfo,
 } from "../ops/program.js"
-import { type InputRange, type Interval, linearBounds, magnitude, nodeBounds, sumLimit } from "./bounds.js"
+import {
+  type InputRange,
+  type Interval,
+  linearBounds,
+  magnitude,
+  nodeBounds,
+  sumLimit,
+  width,
+} from "./bounds.js"
 import type { Range } from "./calibrate.js"
 import type { IntTensor } from "./intgraph.js"
-import { type Accumulator, integerBias, integerMap, type ScaledTerm } from "./scales.js"
+import { type Accumulator, integerBias, integerMap, quantum, type ScaledTerm } from "./scales.js"
 
 type WithoutOut<T> = T extends unknown ? Omit<T, "out"> : never
 export type NewNode = WithoutOut<IntNode>
@@ -71,18 +79,31 @@ export class IntBuilder {
     return { node, bounds: linearBounds({ ...node, out: -1 }, (id) => this.tensors[id], size) }
   }
 
+  /** The scale at which a linear node is exact and its largest integer fits an activation, if there is one. */
+  exactScale(node: LinearNode, terms: readonly ScaledTerm[], size: number): number | undefined {
+    const { bias, origin } = node
+    const scale = quantum(terms, this.precision)
+    if (scale === undefined || bias?.some((b) => !Number.isInteger(b / scale))) return undefined
+    const { bounds } = this.draft({ terms, bias, scale, rounding: 0 }, origin, size)
+    return bounds.peak <= sumLimit && bounds.hi.every((x) => x < 2 ** this.precision) ? scale : undefined
+  }
+
   /** A real term over an integer tensor. */
   term(source: TensorId, map: ScaledTerm["map"]): ScaledTerm {
     const { scale } = this.tensors[source]
     return { source, map, scale, rms: this.range(source).rms }
   }
 
-  /** Whether a tensor's static bounds fit an activation of w bits. */
+  /** Whether a tensor's static bounds fit an activation of w bits: signed, unsigned, or a table's output. */
   isNarrow(id: TensorId): boolean {
-    const { lo, hi } = this.tensors[id]
-    const isSigned = lo.some((x) => x < 0)
-    const top = isSigned ? 2 ** (this.precision - 1) : 2 ** this.precision
-    return lo.every((x) => x >= -top) && hi.every((x) => x < top)
+    const limit = 2 ** this.precision
+    return width(this.tensors[id]) < limit && this.reach(id) < limit
+  }
+
+  /** One number everywhere. */
+  constant(value: number, info: TensorInfo, range: Range, origin: Origin): TensorId {
+    const bias = new Float64Array(sizeOf(info.shape)).fill(Math.sign(value) + 0)
+    return this.add({ kind: "linear", terms: [], bias, origin }, info, Math.abs(value) || 1, range)
   }
 
   /** out = source · multiplier: an exact change of scale. */

@@ -3,7 +3,7 @@
  * Bounds are static: `lo[i] ≤ q[i] ≤ hi[i]` for ALL admissible inputs, by interval arithmetic, and every
  * partial sum of every linear node stays within ±2^52, so doubles carry all integers exactly.
  */
-import type { IntNode, TensorId, TensorInfo } from "../ops/program.js"
+import type { IntNode, TableNode, TensorId, TensorInfo } from "../ops/program.js"
 
 export interface IntTensor extends TensorInfo {
   readonly scale: number
@@ -26,4 +26,14 @@ export interface IntGraph {
     readonly bits: number
   }[]
   readonly outputs: readonly { readonly name: string; readonly tensor: TensorId }[]
+}
+
+/** The window [lo, lo + 2^bits) that a table's entries lie in: its least entry, and no more bits than needed. */
+export function tableOutput({ values }: TableNode): { readonly lo: number; readonly bits: number } {
+  let [least, most] = [values[0], values[0]]
+  for (const y of values) {
+    least = Math.min(least, y)
+    most = Math.max(most, y)
+  }
+  return { lo: least, bits: Math.ceil(Math.log2(most - least + 1)) }
 }

@@ -9,6 +9,7 @@ import type { Graph } from "../model/graph.js"
 import { lower } from "../ops/lower.js"
 import {
   type ClampNode,
+  type FunctionNode,
   type IndexNode,
   type LinearNode,
   type Origin,
@@ -40,12 +41,12 @@ import {
   inputGrid,
   largestFactor,
   leastOf,
-  quantum,
   requantizedGrid,
   roundHalfUp,
   type ScaledTerm,
   wideScale,
 } from "./scales.js"
+import { addTable } from "./tables.js"
 import { chooseRunner } from "./tensors.js"
 
 export interface QuantizeOptions {
@@ -95,6 +96,8 @@ class Quantizer {
   readonly #found = new Map<TensorId, TensorId>()
   /** Its w-bit version, where a reader needed one. */
   readonly #narrowed = new Map<TensorId, TensorId>()
+  /** Requantized sources of tables, by source and grid. */
+  readonly #tableInputs = new Map<string, TensorId>()
   readonly #linear = new Map<TensorId, LinearNode>()
   readonly #inputs: IntGraph["inputs"][number][] = []
   /** Widest magnitude a tensor may have and still be multiplied and rescaled within 2^52. */
@@ -187,6 +190,8 @@ class Quantizer {
         return this.#clamp(node)
       case "index":
         return this.#index(node)
+      case "function":
+        return this.#function(node)
       case "max": {
         let source = this.#source(node.source)
         if (width(builder.tensors[source]) > 2 ** (this.#precision + 2))
@@ -289,11 +294,12 @@ class Quantizer {
     const builder = this.#builder
     const w = this.#precision
     const { wanted } = target
+    const size = sizeOf(info.shape)
     const { draft, bounds, accumulator } = this.#fit(
       node,
       sumLimit,
       (terms) => {
-        const exact = target.keepExact ? this.#exactScale(node, terms) : undefined
+        const exact = target.keepExact ? builder.exactScale(node, terms, size) : undefined
         if (exact !== undefined) return atShift(terms, node.bias, exact, w)
         return chooseShift(terms, node.bias, wanted, w, target.fixed)
       },
@@ -311,21 +317,13 @@ class Quantizer {
     )
   }
 
-  /** The scale at which a linear node is exact and its largest integer fits an activation, if there is one. */
-  #exactScale(node: LinearNode, terms: readonly ScaledTerm[]): number | undefined {
-    const scale = quantum(terms, this.#precision)
-    if (scale === undefined || node.bias?.some((b) => !Number.isInteger(b / scale))) return undefined
-    const size = sizeOf(this.#program.tensors[node.out].shape)
-    const { bounds } = this.#builder.draft({ terms, bias: node.bias, scale, rounding: 0 }, node.origin, size)
-    return bounds.peak <= sumLimit && bounds.hi.every((x) => x < 2 ** this.#precision) ? scale : undefined
-  }
-
   /** A clamp: the accumulator of the linear node before it, or one multiplier per element, and a rescale. */
   #clamp(node: ClampNode): TensorId {
     const w = this.#precision
     const info = this.#program.tensors[node.out]
     const range = this.#ranges[node.out]
-    if (!(node.lo < node.hi)) return this.#constant(node)
+    // clamp(x, c, c) is c
+    if (!(node.lo < node.hi)) return this.#builder.constant(node.lo, info, range, node.origin)
     const span = clampSpan(node.lo, node.hi, this.#ranges[node.source])
     const wanted = (span.most - span.least) / (2 ** w - 1)
     const lo = (scale: number) => leastOf(span, scale, w)
@@ -347,18 +345,25 @@ class Quantizer {
     return this.#builder.rescale(source, target, info, range, node.origin)
   }
 
-  /** clamp(x, c, c) is c. */
-  #constant(node: ClampNode): TensorId {
+  /** A function of one variable: a table of its source, which several tables may share. */
+  #function(node: FunctionNode): TensorId {
+    const { source, origin } = node
     const info = this.#program.tensors[node.out]
-    const size = sizeOf(info.shape)
-    const bias = new Float64Array(size).fill(node.lo === 0 ? 0 : Math.sign(node.lo))
-    const scale = Math.abs(node.lo) || 1
-    return this.#builder.add(
-      { kind: "linear", terms: [], bias, origin: node.origin },
-      info,
-      scale,
-      this.#ranges[node.out],
-    )
+    const linear = this.#linear.get(source)
+    const range = this.#ranges[source]
+    const requantize = (target: Target): TensorId => {
+      const key = `${source}:${target.wanted}:${target.lo(target.wanted)}`
+      const named = { ...this.#program.tensors[source], name: `${info.name}:in` }
+      const made =
+        this.#tableInputs.get(key) ??
+        (linear
+          ? this.#activation(linear, target, named, range, origin)
+          : this.#builder.rescale(this.#source(source), target, named, range, origin))
+      this.#tableInputs.set(key, made)
+      return made
+    }
+    const whole = linear ? undefined : this.#source(source)
+    return addTable(this.#builder, node, info, this.#ranges[node.out], { range, whole, requantize })
   }
 
   /** Data movement; sources of different scales are first brought to a common one by integer multipliers. */

@@ -7,6 +7,7 @@ import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import type { Tensor, Tensor2D, Tensor4D } from "@tensorflow/tfjs-core"
 import { InvariantError, invariant } from "../errors.js"
+import { functionOf } from "../ops/formula.js"
 import { applyMap } from "../ops/linearmap.js"
 import { type LinearMap, type Program, type RealNode, sizeOf, type TensorId } from "../ops/program.js"
 import { sourcesOf } from "./bounds.js"
@@ -145,6 +146,12 @@ class BatchRun {
               if (at(j) > at(y[i]) || (node.last && at(j) === at(y[i]))) y[i] = j
           }
         })
+      case "function": {
+        const f = functionOf(node.formula)
+        return this.#plain(this.#read(node.source), size, (x, y) => {
+          for (let i = 0; i < y.length; i++) y[i] = f(x[i])
+        })
+      }
       case "product":
         return tf.mul(this.#read(node.left), this.#read(node.right))
     }

@@ -1,7 +1,8 @@
 /** Is a decoded integer graph well formed? Asked of every file, before anything reads it. */
 import type { IntNode, LinearMap, TensorId, TensorInfo } from "../ops/program.js"
 import { sizeOf } from "../ops/program.js"
-import { sourcesOf } from "./bounds.js"
+import { sourcesOf, sumLimit } from "./bounds.js"
+import { tableOutput } from "./intgraph.js"
 
 interface Structure {
   readonly precision: number
@@ -29,7 +30,7 @@ export function findFault(graph: Structure): string | undefined {
   for (const [i, node] of nodes.entries()) {
     if (!sourcesOf(node).every((id) => written.has(id))) return `a source of node ${i}`
     if (!(node.out < tensors.length) || written.has(node.out)) return `the output of node ${i}`
-    const fault = nodeFault(node, size)
+    const fault = nodeFault(node, size, graph.precision)
     if (fault) return `${fault} of node ${i}`
     if (node.kind === "input") {
       const input = declared.get(node.out)
@@ -48,7 +49,7 @@ export function findFault(graph: Structure): string | undefined {
   return undefined
 }
 
-function nodeFault(node: IntNode, size: (id: TensorId) => number): string | undefined {
+function nodeFault(node: IntNode, size: (id: TensorId) => number, precision: number): string | undefined {
   const out = size(node.out)
   switch (node.kind) {
     case "input":
@@ -82,6 +83,14 @@ function nodeFault(node: IntNode, size: (id: TensorId) => number): string | unde
       if (size(node.source) !== out) return "the source size"
       if (!(node.shift >= 1 && node.shift <= 52)) return "the shift"
       return node.bits >= 1 && node.bits <= 32 && isInteger(node.lo) ? undefined : "the range"
+    }
+    case "table": {
+      if (size(node.source) !== out) return "the source size"
+      // both sides of a table are activations; that every entry is reachable is checked with the bounds
+      const { lo, values } = node
+      if (!isInteger(lo) || !(values.length >= 1 && values.length <= 2 ** precision)) return "the table size"
+      if (!values.every((y) => isInteger(y) && Math.abs(y) <= sumLimit)) return "a table entry"
+      return tableOutput(node).bits <= precision ? undefined : "the range of a table"
     }
   }
 }

@@ -70,7 +70,10 @@ const mul: Lowering = (call) => {
 
 const div: Lowering = (call) => {
   const [x, y] = pair(call)
-  if (!isConstant(y)) return unsupported("the divisor (input 1) depends on the model's input")
+  if (!isConstant(y)) {
+    call.real(y, "division")
+    return [call.builder.product(x, call.builder.apply(y, "reciprocal"))]
+  }
   if (y.constant.some((v) => v === 0)) unsupported("division by zero")
   if (isConstant(x)) {
     const integral = isInteger(x.dtype)
@@ -145,7 +148,8 @@ const abs: Lowering = (call) => {
   return [absolute(call, x)]
 }
 
-const maxExponent = 8
+/** Up to here a power is products, from there on a function. */
+const maxExponent = 4
 
 const pow: Lowering = (call) => {
   const [x, y] = pair(call)
@@ -156,9 +160,10 @@ const pow: Lowering = (call) => {
   }
   call.wide(x)
   const n = y.constant[0]
-  if (y.constant.some((v) => v !== n) || !Number.isInteger(n) || n < 1 || n > maxExponent)
-    unsupported(`exponents other than one integer from 1 to ${maxExponent} on activations, here ${n},`)
-  return [power(call, x, n)]
+  if (y.constant.some((v) => v !== n)) return unsupported("several exponents on activations")
+  if (Number.isInteger(n) && n >= 1 && n <= maxExponent) return [power(call, x, n)]
+  call.real(x, `the power of ${n}`)
+  return [call.builder.apply(x, "pow", n)]
 }
 
 /** x^n by squaring. */

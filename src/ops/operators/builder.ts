@@ -1,5 +1,6 @@
 /** What lowering passes between operators: constants and activations with static shapes, and the program under construction. */
 import type { DataType } from "../../model/graph.js"
+import { apply, type FunctionName, functionOf, variable } from "../formula.js"
 import {
   type LinearNode,
   type Origin,
@@ -112,6 +113,14 @@ export class Builder {
     if (isConstant(y)) return this.combine([{ value: x, factor: y.constant }])
     const integral = isIntegral(x) && isIntegral(y)
     return this.emit({ kind: "product", left: x.tensor, right: y.tensor }, x.shape, x.dtype, integral)
+  }
+
+  /** A function of one variable, elementwise. */
+  apply(x: Value, name: FunctionName, ...parameters: number[]): Value {
+    const formula = apply(name, variable, parameters)
+    if (isConstant(x)) return constant(x.shape, x.constant.map(functionOf(formula)), x.dtype)
+    const integral = isIntegral(x) ? name === "sign" : /^(sign|floor|ceil|round)$/.test(name)
+    return this.emit({ kind: "function", source: x.tensor, formula }, x.shape, x.dtype, integral)
   }
 
   /** min(max(x, lo), hi). */

@@ -34,8 +34,6 @@ const zip =
 
 const test = (f: (x: number, y: number) => boolean): Lowering => zip((x, y) => (f(x, y) ? 1 : 0), "bool")
 
-const roundHalfEven = (x: number) => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x))
-
 const mod: Lowering = (call) => {
   const fmod = call.flag("fmod")
   const [x, y] = pair(call).map(known)
@@ -206,16 +204,6 @@ const castLike: Lowering = (call) => {
 }
 
 export const fold: Lowerings = {
-  Floor: map(Math.floor),
-  Ceil: map(Math.ceil),
-  Round: map(roundHalfEven),
-  Sign: map(Math.sign),
-  Sqrt: map(Math.sqrt),
-  Exp: map(Math.exp),
-  Log: map(Math.log),
-  Sin: map(Math.sin),
-  Cos: map(Math.cos),
-  Reciprocal: map((x) => 1 / x),
   Not: map((x) => (x === 0 ? 1 : 0), "bool"),
   Equal: test((x, y) => x === y),
   Less: test((x, y) => x < y),

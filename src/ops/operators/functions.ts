@@ -1,0 +1,103 @@
+/**
+ * Functions of one variable. Those that are a formula of others are written as that formula, as an exporter
+ * may have written them too: tabulate.ts makes one function of either.
+ */
+import type { FunctionName } from "../formula.js"
+import type { Call, Lowering, Lowerings } from "./call.js"
+import { unsupported } from "./shapes.js"
+import type { Value } from "./values.js"
+
+/** An operator that is one function; attributes with their defaults are its parameters. */
+const applied =
+  (name: FunctionName, attributes: Readonly<Record<string, number>> = {}): Lowering =>
+  (call) => {
+    call.ignore("consumed_inputs")
+    const x = call.input(0)
+    if (name !== "sign") call.real(x, `\`${name}\``)
+    const parameters = Object.entries(attributes).map(([key, value]) => call.number(key, value))
+    return [call.builder.apply(x, name, ...parameters)]
+  }
+
+const rounding =
+  (name: FunctionName): Lowering =>
+  (call) => {
+    const x = call.input(0)
+    return [call.builder.apply(x, name)]
+  }
+
+/** x·sigmoid(alpha·x) */
+const swish: Lowering = (call) => {
+  const { builder } = call
+  const x = call.input(0)
+  const scaled = builder.combine([{ value: x, factor: call.number("alpha", 1) }])
+  return [builder.product(x, builder.apply(scaled, "sigmoid"))]
+}
+
+/** x·tanh(softplus(x)) */
+const mish: Lowering = (call) => {
+  const { builder } = call
+  const x = call.input(0)
+  return [builder.product(x, builder.apply(builder.apply(x, "softplus"), "tanh"))]
+}
+
+/** x/2·(1 + erf(x/√2)), or its approximation x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))). */
+const gelu: Lowering = (call) => {
+  const { builder } = call
+  const x = call.input(0)
+  const half = builder.combine([{ value: x, factor: 0.5 }])
+  const inner =
+    call.choice("approximate", ["none", "tanh"]) === "none"
+      ? builder.apply(builder.combine([{ value: x, factor: Math.SQRT1_2 }]), "erf")
+      : builder.apply(smooth(call, x), "tanh")
+  return [builder.product(half, builder.combine([{ value: inner, factor: 1 }], 1))]
+}
+
+/** √(2/π)·(x + 0.044715·x³) */
+function smooth({ builder }: Call, x: Value): Value {
+  const factor = Math.sqrt(2 / Math.PI)
+  return builder.combine([
+    { value: x, factor },
+    { value: builder.product(x, builder.product(x, x)), factor: 0.044715 * factor },
+  ])
+}
+
+const celu: Lowering = (call) => {
+  const alpha = call.number("alpha", 1)
+  if (alpha === 0) unsupported("attribute `alpha` = `0` divides by zero")
+  return [call.builder.apply(call.input(0), "celu", alpha)]
+}
+
+export const unaryFunctions: Lowerings = {
+  Sigmoid: applied("sigmoid"),
+  Tanh: applied("tanh"),
+  Exp: applied("exp"),
+  Log: applied("log"),
+  Sqrt: applied("sqrt"),
+  Reciprocal: applied("reciprocal"),
+  Erf: applied("erf"),
+  Softplus: applied("softplus"),
+  Softsign: applied("softsign"),
+  Elu: applied("elu", { alpha: 1 }),
+  Selu: applied("selu", { alpha: 1.6732631921768188, gamma: 1.0507010221481323 }),
+  Celu: celu,
+  ThresholdedRelu: applied("thresholdedRelu", { alpha: 1 }),
+  Shrink: applied("shrink", { lambd: 0.5, bias: 0 }),
+  Swish: swish,
+  Mish: mish,
+  Gelu: gelu,
+  Sign: applied("sign"),
+  Floor: rounding("floor"),
+  Ceil: rounding("ceil"),
+  Round: rounding("round"),
+  Sin: applied("sin"),
+  Cos: applied("cos"),
+  Tan: applied("tan"),
+  Asin: applied("asin"),
+  Acos: applied("acos"),
+  Atan: applied("atan"),
+  Sinh: applied("sinh"),
+  Cosh: applied("cosh"),
+  Asinh: applied("asinh"),
+  Acosh: applied("acosh"),
+  Atanh: applied("atanh"),
+}

@@ -1,0 +1,370 @@
+/**
+ * The two-phase prover (MIRAGE, eprint 2020/278, with γ = 1):
+ *
+ *     phase 1   D = Σ_committed w_i · K_i/δ_C + ρ·δ          ρ uniform: D hides
+ *     challenge c from key, statement and D
+ *     phase 2   A = α + Σ w_i·u_i + a·δ      B = β + Σ w_i·v_i + b·δ
+ *               C = Σ_final w_i · K_i/δ + H + b·A + a·B − a·b·δ − ρ·δ_C
+ *
+ * Side B has small witness values and c only. The inverses of the lookup argument take no more distinct values
+ * than its tables have entries, so their points are added by entry before anything is multiplied.
+ */
+import { bn254 } from "@noble/curves/bn254.js"
+import { assignCommitments, type Salts } from "../circuit/commitment.js"
+import type { MirageCircuit } from "../circuit/compile.js"
+import { CHALLENGE, EVALUATION } from "../circuit/link-mirage.js"
+import { entriesOf } from "../circuit/lookup.js"
+import type { SparseRows } from "../circuit/r1cs.js"
+import {
+  assignCommitted,
+  type CommittedWitness,
+  challengedWitness,
+  type TensorValues,
+  type Witness,
+} from "../circuit/witness.js"
+import { CountersignError, invariant, type OnProgress } from "../errors.js"
+import { inverseAll, mod, r } from "../field.js"
+import type { G1Json } from "../verifier/points.js"
+import type { MirageProof } from "../verifier/receipt.js"
+import { challenge } from "../verifier/words.js"
+import type { Affine, Engine, Points, QuotientRows, Vector } from "./engine.js"
+import { readMirageKey, type Single, singleOf, supportOf } from "./miragekey.js"
+import { draw, platformRandom } from "./multiply.js"
+import { domainBits } from "./polynomials.js"
+import { coordinates } from "./provingkey.js"
+import { fieldSum, rowSums } from "./rows.js"
+
+const G1 = bn254.G1.Point
+const G2 = bn254.G2.Point
+type G1Point = typeof G1.BASE
+type G2Point = typeof G2.BASE
+
+const firstCommitted = 3
+
+/** What a proof is about, besides the witness. */
+export interface MirageStatement {
+  /** Digest of the verification key, 0x and 64 hexadecimal digits. */
+  readonly key: string
+  readonly context: string
+  /** The public words that `words` of the witness must be equal to. */
+  readonly words: readonly bigint[]
+}
+
+export interface MirageProver {
+  /**
+   * Proves that the integers are an execution of the circuit's model.
+   * @throws CountersignError if they are not; AbortError
+   */
+  prove(
+    values: TensorValues,
+    statement: MirageStatement,
+    options?: {
+      readonly salts?: Salts | undefined
+      readonly random?: (n: number) => Uint8Array
+      readonly onProgress?: OnProgress | undefined
+      readonly signal?: AbortSignal | undefined
+    },
+  ): Promise<MirageProof>
+}
+
+/** The points of some wires that are multiplied together. */
+interface Share {
+  readonly wires: Uint32Array
+  readonly points: Points
+}
+/** One multi-scalar multiplication over all wires, by what is known of their values. */
+interface Shares {
+  /** Small integers. */
+  readonly small: Share
+  /** Full field elements: c, ev, Horner steps, Poseidon's wires, quotients. */
+  readonly full: Share
+  /** Inverses of queries: one of few values each. */
+  readonly inverses: Share
+}
+
+/** Loads a key for a circuit. @throws FileError if the key is damaged or another circuit's */
+export function openMirage(circuit: MirageCircuit, provingKey: Uint8Array, engine: Engine): MirageProver {
+  const { linked, graph } = circuit
+  const { r1cs, lookup, firstFinal } = linked
+  const key = readMirageKey(provingKey, linked)
+  const domain = 2 ** domainBits(r1cs)
+  const isLarge = new Uint8Array(r1cs.wires)
+  for (const wire of linked.large) isLarge[wire] = 1
+  const isInverse = (wire: number) => wire >= lookup.inverses && wire < lookup.quotients
+  const isFull = (wire: number) =>
+    isLarge[wire] === 1 || wire === CHALLENGE || wire === EVALUATION || wire >= firstFinal
+
+  const shareOf = (wires: Uint32Array, bytes: Uint8Array, group: "g1" | "g2"): Shares => {
+    const size = group === "g1" ? 64 : 128
+    const pick = (belongs: (wire: number) => boolean): Share => {
+      const places = Array.from(wires.keys()).filter((i) => belongs(wires[i]))
+      const picked = new Uint8Array(places.length * size)
+      places.forEach((place, i) => {
+        picked.set(bytes.subarray(place * size, (place + 1) * size), i * size)
+      })
+      return { wires: Uint32Array.from(places, (place) => wires[place]), points: engine.load(group, picked) }
+    }
+    return {
+      small: pick((wire) => !isFull(wire)),
+      full: pick((wire) => isFull(wire) && !isInverse(wire)),
+      inverses: pick(isInverse),
+    }
+  }
+  const range = (from: number, to: number) => Uint32Array.from({ length: to - from }, (_, i) => from + i)
+  const supportB = supportOf(r1cs, "b")
+  const shares = {
+    a: shareOf(supportOf(r1cs, "a"), key.a, "g1"),
+    b1: shareOf(supportB, key.b1, "g1"),
+    b2: shareOf(supportB, key.b2, "g2"),
+    committed: shareOf(range(firstCommitted, firstFinal), key.committed, "g1"),
+    final: shareOf(range(firstFinal, r1cs.wires), key.final, "g1"),
+  }
+  const h = engine.load("g1", key.h)
+  const single1 = (name: Single) => point1(coordinates(singleOf(key, name)))
+  const single2 = (name: Single) => point2(coordinates(singleOf(key, name)))
+  const singles = {
+    alpha: single1("alpha1"),
+    beta: single1("beta1"),
+    delta: single1("delta1"),
+    deltaC: single1("deltaC1"),
+    beta2: single2("beta2"),
+    delta2: single2("delta2"),
+  }
+
+  /** Σ over all shares; `inverse` has the value of an inverse per entry. */
+  const multiply = async (
+    { small, full, inverses }: Shares,
+    witness: Witness,
+    entries?: Uint32Array,
+    inverse?: readonly bigint[],
+  ): Promise<Affine[]> => {
+    const tasks: Promise<Affine>[] = []
+    if (small.points.count > 0)
+      tasks.push(
+        engine.msm(
+          small.points,
+          Float64Array.from(small.wires, (wire) => witness.small[wire]),
+        ),
+      )
+    if (full.points.count > 0) {
+      const values = Array.from(full.wires, (wire) => witness.large.get(wire) ?? 0n)
+      tasks.push(engine.msm(full.points, values))
+    }
+    if (inverses.points.count > 0) {
+      invariant(entries && inverse, "inverses have values")
+      const group = Uint32Array.from(inverses.wires, (wire) => entries[wire - lookup.inverses])
+      tasks.push(engine.groupedMsm(inverses.points, group, inverse))
+    }
+    return Promise.all(tasks)
+  }
+
+  const prove: MirageProver["prove"] = async (values, statement, options = {}) => {
+    const { onProgress, signal, random = platformRandom } = options
+    const step = (done: number) => {
+      signal?.throwIfAborted()
+      onProgress?.({ stage: "prove", done, total: 4 })
+    }
+    signal?.throwIfAborted()
+    const committed = assignCommitted(graph, linked, values)
+    await assignCommitments(circuit, values, committed, options.salts)
+    const sums = committedSums(circuit, committed)
+    step(0)
+    const commitmentPoint = add1(await multiply(shares.committed, committed))
+    step(1)
+    const table = entriesOf(lookup)
+    let rho = 0n
+    let d = G1.ZERO
+    let c = 0n
+    do {
+      rho = draw(random)
+      d = commitmentPoint.add(singles.delta.multiply(rho))
+      c = challenge(statement.key, statement.context, statement.words, json1(d))
+      // at an entry of a table the quotient has no value; the chance is negligible, but it is free
+    } while (table.some((entry) => mod(c - entry) === 0n))
+
+    const inverse = table.map((entry) => mod(c - entry))
+    inverseAll(inverse)
+    const witness = challengedWitness(linked, committed, statement.words, c, inverse)
+    const rows = quotientRows(circuit, committed, witness, sums, inverse, c, domain)
+    step(2)
+    const [pointA, pointB1, pointB2, pointFinal, pointH] = await Promise.all([
+      multiply(shares.a, witness, committed.entries, inverse).then(add1),
+      multiply(shares.b1, witness).then(add1),
+      multiply(shares.b2, witness).then(add2),
+      multiply(shares.final, witness, committed.entries, inverse).then(add1),
+      engine.quotientMsm(h, rows).then((point) => add1([point])),
+    ])
+    step(3)
+    const [x, y] = [draw(random), draw(random)]
+    const a = singles.alpha.add(pointA).add(singles.delta.multiply(x))
+    const b2 = singles.beta2.add(pointB2).add(singles.delta2.multiply(y))
+    const b1 = singles.beta.add(pointB1).add(singles.delta.multiply(y))
+    const cPoint = pointFinal
+      .add(pointH)
+      .add(a.multiply(y))
+      .add(b1.multiply(x))
+      .add(singles.delta.multiply(mod(-x * y)))
+      .add(singles.deltaC.multiply(mod(-rho)))
+    const bAffine = b2.toAffine()
+    const proof: MirageProof = {
+      a: json1(a),
+      b: [
+        [`${bAffine.x.c0}`, `${bAffine.x.c1}`],
+        [`${bAffine.y.c0}`, `${bAffine.y.c1}`],
+      ],
+      c: json1(cPoint),
+      d: json1(d),
+    }
+    step(4)
+    return proof
+  }
+  return { prove }
+}
+
+/** Sums of the rows that have no final wire, exact in doubles but where marked NaN. */
+interface CommittedSums {
+  readonly a: Float64Array
+  readonly b: Float64Array
+  readonly c: Float64Array
+}
+
+/**
+ * Values of A, B and C on committed wires, checked: a row without challenge holds, and a query's operand is
+ * its entry times its scale.
+ */
+function committedSums(circuit: MirageCircuit, witness: CommittedWitness): CommittedSums {
+  const { r1cs, lookup, commitments } = circuit.linked
+  const [a, b, c] = [r1cs.a, r1cs.b, r1cs.c].map((side: SparseRows) => rowSums(r1cs, side, witness))
+  const isCommitment = new Uint8Array(r1cs.rows)
+  for (const { firstRow, rows } of Object.values(commitments)) isCommitment.fill(1, firstRow, firstRow + rows)
+  const wrong = (row: number): never => {
+    throw new CountersignError({
+      what: `constraint ${row} does not hold`,
+      fix: "The integers given are not an execution of this model",
+    })
+  }
+  for (let i = 0; i < lookup.row.length; i++) {
+    const entry = witness.entries[i] - lookup.tableStart[lookup.table[i]]
+    const expected = lookup.scale[i] * lookup.tables[lookup.table[i]].entries[entry]
+    if (b[lookup.row[i]] !== -expected) wrong(lookup.row[i])
+    // rows of queries are filled in later
+    a[lookup.row[i]] = 0
+    b[lookup.row[i]] = 0
+    c[lookup.row[i]] = 0
+  }
+  for (let row = 0; row < lookup.entryRow; row++) {
+    if (isCommitment[row] === 1) continue
+    const product = a[row] * b[row]
+    if (product !== c[row] || Math.abs(product) > 2 ** 53) wrong(row)
+  }
+  return { a, b, c }
+}
+
+/** Values of A, B and C on the whole domain. */
+function quotientRows(
+  { linked }: MirageCircuit,
+  committed: CommittedWitness,
+  witness: Witness,
+  sums: CommittedSums,
+  inverse: readonly bigint[],
+  c: bigint,
+  domain: number,
+): QuotientRows {
+  const { r1cs, lookup, hornerRow, commitments } = linked
+  const build = (small: Float64Array) => {
+    const full = new Float64Array(domain)
+    full.set(small)
+    const rows: number[] = []
+    const index: number[] = []
+    const fields: bigint[] = []
+    const set = (row: number, value: number) => {
+      rows.push(row)
+      index.push(value)
+    }
+    const vector = (): Vector => ({
+      small: full,
+      rows: Uint32Array.from(rows),
+      index: Uint32Array.from(index),
+      fields,
+    })
+    return {
+      full,
+      fields,
+      set,
+      vector,
+      one: (row: number, value: bigint) => set(row, fields.push(value) - 1),
+    }
+  }
+  const [a, b, side] = [build(sums.a), build(sums.b), build(sums.c)]
+  const entries = inverse.length
+  const differences = entriesOf(lookup).map((entry) => mod(c - entry))
+  a.fields.push(...inverse)
+  b.fields.push(...differences)
+  const scaled = new Map<number, number>()
+  for (let i = 0; i < lookup.row.length; i++) {
+    const entry = committed.entries[i]
+    const scale = lookup.scale[i]
+    a.set(lookup.row[i], entry)
+    if (scale === 1) b.set(lookup.row[i], entry)
+    else {
+      // few pairs of scale and entry occur
+      const name = entry + entries * Math.log2(scale)
+      let index = scaled.get(name)
+      if (index === undefined) {
+        index = b.fields.push((differences[entry] * BigInt(scale)) % r) - 1
+        scaled.set(name, index)
+      }
+      b.set(lookup.row[i], index)
+    }
+    side.full[lookup.row[i]] = scale
+  }
+  for (let entry = 0; entry < entries; entry++) {
+    const row = lookup.entryRow + entry
+    const multiplicity = committed.small[lookup.multiplicities + entry]
+    if (multiplicity > 0) a.one(row, witness.large.get(lookup.quotients + entry) ?? 0n)
+    b.set(row, entry)
+    side.full[row] = multiplicity
+  }
+  for (let row = lookup.entryRow + entries; row < hornerRow; row++) side.full[row] = 0
+  for (const { firstRow, rows } of Object.values(commitments)) {
+    for (let row = firstRow; row < firstRow + rows; row++) {
+      for (const [part, matrix] of [
+        [a, r1cs.a],
+        [b, r1cs.b],
+        [side, r1cs.c],
+      ] as const) {
+        part.full[row] = 0
+        part.one(row, fieldSum(r1cs, matrix, row, witness))
+      }
+    }
+  }
+  // Horner rows: the last word comes first; A = (target / c), because A · c = target
+  const target = (row: number): bigint => {
+    const wire = r1cs.c.wires[r1cs.c.rowPtr[row]]
+    return witness.large.get(wire) ?? 0n
+  }
+  const inverseC = [c]
+  inverseAll(inverseC)
+  for (let row = hornerRow; row < r1cs.rows; row++) {
+    for (const { full } of [a, b, side]) full[row] = 0
+    side.one(row, target(row))
+    b.one(row, c)
+    a.one(row, (target(row) * inverseC[0]) % r)
+  }
+  a.full[r1cs.rows] = 1
+  a.one(r1cs.rows + CHALLENGE, c)
+  a.one(r1cs.rows + EVALUATION, witness.large.get(EVALUATION) ?? 0n)
+  return { a: a.vector(), b: b.vector(), c: side.vector() }
+}
+
+const point1 = ([x, y]: readonly bigint[]): G1Point => G1.fromAffine({ x, y })
+const point2 = ([x0, x1, y0, y1]: readonly bigint[]): G2Point =>
+  G2.fromAffine({ x: { c0: x0, c1: x1 }, y: { c0: y0, c1: y1 } })
+const add1 = (points: readonly Affine[]): G1Point =>
+  points.reduce((sum, point) => (point ? sum.add(point1(point)) : sum), G1.ZERO)
+const add2 = (points: readonly Affine[]): G2Point =>
+  points.reduce((sum, point) => (point ? sum.add(point2(point)) : sum), G2.ZERO)
+const json1 = (point: G1Point): G1Json => {
+  const { x, y } = point.toAffine()
+  return [`${x}`, `${y}`]
+}

@@ -1,0 +1,105 @@
+/**
+ * A real function as a table of integers. Input and output are both activations: the source is brought to at
+ * most 2^w integers, unless it has no more than that, and the entries are round(f(s_in·x) / s_out) in a
+ * window of at most 2^w integers. Samples decide the two scales; beyond what they showed, the ends of the
+ * table or of its window hold, as those of a clamp do.
+ */
+import { ModelError } from "../errors.js"
+import { functionOf, showFormula } from "../ops/formula.js"
+import type { FunctionNode, TensorId, TensorInfo } from "../ops/program.js"
+import { width } from "./bounds.js"
+import type { Range } from "./calibrate.js"
+import type { IntBuilder, Target } from "./intbuilder.js"
+import { clampSpan, type Grid, leastOf, roundHalfUp } from "./scales.js"
+
+/** Points at which a function is looked at to find where it levels off. */
+const probes = 4096
+
+/** Least share of its calibrated range that a table's input covers, however much of it is level. */
+const leastShare = 1 / 256
+
+/** Where the integers that a table reads come from. */
+export interface TableSource {
+  /** Calibrated range of the real source. */
+  readonly range: Range
+  /** The integer tensor that stands for it, if there is one already. */
+  readonly whole: TensorId | undefined
+  readonly requantize: (target: Target) => TensorId
+}
+
+/** Adds the integer table of a real function. Throws ModelError where the function is undefined. */
+export function addTable(
+  builder: IntBuilder,
+  node: FunctionNode,
+  info: TensorInfo,
+  range: Range,
+  { range: given, whole, requantize }: TableSource,
+): TensorId {
+  const f = functionOf(node.formula)
+  const limit = 2 ** builder.precision
+  const narrow = whole !== undefined && width(builder.tensors[whole]) < limit
+  const source = narrow ? whole : requantize(inputTarget(f, given, builder.precision))
+  const { scale, lo: bounds } = builder.tensors[source]
+  const lo = bounds.reduce((a, b) => Math.min(a, b))
+  const at = Float64Array.from({ length: width(builder.tensors[source]) + 1 }, (_, i) => (lo + i) * scale)
+  const entries = filled(node, at, at.map(f), given)
+  const seen = entries.filter((_, i) => at[i] >= given.min - scale && at[i] <= given.max + scale)
+  const window = outputGrid(seen.length > 0 ? seen : entries, limit)
+  const values = entries.map((y) =>
+    Math.min(Math.max(roundHalfUp(y / window.scale), window.lo), window.lo + limit - 1),
+  )
+  const { origin } = node
+  return builder.add({ kind: "table", source, lo, values, origin }, info, window.scale, range)
+}
+
+/**
+ * The grid that a wide source is brought to: its calibrated range, without the ends over which f stays within
+ * a quarter of an output step. A sigmoid spends no entry on what is 0 or 1 in any case.
+ */
+function inputTarget(f: (x: number) => number, range: Range, precision: number): Target {
+  const step = (range.max - range.min) / (probes - 1)
+  const values = Float64Array.from({ length: probes }, (_, i) => f(range.min + i * step))
+  const finite = values.filter(Number.isFinite)
+  const spread = finite.reduce((a, b) => Math.max(a, b), 0) - finite.reduce((a, b) => Math.min(a, b), 0)
+  const tolerance = spread / (2 ** precision - 1) / 4
+  const isLevel = (i: number, end: number) => Math.abs(values[i] - values[end]) <= tolerance
+  const most = Math.floor((probes * (1 - leastShare)) / 2)
+  let [first, last] = [0, probes - 1]
+  while (first < most && isLevel(first + 1, 0)) first++
+  while (last > probes - 1 - most && isLevel(last - 1, probes - 1)) last--
+  const useful = { ...range, min: range.min + first * step, max: range.min + last * step }
+  const span = clampSpan(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, useful)
+  const wanted = (span.most - span.least) / (2 ** precision - 1)
+  return { wanted, lo: (scale) => leastOf(span, scale, precision), fixed: false }
+}
+
+/** The entries, with those outside the calibrated range on which f is undefined replaced by the next defined. */
+function filled(node: FunctionNode, at: Float64Array, entries: Float64Array, range: Range): Float64Array {
+  const fault = at.findIndex((x, i) => !Number.isFinite(entries[i]) && x > range.min && x < range.max)
+  const defined = entries.map((y, i) => (Number.isFinite(y) ? i : Number.NaN)).filter((i) => i >= 0)
+  if (fault >= 0 || defined.length === 0)
+    throw new ModelError({
+      what: `\`${node.origin.operator}\` is undefined on values that it is given`,
+      where: `node \`${node.origin.name}\``,
+      expected: `a finite result of ${showFormula(node.formula)} between ${range.min} and ${range.max}`,
+      given: `${entries[Math.max(fault, 0)]} at ${at[Math.max(fault, 0)]}`,
+      fix: "Keep its input away from there, with a Clip or an added constant",
+    })
+  return entries.map((y, i) => {
+    if (Number.isFinite(y)) return y
+    const next = at[i] <= range.min ? defined.find((j) => j > i) : defined.findLast((j) => j < i)
+    return entries[next ?? defined[0]]
+  })
+}
+
+/** The grid of a table's output: its values in at most `limit` integers, exactly where all are integers. */
+function outputGrid(values: Float64Array, limit: number): Grid {
+  const least = values.reduce((a, b) => Math.min(a, b))
+  const most = values.reduce((a, b) => Math.max(a, b))
+  if (most - least < limit && values.every(Number.isInteger)) return { scale: 1, lo: least + 0 }
+  // A narrow range far from zero would ask for a huge offset.
+  const reach = Math.max(Math.abs(least), Math.abs(most))
+  let scale = Math.max(most - least, reach / 16) / (limit - 1)
+  while (roundHalfUp(most / scale) - roundHalfUp(least / scale) >= limit) scale *= 1 + 2 ** -20
+  return { scale, lo: roundHalfUp(least / scale) }
+}

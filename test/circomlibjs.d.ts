@@ -1,0 +1,6 @@
+declare module "circomlibjs" {
+  export function buildPoseidonReference(): Promise<{
+    (inputs: readonly bigint[]): unknown
+    F: { toObject(value: unknown): bigint }
+  }>
+}
