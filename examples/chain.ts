@@ -12,8 +12,11 @@ export interface Compiled {
   readonly bytecode: string
 }
 
+/** A reminder of the compiler that transient storage outlives a call; the contract says why that does no harm. */
+const transientStorage = "2394"
+
 interface SolcOutput {
-  readonly errors?: readonly { readonly severity: string; readonly formattedMessage: string }[]
+  readonly errors?: readonly { readonly errorCode: string; readonly formattedMessage: string }[]
   readonly contracts?: Record<
     string,
     Record<string, { abi: InterfaceAbi; evm: { bytecode: { object: string } } }>
@@ -37,7 +40,9 @@ export function compileSolidity(sources: Readonly<Record<string, string>>, contr
     },
   }
   const output = JSON.parse(solc.compile(JSON.stringify(input))) as SolcOutput
-  const messages = (output.errors ?? []).map((error) => error.formattedMessage)
+  const messages = (output.errors ?? [])
+    .filter(({ errorCode }) => errorCode !== transientStorage)
+    .map((error) => error.formattedMessage)
   if (messages.length > 0) throw new Error(messages.join("\n"))
   const found = Object.values(output.contracts ?? {}).find((file) => Object.hasOwn(file, contract))
   if (!found) throw new Error(`no contract ${contract} in ${Object.keys(sources).join(", ")}`)
@@ -47,17 +52,17 @@ export function compileSolidity(sources: Readonly<Record<string, string>>, contr
 /** Files and names of the verifiers of contracts/. */
 const verifiers = { mirage: "CountersignVerifier", groth16: "Groth16Verifier" } as const
 
-/** The verifier of contracts/ for a proof system, compiled. */
-export function compileVerifier(proofSystem: keyof typeof verifiers): Compiled {
+/** The verifier of contracts/ for a proof system, or another contract of its file, compiled. */
+export function compileVerifier(proofSystem: keyof typeof verifiers, contract?: string): Compiled {
   const name = verifiers[proofSystem]
   const file = `${name}.sol`
   const source = readFileSync(new URL(`../contracts/${file}`, import.meta.url), "utf8")
-  return compileSolidity({ [file]: source }, name)
+  return compileSolidity({ [file]: source }, contract ?? name)
 }
 
 /** Deploys a compiled contract and waits until it is there. */
-export async function deploy(compiled: Compiled, signer: Signer): Promise<Contract> {
-  const deployed = await new ContractFactory(compiled.abi, compiled.bytecode, signer).deploy()
+export async function deploy(compiled: Compiled, signer: Signer, ...args: unknown[]): Promise<Contract> {
+  const deployed = await new ContractFactory(compiled.abi, compiled.bytecode, signer).deploy(...args)
   await deployed.waitForDeployment()
   return new Contract(await deployed.getAddress(), compiled.abi, signer)
 }

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs"
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import { bytesToHex } from "@noble/hashes/utils.js"
 import { keccak256, toUtf8Bytes } from "ethers"
@@ -6,7 +5,7 @@ import { describe, expect, test } from "vitest"
 import { FileError } from "#src/errors.js"
 import { q } from "#src/field.js"
 import * as verifier from "#src/verifier/index.js"
-import { encodeKey, keyDigest, type Layout, layoutJson, parseVerificationKey } from "#src/verifier/index.js"
+import { encodeKey, keyDigest, layoutJson, parseVerificationKey } from "#src/verifier/index.js"
 import {
   edit,
   hash32,
@@ -226,18 +225,5 @@ describe("a verification key is read strictly", () => {
       scale: 1e-7,
     })
     expect(layoutJson(odd)).toContain('{"name":"é\\"\\\\\\ud800","shape":[3],"scale":1e-7,')
-  })
-
-  test("the worked example of docs/FORMATS.md", () => {
-    const layout: Layout = {
-      inputs: [{ name: "image", shape: [1, 4], scale: 0.25, lo: 0, bits: 8, visibility: "hidden" }],
-      outputs: [{ name: "logits", shape: [1, 2], scale: 0.5, lo: -100, bits: 9, visibility: "public" }],
-    }
-    const example = keyJson(layout, { setup: "dev", trapdoor: { alpha: 2n } }).key
-    const hex = bytesToHex(encodeKey({ ...example, model: `0x${"5a".repeat(32)}` }))
-    const lines = Array.from({ length: 8 }, (_, i) => `\n${i}  ${hex.slice(64 * i, 64 * i + 64)}  `)
-    const text = readFileSync(new URL("../docs/FORMATS.md", import.meta.url), "utf8")
-    for (const line of lines) expect(text).toContain(line)
-    expect(text).toContain(`\n${layoutJson(layout)}\n`)
   })
 })
