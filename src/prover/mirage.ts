@@ -10,12 +10,10 @@
  * than its tables have entries, so their points are added by entry before anything is multiplied.
  */
 import { bn254 } from "@noble/curves/bn254.js"
-import { describeRow } from "../circuit/check.js"
 import { assignCommitments, type Salts } from "../circuit/commitment.js"
 import type { MirageCircuit } from "../circuit/compile.js"
 import { CHALLENGE, EVALUATION } from "../circuit/link-mirage.js"
 import { entriesOf } from "../circuit/lookup.js"
-import type { SparseRows } from "../circuit/r1cs.js"
 import {
   assignCommitted,
   type CommittedWitness,
@@ -23,17 +21,17 @@ import {
   type TensorValues,
   type Witness,
 } from "../circuit/witness.js"
-import { CountersignError, invariant, type OnProgress } from "../errors.js"
-import { inverseAll, mod, r } from "../field.js"
+import { invariant, type OnProgress } from "../errors.js"
+import { inverseAll, mod } from "../field.js"
 import type { G1Json } from "../verifier/points.js"
 import type { MirageProof } from "../verifier/receipt.js"
 import { challenge } from "../verifier/words.js"
-import type { Affine, Engine, Points, QuotientRows, Vector } from "./engine.js"
+import type { Affine, Engine, Points } from "./engine.js"
 import { readMirageKey, type Single, singleOf, supportOf } from "./miragekey.js"
+import { type CommittedSums, checkSums, committedSums, quotientRows } from "./miragerows.js"
 import { draw, platformRandom } from "./multiply.js"
 import { domainBits } from "./polynomials.js"
 import { coordinates } from "./provingkey.js"
-import { fieldSum, rowSums } from "./rows.js"
 
 const G1 = bn254.G1.Point
 const G2 = bn254.G2.Point
@@ -239,147 +237,6 @@ export function openMirage(circuit: MirageCircuit, provingKey: Uint8Array, engin
     return proof
   }
   return { prove, proveWitness }
-}
-
-/** Sums of the rows that have no final wire, exact in doubles but where marked NaN. */
-interface CommittedSums {
-  readonly a: Float64Array
-  readonly b: Float64Array
-  readonly c: Float64Array
-}
-
-/** Values of A, B and C on committed wires. */
-function committedSums({ linked: { r1cs } }: MirageCircuit, witness: CommittedWitness): CommittedSums {
-  const [a, b, c] = [r1cs.a, r1cs.b, r1cs.c].map((side: SparseRows) => rowSums(r1cs, side, witness))
-  return { a, b, c }
-}
-
-/**
- * A row without challenge holds, and a query's operand is its entry times its scale.
- * @throws CountersignError naming the row
- */
-function checkSums(circuit: MirageCircuit, witness: CommittedWitness, { a, b, c }: CommittedSums): void {
-  const { graph, linked } = circuit
-  const { r1cs, lookup, commitments } = linked
-  const wrong = (row: number): never => {
-    throw new CountersignError({
-      what: `constraint ${row} does not hold: ${describeRow(graph, linked, row)}`,
-      fix: "The integers given are not an execution of this model",
-    })
-  }
-  // 1: a query; 2: checked by the block that made its wires
-  const kind = new Uint8Array(r1cs.rows)
-  for (let i = 0; i < lookup.row.length; i++) {
-    const entry = witness.entries[i] - lookup.tableStart[lookup.table[i]]
-    const expected = lookup.scale[i] * lookup.tables[lookup.table[i]].entries[entry]
-    if (b[lookup.row[i]] !== -expected && b[lookup.row[i]] + expected !== 0) wrong(lookup.row[i])
-    kind[lookup.row[i]] = 1
-  }
-  for (const { firstRow, rows } of Object.values(commitments)) kind.fill(2, firstRow, firstRow + rows)
-  for (let row = 0; row < lookup.entryRow; row++) {
-    if (kind[row] !== 0) continue
-    const product = a[row] * b[row]
-    if (product !== c[row] || Math.abs(product) > 2 ** 53) wrong(row)
-  }
-}
-
-/** Values of A, B and C on the whole domain. */
-function quotientRows(
-  { linked }: MirageCircuit,
-  committed: CommittedWitness,
-  witness: Witness,
-  sums: CommittedSums,
-  inverse: readonly bigint[],
-  c: bigint,
-  domain: number,
-): QuotientRows {
-  const { r1cs, lookup, hornerRow, commitments } = linked
-  const build = (small: Float64Array) => {
-    const full = new Float64Array(domain)
-    full.set(small)
-    const rows: number[] = []
-    const index: number[] = []
-    const fields: bigint[] = []
-    const set = (row: number, value: number) => {
-      rows.push(row)
-      index.push(value)
-    }
-    const vector = (): Vector => ({
-      small: full,
-      rows: Uint32Array.from(rows),
-      index: Uint32Array.from(index),
-      fields,
-    })
-    return {
-      full,
-      fields,
-      set,
-      vector,
-      one: (row: number, value: bigint) => set(row, fields.push(value) - 1),
-    }
-  }
-  const [a, b, side] = [build(sums.a), build(sums.b), build(sums.c)]
-  const entries = inverse.length
-  const differences = entriesOf(lookup).map((entry) => mod(c - entry))
-  a.fields.push(...inverse)
-  b.fields.push(...differences)
-  const scaled = new Map<number, number>()
-  for (let i = 0; i < lookup.row.length; i++) {
-    const entry = committed.entries[i]
-    const scale = lookup.scale[i]
-    a.full[lookup.row[i]] = 0
-    b.full[lookup.row[i]] = 0
-    a.set(lookup.row[i], entry)
-    if (scale === 1) b.set(lookup.row[i], entry)
-    else {
-      // few pairs of scale and entry occur
-      const name = entry + entries * Math.log2(scale)
-      let index = scaled.get(name)
-      if (index === undefined) {
-        index = b.fields.push((differences[entry] * BigInt(scale)) % r) - 1
-        scaled.set(name, index)
-      }
-      b.set(lookup.row[i], index)
-    }
-    side.full[lookup.row[i]] = scale
-  }
-  for (let entry = 0; entry < entries; entry++) {
-    const row = lookup.entryRow + entry
-    const multiplicity = committed.small[lookup.multiplicities + entry]
-    if (multiplicity > 0) a.one(row, witness.large.get(lookup.quotients + entry) ?? 0n)
-    b.set(row, entry)
-    side.full[row] = multiplicity
-  }
-  for (let row = lookup.entryRow + entries; row < hornerRow; row++) side.full[row] = 0
-  for (const { firstRow, rows } of Object.values(commitments)) {
-    for (let row = firstRow; row < firstRow + rows; row++) {
-      for (const [part, matrix] of [
-        [a, r1cs.a],
-        [b, r1cs.b],
-        [side, r1cs.c],
-      ] as const) {
-        part.full[row] = 0
-        part.one(row, fieldSum(r1cs, matrix, row, witness))
-      }
-    }
-  }
-  // Horner rows: the last word comes first; A = (target / c), because A · c = target
-  const target = (row: number): bigint => {
-    const wire = r1cs.c.wires[r1cs.c.rowPtr[row]]
-    return witness.large.get(wire) ?? 0n
-  }
-  const inverseC = [c]
-  inverseAll(inverseC)
-  for (let row = hornerRow; row < r1cs.rows; row++) {
-    for (const { full } of [a, b, side]) full[row] = 0
-    side.one(row, target(row))
-    b.one(row, c)
-    a.one(row, (target(row) * inverseC[0]) % r)
-  }
-  a.full[r1cs.rows] = 1
-  a.one(r1cs.rows + CHALLENGE, c)
-  a.one(r1cs.rows + EVALUATION, witness.large.get(EVALUATION) ?? 0n)
-  return { a: a.vector(), b: b.vector(), c: side.vector() }
 }
 
 const point1 = ([x, y]: readonly bigint[]): G1Point => G1.fromAffine({ x, y })
