@@ -27,12 +27,12 @@ async function mnist(folder: string): Promise<{ graph: IntGraph; input: Record<s
   return { graph: await quantize(model, { samples }), input: samples[0] }
 }
 
-/** A small network with every gadget: clamp, rectify or truncate, max, argmax, product. */
+/** A small network with every gadget: clamp, rectify or truncate, max, argmax, product, table. */
 async function small(): Promise<{ graph: IntGraph; input: Record<string, ArrayLike<number>> }> {
   const random = new Random(5)
   const bytes = encodeOnnx({
     inputs: [{ name: "x", shape: [1, 1, 4, 4] }],
-    outputs: ["class", "y"],
+    outputs: ["class", "y", "t"],
     initializers: {
       w: { shape: [2, 1, 3, 3], data: random.reals(18) },
       v: { shape: [4, 8], data: random.reals(32) },
@@ -50,6 +50,7 @@ async function small(): Promise<{ graph: IntGraph; input: Record<string, ArrayLi
       { operator: "Gemm", inputs: ["d", "v"], outputs: ["e"], attributes: { transB: 1 } },
       { operator: "Mul", inputs: ["e", "e"], outputs: ["y"] },
       { operator: "ArgMax", inputs: ["e"], outputs: ["class"], attributes: { axis: 1 } },
+      { operator: "Tanh", inputs: ["e"], outputs: ["t"] },
     ],
   })
   const samples = Array.from({ length: 8 }, () => ({ x: random.reals(16) }))
@@ -105,7 +106,8 @@ describe("a linked circuit", () => {
 
   it("uses every kind of gadget", () => {
     const kinds = new Set(circuit.linked.stamps.map((stamp) => stamp.gadget.use.kind.template))
-    for (const kind of ["InRange", "Clamp", "Max", "Argmax", "Product"]) expect(kinds).toContain(kind)
+    for (const kind of ["InRange", "Clamp", "Max", "Argmax", "Product", "Table"])
+      expect(kinds).toContain(kind)
   })
 
   it("refuses every single wire moved by ±1, 2^w, or a wrap of the field", () => {
@@ -193,7 +195,13 @@ describe("a linked circuit", () => {
       }
     })
     for (const [name, wire] of wires) {
-      if (!name || !/\.(out|lo|low|high|negative|inside|top|bits\[0\]|chosen\[0\])$/.test(name)) continue
+      if (
+        !name ||
+        !/\.(out|lo|low|high|negative|inside|top|bits\[0\]|chosen\[0\]|bit\[3\]|product\[3\]|choice\[1\])$/.test(
+          name,
+        )
+      )
+        continue
       for (const move of [1n, 1024n]) {
         const forged = new Map(exported.large).set(wire, (values[wire] + move) % r)
         expect(
