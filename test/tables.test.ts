@@ -7,6 +7,7 @@ import { FileError, InputError, ModelError } from "#src/errors.js"
 import type { Attribute, Graph } from "#src/model/graph.js"
 import { evaluate } from "#src/ops/evaluate.js"
 import { apply, type FunctionName, functionOf, functions, variable } from "#src/ops/formula.js"
+import { fuse } from "#src/ops/fuse.js"
 import { lower } from "#src/ops/lower.js"
 import type { Program, TableNode } from "#src/ops/program.js"
 import { measureAccuracy } from "#src/quantize/accuracy.js"
@@ -14,7 +15,7 @@ import { deserialize, serialize } from "#src/quantize/digest.js"
 import { type IntGraph, tableOutput } from "#src/quantize/intgraph.js"
 import { quantizeProgram } from "#src/quantize/quantize.js"
 import { quantizeInput, runInteger } from "#src/quantize/run.js"
-import { ProgramBuilder } from "./programs.js"
+import { ProgramBuilder, randomProgram } from "./programs.js"
 import { Random } from "./random.js"
 
 /** A graph from lines `output = Operator inputs`; numbers are constants. */
@@ -76,6 +77,26 @@ describe("what becomes one function", () => {
     got.forEach((y, i) => {
       expect(y).toBeCloseTo(Math.tanh((1 / (1 + Math.exp(-x[i]))) ** 4096), 12)
     })
+  })
+
+  it("changes no value of random programs", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 2 ** 30 }), (seed) => {
+        const { program, samples } = randomProgram(seed)
+        const fused = fuse(program)
+        for (const sample of samples) {
+          const [before, after] = [program, fused].map((each) => evaluate(each, sample))
+          program.outputs.forEach(({ tensor }, i) => {
+            const want = before.get(tensor) as Float64Array
+            const got = after.get(fused.outputs[i].tensor) as Float64Array
+            const limit = want.reduce((a, b) => Math.max(a, Math.abs(b)), 1)
+            for (let j = 0; j < want.length; j++)
+              expect(Math.abs(got[j] - want[j])).toBeLessThanOrEqual(1e-9 * limit)
+          })
+        }
+      }),
+      { numRuns: 300 },
+    )
   })
 
   it("knows erf to double precision", () => {

@@ -35,6 +35,8 @@ export function estimate(graph: IntGraph, plan: Plan): { constraints: number; no
       if (use === NONE) continue
       const { kind, parameters } = plan.uses[use]
       constraints += kind.cost(parameters)
+      // a table is written into the rows of its gadget
+      if (kind.scalars !== undefined) nonzeros += parameters.length
     }
   }
   for (const output of graph.outputs) constraints += graph.tensors[output.tensor].lo.length
