@@ -74,7 +74,8 @@ describe("a linked circuit", () => {
 
   it("uses every kind of gadget", () => {
     const kinds = new Set(circuit.linked.stamps.map((stamp) => stamp.gadget.use.kind.template))
-    for (const kind of ["InRange", "Clamp", "Max", "Argmax", "Product"]) expect(kinds).toContain(kind)
+    for (const kind of ["InRange", "Clamp", "Max", "Argmax", "Product", "Table"])
+      expect(kinds).toContain(kind)
   })
 
   it("refuses every single wire moved by ±1, 2^w, or a wrap of the field", () => {
@@ -162,7 +163,13 @@ describe("a linked circuit", () => {
       }
     })
     for (const [name, wire] of wires) {
-      if (!name || !/\.(out|lo|low|high|negative|inside|top|bits\[0\]|chosen\[0\])$/.test(name)) continue
+      if (
+        !name ||
+        !/\.(out|lo|low|high|negative|inside|top|bits\[0\]|chosen\[0\]|bit\[3\]|product\[3\]|choice\[1\])$/.test(
+          name,
+        )
+      )
+        continue
       for (const move of [1n, 1024n]) {
         const forged = new Map(exported.large).set(wire, (values[wire] + move) % r)
         expect(

@@ -35,6 +35,12 @@ const on =
 const positive: Step[] = [["Abs"], ["Add", 0.25]]
 const unit: Step[] = [["Mul", 0.45]]
 
+/** The same nodes in the domain of onnxruntime's own operators. */
+const microsoft = (spec: OnnxSpec): OnnxSpec => ({
+  ...spec,
+  nodes: spec.nodes.map((node) => ({ ...node, domain: "com.microsoft" })),
+})
+
 /** A formula over several readers of x: each line is `output = operator inputs`; numbers are constants. */
 const written =
   (...lines: readonly string[]): Case =>
@@ -68,6 +74,13 @@ export const functionCases: Readonly<Record<string, Case>> = {
   Mish: plain("Mish", {}, 18),
   "Gelu exact": plain("Gelu", {}, 20),
   "Gelu tanh": plain("Gelu", { approximate: "tanh" }, 20),
+  "Gelu of onnxruntime": (random) =>
+    microsoft(single(random.pick(["Gelu", "QuickGelu", "FastGelu"]), random.shape(1, 2))),
+  "Gelu with bias": (random) => {
+    const shape = [2, random.integer(1, 3)]
+    const bias = { b: reals(random, [shape[1]]) }
+    return microsoft(single(random.pick(["BiasGelu", "FastGelu"]), shape, {}, bias))
+  },
   Sign: plain("Sign"),
   Floor: plain("Floor"),
   Ceil: plain("Ceil"),

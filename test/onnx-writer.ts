@@ -56,7 +56,12 @@ export function encodeOnnx(spec: OnnxSpec): Uint8Array {
   const type = messageType("ModelProto")
   const message = {
     irVersion: 8,
-    opsetImport: [{ domain: "", version: spec.opset ?? 15 }],
+    opsetImport: [
+      { domain: "", version: spec.opset ?? 15 },
+      ...(spec.nodes.some(({ domain }) => domain === "com.microsoft")
+        ? [{ domain: "com.microsoft", version: 1 }]
+        : []),
+    ],
     graph: {
       name: "test",
       node: spec.nodes.map(({ operator, name, domain, inputs, outputs, attributes = {} }) => ({

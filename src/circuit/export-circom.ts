@@ -10,7 +10,7 @@ import { InvariantError } from "../errors.js"
 import type { WireLc } from "./builder.js"
 import type { Circuit } from "./compile.js"
 import { circuitsFolder, compileGadgets } from "./compile-gadgets.js"
-import { gadgetCall } from "./gadgets.js"
+import { type GadgetUse, gadgetArray, gadgetCall } from "./gadgets.js"
 import { linkPlain } from "./link.js"
 import { NONE, planGadgets } from "./plan.js"
 
@@ -59,6 +59,17 @@ export async function exportCircom(circuit: Circuit): Promise<string> {
     }
     return variable
   }
+  // a table is written once, however many gadgets read it
+  const arrays = new Map<string, string>()
+  const arrayOf = (use: GadgetUse): string | undefined => {
+    const values = gadgetArray(use)
+    if (values === undefined) return undefined
+    const name = arrays.get(values) ?? `table${arrays.size}`
+    const length = use.parameters.length - (use.kind.scalars ?? 0)
+    if (!arrays.has(values)) declarations.push(`    var ${name}[${length}] = ${values};`)
+    arrays.set(values, name)
+    return name
+  }
   let components = 0
   let defined = 0
   linkPlain(graph, plan, gadgets, {
@@ -67,7 +78,7 @@ export async function exportCircom(circuit: Circuit): Promise<string> {
     trace: {
       gadget(use, operands, offset, output) {
         const component = `g${components++}`
-        body.push(`    component ${component} = ${gadgetCall(use)};`)
+        body.push(`    component ${component} = ${gadgetCall(use, arrayOf(use))};`)
         use.kind.inputs(use.parameters).forEach((input, j) => {
           body.push(`    ${component}.${input} <== ${sum(operands[j], offset)};`)
         })

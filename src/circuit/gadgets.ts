@@ -44,11 +44,14 @@ export interface GadgetUse {
   readonly parameters: readonly number[]
 }
 
-/** The gadget with its parameters as circom instantiates it. */
-export function gadgetCall({ kind, parameters }: GadgetUse): string {
-  const scalars = parameters.slice(0, kind.scalars)
-  const arrays = kind.scalars === undefined ? [] : [`[${parameters.slice(kind.scalars).join(",")}]`]
-  return `${kind.template}(${[...scalars, ...arrays].join(",")})`
+/** The array among a gadget's parameters as circom text, if it has one. */
+export const gadgetArray = ({ kind, parameters }: GadgetUse): string | undefined =>
+  kind.scalars === undefined ? undefined : `[${parameters.slice(kind.scalars).join(",")}]`
+
+/** The gadget with its parameters as circom instantiates it; its array may go by a name. */
+export function gadgetCall(use: GadgetUse, array = gadgetArray(use)): string {
+  const scalars = use.parameters.slice(0, use.kind.scalars)
+  return `${use.kind.template}(${[...scalars, ...(array === undefined ? [] : [array])].join(",")})`
 }
 
 /** A short name: an array is named by its digest. */

@@ -42,6 +42,8 @@ export function estimate(
       if (use === NONE || lookupRows !== undefined) continue
       const { kind, parameters } = plan.uses[use]
       constraints += kind.cost?.(parameters) ?? 0
+      // a table is written into the rows of its gadget
+      if (kind.scalars !== undefined) nonzeros += parameters.length
     }
   }
   for (const output of graph.outputs) constraints += graph.tensors[output.tensor].lo.length

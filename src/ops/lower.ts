@@ -8,7 +8,7 @@ import { Builder } from "./operators/builder.js"
 import { Call, type Lowering } from "./operators/call.js"
 import { convolutions } from "./operators/conv.js"
 import { fold } from "./operators/fold.js"
-import { unaryFunctions } from "./operators/functions.js"
+import { microsoftOperators, unaryFunctions } from "./operators/functions.js"
 import { gathering } from "./operators/gather.js"
 import { layout } from "./operators/layout.js"
 import { linearLayers } from "./operators/linear.js"
@@ -92,9 +92,9 @@ function lowerNode(
   builder: Builder,
   opset: number,
 ): readonly Value[] | undefined {
-  const defaultDomain = node.domain === "" || node.domain === "ai.onnx"
-  if (!defaultDomain || !Object.hasOwn(operators, node.operator))
-    return unsupported("the operator is not supported")
+  const isDefault = node.domain === "" || node.domain === "ai.onnx"
+  const known = isDefault ? operators : node.domain === "com.microsoft" ? microsoftOperators : {}
+  if (!Object.hasOwn(known, node.operator)) return unsupported("the operator is not supported")
   const inputs: (Value | undefined)[] = []
   for (const name of node.inputs) {
     const value = name === "" ? undefined : values.get(name)
@@ -105,7 +105,7 @@ function lowerNode(
   builder.origin = { name: node.name, operator: node.operator }
   builder.outputName = node.outputs.find((name) => name !== "") ?? node.name
   const call = new Call(node, inputs, builder, opset)
-  const results = operators[node.operator](call)
+  const results = known[node.operator](call)
   call.finish(results)
   for (const result of results)
     if (isConstant(result) && result.constant.some(Number.isNaN))

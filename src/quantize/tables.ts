@@ -10,13 +10,16 @@ import type { FunctionNode, TensorId, TensorInfo } from "../ops/program.js"
 import { width } from "./bounds.js"
 import type { Range } from "./calibrate.js"
 import type { IntBuilder, Target } from "./intbuilder.js"
-import { clampSpan, type Grid, leastOf, roundHalfUp } from "./scales.js"
+import { type Grid, leastOf, roundHalfUp } from "./scales.js"
 
 /** Points at which a function is looked at to find where it levels off. */
 const probes = 4096
 
 /** Least share of its calibrated range that a table's input covers, however much of it is level. */
 const leastShare = 1 / 256
+
+/** Share of the range that must be level for a grid of its own to pay. */
+const leastGain = 1 / 8
 
 /** Where the integers that a table reads come from. */
 export interface TableSource {
@@ -26,6 +29,11 @@ export interface TableSource {
   readonly whole: TensorId | undefined
   readonly requantize: (target: Target) => TensorId
 }
+
+const extremes = (values: Float64Array): [least: number, most: number] => [
+  values.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY),
+  values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY),
+]
 
 /** Adds the integer table of a real function. Throws ModelError where the function is undefined. */
 export function addTable(
@@ -44,7 +52,7 @@ export function addTable(
   const at = Float64Array.from({ length: width(builder.tensors[source]) + 1 }, (_, i) => (lo + i) * scale)
   const entries = filled(node, at, at.map(f), given)
   const seen = entries.filter((_, i) => at[i] >= given.min - scale && at[i] <= given.max + scale)
-  const window = outputGrid(seen.length > 0 ? seen : entries, limit)
+  const window = outputGrid(seen.length > 0 ? seen : entries, entries, limit)
   const values = entries.map((y) =>
     Math.min(Math.max(roundHalfUp(y / window.scale), window.lo), window.lo + limit - 1),
   )
@@ -59,16 +67,20 @@ export function addTable(
 function inputTarget(f: (x: number) => number, range: Range, precision: number): Target {
   const step = (range.max - range.min) / (probes - 1)
   const values = Float64Array.from({ length: probes }, (_, i) => f(range.min + i * step))
-  const finite = values.filter(Number.isFinite)
-  const spread = finite.reduce((a, b) => Math.max(a, b), 0) - finite.reduce((a, b) => Math.min(a, b), 0)
-  const tolerance = spread / (2 ** precision - 1) / 4
+  const [lowest, highest] = extremes(values.filter(Number.isFinite))
+  const tolerance = (highest - lowest) / (2 ** precision - 1) / 4
   const isLevel = (i: number, end: number) => Math.abs(values[i] - values[end]) <= tolerance
-  const most = Math.floor((probes * (1 - leastShare)) / 2)
+  const narrowest = probes * leastShare
   let [first, last] = [0, probes - 1]
-  while (first < most && isLevel(first + 1, 0)) first++
-  while (last > probes - 1 - most && isLevel(last - 1, probes - 1)) last--
-  const useful = { ...range, min: range.min + first * step, max: range.min + last * step }
-  const span = clampSpan(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, useful)
+  while (last - first > narrowest && isLevel(first + 1, 0)) first++
+  while (last - first > narrowest && isLevel(last - 1, probes - 1)) last--
+  // Little to gain: then several functions of one source share a grid.
+  if (last - first > probes * (1 - leastGain)) [first, last] = [0, probes - 1]
+  const [low, high] = [range.min + first * step, range.min + last * step]
+  // A narrow range far from zero would ask for a huge offset: widen it at both ends.
+  const reach = Math.max(Math.abs(low), Math.abs(high)) || 1
+  const spare = Math.max(0, reach / 16 - (high - low)) / 2
+  const span = { least: low - spare, most: high + spare, fixed: false }
   const wanted = (span.most - span.least) / (2 ** precision - 1)
   return { wanted, lo: (scale) => leastOf(span, scale, precision), fixed: false }
 }
@@ -92,14 +104,21 @@ function filled(node: FunctionNode, at: Float64Array, entries: Float64Array, ran
   })
 }
 
-/** The grid of a table's output: its values in at most `limit` integers, exactly where all are integers. */
-function outputGrid(values: Float64Array, limit: number): Grid {
-  const least = values.reduce((a, b) => Math.min(a, b))
-  const most = values.reduce((a, b) => Math.max(a, b))
-  if (most - least < limit && values.every(Number.isInteger)) return { scale: 1, lo: least + 0 }
-  // A narrow range far from zero would ask for a huge offset.
+/**
+ * The grid of a table's output: the entries that samples reach in at most `limit` integers, exactly where all
+ * are integers. A narrow range far from zero would ask for a huge offset: it is widened, towards the entries
+ * that samples did not reach.
+ */
+function outputGrid(seen: Float64Array, entries: Float64Array, limit: number): Grid {
+  let [least, most] = extremes(seen)
+  const [lowest, highest] = extremes(entries)
+  const fits = highest - lowest < limit && entries.every(Number.isInteger)
+  if (fits) return { scale: 1, lo: lowest + 0 }
   const reach = Math.max(Math.abs(least), Math.abs(most))
-  let scale = Math.max(most - least, reach / 16) / (limit - 1)
+  const wide = Math.max(most - least, reach / 16) || highest - lowest
+  most = Math.min(Math.max(highest, most), least + wide)
+  least = Math.max(Math.min(lowest, least), most - wide)
+  let scale = wide / (limit - 1)
   while (roundHalfUp(most / scale) - roundHalfUp(least / scale) >= limit) scale *= 1 + 2 ** -20
   return { scale, lo: roundHalfUp(least / scale) }
 }

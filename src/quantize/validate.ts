@@ -1,4 +1,5 @@
 /** Is a decoded integer graph well formed? Asked of every file, before anything reads it. */
+import { defaults } from "../defaults.js"
 import type { IntNode, LinearMap, TensorId, TensorInfo } from "../ops/program.js"
 import { sizeOf } from "../ops/program.js"
 import { sourcesOf, sumLimit } from "./bounds.js"
@@ -16,7 +17,9 @@ const isInteger = (x: number) => Number.isSafeInteger(x)
 
 /** The first thing wrong with a graph's structure, or undefined. Bounds are checked elsewhere. */
 export function findFault(graph: Structure): string | undefined {
-  const { tensors, nodes, inputs, outputs } = graph
+  const { precision, tensors, nodes, inputs, outputs } = graph
+  if (!(isInteger(precision) && precision >= defaults.minPrecision && precision <= defaults.maxPrecision))
+    return "the precision"
   for (const [i, { shape, scale }] of tensors.entries()) {
     if (!(scale > 0 && Number.isFinite(scale))) return `scale of tensor ${i}`
     if (!shape.every((d) => isInteger(d) && d >= 0) || !isInteger(sizeOf(shape)))
@@ -30,7 +33,7 @@ export function findFault(graph: Structure): string | undefined {
   for (const [i, node] of nodes.entries()) {
     if (!sourcesOf(node).every((id) => written.has(id))) return `a source of node ${i}`
     if (!(node.out < tensors.length) || written.has(node.out)) return `the output of node ${i}`
-    const fault = nodeFault(node, size, graph.precision)
+    const fault = nodeFault(node, size, precision)
     if (fault) return `${fault} of node ${i}`
     if (node.kind === "input") {
       const input = declared.get(node.out)

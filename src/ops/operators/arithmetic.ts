@@ -12,11 +12,11 @@ export function aligned(call: Call, values: readonly Value[] = call.allInputs())
 }
 
 /**
- * The two inputs of a binary operator in one shape. Before opset 7 the second is broadcast only on request,
+ * The two inputs of a binary operator, or the first and another, in one shape. Before opset 7 the second is broadcast only on request,
  * with its dimensions placed from `axis`.
  */
-export function pair(call: Call): [Value, Value] {
-  const [x, y] = [call.input(0), call.input(1)]
+export function pair(call: Call, y = call.input(1)): [Value, Value] {
+  const x = call.input(0)
   if (call.opset >= 7) return aligned(call, [x, y]) as [Value, Value]
   call.ignore("consumed_inputs")
   const rank = x.shape.length
@@ -72,7 +72,8 @@ const div: Lowering = (call) => {
   const [x, y] = pair(call)
   if (!isConstant(y)) {
     call.real(y, "division")
-    return [call.builder.product(x, call.builder.apply(y, "reciprocal"))]
+    // the reciprocal of what is there, before it is broadcast
+    return [call.builder.product(...pair(call, call.builder.apply(call.input(1), "reciprocal")))]
   }
   if (y.constant.some((v) => v === 0)) unsupported("division by zero")
   if (isConstant(x)) {

@@ -3,6 +3,7 @@
  * may have written them too: tabulate.ts makes one function of either.
  */
 import type { FunctionName } from "../formula.js"
+import { pair } from "./arithmetic.js"
 import type { Call, Lowering, Lowerings } from "./call.js"
 import { unsupported } from "./shapes.js"
 import type { Value } from "./values.js"
@@ -26,12 +27,14 @@ const rounding =
   }
 
 /** x·sigmoid(alpha·x) */
-const swish: Lowering = (call) => {
-  const { builder } = call
-  const x = call.input(0)
-  const scaled = builder.combine([{ value: x, factor: call.number("alpha", 1) }])
-  return [builder.product(x, builder.apply(scaled, "sigmoid"))]
-}
+const swish =
+  (alpha: number): Lowering =>
+  (call) => {
+    const { builder } = call
+    const x = call.input(0)
+    const scaled = builder.combine([{ value: x, factor: call.number("alpha", alpha) }])
+    return [builder.product(x, builder.apply(scaled, "sigmoid"))]
+  }
 
 /** x·tanh(softplus(x)) */
 const mish: Lowering = (call) => {
@@ -41,16 +44,28 @@ const mish: Lowering = (call) => {
 }
 
 /** x/2·(1 + erf(x/√2)), or its approximation x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))). */
-const gelu: Lowering = (call) => {
+function geluOf(call: Call, x: Value, isExact: boolean): Value {
   const { builder } = call
-  const x = call.input(0)
   const half = builder.combine([{ value: x, factor: 0.5 }])
-  const inner =
-    call.choice("approximate", ["none", "tanh"]) === "none"
-      ? builder.apply(builder.combine([{ value: x, factor: Math.SQRT1_2 }]), "erf")
-      : builder.apply(smooth(call, x), "tanh")
-  return [builder.product(half, builder.combine([{ value: inner, factor: 1 }], 1))]
+  const inner = isExact
+    ? builder.apply(builder.combine([{ value: x, factor: Math.SQRT1_2 }]), "erf")
+    : builder.apply(smooth(call, x), "tanh")
+  return builder.product(half, builder.combine([{ value: inner, factor: 1 }], 1))
 }
+
+const gelu: Lowering = (call) => [
+  geluOf(call, call.input(0), call.choice("approximate", ["none", "tanh"]) === "none"),
+]
+
+/** GELU of the input plus a bias (input 1), if there is one. */
+const biasedGelu =
+  (isExact: boolean): Lowering =>
+  (call) => {
+    const x = call.input(0)
+    const terms = call.has(1) ? pair(call) : [x]
+    const sum = call.builder.combine(terms.map((value) => ({ value, factor: 1 })))
+    return [geluOf(call, sum, isExact)]
+  }
 
 /** √(2/π)·(x + 0.044715·x³) */
 function smooth({ builder }: Call, x: Value): Value {
@@ -82,7 +97,7 @@ export const unaryFunctions: Lowerings = {
   Celu: celu,
   ThresholdedRelu: applied("thresholdedRelu", { alpha: 1 }),
   Shrink: applied("shrink", { lambd: 0.5, bias: 0 }),
-  Swish: swish,
+  Swish: swish(1),
   Mish: mish,
   Gelu: gelu,
   Sign: applied("sign"),
@@ -100,4 +115,12 @@ export const unaryFunctions: Lowerings = {
   Asinh: applied("asinh"),
   Acosh: applied("acosh"),
   Atanh: applied("atanh"),
+}
+
+/** What onnxruntime makes of the above when it optimizes a model (its domain com.microsoft). */
+export const microsoftOperators: Lowerings = {
+  Gelu: biasedGelu(true),
+  BiasGelu: biasedGelu(true),
+  FastGelu: biasedGelu(false),
+  QuickGelu: swish(1.702),
 }
