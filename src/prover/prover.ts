@@ -11,13 +11,13 @@ import { publicSignals, type Statement, type Values } from "../verifier/statemen
 import { wordsOf } from "../verifier/words.js"
 import { devSetup } from "./devsetup.js"
 import type { Engine } from "./engine.js"
+import { libraryEngine } from "./libraryengine.js"
 import { openMirage } from "./mirage.js"
 import { mirageVerificationPoints, readMirageKey } from "./miragekey.js"
 import { mirageDevSetup } from "./miragesetup.js"
 import type { DevSetupOptions } from "./multiply.js"
 import { checkZkey, setupOf, verificationPoints } from "./provingkey.js"
 import { openReference } from "./resident.js"
-import { slowEngine } from "./slowengine.js"
 import { writeWtns } from "./witnessfile.js"
 
 export interface SetupOptions extends DevSetupOptions {
@@ -169,7 +169,7 @@ async function openTwoPhase(
   given: Engine | undefined,
 ): Promise<Backend> {
   const key = keyDigest(verificationKeyOf(circuit, provingKey))
-  const engine = given ?? slowEngine()
+  const engine = given ?? libraryEngine()
   const prover = openMirage(circuit, provingKey, engine)
   return {
     async prove(values, statement, { salts, onProgress, signal }) {
