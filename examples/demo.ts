@@ -158,7 +158,7 @@ async function demonstrate(
     setup: seconds(setupMs),
     prove: seconds(proveMs),
     verify: `${verifyMs.toFixed(0)} ms`,
-    proof: "256 bytes",
+    proof: "320 bytes",
     gas: String(gas),
   }
 }
@@ -166,7 +166,7 @@ async function demonstrate(
 const test = digits("test")
 const chain = await startChain()
 try {
-  const contract = await deploy(compileVerifier("groth16"), chain.signer)
+  const contract = await deploy(compileVerifier("mirage"), chain.signer)
   say(`One verifier contract for every model, on a local chain: ${await contract.getAddress()}`)
   const rows = [
     await demonstrate("mnist-mlp", "perceptron 784-56-10", test, contract),

@@ -209,7 +209,8 @@ describe("a model, proven", () => {
       ],
     })
     const samples = Array.from({ length: 20 }, () => ({ x: random.reals(3, 1) }))
-    circuit = await compile(await quantize(importOnnx(bytes), { samples: [...samples, { x: [1, -1, 1] }] }))
+    const graph = await quantize(importOnnx(bytes), { samples: [...samples, { x: [1, -1, 1] }] })
+    circuit = await compile(graph, { proofSystem: "groth16" })
     keys = await setup(circuit, { dev: true })
   })
 
@@ -265,7 +266,7 @@ describe("a model, proven", () => {
     } finally {
       await prover.close()
     }
-    const other = await compile(circuit.graph, { input: "public" })
+    const other = await compile(circuit.graph, { input: "public", proofSystem: "groth16" })
     await expect(openProver(other, keys.provingKey)).rejects.toThrow(/another circuit/)
     await expect(openProver(circuit, keys.provingKey.subarray(0, 1000))).rejects.toThrow()
   })
