@@ -27,10 +27,9 @@ import type { G1Json } from "../verifier/points.js"
 import type { MirageProof } from "../verifier/receipt.js"
 import { challenge } from "../verifier/words.js"
 import type { Affine, Engine, Points } from "./engine.js"
-import { readMirageKey, type Single, singleOf, supportOf } from "./miragekey.js"
+import { mirageDomain, readMirageKey, type Single, singleOf, supportOf } from "./miragekey.js"
 import { type CommittedSums, checkSums, committedSums, quotientRows } from "./miragerows.js"
 import { draw, platformRandom } from "./multiply.js"
-import { domainBits } from "./polynomials.js"
 import { coordinates } from "./provingkey.js"
 
 const G1 = bn254.G1.Point
@@ -94,7 +93,7 @@ export function openMirage(circuit: MirageCircuit, provingKey: Uint8Array, engin
   const { linked, graph } = circuit
   const { r1cs, lookup, firstFinal } = linked
   const key = readMirageKey(provingKey, linked)
-  const domain = 2 ** domainBits(r1cs)
+  const domain = mirageDomain(r1cs)
   const isLarge = new Uint8Array(r1cs.wires)
   for (const wire of linked.large) isLarge[wire] = 1
   const isInverse = (wire: number) => wire >= lookup.inverses && wire < lookup.quotients
