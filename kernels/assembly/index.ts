@@ -1,0 +1,2 @@
+/** Exports of the kernel modules: (item, args, scratch) → void, as the pool calls them. */
+export * from "./fieldcalls"
