@@ -10,6 +10,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import asc from "assemblyscript/asc"
+import { scalarRaw } from "./generate/raw.js"
 import { scalarField } from "./generate/scalar.js"
 
 interface Variant {
@@ -19,7 +20,10 @@ interface Variant {
 }
 
 const variants: Record<string, Variant> = {
-  scalar: { files: { "fq.ts": scalarField("fq"), "fr.ts": scalarField("fr") }, features: ["threads"] },
+  scalar: {
+    files: { "fq.ts": scalarField("fq"), "fr.ts": scalarField("fr"), "raw.ts": scalarRaw() },
+    features: ["threads"],
+  },
 }
 
 const assembly = fileURLToPath(new URL("../../kernels/assembly/", import.meta.url))
@@ -38,6 +42,19 @@ const options = [
   ],
 ]
 
+/**
+ * Algorithms for any field or curve are written once: fq/x.ts and fr/x.ts, g1/x.ts and g2/x.ts are taken from
+ * the folders field/ and curve/ unless they are there themselves.
+ */
+const families: Readonly<Record<string, string>> = { fq: "field", fr: "field", g1: "curve", g2: "curve" }
+
+async function readSource(file: string): Promise<string | null> {
+  const read = (path: string) => readFile(join(assembly, path), "utf8").catch(() => null)
+  const [folder, name] = file.split("/")
+  if (name === "field.ts") return `export * from "../${folder}"\n`
+  return (await read(file)) ?? (name && families[folder] ? read(join(families[folder], name)) : null)
+}
+
 async function compile(name: string, text: boolean): Promise<Map<string, Uint8Array | string>> {
   const outputs = new Map<string, Uint8Array | string>()
   const { files, features } = variants[name]
@@ -52,8 +69,7 @@ async function compile(name: string, text: boolean): Promise<Map<string, Uint8Ar
       ...(text ? ["--textFile", `${name}.wat`] : []),
     ],
     {
-      readFile: async (file) =>
-        files[file] ?? (await readFile(join(assembly, file), "utf8").catch(() => null)),
+      readFile: async (file) => files[file] ?? (await readSource(file)),
       writeFile: (file, contents) => {
         outputs.set(file, contents)
       },
