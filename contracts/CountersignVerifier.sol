@@ -313,9 +313,10 @@ contract CountersignVerifier {
             calldatacopy(end, add(proof, 0x100), 0x40)
             let c := mod(keccak256(0x400, add(size, 0xa0)), R)
 
-            // B's y in two parts, those of A, C and D; n is zero where no words belong to an unknown key
+            // Finite: B's y in two parts, C's, D's. A's y is subtracted from Q below, and must not become
+            // zero. No words at all: only an unknown key comes as far.
             ok := and(and(gt(n, 0), gt(or(calldataload(add(proof, 0x80)), calldataload(add(proof, 0xa0))), 0)),
-                and(gt(calldataload(add(proof, 0x20)), 0),
+                and(lt(calldataload(add(proof, 0x20)), Q),
                 and(gt(calldataload(add(proof, 0xe0)), 0), gt(calldataload(add(proof, 0x120)), 0))))
 
             // ev by Horner's rule, from the last word to the first and four at a time; up to three zeros
@@ -366,7 +367,7 @@ contract CountersignVerifier {
             calldatacopy(0x200, proof, 0xc0) // A, B
             calldatacopy(0x380, add(proof, 0xc0), 0x40) // C
             calldatacopy(0x2c0, add(proof, 0x100), 0x40) // D
-            // -A; a y that is not below Q becomes none that is, so the precompile still refuses it
+            // -A; a y of zero becomes Q, which the precompile refuses
             mstore(0x220, sub(Q, mload(0x220)))
 
             // The product of the five pairings is one. No more gas than the price: a failure eats it all.
