@@ -13,3 +13,4 @@ export {
   transformQuotient,
   transformUp,
 } from "./transform"
+export * from "./curves"
