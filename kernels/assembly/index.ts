@@ -1,6 +1,7 @@
 /** Exports of the kernel modules: (item, args, scratch) → void, as the pool calls them. */
 export * from "./fieldcalls"
 export { raw2 as frRaw2 } from "./raw"
+export * from "./sparse"
 export * from "./tables"
 export {
   transformBlocks,
@@ -12,3 +13,4 @@ export {
   transformQuotient,
   transformUp,
 } from "./transform"
+export * from "./curves"

@@ -56,3 +56,12 @@ export const range = (n: number): number[] => Array.from({ length: n }, (_, i) =
 /** An AssemblyScript function of the given lines. */
 export const define = (head: string, lines: readonly string[]): string =>
   `${head} {\n${lines.map((line) => `  ${line}\n`).join("")}}\n`
+
+/** The prime on 9 limbs of 30 bits and its inverse mod 2^30, for inversions. */
+export function modulusFunctions(p: bigint): string {
+  const stores = limbsOf(p, 30, 9).map((limb, i) => `store<i32>(z, ${limb}, ${4 * i})`)
+  return [
+    `export const inverse30: i32 = ${inverseMod(p, 1n << 30n)}\n`,
+    define("export function modulus30(z: usize): void", stores),
+  ].join("\n")
+}

@@ -11,7 +11,16 @@
  * is in the range above: p/2^261 < 0.006. Columns stay below 9·2^59 + 9·2^58 + 2^35 < 2^63 in size, if at most
  * one factor is a lazy sum; intermediate sums of Karatsuba may wrap around, their differences do not.
  */
-import { define, type FieldName, fileBits, inverseMod, limbsOf, primes, range } from "./field.js"
+import {
+  define,
+  type FieldName,
+  fileBits,
+  inverseMod,
+  limbsOf,
+  modulusFunctions,
+  primes,
+  range,
+} from "./field.js"
 
 const bits = 29
 const count = 9
@@ -243,12 +252,31 @@ export function scalarField(name: FieldName): string {
       ...range(count >> 1).map((i) => `store<u64>(z, load<u64>(x, ${8 * i}), ${8 * i})`),
       `store<i32>(z, load<i32>(x, ${4 * count - 4}), ${4 * count - 4})`,
     ]),
+    define("function copySigned(z: usize, x: usize, negative: i32): void", [
+      // −x limb by limb: as lazy as a difference
+      ...range(count).map((i) => `store<i32>(z, (load<i32>(x, ${4 * i}) ^ negative) - negative, ${4 * i})`),
+    ]),
+    constants(p),
     define("function setOne(z: usize): void", [
       ...limbsOf(one, bits, count).map((limb, i) => `store<i32>(z, ${limb}, ${4 * i})`),
     ]),
   ]
     .join("\n")
     .concat(pairFunctions())
+}
+
+/** What the inversion needs to know; 2^512 makes up for reading bytes twice in the wrong form. */
+function constants(p: bigint): string {
+  const squared = (1n << BigInt(radix + 2 * fileBits)) % p
+  const stores = (value: bigint, width: number, at: number) =>
+    limbsOf(value, width, 9).map((limb, i) => `store<i32>(z, ${limb}, ${at + 4 * i})`)
+  return [
+    modulusFunctions(p),
+    define("export function fileSquared2(z: usize): void", [
+      ...stores(squared, bits, 0),
+      ...stores(squared, bits, elementBytes),
+    ]),
+  ].join("\n")
 }
 
 /** Pairs as two elements one after the other. */
@@ -268,6 +296,21 @@ export function write2(to0: usize, to1: usize, x: usize): void {
 export function gather2(z: usize, x0: usize, x1: usize): void {
   copy(z, x0)
   copy(z + ${e}, x1)
+}
+
+export function gatherSigned2(z: usize, x0: usize, x1: usize, sign0: usize, sign1: usize): void {
+  copySigned(z, x0, -(<i32>(sign0 & 1)))
+  copySigned(z + ${e}, x1, -(<i32>(sign1 & 1)))
+}
+
+export function mulSub2(z: usize, x: usize, y: usize, s: usize): void {
+  mul2(z, x, y)
+  sub2(z, z, s)
+}
+
+export function sqrSub2(z: usize, x: usize, s: usize): void {
+  sqr2(z, x)
+  sub2(z, z, s)
 }
 
 export function scatter2(z0: usize, z1: usize, x: usize): void {

@@ -7,7 +7,7 @@ export interface Thread {
   terminate(): Promise<void>
 }
 
-const isNode = typeof process === "object" && typeof process.versions?.node === "string"
+export const isNode = typeof process === "object" && typeof process.versions?.node === "string"
 
 /** Starts the module at `url` in a thread; `onDeath` is called with a typed error when it ends. */
 export async function startThread(url: URL, onDeath: (error: CountersignError) => void): Promise<Thread> {

@@ -171,6 +171,23 @@ export class Transform {
     return [2 * index, 2 * index + 1]
   }
 
+  /** Canonical coefficients after `inverseSteps`, in their own order: for tests, one by one. */
+  coefficients(polynomial: number): bigint[] {
+    const { memory, exports } = this.pool
+    const { pairBytes } = this.representation
+    const result = new Array<bigint>(this.n)
+    const at = memory.allocate(256, "a result")
+    const back = inverse(this.representation.fileFactor)
+    for (let p = 0; p < this.n / 2; p++) {
+      exports.frWrite2(at + 192, at + 224, this.data[polynomial] + p * pairBytes)
+      const [i, j] = this.coefficientsOf(p)
+      result[i] = mod(fromBytes(memory.bytes(at + 192, 32)) * back)
+      result[j] = mod(fromBytes(memory.bytes(at + 224, 32)) * back)
+    }
+    memory.release(at)
+    return result
+  }
+
   private enter(add: ReturnType<typeof chain>): void {
     this.writeJob()
     if (this.largeCount > 0) {

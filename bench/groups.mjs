@@ -1,0 +1,57 @@
+/** Rows about the groups of the curve: multi-scalar multiplications and fixed-base multiplication. */
+import { compare } from "./compare.mjs"
+import { fieldElement, generator, toBytes } from "./inputs.mjs"
+
+/** Affine points P, P + D, P + 2D, … for random P and D, as a file has them. */
+async function somePoints(group, count, seed) {
+  const next = generator(seed)
+  let point = group.timesScalar(group.g, fieldElement(next))
+  const step = group.timesScalar(group.g, fieldElement(next))
+  const bytes = 3 * group.F.n8
+  const points = new Uint8Array(count * bytes)
+  for (let i = 0; i < count; i++, point = group.add(point, step)) points.set(point, i * bytes)
+  return group.batchToAffine(points)
+}
+
+/**
+ * Σ scalar·point. Scalars of `bits` bits; ffjavascript gets them as 32 bytes each, as snarkjs hands them over.
+ */
+async function msmRow(row, name, log, bits, { engine, curve }) {
+  const group = curve[name.toUpperCase()]
+  const count = 2 ** log
+  const next = generator(log + bits)
+  const points = await somePoints(group, count, log)
+  const theirScalars = new Uint8Array(32 * count)
+  const small = new Float64Array(count)
+  for (let i = 0; i < count; i++) {
+    const scalar = bits > 32 ? fieldElement(next) : BigInt(next() % 2 ** bits)
+    toBytes(scalar, theirScalars.subarray(32 * i, 32 * i + 32))
+    if (bits <= 32) small[i] = Number(scalar)
+  }
+  const scalars = bits > 32 ? { full: theirScalars } : { small }
+  const resident = await engine.points(name, points)
+  const equal = (ours, theirs) => {
+    const [x, y] = group.toObject(group.toAffine(theirs))
+    return ours !== null && [x, y].flat().join() === ours.join()
+  }
+  const result = await compare({
+    ...row,
+    ours: () => engine.msm(resident, scalars),
+    theirs: () => group.multiExpAffine(points, theirScalars),
+    equal,
+    rounds: log > 16 ? 3 : 5,
+    times: 3,
+  })
+  engine.free(resident)
+  return result
+}
+
+const full = 254
+
+export const groupRows = {
+  "msm g1 2^16 full": (row, context) => msmRow(row, "g1", 16, full, context),
+  "msm g1 2^18 full": (row, context) => msmRow(row, "g1", 18, full, context),
+  "msm g1 2^16 8-bit": (row, context) => msmRow(row, "g1", 16, 8, context),
+  "msm g1 2^16 16-bit": (row, context) => msmRow(row, "g1", 16, 16, context),
+  "msm g2 2^16 16-bit": (row, context) => msmRow(row, "g2", 16, 16, context),
+}

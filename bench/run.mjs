@@ -1,0 +1,25 @@
+/**
+ * Ours against others on the same inputs, in one run.
+ *
+ *   npm run bench -- [kernels] [--only TEXT] [--variant scalar|relaxed] [--json]
+ *
+ * Ends with an error, and prints no figures, if a result differs from the other side's.
+ */
+import { parseArgs } from "node:util"
+import { table } from "./compare.mjs"
+import { kernels } from "./kernels.mjs"
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { only: { type: "string" }, variant: { type: "string" }, json: { type: "boolean" } },
+})
+const suites = { kernels }
+const names = positionals.length > 0 ? positionals : Object.keys(suites)
+for (const name of names) {
+  if (!Object.hasOwn(suites, name)) {
+    throw new Error(`no benchmark \`${name}\`; there are: ${Object.keys(suites).join(", ")}`)
+  }
+}
+const rows = []
+for (const name of names) rows.push(...(await suites[name](values)))
+console.log(values.json ? JSON.stringify({ rows }, null, 2) : table(rows))

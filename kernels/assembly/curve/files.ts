@@ -1,0 +1,47 @@
+/** Points between files and the form of the kernels. */
+import { coordinateScratch, elementBytes, fileBytes, pairBytes, prepareCoordinate, read2, scatter2 } from "./coordinate"
+import { pointBytes } from "./tree"
+
+/** Working memory of `readPoints`. */
+export const readScratch: usize = coordinateScratch + pairBytes
+
+/** Reading of points from a file; written by the engine. */
+@unmanaged
+class Reading {
+  from: usize
+  to: usize
+  count: u32
+  /** Bits of points at infinity, as above; cleared by the engine. */
+  infinite: usize
+  /** Number of them, added up by all items. */
+  infinities: usize
+  /** Points that an item takes, a multiple of 8. */
+  rangeLength: u32
+}
+
+/** Converts points of range `item` from a file into the form of the kernels. */
+export function readPoints(item: u32, args: usize, scratch: usize): void {
+  const job = changetype<Reading>(args)
+  const from = item * job.rangeLength
+  const to = min(from + job.rangeLength, job.count)
+  prepareCoordinate(scratch)
+  const pair = scratch + coordinateScratch
+  let infinities: u32 = 0
+  for (let i = from; i < to; i++) {
+    const source = job.from + <usize>i * 2 * fileBytes
+    const target = job.to + <usize>i * pointBytes
+    let any: u64 = 0
+    for (let byte: usize = 0; byte < 2 * fileBytes; byte += 8) any |= load<u64>(source + byte)
+    if (any == 0) {
+      infinities++
+      const bits = job.infinite + (i >> 3)
+      store<u8>(bits, load<u8>(bits) | (1 << (<u8>i & 7)))
+      memory.fill(target, 0, pointBytes)
+      continue
+    }
+    // both coordinates side by side
+    read2(pair, source, source + fileBytes)
+    scatter2(target, target + elementBytes, pair)
+  }
+  if (infinities > 0) atomic.add<u32>(job.infinities, infinities)
+}

@@ -1,0 +1,100 @@
+/**
+ * Arithmetic on the groups of bn254 at full speed: resident points, multi-scalar multiplications, fixed-base
+ * multiplication. An engine owns its threads and memory; whoever opens it closes it.
+ */
+import { invariant, UsageError } from "../../errors.js"
+import { Multiplication, type Scalars } from "./multiplication.js"
+import { type Affine, type Group, loadPoints, type PointSet, releasePoints } from "./points.js"
+import { KernelPool, type RunOptions } from "./pool.js"
+
+export type { Scalars } from "./multiplication.js"
+export type { Affine, Group, PointSet } from "./points.js"
+
+export type Variant = "scalar" | "relaxed"
+
+export interface EngineOptions {
+  /** Default: as many as may work at the same time. */
+  readonly threads?: number
+  /** Default: the fastest that passes its self-test. */
+  readonly variant?: "auto" | Variant
+  readonly maximumBytes?: number
+}
+
+export interface MsmOptions extends RunOptions {
+  /** First point, a multiple of 8; default 0. */
+  readonly from?: number
+}
+
+export class KernelEngine {
+  readonly pool: KernelPool
+  readonly variant: Variant
+  private readonly held = new Set<PointSet>()
+
+  constructor(pool: KernelPool, variant: Variant) {
+    this.pool = pool
+    this.variant = variant
+  }
+
+  /** Loads affine points as a file has them: Montgomery form, 64 (G1) or 128 (G2) bytes; zero is infinity. */
+  async points(group: Group, bytes: Uint8Array): Promise<PointSet> {
+    const points = await loadPoints(this.pool, group, bytes)
+    this.held.add(points)
+    return points
+  }
+
+  /** Gives the memory of points back. */
+  free(points: PointSet): void {
+    invariant(this.held.delete(points), "points are freed once, by the engine that loaded them")
+    releasePoints(this.pool, points)
+  }
+
+  /**
+   * Σ scalars[i]·points[from + i]; full scalars must be below r.
+   * @throws InputError for a small scalar that is no safe integer; what KernelPool.run throws
+   */
+  async msm(points: PointSet, scalars: Scalars, options: MsmOptions = {}): Promise<Affine> {
+    invariant(this.held.has(points), "points belong to the engine")
+    const job = new Multiplication(this.pool, points, scalars, options.from)
+    try {
+      await this.pool.run(job.steps(), options)
+      return job.value()
+    } finally {
+      job.release()
+    }
+  }
+
+  close(): Promise<void> {
+    return this.pool.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+/** Opens an engine with threads of its own. */
+export async function openEngine(options: EngineOptions = {}): Promise<KernelEngine> {
+  const { threads, maximumBytes, variant = "auto" } = options
+  if (!["auto", "scalar", "relaxed"].includes(variant)) {
+    throw new UsageError({ what: "variant", expected: "auto, scalar or relaxed", given: variant })
+  }
+  const chosen: Variant = variant === "auto" ? "scalar" : variant
+  const pool = await KernelPool.open({
+    wasm: await moduleBytes(chosen),
+    ...(threads === undefined ? {} : { threads }),
+    ...(maximumBytes === undefined ? {} : { maximumBytes }),
+  })
+  return new KernelEngine(pool, chosen)
+}
+
+/** The module next to this file, as `npm run build` leaves it. */
+async function moduleBytes(variant: Variant): Promise<Uint8Array> {
+  const url = new URL(`./${variant}.wasm`, import.meta.url)
+  if (url.protocol === "file:") {
+    const { readFile } = await import("node:fs/promises")
+    return readFile(url)
+  }
+  const response = await fetch(url)
+  invariant(response.ok, `${url} cannot be loaded: ${response.status}`)
+  return new Uint8Array(await response.arrayBuffer())
+}

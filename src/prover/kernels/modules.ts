@@ -1,0 +1,128 @@
+/**
+ * Which module of the kernels to use. `relaxed` multiplies in float64 with fused multiply-add, two products
+ * side by side: more than twice as fast, but its instruction may also be carried out unfused, and not every
+ * engine has it. So it must give known answers, and must not be slower, before it is taken. `scalar` runs
+ * everywhere.
+ */
+import { invariant } from "../../errors.js"
+import { mod, power, q, r } from "../../field.js"
+import { KernelMemory, pageBytes } from "./memory.js"
+import { withPlainMemory } from "./pool.js"
+import { isNode } from "./threads.js"
+
+export type Variant = "scalar" | "relaxed"
+
+/** The module's bytes, from beside this file. */
+export async function loadModule(name: Variant): Promise<Uint8Array<ArrayBuffer>> {
+  // both written out, so that a bundler finds them
+  const url =
+    name === "scalar" ? new URL("./scalar.wasm", import.meta.url) : new URL("./relaxed.wasm", import.meta.url)
+  if (url.protocol === "file:") {
+    const { readFile } = await import("node:fs/promises")
+    return readFile(url)
+  }
+  const response = await fetch(url)
+  invariant(response.ok, `${url} cannot be loaded: status ${response.status}`)
+  return new Uint8Array(await response.arrayBuffer())
+}
+
+/** The faster one of the modules that this engine runs correctly. */
+export async function chooseModule(): Promise<{ name: Variant; wasm: Uint8Array }> {
+  const [scalar, relaxed] = await Promise.all([loadModule("scalar"), loadModule("relaxed")])
+  if (await canRun(relaxed)) {
+    const [trial, other] = [await openTrial(relaxed), await openTrial(scalar)]
+    if (givesKnownAnswers(trial) && measure(trial) < tolerance * measure(other)) {
+      return { name: "relaxed", wasm: relaxed }
+    }
+  }
+  return { name: "scalar", wasm: scalar }
+}
+
+/** The measurement is short; only a clear difference speaks against the module that is known to be faster. */
+const tolerance = 1.2
+
+/** Whether the engine accepts the module; in Node 20 relaxed SIMD is there, but has to be switched on. */
+async function canRun(wasm: Uint8Array<ArrayBuffer>): Promise<boolean> {
+  if (WebAssembly.validate(wasm)) return true
+  if (!isNode) return false
+  const { setFlagsFromString } = await import("node:v8")
+  setFlagsFromString("--experimental-wasm-relaxed-simd")
+  return WebAssembly.validate(wasm)
+}
+
+export interface Trial {
+  readonly exports: Readonly<Record<string, (...args: number[]) => number>>
+  readonly memory: KernelMemory
+}
+
+export async function openTrial(wasm: Uint8Array): Promise<Trial> {
+  const memory = new KernelMemory({ shared: false, maximumBytes: 2 * pageBytes })
+  const module = await WebAssembly.compile(withPlainMemory(wasm) as Uint8Array<ArrayBuffer>)
+  const { exports } = new WebAssembly.Instance(module, { env: { memory: memory.memory } })
+  return { exports: exports as Trial["exports"], memory }
+}
+
+/**
+ * Whether products of both fields are right: a chain x ← x·y, y ← y·x from the largest elements, so that one
+ * wrong digit anywhere shows in all that follows.
+ */
+export function givesKnownAnswers({ exports, memory }: Trial): boolean {
+  const radix = 1n << 256n
+  const at = memory.allocate(1024, "a trial")
+  const [x, y, bytes] = [at, at + 256, at + 512]
+  const write = (value: bigint, offset: number) => {
+    const view = new DataView(memory.memory.buffer, bytes + offset, 32)
+    for (let i = 0; i < 4; i++, value >>= 64n) view.setBigUint64(8 * i, value & 0xffffffffffffffffn, true)
+  }
+  const read = (offset: number): bigint => {
+    const view = new DataView(memory.memory.buffer, bytes + offset, 32)
+    return [3, 2, 1, 0].reduce((value, i) => (value << 64n) | view.getBigUint64(8 * i, true), 0n)
+  }
+  for (const [field, p] of [
+    ["fq", q],
+    ["fr", r],
+  ] as const) {
+    const call = (name: string, ...args: number[]) => exports[`${field}${name}`](...args)
+    const inverse = power(radix, p - 2n, p)
+    // lanes start with different values in Montgomery form
+    const lanes = [
+      { x: p - 1n, y: p - 2n },
+      { x: (1n << 253n) - 1n, y: p >> 1n },
+    ]
+    for (const [place, name] of [
+      [x, "x"],
+      [y, "y"],
+    ] as const) {
+      lanes.forEach((lane, i) => {
+        write(lane[name], 32 * i)
+      })
+      call("Read2", place, bytes, bytes + 32)
+    }
+    for (let i = 0; i < 100; i++) {
+      call("Mul2", x, x, y)
+      call("Mul2", y, y, x)
+      for (const lane of lanes) {
+        lane.x = mod(lane.x * lane.y * inverse, p)
+        lane.y = mod(lane.y * lane.x * inverse, p)
+      }
+    }
+    call("Write2", bytes, bytes + 32, y)
+    if (lanes.some((lane, i) => read(32 * i) !== lane.y)) return false
+  }
+  memory.release(at)
+  return true
+}
+
+/** Milliseconds of some multiplications, the least of several times: the engine optimises meanwhile. */
+function measure({ exports, memory }: Trial): number {
+  const at = memory.allocate(512, "a trial")
+  exports.fqOne2(at)
+  let least = Number.POSITIVE_INFINITY
+  for (let round = 0; round < 30; round++) {
+    const started = performance.now()
+    for (let i = 0; i < 500; i++) exports.fqMul2(at, at, at)
+    least = Math.min(least, performance.now() - started)
+  }
+  memory.release(at)
+  return least
+}

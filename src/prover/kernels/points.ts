@@ -1,0 +1,88 @@
+/** Points of G1 and G2 in the memory of a pool, in the form of the kernels. */
+import { invariant } from "../../errors.js"
+import { inverse, mod, q } from "../../field.js"
+import type { KernelPool, Step } from "./pool.js"
+
+export type Group = "g1" | "g2"
+
+/** Bytes of an affine point in a file: coordinates in Montgomery form, little endian; all zero is infinity. */
+export const fileBytes: Readonly<Record<Group, number>> = { g1: 64, g2: 128 }
+
+/** Affine coordinates: x, y in G1; x0, x1, y0, y1 in G2, where x = x0 + x1·u; null is infinity. */
+export type Affine = readonly bigint[] | null
+
+/** The points `from` … `from + count − 1` of a set are used by address; a set is released as a whole. */
+export interface PointSet {
+  readonly group: Group
+  readonly count: number
+  /** Address of the first point. */
+  readonly address: number
+  /** Address of one bit for each point, set at infinity; 0 if no point is. */
+  readonly infinite: number
+}
+
+/** Value of a constant that the module exports. */
+export const constantOf = (pool: KernelPool, name: string): number => {
+  const constant = pool.exports[name] as unknown as WebAssembly.Global<"i32"> | undefined
+  invariant(constant, `the module has no constant ${name}`)
+  return constant.value
+}
+
+/** Points that an item converts; bits of different items must not share a byte. */
+const rangeLength = 4096
+
+/** Converts points of a file; the bytes are not kept. */
+export async function loadPoints(pool: KernelPool, group: Group, bytes: Uint8Array): Promise<PointSet> {
+  const count = bytes.length / fileBytes[group]
+  invariant(Number.isInteger(count), `points of ${group} take ${fileBytes[group]} bytes each`)
+  const { memory } = pool
+  const address = memory.allocate(count * constantOf(pool, `${group}PointBytes`), "points of a key")
+  const flagBytes = Math.ceil(count / 8)
+  const infinite = memory.allocate(flagBytes, "points of a key")
+  const source = memory.allocate(bytes.length, "points of a file")
+  const args = memory.allocate(64, "points of a key")
+  memory.bytes(source, bytes.length).set(bytes)
+  memory.bytes(infinite, flagBytes).fill(0)
+  // the struct of kernels/assembly/curve/files.ts, and after it the number of infinities
+  const words = 6
+  memory.unsigned(args, words + 1).set([source, address, count, infinite, args + 4 * words, rangeLength, 0])
+  let infinities = 0
+  try {
+    await pool.run([readStep(pool, group, args, count)])
+    infinities = memory.unsigned(args, words + 1)[words]
+  } catch (error) {
+    memory.release(address)
+    memory.release(infinite)
+    throw error
+  } finally {
+    memory.release(source)
+    memory.release(args)
+  }
+  if (infinities === 0) memory.release(infinite)
+  return { group, count, address, infinite: infinities === 0 ? 0 : infinite }
+}
+
+const readStep = (pool: KernelPool, group: Group, args: number, count: number): Step => ({
+  kernel: `${group}ReadPoints`,
+  args,
+  items: Math.ceil(count / rangeLength),
+  scratchBytes: constantOf(pool, `${group}ReadScratch`),
+})
+
+export function releasePoints(pool: KernelPool, points: PointSet): void {
+  pool.memory.release(points.address)
+  if (points.infinite !== 0) pool.memory.release(points.infinite)
+}
+
+const fromMontgomery = inverse(1n << 256n, q)
+
+/** A point of a file as integers. */
+export function affineOf(bytes: Uint8Array): Affine {
+  const coordinates: bigint[] = []
+  for (let at = 0; at < bytes.length; at += 32) {
+    let x = 0n
+    for (let i = 31; i >= 0; i--) x = (x << 8n) | BigInt(bytes[at + i])
+    coordinates.push(mod(x * fromMontgomery, q))
+  }
+  return coordinates.every((x) => x === 0n) ? null : coordinates
+}
