@@ -47,8 +47,14 @@ export async function proofRow(folder, name, say) {
         const start = performance.now()
         const receipt = await prover.prove(input, { context, clampInputs: true })
         if (run > 0) times.push(performance.now() - start)
-        const expected = { verificationKey: keys.verificationKey, model: circuit.model, context, allowDev: true }
-        if (!verify(receipt, expected)) throw new Error(`${name}: a receipt of ${circuit.proofSystem} is not valid`)
+        const expected = {
+          verificationKey: keys.verificationKey,
+          model: circuit.model,
+          context,
+          allowDev: true,
+        }
+        if (!verify(receipt, expected))
+          throw new Error(`${name}: a receipt of ${circuit.proofSystem} is not valid`)
         shown.push(JSON.stringify(receipt.statement.output))
       }
       if (shown[0] !== shown[1]) throw new Error(`${name}: the two proofs show different outputs`)

@@ -11,7 +11,7 @@ import { publicSignals, type Statement, type Values } from "../verifier/statemen
 import { wordsOf } from "../verifier/words.js"
 import { devSetup } from "./devsetup.js"
 import type { Engine } from "./engine.js"
-import { libraryEngine } from "./libraryengine.js"
+import { kernelEngine } from "./kernelengine.js"
 import { openMirage } from "./mirage.js"
 import { mirageVerificationPoints, readMirageKey } from "./miragekey.js"
 import { mirageDevSetup } from "./miragesetup.js"
@@ -169,7 +169,7 @@ async function openTwoPhase(
   given: Engine | undefined,
 ): Promise<Backend> {
   const key = keyDigest(verificationKeyOf(circuit, provingKey))
-  const engine = given ?? libraryEngine()
+  const engine = given ?? (await kernelEngine())
   const prover = openMirage(circuit, provingKey, engine)
   return {
     async prove(values, statement, { salts, onProgress, signal }) {

@@ -1,0 +1,84 @@
+/** The engine of the two-phase prover on our kernels. */
+import { writeField } from "../circuit/binfile.js"
+import { mod } from "../field.js"
+import type { Affine, Engine, Points, QuotientRows, Scalars, Vector } from "./engine.js"
+import { openEngine, type PointSet } from "./kernels/engine.js"
+import type { KernelPool } from "./kernels/pool.js"
+import { largeValue, Transform } from "./kernels/transform.js"
+import { libraryEngine } from "./libraryengine.js"
+
+interface LoadedPoints extends Points {
+  readonly set: Promise<PointSet>
+}
+
+/** Opens the kernels with threads of their own. */
+export async function kernelEngine(options: { readonly threads?: number } = {}): Promise<Engine> {
+  const kernels = await openEngine(options)
+  const { pool } = kernels
+  const transforms = new Map<number, Promise<Transform>>()
+  const transformOf = (n: number): Promise<Transform> => {
+    const held = transforms.get(n) ?? Transform.make(pool, n, 3)
+    transforms.set(n, held)
+    return held
+  }
+  // G2 is not among the kernels yet
+  const library = libraryEngine()
+  const setOf = (points: Points): Promise<PointSet> => (points as LoadedPoints).set
+  const msm = async (points: Points, scalars: Scalars): Promise<Affine> =>
+    kernels.msm(
+      await setOf(points),
+      scalars instanceof Float64Array ? { small: scalars } : { full: encode(scalars) },
+    )
+  return {
+    load(group, bytes) {
+      if (group === "g2") return library.load(group, bytes)
+      const count = bytes.length / (group === "g1" ? 64 : 128)
+      return { group, count, set: kernels.points(group, bytes) } as LoadedPoints
+    },
+    msm: (points, scalars) => (points.group === "g2" ? library.msm(points, scalars) : msm(points, scalars)),
+    groupedMsm: (points, group, scalars) =>
+      msm(
+        points,
+        Array.from(group, (g) => scalars[g]),
+      ),
+    async quotientMsm(h, rows) {
+      const transform = await transformOf(rows.a.small.length)
+      writeRows(transform, rows, pool)
+      await pool.run(transform.quotientSteps())
+      const full = pool.memory.bytes(transform.out, 32 * transform.n).slice()
+      return kernels.msm(await setOf(h), { full })
+    },
+    close: async () => {
+      await library.close()
+      await kernels.close()
+    },
+  }
+}
+
+/** Writes three vectors into the sources of a transform: small integers, and one table of field elements. */
+function writeRows(transform: Transform, { a, b, c }: QuotientRows, { memory }: KernelPool): void {
+  const vectors: Vector[] = [a, b, c]
+  const total = vectors.reduce((sum, { fields }) => sum + fields.length, 0)
+  const at = transform.reserveLarge(total)
+  const table = memory.bytes(at, 32 * total)
+  const view = new DataView(table.buffer, table.byteOffset, table.length)
+  let first = 0
+  vectors.forEach(({ small, rows, index, fields }, i) => {
+    const values = memory.doubles(transform.sources[i], transform.n)
+    values.set(small)
+    for (let j = 0; j < rows.length; j++) values[rows[j]] = largeValue(first + index[j])
+    fields.forEach((value, k) => {
+      writeField(view, 32 * (first + k), value)
+    })
+    first += fields.length
+  })
+}
+
+function encode(values: readonly bigint[]): Uint8Array {
+  const bytes = new Uint8Array(32 * values.length)
+  const view = new DataView(bytes.buffer)
+  values.forEach((value, i) => {
+    writeField(view, 32 * i, mod(value))
+  })
+  return bytes
+}
