@@ -102,7 +102,7 @@ describe("the command line", () => {
       "--json",
     )
     expect(proved.json).toMatchObject({
-      proofBytes: 256,
+      proofBytes: 320,
       ms: { witness: expect.any(Number), prove: expect.any(Number), total: expect.any(Number) },
     })
     const verify = (...more: string[]) =>
@@ -204,9 +204,9 @@ describe("the command line", () => {
           "--out",
           path("x"),
           "--input",
-          "committed",
+          "shown",
         ],
-        /private or public/,
+        /private or public or committed/,
       ],
       [["setup", path("nowhere"), "--dev"], /countersign compile/],
       [["prove", path("keep"), path("input.json"), "--out", path("r.json")], /countersign setup/],
@@ -227,8 +227,8 @@ describe("the command line", () => {
     model[model.length - 20] ^= 1
     writeFileSync(path("keep/model.bin"), model)
     expect((await run("inspect", path("keep"))).code).toBe(2)
-    const key = readFileSync(path("dir/proving.zkey"))
-    writeFileSync(path("dir/proving.zkey"), key.subarray(0, key.length - 7))
+    const key = readFileSync(path("dir/proving.key"))
+    writeFileSync(path("dir/proving.key"), key.subarray(0, key.length - 7))
     expect((await run("prove", path("dir"), path("input.json"), "--out", path("r.json"))).code).toBe(2)
   })
 })

@@ -96,7 +96,7 @@ describe("a two-phase proof of a perceptron", () => {
     })
     const report = auditReceipt(receipt, other, keys.verificationKey)
     expect(report.accepted).toEqual([])
-    expect(report.tried).toMatchObject({ context: 2, statement: 8, proof: 19 })
+    expect(report.tried).toMatchObject({ context: 2, statement: 8, proof: 18 })
   })
 
   it("two proofs of one execution share no group element: D is blinded", async () => {
@@ -272,7 +272,7 @@ describe("committed inputs and outputs", () => {
     const network = await perceptron([6, 3], 6)
     const circuit = await compile(network.graph, { input: "committed", output: "committed" })
     const keys = await setup(circuit, { dev: true })
-    await using prover = await openProver(circuit, keys.provingKey, { engine: slowEngine() })
+    await using prover = await openProver(circuit, keys.provingKey)
     await expect(prover.prove(network.input, { context })).rejects.toThrow(/commitment needs a salt/)
     const salts = { input: drawSalt(), output: drawSalt() }
     const receipt = await prover.prove(network.input, { context, salts, clampInputs: true })

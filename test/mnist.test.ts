@@ -1,10 +1,11 @@
 /** The trained classifiers the whole way: accuracy against onnxruntime, and a real proof here, in snarkjs and on a chain. */
+
 import { readFileSync } from "node:fs"
 import type { Contract } from "ethers"
 import { InferenceSession, Tensor } from "onnxruntime-node"
 import { groth16 } from "snarkjs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { compile } from "#src/circuit/compile.js"
+import { compile, type ProofSystem, proofSystems } from "#src/circuit/compile.js"
 import { importOnnx } from "#src/model/onnx.js"
 import { lower } from "#src/ops/lower.js"
 import { openProver, setup } from "#src/prover/prover.js"
@@ -43,10 +44,13 @@ const models = [
 ]
 
 let chain: Chain
-let contract: Contract
+let contracts: Record<ProofSystem, Contract>
 beforeAll(async () => {
   chain = await startChain()
-  contract = await deploy(compileVerifier("groth16"), chain.signer)
+  contracts = {
+    groth16: await deploy(compileVerifier("groth16"), chain.signer),
+    mirage: await deploy(compileVerifier("mirage"), chain.signer),
+  }
 })
 afterAll(() => chain.close())
 
@@ -76,48 +80,58 @@ describe.each(models)("$folder", ({ folder, least }) => {
       expect(held.has(Array.from(image, (x) => x.toFixed(4)).join())).toBe(false)
   })
 
-  it("proves a digit: accepted here, by snarkjs and on the chain; tampered or foreign refused everywhere", async () => {
-    const { graph, model } = await load(folder)
-    const circuit = await compile(model)
-    const { provingKey, verificationKey } = await setup(circuit, { dev: true })
-    const input = parseInput(JSON.parse(example(`${folder}/input.json`).toString()), graph.inputs)
-    const prover = await openProver(circuit, provingKey)
-    let receipt: Receipt
-    try {
-      receipt = await prover.prove(input, { context, clampInputs: true })
-    } finally {
-      await prover.close()
-    }
-    await (await contract.registerDevKey(solidityKey(verificationKey))).wait()
-    const expected = { verificationKey, model: circuit.model, context, allowDev: true }
-    const onChain = (given: Receipt, wanted = context): Promise<boolean> => {
-      const args = toSolidityArguments(given, verificationKey)
-      if (args.proofSystem !== "groth16") throw new Error("this contract is for groth16")
-      return contract.verifyDevInference(args.key, args.model, wanted, args.outputs, args.inputs, args.proof)
-    }
-    const inSnarkjs = (given: Receipt) =>
-      groth16.verify(
-        toSnarkjs(verificationKey as Groth16Key),
-        publicSignals(given.statement, circuit.layout).map(String),
-        proofToSnarkjs(given.proof),
-      )
+  it.each(proofSystems)(
+    "proves a digit in %s: accepted here, on the chain and by snarkjs where it can; forgeries refused",
+    async (proofSystem) => {
+      const { graph, model } = await load(folder)
+      const circuit = await compile(model, { proofSystem })
+      const contract = contracts[proofSystem]
+      const { provingKey, verificationKey } = await setup(circuit, { dev: true })
+      const input = parseInput(JSON.parse(example(`${folder}/input.json`).toString()), graph.inputs)
+      const prover = await openProver(circuit, provingKey)
+      let receipt: Receipt
+      try {
+        receipt = await prover.prove(input, { context, clampInputs: true })
+      } finally {
+        await prover.close()
+      }
+      await (await contract.registerDevKey(solidityKey(verificationKey))).wait()
+      const expected = { verificationKey, model: circuit.model, context, allowDev: true }
+      const onChain = (given: Receipt, wanted = context): Promise<boolean> => {
+        const args = toSolidityArguments(given, verificationKey)
+        return args.proofSystem === "mirage"
+          ? contract.verifyDevInference(args.key, wanted, args.words, args.proof)
+          : contract.verifyDevInference(args.key, args.model, wanted, args.outputs, args.inputs, args.proof)
+      }
+      const inSnarkjs = async (given: Receipt, answer: boolean) => {
+        if (proofSystem !== "groth16") return
+        const signals = publicSignals(given.statement, circuit.layout).map(String)
+        const key = toSnarkjs(verificationKey as Groth16Key)
+        expect(await groth16.verify(key, signals, proofToSnarkjs(given.proof))).toBe(answer)
+      }
 
-    expect(explain(receipt, expected)).toBeNull()
-    expect(await inSnarkjs(receipt)).toBe(true)
-    expect(await onChain(receipt)).toBe(true)
+      expect(explain(receipt, expected)).toBeNull()
+      await inSnarkjs(receipt, true)
+      expect(await onChain(receipt)).toBe(true)
+      // every proof system shows the integers of the plain loops
+      const integers = runInteger(model, quantizeInput(model, input, { clampInputs: true }))
+      const shown = (receipt.statement.output as PublicClaim).values.logits.map(Number)
+      expect(shown).toEqual([...(integers.get(model.outputs[0].tensor) as Float64Array)])
 
-    const { values } = receipt.statement.output as PublicClaim
-    const logits = values.logits.with(3, String(Number(values.logits[3]) - 1))
-    const tampered: Receipt = {
-      ...receipt,
-      statement: { ...receipt.statement, output: { visibility: "public", values: { logits } } },
-    }
-    expect(verify(tampered, expected)).toBe(false)
-    expect(await inSnarkjs(tampered)).toBe(false)
-    expect(await onChain(tampered)).toBe(false)
+      const { values } = receipt.statement.output as PublicClaim
+      const logits = values.logits.with(3, String(Number(values.logits[3]) - 1))
+      const tampered: Receipt = {
+        ...receipt,
+        statement: { ...receipt.statement, output: { visibility: "public", values: { logits } } },
+      }
+      expect(verify(tampered, expected)).toBe(false)
+      await inSnarkjs(tampered, false)
+      expect(await onChain(tampered)).toBe(false)
 
-    const foreign = `0x${"3d".repeat(32)}`
-    expect(verify(receipt, { ...expected, context: foreign })).toBe(false)
-    expect(await onChain(receipt, foreign)).toBe(false)
-  }, 400_000)
+      const foreign = `0x${"3d".repeat(32)}`
+      expect(verify(receipt, { ...expected, context: foreign })).toBe(false)
+      expect(await onChain(receipt, foreign)).toBe(false)
+    },
+    400_000,
+  )
 })

@@ -4,13 +4,14 @@ import { groth16, zKey } from "snarkjs"
 import { beforeAll, describe, expect, it } from "vitest"
 import { R1csBuilder } from "#src/circuit/builder.js"
 import { type Circuit, compile } from "#src/circuit/compile.js"
+import { lagrangeBasis, rootOfUnity } from "#src/circuit/domain.js"
 import type { R1cs } from "#src/circuit/r1cs.js"
 import type { Witness } from "#src/circuit/witness.js"
 import { mod, r } from "#src/field.js"
 import { importOnnx } from "#src/model/onnx.js"
 import { devSetup } from "#src/prover/devsetup.js"
 import { FixedBase } from "#src/prover/fixedbase.js"
-import { evaluateQap, lagrange, rootOfUnity } from "#src/prover/polynomials.js"
+import { evaluateQap, plainDomain } from "#src/prover/polynomials.js"
 import { type Keys, openProver, setup } from "#src/prover/prover.js"
 import { coordinates } from "#src/prover/provingkey.js"
 import type { SnarkjsWorker } from "#src/prover/snarkjs-worker.js"
@@ -67,8 +68,8 @@ describe("polynomials", () => {
   it("the Lagrange basis interpolates, on whole domains and on their odd half", () => {
     const tau = 123456789n
     for (const bits of [1, 3, 4]) {
-      const omega = rootOfUnity(bits)
-      const basis = lagrange(bits, tau)
+      const omega = rootOfUnity(2 ** bits)
+      const basis = lagrangeBasis(2 ** bits, tau)
       // Σ (ω^i)^d·L_i(τ) = τ^d for d below the size
       for (const d of [0n, 1n, BigInt(2 ** bits - 1)]) {
         let sum = 0n
@@ -79,7 +80,7 @@ describe("polynomials", () => {
         }
         expect(mod(sum)).toBe(mod(tau ** d))
       }
-      expect(lagrange(bits, tau, 1, 2)).toEqual(basis.filter((_, i) => i % 2 === 1))
+      expect(lagrangeBasis(2 ** bits, tau, 1, 2)).toEqual(basis.filter((_, i) => i % 2 === 1))
     }
   })
 
@@ -88,17 +89,17 @@ describe("polynomials", () => {
       fc.property(fc.integer(), (seed) => {
         const { r1cs, witness } = randomSystem(seed)
         const tau = 987654321987654321n
-        const { bits } = evaluateQap(r1cs, tau)
+        const domain = plainDomain(r1cs)
         const at = (point: bigint) => {
-          const { u, v, w } = evaluateQap(r1cs, point)
+          const { u, v, w } = evaluateQap(r1cs, domain, point)
           const [a, b, c] = [u, v, w].map((xs) =>
             mod(xs.reduce((sum, x, i) => sum + x * BigInt(witness.small[i]), 0n)),
           )
           return mod(a * b - c)
         }
         // degree below 2n and zero on the n even points, so the odd points determine it (the H section)
-        const odd = lagrange(bits + 1, tau, 1, 2)
-        const omega = rootOfUnity(bits + 1)
+        const odd = lagrangeBasis(2 * domain, tau, 1, 2)
+        const omega = rootOfUnity(2 * domain)
         let sum = 0n
         let x = omega
         for (const value of odd) {
@@ -209,7 +210,8 @@ describe("a model, proven", () => {
       ],
     })
     const samples = Array.from({ length: 20 }, () => ({ x: random.reals(3, 1) }))
-    circuit = await compile(await quantize(importOnnx(bytes), { samples: [...samples, { x: [1, -1, 1] }] }))
+    const graph = await quantize(importOnnx(bytes), { samples: [...samples, { x: [1, -1, 1] }] })
+    circuit = await compile(graph, { proofSystem: "groth16" })
     keys = await setup(circuit, { dev: true })
   })
 
@@ -265,7 +267,7 @@ describe("a model, proven", () => {
     } finally {
       await prover.close()
     }
-    const other = await compile(circuit.graph, { input: "public" })
+    const other = await compile(circuit.graph, { input: "public", proofSystem: "groth16" })
     await expect(openProver(other, keys.provingKey)).rejects.toThrow(/another circuit/)
     await expect(openProver(circuit, keys.provingKey.subarray(0, 1000))).rejects.toThrow()
   })

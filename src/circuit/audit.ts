@@ -109,12 +109,12 @@ function boundaryTargets(circuit: Circuit, perKind: number): Target[] {
   const entries = lookup.tableStart[lookup.tables.length]
   const some = (kind: string, from: number, to: number) =>
     spread(from, to, 4 * perKind).map((wire): Target => ({ what: `${kind} ${wire - from}`, kind, wire }))
-  const inside = (side: "input" | "output"): Target[] =>
-    (commitments[side]?.wires ?? []).map((wire, i) => ({
-      what: `wire ${i} of the ${side}'s commitment`,
-      kind: "commitment",
-      wire,
-    }))
+  const inside = (side: "input" | "output"): Target[] => {
+    const wires = commitments[side]?.wires ?? []
+    return spread(0, wires.length, 8 * perKind).map((i) => {
+      return { what: `wire ${i} of the ${side}'s commitment`, kind: "commitment", wire: wires[i] }
+    })
+  }
   return [
     { what: "the challenge", kind: "challenge", wire: 1 },
     { what: "the evaluation", kind: "evaluation", wire: 2 },

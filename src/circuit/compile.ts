@@ -9,6 +9,7 @@ import type { Layout, Visibility } from "../verifier/layout.js"
 import { contextSignal } from "../verifier/statement.js"
 import { describeRow, firstFailingRow } from "./check.js"
 import { compileGadgets } from "./compile-gadgets.js"
+import { domainSize } from "./domain.js"
 import { lookupForms } from "./forms.js"
 import { estimate } from "./inspect.js"
 import { linkPlain, type PlainLinked } from "./link.js"
@@ -107,7 +108,10 @@ export async function compile(graph: IntGraph, options: CompileOptions = {}): Pr
     options.onProgress?.({ stage: "link", done: r1cs.rows, total: r1cs.rows })
     const publicRows = r1cs.publicInputs + r1cs.publicOutputs + 1
     return {
-      domain: 2 ** Math.ceil(Math.log2(r1cs.rows + publicRows)),
+      domain:
+        proofSystem === "mirage"
+          ? domainSize(r1cs.rows + publicRows)
+          : 2 ** Math.ceil(Math.log2(r1cs.rows + publicRows)),
       nonzeros: r1cs.a.wires.length + r1cs.b.wires.length + r1cs.c.wires.length,
     }
   }

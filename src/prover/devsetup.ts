@@ -6,10 +6,11 @@
  * Groth16 (eprint 2016/260) in snarkjs's conventions: γ = 1, and H in the Lagrange basis of the odd
  * half of the domain of twice the size.
  */
+import { lagrangeBasis } from "../circuit/domain.js"
 import type { R1cs } from "../circuit/r1cs.js"
 import { inverse, r } from "../field.js"
 import { type DevSetupOptions, draw, multiplyParts, platformRandom } from "./multiply.js"
-import { evaluateQap, lagrange, publicCount } from "./polynomials.js"
+import { evaluateQap, plainDomain, publicCount } from "./polynomials.js"
 import { coordinates, coordinates2, writeZkey } from "./provingkey.js"
 
 /** Points of a verification key: G1 [x, y], G2 [[x0, x1], [y0, y1]]. */
@@ -29,14 +30,15 @@ export async function devSetup(
   const random = options.random ?? platformRandom
   const [tau, alpha, beta, delta] = [draw(random), draw(random), draw(random), draw(random)]
   options.onProgress?.({ stage: "evaluate circuit", done: 0, total: 1 })
-  const { bits, u, v, w } = evaluateQap(system, tau)
+  const domain = plainDomain(system)
+  const { u, v, w } = evaluateQap(system, domain, tau)
   const nPublic = publicCount(system)
   const invDelta = inverse(delta)
   const k = u.map((_, i) => {
     const value = beta * u[i] + alpha * v[i] + w[i]
     return i <= nPublic ? value % r : ((value % r) * invDelta) % r
   })
-  const h = lagrange(bits + 1, tau, 1, 2).map((value) => (value * invDelta) % r)
+  const h = lagrangeBasis(2 * domain, tau, 1, 2).map((value) => (value * invDelta) % r)
 
   const points = await multiplyParts(
     {
@@ -68,5 +70,5 @@ export async function devSetup(
     delta2: coordinates2(keyPoints.delta2),
     ic: Array.from({ length: nPublic + 1 }, (_, i) => coordinates(points.ic.subarray(64 * i, 64 * i + 64))),
   }
-  return { zkey: writeZkey(system, bits, keyPoints, "dev"), key }
+  return { zkey: writeZkey(system, domain, keyPoints, "dev"), key }
 }

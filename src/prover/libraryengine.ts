@@ -3,7 +3,7 @@ import { readField, writeField } from "../circuit/binfile.js"
 import { mod } from "../field.js"
 import type { Affine, Engine, Points, Scalars } from "./engine.js"
 import { coordinates } from "./provingkey.js"
-import { fieldValues } from "./slowengine.js"
+import { fieldValues, toOddCoset } from "./slowengine.js"
 import type { SnarkjsWorker } from "./snarkjs-worker.js"
 import { WorkerPool } from "./workers.js"
 
@@ -44,8 +44,10 @@ export function libraryEngine(): Engine {
     async quotientMsm(h, { a, b, c }) {
       const sides: bigint[][] = []
       for (const vector of [a, b, c]) {
-        const values = encode(fieldValues(vector))
-        sides.push(decode(await call((remote) => remote.toOddCoset(values))))
+        const values = fieldValues(vector)
+        // the package's transforms come in powers of two only
+        if (!Number.isInteger(Math.log2(values.length))) sides.push(toOddCoset(values))
+        else sides.push(decode(await call((remote) => remote.toOddCoset(encode(values)))))
       }
       return msm(
         h,

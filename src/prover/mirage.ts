@@ -27,10 +27,9 @@ import type { G1Json } from "../verifier/points.js"
 import type { MirageProof } from "../verifier/receipt.js"
 import { challenge } from "../verifier/words.js"
 import type { Affine, Engine, Points } from "./engine.js"
-import { readMirageKey, type Single, singleOf, supportOf } from "./miragekey.js"
+import { mirageDomain, readMirageKey, type Single, singleOf, supportOf } from "./miragekey.js"
 import { type CommittedSums, checkSums, committedSums, quotientRows } from "./miragerows.js"
 import { draw, platformRandom } from "./multiply.js"
-import { domainBits } from "./polynomials.js"
 import { coordinates } from "./provingkey.js"
 
 const G1 = bn254.G1.Point
@@ -83,7 +82,7 @@ interface Share {
 interface Shares {
   /** Small integers. */
   readonly small: Share
-  /** Full field elements: c, ev, Horner steps, Poseidon's wires, quotients. */
+  /** Full field elements: c, ev, Horner steps, Poseidon's wires, quotients; then points of the key itself. */
   readonly full: Share
   /** Inverses of queries: one of few values each. */
   readonly inverses: Share
@@ -94,54 +93,51 @@ export function openMirage(circuit: MirageCircuit, provingKey: Uint8Array, engin
   const { linked, graph } = circuit
   const { r1cs, lookup, firstFinal } = linked
   const key = readMirageKey(provingKey, linked)
-  const domain = 2 ** domainBits(r1cs)
+  const domain = mirageDomain(r1cs)
   const isLarge = new Uint8Array(r1cs.wires)
   for (const wire of linked.large) isLarge[wire] = 1
   const isInverse = (wire: number) => wire >= lookup.inverses && wire < lookup.quotients
   const isFull = (wire: number) =>
     isLarge[wire] === 1 || wire === CHALLENGE || wire === EVALUATION || wire >= firstFinal
 
-  const shareOf = (wires: Uint32Array, bytes: Uint8Array, group: "g1" | "g2"): Shares => {
+  const shareOf = (wires: Uint32Array, bytes: Uint8Array, group: "g1" | "g2", ...masks: Single[]): Shares => {
     const size = group === "g1" ? 64 : 128
-    const pick = (belongs: (wire: number) => boolean): Share => {
+    const pick = (belongs: (wire: number) => boolean, also: readonly Single[] = []): Share => {
       const places = Array.from(wires.keys()).filter((i) => belongs(wires[i]))
-      const picked = new Uint8Array(places.length * size)
+      const picked = new Uint8Array((places.length + also.length) * size)
       places.forEach((place, i) => {
         picked.set(bytes.subarray(place * size, (place + 1) * size), i * size)
+      })
+      also.forEach((name, i) => {
+        picked.set(singleOf(key, name), (places.length + i) * size)
       })
       return { wires: Uint32Array.from(places, (place) => wires[place]), points: engine.load(group, picked) }
     }
     return {
       small: pick((wire) => !isFull(wire)),
-      full: pick((wire) => isFull(wire) && !isInverse(wire)),
+      full: pick((wire) => isFull(wire) && !isInverse(wire), masks),
       inverses: pick(isInverse),
     }
   }
   const range = (from: number, to: number) => Uint32Array.from({ length: to - from }, (_, i) => from + i)
   const supportB = supportOf(r1cs, "b")
   const shares = {
-    a: shareOf(supportOf(r1cs, "a"), key.a, "g1"),
-    b1: shareOf(supportB, key.b1, "g1"),
-    b2: shareOf(supportB, key.b2, "g2"),
-    committed: shareOf(range(firstCommitted, firstFinal), key.committed, "g1"),
-    final: shareOf(range(firstFinal, r1cs.wires), key.final, "g1"),
+    a: shareOf(supportOf(r1cs, "a"), key.a, "g1", "delta1"),
+    b1: shareOf(supportB, key.b1, "g1", "delta1"),
+    b2: shareOf(supportB, key.b2, "g2", "delta2"),
+    committed: shareOf(range(firstCommitted, firstFinal), key.committed, "g1", "delta1"),
+    final: shareOf(range(firstFinal, r1cs.wires), key.final, "g1", "delta1", "deltaC1"),
   }
   const h = engine.load("g1", key.h)
   const single1 = (name: Single) => point1(coordinates(singleOf(key, name)))
   const single2 = (name: Single) => point2(coordinates(singleOf(key, name)))
-  const singles = {
-    alpha: single1("alpha1"),
-    beta: single1("beta1"),
-    delta: single1("delta1"),
-    deltaC: single1("deltaC1"),
-    beta2: single2("beta2"),
-    delta2: single2("delta2"),
-  }
+  const singles = { alpha: single1("alpha1"), beta: single1("beta1"), beta2: single2("beta2") }
 
-  /** Σ over all shares; `inverse` has the value of an inverse per entry. */
+  /** Σ over all shares; `masks` multiply the key's own points, `inverse` has the value of an inverse per entry. */
   const multiply = async (
     { small, full, inverses }: Shares,
     witness: Witness,
+    masks: readonly bigint[],
     entries?: Uint32Array,
     inverse?: readonly bigint[],
   ): Promise<Affine[]> => {
@@ -153,10 +149,8 @@ export function openMirage(circuit: MirageCircuit, provingKey: Uint8Array, engin
           Float64Array.from(small.wires, (wire) => witness.small[wire]),
         ),
       )
-    if (full.points.count > 0) {
-      const values = Array.from(full.wires, (wire) => witness.large.get(wire) ?? 0n)
-      tasks.push(engine.msm(full.points, values))
-    }
+    const values = Array.from(full.wires, (wire) => witness.large.get(wire) ?? 0n)
+    tasks.push(engine.msm(full.points, [...values, ...masks]))
     if (inverses.points.count > 0) {
       invariant(entries && inverse, "inverses have values")
       const group = Uint32Array.from(inverses.wires, (wire) => entries[wire - lookup.inverses])
@@ -187,42 +181,37 @@ export function openMirage(circuit: MirageCircuit, provingKey: Uint8Array, engin
       onProgress?.({ stage: "prove", done, total: 4 })
     }
     step(0)
-    const commitmentPoint = add1(await multiply(shares.committed, committed))
-    step(1)
     const table = entriesOf(lookup)
     let rho = 0n
     let d = G1.ZERO
     let c = 0n
     do {
       rho = draw(random)
-      d = commitmentPoint.add(singles.delta.multiply(rho))
+      d = add1(await multiply(shares.committed, committed, [rho]))
       c = challenge(statement.key, statement.context, statement.words, json1(d))
       // at an entry of a table the quotient has no value; the chance is negligible, but it is free
     } while (table.some((entry) => mod(c - entry) === 0n))
+    step(1)
 
     const inverse = table.map((entry) => mod(c - entry))
     inverseAll(inverse)
     const witness = challengedWitness(linked, committed, statement.words, c, inverse)
     const rows = quotientRows(circuit, committed, witness, sums, inverse, c, domain)
     step(2)
+    const [x, y] = [draw(random), draw(random)]
+    const { entries } = committed
     const [pointA, pointB1, pointB2, pointFinal, pointH] = await Promise.all([
-      multiply(shares.a, witness, committed.entries, inverse).then(add1),
-      multiply(shares.b1, witness).then(add1),
-      multiply(shares.b2, witness).then(add2),
-      multiply(shares.final, witness, committed.entries, inverse).then(add1),
+      multiply(shares.a, witness, [x], entries, inverse).then(add1),
+      multiply(shares.b1, witness, [y]).then(add1),
+      multiply(shares.b2, witness, [y]).then(add2),
+      multiply(shares.final, witness, [mod(-x * y), mod(-rho)], entries, inverse).then(add1),
       engine.quotientMsm(h, rows).then((point) => add1([point])),
     ])
     step(3)
-    const [x, y] = [draw(random), draw(random)]
-    const a = singles.alpha.add(pointA).add(singles.delta.multiply(x))
-    const b2 = singles.beta2.add(pointB2).add(singles.delta2.multiply(y))
-    const b1 = singles.beta.add(pointB1).add(singles.delta.multiply(y))
-    const cPoint = pointFinal
-      .add(pointH)
-      .add(a.multiply(y))
-      .add(b1.multiply(x))
-      .add(singles.delta.multiply(mod(-x * y)))
-      .add(singles.deltaC.multiply(mod(-rho)))
+    const a = singles.alpha.add(pointA)
+    const b1 = singles.beta.add(pointB1)
+    const b2 = singles.beta2.add(pointB2)
+    const cPoint = pointFinal.add(pointH).add(a.multiply(y)).add(b1.multiply(x))
     const bAffine = b2.toAffine()
     const proof: MirageProof = {
       a: json1(a),

@@ -15,16 +15,20 @@
  */
 import { sha256 } from "@noble/hashes/sha2.js"
 import { createBinFile, readBinFile, sectionView } from "../circuit/binfile.js"
+import { domainSize } from "../circuit/domain.js"
 import type { MirageLinked } from "../circuit/link-mirage.js"
 import type { R1cs } from "../circuit/r1cs.js"
 import { FileError } from "../errors.js"
 import { pointBytes } from "./fixedbase.js"
-import { domainBits } from "./polynomials.js"
+import { programRows } from "./polynomials.js"
 import { coordinates, coordinates2, setupSection } from "./provingkey.js"
 
 const magic = "csmk"
 const version = 1
 const publicWires = 3
+
+/** Size of the domain of a two-phase circuit. */
+export const mirageDomain = (system: R1cs): number => domainSize(programRows(system))
 
 /** Sections with points, by number. */
 const sections = { points: 2, ic: 3, a: 4, b1: 5, b2: 6, committed: 7, final: 8, h: 9 } as const
@@ -83,12 +87,12 @@ function sizesOf({ r1cs, firstFinal }: MirageLinked): Record<MirageSection, numb
     b2: b * g2,
     committed: (firstFinal - publicWires) * g1,
     final: (r1cs.wires - firstFinal) * g1,
-    h: 2 ** domainBits(r1cs) * g1,
+    h: mirageDomain(r1cs) * g1,
   }
 }
 
 function headerOf({ r1cs, firstFinal }: MirageLinked): Uint8Array {
-  const counts = Uint32Array.of(r1cs.wires, firstFinal, 2 ** domainBits(r1cs))
+  const counts = Uint32Array.of(r1cs.wires, firstFinal, mirageDomain(r1cs))
   return new Uint8Array([...new Uint8Array(counts.buffer), ...digestOf(r1cs)])
 }
 

@@ -2,11 +2,12 @@
  * Development setup of the two-phase proof (MIRAGE, eprint 2020/278, with γ = 1). Trapdoor τ, α, β, δ_C, δ;
  * for a wire i, K_i = β·u_i(τ) + α·v_i(τ) + w_i(τ). δ_C is as secret as δ: whoever knows either can forge.
  */
+import { lagrangeBasis } from "../circuit/domain.js"
 import type { MirageLinked } from "../circuit/link-mirage.js"
 import { inverse, r } from "../field.js"
-import { supportOf, writeMirageKey } from "./miragekey.js"
+import { mirageDomain, supportOf, writeMirageKey } from "./miragekey.js"
 import { type DevSetupOptions, draw, multiplyParts, platformRandom } from "./multiply.js"
-import { evaluateQap, lagrange } from "./polynomials.js"
+import { evaluateQap } from "./polynomials.js"
 
 /** Makes the proving key of a two-phase circuit. @throws AbortError */
 export async function mirageDevSetup(
@@ -17,7 +18,8 @@ export async function mirageDevSetup(
   const [tau, alpha, beta, deltaC, delta] = Array.from({ length: 5 }, () => draw(random))
   const { r1cs, firstFinal } = linked
   options.onProgress?.({ stage: "evaluate circuit", done: 0, total: 1 })
-  const { bits, u, v, w } = evaluateQap(r1cs, tau)
+  const domain = mirageDomain(r1cs)
+  const { u, v, w } = evaluateQap(r1cs, domain, tau)
   const k = u.map((_, i) => (beta * u[i] + alpha * v[i] + w[i]) % r)
   const over = (list: readonly bigint[], divisor: bigint) => {
     const factor = inverse(divisor)
@@ -33,7 +35,7 @@ export async function mirageDevSetup(
       ic: { group: "g1", scalars: k.slice(0, 3) },
       committed: { group: "g1", scalars: over(k.slice(3, firstFinal), deltaC) },
       final: { group: "g1", scalars: over(k.slice(firstFinal), delta) },
-      h: { group: "g1", scalars: over(lagrange(bits + 1, tau, 1, 2), delta) },
+      h: { group: "g1", scalars: over(lagrangeBasis(2 * domain, tau, 1, 2), delta) },
       g1: { group: "g1", scalars: [alpha, beta, delta, deltaC] },
       g2: { group: "g2", scalars: [beta, delta, deltaC] },
     },

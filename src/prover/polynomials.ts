@@ -1,71 +1,38 @@
 /**
  * The quadratic arithmetic program of a constraint system at one point τ (Groth16, eprint 2016/260,
  * section 2.3), in the conventions of snarkjs: after the constraints comes one row wire·0 = 0 for the
- * constant and each public wire, and the domain is the next power of two.
+ * constant and each public wire.
  */
 
+import { lagrangeBasis } from "../circuit/domain.js"
 import type { R1cs, SparseRows } from "../circuit/r1cs.js"
-import { invariant } from "../errors.js"
-import { inverseAll, power, r } from "../field.js"
-
-/** Least quadratic non-residue of the scalar field; its powers are the roots of unity snarkjs uses. */
-const nonResidue = 5n
-const twoAdicity = 28
-
-/** Primitive 2^bits-th root of unity. */
-export const rootOfUnity = (bits: number): bigint => {
-  invariant(bits <= twoAdicity, `the field has no root of unity of order 2^${bits}`)
-  return power(nonResidue, (r - 1n) >> BigInt(bits))
-}
+import { r } from "../field.js"
 
 /** Wires 0 … nPublic are the constant and the public ones. */
 export const publicCount = (system: R1cs): number => system.publicOutputs + system.publicInputs
 
-/** log2 of the domain size. */
-export const domainBits = (system: R1cs): number =>
-  Math.max(1, Math.ceil(Math.log2(system.rows + publicCount(system) + 1)))
+/** Rows of the program: the system's and those of the constant and the public wires. */
+export const programRows = (system: R1cs): number => system.rows + publicCount(system) + 1
 
-/**
- * L_i(τ) = (τ^n − 1)/n · ω^i / (τ − ω^i) for i = offset, offset + stride, … over the 2^bits-th roots of
- * unity; τ must not be one of them.
- */
-export function lagrange(bits: number, tau: bigint, offset = 0, stride = 1): bigint[] {
-  const n = 2 ** bits
-  const omega = rootOfUnity(bits)
-  const step = power(omega, BigInt(stride))
-  const factor = ((power(tau, BigInt(n)) - 1n + r) * power(BigInt(n), r - 2n)) % r
-  invariant(factor !== 0n, "the evaluation point is a root of unity")
-  const count = n / stride
-  const numerators = new Array<bigint>(count)
-  const result = new Array<bigint>(count)
-  let x = power(omega, BigInt(offset))
-  for (let i = 0; i < count; i++) {
-    numerators[i] = (factor * x) % r
-    result[i] = tau - x + (tau < x ? r : 0n)
-    x = (x * step) % r
-  }
-  inverseAll(result)
-  for (let i = 0; i < count; i++) result[i] = (result[i] * numerators[i]) % r
-  return result
-}
+/** Size of the domain that snarkjs uses: the next power of two, at least two. */
+export const plainDomain = (system: R1cs): number =>
+  2 ** Math.max(1, Math.ceil(Math.log2(programRows(system))))
 
 export interface QapAt {
-  readonly bits: number
   /** u_i(τ), v_i(τ), w_i(τ) for each wire i. */
   readonly u: bigint[]
   readonly v: bigint[]
   readonly w: bigint[]
 }
 
-/** Evaluates the polynomials of every wire at τ. */
-export function evaluateQap(system: R1cs, tau: bigint): QapAt {
-  const bits = domainBits(system)
-  const basis = lagrange(bits, tau)
+/** Evaluates the polynomials of every wire, over a domain of n points, at τ. */
+export function evaluateQap(system: R1cs, n: number, tau: bigint): QapAt {
+  const basis = lagrangeBasis(n, tau)
   // negative coefficients as small negative integers keep the products short
   const values = system.values.map((value) => (value > r >> 1n ? value - r : value))
   const [u, v, w] = [system.a, system.b, system.c].map((side) => transpose(side, system, values, basis))
   for (let i = 0; i <= publicCount(system); i++) u[i] = (u[i] + basis[system.rows + i]) % r
-  return { bits, u, v, w }
+  return { u, v, w }
 }
 
 function transpose(

@@ -15,7 +15,7 @@ import type { R1cs } from "../circuit/r1cs.js"
 import { FileError } from "../errors.js"
 import { mod, power, q, r } from "../field.js"
 import { pointBytes } from "./fixedbase.js"
-import { domainBits, publicCount } from "./polynomials.js"
+import { plainDomain, publicCount } from "./polynomials.js"
 
 export const setupSection = 1000
 /** Montgomery radix of both fields. */
@@ -40,7 +40,7 @@ export interface KeyPoints {
 }
 
 /** Bytes of the proving key. `setup` says how it was made. */
-export function writeZkey(system: R1cs, bits: number, points: KeyPoints, setup: string): Uint8Array {
+export function writeZkey(system: R1cs, domain: number, points: KeyPoints, setup: string): Uint8Array {
   const protocol = new Uint8Array(Uint32Array.of(1).buffer)
   const header = new Uint8Array(headerBytes)
   const view = new DataView(header.buffer)
@@ -50,7 +50,7 @@ export function writeZkey(system: R1cs, bits: number, points: KeyPoints, setup: 
   writeField(view, 40, r)
   view.setUint32(72, system.wires, true)
   view.setUint32(76, publicCount(system), true)
-  view.setUint32(80, 2 ** bits, true)
+  view.setUint32(80, domain, true)
   let at = 84
   for (const point of [
     points.alpha1,
@@ -147,7 +147,7 @@ export function checkZkey(zkey: Uint8Array, system: R1cs): void {
   checkPrime(header, 0, where, q)
   checkPrime(header, 36, where, r)
   const nPublic = publicCount(system)
-  const domain = 2 ** domainBits(system)
+  const domain = plainDomain(system)
   for (const [name, at, expected] of [
     ["wires", 72, system.wires],
     ["public signals", 76, nPublic],

@@ -1,8 +1,8 @@
 /** The reference engine: @noble/curves and bigint transforms. Every kernel must agree with it. */
 import { bn254 } from "@noble/curves/bn254.js"
-import { mod, power, r } from "../field.js"
+import { cosetRoot, domainRoot } from "../circuit/domain.js"
+import { inverse, mod, r } from "../field.js"
 import type { Affine, Engine, Points, QuotientRows, Scalars, Vector } from "./engine.js"
-import { rootOfUnity } from "./polynomials.js"
 import { coordinates } from "./provingkey.js"
 
 const G1 = bn254.G1.Point
@@ -66,41 +66,40 @@ export function slowQuotient(rows: QuotientRows): bigint[] {
   return a.map((x, k) => mod(x * b[k] - c[k]))
 }
 
-function toOddCoset(values: readonly bigint[]): bigint[] {
+/** Values at η·ω^k from values at ω^i, where η² = ω; ω has the order that there are values. */
+export function toOddCoset(values: readonly bigint[]): bigint[] {
   const n = values.length
-  const bits = Math.log2(n)
-  const scale = power(BigInt(n), r - 2n)
-  const coefficients = transform(values, power(rootOfUnity(bits), r - 2n))
-  const shift = rootOfUnity(bits + 1)
-  let factor = scale
+  const [omega, eta] = [domainRoot(n), cosetRoot(n)]
+  const coefficients = transform(values, inverse(omega))
+  let factor = inverse(BigInt(n))
   const shifted = coefficients.map((value) => {
     const result = (value * factor) % r
-    factor = (factor * shift) % r
+    factor = (factor * eta) % r
     return result
   })
-  return transform(shifted, rootOfUnity(bits))
+  return transform(shifted, omega)
 }
 
-/** Σ_i values[i] · root^(ik) for each k, by halves. */
+/** Σ_i values[i] · root^(ik) for each k, by halves or thirds. */
 function transform(values: readonly bigint[], root: bigint): bigint[] {
   const n = values.length
   if (n === 1) return [values[0]]
-  const square = (root * root) % r
-  const even = transform(
-    values.filter((_, i) => i % 2 === 0),
-    square,
-  )
-  const odd = transform(
-    values.filter((_, i) => i % 2 === 1),
-    square,
+  const parts = n % 2 === 0 ? 2 : 3
+  const size = n / parts
+  const power = Array.from({ length: parts }).reduce<bigint>((product) => (product * root) % r, 1n)
+  const transformed = Array.from({ length: parts }, (_, part) =>
+    transform(
+      values.filter((_, i) => i % parts === part),
+      power,
+    ),
   )
   const result = new Array<bigint>(n)
-  let factor = 1n
-  for (let k = 0; k < n / 2; k++) {
-    const twisted = (odd[k] * factor) % r
-    result[k] = (even[k] + twisted) % r
-    result[k + n / 2] = (even[k] - twisted + r) % r
-    factor = (factor * root) % r
+  let x = 1n
+  for (let k = 0; k < n; k++) {
+    let sum = 0n
+    for (let part = parts - 1; part >= 0; part--) sum = (sum * x + transformed[part][k % size]) % r
+    result[k] = sum
+    x = (x * root) % r
   }
   return result
 }

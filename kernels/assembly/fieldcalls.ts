@@ -1,0 +1,56 @@
+/**
+ * Arithmetic of the two fields of bn254, exported for tests and for small work of the thread that opened the
+ * pool. The files fq.ts (coordinates) and fr.ts (scalars) are generated: kernels/generate; each variant of the
+ * module (scalar, relaxed) has its own, with the same interface:
+ *
+ * Everything works on *pairs*: two independent field elements, lanes 0 and 1, of `pairBytes` bytes at an
+ * address divisible by 8 (by 16 it is fastest). A single element in memory takes `elementBytes`; which digits
+ * are in it is the variant's own business. Results may lie where operands lie.
+ *
+ *     read2(z, from0, from1)   z ← two integers < 2^256 in 32 bytes, little endian, as v·2^256 (Montgomery form
+ *                              of .zkey files); a plain integer v is read so as v·2^-256
+ *     write2(to0, to1, x)      the canonical representative, in that form
+ *     gather2(z, x0, x1)       z ← single elements at x0 and x1
+ *     scatter2(z0, z1, x)      single elements at z0 and z1 ← x
+ *     mul2(z, x, y), sqr2(z, x), add2(z, x, y), sub2(z, x, y)
+ *     norm2(z, x)              the same value as a normal element
+ *     sumLazy2, difLazy2(z, x, y)
+ *     one2(z), zeroes2(x)      1 and 1; bit l is set if lane l is zero mod p
+ *
+ * Rule of ranges: results are *normal*, but for those of sumLazy2 and difLazy2, which are *lazy*. Operands of
+ * sumLazy2, difLazy2, scatter2 and write2 must be normal. mul2, sqr2, add2, sub2, norm2 and zeroes2 also take
+ * lazy operands, except that at most one factor of a mul2 may be a lazy sum and sqr2 takes none. A lazy sum or
+ * difference costs about a tenth of a normal one: use it for what is multiplied next.
+ */
+export {
+  elementBytes,
+  pairBytes,
+  mul2 as fqMul2,
+  sqr2 as fqSqr2,
+  add2 as fqAdd2,
+  sub2 as fqSub2,
+  sumLazy2 as fqSumLazy2,
+  difLazy2 as fqDifLazy2,
+  norm2 as fqNorm2,
+  read2 as fqRead2,
+  write2 as fqWrite2,
+  gather2 as fqGather2,
+  scatter2 as fqScatter2,
+  one2 as fqOne2,
+  zeroes2 as fqZeroes2,
+} from "./fq"
+export {
+  mul2 as frMul2,
+  sqr2 as frSqr2,
+  add2 as frAdd2,
+  sub2 as frSub2,
+  sumLazy2 as frSumLazy2,
+  difLazy2 as frDifLazy2,
+  norm2 as frNorm2,
+  read2 as frRead2,
+  write2 as frWrite2,
+  gather2 as frGather2,
+  scatter2 as frScatter2,
+  one2 as frOne2,
+  zeroes2 as frZeroes2,
+} from "./fr"

@@ -1,0 +1,14 @@
+/** Exports of the kernel modules: (item, args, scratch) → void, as the pool calls them. */
+export * from "./fieldcalls"
+export { raw2 as frRaw2 } from "./raw"
+export * from "./tables"
+export {
+  transformBlocks,
+  transformBlocksDown,
+  transformBlocksUp,
+  transformDown,
+  transformEnter,
+  transformLeave,
+  transformQuotient,
+  transformUp,
+} from "./transform"

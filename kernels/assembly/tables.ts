@@ -1,0 +1,89 @@
+/** Tables of the transforms (see transform.ts), made once for every size. */
+import { elementBytes, gather2, mul2, pairBytes, read2, scatter2 } from "./fr"
+
+@unmanaged class Tables {
+  vectors: usize
+  leaf: usize
+  /** Powers that one item computes. */
+  chunk: usize
+  twiddles: usize
+  scale: usize
+  /** 32-byte residues in Montgomery form: ω^(i · chunk) for every item i, to begin with. */
+  starts: usize
+  /** Pairs: ω, and (κ, κη): the scale of coefficients with index 0 and 1. */
+  constants: usize
+}
+
+/** ω^i for i = 0 … N, the table of the largest half-size. Items: (N + 1) / chunk, rounded up. */
+export function tablePowers(item: usize, args: usize, scratch: usize): void {
+  const tables = changetype<Tables>(args)
+  const from = item * tables.chunk
+  const end = min(from + tables.chunk, tables.vectors + 1)
+  const powers = tables.twiddles + (tables.vectors - tables.leaf) * elementBytes
+  const start = tables.starts + item * 32
+  read2(scratch, start, start)
+  for (let i = from; i < end; i++) {
+    scatter2(powers + i * elementBytes, scratch + pairBytes, scratch)
+    mul2(scratch, scratch, tables.constants)
+  }
+}
+
+/** The tables of the smaller half-sizes: every second, fourth … power. Items: log2(N / m). */
+export function tableHalves(item: usize, args: usize, scratch: usize): void {
+  const tables = changetype<Tables>(args)
+  const half = tables.leaf << item
+  const stride = tables.vectors / half
+  const powers = tables.twiddles + (tables.vectors - tables.leaf) * elementBytes
+  const to = tables.twiddles + (half - tables.leaf) * elementBytes
+  for (let i: usize = 0; i < half; i++) {
+    memory.copy(to + i * elementBytes, powers + i * stride * elementBytes, elementBytes)
+  }
+}
+
+/** κ·η^j for the coefficients j of every vector. Items: N / chunk, rounded up. */
+export function tableScale(item: usize, args: usize, scratch: usize): void {
+  const tables = changetype<Tables>(args)
+  const from = item * tables.chunk
+  const end = min(from + tables.chunk, tables.vectors)
+  const powers = tables.twiddles + (tables.vectors - tables.leaf) * elementBytes
+  const pair = tables.constants + pairBytes
+  for (let p = from; p < end; p++) {
+    // η^2 = ω, so the power of the even coefficient 2j is ω^j
+    let index: usize = 0
+    let weight: usize = 1
+    let rest = p
+    for (let half = tables.vectors >> 1; half >= tables.leaf; half >>= 1) {
+      if (rest >= half) {
+        rest -= half
+        index += weight
+      }
+      weight <<= 1
+    }
+    const power = powers + (index + weight * rest) * elementBytes
+    gather2(scratch, power, power)
+    mul2(tables.scale + p * pairBytes, scratch, pair)
+  }
+}
+
+@unmanaged class Reading {
+  /** 32 bytes each, canonical integers. */
+  from: usize
+  /** Elements that stand for the same residues without a factor. */
+  to: usize
+  count: usize
+  chunk: usize
+  /** Pair: 2^256, without a factor. */
+  factor: usize
+}
+
+/** Integers as elements, for the table of large values. Items: count / chunk, rounded up. */
+export function tableElements(item: usize, args: usize, scratch: usize): void {
+  const reading = changetype<Reading>(args)
+  const end = min((item + 1) * reading.chunk, reading.count)
+  for (let i = item * reading.chunk; i < end; i += 2) {
+    const j = min(i + 1, reading.count - 1)
+    read2(scratch, reading.from + i * 32, reading.from + j * 32)
+    mul2(scratch, scratch, reading.factor)
+    scatter2(reading.to + i * elementBytes, reading.to + j * elementBytes, scratch)
+  }
+}

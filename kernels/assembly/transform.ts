@@ -1,0 +1,377 @@
+/**
+ * Number-theoretic transforms over the scalar field, for sizes n = 2N, N = 2^k·m, m = 1, 3 or 9.
+ *
+ * Layout: N vectors of two elements. In the domain, lane l of vector p is the value at ω^(p + N·l). The first
+ * stage of the inverse transform mixes the lanes: afterwards lane l holds the part of the polynomial whose
+ * coefficients have index ≡ l mod 2, and both lanes go through the same transform of size N with the same
+ * twiddles, by decimation in frequency, so that nothing is permuted. At the end vector p, whose binary digits
+ * above the leaf t < m are b₀ b₁ …, b₀ most significant, holds coefficients l + 2·(b₀ + 2·b₁ + … + 2^k·t). The
+ * forward transform is the mirror image.
+ *
+ * Twiddles: for every half-size h = m, 2m, …, N the powers ω_{2h}^i, i < h, from element h − m on, in Montgomery
+ * form, and ω_{2N}^N after the last. The inverse transform reads them backwards: ω_{2h}^−i = −ω_{2h}^(h−i).
+ *
+ * Elements carry a scale of their own. Integers enter without a multiplication, as residues that are not in
+ * Montgomery form; the factor that is missing is put right where coefficients are multiplied by powers of η.
+ */
+import { ditButterfly, ditOnes, difButterfly, difOnes, raw2 } from "./butterfly"
+import { add2, difLazy2, elementBytes, gather2, mul2, pairBytes, scatter2, sub2, write2 } from "./fr"
+
+/** What the steps of a job have in common. */
+@unmanaged class Job {
+  /** N and m. */
+  vectors: usize
+  leaf: usize
+  /** Blocks that are transformed within the cache, of every polynomial. */
+  blocks: usize
+  /** Items that a pass over one polynomial is cut into. */
+  chunks: usize
+  twiddles: usize
+  /** Pairs: ω_3, ω_9, ω_9^2, ω_9^4, then what turns a result into the integer it stands for. */
+  constants: usize
+  /** Pairs: the power of η of every coefficient, times the missing scale. */
+  scale: usize
+  /** Elements that values of at least 2^53 stand for: 2^53 + 2·index. */
+  table: usize
+  /** Canonical results, 32 bytes each. */
+  out: usize
+  /** 2 (the product alone) or 3. */
+  polynomials: usize
+  source0: usize
+  source1: usize
+  source2: usize
+  data0: usize
+  data1: usize
+  data2: usize
+}
+
+/** A pass over all vectors with one half-size. */
+@unmanaged class Pass {
+  job: Job
+  half: usize
+}
+
+@inline function sourceOf(job: Job, polynomial: usize): usize {
+  return polynomial == 0 ? job.source0 : polynomial == 1 ? job.source1 : job.source2
+}
+
+@inline function dataOf(job: Job, polynomial: usize): usize {
+  return polynomial == 0 ? job.data0 : polynomial == 1 ? job.data1 : job.data2
+}
+
+@inline function chunkStart(length: usize, chunk: usize, chunks: usize): usize {
+  return <usize>((<u64>length * chunk) / chunks)
+}
+
+/** z = the elements that two numbers stand for; `temp` has room for two elements. */
+@inline function enter2(z: usize, x0: f64, x1: f64, table: usize, temp: usize): void {
+  const large0 = x0 >= 9007199254740992
+  const large1 = x1 >= 9007199254740992
+  if (!large0 && !large1) {
+    raw2(z, x0, x1)
+    return
+  }
+  const element0 = large0 ? table + <usize>((x0 - 9007199254740992) * 0.5) * elementBytes : temp
+  const element1 = large1 ? table + <usize>((x1 - 9007199254740992) * 0.5) * elementBytes : temp + elementBytes
+  raw2(z, large0 ? 0 : x0, large1 ? 0 : x1)
+  scatter2(temp, temp + elementBytes, z)
+  gather2(z, element0, element1)
+}
+
+/** Reads the values of the polynomials and does the stage that mixes lanes. Items: polynomials · chunks. */
+export function transformEnter(item: usize, args: usize, scratch: usize): void {
+  const job = changetype<Job>(args)
+  const polynomial = item / job.chunks
+  const chunk = item % job.chunks
+  const n = job.vectors
+  const source = sourceOf(job, polynomial)
+  const data = dataOf(job, polynomial)
+  const table = job.table
+  const mixing = job.twiddles + (n - job.leaf) * elementBytes
+  const couples = (n + 1) >> 1
+  const end = chunkStart(couples, chunk + 1, job.chunks)
+  const u = scratch
+  const v = u + pairBytes
+  const w = v + pairBytes
+  const s = w + pairBytes
+  const temp = s + pairBytes
+  for (let c = chunkStart(couples, chunk, job.chunks); c < end; c++) {
+    const i = c * 2
+    // a single vector is its own partner
+    const j = min(i + 1, n - 1)
+    enter2(u, load<f64>(source + i * 8), load<f64>(source + j * 8), table, temp)
+    enter2(v, load<f64>(source + (i + n) * 8), load<f64>(source + (j + n) * 8), table, temp)
+    gather2(w, mixing + (n - i) * elementBytes, mixing + (n - j) * elementBytes)
+    add2(s, u, v)
+    difLazy2(u, v, u)
+    mul2(v, u, w)
+    transpose(data + i * pairBytes, data + j * pairBytes, s, v, temp)
+  }
+}
+
+/** (z0, z1) = ((x0, y0), (x1, y1)); `temp` has room for four elements. */
+@inline function transpose(z0: usize, z1: usize, x: usize, y: usize, temp: usize): void {
+  const temp1 = temp + elementBytes
+  const temp2 = temp1 + elementBytes
+  const temp3 = temp2 + elementBytes
+  scatter2(temp, temp1, x)
+  scatter2(temp2, temp3, y)
+  gather2(z0, temp, temp2)
+  gather2(z1, temp1, temp3)
+}
+
+/** One stage of the inverse transform over all vectors. Items: polynomials · chunks. */
+export function transformDown(item: usize, args: usize, scratch: usize): void {
+  const pass = changetype<Pass>(args)
+  const job = pass.job
+  const data = dataOf(job, item / job.chunks)
+  const chunk = item % job.chunks
+  const half = pass.half
+  const end = chunkStart(job.vectors >> 1, chunk + 1, job.chunks)
+  const twiddles = job.twiddles + (half - job.leaf) * elementBytes
+  let at = chunkStart(job.vectors >> 1, chunk, job.chunks)
+  while (at < end) {
+    const i = at % half
+    const length = min(half - i, end - at)
+    downRange(data + (at - i) * 2 * pairBytes, half, twiddles, i, i + length, scratch)
+    at += length
+  }
+}
+
+/** The same of the forward transform. */
+export function transformUp(item: usize, args: usize, scratch: usize): void {
+  const pass = changetype<Pass>(args)
+  const job = pass.job
+  const data = dataOf(job, item / job.chunks)
+  const chunk = item % job.chunks
+  const half = pass.half
+  const end = chunkStart(job.vectors >> 1, chunk + 1, job.chunks)
+  const twiddles = job.twiddles + (half - job.leaf) * elementBytes
+  let at = chunkStart(job.vectors >> 1, chunk, job.chunks)
+  while (at < end) {
+    const i = at % half
+    const length = min(half - i, end - at)
+    upRange(data + (at - i) * 2 * pairBytes, half, twiddles, i, i + length, scratch)
+    at += length
+  }
+}
+
+/** Butterflies from … end − 1 of the block at x. */
+@inline function downRange(x: usize, half: usize, twiddles: usize, from: usize, end: usize, temp: usize): void {
+  const distance = half * pairBytes
+  let u = x + from * pairBytes
+  let i = from
+  if (i == 0) {
+    difOnes(u, u + distance, temp)
+    u += pairBytes
+    i++
+  }
+  let w = twiddles + (half - i) * elementBytes
+  for (; i < end; i++) {
+    difButterfly(u, u + distance, w, temp)
+    u += pairBytes
+    w -= elementBytes
+  }
+}
+
+@inline function upRange(x: usize, half: usize, twiddles: usize, from: usize, end: usize, temp: usize): void {
+  const distance = half * pairBytes
+  let u = x + from * pairBytes
+  let i = from
+  if (i == 0) {
+    ditOnes(u, u + distance, temp)
+    u += pairBytes
+    i++
+  }
+  let w = twiddles + i * elementBytes
+  for (; i < end; i++) {
+    ditButterfly(u, u + distance, w, temp)
+    u += pairBytes
+    w += elementBytes
+  }
+}
+
+/** Vectors that are transformed stage by stage; longer runs are halved first, so that halves stay in the cache. */
+const cached: usize = 512
+
+function downBlock(x: usize, length: usize, leaf: usize, twiddles: usize, temp: usize): void {
+  if (length > cached && length > leaf) {
+    const half = length >> 1
+    downRange(x, half, twiddles + (half - leaf) * elementBytes, 0, half, temp)
+    downBlock(x, half, leaf, twiddles, temp)
+    downBlock(x + half * pairBytes, half, leaf, twiddles, temp)
+    return
+  }
+  const end = x + length * pairBytes
+  for (let half = length >> 1; half >= leaf; half >>= 1) {
+    const table = twiddles + (half - leaf) * elementBytes
+    for (let block = x; block < end; block += half * 2 * pairBytes) downRange(block, half, table, 0, half, temp)
+  }
+}
+
+function upBlock(x: usize, length: usize, leaf: usize, twiddles: usize, temp: usize): void {
+  if (length > cached && length > leaf) {
+    const half = length >> 1
+    upBlock(x, half, leaf, twiddles, temp)
+    upBlock(x + half * pairBytes, half, leaf, twiddles, temp)
+    upRange(x, half, twiddles + (half - leaf) * elementBytes, 0, half, temp)
+    return
+  }
+  const end = x + length * pairBytes
+  for (let half = leaf; half < length; half <<= 1) {
+    const table = twiddles + (half - leaf) * elementBytes
+    for (let block = x; block < end; block += half * 2 * pairBytes) upRange(block, half, table, 0, half, temp)
+  }
+}
+
+/** Inverse transforms of one block after the stages that reach beyond it. Items: polynomials · blocks. */
+export function transformBlocksDown(item: usize, args: usize, scratch: usize): void {
+  const job = changetype<Job>(args)
+  const length = job.vectors / job.blocks
+  const x = dataOf(job, item / job.blocks) + (item % job.blocks) * length * pairBytes
+  downBlock(x, length, job.leaf, job.twiddles, scratch)
+  leaves(x, length, job.leaf, job.constants, true, scratch)
+}
+
+export function transformBlocksUp(item: usize, args: usize, scratch: usize): void {
+  const job = changetype<Job>(args)
+  const length = job.vectors / job.blocks
+  const x = dataOf(job, item / job.blocks) + (item % job.blocks) * length * pairBytes
+  leaves(x, length, job.leaf, job.constants, false, scratch)
+  upBlock(x, length, job.leaf, job.twiddles, scratch)
+}
+
+/** Of one block: the end of the inverse transform, the powers of η, the beginning of the forward transform. */
+export function transformBlocks(item: usize, args: usize, scratch: usize): void {
+  const job = changetype<Job>(args)
+  const length = job.vectors / job.blocks
+  const first = (item % job.blocks) * length * pairBytes
+  transformBlocksDown(item, args, scratch)
+  const x = dataOf(job, item / job.blocks) + first
+  const scale = job.scale + first
+  for (let at: usize = 0; at < length * pairBytes; at += pairBytes) mul2(x + at, x + at, scale + at)
+  transformBlocksUp(item, args, scratch)
+}
+
+/** Transforms of size 3 or 9 of neighbouring vectors; values in natural order before and after. */
+function leaves(x: usize, length: usize, leaf: usize, constants: usize, inverse: bool, temp: usize): void {
+  if (leaf == 1) return
+  const stride = leaf * pairBytes
+  const end = x + length * pairBytes
+  for (let at = x; at < end; at += stride) {
+    if (leaf == 9) nine(at, constants, temp)
+    else three(at, at + pairBytes, at + 2 * pairBytes, constants, temp)
+    // the inverse runs through the values backwards
+    if (inverse) for (let i: usize = 1; i * 2 < leaf; i++) swap(at + i * pairBytes, at + (leaf - i) * pairBytes)
+  }
+}
+
+@inline function swap(x: usize, y: usize): void {
+  for (let at: usize = 0; at < pairBytes; at += 8) {
+    const word = load<u64>(x + at)
+    store<u64>(x + at, load<u64>(y + at))
+    store<u64>(y + at, word)
+  }
+}
+
+/** (x, y, z) = (x + y + z, x + ζy + ζ²z, x + ζ²y + ζz); since ζ² = −1 − ζ one multiplication is enough. */
+function three(x: usize, y: usize, z: usize, constants: usize, temp: usize): void {
+  const d = temp
+  const t = d + pairBytes
+  const s = t + pairBytes
+  difLazy2(d, y, z)
+  mul2(t, d, constants)
+  add2(s, y, z)
+  sub2(d, x, y)
+  sub2(y, x, z)
+  add2(x, x, s)
+  add2(y, y, t)
+  sub2(z, d, t)
+}
+
+/** Nine values as 3 × 3: columns, twiddles, rows; then the transposition that puts them in order. */
+function nine(x: usize, constants: usize, temp: usize): void {
+  for (let b: usize = 0; b < 3; b++) {
+    three(x + b * pairBytes, x + (b + 3) * pairBytes, x + (b + 6) * pairBytes, constants, temp)
+  }
+  const w = constants + pairBytes
+  mul2(x + 4 * pairBytes, x + 4 * pairBytes, w)
+  mul2(x + 5 * pairBytes, x + 5 * pairBytes, w + pairBytes)
+  mul2(x + 7 * pairBytes, x + 7 * pairBytes, w + pairBytes)
+  mul2(x + 8 * pairBytes, x + 8 * pairBytes, w + 2 * pairBytes)
+  for (let c: usize = 0; c < 3; c++) {
+    const row = x + c * 3 * pairBytes
+    three(row, row + pairBytes, row + 2 * pairBytes, constants, temp)
+  }
+  swap(x + pairBytes, x + 3 * pairBytes)
+  swap(x + 2 * pairBytes, x + 6 * pairBytes)
+  swap(x + 5 * pairBytes, x + 7 * pairBytes)
+}
+
+/** z = values i and j of both lanes' transforms: lane 0 + ω^i · lane 1 in `low`, the difference in `high`. */
+@inline function leave2(low: usize, high: usize, data: usize, i: usize, j: usize, w: usize, temp: usize): void {
+  transpose(low, high, data + i * pairBytes, data + j * pairBytes, temp)
+  mul2(temp, high, w)
+  sub2(high, low, temp)
+  add2(low, low, temp)
+}
+
+/** The stage that joins the lanes of one polynomial, in place: for a transform by itself. Items: chunks. */
+export function transformLeave(item: usize, args: usize, scratch: usize): void {
+  const job = changetype<Job>(args)
+  const n = job.vectors
+  const data = dataOf(job, item / job.chunks)
+  const chunk = item % job.chunks
+  const mixing = job.twiddles + (n - job.leaf) * elementBytes
+  const couples = (n + 1) >> 1
+  const end = chunkStart(couples, chunk + 1, job.chunks)
+  const low = scratch
+  const high = low + pairBytes
+  const w = high + pairBytes
+  const temp = w + pairBytes
+  for (let c = chunkStart(couples, chunk, job.chunks); c < end; c++) {
+    const i = c * 2
+    const j = min(i + 1, n - 1)
+    gather2(w, mixing + i * elementBytes, mixing + j * elementBytes)
+    leave2(low, high, data, i, j, w, temp)
+    transpose(data + i * pairBytes, data + j * pairBytes, low, high, temp)
+  }
+}
+
+/**
+ * The stage that joins the lanes, then a·b − c, or a·b without c, as canonical integers. Items: chunks.
+ */
+export function transformQuotient(item: usize, args: usize, scratch: usize): void {
+  const job = changetype<Job>(args)
+  const n = job.vectors
+  const mixing = job.twiddles + (n - job.leaf) * elementBytes
+  const toInteger = job.constants + 4 * pairBytes
+  const couples = (n + 1) >> 1
+  const end = chunkStart(couples, item + 1, job.chunks)
+  const low0 = scratch
+  const high0 = low0 + pairBytes
+  const low1 = high0 + pairBytes
+  const high1 = low1 + pairBytes
+  const w = high1 + pairBytes
+  const temp = w + pairBytes
+  for (let c = chunkStart(couples, item, job.chunks); c < end; c++) {
+    const i = c * 2
+    const j = min(i + 1, n - 1)
+    gather2(w, mixing + i * elementBytes, mixing + j * elementBytes)
+    leave2(low0, high0, job.data0, i, j, w, temp)
+    leave2(low1, high1, job.data1, i, j, w, temp)
+    mul2(low0, low0, low1)
+    mul2(high0, high0, high1)
+    if (job.polynomials == 3) {
+      leave2(low1, high1, job.data2, i, j, w, temp)
+      sub2(low0, low0, low1)
+      sub2(high0, high0, high1)
+    }
+    mul2(low0, low0, toInteger)
+    mul2(high0, high0, toInteger)
+    const out = job.out + i * 32
+    const step = (j - i) * 32
+    write2(out, out + step, low0)
+    write2(out + n * 32, out + n * 32 + step, high0)
+  }
+}

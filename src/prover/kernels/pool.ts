@@ -1,0 +1,276 @@
+/**
+ * Threads for the kernels: one module, one memory that all share, programs handed out by counters in it.
+ * The thread that opened the pool sleeps meanwhile and stays responsive. Whoever opens a pool closes it.
+ *
+ * A worker that dies fails the program under way with a typed error and takes the others with it; what lies
+ * in memory stays, and the next program starts new workers. Without SharedArrayBuffer (a page that is not
+ * cross-origin isolated) the same programs run item by item on the thread that opened the pool.
+ */
+import * as Comlink from "comlink"
+import { CountersignError, InvariantError, invariant, UsageError } from "../../errors.js"
+import { KernelMemory } from "./memory.js"
+import {
+  aborted,
+  goOn,
+  itemsDone,
+  type Kernel,
+  programBytes,
+  type Step,
+  stopProgram,
+  stopReason,
+  workOnce,
+  writeProgram,
+} from "./program.js"
+import { availableThreads, startThread, type Thread, yieldToEvents } from "./threads.js"
+import type { KernelWorker } from "./worker.js"
+
+export type { Step } from "./program.js"
+
+export interface PoolOptions {
+  /** A module that imports its memory as env.memory, shared, of at most 65536 pages. */
+  readonly wasm: Uint8Array
+  /** Worker threads; default: as many as may work at the same time. */
+  readonly threads?: number
+  /** Whether threads share memory; default: where the platform allows it. */
+  readonly shared?: boolean
+  /** Most bytes of memory; default: what 32-bit addresses reach. */
+  readonly maximumBytes?: number
+}
+
+export interface RunOptions {
+  /** Checked before every item; what an aborted program has written so far stays as it is. */
+  readonly signal?: AbortSignal | undefined
+  /** Called about ten times a second with the items done so far, and with all of them at the end. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined
+}
+
+interface Member {
+  readonly thread: Thread
+  readonly remote: Comlink.Remote<KernelWorker>
+}
+
+/** Workers that live and die together. */
+interface Team {
+  readonly members: readonly Member[]
+  /** Rejects when one of them dies. */
+  readonly death: Promise<never>
+}
+
+const progressMs = 100
+
+export class KernelPool {
+  readonly memory: KernelMemory
+  readonly threads: number
+  /** The module's exports on this thread, for small work that needs no other. */
+  readonly exports: Readonly<Record<string, Kernel>>
+  private readonly module: WebAssembly.Module
+  private readonly program: number
+  private scratch = 0
+  private scratchBytes = 0
+  private team: Promise<Team> | undefined
+  private closed = false
+  private last: Promise<unknown> = Promise.resolve()
+
+  private constructor(module: WebAssembly.Module, memory: KernelMemory, threads: number) {
+    this.module = module
+    this.memory = memory
+    this.threads = threads
+    this.program = memory.allocate(programBytes, "a program")
+    const instance = new WebAssembly.Instance(module, { env: { memory: memory.memory } })
+    this.exports = instance.exports as Record<string, Kernel>
+  }
+
+  /**
+   * Compiles the module and starts the threads.
+   * @throws UsageError for a number of threads that is none; CountersignError if a thread cannot start
+   */
+  static async open(options: PoolOptions): Promise<KernelPool> {
+    const { threads = await availableThreads(), maximumBytes } = options
+    if (!Number.isInteger(threads) || threads < 1) {
+      throw new UsageError({ what: "number of threads", expected: "a positive integer", given: `${threads}` })
+    }
+    const shared = options.shared ?? typeof SharedArrayBuffer !== "undefined"
+    const memory = new KernelMemory({ shared, ...(maximumBytes === undefined ? {} : { maximumBytes }) })
+    const bytes = shared ? options.wasm : withPlainMemory(options.wasm)
+    const module = await WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>)
+    const pool = new KernelPool(module, memory, shared ? threads : 1)
+    try {
+      if (shared) await pool.start()
+    } catch (error) {
+      await pool.close()
+      throw error
+    }
+    return pool
+  }
+
+  /**
+   * Runs a program; programs of one pool run one after the other.
+   * @throws the reason of the abort; CountersignError when a worker dies, memory for scratch is lacking or
+   * the pool is closed; InvariantError when a kernel traps
+   */
+  run(steps: readonly Step[], options: RunOptions = {}): Promise<void> {
+    const result = this.last.then(() => this.runNow(steps, options))
+    this.last = result.catch(() => undefined)
+    return result
+  }
+
+  /** Stops the threads; a program under way is rejected. */
+  async close(): Promise<void> {
+    this.closed = true
+    const team = this.team
+    this.team = undefined
+    if (team === undefined) return
+    const { members } = await team.catch(() => ({ members: [] }))
+    await Promise.all(members.map(({ thread }) => thread.terminate()))
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  private async runNow(steps: readonly Step[], { signal, onProgress }: RunOptions): Promise<void> {
+    signal?.throwIfAborted()
+    if (this.closed) throw closedError()
+    this.reserveScratch(Math.max(0, ...steps.map((step) => step.scratchBytes ?? 0)))
+    const words = this.words()
+    writeProgram(words, steps)
+    const total = steps.reduce((sum, step) => sum + step.items, 0)
+    const abort = () => stopProgram(this.words(), aborted)
+    const timer = onProgress && setInterval(() => onProgress(itemsDone(this.words()), total), progressMs)
+    signal?.addEventListener("abort", abort, { once: true })
+    try {
+      await (this.memory.shared ? this.runShared(steps) : this.runHere(steps))
+    } finally {
+      signal?.removeEventListener("abort", abort)
+      clearInterval(timer)
+    }
+    if (stopReason(this.words()) === aborted) throw signal?.reason
+    invariant(itemsDone(this.words()) === total, "a program ended before all its items were done")
+    onProgress?.(total, total)
+  }
+
+  private async runShared(steps: readonly Step[]): Promise<void> {
+    const { members, death } = await this.start()
+    const names = steps.map((step) => step.kernel)
+    const runs = members.map(({ remote }, i) =>
+      remote.run(this.program, names, this.scratch + i * this.scratchBytes),
+    )
+    // All of them: memory must not be touched by anyone any more when the caller goes on.
+    const settled = await Promise.race([death, Promise.allSettled(runs)])
+    const failures = settled.flatMap((run) => (run.status === "rejected" ? [run.reason] : []))
+    if (failures.length > 0) throw kernelFailed(failures[0])
+  }
+
+  private async runHere(steps: readonly Step[]): Promise<void> {
+    const kernels = steps.map((step) => {
+      const kernel = this.exports[step.kernel]
+      invariant(typeof kernel === "function", `the module has no kernel ${step.kernel}`)
+      return kernel
+    })
+    while (!this.closed && stopReason(this.words()) === goOn) {
+      let state: ReturnType<typeof workOnce>
+      try {
+        state = workOnce(this.words(), kernels, this.scratch)
+      } catch (error) {
+        throw kernelFailed(error)
+      }
+      invariant(state !== "blocked", "one thread has nobody to wait for")
+      if (state === "finished") return
+      await yieldToEvents()
+    }
+    if (this.closed) throw closedError()
+  }
+
+  /** The words of the program; anew each time, because growing a plain memory detaches its views. */
+  private words(): Int32Array {
+    return this.memory.words(this.program, programBytes / 4)
+  }
+
+  private reserveScratch(bytes: number): void {
+    if (bytes <= this.scratchBytes) return
+    if (this.scratch !== 0) this.memory.release(this.scratch)
+    this.scratch = this.scratchBytes = 0
+    const each = Math.ceil(bytes / 64) * 64
+    this.scratch = this.memory.allocate(each * this.threads, "working memory of the threads")
+    this.scratchBytes = each
+  }
+
+  /** The workers, new ones if there are none. */
+  private start(): Promise<Team> {
+    this.team ??= this.startTeam().catch((error) => {
+      this.team = undefined
+      throw error
+    })
+    return this.team
+  }
+
+  private async startTeam(): Promise<Team> {
+    let fail: (error: unknown) => void = () => undefined
+    const death = new Promise<never>((_, reject) => {
+      fail = reject
+    })
+    death.catch(() => undefined)
+    const members: Member[] = []
+    let over = false
+    const onDeath = async (error: CountersignError) => {
+      if (over) return
+      over = true
+      if (!this.closed) this.team = undefined
+      // The others may be at work, or wait for items that nobody will do: they go before the memory is reused.
+      await Promise.all(members.map(({ thread }) => thread.terminate()))
+      fail(this.closed ? closedError() : error)
+    }
+    const url = new URL("./worker.js", import.meta.url)
+    const starting = Array.from({ length: this.threads }, async () => {
+      const thread = await startThread(url, onDeath)
+      const remote = Comlink.wrap<KernelWorker>(thread.endpoint)
+      members.push({ thread, remote })
+      await remote.start(this.module, this.memory.memory)
+    })
+    await Promise.race([death, Promise.all(starting)])
+    return { members, death }
+  }
+}
+
+const kernelFailed = (error: unknown): InvariantError => new InvariantError(`a kernel failed: ${error}`)
+const closedError = (): CountersignError => new CountersignError({ what: "the kernels were closed" })
+
+/**
+ * The same module over a memory that is not shared: the one bit of its memory import changed. Atomic
+ * instructions are allowed on such a memory, except for waiting, which no kernel does.
+ */
+export function withPlainMemory(wasm: Uint8Array): Uint8Array {
+  const bytes = wasm.slice()
+  let at = 8
+  const number = (): number => {
+    let value = 0
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[at++]
+      value += (byte & 127) * 2 ** shift
+      if (byte < 128) return value
+    }
+  }
+  const importSection = 2
+  const memoryKind = 2
+  for (;;) {
+    invariant(at < bytes.length, "the module imports no memory")
+    const id = bytes[at++]
+    const end = number() + at
+    if (id === importSection) break
+    at = end
+  }
+  const entries = number()
+  for (let i = 0; i < entries; i++) {
+    for (let name = 0; name < 2; name++) {
+      const length = number()
+      at += length
+    }
+    invariant(bytes[at++] === memoryKind, "the module imports more than a memory")
+    // limits: bit 0 says that a maximum follows, bit 1 that the memory is shared
+    bytes[at] &= ~2
+    number()
+    number()
+    number()
+  }
+  return bytes
+}

@@ -1,0 +1,37 @@
+/** Worker of the kernels: one instance of the module over the shared memory, working on programs. */
+import * as Comlink from "comlink"
+import { invariant } from "../../errors.js"
+import { failed, type Kernel, programBytes, stopProgram, work } from "./program.js"
+import { parentEndpoint } from "./threads.js"
+
+let memory: WebAssembly.Memory | undefined
+let exports: WebAssembly.Exports = {}
+
+const api = {
+  start(module: WebAssembly.Module, shared: WebAssembly.Memory): void {
+    memory = shared
+    exports = new WebAssembly.Instance(module, { env: { memory } }).exports
+  },
+  /** Works on the program at `at`; `names` are the kernels of its steps, `scratch` this thread's memory. */
+  run(at: number, names: readonly string[], scratch: number): void {
+    invariant(memory, "the worker was not started")
+    const words = new Int32Array(memory.buffer, at, programBytes / 4)
+    try {
+      work(words, kernelsOf(exports, names), scratch)
+    } catch (error) {
+      stopProgram(words, failed)
+      throw error
+    }
+  },
+}
+export type KernelWorker = typeof api
+
+function kernelsOf(from: WebAssembly.Exports, names: readonly string[]): Kernel[] {
+  return names.map((name) => {
+    const kernel = from[name]
+    invariant(typeof kernel === "function", `the module has no kernel ${name}`)
+    return kernel as Kernel
+  })
+}
+
+Comlink.expose(api, await parentEndpoint())

@@ -1,0 +1,156 @@
+/** Transforms and the quotient against evaluation with bigint; domains of all shapes. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import {
+  cosetRoot,
+  domainRoot,
+  domainShape,
+  domainSize,
+  domainSizes,
+  lagrangeBasis,
+} from "#src/circuit/domain.js"
+import { InvariantError } from "#src/errors.js"
+import { inverse, inverseAll, mod, power, r } from "#src/field.js"
+import { KernelPool } from "#src/prover/kernels/pool.js"
+import { largeValue, Transform } from "#src/prover/kernels/transform.js"
+import { bigintOf, bytesOf, variants, wasmOf } from "./kernels-support.js"
+import { Random } from "./random.js"
+
+const sizes = [2, 4, 6, 8, 12, 16, 18, 24, 32, 36, 48, 72, 144, 256, 384, 576, 2304]
+
+/** Σ_i values_i·L_i(x) over the domain, from the definition of the basis. */
+function evaluate(values: readonly bigint[], x: bigint): bigint {
+  const omega = domainRoot(values.length)
+  const factor = (power(x, BigInt(values.length)) - 1n) * inverse(BigInt(values.length))
+  const roots = values.map(() => 1n)
+  for (let i = 1; i < roots.length; i++) roots[i] = (roots[i - 1] * omega) % r
+  const inverses = roots.map((w) => mod(x - w))
+  inverseAll(inverses)
+  return mod(values.reduce((sum, value, i) => sum + ((value * roots[i]) % r) * inverses[i], 0n) * factor)
+}
+
+const random = new Random(20)
+const field = (): bigint =>
+  mod(BigInt(`0x${Array.from({ length: 64 }, () => random.integer(0, 15).toString(16)).join("")}`))
+const small = (): bigint =>
+  random.pick([
+    () => 0n,
+    () => 0n,
+    () => BigInt(random.integer(-256, 256)),
+    () => BigInt(random.integer(-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)),
+    () =>
+      BigInt(
+        random.pick([1, -1, 2 ** 51, -(2 ** 51), 2 ** 52 - 1, 2 ** 53 - 1, 1 - 2 ** 53, 2 ** 29, 2 ** 50]),
+      ),
+  ])()
+
+describe.each(variants)("%s", (variant) => {
+  describe.each([true, false])("shared %s", (shared) => {
+    let pool: KernelPool
+    beforeAll(async () => {
+      pool = await KernelPool.open({ wasm: await wasmOf(variant), threads: 2, shared })
+    })
+    afterAll(() => pool.close())
+
+    /** Puts field elements at a source: as small numbers where `isSmall`, or through the table. */
+    function put(transform: Transform, which: number, values: readonly bigint[], table: bigint[]): void {
+      const numbers = values.map((value) => {
+        const signed = value > r >> 1n ? value - r : value
+        if (signed <= BigInt(Number.MAX_SAFE_INTEGER) && -signed <= BigInt(Number.MAX_SAFE_INTEGER)) {
+          return Number(signed)
+        }
+        table.push(value)
+        return largeValue(table.length - 1)
+      })
+      pool.memory.doubles(transform.sources[which], transform.n).set(numbers)
+    }
+    function putTable(transform: Transform, table: readonly bigint[]): void {
+      const at = transform.reserveLarge(table.length)
+      table.forEach((x, i) => {
+        pool.memory.bytes(at + 32 * i, 32).set(bytesOf(x))
+      })
+    }
+
+    test.each(sizes)("quotient on %i points", async (n) => {
+      for (const [polynomials, value] of [
+        [3, small],
+        [2, small],
+        [3, field],
+        [3, () => (random.next() < 0.7 ? mod(small()) : field())],
+        [3, () => 0n],
+        [3, () => r - 1n],
+      ] as const) {
+        const transform = await Transform.make(pool, n, polynomials)
+        const vectors = Array.from({ length: polynomials }, () =>
+          Array.from({ length: n }, () => mod(value())),
+        )
+        const table: bigint[] = []
+        for (const [which, values] of vectors.entries()) put(transform, which, values, table)
+        putTable(transform, table)
+        await pool.run(transform.quotientSteps())
+        const eta = cosetRoot(n)
+        const omega = domainRoot(n)
+        const points =
+          n <= 48 ? Array.from({ length: n }, (_, k) => k) : [0, 1, n / 2 - 1, n / 2, n - 2, n - 1]
+        for (const k of points) {
+          const x = (eta * power(omega, BigInt(k))) % r
+          const [a, b, c = 0n] = vectors.map((values) => evaluate(values, x))
+          expect(bigintOf(pool.memory.bytes(transform.out + 32 * k, 32)), `point ${k}`).toBe(mod(a * b - c))
+        }
+        transform.close()
+      }
+    })
+
+    test("runs again and again leave the memory as it was", async () => {
+      const transform = await Transform.make(pool, 36, 3)
+      const once = async () => {
+        const table: bigint[] = []
+        for (let which = 0; which < 3; which++) {
+          put(transform, which, Array.from({ length: 36 }, field), table)
+        }
+        putTable(transform, table)
+        await pool.run(transform.quotientSteps())
+      }
+      await once()
+      const { allocated, size } = pool.memory
+      for (let i = 0; i < 200; i++) await once()
+      expect(pool.memory.allocated).toBe(allocated)
+      expect(pool.memory.size).toBe(size)
+      transform.close()
+      expect(pool.memory.allocated).toBeLessThan(allocated)
+    })
+
+    test("a size that is none is refused", async () => {
+      for (const n of [0, 1, 3, 5, 9, 27, 54, 2 ** 28, 3.5]) {
+        await expect(Transform.make(pool, n, 1)).rejects.toThrow(InvariantError)
+      }
+    })
+  })
+})
+
+describe("domains", () => {
+  test("sizes are 2^k, 3·2^k and 9·2^k", () => {
+    expect(domainSizes(100)).toEqual([2, 4, 6, 8, 12, 16, 18, 24, 32, 36, 48, 64, 72, 96, 128])
+    expect([0, 1, 2, 3, 5, 7, 9, 17, 19, 17888].map(domainSize)).toEqual([
+      2, 2, 2, 4, 6, 8, 12, 18, 24, 18432,
+    ])
+    for (const n of domainSizes(5000)) expect(domainShape(n)).toBeDefined()
+    expect(() => domainSize(2 ** 31)).toThrow(InvariantError)
+  })
+
+  test.each(domainSizes(300))("roots of %i have exactly the order", (n) => {
+    const [omega, eta] = [domainRoot(n), cosetRoot(n)]
+    expect((eta * eta) % r).toBe(omega)
+    expect(power(eta, BigInt(n))).toBe(r - 1n)
+    for (const prime of [2, 3]) if (n % prime === 0) expect(power(omega, BigInt(n / prime))).not.toBe(1n)
+  })
+
+  test("the Lagrange basis interpolates", () => {
+    const tau = field()
+    for (const n of [2, 4, 32, 6, 18, 72]) {
+      const values = Array.from({ length: n }, field)
+      const sum = lagrangeBasis(n, tau).reduce((total, basis, i) => total + basis * values[i], 0n)
+      expect(mod(sum)).toBe(evaluate(values, tau))
+    }
+    expect(() => lagrangeBasis(6, domainRoot(6))).toThrow(InvariantError)
+  })
+})

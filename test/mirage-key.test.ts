@@ -1,0 +1,68 @@
+import { readFileSync } from "node:fs"
+import { beforeAll, describe, expect, it } from "vitest"
+import { compile, type MirageCircuit } from "#src/circuit/compile.js"
+import { openMirage } from "#src/prover/mirage.js"
+import { digestOf, readMirageKey } from "#src/prover/miragekey.js"
+import { checkKeys, setup, verificationKeyOf } from "#src/prover/prover.js"
+import { slowEngine } from "#src/prover/slowengine.js"
+import { perceptron } from "./networks.js"
+
+/** A fixed source of bytes: the same key every time. */
+function fixedRandom(): (n: number) => Uint8Array {
+  let state = 1
+  const next = () => {
+    state = (state * 48271) % 2147483647
+    return state & 255
+  }
+  return (n) => Uint8Array.from({ length: n }, next)
+}
+
+describe("a proving key of the two-phase proof", () => {
+  let circuit: MirageCircuit
+  let key: Uint8Array
+  beforeAll(async () => {
+    circuit = await compile((await perceptron([2, 2], 6)).graph)
+    key = (await setup(circuit, { dev: true, random: fixedRandom() })).provingKey
+  })
+  const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
+  const changed = (at: number) => key.map((byte, i) => (i === at ? byte ^ 1 : byte))
+
+  it("is what docs/FORMATS.md shows", () => {
+    const text = readFileSync(new URL("../docs/FORMATS.md", import.meta.url), "utf8")
+    const start = text.indexOf("63736d6b 01000000")
+    const lines = text.slice(start, text.indexOf("```", start)).trim().split("\n")
+    const shown = lines
+      .map((line) =>
+        line
+          .replace(/ {2,}.*/, "")
+          .replace("…", "")
+          .replaceAll(" ", ""),
+      )
+      .join("")
+    expect(hex(key.subarray(0, 80))).toBe(shown)
+    expect(hex(digestOf(circuit.linked.r1cs))).toBe(hex(key.subarray(36, 68)))
+    expect(text).toContain(`A key of ${key.length.toLocaleString("en")} bytes`)
+    const { r1cs, firstFinal } = circuit.linked
+    expect(text).toContain(`with ${r1cs.wires} wires, of which those from ${firstFinal} on are final`)
+    expect(hex(key.subarray(-15))).toBe("e80300000300000000000000646576")
+  })
+
+  it("gives the verification key, and is refused for another circuit", async () => {
+    expect(() => checkKeys(circuit, key, verificationKeyOf(circuit, key))).not.toThrow()
+    const other = await compile((await perceptron([2, 3], 6)).graph)
+    expect(() => readMirageKey(key, other.linked)).toThrow(/another circuit/)
+    const again = (await setup(circuit, { dev: true })).provingKey
+    expect(() => checkKeys(circuit, key, verificationKeyOf(circuit, again))).toThrow(/was not made with/)
+  })
+
+  it("is refused when damaged, whichever way", () => {
+    const open = (bytes: Uint8Array) => openMirage(circuit, bytes, slowEngine())
+    for (let length = 0; length < key.length - 15; length += 97)
+      expect(() => open(key.subarray(0, length)), `${length} bytes`).toThrow(/proving key|file|section/)
+    for (const at of [0, 3, 4, 8, 12, 16, 24, 30, 40, 60, 68, 72])
+      expect(() => open(changed(at)), `byte ${at}`).toThrow()
+    const extended = new Uint8Array(key.length + 1)
+    extended.set(key)
+    expect(() => open(extended)).toThrow()
+  })
+})
