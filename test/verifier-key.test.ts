@@ -56,6 +56,12 @@ describe("a verification key is read strictly", () => {
       "differ in visibility",
     ],
     ["committed inputs", ["layout", "inputs", 0, "visibility"], "committed", "no committed tensors"],
+    [
+      "committed outputs",
+      ["layout", "outputs"],
+      smallLayout.outputs.map((t) => ({ ...t, visibility: "committed" })),
+      "no committed tensors",
+    ],
     ["no output", ["layout", "outputs"], [], "at least one output"],
     ["two outputs of one name", ["layout", "outputs", 1, "name"], "20", "same name"],
     ["an empty name", ["layout", "outputs", 1, "name"], "", "not a tensor name"],

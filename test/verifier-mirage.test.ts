@@ -26,7 +26,7 @@ import {
   values,
 } from "./groth16-oracle.js"
 import { forgeries, sameEvaluation } from "./mirage-attacks.js"
-import { commitment, layoutOf, mirageOracle, pointsOf, statementOf } from "./mirage-oracle.js"
+import { commitment, layoutOf, mirageKeyJson, mirageOracle, pointsOf, statementOf } from "./mirage-oracle.js"
 
 const shown = mirageOracle(layoutOf("public"))
 const valid = shown.receipt(statementOf(shown.key))
@@ -248,6 +248,36 @@ describe("refused", () => {
     expect(explain({ ...single, proofSystem: "mirage" }, expected)).toContain("field `d` is missing")
     expect(() => toSolidityArguments(single, shown.key as never)).toThrow(UsageError)
     expect(() => toSolidityArguments(valid, plain.key as never)).toThrow(UsageError)
+  })
+})
+
+describe("keys without a contribution are refused, because anyone could forge with points of the key alone", () => {
+  const c = 123456789n
+  const { alpha, beta, deltaC, ic } = shown.trapdoor
+  const publicPart = mod(ic[0] + c * ic[1] + evaluation(words, c) * ic[2])
+  const u = scalar("forger", "u")
+  const equation = (delta: bigint, p: { a: bigint; b: bigint; c: bigint; d: bigint }) =>
+    mod(p.a * p.b - alpha * beta - publicPart - p.d * deltaC - p.c * delta)
+
+  test.each([
+    ["δ is the generator", 1n],
+    ["δ is its opposite", -1n],
+  ])("%s: C makes up for the public part and D", (_, delta) => {
+    // A = α, B = β, D = u, C = ∓(public part + u·δ_c)
+    expect(equation(delta, { a: alpha, b: beta, c: -delta * (publicPart + u * deltaC), d: u })).toBe(0n)
+    const { key } = mirageKeyJson(layoutOf("public"), { trapdoor: { delta } })
+    expect(() => verify(valid, { ...expected, verificationKey: key })).toThrow("phase 2")
+  })
+
+  test.each([
+    ["δ is β", 1n],
+    ["δ is −β", -1n],
+  ])("%s: C takes α's place, and A the public part", (_, sign) => {
+    // A = public part, B = 1, D = u·β, C = ∓(α + u·δ_c)
+    const delta = sign * beta
+    expect(equation(delta, { a: publicPart, b: 1n, c: -sign * (alpha + u * deltaC), d: u * beta })).toBe(0n)
+    const { key } = mirageKeyJson(layoutOf("public"), { trapdoor: { delta } })
+    expect(() => verify(valid, { ...expected, verificationKey: key })).toThrow("phase 2")
   })
 })
 

@@ -148,7 +148,7 @@ export function unpackTensor(words: readonly bigint[], elements: number, lo: num
   const mask = 2n ** BigInt(bits) - 1n
   words.forEach((word, w) => {
     const held = Math.min(each, elements - w * each)
-    if (word < 0n || word >> BigInt(bits * held) !== 0n)
+    if (word >> BigInt(bits * held) !== 0n)
       throw new UsageError({
         what: `word has more than its ${held} elements of ${bits} bits`,
         where: `word ${w}`,
