@@ -3,6 +3,7 @@ export { digits } from "./digits"
 export {
   accumulate as g1Accumulate,
   combine as g1Combine,
+  join as g1Join,
   pippengerScratch as g1PippengerScratch,
   reduce as g1Reduce,
   sort as g1Sort,
@@ -10,3 +11,13 @@ export {
 export { projectiveBytes as g1ProjectiveBytes } from "./g1/projective"
 export { readPoints as g1ReadPoints, readScratch as g1ReadScratch } from "./g1/files"
 export { pointBytes as g1PointBytes, treeScratch as g1TreeScratch } from "./g1/tree"
+export {
+  accumulate as g2Accumulate,
+  combine as g2Combine,
+  pippengerScratch as g2PippengerScratch,
+  reduce as g2Reduce,
+  sort as g2Sort,
+} from "./g2/pippenger"
+export { projectiveBytes as g2ProjectiveBytes } from "./g2/projective"
+export { readPoints as g2ReadPoints, readScratch as g2ReadScratch } from "./g2/files"
+export { pointBytes as g2PointBytes, treeScratch as g2TreeScratch } from "./g2/tree"

@@ -5,7 +5,6 @@ import type { Affine, Engine, Points, QuotientRows, Scalars, Vector } from "./en
 import { openEngine, type PointSet } from "./kernels/engine.js"
 import type { KernelPool } from "./kernels/pool.js"
 import { largeValue, Transform } from "./kernels/transform.js"
-import { libraryEngine } from "./libraryengine.js"
 
 interface LoadedPoints extends Points {
   readonly set: Promise<PointSet>
@@ -21,8 +20,6 @@ export async function kernelEngine(options: { readonly threads?: number } = {}):
     transforms.set(n, held)
     return held
   }
-  // G2 is not among the kernels yet
-  const library = libraryEngine()
   const setOf = (points: Points): Promise<PointSet> => (points as LoadedPoints).set
   const msm = async (points: Points, scalars: Scalars): Promise<Affine> =>
     kernels.msm(
@@ -31,16 +28,12 @@ export async function kernelEngine(options: { readonly threads?: number } = {}):
     )
   return {
     load(group, bytes) {
-      if (group === "g2") return library.load(group, bytes)
       const count = bytes.length / (group === "g1" ? 64 : 128)
       return { group, count, set: kernels.points(group, bytes) } as LoadedPoints
     },
-    msm: (points, scalars) => (points.group === "g2" ? library.msm(points, scalars) : msm(points, scalars)),
-    groupedMsm: (points, group, scalars) =>
-      msm(
-        points,
-        Array.from(group, (g) => scalars[g]),
-      ),
+    msm,
+    groupedMsm: async (points, group, scalars) =>
+      kernels.groupedMsm(await setOf(points), group, encode(scalars)),
     async quotientMsm(h, rows) {
       const transform = await transformOf(rows.a.small.length)
       writeRows(transform, rows, pool)
@@ -48,10 +41,7 @@ export async function kernelEngine(options: { readonly threads?: number } = {}):
       const full = pool.memory.bytes(transform.out, 32 * transform.n).slice()
       return kernels.msm(await setOf(h), { full })
     },
-    close: async () => {
-      await library.close()
-      await kernels.close()
-    },
+    close: () => kernels.close(),
   }
 }
 

@@ -161,6 +161,12 @@ const sumsBytes: usize = 2 * 130 * pointBytes
 export const pippengerScratch: usize =
   treeScratch + sumsBytes + 4 * projectivePairBytes + projectiveScratch + 64
 
+/** Completes the buckets of window `item`, where they are all that is wanted. */
+export function join(item: u32, args: usize, scratch: usize): void {
+  treeStart(scratch)
+  joinHeads(changetype<Multiplication>(args), item)
+}
+
 /** The sum of d·(bucket d) of window `item`. */
 export function reduce(item: u32, args: usize, scratch: usize): void {
   const job = changetype<Multiplication>(args)

@@ -3,6 +3,7 @@
  * multiplication. An engine owns its threads and memory; whoever opens it closes it.
  */
 import { invariant, UsageError } from "../../errors.js"
+import { Grouping } from "./grouping.js"
 import { Multiplication, type Scalars } from "./multiplication.js"
 import { type Affine, type Group, loadPoints, type PointSet, releasePoints } from "./points.js"
 import { KernelPool, type RunOptions } from "./pool.js"
@@ -60,6 +61,35 @@ export class KernelEngine {
       return job.value()
     } finally {
       job.release()
+    }
+  }
+
+  /**
+   * Σ scalars[groupOf[i]]·points[i]: points are added by group first, so few groups cost little. `scalars`:
+   * 32 bytes little endian below r for each group.
+   * @throws what KernelPool.run throws
+   */
+  async groupedMsm(
+    points: PointSet,
+    groupOf: Uint32Array,
+    scalars: Uint8Array,
+    options: RunOptions = {},
+  ): Promise<Affine> {
+    invariant(this.held.has(points), "points belong to the engine")
+    if (points.count === 0) return null
+    const grouping = new Grouping(this.pool, points, groupOf, scalars.length / 32)
+    try {
+      await this.pool.run(grouping.steps(), options)
+      grouping.finish()
+      const job = new Multiplication(this.pool, grouping.sums, { full: scalars })
+      try {
+        await this.pool.run(job.steps(), options)
+        return job.value()
+      } finally {
+        job.release()
+      }
+    } finally {
+      grouping.release()
     }
   }
 

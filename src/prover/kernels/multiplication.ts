@@ -17,7 +17,7 @@ const leastPart = 2048
 /** Items for each thread: so many that the last to finish does not keep the others waiting for long. */
 const itemsPerThread = 16
 /** Fields of the struct in kernels/assembly/digits.ts. */
-const fields = 17
+export const multiplicationFields = 17
 
 export class Multiplication {
   private readonly pool: KernelPool
@@ -51,7 +51,7 @@ export class Multiplication {
       const scalarsAt = this.allocate(scalarBytes)
       const offsetAt = this.allocate(40)
       this.result = this.allocate(fileBytes[points.group])
-      this.args = this.allocate(4 * fields)
+      this.args = this.allocate(4 * multiplicationFields)
       const struct = [
         points.address + from * pointBytes,
         count,
@@ -71,9 +71,9 @@ export class Multiplication {
         this.allocate(W * constantOf(pool, `${points.group}ProjectiveBytes`)),
         this.result,
       ]
-      invariant(struct.length === fields, "the struct has all its fields")
+      invariant(struct.length === multiplicationFields, "the struct has all its fields")
       const { memory } = pool
-      memory.unsigned(this.args, fields).set(struct)
+      memory.unsigned(this.args, multiplicationFields).set(struct)
       if ("full" in scalars) memory.bytes(scalarsAt, scalarBytes).set(scalars.full)
       else memory.doubles(scalarsAt, count).set(scalars.small)
       const words = memory.unsigned(offsetAt, 10)
