@@ -10,7 +10,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import asc from "assemblyscript/asc"
-import { scalarRaw } from "./generate/raw.js"
+import { scalarButterfly } from "./generate/butterfly.js"
 import { scalarField } from "./generate/scalar.js"
 
 interface Variant {
@@ -21,7 +21,7 @@ interface Variant {
 
 const variants: Record<string, Variant> = {
   scalar: {
-    files: { "fq.ts": scalarField("fq"), "fr.ts": scalarField("fr"), "raw.ts": scalarRaw() },
+    files: { "fq.ts": scalarField("fq"), "fr.ts": scalarField("fr"), "butterfly.ts": scalarButterfly() },
     features: ["threads"],
   },
 }

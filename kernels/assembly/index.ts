@@ -1,6 +1,6 @@
 /** Exports of the kernel modules: (item, args, scratch) → void, as the pool calls them. */
 export * from "./fieldcalls"
-export { raw2 as frRaw2 } from "./raw"
+export { raw2 as frRaw2 } from "./butterfly"
 export * from "./sparse"
 export * from "./tables"
 export {

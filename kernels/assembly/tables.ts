@@ -1,5 +1,5 @@
 /** Tables of the transforms (see transform.ts), made once for every size. */
-import { elementBytes, gather2, mul2, pairBytes, read2, scatter2 } from "./fr"
+import { elementBytes, gather2, mul2, norm2, pairBytes, read2, scatter2 } from "./fr"
 
 @unmanaged class Tables {
   vectors: usize
@@ -23,6 +23,8 @@ export function tablePowers(item: usize, args: usize, scratch: usize): void {
   const start = tables.starts + item * 32
   read2(scratch, start, start)
   for (let i = from; i < end; i++) {
+    // butterflies need them small
+    norm2(scratch, scratch)
     scatter2(powers + i * elementBytes, scratch + pairBytes, scratch)
     mul2(scratch, scratch, tables.constants)
   }

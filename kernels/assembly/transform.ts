@@ -14,7 +14,7 @@
  * Elements carry a scale of their own. Integers enter without a multiplication, as residues that are not in
  * Montgomery form; the factor that is missing is put right where coefficients are multiplied by powers of η.
  */
-import { ditButterfly, ditOnes, difButterfly, difOnes, raw2 } from "./butterfly"
+import { downCarry, downLazy, downNorm, onesCarry, onesNorm, raw2, upCarry, upLazy, upNorm } from "./butterfly"
 import { add2, difLazy2, elementBytes, gather2, mul2, pairBytes, scatter2, sub2, write2 } from "./fr"
 
 /** What the steps of a job have in common. */
@@ -49,6 +49,23 @@ import { add2, difLazy2, elementBytes, gather2, mul2, pairBytes, scatter2, sub2,
 @unmanaged class Pass {
   job: Job
   half: usize
+  /** Stages before this one, of its direction. */
+  stage: usize
+}
+
+/** How far sums of a stage are tidied up (see generate/butterfly.ts). */
+const enum Kind {
+  lazy,
+  carry,
+  norm,
+}
+
+@inline function kindDown(stage: usize): Kind {
+  return stage % 4 == 3 ? Kind.norm : stage & 1 ? Kind.carry : Kind.lazy
+}
+
+@inline function kindUp(stage: usize): Kind {
+  return stage % 8 == 7 ? Kind.norm : stage & 1 ? Kind.carry : Kind.lazy
 }
 
 @inline function sourceOf(job: Job, polynomial: usize): usize {
@@ -133,7 +150,7 @@ export function transformDown(item: usize, args: usize, scratch: usize): void {
   while (at < end) {
     const i = at % half
     const length = min(half - i, end - at)
-    downRange(data + (at - i) * 2 * pairBytes, half, twiddles, i, i + length, scratch)
+    downRange(data + (at - i) * 2 * pairBytes, half, twiddles, i, i + length, kindDown(pass.stage))
     at += length
   }
 }
@@ -151,41 +168,47 @@ export function transformUp(item: usize, args: usize, scratch: usize): void {
   while (at < end) {
     const i = at % half
     const length = min(half - i, end - at)
-    upRange(data + (at - i) * 2 * pairBytes, half, twiddles, i, i + length, scratch)
+    upRange(data + (at - i) * 2 * pairBytes, half, twiddles, i, i + length, kindUp(pass.stage))
     at += length
   }
 }
 
 /** Butterflies from … end − 1 of the block at x. */
-@inline function downRange(x: usize, half: usize, twiddles: usize, from: usize, end: usize, temp: usize): void {
+function downRange(x: usize, half: usize, twiddles: usize, from: usize, end: usize, kind: Kind): void {
   const distance = half * pairBytes
   let u = x + from * pairBytes
   let i = from
   if (i == 0) {
-    difOnes(u, u + distance, temp)
+    if (kind == Kind.norm) onesNorm(u, u + distance)
+    else onesCarry(u, u + distance)
     u += pairBytes
     i++
   }
   let w = twiddles + (half - i) * elementBytes
   for (; i < end; i++) {
-    difButterfly(u, u + distance, w, temp)
+    if (kind == Kind.lazy) downLazy(u, u + distance, w)
+    else if (kind == Kind.carry) downCarry(u, u + distance, w)
+    else downNorm(u, u + distance, w)
     u += pairBytes
     w -= elementBytes
   }
 }
 
-@inline function upRange(x: usize, half: usize, twiddles: usize, from: usize, end: usize, temp: usize): void {
+function upRange(x: usize, half: usize, twiddles: usize, from: usize, end: usize, kind: Kind): void {
   const distance = half * pairBytes
   let u = x + from * pairBytes
   let i = from
   if (i == 0) {
-    ditOnes(u, u + distance, temp)
+    if (kind == Kind.norm) onesNorm(u, u + distance)
+    else onesCarry(u, u + distance)
     u += pairBytes
     i++
   }
   let w = twiddles + i * elementBytes
   for (; i < end; i++) {
-    ditButterfly(u, u + distance, w, temp)
+    if (kind == Kind.lazy) upLazy(u, u + distance, w)
+    else if (kind == Kind.carry) upCarry(u, u + distance, w)
+    else upNorm(u, u + distance, w)
     u += pairBytes
     w += elementBytes
   }
@@ -194,34 +217,39 @@ export function transformUp(item: usize, args: usize, scratch: usize): void {
 /** Vectors that are transformed stage by stage; longer runs are halved first, so that halves stay in the cache. */
 const cached: usize = 512
 
-function downBlock(x: usize, length: usize, leaf: usize, twiddles: usize, temp: usize): void {
+function downBlock(x: usize, length: usize, leaf: usize, twiddles: usize, stage: usize): void {
   if (length > cached && length > leaf) {
     const half = length >> 1
-    downRange(x, half, twiddles + (half - leaf) * elementBytes, 0, half, temp)
-    downBlock(x, half, leaf, twiddles, temp)
-    downBlock(x + half * pairBytes, half, leaf, twiddles, temp)
+    downRange(x, half, twiddles + (half - leaf) * elementBytes, 0, half, kindDown(stage))
+    downBlock(x, half, leaf, twiddles, stage + 1)
+    downBlock(x + half * pairBytes, half, leaf, twiddles, stage + 1)
     return
   }
   const end = x + length * pairBytes
   for (let half = length >> 1; half >= leaf; half >>= 1) {
     const table = twiddles + (half - leaf) * elementBytes
-    for (let block = x; block < end; block += half * 2 * pairBytes) downRange(block, half, table, 0, half, temp)
+    const kind = kindDown(stage++)
+    for (let block = x; block < end; block += half * 2 * pairBytes) downRange(block, half, table, 0, half, kind)
   }
 }
 
-function upBlock(x: usize, length: usize, leaf: usize, twiddles: usize, temp: usize): void {
+/** @returns the number of stages done */
+function upBlock(x: usize, length: usize, leaf: usize, twiddles: usize): usize {
+  let stage: usize = 0
   if (length > cached && length > leaf) {
     const half = length >> 1
-    upBlock(x, half, leaf, twiddles, temp)
-    upBlock(x + half * pairBytes, half, leaf, twiddles, temp)
-    upRange(x, half, twiddles + (half - leaf) * elementBytes, 0, half, temp)
-    return
+    stage = upBlock(x, half, leaf, twiddles)
+    upBlock(x + half * pairBytes, half, leaf, twiddles)
+    upRange(x, half, twiddles + (half - leaf) * elementBytes, 0, half, kindUp(stage))
+    return stage + 1
   }
   const end = x + length * pairBytes
   for (let half = leaf; half < length; half <<= 1) {
     const table = twiddles + (half - leaf) * elementBytes
-    for (let block = x; block < end; block += half * 2 * pairBytes) upRange(block, half, table, 0, half, temp)
+    const kind = kindUp(stage++)
+    for (let block = x; block < end; block += half * 2 * pairBytes) upRange(block, half, table, 0, half, kind)
   }
+  return stage
 }
 
 /** Inverse transforms of one block after the stages that reach beyond it. Items: polynomials · blocks. */
@@ -229,7 +257,7 @@ export function transformBlocksDown(item: usize, args: usize, scratch: usize): v
   const job = changetype<Job>(args)
   const length = job.vectors / job.blocks
   const x = dataOf(job, item / job.blocks) + (item % job.blocks) * length * pairBytes
-  downBlock(x, length, job.leaf, job.twiddles, scratch)
+  downBlock(x, length, job.leaf, job.twiddles, ctz(job.blocks))
   leaves(x, length, job.leaf, job.constants, true, scratch)
 }
 
@@ -238,7 +266,7 @@ export function transformBlocksUp(item: usize, args: usize, scratch: usize): voi
   const length = job.vectors / job.blocks
   const x = dataOf(job, item / job.blocks) + (item % job.blocks) * length * pairBytes
   leaves(x, length, job.leaf, job.constants, false, scratch)
-  upBlock(x, length, job.leaf, job.twiddles, scratch)
+  upBlock(x, length, job.leaf, job.twiddles)
 }
 
 /** Of one block: the end of the inverse transform, the powers of η, the beginning of the forward transform. */

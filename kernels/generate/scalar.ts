@@ -31,11 +31,11 @@ export const elementBytes = 4 * count
 const columns = 2 * count - 1
 
 const sum = (terms: readonly string[]): string => terms.join(" + ")
-const load = (name: string, pointer: string): string[] =>
+export const load = (name: string, pointer: string): string[] =>
   range(count).map((i) => `let ${name}${i} = <i64>load<i32>(${pointer}, ${4 * i})`)
 
 /** Columns c0 … c16 of the product of a0 … a8 and b0 … b8. */
-function product(): string[] {
+export function product(): string[] {
   const lines: string[] = []
   const columnsOf = (name: string, a: readonly string[], b: readonly string[]): number => {
     const length = a.length + b.length - 1
@@ -87,7 +87,7 @@ function constantProduct(constant: bigint): string[] {
 }
 
 /** From the columns to z: the limbs z0 … z8, as i64. */
-function reduction(p: bigint): string[] {
+export function reduction(p: bigint): string[] {
   const lines: string[] = []
   const folded = count - 1
   for (let i = 0; i < folded; i++) lines.push(`let t${i} = c${i} & ${mask}`, `c${i + 1} += c${i} >> ${bits}`)
@@ -114,7 +114,7 @@ function reduction(p: bigint): string[] {
 const store = (): string[] => range(count).map((i) => `store<i32>(z, <i32>z${i}, ${4 * i})`)
 
 /** Value limbs v0 … v8 (i64, any sign) less the multiple of p that brings it into [−p/2^20, p + p/2^20). */
-function normalization(p: bigint): string[] {
+export function normalization(p: bigint): string[] {
   const pLimbs = limbsOf(p, bits, count)
   // floor(v / p) from the top limb alone: p is more than 2^21 of its units, v at most 2^28
   const shift = 40

@@ -66,7 +66,7 @@ export class Transform {
   private readonly representation: Representation
   private readonly blocks: number[] = []
   private readonly job: number
-  private readonly passes: { half: number; args: number }[] = []
+  private readonly passes: { half: number; down: number; up: number }[] = []
   private readonly reading: number
   private readonly factor: number
   private readonly chunks: number
@@ -98,7 +98,9 @@ export class Transform {
     this.job = this.allocate(64)
     this.reading = this.allocate(64)
     this.factor = this.allocate(this.representation.pairBytes)
-    for (let i = 1; i <= top; i++) this.passes.push({ half: vectors / 2 ** i, args: this.allocate(8) })
+    for (let i = 1; i <= top; i++) {
+      this.passes.push({ half: vectors / 2 ** i, down: this.allocate(64), up: this.allocate(64) })
+    }
   }
 
   /** Tables and room for transforms of `polynomials` (1, 2 or 3) of n values. */
@@ -140,7 +142,7 @@ export class Transform {
     const add = chain(first, after)
     this.enter(add)
     add("transformBlocks", this.job, this.polynomials * this.blockCount)
-    for (const { args } of this.passes.toReversed()) add("transformUp", args, this.polynomials * this.chunks)
+    for (const { up } of this.passes.toReversed()) add("transformUp", up, this.polynomials * this.chunks)
     return add("transformQuotient", this.job, this.chunks)
   }
 
@@ -155,7 +157,7 @@ export class Transform {
   forwardSteps(first = 0, after: readonly number[] = []): Step[] {
     const add = chain(first, after)
     add("transformBlocksUp", this.job, this.polynomials * this.blockCount)
-    for (const { args } of this.passes.toReversed()) add("transformUp", args, this.polynomials * this.chunks)
+    for (const { up } of this.passes.toReversed()) add("transformUp", up, this.polynomials * this.chunks)
     return add("transformLeave", this.job, this.polynomials * this.chunks)
   }
 
@@ -197,7 +199,7 @@ export class Transform {
       add("tableElements", this.reading, Math.ceil(this.largeCount / chunk))
     }
     add("transformEnter", this.job, this.polynomials * this.chunks)
-    for (const { args } of this.passes) add("transformDown", args, this.polynomials * this.chunks)
+    for (const { down } of this.passes) add("transformDown", down, this.polynomials * this.chunks)
   }
 
   private tables: { twiddles: number; constants: number; scale: number } | undefined
@@ -267,7 +269,10 @@ export class Transform {
       { kernel: "tableScale", args, items: Math.ceil(vectors / tableChunk), after: [0], scratchBytes },
     ])
     for (const at of [args, constants, starts]) memory.release(at)
-    for (const pass of this.passes) memory.unsigned(pass.args, 2).set([this.job, pass.half])
+    for (const [stage, { half, down, up }] of this.passes.entries()) {
+      memory.unsigned(down, 3).set([this.job, half, stage])
+      memory.unsigned(up, 3).set([this.job, half, halves - 1 - stage])
+    }
   }
 
   /** The pair at `at` = the residues x0 and x1 as they are in a file. */
