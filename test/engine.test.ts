@@ -1,11 +1,13 @@
 /** The kernels against the reference engine, as the prover calls them. */
 import fc from "fast-check"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { compile } from "#src/circuit/compile.js"
 import { r } from "#src/field.js"
 import type { Engine, Points, Vector } from "#src/prover/engine.js"
 import { kernelEngine } from "#src/prover/kernelengine.js"
 import { multiplyParts } from "#src/prover/multiply.js"
 import { slowEngine } from "#src/prover/slowengine.js"
+import { perceptron } from "./networks.js"
 
 const slow = slowEngine()
 let fast: Engine
@@ -70,6 +72,15 @@ it("sums by group", async () => {
     }),
     { numRuns: 25 },
   )
+})
+
+it("row sums of a circuit", async () => {
+  const { linked } = await compile((await perceptron([10, 8, 3], 6)).graph)
+  const [mine, theirs] = [slow.loadRows(linked.r1cs), fast.loadRows(linked.r1cs)]
+  for (const size of [10, 2 ** 20, 2 ** 50]) {
+    const wires = Float64Array.from({ length: linked.r1cs.wires }, (_, i) => ((i * 7919) % size) - size / 2)
+    expect(await fast.rowSums(theirs, wires)).toEqual(await slow.rowSums(mine, wires))
+  }
 })
 
 it.each([2, 4, 6, 16, 18, 24, 36])("the quotient on %i points", async (n) => {

@@ -2,6 +2,7 @@
  * What a prover needs of arithmetic on bn254: resident points, multi-scalar multiplications, and the
  * quotient of the constraint system. `openKernels` gives the fast one; `slowEngine` is the reference.
  */
+import type { R1cs } from "../circuit/r1cs.js"
 
 /** Points kept in the engine's own form. */
 export interface Points {
@@ -15,18 +16,44 @@ export type Scalars = Float64Array | readonly bigint[]
 /** Affine coordinates: [x, y] in G1, [x0, x1, y0, y1] in G2; null at infinity. */
 export type Affine = readonly bigint[] | null
 
+/** Rows of a constraint system, kept in the engine's own form. */
+export interface Rows {
+  readonly system: R1cs
+}
+/** Sums of every row over small wires. NaN, or without their large coefficients, where doubles do not reach. */
+export interface RowSums {
+  readonly a: Float64Array
+  readonly b: Float64Array
+  readonly c: Float64Array
+}
+
+/** An abort stops the work between two items; the engine can be used again. */
+export interface WorkOptions {
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Calls may overlap; what they have to share is queued. Each throws the reason of an abort. */
 export interface Engine {
   /** Loads affine Montgomery points as a key file has them; all zeros is infinity. */
   load(group: "g1" | "g2", bytes: Uint8Array): Points
+  /** Loads the rows of a system. */
+  loadRows(system: R1cs): Rows
+  /** A·w, B·w and C·w for one small integer per wire. */
+  rowSums(rows: Rows, wires: Float64Array, options?: WorkOptions): Promise<RowSums>
   /** Σ scalars[i] · points[i]. */
-  msm(points: Points, scalars: Scalars): Promise<Affine>
+  msm(points: Points, scalars: Scalars, options?: WorkOptions): Promise<Affine>
   /** Σ scalars[group[i]] · points[i], for few groups: points are added by group first. */
-  groupedMsm(points: Points, group: Uint32Array, scalars: readonly bigint[]): Promise<Affine>
+  groupedMsm(
+    points: Points,
+    group: Uint32Array,
+    scalars: readonly bigint[],
+    options?: WorkOptions,
+  ): Promise<Affine>
   /**
    * (A·B − C) at the odd points of the domain of twice the size, and its product with `h`: Σ values[k] · h[k].
    * `rows` are the values of A, B, C on the domain, zero where absent.
    */
-  quotientMsm(h: Points, rows: QuotientRows): Promise<Affine>
+  quotientMsm(h: Points, rows: QuotientRows, options?: WorkOptions): Promise<Affine>
   close(): Promise<void>
 }
 

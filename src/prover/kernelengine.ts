@@ -1,11 +1,17 @@
 /** The engine of the two-phase prover on our kernels. */
 import { writeField } from "../circuit/binfile.js"
 import { mod } from "../field.js"
-import type { Affine, Engine, Points, QuotientRows, Scalars, Vector } from "./engine.js"
+import type { Engine, Points, QuotientRows, Rows, Vector } from "./engine.js"
 import { openEngine, type PointSet } from "./kernels/engine.js"
 import type { KernelPool } from "./kernels/pool.js"
+import { SparseProduct } from "./kernels/sparse.js"
 import { largeValue, Transform } from "./kernels/transform.js"
 
+interface LoadedRows extends Rows {
+  readonly products: readonly SparseProduct[]
+  readonly vector: number
+  readonly sums: readonly number[]
+}
 interface LoadedPoints extends Points {
   readonly set: Promise<PointSet>
 }
@@ -21,25 +27,55 @@ export async function kernelEngine(options: { readonly threads?: number } = {}):
     return held
   }
   const setOf = (points: Points): Promise<PointSet> => (points as LoadedPoints).set
-  const msm = async (points: Points, scalars: Scalars): Promise<Affine> =>
-    kernels.msm(
-      await setOf(points),
-      scalars instanceof Float64Array ? { small: scalars } : { full: encode(scalars) },
-    )
+  // transforms and rows have one place for their values: whoever comes next waits
+  let quotient: Promise<unknown> = Promise.resolve()
+  let sumsQueue: Promise<unknown> = Promise.resolve()
   return {
     load(group, bytes) {
       const count = bytes.length / (group === "g1" ? 64 : 128)
       return { group, count, set: kernels.points(group, bytes) } as LoadedPoints
     },
-    msm,
-    groupedMsm: async (points, group, scalars) =>
-      kernels.groupedMsm(await setOf(points), group, encode(scalars)),
-    async quotientMsm(h, rows) {
-      const transform = await transformOf(rows.a.small.length)
-      writeRows(transform, rows, pool)
-      await pool.run(transform.quotientSteps())
-      const full = pool.memory.bytes(transform.out, 32 * transform.n).slice()
-      return kernels.msm(await setOf(h), { full })
+    loadRows(system) {
+      // large values are the prover's business: here they count as zero
+      const large: ReadonlySet<number> = new Set()
+      const products = [system.a, system.b, system.c].map((side) => {
+        return new SparseProduct(pool, side, system.values, large)
+      })
+      const vector = pool.memory.allocate(8 * system.wires, "wires of a circuit")
+      const sums = products.map(() => pool.memory.allocate(8 * system.rows, "rows of a circuit"))
+      return { system, products, vector, sums } as LoadedRows
+    },
+    async rowSums(rows, wires, options) {
+      const { system, products, vector, sums } = rows as LoadedRows
+      const result = sumsQueue.then(async () => {
+        pool.memory.doubles(vector, system.wires).set(wires)
+        await pool.run(
+          products.flatMap((product, i) => product.steps(vector, sums[i])),
+          options,
+        )
+        const [a, b, c] = sums.map((at) => pool.memory.doubles(at, system.rows).slice())
+        return { a, b, c }
+      })
+      sumsQueue = result.catch(() => undefined)
+      return result
+    },
+    msm: async (points, scalars, options) =>
+      kernels.msm(
+        await setOf(points),
+        scalars instanceof Float64Array ? { small: scalars } : { full: encode(scalars) },
+        options,
+      ),
+    groupedMsm: async (points, group, scalars, options) =>
+      kernels.groupedMsm(await setOf(points), group, encode(scalars), options),
+    async quotientMsm(h, rows, options) {
+      const scalars = quotient.then(async () => {
+        const transform = await transformOf(rows.a.small.length)
+        writeRows(transform, rows, pool)
+        await pool.run(transform.quotientSteps(), options)
+        return pool.memory.bytes(transform.out, 32 * transform.n).slice()
+      })
+      quotient = scalars.catch(() => undefined)
+      return kernels.msm(await setOf(h), { full: await scalars }, options)
     },
     close: () => kernels.close(),
   }

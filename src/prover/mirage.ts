@@ -26,9 +26,9 @@ import { inverseAll, mod } from "../field.js"
 import type { G1Json } from "../verifier/points.js"
 import type { MirageProof } from "../verifier/receipt.js"
 import { challenge } from "../verifier/words.js"
-import type { Affine, Engine, Points } from "./engine.js"
+import type { Affine, Engine, Points, RowSums, WorkOptions } from "./engine.js"
 import { mirageDomain, readMirageKey, type Single, singleOf, supportOf } from "./miragekey.js"
-import { type CommittedSums, checkSums, committedSums, quotientRows } from "./miragerows.js"
+import { checkSums, quotientRows } from "./miragerows.js"
 import { draw, platformRandom } from "./multiply.js"
 import { coordinates } from "./provingkey.js"
 
@@ -129,6 +129,7 @@ export function openMirage(circuit: MirageCircuit, provingKey: Uint8Array, engin
     final: shareOf(range(firstFinal, r1cs.wires), key.final, "g1", "delta1", "deltaC1"),
   }
   const h = engine.load("g1", key.h)
+  const rows = engine.loadRows(r1cs)
   const single1 = (name: Single) => point1(coordinates(singleOf(key, name)))
   const single2 = (name: Single) => point2(coordinates(singleOf(key, name)))
   const singles = { alpha: single1("alpha1"), beta: single1("beta1"), beta2: single2("beta2") }
@@ -138,6 +139,7 @@ export function openMirage(circuit: MirageCircuit, provingKey: Uint8Array, engin
     { small, full, inverses }: Shares,
     witness: Witness,
     masks: readonly bigint[],
+    work: WorkOptions,
     entries?: Uint32Array,
     inverse?: readonly bigint[],
   ): Promise<Affine[]> => {
@@ -147,14 +149,15 @@ export function openMirage(circuit: MirageCircuit, provingKey: Uint8Array, engin
         engine.msm(
           small.points,
           Float64Array.from(small.wires, (wire) => witness.small[wire]),
+          work,
         ),
       )
     const values = Array.from(full.wires, (wire) => witness.large.get(wire) ?? 0n)
-    tasks.push(engine.msm(full.points, [...values, ...masks]))
+    tasks.push(engine.msm(full.points, [...values, ...masks], work))
     if (inverses.points.count > 0) {
       invariant(entries && inverse, "inverses have values")
       const group = Uint32Array.from(inverses.wires, (wire) => entries[wire - lookup.inverses])
-      tasks.push(engine.groupedMsm(inverses.points, group, inverse))
+      tasks.push(engine.groupedMsm(inverses.points, group, inverse, work))
     }
     return Promise.all(tasks)
   }
@@ -163,16 +166,16 @@ export function openMirage(circuit: MirageCircuit, provingKey: Uint8Array, engin
     options.signal?.throwIfAborted()
     const committed = assignCommitted(graph, linked, values)
     await assignCommitments(circuit, values, committed, options.salts)
-    const sums = committedSums(circuit, committed)
+    const sums = await engine.rowSums(rows, committed.small, { signal: options.signal })
     checkSums(circuit, committed, sums)
     return proveSums(committed, sums, statement, options)
   }
-  const proveWitness: MirageProver["proveWitness"] = (committed, statement, options = {}) =>
-    proveSums(committed, committedSums(circuit, committed), statement, options)
+  const proveWitness: MirageProver["proveWitness"] = async (committed, statement, options = {}) =>
+    proveSums(committed, await engine.rowSums(rows, committed.small), statement, options)
 
   const proveSums = async (
     committed: CommittedWitness,
-    sums: CommittedSums,
+    sums: RowSums,
     statement: MirageStatement,
     { onProgress, signal, random = platformRandom }: MirageOptions,
   ): Promise<MirageProof> => {
@@ -187,7 +190,7 @@ export function openMirage(circuit: MirageCircuit, provingKey: Uint8Array, engin
     let c = 0n
     do {
       rho = draw(random)
-      d = add1(await multiply(shares.committed, committed, [rho]))
+      d = add1(await multiply(shares.committed, committed, [rho], { signal }))
       c = challenge(statement.key, statement.context, statement.words, json1(d))
       // at an entry of a table the quotient has no value; the chance is negligible, but it is free
     } while (table.some((entry) => mod(c - entry) === 0n))
@@ -196,16 +199,17 @@ export function openMirage(circuit: MirageCircuit, provingKey: Uint8Array, engin
     const inverse = table.map((entry) => mod(c - entry))
     inverseAll(inverse)
     const witness = challengedWitness(linked, committed, statement.words, c, inverse)
-    const rows = quotientRows(circuit, committed, witness, sums, inverse, c, domain)
+    const evaluations = quotientRows(circuit, committed, witness, sums, inverse, c, domain)
     step(2)
     const [x, y] = [draw(random), draw(random)]
     const { entries } = committed
+    const work = { signal }
     const [pointA, pointB1, pointB2, pointFinal, pointH] = await Promise.all([
-      multiply(shares.a, witness, [x], entries, inverse).then(add1),
-      multiply(shares.b1, witness, [y]).then(add1),
-      multiply(shares.b2, witness, [y]).then(add2),
-      multiply(shares.final, witness, [mod(-x * y), mod(-rho)], entries, inverse).then(add1),
-      engine.quotientMsm(h, rows).then((point) => add1([point])),
+      multiply(shares.a, witness, [x], work, entries, inverse).then(add1),
+      multiply(shares.b1, witness, [y], work).then(add1),
+      multiply(shares.b2, witness, [y], work).then(add2),
+      multiply(shares.final, witness, [mod(-x * y), mod(-rho)], work, entries, inverse).then(add1),
+      engine.quotientMsm(h, evaluations, work).then((point) => add1([point])),
     ])
     step(3)
     const a = singles.alpha.add(pointA)

@@ -3,35 +3,17 @@ import { describeRow } from "../circuit/check.js"
 import type { MirageCircuit } from "../circuit/compile.js"
 import { CHALLENGE, EVALUATION } from "../circuit/link-mirage.js"
 import { entriesOf } from "../circuit/lookup.js"
-import type { SparseRows } from "../circuit/r1cs.js"
-import type { CommittedWitness, Witness } from "../circuit/witness.js"
+import type { R1cs, SparseRows } from "../circuit/r1cs.js"
+import { type CommittedWitness, fieldValue, type Witness } from "../circuit/witness.js"
 import { CountersignError } from "../errors.js"
 import { inverseAll, mod, r } from "../field.js"
-import type { QuotientRows, Vector } from "./engine.js"
-import { fieldSum, rowSums } from "./rows.js"
-
-/** Sums of the rows that have no final wire, exact in doubles but where marked NaN. */
-export interface CommittedSums {
-  readonly a: Float64Array
-  readonly b: Float64Array
-  readonly c: Float64Array
-}
-
-/** Values of A, B and C on committed wires. */
-export function committedSums({ linked: { r1cs } }: MirageCircuit, witness: CommittedWitness): CommittedSums {
-  const [a, b, c] = [r1cs.a, r1cs.b, r1cs.c].map((side: SparseRows) => rowSums(r1cs, side, witness))
-  return { a, b, c }
-}
+import type { QuotientRows, RowSums, Vector } from "./engine.js"
 
 /**
  * A row without challenge holds, and a query's operand is its entry times its scale.
  * @throws CountersignError naming the row
  */
-export function checkSums(
-  circuit: MirageCircuit,
-  witness: CommittedWitness,
-  { a, b, c }: CommittedSums,
-): void {
+export function checkSums(circuit: MirageCircuit, witness: CommittedWitness, { a, b, c }: RowSums): void {
   const { graph, linked } = circuit
   const { r1cs, lookup, commitments } = linked
   const wrong = (row: number): never => {
@@ -61,7 +43,7 @@ export function quotientRows(
   { linked }: MirageCircuit,
   committed: CommittedWitness,
   witness: Witness,
-  sums: CommittedSums,
+  sums: RowSums,
   inverse: readonly bigint[],
   c: bigint,
   domain: number,
@@ -153,4 +135,17 @@ export function quotientRows(
   a.one(r1cs.rows + CHALLENGE, c)
   a.one(r1cs.rows + EVALUATION, witness.large.get(EVALUATION) ?? 0n)
   return { a: a.vector(), b: b.vector(), c: side.vector() }
+}
+
+/** The sum of one row, in the field. */
+function fieldSum(
+  system: R1cs,
+  { rowPtr, wires, coefficients }: SparseRows,
+  row: number,
+  witness: Witness,
+): bigint {
+  let sum = 0n
+  for (let j = rowPtr[row]; j < rowPtr[row + 1]; j++)
+    sum += system.values[coefficients[j]] * fieldValue(witness, wires[j])
+  return mod(sum)
 }

@@ -1,7 +1,8 @@
 /** The reference engine: @noble/curves and bigint transforms. Every kernel must agree with it. */
 import { bn254 } from "@noble/curves/bn254.js"
 import { cosetRoot, domainRoot } from "../circuit/domain.js"
-import { inverse, mod, r } from "../field.js"
+import type { R1cs, SparseRows } from "../circuit/r1cs.js"
+import { inverse, mod, r, signed } from "../field.js"
 import type { Affine, Engine, Points, QuotientRows, Scalars, Vector } from "./engine.js"
 import { coordinates } from "./provingkey.js"
 
@@ -39,6 +40,11 @@ export const slowEngine = (): Engine => {
         return G2.fromAffine({ x: { c0: values[0], c1: values[1] }, y: { c0: values[2], c1: values[3] } })
       })
       return { group, count: points.length, points } as SlowPoints
+    },
+    loadRows: (system) => ({ system }),
+    rowSums: async ({ system }, wires) => {
+      const of = (side: SparseRows) => rowSums(system, side, wires)
+      return { a: of(system.a), b: of(system.b), c: of(system.c) }
     },
     msm: async (points, scalars) => sum(points, scalars),
     groupedMsm: async (points, group, scalars) =>
@@ -102,4 +108,26 @@ function transform(values: readonly bigint[], root: bigint): bigint[] {
     x = (x * root) % r
   }
   return result
+}
+
+/** Row sums in doubles; NaN where one could round. */
+function rowSums(
+  system: R1cs,
+  { rowPtr, wires, coefficients }: SparseRows,
+  values: Float64Array,
+): Float64Array {
+  const exact = 2 ** 53
+  const small = system.values.map((value) => Number(signed(value))).map((x) => (Math.abs(x) < exact ? x : 0))
+  const sums = new Float64Array(system.rows)
+  for (let row = 0; row < system.rows; row++) {
+    let sum = 0
+    let magnitude = 0
+    for (let j = rowPtr[row]; j < rowPtr[row + 1]; j++) {
+      const term = small[coefficients[j]] * values[wires[j]]
+      sum += term
+      magnitude += Math.abs(term)
+    }
+    sums[row] = magnitude < exact ? sum : Number.NaN
+  }
+  return sums
 }
