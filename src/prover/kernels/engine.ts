@@ -4,14 +4,14 @@
  */
 import { invariant, UsageError } from "../../errors.js"
 import { Grouping } from "./grouping.js"
+import { canRun, chooseModule, loadModule, type Variant } from "./modules.js"
 import { Multiplication, type Scalars } from "./multiplication.js"
 import { type Affine, type Group, loadPoints, type PointSet, releasePoints } from "./points.js"
 import { KernelPool, type RunOptions } from "./pool.js"
 
+export type { Variant } from "./modules.js"
 export type { Scalars } from "./multiplication.js"
 export type { Affine, Group, PointSet } from "./points.js"
-
-export type Variant = "scalar" | "relaxed"
 
 export interface EngineOptions {
   /** Default: as many as may work at the same time. */
@@ -102,29 +102,27 @@ export class KernelEngine {
   }
 }
 
-/** Opens an engine with threads of its own. */
+/**
+ * Opens an engine with threads of its own.
+ * @throws UsageError for a variant that this platform does not run; what KernelPool.open throws
+ */
 export async function openEngine(options: EngineOptions = {}): Promise<KernelEngine> {
   const { threads, maximumBytes, variant = "auto" } = options
   if (!["auto", "scalar", "relaxed"].includes(variant)) {
     throw new UsageError({ what: "variant", expected: "auto, scalar or relaxed", given: variant })
   }
-  const chosen: Variant = variant === "auto" ? "scalar" : variant
+  const { name, wasm } =
+    variant === "auto" ? await chooseModule() : { name: variant, wasm: await loadModule(variant) }
+  if (!(await canRun(wasm))) {
+    throw new UsageError({
+      what: `variant ${name}`,
+      fix: "This engine has no relaxed SIMD: use auto or scalar",
+    })
+  }
   const pool = await KernelPool.open({
-    wasm: await moduleBytes(chosen),
+    wasm,
     ...(threads === undefined ? {} : { threads }),
     ...(maximumBytes === undefined ? {} : { maximumBytes }),
   })
-  return new KernelEngine(pool, chosen)
-}
-
-/** The module next to this file, as `npm run build` leaves it. */
-async function moduleBytes(variant: Variant): Promise<Uint8Array> {
-  const url = new URL(`./${variant}.wasm`, import.meta.url)
-  if (url.protocol === "file:") {
-    const { readFile } = await import("node:fs/promises")
-    return readFile(url)
-  }
-  const response = await fetch(url)
-  invariant(response.ok, `${url} cannot be loaded: ${response.status}`)
-  return new Uint8Array(await response.arrayBuffer())
+  return new KernelEngine(pool, name)
 }
