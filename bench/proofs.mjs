@@ -19,8 +19,14 @@ const runs = 5
 
 const median = (list) => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)]
 
-/** One row for an example of `examples/`. @throws Error if a receipt is invalid or the outputs differ */
-export async function proofRow(folder, name, say) {
+/** A row for each folder of `examples/`. @throws Error if a receipt is invalid or the outputs differ */
+export async function proofs(folders) {
+  const rows = []
+  for (const folder of folders) rows.push(await proofRow(folder, folder.replace("mnist-", "")))
+  return rows
+}
+
+async function proofRow(folder, name) {
   const read = (file) => readFileSync(new URL(`../examples/${folder}/${file}`, import.meta.url))
   const graph = importOnnx(read("model.onnx"))
   const { samples } = parseSamples(read("samples.json"), "samples.json", graph.inputs)
@@ -35,8 +41,8 @@ export async function proofRow(folder, name, say) {
     const set = performance.now()
     const prover = await openProver(circuit, keys.provingKey)
     sides.push({ proofSystem, circuit, keys, prover, times: [] })
-    say(
-      `${name} ${proofSystem}: ${circuit.linked.r1cs.rows} constraints, domain ${circuit.domain}, key ${(keys.provingKey.length / 1e6).toFixed(1)} MB, compile ${Math.round(compiled - start)} ms, setup ${Math.round(set - compiled)} ms`,
+    process.stderr.write(
+      `${name} ${proofSystem}: ${circuit.linked.r1cs.rows} constraints, domain ${circuit.domain}, key ${(keys.provingKey.length / 1e6).toFixed(1)} MB, compile ${Math.round(compiled - start)} ms, setup ${Math.round(set - compiled)} ms\n`,
     )
   }
   try {

@@ -6,9 +6,10 @@ import { drawSalt } from "#src/circuit/poseidon.js"
 import { assignCommitted, type CommittedWitness, type TensorValues } from "#src/circuit/witness.js"
 import { r } from "#src/field.js"
 import { auditReceipt } from "#src/prover/audit.js"
+import type { Engine } from "#src/prover/engine.js"
+import { kernelEngine } from "#src/prover/kernelengine.js"
 import { type MirageProver, openMirage } from "#src/prover/mirage.js"
 import { type Keys, openProver, setup, statementWords } from "#src/prover/prover.js"
-import { slowEngine } from "#src/prover/slowengine.js"
 import { deserialize, serialize } from "#src/quantize/digest.js"
 import {
   challenge,
@@ -33,6 +34,7 @@ describe("a two-phase proof of a perceptron", () => {
   let circuit: MirageCircuit
   let keys: Keys
   let prover: MirageProver
+  let engine: Engine
   let values: TensorValues
   let statement: Statement
   let words: bigint[]
@@ -69,20 +71,24 @@ describe("a two-phase proof of a perceptron", () => {
   }
 
   beforeAll(async () => {
+    engine = await kernelEngine()
     chain = await startVerifier("mirage")
     contract = chain.contract
     network = await perceptron([6, 5, 3], 6)
     circuit = await compile(network.graph, { input: "public" })
     keys = await setup(circuit, { dev: true })
     await register(contract, keys.verificationKey, true)
-    prover = openMirage(circuit, keys.provingKey, slowEngine())
+    prover = openMirage(circuit, keys.provingKey, engine)
     values = valuesOf(network)
-    await using whole = await openProver(circuit, keys.provingKey, { engine: slowEngine() })
+    await using whole = await openProver(circuit, keys.provingKey, { engine: engine })
     receipt = (await whole.prove(network.input, { context, clampInputs: true })) as MirageReceipt
     statement = receipt.statement
     words = await statementWords(circuit, values, {})
   }, 120_000)
-  afterAll(() => chain?.close())
+  afterAll(async () => {
+    await engine?.close()
+    await chain?.close()
+  })
 
   it("verifies, off-chain and on a chain", async () => {
     expect(explain(receipt, expected())).toBe(null)
@@ -224,7 +230,7 @@ describe("a two-phase proof of a perceptron", () => {
 
   it("a proof made with another setup of the same circuit is refused", async () => {
     const again = await setup(circuit, { dev: true })
-    const other = openMirage(circuit, again.provingKey, slowEngine())
+    const other = openMirage(circuit, again.provingKey, engine)
     await refused(receiptOf(await other.prove(values, transcript())))
   })
 
@@ -238,7 +244,7 @@ describe("a two-phase proof of a perceptron", () => {
     const changed = await compile(graph, { input: "public" })
     expect(changed.model).not.toBe(circuit.model)
     const changedKeys = await setup(changed, { dev: true })
-    const other = openMirage(changed, changedKeys.provingKey, slowEngine())
+    const other = openMirage(changed, changedKeys.provingKey, engine)
     const execution = valuesOf({ graph, input: network.input })
     const own = await statementWords(changed, execution, {})
     const proof = await other.prove(execution, transcript(context, own))

@@ -45,16 +45,6 @@ describe("a valid receipt", () => {
     expect(verify(again, expected)).toBe(true)
   })
 
-  test("is checked in less than 60 ms", () => {
-    let least = Infinity
-    for (let i = 0; i < 10; i++) {
-      const start = performance.now()
-      verify(valid, expected)
-      least = Math.min(least, performance.now() - start)
-    }
-    expect(least).toBeLessThan(60)
-  })
-
   test("is accepted for every visibility", () => {
     for (const input of ["hidden", "public", "committed"] as const)
       for (const output of ["public", "committed"] as const) {

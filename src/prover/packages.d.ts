@@ -37,22 +37,7 @@ declare module "snarkjs" {
     contribute(from: Input, to: Input, name: string, entropy: string): Promise<unknown>
     preparePhase2(from: Input, to: Input): Promise<unknown>
   }
-  interface Group {
-    multiExpAffine(bases: Uint8Array, scalars: Uint8Array): Promise<Uint8Array>
-    toAffine(point: Uint8Array): Uint8Array
-  }
-  interface Field {
-    w: Uint8Array[]
-    e(value: bigint): Uint8Array
-    batchToMontgomery(values: Uint8Array): Promise<Uint8Array>
-    batchFromMontgomery(values: Uint8Array): Promise<Uint8Array>
-    batchApplyKey(values: Uint8Array, first: Uint8Array, increment: Uint8Array): Promise<Uint8Array>
-    fft(values: Uint8Array): Promise<Uint8Array>
-    ifft(values: Uint8Array): Promise<Uint8Array>
-  }
-  export const curves: {
-    getCurveFromName(name: string): Promise<{ G1: Group; G2: Group; Fr: Field; terminate(): Promise<void> }>
-  }
+  export const curves: { getCurveFromName(name: string): Promise<{ terminate(): Promise<void> }> }
 }
 declare module "comlink/dist/esm/node-adapter.mjs" {
   import type { MessagePort, Worker } from "node:worker_threads"

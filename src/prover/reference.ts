@@ -108,32 +108,3 @@ export async function prove(
     publicSignals,
   }
 }
-
-type Curve = Awaited<ReturnType<typeof Snarkjs.curves.getCurveFromName>>
-let curve: Promise<Curve> | undefined
-
-/** The curve package's bn254, for use in worker threads only. */
-const bn254 = (): Promise<Curve> => {
-  curve ??= load().curves.getCurveFromName("bn128")
-  return curve
-}
-
-/** Σ scalars · points: affine Montgomery points, canonical little-endian scalars of any one width. */
-export async function multiply(
-  group: "g1" | "g2",
-  points: Uint8Array,
-  scalars: Uint8Array,
-): Promise<Uint8Array> {
-  const { G1, G2 } = await bn254()
-  const of = group === "g1" ? G1 : G2
-  return of.toAffine(await of.multiExpAffine(points, scalars))
-}
-
-/** Values at ω_2n^(2k+1) from values at ω_n^i; 32 bytes each, canonical, little endian. */
-export async function toOddCoset(values: Uint8Array): Promise<Uint8Array> {
-  const { Fr } = await bn254()
-  const bits = Math.log2(values.length / 32)
-  const coefficients = await Fr.ifft(await Fr.batchToMontgomery(values))
-  const shifted = await Fr.batchApplyKey(coefficients, Fr.e(1n), Fr.w[bits + 1])
-  return Fr.batchFromMontgomery(await Fr.fft(shifted))
-}

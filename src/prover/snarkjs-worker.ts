@@ -3,10 +3,9 @@ import { parentPort } from "node:worker_threads"
 import * as Comlink from "comlink"
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs"
 import { invariant } from "../errors.js"
-import { multiply, prove, toOddCoset } from "./reference.js"
+import { prove } from "./reference.js"
 
 let key: Uint8Array | undefined
-const points: Uint8Array[] = []
 
 const api = {
   load(zkey: Uint8Array): void {
@@ -25,14 +24,6 @@ const api = {
       remote?.[Comlink.releaseProxy]?.()
     }
   },
-  /** Keeps points; returns their number for `multiply`. */
-  keep(bytes: Uint8Array): number {
-    return points.push(bytes) - 1
-  },
-  multiply(group: "g1" | "g2", kept: number, scalars: Uint8Array): Promise<Uint8Array> {
-    return multiply(group, points[kept], scalars)
-  },
-  toOddCoset,
 }
 export type SnarkjsWorker = typeof api
 

@@ -1,0 +1,101 @@
+/** The kernels against the reference engine, as the prover calls them. */
+import fc from "fast-check"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { r } from "#src/field.js"
+import type { Engine, Points, Vector } from "#src/prover/engine.js"
+import { kernelEngine } from "#src/prover/kernelengine.js"
+import { multiplyParts } from "#src/prover/multiply.js"
+import { slowEngine } from "#src/prover/slowengine.js"
+
+const slow = slowEngine()
+let fast: Engine
+/** Points k·G for a few k, infinity, repeated ones and opposites among them. */
+let files: Record<"g1" | "g2", Uint8Array>
+const multiples = [0n, 1n, 1n, 2n, r - 1n, r - 2n, 5n, 77n, r >> 1n, 0n, 123456789n, r - 77n]
+beforeAll(async () => {
+  fast = await kernelEngine()
+  files = await multiplyParts(
+    { g1: { group: "g1", scalars: multiples }, g2: { group: "g2", scalars: multiples } },
+    {},
+  )
+})
+afterAll(() => fast.close())
+
+const scalar = fc.oneof(
+  fc.constantFrom(0n, 1n, r - 1n, r - 2n, 1n << 253n),
+  fc.bigInt({ min: 0n, max: r - 1n }),
+)
+const small = fc.oneof(
+  fc.constantFrom(0, 1, -1, 2 ** 53 - 1, -(2 ** 40)),
+  fc.integer({ min: -2000, max: 2000 }),
+)
+
+describe.each(["g1", "g2"] as const)("%s", (group) => {
+  const size = group === "g1" ? 64 : 128
+  /** The same choice of points for both engines. */
+  const pick = (chosen: readonly number[]): [Points, Points] => {
+    const bytes = Buffer.concat(chosen.map((i) => files[group].subarray(i * size, (i + 1) * size)))
+    return [slow.load(group, bytes), fast.load(group, bytes)]
+  }
+  const choice = fc.array(fc.nat(multiples.length - 1), { maxLength: 40 })
+
+  it("multiplications", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        choice,
+        fc.infiniteStream(scalar),
+        fc.infiniteStream(small),
+        async (chosen, ks, ss) => {
+          const [mine, theirs] = pick(chosen)
+          const full = chosen.map(() => ks.next().value)
+          expect(await fast.msm(theirs, full)).toEqual(await slow.msm(mine, full))
+          const short = Float64Array.from(chosen, () => ss.next().value)
+          expect(await fast.msm(theirs, short)).toEqual(await slow.msm(mine, short))
+        },
+      ),
+      { numRuns: 12 },
+    )
+  })
+})
+
+it("sums by group", async () => {
+  const chosen = fc.array(fc.tuple(fc.nat(multiples.length - 1), fc.nat(6)), { maxLength: 60 })
+  await fc.assert(
+    fc.asyncProperty(chosen, fc.array(scalar, { minLength: 7, maxLength: 7 }), async (entries, ks) => {
+      const bytes = Buffer.concat(entries.map(([i]) => files.g1.subarray(64 * i, 64 * i + 64)))
+      const groups = Uint32Array.from(entries, ([, g]) => g)
+      expect(await fast.groupedMsm(fast.load("g1", bytes), groups, ks)).toEqual(
+        await slow.groupedMsm(slow.load("g1", bytes), groups, ks),
+      )
+    }),
+    { numRuns: 25 },
+  )
+})
+
+it.each([2, 4, 6, 16, 18, 24, 36])("the quotient on %i points", async (n) => {
+  const bytes = Buffer.concat(
+    Array.from({ length: n }, (_, i) => files.g1.subarray(64 * (i % 12), 64 * (i % 12) + 64)),
+  )
+  const vector = fc
+    .tuple(
+      fc.array(small, { minLength: n, maxLength: n }),
+      fc.uniqueArray(fc.nat(n - 1), { maxLength: n }),
+      fc.array(scalar, { minLength: 1, maxLength: 3 }),
+    )
+    .map(
+      ([values, rows, fields]): Vector => ({
+        small: Float64Array.from(values, (x) => Math.max(-(2 ** 40), Math.min(2 ** 40, x))),
+        rows: Uint32Array.from(rows),
+        index: Uint32Array.from(rows, (row) => row % fields.length),
+        fields,
+      }),
+    )
+  await fc.assert(
+    fc.asyncProperty(vector, vector, vector, async (a, b, c) => {
+      expect(await fast.quotientMsm(fast.load("g1", bytes), { a, b, c })).toEqual(
+        await slow.quotientMsm(slow.load("g1", bytes), { a, b, c }),
+      )
+    }),
+    { numRuns: 5 },
+  )
+})
