@@ -11,6 +11,8 @@ import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import asc from "assemblyscript/asc"
 import { scalarButterfly } from "./generate/butterfly.js"
+import { relaxedField } from "./generate/relaxed.js"
+import { relaxedButterfly } from "./generate/relaxedbutterfly.js"
 import { scalarField } from "./generate/scalar.js"
 
 interface Variant {
@@ -23,6 +25,10 @@ const variants: Record<string, Variant> = {
   scalar: {
     files: { "fq.ts": scalarField("fq"), "fr.ts": scalarField("fr"), "butterfly.ts": scalarButterfly() },
     features: ["threads"],
+  },
+  relaxed: {
+    files: { "fq.ts": relaxedField("fq"), "fr.ts": relaxedField("fr"), "butterfly.ts": relaxedButterfly() },
+    features: ["threads", "simd", "relaxed-simd"],
   },
 }
 

@@ -91,9 +91,17 @@ describe.each(variants)("%s", (variant) => {
           write(y, b)
           call("Sqr2", z, x)
           expect(read(z)).toEqual(both((l) => a[l] * a[l]))
-          call("DifLazy2", x, x, y)
-          call("Sqr2", x, x)
-          expect(read(x)).toEqual(both((l) => (a[l] - b[l]) ** 2n))
+          call("DifLazy2", spare, x, y)
+          call("SqrSub2", z, x, spare)
+          expect(read(z)).toEqual(both((l) => a[l] * a[l] - a[l] + b[l]))
+          call("SumLazy2", spare, x, y)
+          call("SqrSub2", z, x, spare)
+          expect(read(z)).toEqual(both((l) => a[l] * a[l] - a[l] - b[l]))
+          call("MulSub2", z, x, y, spare)
+          expect(read(z)).toEqual(both((l) => a[l] * b[l] - a[l] - b[l]))
+          call("DifLazy2", x, y, x)
+          call("MulSub2", z, x, spare, x)
+          expect(read(z)).toEqual(both((l) => (b[l] - a[l]) * (a[l] + b[l] - 1n)))
         }),
         runs,
       )
@@ -121,7 +129,7 @@ describe.each(variants)("%s", (variant) => {
             }
             if (operation === 6) {
               call("DifLazy2", x, y, x)
-              call("Sqr2", x, x)
+              call("Mul2", x, x, x)
             }
             const last = expected
             expected = both((l) => {

@@ -1,7 +1,8 @@
 /** The kernel modules without pool or engine, for tests. */
 import { readFile } from "node:fs/promises"
+import { setFlagsFromString } from "node:v8"
 
-export const variants = ["scalar"] as const
+export const variants = ["scalar", "relaxed"] as const
 export type Variant = (typeof variants)[number]
 
 export interface RawModule {
@@ -11,6 +12,9 @@ export interface RawModule {
 
 export const wasmOf = (variant: Variant): Promise<Uint8Array<ArrayBuffer>> =>
   readFile(new URL(`../dist/prover/kernels/${variant}.wasm`, import.meta.url))
+
+// off by default in Node 20
+setFlagsFromString("--experimental-wasm-relaxed-simd")
 
 /** An instance over a memory of its own, of 16 MiB. */
 export async function openModule(variant: Variant): Promise<RawModule> {

@@ -4,7 +4,7 @@
  */
 import { invariant, UsageError } from "../../errors.js"
 import { Grouping } from "./grouping.js"
-import { loadModule, type Variant } from "./modules.js"
+import { canRun, chooseModule, loadModule, type Variant } from "./modules.js"
 import { Multiplication, type Scalars } from "./multiplication.js"
 import { type Affine, type Group, loadPoints, type PointSet, releasePoints } from "./points.js"
 import { KernelPool, type RunOptions } from "./pool.js"
@@ -102,17 +102,27 @@ export class KernelEngine {
   }
 }
 
-/** Opens an engine with threads of its own. */
+/**
+ * Opens an engine with threads of its own.
+ * @throws UsageError for a variant that this platform does not run; what KernelPool.open throws
+ */
 export async function openEngine(options: EngineOptions = {}): Promise<KernelEngine> {
   const { threads, maximumBytes, variant = "auto" } = options
   if (!["auto", "scalar", "relaxed"].includes(variant)) {
     throw new UsageError({ what: "variant", expected: "auto, scalar or relaxed", given: variant })
   }
-  const chosen: Variant = variant === "auto" ? "scalar" : variant
+  const { name, wasm } =
+    variant === "auto" ? await chooseModule() : { name: variant, wasm: await loadModule(variant) }
+  if (!(await canRun(wasm))) {
+    throw new UsageError({
+      what: `variant ${name}`,
+      fix: "This engine has no relaxed SIMD: use auto or scalar",
+    })
+  }
   const pool = await KernelPool.open({
-    wasm: await loadModule(chosen),
+    wasm,
     ...(threads === undefined ? {} : { threads }),
     ...(maximumBytes === undefined ? {} : { maximumBytes }),
   })
-  return new KernelEngine(pool, chosen)
+  return new KernelEngine(pool, name)
 }

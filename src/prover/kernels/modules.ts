@@ -27,7 +27,7 @@ export async function loadModule(name: Variant): Promise<Uint8Array<ArrayBuffer>
 }
 
 /** The faster one of the modules that this engine runs correctly. */
-export async function chooseModule(): Promise<{ name: Variant; wasm: Uint8Array }> {
+export async function chooseModule(): Promise<{ name: Variant; wasm: Uint8Array<ArrayBuffer> }> {
   const [scalar, relaxed] = await Promise.all([loadModule("scalar"), loadModule("relaxed")])
   if (await canRun(relaxed)) {
     const [trial, other] = [await openTrial(relaxed), await openTrial(scalar)]
@@ -42,7 +42,7 @@ export async function chooseModule(): Promise<{ name: Variant; wasm: Uint8Array 
 const tolerance = 1.2
 
 /** Whether the engine accepts the module; in Node 20 relaxed SIMD is there, but has to be switched on. */
-async function canRun(wasm: Uint8Array<ArrayBuffer>): Promise<boolean> {
+export async function canRun(wasm: Uint8Array<ArrayBuffer>): Promise<boolean> {
   if (WebAssembly.validate(wasm)) return true
   if (!isNode) return false
   const { setFlagsFromString } = await import("node:v8")
@@ -57,7 +57,7 @@ export interface Trial {
 
 export async function openTrial(wasm: Uint8Array): Promise<Trial> {
   const memory = new KernelMemory({ shared: false, maximumBytes: 2 * pageBytes })
-  const module = await WebAssembly.compile(withPlainMemory(wasm) as Uint8Array<ArrayBuffer>)
+  const module = await WebAssembly.compile(withPlainMemory(wasm))
   const { exports } = new WebAssembly.Instance(module, { env: { memory: memory.memory } })
   return { exports: exports as Trial["exports"], memory }
 }

@@ -91,8 +91,8 @@ export class KernelPool {
     }
     const shared = options.shared ?? typeof SharedArrayBuffer !== "undefined"
     const memory = new KernelMemory({ shared, ...(maximumBytes === undefined ? {} : { maximumBytes }) })
-    const bytes = shared ? options.wasm : withPlainMemory(options.wasm)
-    const module = await WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>)
+    const bytes = shared ? new Uint8Array(options.wasm) : withPlainMemory(options.wasm)
+    const module = await WebAssembly.compile(bytes)
     const pool = new KernelPool(module, memory, shared ? threads : 1)
     try {
       if (shared) await pool.start()
@@ -239,8 +239,9 @@ const closedError = (): CountersignError => new CountersignError({ what: "the ke
  * The same module over a memory that is not shared: the one bit of its memory import changed. Atomic
  * instructions are allowed on such a memory, except for waiting, which no kernel does.
  */
-export function withPlainMemory(wasm: Uint8Array): Uint8Array {
-  const bytes = wasm.slice()
+export function withPlainMemory(wasm: Uint8Array): Uint8Array<ArrayBuffer> {
+  // a copy also of a Buffer, whose slice() is none
+  const bytes = new Uint8Array(wasm)
   let at = 8
   const number = (): number => {
     let value = 0
