@@ -8,6 +8,13 @@ export {
   reduce as g1Reduce,
   sort as g1Sort,
 } from "./g1/pippenger"
+export {
+  baseScratch as g1BaseScratch,
+  multiplyBase as g1MultiplyBase,
+  tableBases as g1TableBases,
+  tableFill as g1TableFill,
+} from "./g1/fixedbase"
+export { baseRange } from "./g1/fixedbase"
 export { projectiveBytes as g1ProjectiveBytes } from "./g1/projective"
 export { readPoints as g1ReadPoints, readScratch as g1ReadScratch } from "./g1/files"
 export { pointBytes as g1PointBytes, treeScratch as g1TreeScratch } from "./g1/tree"
@@ -18,6 +25,12 @@ export {
   reduce as g2Reduce,
   sort as g2Sort,
 } from "./g2/pippenger"
+export {
+  baseScratch as g2BaseScratch,
+  multiplyBase as g2MultiplyBase,
+  tableBases as g2TableBases,
+  tableFill as g2TableFill,
+} from "./g2/fixedbase"
 export { projectiveBytes as g2ProjectiveBytes } from "./g2/projective"
 export { readPoints as g2ReadPoints, readScratch as g2ReadScratch } from "./g2/files"
 export { pointBytes as g2PointBytes, treeScratch as g2TreeScratch } from "./g2/tree"

@@ -70,7 +70,7 @@ export function digits(item: u32, args: usize, scratch: usize): void {
 
 /** words ← scalar + H, 256 bits: the sum is below 2^256, since H < 2^255 − 2^254 and scalars are below 2^254. */
 @inline
-function addOffset(words: usize, scalar: usize, offset: usize): void {
+export function addOffset(words: usize, scalar: usize, offset: usize): void {
   let carry: u64 = 0
   for (let word: usize = 0; word < 32; word += 8) {
     const a = load<u64>(scalar + word)

@@ -127,6 +127,11 @@ export function treeFinish(): void {
   run(false)
 }
 
+/** Forgets the addresses of entries, which may tell a secret. */
+export function treeWipe(): void {
+  memory.fill(entries, 0, listsBytes)
+}
+
 /** Whether the point is the one at infinity. */
 export function isInfinity(point: usize): bool {
   let any: u32 = 0

@@ -3,6 +3,7 @@
  * multiplication. An engine owns its threads and memory; whoever opens it closes it.
  */
 import { invariant, UsageError } from "../../errors.js"
+import { BaseTable, baseWindows } from "./fixedbase.js"
 import { Grouping } from "./grouping.js"
 import { canRun, chooseModule, loadModule, type Variant } from "./modules.js"
 import { Multiplication, type Scalars } from "./multiplication.js"
@@ -30,6 +31,9 @@ export class KernelEngine {
   readonly pool: KernelPool
   readonly variant: Variant
   private readonly held = new Set<PointSet>()
+  private readonly tables = new Map<Group, BaseTable>()
+  /** The last use of the tables: one after the other, because one may replace them. */
+  private tablesInUse: Promise<unknown> = Promise.resolve()
 
   constructor(pool: KernelPool, variant: Variant) {
     this.pool = pool
@@ -91,6 +95,34 @@ export class KernelEngine {
     } finally {
       grouping.release()
     }
+  }
+
+  /**
+   * The generator of the group times each scalar, as a file has points; scalars: 32 bytes little endian each,
+   * below r, 0 for infinity. Tables are kept for the next call, and made anew where larger ones pay.
+   * @throws what KernelPool.run throws
+   */
+  fixedBase(group: Group, scalars: Uint8Array, options: RunOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+    const result = this.tablesInUse.then(() => {
+      const count = scalars.length / 32
+      let table = this.tables.get(group)
+      if (table === undefined || table.windows.bits < baseWindows(count).bits) {
+        table?.release()
+        this.tables.delete(group)
+        table = new BaseTable(this.pool, group, count)
+        this.tables.set(group, table)
+      }
+      return table.multiply(scalars, options)
+    })
+    this.tablesInUse = result.catch(() => undefined)
+    return result
+  }
+
+  /** Gives the memory of tables back that `fixedBase` keeps. */
+  async freeTables(): Promise<void> {
+    await this.tablesInUse
+    for (const table of this.tables.values()) table.release()
+    this.tables.clear()
   }
 
   close(): Promise<void> {

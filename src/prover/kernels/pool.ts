@@ -14,6 +14,7 @@ import {
   goOn,
   itemsDone,
   type Kernel,
+  kernelsOf,
   programBytes,
   type Step,
   stopProgram,
@@ -162,11 +163,8 @@ export class KernelPool {
   }
 
   private async runHere(steps: readonly Step[]): Promise<void> {
-    const kernels = steps.map((step) => {
-      const kernel = this.exports[step.kernel]
-      invariant(typeof kernel === "function", `the module has no kernel ${step.kernel}`)
-      return kernel
-    })
+    const names = steps.map((step) => step.kernel)
+    const kernels = kernelsOf(this.exports as WebAssembly.Exports, names)
     while (!this.closed && stopReason(this.words()) === goOn) {
       let state: ReturnType<typeof workOnce>
       try {
@@ -223,11 +221,18 @@ export class KernelPool {
     const url = new URL("./worker.js", import.meta.url)
     const starting = Array.from({ length: this.threads }, async () => {
       const thread = await startThread(url, onDeath)
+      if (over) return thread.terminate()
       const remote = Comlink.wrap<KernelWorker>(thread.endpoint)
       members.push({ thread, remote })
       await remote.start(this.module, this.memory.memory)
     })
-    await Promise.race([death, Promise.all(starting)])
+    try {
+      await Promise.race([death, Promise.all(starting)])
+    } catch (error) {
+      over = true
+      await Promise.all(members.map(({ thread }) => thread.terminate()))
+      throw error
+    }
     return { members, death }
   }
 }

@@ -124,6 +124,14 @@ export function workOnce(
   return blocked ? "blocked" : "finished"
 }
 
+/** The kernels of a program's steps, by name, out of a module's exports. */
+export const kernelsOf = (exports: WebAssembly.Exports, names: readonly string[]): Kernel[] =>
+  names.map((name) => {
+    const kernel = exports[name]
+    invariant(typeof kernel === "function", `the module has no kernel ${name}`)
+    return kernel as Kernel
+  })
+
 /** How often a thread looks again before it goes to sleep: about as long as falling asleep takes. */
 const spins = 2000
 

@@ -91,22 +91,32 @@ export class Transform {
     const top = Math.min(levels, Math.ceil(Math.log2(pool.threads)) + 2)
     this.blockCount = 2 ** top
     this.chunks = Math.max(1, Math.min(4 * pool.threads, Math.floor(vectors / 2 / leastChunk)))
-    const each = Array.from({ length: polynomials })
-    this.sources = each.map(() => this.allocate(8 * n))
-    this.data = each.map(() => this.allocate(vectors * this.representation.pairBytes))
-    this.out = this.allocate(32 * n)
-    this.job = this.allocate(64)
-    this.reading = this.allocate(64)
-    this.factor = this.allocate(this.representation.pairBytes)
-    for (let i = 1; i <= top; i++) {
-      this.passes.push({ half: vectors / 2 ** i, down: this.allocate(64), up: this.allocate(64) })
+    try {
+      const each = Array.from({ length: polynomials })
+      this.sources = each.map(() => this.allocate(8 * n))
+      this.data = each.map(() => this.allocate(vectors * this.representation.pairBytes))
+      this.out = this.allocate(32 * n)
+      this.job = this.allocate(64)
+      this.reading = this.allocate(64)
+      this.factor = this.allocate(this.representation.pairBytes)
+      for (let i = 1; i <= top; i++) {
+        this.passes.push({ half: vectors / 2 ** i, down: this.allocate(64), up: this.allocate(64) })
+      }
+    } catch (error) {
+      this.close()
+      throw error
     }
   }
 
   /** Tables and room for transforms of `polynomials` (1, 2 or 3) of n values. */
   static async make(pool: KernelPool, n: number, polynomials: number): Promise<Transform> {
     const transform = new Transform(pool, n, polynomials)
-    await transform.fillTables()
+    try {
+      await transform.fillTables()
+    } catch (error) {
+      transform.close()
+      throw error
+    }
     return transform
   }
 

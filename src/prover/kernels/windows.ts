@@ -37,7 +37,7 @@ const cost = ({ bits, count }: Windows, points: number): number =>
   count * (points + 2 ** bits + 4 * 2 ** (bits / 2) + additionsPerWindow)
 
 /** The fewest windows of `bits` bits that hold `largest`; the last is not shifted and has 2^(c−1) buckets, too. */
-function windowsOf(bits: number, largest: bigint): Windows {
+export function windowsOf(bits: number, largest: bigint): Windows {
   const [c, half] = [BigInt(bits), 1n << BigInt(bits - 1)]
   let offset = 0n
   for (let count = 1; ; count++) {

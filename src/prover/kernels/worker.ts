@@ -1,7 +1,7 @@
 /** Worker of the kernels: one instance of the module over the shared memory, working on programs. */
 import * as Comlink from "comlink"
 import { invariant } from "../../errors.js"
-import { failed, type Kernel, programBytes, stopProgram, work } from "./program.js"
+import { failed, kernelsOf, programBytes, stopProgram, work } from "./program.js"
 import { parentEndpoint } from "./threads.js"
 
 let memory: WebAssembly.Memory | undefined
@@ -25,13 +25,5 @@ const api = {
   },
 }
 export type KernelWorker = typeof api
-
-function kernelsOf(from: WebAssembly.Exports, names: readonly string[]): Kernel[] {
-  return names.map((name) => {
-    const kernel = from[name]
-    invariant(typeof kernel === "function", `the module has no kernel ${name}`)
-    return kernel as Kernel
-  })
-}
 
 Comlink.expose(api, await parentEndpoint())
