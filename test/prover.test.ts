@@ -1,4 +1,3 @@
-import { bn254 } from "@noble/curves/bn254.js"
 import fc from "fast-check"
 import { groth16, zKey } from "snarkjs"
 import { beforeAll, describe, expect, it } from "vitest"
@@ -10,10 +9,8 @@ import type { Witness } from "#src/circuit/witness.js"
 import { mod, r } from "#src/field.js"
 import { importOnnx } from "#src/model/onnx.js"
 import { devSetup } from "#src/prover/devsetup.js"
-import { FixedBase } from "#src/prover/fixedbase.js"
 import { evaluateQap, plainDomain } from "#src/prover/polynomials.js"
 import { type Keys, openProver, setup } from "#src/prover/prover.js"
-import { coordinates } from "#src/prover/provingkey.js"
 import type { SnarkjsWorker } from "#src/prover/snarkjs-worker.js"
 import { writeWtns } from "#src/prover/witnessfile.js"
 import { WorkerPool } from "#src/prover/workers.js"
@@ -110,49 +107,6 @@ describe("polynomials", () => {
       }),
       { numRuns: 10 },
     )
-  })
-})
-
-describe("fixed-base multiplication", () => {
-  it("agrees with @noble/curves in both groups, edge scalars included", () => {
-    const curve = new FixedBase()
-    const random = new Random(3)
-    const scalars = [
-      0n,
-      1n,
-      2n,
-      r - 1n,
-      2n ** 253n,
-      2n ** 11n - 1n,
-      2n ** 11n,
-      ...Array.from({ length: 20 }, () =>
-        mod(
-          BigInt(
-            `0x${random
-              .reals(8, 2 ** 30)
-              .map((x) => Math.floor(Math.abs(x)).toString(16))
-              .join("")}`,
-          ),
-        ),
-      ),
-    ]
-    const bytes = new Uint8Array(32 * scalars.length)
-    scalars.forEach((scalar, i) => {
-      for (let j = 0; j < 32; j++) bytes[32 * i + j] = Number((scalar >> BigInt(8 * j)) & 255n)
-    })
-    const [one, two] = [curve.multiply("g1", bytes), curve.multiply("g2", bytes)]
-    scalars.forEach((scalar, i) => {
-      const got1 = coordinates(one.subarray(64 * i, 64 * i + 64))
-      const got2 = coordinates(two.subarray(128 * i, 128 * i + 128))
-      if (scalar === 0n) {
-        expect([...got1, ...got2].every((x) => x === 0n)).toBe(true)
-        return
-      }
-      const want1 = bn254.G1.Point.BASE.multiply(scalar).toAffine()
-      const want2 = bn254.G2.Point.BASE.multiply(scalar).toAffine()
-      expect(got1).toEqual([want1.x, want1.y])
-      expect(got2).toEqual([want2.x.c0, want2.x.c1, want2.y.c0, want2.y.c1])
-    })
   })
 })
 

@@ -19,7 +19,7 @@ import { domainSize } from "../circuit/domain.js"
 import type { MirageLinked } from "../circuit/link-mirage.js"
 import type { R1cs } from "../circuit/r1cs.js"
 import { FileError } from "../errors.js"
-import { pointBytes } from "./fixedbase.js"
+import { fileBytes as pointBytes } from "./kernels/points.js"
 import { programRows } from "./polynomials.js"
 import { coordinates, coordinates2, setupSection } from "./provingkey.js"
 

@@ -1,13 +1,8 @@
-/**
- * Fixed-base multiplication for setup: scalars of several parts, multiplied by a generator on a pool of
- * workers. The caller's scalars are secrets of the setup; nothing of them stays.
- */
+/** Randomness of a setup, and generators times its secret scalars, on the kernels. */
 import { writeField } from "../circuit/binfile.js"
 import type { OnProgress } from "../errors.js"
 import { mod } from "../field.js"
-import type { Group } from "./fixedbase.js"
-import type { FixedBaseWorker } from "./fixedbase-worker.js"
-import { defaultThreads, WorkerPool } from "./workers.js"
+import { type Group, openEngine } from "./kernels/engine.js"
 
 export interface DevSetupOptions {
   /** Source of randomness: `n` uniform bytes. Default: the platform's. Tests give a fixed one. */
@@ -16,9 +11,6 @@ export interface DevSetupOptions {
   readonly onProgress?: OnProgress
   readonly signal?: AbortSignal
 }
-
-/** Scalars a worker multiplies at a time. */
-const chunk = 8192
 
 export const platformRandom = (n: number): Uint8Array => crypto.getRandomValues(new Uint8Array(n))
 
@@ -37,46 +29,36 @@ export interface Part {
   readonly scalars: readonly bigint[]
 }
 
-/** Affine Montgomery points, 64 or 128 bytes each, of every part. @throws AbortError */
+/**
+ * Affine Montgomery points, 64 or 128 bytes each, of every part. The scalars are secrets of the setup: what is
+ * made of them here is cleared, and the kernels' memory goes with their threads.
+ * @throws AbortError; CountersignError when a worker dies
+ */
 export async function multiplyParts<K extends string>(
   parts: Readonly<Record<K, Part>>,
-  options: DevSetupOptions,
+  { threads, signal, onProgress }: DevSetupOptions,
 ): Promise<Record<K, Uint8Array>> {
   const names = Object.keys(parts) as K[]
-  const batches: { group: Group; part: K; scalars: Uint8Array }[] = []
-  const totals = { g1: 0, g2: 0 }
-  for (const part of names) {
-    const { group, scalars } = parts[part]
-    totals[group] += scalars.length
-    for (let i = 0; i < scalars.length; i += chunk) {
-      batches.push({ group, part, scalars: encode(scalars.slice(i, i + chunk)) })
-    }
-  }
-  batches.sort((x, y) => (x.group === y.group ? 0 : x.group === "g2" ? -1 : 1))
-  const threads = options.threads ?? defaultThreads()
-  const pool = new WorkerPool<FixedBaseWorker>(new URL("./fixedbase-worker.js", import.meta.url), threads)
-  // Each worker makes tables of its own, for its share of the scalars.
-  totals.g1 = Math.ceil(totals.g1 / threads)
-  totals.g2 = Math.ceil(totals.g2 / threads)
-  let results: Uint8Array[]
+  const total = names.reduce((sum, name) => sum + parts[name].scalars.length, 0)
+  const results = new Map<K, Uint8Array>()
+  const engine = await openEngine(threads === undefined ? {} : { threads })
   try {
-    results = await pool.map(
-      batches,
-      (remote, { group, scalars }) => remote.multiply(group, scalars, totals),
-      {
-        signal: options.signal,
-        onDone: (done) => options.onProgress?.({ stage: "multiply points", done, total: batches.length }),
-      },
-    )
+    let done = 0
+    // the largest part of a group first: it decides the size of the tables
+    const order = names.toSorted((x, y) => parts[y].scalars.length - parts[x].scalars.length)
+    for (const name of order) {
+      signal?.throwIfAborted()
+      const { group, scalars } = parts[name]
+      const bytes = encode(scalars)
+      results.set(name, await engine.fixedBase(group, bytes, { signal }))
+      bytes.fill(0)
+      done += scalars.length
+      onProgress?.({ stage: "multiply points", done, total })
+    }
   } finally {
-    await pool.close()
-    for (const { scalars } of batches) scalars.fill(0)
+    await engine.close()
   }
-  const joined = names.map((part) => [
-    part,
-    Buffer.concat(results.filter((_, i) => batches[i].part === part)),
-  ])
-  return Object.fromEntries(joined) as Record<K, Uint8Array>
+  return Object.fromEntries(results) as Record<K, Uint8Array>
 }
 
 function encode(values: readonly bigint[]): Uint8Array {

@@ -1,8 +1,4 @@
 /** The parts we use of packages without types. */
-declare module "wasmcurves/build/bn128_wasm.js" {
-  const build: { code: string; pG1gen: number; pG2gen: number }
-  export default build
-}
 declare module "snarkjs" {
   interface Groth16Proof {
     pi_a: string[]

@@ -14,7 +14,7 @@ import {
 import type { R1cs } from "../circuit/r1cs.js"
 import { FileError } from "../errors.js"
 import { mod, power, q, r } from "../field.js"
-import { pointBytes } from "./fixedbase.js"
+import { fileBytes as pointBytes } from "./kernels/points.js"
 import { plainDomain, publicCount } from "./polynomials.js"
 
 export const setupSection = 1000
