@@ -1,86 +1,68 @@
 /** Multi-scalar multiplication against noble-curves, with all edge cases of points and scalars. */
-import { normalizeZ } from "@noble/curves/abstract/curve.js"
 import { bn254 } from "@noble/curves/bn254.js"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { InputError } from "#src/errors.js"
-import { mod, q, r } from "#src/field.js"
-import { type KernelEngine, openEngine, type Scalars } from "#src/prover/kernels/engine.js"
+import { mod, r } from "#src/field.js"
+import { type Group, type KernelEngine, openEngine, type Scalars } from "#src/prover/kernels/engine.js"
 import { Multiplication } from "#src/prover/kernels/multiplication.js"
 import { bytesOf, variants } from "./kernels-support.js"
 import { Random } from "./random.js"
-
-const { Point } = bn254.G1
-type G1 = InstanceType<typeof Point>
 
 const random = new Random(4)
 const below = (limit: bigint): bigint =>
   BigInt(`0x${Array.from({ length: 72 }, () => random.integer(0, 15).toString(16)).join("")}`) % limit
 
-/** As in a file: Montgomery form, little endian, infinity all zero. */
-function fileOf(points: readonly Known[]): Uint8Array {
-  const bytes = new Uint8Array(64 * points.length)
-  const affine = normalizeZ(
-    Point,
-    points.map(({ point }) => point),
-  )
-  affine.forEach((point, i) => {
-    if (point.equals(Point.ZERO)) return
-    const { x, y } = point.toAffine()
-    bytes.set(bytesOf((x << 256n) % q), 64 * i)
-    bytes.set(bytesOf((y << 256n) % q), 64 * i + 32)
-  })
-  return bytes
-}
-
-const full = (scalars: readonly bigint[]): Scalars => {
+const encode = (scalars: readonly bigint[]): Uint8Array => {
   const bytes = new Uint8Array(32 * scalars.length)
   for (const [i, scalar] of scalars.entries()) bytes.set(bytesOf(scalar), 32 * i)
-  return { full: bytes }
+  return bytes
 }
+const full = (scalars: readonly bigint[]): Scalars => ({ full: encode(scalars) })
 const small = (scalars: readonly number[]): Scalars => ({ small: Float64Array.from(scalars) })
+type Scalar = bigint | number
 
-/** A point with its logarithm, so that the slow version is one multiplication of the generator. */
-interface Known {
-  readonly k: bigint
-  readonly point: G1
-}
-const known = (k: bigint): Known => ({ k: mod(k), point: times(mod(k)) })
-const times = (k: bigint): G1 => (k === 0n ? Point.ZERO : Point.BASE.multiply(k))
-
-/** Σ scalars[i]·points[i] by logarithms. */
-function slow(points: readonly Known[], scalars: readonly (bigint | number)[]): bigint[] | null {
-  const k = mod(scalars.reduce<bigint>((sum, scalar, i) => sum + BigInt(scalar) * points[i].k, 0n))
+/** Affine coordinates of k times the generator. */
+function times(group: Group, k: bigint): bigint[] | null {
   if (k === 0n) return null
-  const { x, y } = times(k).toAffine()
-  return [x, y]
+  if (group === "g1") {
+    const { x, y } = bn254.G1.Point.BASE.multiply(k).toAffine()
+    return [x, y]
+  }
+  const { x, y } = bn254.G2.Point.BASE.multiply(k).toAffine()
+  return [x.c0, x.c1, y.c0, y.c1]
 }
 
-/** k·G for k = 1, 2, … */
-function multiples(count: number): Known[] {
-  const points: Known[] = []
-  let point = Point.BASE
-  for (let i = 1; i <= count; i++, point = point.add(Point.BASE)) points.push({ k: BigInt(i), point })
-  return points
-}
+/** 1, 2, … */
+const upTo = (count: number): bigint[] => Array.from({ length: count }, (_, i) => BigInt(i + 1))
 
 describe.each(variants)("%s", (variant) => {
-  describe.each([1, 3])("threads %i", (threads) => {
+  describe.each([
+    ["g1", 1],
+    ["g1", 3],
+    ["g2", 2],
+  ] as const)("%s, threads %i", (group, threads) => {
     let engine: KernelEngine
     beforeAll(async () => {
       engine = await openEngine({ variant, threads })
     })
     afterAll(() => engine.close())
-    const check = async (points: readonly Known[], scalars: readonly (bigint | number)[]): Promise<void> => {
-      const set = await engine.points("g1", fileOf(points))
-      const isSmall = (values: readonly (bigint | number)[]): values is number[] =>
-        values.every((value) => typeof value === "number")
+
+    // Points are given by their logarithms, so that the slow version is one multiplication of the generator.
+    const load = async (points: readonly bigint[]) =>
+      engine.points(group, await engine.fixedBase(group, encode(points.map((k) => mod(k)))))
+    const slow = (points: readonly bigint[], scalars: readonly Scalar[]): bigint[] | null =>
+      times(group, mod(scalars.reduce<bigint>((sum, scalar, i) => sum + BigInt(scalar) * points[i], 0n)))
+    const isSmall = (values: readonly Scalar[]): values is number[] =>
+      values.every((value) => typeof value === "number")
+    const check = async (points: readonly bigint[], scalars: readonly Scalar[]): Promise<void> => {
+      const set = await load(points)
       const input = isSmall(scalars) ? small(scalars) : full(scalars.map(BigInt))
       expect(await engine.msm(set, input)).toEqual(slow(points, scalars))
       engine.free(set)
     }
 
     test.each([0, 1, 2, 3, 5, 17, 100, 257])("%i random points and scalars of each class", async (n) => {
-      const points = Array.from({ length: n }, () => known(below(r)))
+      const points = Array.from({ length: n }, () => below(r))
       await check(
         points,
         points.map(() => below(r)),
@@ -96,7 +78,7 @@ describe.each(variants)("%s", (variant) => {
     test("scalars at the edges", async () => {
       const edges = [0n, 1n, r - 1n, r - 2n, 2n, r >> 1n, (r >> 1n) + 1n]
       for (let bit = 1n; bit < 254n; bit += 9n) edges.push((1n << bit) % r, (1n << bit) - 1n, r - (1n << bit))
-      const points = multiples(edges.length)
+      const points = upTo(edges.length)
       await check(points, edges)
       for (const edge of edges) await check(points.slice(0, 2), [edge, edge])
     })
@@ -104,13 +86,13 @@ describe.each(variants)("%s", (variant) => {
     test("small scalars at the edges", async () => {
       for (let bit = 0; bit <= 53; bit++) {
         const power = Math.min(2 ** bit, Number.MAX_SAFE_INTEGER)
-        await check(multiples(4), [power, -power, power - 1, 1 - power])
-        await check(multiples(1), [-power])
+        await check(upTo(4), [power, -power, power - 1, 1 - power])
+        await check(upTo(1), [-power])
       }
     })
 
     test("all scalars equal, or zero, or of size one", async () => {
-      const points = multiples(300)
+      const points = upTo(300)
       const k = below(r)
       await check(
         points,
@@ -139,9 +121,8 @@ describe.each(variants)("%s", (variant) => {
     })
 
     test("points that are equal, opposite or infinite, in one bucket and across", async () => {
-      const [zero, g, h] = [known(0n), known(1n), known(below(r))]
-      const [minusG, minusH] = [known(-g.k), known(-h.k)]
-      const pools = [[g], [g, minusG], [g, zero], [zero], [g, h, minusG, minusH, zero]]
+      const [g, h] = [1n, below(r)]
+      const pools = [[g], [g, -g], [g, 0n], [0n], [g, h, -g, -h, 0n]]
       for (const pool of pools) {
         for (const n of [1, 2, 3, 4, 7, 64, 301]) {
           const points = Array.from({ length: n }, () => random.pick(pool))
@@ -166,8 +147,8 @@ describe.each(variants)("%s", (variant) => {
     })
 
     test("buckets larger than a tile, and parts that begin within one", async () => {
-      const points = multiples(20_000)
-      const set = await engine.points("g1", fileOf(points))
+      const points = upTo(20_000)
+      const set = await load(points)
       for (const pick of [
         () => 1,
         () => random.pick([1, -1, 1, 2]),
@@ -183,9 +164,9 @@ describe.each(variants)("%s", (variant) => {
     })
 
     test("every width of windows", async () => {
-      const points = multiples(40)
+      const points = upTo(40)
       const scalars = points.map(() => below(r))
-      const set = await engine.points("g1", fileOf(points))
+      const set = await load(points)
       for (let bits = 2; bits <= 15; bits++) {
         const job = new Multiplication(engine.pool, set, full(scalars), 0, bits)
         await engine.pool.run(job.steps())
@@ -196,15 +177,43 @@ describe.each(variants)("%s", (variant) => {
     })
 
     test("a part of the points, some of them infinite", async () => {
-      const points = multiples(64).map((point, i) => (i % 5 === 2 ? known(0n) : point))
-      const set = await engine.points("g1", fileOf(points))
+      const points = upTo(64).map((k, i) => (i % 5 === 2 ? 0n : k))
+      const set = await load(points)
       const scalars = points.slice(16, 47).map(() => random.integer(-1000, 1000))
       expect(await engine.msm(set, small(scalars), { from: 16 })).toEqual(slow(points.slice(16), scalars))
       engine.free(set)
     })
 
+    test("sums by group", async () => {
+      const choices: [number, number, (i: number) => number][] = [
+        [0, 1, () => 0],
+        [1, 1, () => 0],
+        [2, 1, () => 0],
+        [3, 5, () => 3],
+        [100, 7, (i) => i % 7],
+        [5000, 1, () => 0],
+        [5000, 300, () => random.integer(0, 299)],
+        [500, 10_000, () => random.integer(0, 9_999)],
+      ]
+      for (const [count, groups, pick] of choices) {
+        // some groups cancel out, some points are infinite, some are equal
+        const points = upTo(count).map((k, i) =>
+          i % 5 === 1 ? -k + 1n : i % 7 === 3 ? 0n : i % 11 === 4 ? 9n : k,
+        )
+        const groupOf = Uint32Array.from(points, (_, i) => pick(i))
+        const scalars = Array.from({ length: groups }, (_, g) => (g % 3 === 1 ? 0n : below(r)))
+        const set = await load(points)
+        const expected = slow(
+          points,
+          points.map((_, i) => scalars[groupOf[i]]),
+        )
+        expect(await engine.groupedMsm(set, groupOf, encode(scalars))).toEqual(expected)
+        engine.free(set)
+      }
+    })
+
     test("gives all memory back, and refuses what is no integer", async () => {
-      const set = await engine.points("g1", fileOf(multiples(8)))
+      const set = await load(upTo(8))
       const before = engine.pool.memory.allocated
       await engine.msm(set, small([1, 2, 3]))
       await expect(engine.msm(set, small([1, 0.5]))).rejects.toThrow(InputError)

@@ -21,6 +21,7 @@ export { pointBytes as g1PointBytes, treeScratch as g1TreeScratch } from "./g1/t
 export {
   accumulate as g2Accumulate,
   combine as g2Combine,
+  join as g2Join,
   pippengerScratch as g2PippengerScratch,
   reduce as g2Reduce,
   sort as g2Sort,
