@@ -126,6 +126,8 @@ command("prove", "run the model on an input and prove what it said")
     const circuit = await folder.loadCircuit(path, onProgress)
     const input = readInput(inputPath, circuit)
     const salts = folder.loadSalts(options.salts, circuit)
+    const memory = api.memoryEstimate(circuit)
+    if (memory !== null && !json) process.stderr.write(`memory   about ${Math.ceil(memory / 2 ** 20)} MiB\n`)
     const prover = await api.openProver(circuit, folder.loadProvingKey(path))
     try {
       const ms = { witness: 0, prove: 0, total: 0 }
@@ -144,7 +146,7 @@ command("prove", "run the model on an input and prove what it said")
       const text = `${JSON.stringify(receipt, null, 2)}\n`
       folder.writeWhole(options.out, text)
       const proofBytes = 32 * api.solidityProof(receipt.proof).length
-      print({ receipt: options.out, proofBytes, ms }, [
+      print({ receipt: options.out, proofBytes, memoryBytes: memory, ms }, [
         `receipt  ${options.out} (proof ${proofBytes} bytes, ${ms.prove} ms)`,
       ])
     } finally {

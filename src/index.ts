@@ -27,6 +27,7 @@ export { audit, auditReceipt } from "./prover/audit.js"
 export {
   checkKeys,
   type Keys,
+  memoryEstimate,
   openProver,
   type ProveOptions,
   type Prover,

@@ -54,6 +54,10 @@ export interface Engine {
    * `rows` are the values of A, B, C on the domain, zero where absent.
    */
   quotientMsm(h: Points, rows: QuotientRows, options?: WorkOptions): Promise<Affine>
+  /** Gives the memory of points or rows back. */
+  free(loaded: Points | Rows): Promise<void>
+  /** Bytes that are held now, in points, rows and tables. */
+  heldBytes(): number
   close(): Promise<void>
 }
 

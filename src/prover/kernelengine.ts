@@ -77,6 +77,13 @@ export async function kernelEngine(options: { readonly threads?: number } = {}):
       quotient = scalars.catch(() => undefined)
       return kernels.msm(await setOf(h), { full: await scalars }, options)
     },
+    async free(loaded) {
+      if (!("system" in loaded)) return kernels.free(await setOf(loaded))
+      const { products, vector, sums } = loaded as LoadedRows
+      for (const product of products) product.close()
+      for (const at of [vector, ...sums]) pool.memory.release(at)
+    },
+    heldBytes: () => pool.memory.allocated,
     close: () => kernels.close(),
   }
 }

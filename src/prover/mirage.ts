@@ -71,6 +71,8 @@ export interface MirageProver {
     statement: MirageStatement,
     options?: MirageOptions,
   ): Promise<MirageProof>
+  /** Gives the memory of the key back to the engine. */
+  close(): Promise<void>
 }
 
 /** The points of some wires that are multiplied together. */
@@ -229,7 +231,11 @@ export function openMirage(circuit: MirageCircuit, provingKey: Uint8Array, engin
     step(4)
     return proof
   }
-  return { prove, proveWitness }
+  const close = async (): Promise<void> => {
+    const parts = Object.values(shares).flatMap(({ small, full, inverses }) => [small, full, inverses])
+    await Promise.all([...parts.map(({ points }) => engine.free(points)), engine.free(h), engine.free(rows)])
+  }
+  return { prove, proveWitness, close }
 }
 
 const point1 = ([x, y]: readonly bigint[]): G1Point => G1.fromAffine({ x, y })

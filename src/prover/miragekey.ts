@@ -18,7 +18,7 @@ import { createBinFile, readBinFile, sectionView } from "../circuit/binfile.js"
 import { domainSize } from "../circuit/domain.js"
 import type { MirageLinked } from "../circuit/link-mirage.js"
 import type { R1cs } from "../circuit/r1cs.js"
-import { FileError } from "../errors.js"
+import { CountersignError, FileError } from "../errors.js"
 import { fileBytes as pointBytes } from "./kernels/points.js"
 import { programRows } from "./polynomials.js"
 import { coordinates, coordinates2, setupSection } from "./provingkey.js"
@@ -89,6 +89,37 @@ function sizesOf({ r1cs, firstFinal }: MirageLinked): Record<MirageSection, numb
     final: (r1cs.wires - firstFinal) * g1,
     h: mirageDomain(r1cs) * g1,
   }
+}
+
+/** Largest memory of the kernels: what 32-bit addresses reach. */
+const addressable = 2 ** 32
+
+/**
+ * Bytes that a proof takes in the kernels, about: points in their form, rows, the transform, and the largest
+ * multiplication, that by H.
+ */
+export function proverMemory(linked: MirageLinked): number {
+  const { r1cs } = linked
+  const points = Object.values(sizesOf(linked)).reduce((sum, bytes) => sum + bytes, 0)
+  const nonzeros = r1cs.a.wires.length + r1cs.b.wires.length + r1cs.c.wires.length
+  const domain = mirageDomain(r1cs)
+  // a point grows from 64 bytes to 80; an entry of a row is an index and a double; a value of the transform
+  // lies in a source, a vector, two tables and the result, and again as a scalar with its digits
+  return Math.ceil(
+    1.25 * points + 12 * nonzeros + 8 * (r1cs.wires + 3 * r1cs.rows) + (256 + 160) * domain + 2 ** 24,
+  )
+}
+
+/** @throws CountersignError if a proof cannot fit, with the figure */
+export function checkMemory(linked: MirageLinked): void {
+  const bytes = proverMemory(linked)
+  if (bytes <= addressable) return
+  throw new CountersignError({
+    what: "the proof does not fit into the kernels' memory",
+    expected: `at most ${addressable / 2 ** 20} MiB`,
+    given: `about ${Math.ceil(bytes / 2 ** 20)} MiB`,
+    fix: "Prove a smaller model, or compile it with lower precision",
+  })
 }
 
 function headerOf({ r1cs, firstFinal }: MirageLinked): Uint8Array {

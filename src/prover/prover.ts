@@ -13,7 +13,7 @@ import { devSetup } from "./devsetup.js"
 import type { Engine } from "./engine.js"
 import { kernelEngine } from "./kernelengine.js"
 import { openMirage } from "./mirage.js"
-import { mirageVerificationPoints, readMirageKey } from "./miragekey.js"
+import { checkMemory, mirageVerificationPoints, proverMemory, readMirageKey } from "./miragekey.js"
 import { mirageDevSetup } from "./miragesetup.js"
 import type { DevSetupOptions } from "./multiply.js"
 import { checkZkey, setupOf, verificationPoints } from "./provingkey.js"
@@ -77,6 +77,10 @@ export function checkKeys(circuit: Circuit, provingKey: Uint8Array, verification
   }
 }
 
+/** Bytes of memory that proving takes next to the process itself, about; null for plain groth16, which is snarkjs's. */
+export const memoryEstimate = (circuit: Circuit): number | null =>
+  circuit.proofSystem === "mirage" ? proverMemory(circuit.linked) : null
+
 export interface ProveOptions {
   /** The caller's 32 bytes that the receipt is for, as 0x and 64 hexadecimal digits. */
   readonly context: string
@@ -110,7 +114,8 @@ interface Backend {
  * Loads a proving key that stays until `close`; proofs are made one after the other. The bytes of the key
  * must not change meanwhile. The arithmetic of the two-phase proof can be given as `engine`, which then is
  * the caller's to close.
- * @throws FileError if the key is damaged or another circuit's
+ * @throws FileError if the key is damaged or another circuit's; CountersignError if the proof cannot fit into
+ * memory, with the figure
  */
 export async function openProver(
   circuit: Circuit,
@@ -168,6 +173,7 @@ async function openTwoPhase(
   provingKey: Uint8Array,
   given: Engine | undefined,
 ): Promise<Backend> {
+  checkMemory(circuit.linked)
   const key = keyDigest(verificationKeyOf(circuit, provingKey))
   const engine = given ?? (await kernelEngine())
   const prover = openMirage(circuit, provingKey, engine)
@@ -178,9 +184,7 @@ async function openTwoPhase(
       const proof = await prover.prove(values, { key, context, words }, { salts, onProgress, signal })
       return { version: 1, proofSystem: "mirage", statement, proof }
     },
-    close: async () => {
-      if (!given) await engine.close()
-    },
+    close: () => (given ? prover.close() : engine.close()),
   }
 }
 

@@ -53,6 +53,8 @@ export const slowEngine = (): Engine => {
         Array.from(group, (g) => scalars[g]),
       ),
     quotientMsm: async (h, rows) => sum(h, slowQuotient(rows)),
+    free: async () => undefined,
+    heldBytes: () => 0,
     close: async () => undefined,
   }
 }
