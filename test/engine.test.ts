@@ -65,9 +65,18 @@ it("sums by group", async () => {
   await fc.assert(
     fc.asyncProperty(chosen, fc.array(scalar, { minLength: 7, maxLength: 7 }), async (entries, ks) => {
       const bytes = Buffer.concat(entries.map(([i]) => files.g1.subarray(64 * i, 64 * i + 64)))
-      const groups = Uint32Array.from(entries, ([, g]) => g)
-      expect(await fast.groupedMsm(fast.load("g1", bytes), groups, ks)).toEqual(
-        await slow.groupedMsm(slow.load("g1", bytes), groups, ks),
+      const group = Uint32Array.from(entries, ([, g]) => g)
+      expect(await fast.groupedMsm(fast.load("g1", bytes), { group }, ks)).toEqual(
+        await slow.groupedMsm(slow.load("g1", bytes), { group }, ks),
+      )
+      // entries that name points of all twelve, some of them often
+      const point = Uint32Array.from(entries, ([i]) => i)
+      const twice = {
+        group: Uint32Array.from([...group, ...group]),
+        point: Uint32Array.from([...point, ...point]),
+      }
+      expect(await fast.groupedMsm(fast.load("g1", files.g1), twice, ks)).toEqual(
+        await slow.groupedMsm(slow.load("g1", files.g1), twice, ks),
       )
     }),
     { numRuns: 25 },

@@ -207,7 +207,7 @@ describe.each(variants)("%s", (variant) => {
           points,
           points.map((_, i) => scalars[groupOf[i]]),
         )
-        expect(await engine.groupedMsm(set, groupOf, encode(scalars))).toEqual(expected)
+        expect(await engine.groupedMsm(set, { group: groupOf }, encode(scalars))).toEqual(expected)
         engine.free(set)
       }
     })

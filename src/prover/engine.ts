@@ -27,6 +27,13 @@ export interface RowSums {
   readonly c: Float64Array
 }
 
+/** Points by their numbers, each in a group; a point may occur in several entries. */
+export interface Entries {
+  readonly group: Uint32Array
+  /** Without, entry i is point i. */
+  readonly point?: Uint32Array | undefined
+}
+
 /** An abort stops the work between two items; the engine can be used again. */
 export interface WorkOptions {
   readonly signal?: AbortSignal | undefined
@@ -42,10 +49,10 @@ export interface Engine {
   rowSums(rows: Rows, wires: Float64Array, options?: WorkOptions): Promise<RowSums>
   /** Σ scalars[i] · points[i]. */
   msm(points: Points, scalars: Scalars, options?: WorkOptions): Promise<Affine>
-  /** Σ scalars[group[i]] · points[i], for few groups: points are added by group first. */
+  /** Σ scalars[group[i]] · points[point[i]] over entries i, for few groups: points are added by group first. */
   groupedMsm(
     points: Points,
-    group: Uint32Array,
+    entries: Entries,
     scalars: readonly bigint[],
     options?: WorkOptions,
   ): Promise<Affine>

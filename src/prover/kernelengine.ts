@@ -65,8 +65,8 @@ export async function kernelEngine(options: { readonly threads?: number } = {}):
         scalars instanceof Float64Array ? { small: scalars } : { full: encode(scalars) },
         options,
       ),
-    groupedMsm: async (points, group, scalars, options) =>
-      kernels.groupedMsm(await setOf(points), group, encode(scalars), options),
+    groupedMsm: async (points, entries, scalars, options) =>
+      kernels.groupedMsm(await setOf(points), entries, encode(scalars), options),
     async quotientMsm(h, rows, options) {
       const scalars = quotient.then(async () => {
         const transform = await transformOf(rows.a.small.length)

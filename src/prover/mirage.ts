@@ -26,7 +26,7 @@ import { inverseAll, mod } from "../field.js"
 import type { G1Json } from "../verifier/points.js"
 import type { MirageProof } from "../verifier/receipt.js"
 import { challenge } from "../verifier/words.js"
-import type { Affine, Engine, Points, RowSums, WorkOptions } from "./engine.js"
+import type { Affine, Engine, Entries, Points, RowSums, WorkOptions } from "./engine.js"
 import { mirageDomain, readMirageKey, type Single, singleOf, supportOf } from "./miragekey.js"
 import { checkSums, quotientRows } from "./miragerows.js"
 import { draw, platformRandom } from "./multiply.js"
@@ -84,10 +84,10 @@ interface Share {
 interface Shares {
   /** Small integers. */
   readonly small: Share
-  /** Full field elements: c, ev, Horner steps, Poseidon's wires, quotients; then points of the key itself. */
+  /** Full field elements: c, ev, Horner steps, Poseidon's wires; then points of the key itself. */
   readonly full: Share
-  /** Inverses of queries: one of few values each. */
-  readonly inverses: Share
+  /** Inverses of queries and quotients of entries: small multiples of one value for each entry. */
+  readonly lookups: Share
 }
 
 /** Loads a key for a circuit. @throws FileError if the key is damaged or another circuit's */
@@ -98,7 +98,8 @@ export function openMirage(circuit: MirageCircuit, provingKey: Uint8Array, engin
   const domain = mirageDomain(r1cs)
   const isLarge = new Uint8Array(r1cs.wires)
   for (const wire of linked.large) isLarge[wire] = 1
-  const isInverse = (wire: number) => wire >= lookup.inverses && wire < lookup.quotients
+  const entryCount = lookup.tableStart[lookup.tables.length]
+  const isLookup = (wire: number) => wire >= lookup.inverses && wire < lookup.quotients + entryCount
   const isFull = (wire: number) =>
     isLarge[wire] === 1 || wire === CHALLENGE || wire === EVALUATION || wire >= firstFinal
 
@@ -117,8 +118,8 @@ export function openMirage(circuit: MirageCircuit, provingKey: Uint8Array, engin
     }
     return {
       small: pick((wire) => !isFull(wire)),
-      full: pick((wire) => isFull(wire) && !isInverse(wire), masks),
-      inverses: pick(isInverse),
+      full: pick((wire) => isFull(wire) && !isLookup(wire), masks),
+      lookups: pick(isLookup),
     }
   }
   const range = (from: number, to: number) => Uint32Array.from({ length: to - from }, (_, i) => from + i)
@@ -138,11 +139,11 @@ export function openMirage(circuit: MirageCircuit, provingKey: Uint8Array, engin
 
   /** Σ over all shares; `masks` multiply the key's own points, `inverse` has the value of an inverse per entry. */
   const multiply = async (
-    { small, full, inverses }: Shares,
+    { small, full, lookups }: Shares,
     witness: Witness,
     masks: readonly bigint[],
     work: WorkOptions,
-    entries?: Uint32Array,
+    entries?: Entries,
     inverse?: readonly bigint[],
   ): Promise<Affine[]> => {
     const tasks: Promise<Affine>[] = []
@@ -156,12 +157,31 @@ export function openMirage(circuit: MirageCircuit, provingKey: Uint8Array, engin
       )
     const values = Array.from(full.wires, (wire) => witness.large.get(wire) ?? 0n)
     tasks.push(engine.msm(full.points, [...values, ...masks], work))
-    if (inverses.points.count > 0) {
-      invariant(entries && inverse, "inverses have values")
-      const group = Uint32Array.from(inverses.wires, (wire) => entries[wire - lookup.inverses])
-      tasks.push(engine.groupedMsm(inverses.points, group, inverse, work))
+    if (lookups.points.count > 0) {
+      invariant(entries && inverse, "lookups have values")
+      tasks.push(engine.groupedMsm(lookups.points, entries, inverse, work))
     }
     return Promise.all(tasks)
+  }
+
+  /**
+   * The wires of the lookup argument by entry t: 1/(c − t) times the points of the queries that hit t and, as
+   * its quotient is the multiplicity times that, as many times the point of the quotient.
+   */
+  const lookupEntries = ({ entries, small }: CommittedWitness): Entries => {
+    const queries = entries.length
+    const group = new Uint32Array(2 * queries)
+    const point = new Uint32Array(2 * queries)
+    let at = queries
+    group.set(entries)
+    for (let i = 0; i < queries; i++) point[i] = i
+    for (let entry = 0; entry < entryCount; entry++) {
+      for (let i = small[lookup.multiplicities + entry]; i > 0 && at < 2 * queries; i--) {
+        group[at] = entry
+        point[at++] = queries + entry
+      }
+    }
+    return { group: group.subarray(0, at), point: point.subarray(0, at) }
   }
 
   const prove: MirageProver["prove"] = async (values, statement, options = {}) => {
@@ -204,7 +224,7 @@ export function openMirage(circuit: MirageCircuit, provingKey: Uint8Array, engin
     const evaluations = quotientRows(circuit, committed, witness, sums, inverse, c, domain)
     step(2)
     const [x, y] = [draw(random), draw(random)]
-    const { entries } = committed
+    const entries = lookupEntries(committed)
     const work = { signal }
     const [pointA, pointB1, pointB2, pointFinal, pointH] = await Promise.all([
       multiply(shares.a, witness, [x], work, entries, inverse).then(add1),
@@ -232,7 +252,7 @@ export function openMirage(circuit: MirageCircuit, provingKey: Uint8Array, engin
     return proof
   }
   const close = async (): Promise<void> => {
-    const parts = Object.values(shares).flatMap(({ small, full, inverses }) => [small, full, inverses])
+    const parts = Object.values(shares).flatMap(({ small, full, lookups }) => [small, full, lookups])
     await Promise.all([...parts.map(({ points }) => engine.free(points)), engine.free(h), engine.free(rows)])
   }
   return { prove, proveWitness, close }

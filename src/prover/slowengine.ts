@@ -47,11 +47,13 @@ export const slowEngine = (): Engine => {
       return { a: of(system.a), b: of(system.b), c: of(system.c) }
     },
     msm: async (points, scalars) => sum(points, scalars),
-    groupedMsm: async (points, group, scalars) =>
-      sum(
-        points,
-        Array.from(group, (g) => scalars[g]),
-      ),
+    groupedMsm: async (points, { group, point }, scalars) => {
+      const sums = new Array<bigint>(points.count).fill(0n)
+      group.forEach((g, i) => {
+        sums[point?.[i] ?? i] += scalars[g]
+      })
+      return sum(points, sums)
+    },
     quotientMsm: async (h, rows) => sum(h, slowQuotient(rows)),
     free: async () => undefined,
     heldBytes: () => 0,

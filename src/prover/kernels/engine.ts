@@ -4,12 +4,13 @@
  */
 import { invariant, UsageError } from "../../errors.js"
 import { BaseTable, baseWindows } from "./fixedbase.js"
-import { Grouping } from "./grouping.js"
+import { type Entries, Grouping } from "./grouping.js"
 import { canRun, chooseModule, loadModule, type Variant } from "./modules.js"
 import { Multiplication, type Scalars } from "./multiplication.js"
 import { type Affine, type Group, loadPoints, type PointSet, releasePoints } from "./points.js"
 import { KernelPool, type RunOptions } from "./pool.js"
 
+export type { Entries } from "./grouping.js"
 export type { Variant } from "./modules.js"
 export type { Scalars } from "./multiplication.js"
 export type { Affine, Group, PointSet } from "./points.js"
@@ -69,19 +70,19 @@ export class KernelEngine {
   }
 
   /**
-   * Σ scalars[groupOf[i]]·points[i]: points are added by group first, so few groups cost little. `scalars`:
-   * 32 bytes little endian below r for each group.
+   * Σ scalars[group[i]]·points[point[i]] over entries i: points are added by group first, so few groups cost
+   * little. `scalars`: 32 bytes little endian below r for each group.
    * @throws what KernelPool.run throws
    */
   async groupedMsm(
     points: PointSet,
-    groupOf: Uint32Array,
+    entries: Entries,
     scalars: Uint8Array,
     options: RunOptions = {},
   ): Promise<Affine> {
     invariant(this.held.has(points), "points belong to the engine")
-    if (points.count === 0) return null
-    const grouping = new Grouping(this.pool, points, groupOf, scalars.length / 32)
+    if (entries.group.length === 0) return null
+    const grouping = new Grouping(this.pool, points, entries, scalars.length / 32)
     try {
       await this.pool.run(grouping.steps(), options)
       grouping.finish()

@@ -1,7 +1,7 @@
 /**
  * Sums of points by group, as points for a multiplication that follows: Σ k_g · (Σ points of group g) costs one
- * addition a point and a multiplication over the groups. The sums are the buckets of one window whose digits
- * are the groups; its sort and accumulation are those of a multiplication (kernels/assembly/curve/pippenger.ts).
+ * addition an entry and a multiplication over the groups. The sums are the buckets of one window whose sorted
+ * list is written here; its accumulation is that of a multiplication (kernels/assembly/curve/pippenger.ts).
  */
 import { invariant } from "../../errors.js"
 import { multiplicationFields } from "./multiplication.js"
@@ -10,8 +10,14 @@ import type { KernelPool, Step } from "./pool.js"
 
 /** Entries that are worth an item. */
 const leastPart = 1024
-/** Digits are 16 bits, the lowest of them a sign. */
-export const maximumGroups = 2 ** 15 - 1
+
+/** Which points are added to which group; a point may occur in several entries. */
+export interface Entries {
+  /** Group of each entry. */
+  readonly group: Uint32Array
+  /** Index of its point; without, entry i is point i. */
+  readonly point?: Uint32Array | undefined
+}
 
 export class Grouping {
   /** The sums, group by group; infinity where a group is empty. */
@@ -24,61 +30,49 @@ export class Grouping {
   private readonly flags: number
   private readonly pointBytes: number
 
-  /** `groupOf[i]` < `groups` is the group of point i. */
-  constructor(pool: KernelPool, points: PointSet, groupOf: Uint32Array, groups: number) {
-    invariant(groupOf.length === points.count, "there is a group for each point")
-    invariant(groups > 0 && groups <= maximumGroups, `at most ${maximumGroups} groups, not ${groups}`)
+  constructor(pool: KernelPool, points: PointSet, entries: Entries, groups: number) {
+    const count = entries.group.length
+    invariant((entries.point?.length ?? points.count) === count, "there is a group for each entry")
     this.pool = pool
     this.group = points.group
-    const count = points.count
-    const bits = Math.ceil(Math.log2(groups)) + 1
+    const bits = Math.max(1, Math.ceil(Math.log2(groups)) + 1)
     const buckets = 2 ** (bits - 1)
     this.parts = Math.max(1, Math.min(8 * pool.threads, Math.floor(count / leastPart)))
     const pointBytes = constantOf(pool, `${points.group}PointBytes`)
     this.pointBytes = pointBytes
     const { memory } = pool
     try {
-      const digits = this.allocate(2 * count)
       const sums = this.allocate((buckets + 1) * pointBytes)
+      const heads = this.allocate(this.parts * pointBytes)
+      const sorted = this.allocate(4 * count)
+      const starts = this.allocate(4 * (buckets + 2))
       this.flags = this.allocate(Math.ceil(groups / 8))
       this.args = this.allocate(4 * multiplicationFields)
-      const struct = [
-        points.address,
-        count,
-        0,
-        0,
-        0,
-        bits,
-        1,
-        0,
-        count,
-        digits,
-        this.allocate(4 * count),
-        this.allocate(4 * (buckets + 2)),
-        sums,
-        this.parts,
-        this.allocate(this.parts * pointBytes),
-        0,
-        0,
-      ]
-      memory.unsigned(this.args, multiplicationFields).set(struct)
-      const codes = new Uint16Array(memory.memory.buffer, digits >>> 0, count)
-      const empty = memory.bytes(this.flags, Math.ceil(groups / 8))
-      empty.fill(255)
-      const { infinite } = points
-      const flagged = infinite === 0 ? undefined : memory.bytes(infinite, Math.ceil(count / 8))
-      for (let i = 0; i < count; i++) {
-        // digit 0 leaves a point out
-        if (flagged && (flagged[i >> 3] >> (i & 7)) & 1) codes[i] = 0
-        else {
-          codes[i] = 2 * (groupOf[i] + 1)
-          empty[groupOf[i] >> 3] &= ~(1 << (groupOf[i] & 7))
-        }
-      }
+      const struct = [points.address, count, 0, 0, 0, bits, 1, 0, count, 0, sorted, starts, sums, this.parts]
+      memory.unsigned(this.args, multiplicationFields).set([...struct, heads, 0, 0])
+      memory.bytes(sums, (buckets + 1) * pointBytes).fill(0)
+      memory.bytes(heads, this.parts * pointBytes).fill(0)
       this.sums = { group: points.group, count: groups, address: sums + pointBytes, infinite: this.flags }
+      this.sort(points, entries, memory.unsigned(sorted, count), memory.unsigned(starts, buckets + 2))
     } catch (error) {
       this.release()
       throw error
+    }
+  }
+
+  /** Counting sort of the points' addresses by group; bucket g + 1 is group g. */
+  private sort(points: PointSet, { group, point }: Entries, sorted: Uint32Array, starts: Uint32Array): void {
+    const { address, infinite } = points
+    const flags = infinite === 0 ? undefined : this.pool.memory.bytes(infinite, Math.ceil(points.count / 8))
+    const isInfinite = (i: number) => flags !== undefined && ((flags[i >> 3] >> (i & 7)) & 1) === 1
+    starts.fill(0)
+    for (let i = 0; i < group.length; i++) if (!isInfinite(point ? point[i] : i)) starts[group[i] + 2]++
+    for (let bucket = 2; bucket < starts.length; bucket++) starts[bucket] += starts[bucket - 1]
+    // starts[g + 1] is where group g begins now; it moves on as places are taken, and is put back
+    const next = starts.slice(1)
+    for (let i = 0; i < group.length; i++) {
+      const index = point ? point[i] : i
+      if (!isInfinite(index)) sorted[next[group[i]]++] = address + index * this.pointBytes
     }
   }
 
@@ -89,13 +83,14 @@ export class Grouping {
     const step = (kernel: string, items: number, index: number): Step => {
       return { kernel, items, args, after: index === 0 ? after : [first + index - 1], scratchBytes }
     }
-    return [step(`${group}Sort`, 1, 0), step(`${group}Accumulate`, this.parts, 1), step(`${group}Join`, 1, 2)]
+    return [step(`${group}Accumulate`, this.parts, 0), step(`${group}Join`, 1, 1)]
   }
 
-  /** Once the steps are done: marks the groups whose points cancel out, which are left as zero bytes. */
+  /** Once the steps are done: marks the groups that have no sum, which are left as zero bytes. */
   finish(): void {
     const { memory } = this.pool
     const flags = memory.bytes(this.flags, Math.ceil(this.sums.count / 8))
+    flags.fill(0)
     const words = this.pointBytes / 4
     const sums = memory.unsigned(this.sums.address, words * this.sums.count)
     for (let g = 0; g < this.sums.count; g++) {
