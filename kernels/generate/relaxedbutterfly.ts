@@ -3,9 +3,10 @@
  * room for one lazy sum only, so every kind is tidied up completely.
  */
 import { define, primes, range } from "./field.js"
-import { load, normalization, product, store } from "./relaxed.js"
+import { Constants, load, normalization, product, store } from "./relaxed.js"
 
 const p = primes.fr
+const k = new Constants()
 const count = 5
 const bits = 51
 const limbs = (f: (i: number) => string): string[] => range(count).map(f)
@@ -24,13 +25,13 @@ const down = [
   ...load("y", "v"),
   ...scope(
     limbs((i) => `let v${i} = f64x2.add(x${i}, y${i})`),
-    normalization(p),
+    normalization(p, k),
     store("u", "z"),
   ),
   ...scope(
     limbs((i) => `let a${i} = f64x2.sub(y${i}, x${i})`),
     twiddle,
-    product(p),
+    product(p, k, "v"),
     store("v", "z"),
   ),
 ]
@@ -39,12 +40,12 @@ const down = [
 const both = [
   ...scope(
     limbs((i) => `let v${i} = f64x2.add(x${i}, y${i})`),
-    normalization(p),
+    normalization(p, k),
     store("u", "z"),
   ),
   ...scope(
     limbs((i) => `let v${i} = f64x2.sub(x${i}, y${i})`),
-    normalization(p),
+    normalization(p, k),
     store("v", "z"),
   ),
 ]
@@ -55,7 +56,7 @@ const up = [
   ...scope(
     load("a", "v"),
     twiddle,
-    product(p),
+    product(p, k, "v"),
     limbs((i) => `y${i} = z${i}`),
   ),
   ...load("x", "u"),
@@ -67,6 +68,7 @@ const ones = [...load("x", "u"), ...load("y", "v"), ...both]
 export function relaxedButterfly(): string {
   const rounder = 3 * 2 ** (2 * bits)
   return [
+    k.declaration(),
     ...["Lazy", "Carry", "Norm"].flatMap((kind) => [
       define(`export function down${kind}(u: usize, v: usize, w: usize): void`, down),
       define(`export function up${kind}(u: usize, v: usize, w: usize): void`, up),

@@ -177,8 +177,11 @@ function run(keep: bool): void {
   let at = entries
   for (let i = 0; i < groupCount; i++) {
     const out = <usize>load<u32>(outputs + (<usize>i << 2))
-    const sum = load<u32>(sizes + (<usize>i << 2)) == 0 ? 0 : <usize>load<u32>(at)
-    if (load<u32>(sizes + (<usize>i << 2)) != 0) at += 4
+    let sum: usize = 0
+    if (load<u32>(sizes + (<usize>i << 2)) != 0) {
+      sum = load<u32>(at)
+      at += 4
+    }
     if (sum == 0) memory.fill(out, 0, pointBytes)
     else copySigned(out, sum, sum)
   }
