@@ -98,7 +98,8 @@ export function openMirage(circuit: MirageCircuit, provingKey: Uint8Array, engin
   const domain = mirageDomain(r1cs)
   const isLarge = new Uint8Array(r1cs.wires)
   for (const wire of linked.large) isLarge[wire] = 1
-  const entryCount = lookup.tableStart[lookup.tables.length]
+  const table = entriesOf(lookup)
+  const entryCount = table.length
   const isLookup = (wire: number) => wire >= lookup.inverses && wire < lookup.quotients + entryCount
   const isFull = (wire: number) =>
     isLarge[wire] === 1 || wire === CHALLENGE || wire === EVALUATION || wire >= firstFinal
@@ -184,6 +185,22 @@ export function openMirage(circuit: MirageCircuit, provingKey: Uint8Array, engin
     return { group: group.subarray(0, at), point: point.subarray(0, at) }
   }
 
+  /** 1/(c − t) of the entries that occur, zero for the others. */
+  const inverses = ({ entries, small }: CommittedWitness, differences: readonly bigint[]): bigint[] => {
+    const occurs = new Uint8Array(entryCount)
+    for (const entry of entries) occurs[entry] = 1
+    const places: number[] = []
+    for (let entry = 0; entry < entryCount; entry++)
+      if (occurs[entry] === 1 || small[lookup.multiplicities + entry] !== 0) places.push(entry)
+    const values = places.map((entry) => differences[entry])
+    inverseAll(values)
+    const result = new Array<bigint>(entryCount).fill(0n)
+    places.forEach((entry, i) => {
+      result[entry] = values[i]
+    })
+    return result
+  }
+
   const prove: MirageProver["prove"] = async (values, statement, options = {}) => {
     options.signal?.throwIfAborted()
     const committed = assignCommitted(graph, linked, values)
@@ -206,22 +223,23 @@ export function openMirage(circuit: MirageCircuit, provingKey: Uint8Array, engin
       onProgress?.({ stage: "prove", done, total: 4 })
     }
     step(0)
-    const table = entriesOf(lookup)
     let rho = 0n
     let d = G1.ZERO
     let c = 0n
+    let differences: bigint[] = []
     do {
       rho = draw(random)
       d = add1(await multiply(shares.committed, committed, [rho], { signal }))
       c = challenge(statement.key, statement.context, statement.words, json1(d))
       // at an entry of a table the quotient has no value; the chance is negligible, but it is free
-    } while (table.some((entry) => mod(c - entry) === 0n))
+      // at an entry of a table the quotient has no value; the chance is negligible, but it is free
+      differences = table.map((entry) => mod(c - entry))
+    } while (differences.includes(0n))
     step(1)
 
-    const inverse = table.map((entry) => mod(c - entry))
-    inverseAll(inverse)
+    const inverse = inverses(committed, differences)
     const witness = challengedWitness(linked, committed, statement.words, c, inverse)
-    const evaluations = quotientRows(circuit, committed, witness, sums, inverse, c, domain)
+    const evaluations = quotientRows(circuit, committed, witness, sums, { c, inverse, differences }, domain)
     step(2)
     const [x, y] = [draw(random), draw(random)]
     const entries = lookupEntries(committed)

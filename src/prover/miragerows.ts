@@ -2,7 +2,6 @@
 import { describeRow } from "../circuit/check.js"
 import type { MirageCircuit } from "../circuit/compile.js"
 import { CHALLENGE, EVALUATION } from "../circuit/link-mirage.js"
-import { entriesOf } from "../circuit/lookup.js"
 import type { R1cs, SparseRows } from "../circuit/r1cs.js"
 import { type CommittedWitness, fieldValue, type Witness } from "../circuit/witness.js"
 import { CountersignError } from "../errors.js"
@@ -38,31 +37,38 @@ export function checkSums(circuit: MirageCircuit, witness: CommittedWitness, { a
   }
 }
 
+/** The challenge c, and for each entry t of the tables c − t and, where t occurs, its inverse. */
+export interface Challenged {
+  readonly c: bigint
+  readonly differences: readonly bigint[]
+  readonly inverse: readonly bigint[]
+}
+
 /** Values of A, B and C on the whole domain. */
 export function quotientRows(
   { linked }: MirageCircuit,
   committed: CommittedWitness,
   witness: Witness,
   sums: RowSums,
-  inverse: readonly bigint[],
-  c: bigint,
+  { c, inverse, differences }: Challenged,
   domain: number,
 ): QuotientRows {
   const { r1cs, lookup, hornerRow, commitments } = linked
   const build = (small: Float64Array) => {
     const full = new Float64Array(domain)
     full.set(small)
-    const rows: number[] = []
-    const index: number[] = []
+    const rows = new Uint32Array(domain)
+    const index = new Uint32Array(domain)
+    let count = 0
     const fields: bigint[] = []
     const set = (row: number, value: number) => {
-      rows.push(row)
-      index.push(value)
+      rows[count] = row
+      index[count++] = value
     }
     const vector = (): Vector => ({
       small: full,
-      rows: Uint32Array.from(rows),
-      index: Uint32Array.from(index),
+      rows: rows.subarray(0, count),
+      index: index.subarray(0, count),
       fields,
     })
     return {
@@ -75,7 +81,6 @@ export function quotientRows(
   }
   const [a, b, side] = [build(sums.a), build(sums.b), build(sums.c)]
   const entries = inverse.length
-  const differences = entriesOf(lookup).map((entry) => mod(c - entry))
   a.fields.push(...inverse)
   b.fields.push(...differences)
   const scaled = new Map<number, number>()
