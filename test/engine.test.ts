@@ -83,6 +83,25 @@ it("sums by group", async () => {
   )
 })
 
+it("calls side by side: an abort stops its own work and nobody else's", async () => {
+  const many = Array.from({ length: 4000 }, (_, i) => i % 12)
+  const bytes = Buffer.concat(many.map((i) => files.g1.subarray(64 * i, 64 * i + 64)))
+  const points = fast.load("g1", bytes)
+  const scalars = many.map((i) => (BigInt(i + 1) << 240n) + 7n)
+  const expected = await fast.msm(points, scalars)
+  for (const delay of [0, 1, 3, 9]) {
+    const controller = new AbortController()
+    const stopped = [1, 2].map(() => fast.msm(points, scalars, { signal: controller.signal }))
+    const others = [1, 2, 3].map(() => fast.msm(points, scalars))
+    setTimeout(() => controller.abort(new Error("stop")), delay)
+    for (const call of await Promise.allSettled(stopped)) {
+      if (call.status === "rejected") expect(call.reason.message).toBe("stop")
+      else expect(call.value).toEqual(expected)
+    }
+    expect(await Promise.all(others)).toEqual([expected, expected, expected])
+  }
+})
+
 it("row sums of a circuit", async () => {
   const { linked } = await compile((await perceptron([10, 8, 3], 6)).graph)
   const [mine, theirs] = [slow.loadRows(linked.r1cs), fast.loadRows(linked.r1cs)]

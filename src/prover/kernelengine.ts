@@ -49,10 +49,7 @@ export async function kernelEngine(options: { readonly threads?: number } = {}):
       const { system, products, vector, sums } = rows as LoadedRows
       const result = sumsQueue.then(async () => {
         pool.memory.doubles(vector, system.wires).set(wires)
-        await pool.run(
-          products.flatMap((product, i) => product.steps(vector, sums[i])),
-          options,
-        )
+        await kernels.run(() => products.flatMap((product, i) => product.steps(vector, sums[i])), options)
         const [a, b, c] = sums.map((at) => pool.memory.doubles(at, system.rows).slice())
         return { a, b, c }
       })
@@ -71,7 +68,7 @@ export async function kernelEngine(options: { readonly threads?: number } = {}):
       const scalars = quotient.then(async () => {
         const transform = await transformOf(rows.a.small.length)
         writeRows(transform, rows, pool)
-        await pool.run(transform.quotientSteps(), options)
+        await kernels.run((first) => transform.quotientSteps(first), options)
         return pool.memory.bytes(transform.out, 32 * transform.n).slice()
       })
       quotient = scalars.catch(() => undefined)

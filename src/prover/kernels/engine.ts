@@ -8,7 +8,8 @@ import { type Entries, Grouping } from "./grouping.js"
 import { canRun, chooseModule, loadModule, type Variant } from "./modules.js"
 import { Multiplication, type Scalars } from "./multiplication.js"
 import { type Affine, type Group, loadPoints, type PointSet, releasePoints } from "./points.js"
-import { KernelPool, type RunOptions } from "./pool.js"
+import { KernelPool, type RunOptions, type Step } from "./pool.js"
+import { maximumSteps } from "./program.js"
 
 export type { Entries } from "./grouping.js"
 export type { Variant } from "./modules.js"
@@ -28,10 +29,29 @@ export interface MsmOptions extends RunOptions {
   readonly from?: number
 }
 
+/** Steps that will be one program. */
+interface Batch {
+  readonly signal: AbortSignal | undefined
+  readonly steps: Step[]
+  done: Promise<void>
+}
+
+/** More than any one call has. */
+const mostSteps = 64
+
+const nextTurn = (): Promise<void> =>
+  new Promise((resolve) => {
+    if (typeof setImmediate === "function") setImmediate(resolve)
+    else setTimeout(resolve, 0)
+  })
+
 export class KernelEngine {
   readonly pool: KernelPool
   readonly variant: Variant
   private readonly held = new Set<PointSet>()
+  /** Programs that have not begun. */
+  private readonly batches: Batch[] = []
+  private running: Promise<unknown> = Promise.resolve()
   private readonly tables = new Map<Group, BaseTable>()
   /** The last use of the tables: one after the other, because one may replace them. */
   private tablesInUse: Promise<unknown> = Promise.resolve()
@@ -62,7 +82,7 @@ export class KernelEngine {
     invariant(this.held.has(points), "points belong to the engine")
     const job = new Multiplication(this.pool, points, scalars, options.from)
     try {
-      await this.pool.run(job.steps(), options)
+      await this.run((first) => job.steps(first), options)
       return job.value()
     } finally {
       job.release()
@@ -84,11 +104,11 @@ export class KernelEngine {
     if (entries.group.length === 0) return null
     const grouping = new Grouping(this.pool, points, entries, scalars.length / 32)
     try {
-      await this.pool.run(grouping.steps(), options)
+      await this.run((first) => grouping.steps(first), options)
       grouping.finish()
       const job = new Multiplication(this.pool, grouping.sums, { full: scalars })
       try {
-        await this.pool.run(job.steps(), options)
+        await this.run((first) => job.steps(first), options)
         return job.value()
       } finally {
         job.release()
@@ -124,6 +144,36 @@ export class KernelEngine {
     await this.tablesInUse
     for (const table of this.tables.values()) table.release()
     this.tables.clear()
+  }
+
+  /**
+   * Runs steps, side by side with those of other calls that come before the threads are free: a thread that has
+   * to wait in one job works on another. `make` gives the steps for the index of the first one. Calls with
+   * different signals never share a program, so an abort stops nobody else's work.
+   * @throws what KernelPool.run throws
+   */
+  run(make: (first: number) => Step[], { signal, onProgress }: RunOptions = {}): Promise<void> {
+    const last = this.batches.at(-1)
+    const open =
+      last && !onProgress && last.signal === signal && last.steps.length + mostSteps <= maximumSteps
+    if (open) {
+      last.steps.push(...make(last.steps.length))
+      return last.done
+    }
+    const steps = make(0)
+    const batch: Batch = { signal, steps, done: Promise.resolve() }
+    const before = this.running
+    batch.done = before.then(async () => {
+      // calls of the same turn of the event loop belong together
+      await nextTurn()
+      const at = this.batches.indexOf(batch)
+      if (at >= 0) this.batches.splice(at, 1)
+      await this.pool.run(batch.steps, { signal, onProgress })
+    })
+    this.running = batch.done.catch(() => undefined)
+    // what reports progress of its own is not joined
+    if (!onProgress) this.batches.push(batch)
+    return batch.done
   }
 
   close(): Promise<void> {
