@@ -11,6 +11,7 @@ import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import asc from "assemblyscript/asc"
 import { scalarButterfly } from "./generate/butterfly.js"
+import { relaxedExtension, scalarExtension } from "./generate/extension.js"
 import { relaxedField } from "./generate/relaxed.js"
 import { relaxedButterfly } from "./generate/relaxedbutterfly.js"
 import { scalarField } from "./generate/scalar.js"
@@ -23,11 +24,21 @@ interface Variant {
 
 const variants: Record<string, Variant> = {
   scalar: {
-    files: { "fq.ts": scalarField("fq"), "fr.ts": scalarField("fr"), "butterfly.ts": scalarButterfly() },
+    files: {
+      "fq.ts": scalarField("fq"),
+      "fr.ts": scalarField("fr"),
+      "fq2.ts": scalarExtension(),
+      "butterfly.ts": scalarButterfly(),
+    },
     features: ["threads"],
   },
   relaxed: {
-    files: { "fq.ts": relaxedField("fq"), "fr.ts": relaxedField("fr"), "butterfly.ts": relaxedButterfly() },
+    files: {
+      "fq.ts": relaxedField("fq"),
+      "fr.ts": relaxedField("fr"),
+      "fq2.ts": relaxedExtension(),
+      "butterfly.ts": relaxedButterfly(),
+    },
     features: ["threads", "simd", "relaxed-simd"],
   },
 }

@@ -6,7 +6,8 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { expect, test } from "vitest"
-import { variants, wasmOf } from "./kernels-support.js"
+import { firstAddress } from "#src/prover/kernels/memory.js"
+import { openModule, variants, wasmOf } from "./kernels-support.js"
 
 const builder = fileURLToPath(new URL("../out/kernels/build.js", import.meta.url))
 
@@ -15,9 +16,11 @@ test("building twice gives the same bytes", async () => {
   try {
     await promisify(execFile)(process.execPath, [builder, folder], { cwd: folder })
     for (const variant of variants) {
+      const { dataEnd } = (await openModule(variant)).exports as unknown as Record<string, WebAssembly.Global>
+      expect(dataEnd.value).toBeLessThanOrEqual(firstAddress)
       const again = await readFile(join(folder, `${variant}.wasm`))
       expect(Buffer.compare(again, await wasmOf(variant)), variant).toBe(0)
-      // comes from outside; nothing but code and its types is inside
+      // memory comes from outside
       const module = await WebAssembly.compile(again)
       expect(WebAssembly.Module.imports(module)).toEqual([{ module: "env", name: "memory", kind: "memory" }])
     }

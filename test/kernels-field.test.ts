@@ -2,6 +2,7 @@
 import fc from "fast-check"
 import { beforeAll, describe, expect, test } from "vitest"
 import { mod, q, r } from "#src/field.js"
+import { firstAddress } from "#src/prover/kernels/memory.js"
 import { bigintOf, bytesOf, openModule, type RawModule, variants } from "./kernels-support.js"
 
 const montgomery = 1n << 256n
@@ -18,7 +19,7 @@ describe.each(variants)("%s", (variant) => {
   ] as const)("%s", (field, p) => {
     const call = (name: string, ...args: number[]): number => module.exports[`${field}${name}`](...args)
     // three pairs and room for bytes, far apart; the pairs are not aligned to 16 bytes
-    const [x, y, z, spare, bytes] = [4096 + 8, 4096 + 256, 4096 + 512, 4096 + 768, 8192]
+    const [x, y, z, spare, bytes] = [8, 256, 512, 768, 1024].map((at) => firstAddress + at)
     const write = (at: number, [a, b]: readonly bigint[]): void => {
       module.bytes.set(bytesOf(mod(a * montgomery, p)), bytes)
       module.bytes.set(bytesOf(mod(b * montgomery, p)), bytes + 32)

@@ -44,27 +44,45 @@ export class Multiplication {
   result: usize
 }
 
-/** The digits of range number `item`. */
+/** Scalars whose digits are made together, window by window, so that what is written lies side by side. */
+const block: u32 = 64
+/** Bytes of scalar + H, and as many of zeros after the last one. */
+const wordsBytes: usize = 32
+
+/** The digits of range number `item`. Working memory: the sums, zeros, and a sign for each; less than 4 KiB. */
 export function digits(item: u32, args: usize, scratch: usize): void {
   const job = changetype<Multiplication>(args)
   const from = item * job.rangeLength
   const to = min(from + job.rangeLength, job.count)
-  const words = scratch
-  for (let word: usize = 0; word < 48; word += 8) store<u64>(words + word, 0)
-  for (let i = from; i < to; i++) {
-    if (job.infinite != 0 && (load<u8>(job.infinite + (i >> 3)) >> (<u8>i & 7)) & 1) {
-      for (let w: u32 = 0; w < job.windows; w++) storeDigit(job, w, i, 0, 0)
-      continue
+  const signs = scratch + (<usize>block + 1) * wordsBytes
+  memory.fill(scratch, 0, (<usize>block + 1) * wordsBytes)
+  for (let first = from; first < to; first += block) {
+    const length = min(block, to - first)
+    if (job.small) shiftSmall(job, first, length, scratch, signs)
+    else shiftFull(job, first, length, scratch)
+    let bit: u32 = 0
+    for (let w: u32 = 0; w < job.windows; w++) {
+      const out = job.digits + ((<usize>w * job.count + first) << 1)
+      split(scratch, signs, length, bit, job.bits, w == job.windows - 1, out, job.small != 0)
+      bit += job.bits
     }
-    let sign: u32 = 0
-    if (job.small) {
-      const value = <i64>load<f64>(job.scalars + (<usize>i << 3))
-      sign = value < 0 ? 1 : 0
-      store<u64>(words, <u64>(value < 0 ? -value : value) + load<u64>(job.offset))
-    } else {
-      addOffset(words, job.scalars + (<usize>i << 5), job.offset)
-    }
-    split(job, words, i, sign)
+    if (job.infinite != 0) leaveOut(job, first, length)
+  }
+}
+
+/** |scalar| + H and the sign of small scalars; H is below 2^62 there. */
+function shiftSmall(job: Multiplication, first: u32, length: u32, words: usize, signs: usize): void {
+  const offset = load<i64>(job.offset)
+  for (let i: u32 = 0; i < length; i++) {
+    const value = <i64>load<f64>(job.scalars + (<usize>(first + i) << 3))
+    store<i64>(words + <usize>i * wordsBytes, abs(value) + offset)
+    store<u32>(signs + (<usize>i << 2), value < 0 ? 1 : 0)
+  }
+}
+
+function shiftFull(job: Multiplication, first: u32, length: u32, words: usize): void {
+  for (let i: u32 = 0; i < length; i++) {
+    addOffset(words + <usize>i * wordsBytes, job.scalars + (<usize>(first + i) << 5), job.offset)
   }
 }
 
@@ -81,25 +99,36 @@ export function addOffset(words: usize, scalar: usize, offset: usize): void {
   }
 }
 
-@inline
-function split(job: Multiplication, words: usize, i: u32, sign: u32): void {
-  const bits = job.bits
-  const half: i32 = 1 << (bits - 1)
-  const mask: u32 = (1 << bits) - 1
-  const last = job.windows - 1
-  let bit: u32 = 0
-  for (let w: u32 = 0; w < last; w++) {
-    const window = <u32>(load<u64>(words + (bit >> 3)) >> (bit & 7)) & mask
+/** Digits of one window. A window at the end of a sum reads into what follows, but not that many bits of it. */
+function split(
+  words: usize,
+  signs: usize,
+  length: u32,
+  bit: u32,
+  bits: u32,
+  last: bool,
+  out: usize,
+  signed: bool,
+): void {
+  const half: i32 = last ? 0 : 1 << (bits - 1)
+  const mask: u32 = last ? (1 << min(31, 256 - bit)) - 1 : (1 << bits) - 1
+  words += bit >> 3
+  const shift = <u64>(bit & 7)
+  for (let i: u32 = 0; i < length; i++) {
+    const window = <u32>(load<u64>(words + <usize>i * wordsBytes) >> shift) & mask
     const digit = <i32>window - half
-    storeDigit(job, w, i, digit, sign)
-    bit += bits
+    const negative = <u32>digit >> 31
+    const size = <u32>abs(digit)
+    let code = (size << 1) | negative
+    if (signed && size != 0) code ^= load<u32>(signs + (<usize>i << 2))
+    store<u16>(out + (<usize>i << 1), <u16>code)
   }
-  storeDigit(job, last, i, <i32>(load<u64>(words + (bit >> 3)) >> (bit & 7)) & <i32>mask, sign)
 }
 
-@inline
-function storeDigit(job: Multiplication, w: u32, i: u32, digit: i32, sign: u32): void {
-  const size = <u32>abs(digit)
-  const code = (size << 1) | (size == 0 ? 0 : sign ^ <u32>(digit < 0))
-  store<u16>(job.digits + ((<usize>w * job.count + i) << 1), <u16>code)
+/** Points at infinity get the digit 0 everywhere. */
+function leaveOut(job: Multiplication, first: u32, length: u32): void {
+  for (let i = first; i < first + length; i++) {
+    if (!((load<u8>(job.infinite + (i >> 3)) >> (<u8>i & 7)) & 1)) continue
+    for (let w: u32 = 0; w < job.windows; w++) store<u16>(job.digits + ((<usize>w * job.count + i) << 1), 0)
+  }
 }

@@ -62,3 +62,6 @@ export {
   one2 as frOne2,
   zeroes2 as frZeroes2,
 } from "./fr"
+
+/** End of the constants of the module; memory from here on is whoever's. */
+export const dataEnd: usize = __heap_base

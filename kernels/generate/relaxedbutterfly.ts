@@ -4,7 +4,8 @@
  * as they are, and *carry* and *norm*, which come after every lazy one, are tidied up completely.
  */
 import { define, primes, range } from "./field.js"
-import { Constants, load, normalization, product, store } from "./relaxed.js"
+import { normalization } from "./relaxed.js"
+import { Constants, load, product, store } from "./relaxedcolumns.js"
 
 const p = primes.fr
 const k = new Constants()

@@ -3,6 +3,7 @@
  * the pair of real parts, then the pair of imaginary ones; a single element likewise.
  */
 import * as fq from "../fq"
+import { extensionMul2 } from "../fq2"
 import { inverseScratch, invert2 as invertReal2, prepareInverse } from "../fq/inverse"
 
 export const elementBytes: usize = 2 * fq.elementBytes
@@ -31,57 +32,36 @@ export function prepareCoordinate(scratch: usize): void {
 }
 
 export function mul2(z: usize, x: usize, y: usize): void {
-  const a = temporary
-  const b = a + fq.pairBytes
-  const c = b + fq.pairBytes
-  const d = c + fq.pairBytes
-  fq.mul2(a, x, y)
-  fq.mul2(b, x + im, y + im)
-  fq.mul2(c, x, y + im)
-  fq.mul2(d, x + im, y)
-  fq.sub2(z, a, b)
-  fq.add2(z + im, c, d)
+  extensionMul2(z, x, y, temporary)
+}
+export function mulSub2(z: usize, x: usize, y: usize, s: usize): void {
+  const product = temporary + 4 * fq.pairBytes
+  extensionMul2(product, x, y, temporary)
+  sub2(z, product, s)
 }
 
 /** (x0 + x1)(x0 − x1) + 2·x0·x1·u */
 export function sqr2(z: usize, x: usize): void {
   const sum = temporary
   const difference = sum + fq.pairBytes
-  const product = difference + fq.pairBytes
-  fq.add2(sum, x, x + im)
+  const double = difference + fq.pairBytes
+  fq.sumLazy2(sum, x, x + im)
   fq.difLazy2(difference, x, x + im)
-  fq.mul2(product, x, x + im)
+  fq.sumLazy2(double, x, x)
+  fq.mul2(z + im, double, x + im)
   fq.mul2(z, sum, difference)
-  fq.add2(z + im, product, product)
 }
-
-export function mulSub2(z: usize, x: usize, y: usize, s: usize): void {
-  // s may lie where the result does
-  const a = temporary
-  const b = a + fq.pairBytes
-  const c = b + fq.pairBytes
-  const d = c + fq.pairBytes
-  fq.mul2(a, x, y)
-  fq.mul2(b, x + im, y + im)
-  fq.mul2(c, x, y + im)
-  fq.mul2(d, x + im, y)
-  fq.sub2(a, a, b)
-  fq.add2(c, c, d)
-  fq.sub2(z, a, s)
-  fq.sub2(z + im, c, s + im)
-}
-
 export function sqrSub2(z: usize, x: usize, s: usize): void {
   const sum = temporary
   const difference = sum + fq.pairBytes
-  const product = difference + fq.pairBytes
-  fq.add2(sum, x, x + im)
+  const double = difference + fq.pairBytes
+  const imaginary = double + fq.pairBytes
+  fq.sumLazy2(sum, x, x + im)
   fq.difLazy2(difference, x, x + im)
-  fq.mul2(product, x, x + im)
-  fq.mul2(sum, sum, difference)
-  fq.add2(product, product, product)
-  fq.sub2(z, sum, s)
-  fq.sub2(z + im, product, s + im)
+  fq.sumLazy2(double, x, x)
+  fq.mulSub2(imaginary, double, x + im, s + im)
+  fq.mulSub2(z, sum, difference, s)
+  for (let i: usize = 0; i < fq.pairBytes; i += 8) store<u64>(z + im + i, load<u64>(imaginary + i))
 }
 
 export function add2(z: usize, x: usize, y: usize): void {

@@ -14,7 +14,7 @@ export const maximumPages = 65_535
 /** Every block starts on a cache line of its own, so that threads do not share lines by accident. */
 const alignment = 64
 /** Below lie the constants of the modules; address 0 stays unused: it is what a forgotten address looks like. */
-const firstAddress = 4096
+export const firstAddress = 16_384
 /** Growing is cheap but not free: it is done in steps of this many pages (4 MiB). */
 const growthPages = 64
 
