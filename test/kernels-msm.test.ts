@@ -1,7 +1,7 @@
 /** Multi-scalar multiplication against noble-curves, with all edge cases of points and scalars. */
 import { bn254 } from "@noble/curves/bn254.js"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { InputError } from "#src/errors.js"
+import { InputError, InvariantError } from "#src/errors.js"
 import { mod, r } from "#src/field.js"
 import { type Group, type KernelEngine, openEngine, type Scalars } from "#src/prover/kernels/engine.js"
 import { Multiplication } from "#src/prover/kernels/multiplication.js"
@@ -210,6 +210,29 @@ describe.each(variants)("%s", (variant) => {
         expect(await engine.groupedMsm(set, { group: groupOf }, encode(scalars))).toEqual(expected)
         engine.free(set)
       }
+    })
+
+    test("scalars of 255 bits or more are refused, and harm nothing", async () => {
+      const set = await load(upTo(3))
+      for (const large of [2n ** 256n - 1n, 2n ** 254n]) {
+        await expect(engine.msm(set, full([1n, large, 3n]))).rejects.toThrow(InvariantError)
+        await expect(engine.fixedBase(group, encode([1n, large, 3n]))).rejects.toThrow(InvariantError)
+      }
+      expect(await engine.msm(set, full([1n, r - 1n, 3n]))).toEqual(slow(upTo(3), [1, -1, 3]))
+      engine.free(set)
+    })
+
+    test("an abort stops a multiplication, and the next one is as good as ever", async () => {
+      const count = 2 ** 15
+      const set = await load(Array.from({ length: count }, () => 7n))
+      const scalars = Array.from({ length: count }, () => below(r))
+      const control = new AbortController()
+      const stopped = engine.msm(set, full(scalars), { signal: control.signal })
+      setTimeout(() => control.abort(new Error("enough")), 20)
+      await expect(stopped).rejects.toThrow("enough")
+      const sum = mod(scalars.reduce((total, k) => total + 7n * k, 0n))
+      expect(await engine.msm(set, full(scalars))).toEqual(times(group, sum))
+      engine.free(set)
     })
 
     test("gives all memory back, and refuses what is no integer", async () => {

@@ -86,9 +86,13 @@ function shiftFull(job: Multiplication, first: u32, length: u32, words: usize): 
   }
 }
 
-/** words ← scalar + H, 256 bits: the sum is below 2^256, since H < 2^255 − 2^254 and scalars are below 2^254. */
+/**
+ * words ← scalar + H, 256 bits: the sum is below 2^256, since H < 2^255 − 2^254 and scalars are below 2^254. Traps
+ * if one is not.
+ */
 @inline
 export function addOffset(words: usize, scalar: usize, offset: usize): void {
+  if (load<u64>(scalar, 24) >> 62) unreachable()
   let carry: u64 = 0
   for (let word: usize = 0; word < 32; word += 8) {
     const a = load<u64>(scalar + word)
@@ -99,7 +103,10 @@ export function addOffset(words: usize, scalar: usize, offset: usize): void {
   }
 }
 
-/** Digits of one window. A window at the end of a sum reads into what follows, but not that many bits of it. */
+/**
+ * Digits of one window. A window at the end of a sum reads into what follows, but not that many bits of it. Traps
+ * if the last one is too large for its buckets: the scalar was not below r.
+ */
 function split(
   words: usize,
   signs: usize,
@@ -114,15 +121,18 @@ function split(
   const mask: u32 = last ? (1 << min(31, 256 - bit)) - 1 : (1 << bits) - 1
   words += bit >> 3
   const shift = <u64>(bit & 7)
+  let largest: u32 = 0
   for (let i: u32 = 0; i < length; i++) {
     const window = <u32>(load<u64>(words + <usize>i * wordsBytes) >> shift) & mask
     const digit = <i32>window - half
     const negative = <u32>digit >> 31
     const size = <u32>abs(digit)
+    largest = max(largest, size)
     let code = (size << 1) | negative
     if (signed && size != 0) code ^= load<u32>(signs + (<usize>i << 2))
     store<u16>(out + (<usize>i << 1), <u16>code)
   }
+  if (largest > 1 << (bits - 1)) unreachable()
 }
 
 /** Points at infinity get the digit 0 everywhere. */

@@ -116,6 +116,8 @@ export function multiplyBase(item: u32, args: usize, scratch: usize): void {
     for (let w: u32 = 0; w <= last; w++) {
       const window = <i32>(<u32>(load<u64>(words + (bit >> 3)) >> (bit & 7)) & mask)
       const digit = w < last ? window - half : window
+      // the scalar was not below r
+      if (w == last && <u32>digit > base.lastEntries) unreachable()
       if (digit != 0) treeEntry((table + <usize>abs(digit) * pointBytes) | <usize>(digit < 0))
       bit += base.bits
       table += <usize>base.entries * pointBytes
