@@ -128,8 +128,10 @@ command("prove", "run the model on an input and prove what it said")
     const salts = folder.loadSalts(options.salts, circuit)
     const memory = api.memoryEstimate(circuit)
     if (memory !== null && !json) process.stderr.write(`memory   about ${Math.ceil(memory / 2 ** 20)} MiB\n`)
-    const prover = await api.openProver(circuit, folder.loadProvingKey(path))
+    const key = await api.openKeyFile(folder.provingKeyPath(path))
+    let prover: api.Prover | undefined
     try {
+      prover = await api.openProver(circuit, key)
       const ms = { witness: 0, prove: 0, total: 0 }
       const started = performance.now()
       const receipt = await prover.prove(input, {
@@ -150,7 +152,8 @@ command("prove", "run the model on an input and prove what it said")
         `receipt  ${options.out} (proof ${proofBytes} bytes, ${ms.prove} ms)`,
       ])
     } finally {
-      await prover.close()
+      await prover?.close()
+      await key.close()
     }
   })
 
@@ -237,9 +240,7 @@ command("audit", "rebuild the circuit from the model, compare it with the key, a
     const start = performance.now()
     const circuit = await folder.loadCircuit(path, onProgress)
     const key = folder.loadVerificationKey(folder.verificationKeyPath(path))
-    const provingKey = folder.loadProvingKey(path)
-    api.checkKeys(circuit, provingKey, key)
-    const report = await api.audit(circuit, provingKey, key)
+    const report = await audited(circuit, folder.provingKeyPath(path), key)
     const valid = report.accepted.length === 0
     print({ valid, model: circuit.model, ...report, ms: elapsed(start) }, [
       `model    ${circuit.model}, rebuilt: the proving key's constraints and the verification key are this circuit's`,
@@ -254,6 +255,20 @@ command("audit", "rebuild the circuit from the model, compare it with the key, a
     ])
     if (!valid) process.exitCode = 1
   })
+
+async function audited(
+  circuit: api.Circuit,
+  path: string,
+  key: api.VerificationKey,
+): Promise<api.AuditReport> {
+  const provingKey = await api.openKeyFile(path)
+  try {
+    await api.checkKeys(circuit, provingKey, key)
+    return await api.audit(circuit, provingKey, key)
+  } finally {
+    await provingKey.close()
+  }
+}
 
 command("export", "write the circuit for other tools")
   .argument("<what>", "circom, r1cs or solidity")

@@ -3,7 +3,16 @@
  * was compiled and what was measured), proving.key and verification.json. Files are written whole under
  * a temporary name and renamed, so that an interrupted command leaves the old file.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs"
 import { join } from "node:path"
 import type { Salts } from "./circuit/commitment.js"
 import { type Circuit, compile, proofSystems } from "./circuit/compile.js"
@@ -38,11 +47,22 @@ const names = {
   verificationKey: "verification.json",
 }
 
+/** Most bytes that are written at once; the platform's limit is 2^31 − 1. */
+const mostBytes = 2 ** 30
+
 /** Writes a file whole or not at all. */
 export function writeWhole(path: string, content: Uint8Array | string): void {
   const temporary = `${path}.${process.pid}.tmp`
   try {
-    writeFileSync(temporary, content)
+    const file = openSync(temporary, "w")
+    try {
+      const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content
+      for (let at = 0; at < bytes.length; at += mostBytes) {
+        writeFileSync(file, bytes.subarray(at, at + mostBytes))
+      }
+    } finally {
+      closeSync(file)
+    }
     renameSync(temporary, path)
   } catch (error) {
     rmSync(temporary, { force: true })
@@ -190,8 +210,12 @@ export function loadSalts(path: string | undefined, { input, output }: Circuit):
 }
 
 const setupFirst = "Run `countersign setup` first"
-export const loadProvingKey = (folder: string): Uint8Array =>
-  readWhole(join(folder, names.provingKey), setupFirst)
+/** Where the proving key lies. @throws UsageError if there is none */
+export function provingKeyPath(folder: string): string {
+  const path = join(folder, names.provingKey)
+  if (existsSync(path)) return path
+  throw new UsageError({ what: "does not exist", where: `\`${path}\``, fix: setupFirst })
+}
 export const loadVerificationKey = (path: string): VerificationKey =>
   parseVerificationKey(readJson(path, setupFirst))
 export const verificationKeyPath = (folder: string): string => join(folder, names.verificationKey)

@@ -24,6 +24,8 @@ export { type ImportOptions, importOnnx } from "./model/onnx.js"
 export { importTfjs } from "./model/tfjs.js"
 export { lower } from "./ops/lower.js"
 export { audit, auditReceipt } from "./prover/audit.js"
+export { type KeyFile, openKeyFile } from "./prover/keyfile.js"
+export type { ByteSource, ProvingKey } from "./prover/keysource.js"
 export {
   checkKeys,
   type Keys,

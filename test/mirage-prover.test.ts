@@ -9,6 +9,7 @@ import { auditReceipt } from "#src/prover/audit.js"
 import type { Engine } from "#src/prover/engine.js"
 import { kernelEngine } from "#src/prover/kernelengine.js"
 import { type MirageProver, openMirage } from "#src/prover/mirage.js"
+import { readMirageKey } from "#src/prover/miragekey.js"
 import { type Keys, openProver, setup, statementWords } from "#src/prover/prover.js"
 import { deserialize, serialize } from "#src/quantize/digest.js"
 import {
@@ -78,7 +79,7 @@ describe("a two-phase proof of a perceptron", () => {
     circuit = await compile(network.graph, { input: "public" })
     keys = await setup(circuit, { dev: true })
     await register(contract, keys.verificationKey, true)
-    prover = openMirage(circuit, keys.provingKey, engine)
+    prover = openMirage(circuit, await readMirageKey(keys.provingKey, circuit.linked), engine)
     values = valuesOf(network)
     await using whole = await openProver(circuit, keys.provingKey, { engine: engine })
     receipt = (await whole.prove(network.input, { context, clampInputs: true })) as MirageReceipt
@@ -230,7 +231,7 @@ describe("a two-phase proof of a perceptron", () => {
 
   it("a proof made with another setup of the same circuit is refused", async () => {
     const again = await setup(circuit, { dev: true })
-    const other = openMirage(circuit, again.provingKey, engine)
+    const other = openMirage(circuit, await readMirageKey(again.provingKey, circuit.linked), engine)
     await refused(receiptOf(await other.prove(values, transcript())))
   })
 
@@ -244,7 +245,7 @@ describe("a two-phase proof of a perceptron", () => {
     const changed = await compile(graph, { input: "public" })
     expect(changed.model).not.toBe(circuit.model)
     const changedKeys = await setup(changed, { dev: true })
-    const other = openMirage(changed, changedKeys.provingKey, engine)
+    const other = openMirage(changed, await readMirageKey(changedKeys.provingKey, changed.linked), engine)
     const execution = valuesOf({ graph, input: network.input })
     const own = await statementWords(changed, execution, {})
     const proof = await other.prove(execution, transcript(context, own))

@@ -40,46 +40,71 @@ export function createBinFile(
   return { file, sections }
 }
 
+/** Where a section lies. */
+export interface SectionPlace {
+  readonly at: number
+  readonly length: number
+}
+
 /**
- * Sections of a container by id. Every byte must belong to a section, and no id may occur twice.
+ * Finds the sections of a container of `size` bytes. It asks for the ranges it has to see, [from, length], and
+ * is given their bytes, so that a file need not be in memory. Every byte must belong to a section, and no id
+ * may occur twice.
  * @throws FileError for another magic or version, truncation, trailing bytes, repeated sections
  */
-export function readBinFile(file: Uint8Array, magic: string, version: number): Map<number, Uint8Array> {
+export function* findSections(
+  size: number,
+  magic: string,
+  version: number,
+): Generator<readonly [from: number, length: number], Map<number, SectionPlace>, Uint8Array> {
   const where = `.${magic} file`
   const fix = `Give a complete \`.${magic}\` file of version ${version}`
   const fail = (what: string, expected: string, given: string): never => {
     throw new FileError({ what, where, expected, given, fix })
   }
-  if (file.length < headerBytes) fail("truncated header", `${headerBytes} bytes`, `${file.length}`)
-  const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
-  const found = String.fromCharCode(...file.subarray(0, 4))
+  if (size < headerBytes) fail("truncated header", `${headerBytes} bytes`, `${size}`)
+  const header = yield [0, headerBytes]
+  const view = new DataView(header.buffer, header.byteOffset, header.byteLength)
+  const found = String.fromCharCode(...header.subarray(0, 4))
   if (found !== magic) fail("foreign file", `magic \`${magic}\``, JSON.stringify(found))
   if (view.getUint32(4, true) !== version) fail("unknown version", `${version}`, `${view.getUint32(4, true)}`)
   const count = view.getUint32(8, true)
-  const sections = new Map<number, Uint8Array>()
+  const sections = new Map<number, SectionPlace>()
   let at = headerBytes
   for (let i = 0; i < count; i++) {
-    if (at + sectionHeaderBytes > file.length) fail("truncated section table", `${count} sections`, `${i}`)
-    const id = view.getUint32(at, true)
-    const bytes = Number(view.getBigUint64(at + 4, true))
+    if (at + sectionHeaderBytes > size) fail("truncated section table", `${count} sections`, `${i}`)
+    const entry = yield [at, sectionHeaderBytes]
+    const words = new DataView(entry.buffer, entry.byteOffset, entry.byteLength)
+    const id = words.getUint32(0, true)
+    const length = Number(words.getBigUint64(4, true))
     at += sectionHeaderBytes
-    if (bytes > file.length - at) fail(`truncated section ${id}`, `${bytes} bytes`, `${file.length - at}`)
+    if (length > size - at) fail(`truncated section ${id}`, `${length} bytes`, `${size - at}`)
     if (sections.has(id)) fail("repeated section", "every section once", `section ${id} twice`)
-    sections.set(id, file.subarray(at, at + bytes))
-    at += bytes
+    sections.set(id, { at, length })
+    at += length
   }
-  if (at !== file.length) fail("bytes after the last section", `${at} bytes`, `${file.length}`)
+  if (at !== size) fail("bytes after the last section", `${at} bytes`, `${size}`)
   return sections
 }
 
-/** A section of known or free length, as a DataView. @throws FileError if missing or of another length */
-export function sectionView(
-  sections: ReadonlyMap<number, Uint8Array>,
+/** Sections of a container by id. @throws as `findSections` */
+export function readBinFile(file: Uint8Array, magic: string, version: number): Map<number, Uint8Array> {
+  const search = findSections(file.length, magic, version)
+  let step = search.next()
+  while (!step.done) {
+    const [from, length] = step.value
+    step = search.next(file.subarray(from, from + length))
+  }
+  return new Map(Array.from(step.value, ([id, { at, length }]) => [id, file.subarray(at, at + length)]))
+}
+
+/** A section of known or free length. @throws FileError if missing or of another length */
+export function checkSection<T extends { readonly length: number }>(
+  section: T | undefined,
   id: number,
   where: string,
   bytes?: number,
-): DataView {
-  const section = sections.get(id)
+): T {
   if (section === undefined) throw new FileError({ what: `section ${id} is missing`, where })
   if (bytes !== undefined && section.length !== bytes) {
     throw new FileError({
@@ -90,6 +115,17 @@ export function sectionView(
       fix: "The file is damaged or inconsistent: make it again",
     })
   }
+  return section
+}
+
+/** The same as a DataView. @throws as `checkSection` */
+export function sectionView(
+  sections: ReadonlyMap<number, Uint8Array>,
+  id: number,
+  where: string,
+  bytes?: number,
+): DataView {
+  const section = checkSection(sections.get(id), id, where, bytes)
   return new DataView(section.buffer, section.byteOffset, section.byteLength)
 }
 

@@ -16,6 +16,7 @@ import type { VerificationKey } from "../verifier/key.js"
 import type { G1Json, G2Json } from "../verifier/points.js"
 import type { Receipt } from "../verifier/receipt.js"
 import { verify } from "../verifier/verify.js"
+import type { ProvingKey } from "./keysource.js"
 import { draw, platformRandom } from "./multiply.js"
 import { openProver, statementWords } from "./prover.js"
 
@@ -27,7 +28,7 @@ const context = `0x${"00".repeat(32)}`
  */
 export async function audit(
   circuit: Circuit,
-  provingKey: Uint8Array,
+  provingKey: ProvingKey,
   verificationKey: VerificationKey,
 ): Promise<AuditReport> {
   const { graph } = circuit

@@ -3,8 +3,9 @@
  * quotient of the constraint system. `openKernels` gives the fast one; `slowEngine` is the reference.
  */
 import type { R1cs } from "../circuit/r1cs.js"
+import type { ByteSource } from "./keysource.js"
 
-/** Points kept in the engine's own form. */
+/** Points kept in the engine's own form, or read whenever they are multiplied. */
 export interface Points {
   readonly group: "g1" | "g2"
   readonly count: number
@@ -41,8 +42,11 @@ export interface WorkOptions {
 
 /** Calls may overlap; what they have to share is queued. Each throws the reason of an abort. */
 export interface Engine {
-  /** Loads affine Montgomery points as a key file has them; all zeros is infinity. */
-  load(group: "g1" | "g2", bytes: Uint8Array): Points
+  /**
+   * Loads affine Montgomery points as a key file has them; all zeros is infinity. Those of a source are not
+   * kept: every multiplication reads them in blocks, and throws what reading throws.
+   */
+  load(group: "g1" | "g2", points: Uint8Array | ByteSource): Points
   /** Loads the rows of a system. */
   loadRows(system: R1cs): Rows
   /** A·w, B·w and C·w for one small integer per wire. */
@@ -61,7 +65,7 @@ export interface Engine {
    * `rows` are the values of A, B, C on the domain, zero where absent.
    */
   quotientMsm(h: Points, rows: QuotientRows, options?: WorkOptions): Promise<Affine>
-  /** Gives the memory of points or rows back. */
+  /** Gives the memory of points or rows back; a source stays its owner's to close. */
   free(loaded: Points | Rows): Promise<void>
   /** Bytes that are held now, in points, rows and tables. */
   heldBytes(): number

@@ -1,10 +1,11 @@
 /** The engine of the two-phase prover on our kernels. */
 import { writeField } from "../circuit/binfile.js"
 import { mod } from "../field.js"
-import type { Engine, Points, QuotientRows, Rows, Vector } from "./engine.js"
-import { openEngine, type PointSet } from "./kernels/engine.js"
+import type { Engine, Points, QuotientRows, Rows, Vector, WorkOptions } from "./engine.js"
+import { type Scalars as KernelScalars, openEngine, type PointSet } from "./kernels/engine.js"
 import type { KernelPool } from "./kernels/pool.js"
 import { SparseProduct } from "./kernels/sparse.js"
+import { type StreamedPoints, Streams } from "./kernels/stream.js"
 import { largeValue, Transform } from "./kernels/transform.js"
 
 interface LoadedRows extends Rows {
@@ -15,10 +16,14 @@ interface LoadedRows extends Rows {
 interface LoadedPoints extends Points {
   readonly set: Promise<PointSet>
 }
+const isStreamed = (points: Points): points is StreamedPoints => "source" in points
 
-/** Opens the kernels with threads of their own. */
-export async function kernelEngine(options: { readonly threads?: number } = {}): Promise<Engine> {
+/** Opens the kernels with threads of their own. `blockBytes`: how much of streamed points is held at a time. */
+export async function kernelEngine(
+  options: { readonly threads?: number; readonly blockBytes?: number } = {},
+): Promise<Engine> {
   const kernels = await openEngine(options)
+  const streams = new Streams(kernels, options.blockBytes)
   const { pool } = kernels
   const transforms = new Map<number, Promise<Transform>>()
   const transformOf = (n: number): Promise<Transform> => {
@@ -27,13 +32,18 @@ export async function kernelEngine(options: { readonly threads?: number } = {}):
     return held
   }
   const setOf = (points: Points): Promise<PointSet> => (points as LoadedPoints).set
+  const multiply = async (points: Points, scalars: KernelScalars, options?: WorkOptions) =>
+    isStreamed(points)
+      ? streams.msm(points, scalars, options)
+      : kernels.msm(await setOf(points), scalars, options)
   // transforms and rows have one place for their values: whoever comes next waits
   let quotient: Promise<unknown> = Promise.resolve()
   let sumsQueue: Promise<unknown> = Promise.resolve()
   return {
-    load(group, bytes) {
-      const count = bytes.length / (group === "g1" ? 64 : 128)
-      return { group, count, set: kernels.points(group, bytes) } as LoadedPoints
+    load(group, points) {
+      const size = group === "g1" ? 64 : 128
+      if (!(points instanceof Uint8Array)) return { group, count: points.size / size, source: points }
+      return { group, count: points.length / size, set: kernels.points(group, points) } as LoadedPoints
     },
     loadRows(system) {
       // large values are the prover's business: here they count as zero
@@ -57,13 +67,15 @@ export async function kernelEngine(options: { readonly threads?: number } = {}):
       return result
     },
     msm: async (points, scalars, options) =>
-      kernels.msm(
-        await setOf(points),
+      multiply(
+        points,
         scalars instanceof Float64Array ? { small: scalars } : { full: encode(scalars) },
         options,
       ),
     groupedMsm: async (points, entries, scalars, options) =>
-      kernels.groupedMsm(await setOf(points), entries, encode(scalars), options),
+      isStreamed(points)
+        ? streams.groupedMsm(points, entries, encode(scalars), options)
+        : kernels.groupedMsm(await setOf(points), entries, encode(scalars), options),
     async quotientMsm(h, rows, options) {
       const scalars = quotient.then(async () => {
         const transform = await transformOf(rows.a.small.length)
@@ -72,10 +84,10 @@ export async function kernelEngine(options: { readonly threads?: number } = {}):
         return pool.memory.bytes(transform.out, 32 * transform.n).slice()
       })
       quotient = scalars.catch(() => undefined)
-      return kernels.msm(await setOf(h), { full: await scalars }, options)
+      return multiply(h, { full: await scalars }, options)
     },
     async free(loaded) {
-      if (!("system" in loaded)) return kernels.free(await setOf(loaded))
+      if (!("system" in loaded)) return isStreamed(loaded) ? undefined : kernels.free(await setOf(loaded))
       const { products, vector, sums } = loaded as LoadedRows
       for (const product of products) product.close()
       for (const at of [vector, ...sums]) pool.memory.release(at)

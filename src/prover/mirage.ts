@@ -27,7 +27,8 @@ import type { G1Json } from "../verifier/points.js"
 import type { MirageProof } from "../verifier/receipt.js"
 import { challenge } from "../verifier/words.js"
 import type { Affine, Engine, Entries, Points, RowSums, WorkOptions } from "./engine.js"
-import { mirageDomain, readMirageKey, type Single, singleOf, supportOf } from "./miragekey.js"
+import { type ByteSource, gather } from "./keysource.js"
+import { type MirageKey, mirageDomain, type Single, singleOf, supportOf } from "./miragekey.js"
 import { checkSums, quotientRows } from "./miragerows.js"
 import { draw, platformRandom } from "./multiply.js"
 import { coordinates } from "./provingkey.js"
@@ -90,11 +91,10 @@ interface Shares {
   readonly lookups: Share
 }
 
-/** Loads a key for a circuit. @throws FileError if the key is damaged or another circuit's */
-export function openMirage(circuit: MirageCircuit, provingKey: Uint8Array, engine: Engine): MirageProver {
+/** Loads a key of the circuit (`readMirageKey`); what is not in memory is read again for each proof. */
+export function openMirage(circuit: MirageCircuit, key: MirageKey, engine: Engine): MirageProver {
   const { linked, graph } = circuit
   const { r1cs, lookup, firstFinal } = linked
-  const key = readMirageKey(provingKey, linked)
   const domain = mirageDomain(r1cs)
   const isLarge = new Uint8Array(r1cs.wires)
   for (const wire of linked.large) isLarge[wire] = 1
@@ -104,18 +104,21 @@ export function openMirage(circuit: MirageCircuit, provingKey: Uint8Array, engin
   const isFull = (wire: number) =>
     isLarge[wire] === 1 || wire === CHALLENGE || wire === EVALUATION || wire >= firstFinal
 
-  const shareOf = (wires: Uint32Array, bytes: Uint8Array, group: "g1" | "g2", ...masks: Single[]): Shares => {
+  const shareOf = (
+    wires: Uint32Array,
+    section: Uint8Array | ByteSource,
+    group: "g1" | "g2",
+    ...masks: Single[]
+  ): Shares => {
     const size = group === "g1" ? 64 : 128
     const pick = (belongs: (wire: number) => boolean, also: readonly Single[] = []): Share => {
-      const places = Array.from(wires.keys()).filter((i) => belongs(wires[i]))
-      const picked = new Uint8Array((places.length + also.length) * size)
-      places.forEach((place, i) => {
-        picked.set(bytes.subarray(place * size, (place + 1) * size), i * size)
-      })
+      const places = Uint32Array.from(wires.keys()).filter((i) => belongs(wires[i]))
+      const more = new Uint8Array(also.length * size)
       also.forEach((name, i) => {
-        picked.set(singleOf(key, name), (places.length + i) * size)
+        more.set(singleOf(key, name), i * size)
       })
-      return { wires: Uint32Array.from(places, (place) => wires[place]), points: engine.load(group, picked) }
+      const points = engine.load(group, gather(section, size, places, more))
+      return { wires: places.map((place) => wires[place]), points }
     }
     return {
       small: pick((wire) => !isFull(wire)),

@@ -14,14 +14,16 @@
  * rows that keep their columns independent. docs/FORMATS.md has an example byte by byte.
  */
 import { sha256 } from "@noble/hashes/sha2.js"
-import { createBinFile, readBinFile, sectionView } from "../circuit/binfile.js"
+import { checkSection, createBinFile } from "../circuit/binfile.js"
 import { domainSize } from "../circuit/domain.js"
 import type { MirageLinked } from "../circuit/link-mirage.js"
 import type { R1cs } from "../circuit/r1cs.js"
 import { CountersignError, FileError } from "../errors.js"
 import { fileBytes as pointBytes } from "./kernels/points.js"
+import { streamBytes } from "./kernels/stream.js"
+import { type ByteSource, checkedSource, type ProvingKey, partOf, sectionsOf } from "./keysource.js"
 import { programRows } from "./polynomials.js"
-import { coordinates, coordinates2, setupSection } from "./provingkey.js"
+import { coordinates, coordinates2, setupMark, setupSection } from "./provingkey.js"
 
 const magic = "csmk"
 const version = 1
@@ -34,6 +36,17 @@ export const mirageDomain = (system: R1cs): number => domainSize(programRows(sys
 const sections = { points: 2, ic: 3, a: 4, b1: 5, b2: 6, committed: 7, final: 8, h: 9 } as const
 export type MirageSection = keyof typeof sections
 export type MiragePoints = Readonly<Record<MirageSection, Uint8Array>>
+/** Sections that grow with the circuit. */
+type LargeSection = Exclude<MirageSection, "points" | "ic">
+
+/** A proving key as the prover takes it. */
+export interface MirageKey extends Readonly<Record<LargeSection, Uint8Array | ByteSource>> {
+  readonly points: Uint8Array
+  readonly ic: Uint8Array
+  readonly setup: "dev" | "ceremony"
+  /** Whether the large sections are sources that each multiplication reads. */
+  readonly streamed: boolean
+}
 
 /** Points of section 2 in order. */
 const singles = [
@@ -91,28 +104,33 @@ function sizesOf({ r1cs, firstFinal }: MirageLinked): Record<MirageSection, numb
   }
 }
 
+/** Bytes of a key up to which its points stay in the kernels between proofs; those of a larger one are streamed. */
+export const residentKeyBytes = 2 ** 30
+
+const totalOf = (sizes: Record<MirageSection, number>): number =>
+  Object.values(sizes).reduce((sum, bytes) => sum + bytes, 0)
+
 /** Largest memory of the kernels: what 32-bit addresses reach. */
 const addressable = 2 ** 32
 
 /**
- * Bytes that a proof takes in the kernels, about: points in their form, rows, the transform, and the largest
- * multiplication, that by H.
+ * Bytes that a proof takes in the kernels, about: rows, the transform, and points in their form with the
+ * largest multiplication, that by H, or what streaming them takes. `residentBytes` as in `readMirageKey`.
  */
-export function proverMemory(linked: MirageLinked): number {
+export function proverMemory(linked: MirageLinked, residentBytes = residentKeyBytes): number {
   const { r1cs } = linked
-  const points = Object.values(sizesOf(linked)).reduce((sum, bytes) => sum + bytes, 0)
+  const points = totalOf(sizesOf(linked))
   const nonzeros = r1cs.a.wires.length + r1cs.b.wires.length + r1cs.c.wires.length
   const domain = mirageDomain(r1cs)
   // a point grows from 64 bytes to 80; an entry of a row is an index and a double; a value of the transform
-  // lies in a source, a vector, two tables and the result, and again as a scalar with its digits
-  return Math.ceil(
-    1.25 * points + 12 * nonzeros + 8 * (r1cs.wires + 3 * r1cs.rows) + (256 + 160) * domain + 2 ** 24,
-  )
+  // lies in a source, a vector, two tables and the result, and again as a scalar, with its digits or without
+  const multiplied = points > residentBytes ? streamBytes + 32 * domain : 1.25 * points + 160 * domain
+  return Math.ceil(12 * nonzeros + 8 * (r1cs.wires + 3 * r1cs.rows) + 256 * domain + multiplied + 2 ** 24)
 }
 
 /** @throws CountersignError if a proof cannot fit, with the figure */
-export function checkMemory(linked: MirageLinked): void {
-  const bytes = proverMemory(linked)
+export function checkMemory(linked: MirageLinked, residentBytes?: number): void {
+  const bytes = proverMemory(linked, residentBytes)
   if (bytes <= addressable) return
   throw new CountersignError({
     what: "the proof does not fit into the kernels' memory",
@@ -143,16 +161,23 @@ export function writeMirageKey(linked: MirageLinked, points: MiragePoints, setup
 }
 
 /**
- * Reads the points of a proving key that belongs to a circuit.
- * @throws FileError for a damaged or foreign file, or another circuit's key
+ * Reads a proving key that belongs to a circuit. The large sections of one of more than `residentBytes` are
+ * not read but given as sources. Of the points themselves nothing is checked: a wrong one makes proofs that do
+ * not verify, nothing worse.
+ * @throws FileError for a damaged or foreign file, another circuit's key, or one that cannot be read
  */
-export function readMirageKey(key: Uint8Array, linked: MirageLinked): MiragePoints {
+export async function readMirageKey(
+  provingKey: ProvingKey,
+  linked: MirageLinked,
+  residentBytes = residentKeyBytes,
+): Promise<MirageKey> {
   const where = "proving key"
-  const held = readBinFile(key, magic, version)
+  const source = checkedSource(provingKey, where)
+  const held = await sectionsOf(source, magic, version)
+  const part = (id: number, bytes?: number) => partOf(source, checkSection(held.get(id), id, where, bytes))
   const header = headerOf(linked)
-  sectionView(held, 1, where, header.length)
-  const given = held.get(1) as Uint8Array
-  if (given.length !== header.length || given.some((byte, i) => byte !== header[i])) {
+  const given = await part(1, header.length).read(0, header.length)
+  if (given.some((byte, i) => byte !== header[i])) {
     throw new FileError({
       what: "belongs to another circuit: sizes or constraints differ",
       where,
@@ -160,46 +185,50 @@ export function readMirageKey(key: Uint8Array, linked: MirageLinked): MiragePoin
     })
   }
   const sizes = sizesOf(linked)
-  const read = (name: MirageSection): Uint8Array => {
-    sectionView(held, sections[name], where, sizes[name])
-    return held.get(sections[name]) as Uint8Array
-  }
+  const streamed = totalOf(sizes) > residentBytes
+  const read = (name: MirageSection) => part(sections[name], sizes[name]).read(0, sizes[name])
+  const large = async (name: LargeSection) => (streamed ? part(sections[name], sizes[name]) : read(name))
   return {
-    points: read("points"),
-    ic: read("ic"),
-    a: read("a"),
-    b1: read("b1"),
-    b2: read("b2"),
-    committed: read("committed"),
-    final: read("final"),
-    h: read("h"),
+    points: await read("points"),
+    ic: await read("ic"),
+    a: await large("a"),
+    b1: await large("b1"),
+    b2: await large("b2"),
+    committed: await large("committed"),
+    final: await large("final"),
+    h: await large("h"),
+    setup: setupMark(held.has(setupSection) ? await contentOf(part(setupSection)) : undefined),
+    streamed,
   }
 }
 
+/** A mark is a word; whatever is longer is none. */
+const contentOf = ({ size, read }: ByteSource): Promise<Uint8Array> => read(0, Math.min(size, 64))
+
 /** Bytes of one point of section 2. */
-export function singleOf(points: MiragePoints, name: Single): Uint8Array {
+export function singleOf({ points }: MirageKey, name: Single): Uint8Array {
   let at = 0
   for (const [other, group] of singles) {
-    if (other === name) return points.points.subarray(at, at + pointBytes[group])
+    if (other === name) return points.subarray(at, at + pointBytes[group])
     at += pointBytes[group]
   }
   throw new RangeError(name)
 }
 
 /** The points of the verification key that a proving key carries, as decimal strings. */
-export function mirageVerificationPoints(points: MiragePoints): {
+export function mirageVerificationPoints(key: MirageKey): {
   alpha1: string[]
   beta2: string[][]
   delta2: string[][]
   deltaC2: string[][]
   ic: string[][]
 } {
-  const two = (name: Single) => coordinates2(singleOf(points, name)).map((pair) => pair.map(String))
+  const two = (name: Single) => coordinates2(singleOf(key, name)).map((pair) => pair.map(String))
   return {
-    alpha1: coordinates(singleOf(points, "alpha1")).map(String),
+    alpha1: coordinates(singleOf(key, "alpha1")).map(String),
     beta2: two("beta2"),
     delta2: two("delta2"),
     deltaC2: two("deltaC2"),
-    ic: [0, 64, 128].map((at) => coordinates(points.ic.subarray(at, at + 64)).map(String)),
+    ic: [0, 64, 128].map((at) => coordinates(key.ic.subarray(at, at + 64)).map(String)),
   }
 }

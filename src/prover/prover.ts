@@ -1,6 +1,6 @@
 /** Setup and proving as the public interface offers them: circuit in, keys and receipts out. */
 import { type Salts, saltsFor, sideWords } from "../circuit/commitment.js"
-import { type Circuit, witnessOf } from "../circuit/compile.js"
+import { type Circuit, type MirageCircuit, witnessOf } from "../circuit/compile.js"
 import { commit } from "../circuit/poseidon.js"
 import type { TensorValues } from "../circuit/witness.js"
 import { FileError, invariant, type OnProgress, UsageError } from "../errors.js"
@@ -8,12 +8,20 @@ import { quantizeInput, runInteger } from "../quantize/run.js"
 import { keyDigest, parseVerificationKey, type VerificationKey } from "../verifier/key.js"
 import type { Receipt } from "../verifier/receipt.js"
 import { publicSignals, type Statement, type Values } from "../verifier/statement.js"
+import { explain } from "../verifier/verify.js"
 import { wordsOf } from "../verifier/words.js"
 import { devSetup } from "./devsetup.js"
 import type { Engine } from "./engine.js"
 import { kernelEngine } from "./kernelengine.js"
+import { bytesOf, type ProvingKey } from "./keysource.js"
 import { openMirage } from "./mirage.js"
-import { checkMemory, mirageVerificationPoints, proverMemory, readMirageKey } from "./miragekey.js"
+import {
+  checkMemory,
+  type MirageKey,
+  mirageVerificationPoints,
+  proverMemory,
+  readMirageKey,
+} from "./miragekey.js"
 import { mirageDevSetup } from "./miragesetup.js"
 import type { DevSetupOptions } from "./multiply.js"
 import { checkZkey, setupOf, verificationPoints } from "./provingkey.js"
@@ -40,21 +48,32 @@ export async function setup(circuit: Circuit, options: SetupOptions): Promise<Ke
     circuit.proofSystem === "groth16"
       ? (await devSetup(circuit.linked.r1cs, options)).zkey
       : await mirageDevSetup(circuit.linked, options)
-  return { provingKey, verificationKey: verificationKeyOf(circuit, provingKey) }
+  return { provingKey, verificationKey: await verificationKeyOf(circuit, provingKey) }
 }
 
 /**
- * The verification key that belongs to a circuit and its proving key.
+ * The verification key that belongs to a circuit and its proving key, of whose points only those few are read.
  * @throws FileError if the proving key is damaged or another circuit's
  */
-export function verificationKeyOf(circuit: Circuit, provingKey: Uint8Array): VerificationKey {
+export async function verificationKeyOf(circuit: Circuit, provingKey: ProvingKey): Promise<VerificationKey> {
   const { proofSystem, model, layout, linked } = circuit
-  if (proofSystem === "groth16") checkZkey(provingKey, linked.r1cs)
-  const points =
-    proofSystem === "groth16"
-      ? verificationPoints(provingKey)
-      : mirageVerificationPoints(readMirageKey(provingKey, circuit.linked))
-  return parseVerificationKey({ version: 1, proofSystem, setup: setupOf(provingKey), model, layout, points })
+  if (proofSystem === "mirage") return keyFor(circuit, await readMirageKey(provingKey, circuit.linked, 0))
+  const zkey = await bytesOf(provingKey, "proving key")
+  checkZkey(zkey, linked.r1cs)
+  const points = verificationPoints(zkey)
+  return parseVerificationKey({ version: 1, proofSystem, setup: setupOf(zkey), model, layout, points })
+}
+
+function keyFor({ model, layout }: MirageCircuit, key: MirageKey): VerificationKey {
+  const points = mirageVerificationPoints(key)
+  return parseVerificationKey({
+    version: 1,
+    proofSystem: "mirage",
+    setup: key.setup,
+    model,
+    layout,
+    points,
+  })
 }
 
 /**
@@ -62,8 +81,12 @@ export function verificationKeyOf(circuit: Circuit, provingKey: Uint8Array): Ver
  * points.
  * @throws FileError naming what differs
  */
-export function checkKeys(circuit: Circuit, provingKey: Uint8Array, verificationKey: VerificationKey): void {
-  const expected = verificationKeyOf(circuit, provingKey)
+export async function checkKeys(
+  circuit: Circuit,
+  provingKey: ProvingKey,
+  verificationKey: VerificationKey,
+): Promise<void> {
+  const expected = await verificationKeyOf(circuit, provingKey)
   const fields = [
     ["proofSystem", "is for another proof system"],
     ["model", "is another model's"],
@@ -96,7 +119,8 @@ export interface Prover {
   /**
    * Runs the model on an input and proves what it said.
    * @throws InputError for inputs that do not fit; UsageError for a malformed context or missing salts;
-   * AbortError; CountersignError when a worker dies
+   * FileError when the proving key cannot be read any more or was changed; AbortError; CountersignError when a
+   * worker dies
    */
   prove(input: Readonly<Record<string, ArrayLike<number>>>, options: ProveOptions): Promise<Receipt>
   /** Stops the workers. */
@@ -110,22 +134,29 @@ interface Backend {
   close(): Promise<void>
 }
 
+export interface OpenOptions {
+  /** The arithmetic of the two-phase proof; it then is the caller's to close. */
+  readonly engine?: Engine
+  /** A two-phase key of more bytes is read anew for each proof, in blocks; default 2^30. */
+  readonly residentBytes?: number
+}
+
 /**
- * Loads a proving key that stays until `close`; proofs are made one after the other. The bytes of the key
- * must not change meanwhile. The arithmetic of the two-phase proof can be given as `engine`, which then is
- * the caller's to close.
+ * Loads a proving key that stays until `close`, or, if it is too large for that, reads it in blocks for each
+ * proof. Its bytes must not change meanwhile; a source of them (`openKeyFile`) is the caller's to close, after
+ * the prover.
  * @throws FileError if the key is damaged or another circuit's; CountersignError if the proof cannot fit into
  * memory, with the figure
  */
 export async function openProver(
   circuit: Circuit,
-  provingKey: Uint8Array,
-  options: { readonly engine?: Engine } = {},
+  provingKey: ProvingKey,
+  options: OpenOptions = {},
 ): Promise<Prover> {
   const { prove, close } =
     circuit.proofSystem === "groth16"
       ? await openGroth16(circuit, provingKey)
-      : await openTwoPhase(circuit, provingKey, options.engine)
+      : await openTwoPhase(circuit, provingKey, options)
   return {
     async prove(input, proveOptions) {
       const { context, clampInputs, onProgress, signal } = proveOptions
@@ -152,10 +183,11 @@ export async function openProver(
 
 async function openGroth16(
   circuit: Extract<Circuit, { proofSystem: "groth16" }>,
-  provingKey: Uint8Array,
+  provingKey: ProvingKey,
 ): Promise<Backend> {
-  checkZkey(provingKey, circuit.linked.r1cs)
-  const reference = await openReference(provingKey)
+  const zkey = await bytesOf(provingKey, "proving key")
+  checkZkey(zkey, circuit.linked.r1cs)
+  const reference = await openReference(zkey)
   return {
     async prove(values, statement, { onProgress, signal }) {
       const wtns = writeWtns(witnessOf(circuit, values, statement.context))
@@ -169,23 +201,42 @@ async function openGroth16(
 }
 
 async function openTwoPhase(
-  circuit: Extract<Circuit, { proofSystem: "mirage" }>,
-  provingKey: Uint8Array,
-  given: Engine | undefined,
+  circuit: MirageCircuit,
+  provingKey: ProvingKey,
+  { engine: given, residentBytes }: OpenOptions,
 ): Promise<Backend> {
-  checkMemory(circuit.linked)
-  const key = keyDigest(verificationKeyOf(circuit, provingKey))
+  checkMemory(circuit.linked, residentBytes)
+  const held = await readMirageKey(provingKey, circuit.linked, residentBytes)
+  const verificationKey = keyFor(circuit, held)
+  const key = keyDigest(verificationKey)
   const engine = given ?? (await kernelEngine())
-  const prover = openMirage(circuit, provingKey, engine)
+  const prover = openMirage(circuit, held, engine)
   return {
     async prove(values, statement, { salts, onProgress, signal }) {
       const words = wordsOf(statement, circuit.layout)
       const { context } = statement
       const proof = await prover.prove(values, { key, context, words }, { salts, onProgress, signal })
-      return { version: 1, proofSystem: "mirage", statement, proof }
+      const receipt: Receipt = { version: 1, proofSystem: "mirage", statement, proof }
+      if (held.streamed) checkStreamed(receipt, verificationKey)
+      return receipt
     },
     close: () => (given ? prover.close() : engine.close()),
   }
+}
+
+/**
+ * The points of a streamed key came from outside a moment ago, and not every source says that it has changed;
+ * the witness is known to be right, so a proof that does not verify is the key's fault.
+ */
+function checkStreamed(receipt: Receipt, verificationKey: VerificationKey): void {
+  const { model, context } = receipt.statement
+  const reason = explain(receipt, { verificationKey, model, context, allowDev: true })
+  if (reason === null) return
+  throw new FileError({
+    what: `points are damaged, or were changed while the prover was open: ${reason}`,
+    where: "proving key",
+    fix: "Open the prover again; if that does not help, make the key again",
+  })
 }
 
 /** The public words of an execution of a two-phase circuit. */

@@ -121,9 +121,12 @@ export function coefficients(system: R1cs): Uint8Array {
 /** How a proving key of either kind was made, by its own mark; keys without one come from a ceremony tool. */
 export function setupOf(key: Uint8Array): "dev" | "ceremony" {
   const magic = new TextDecoder().decode(key.subarray(0, 4))
-  const mark = readBinFile(key, magic, 1).get(setupSection)
-  return mark !== undefined && new TextDecoder().decode(mark) === "dev" ? "dev" : "ceremony"
+  return setupMark(readBinFile(key, magic, 1).get(setupSection))
 }
+
+/** What section 1000 says. */
+export const setupMark = (mark: Uint8Array | undefined): "dev" | "ceremony" =>
+  mark !== undefined && new TextDecoder().decode(mark) === "dev" ? "dev" : "ceremony"
 
 /**
  * Whether a proving key belongs to a circuit: field, counts, section lengths and every coefficient. The

@@ -12,12 +12,12 @@ type G1Point = typeof G1.BASE
 type G2Point = typeof G2.BASE
 
 interface SlowPoints extends Points {
-  readonly points: readonly (G1Point | G2Point)[]
+  readonly points: Promise<readonly (G1Point | G2Point)[]>
 }
 
 export const slowEngine = (): Engine => {
-  const sum = (points: Points, scalars: Scalars): Affine => {
-    const list = (points as SlowPoints).points
+  const sum = async (points: Points, scalars: Scalars): Promise<Affine> => {
+    const list = await (points as SlowPoints).points
     const of = (point: G1Point, scalar: number | bigint): G1Point => {
       const k = mod(BigInt(scalar))
       return k === 0n ? point.subtract(point) : point.multiplyUnsafe(k)
@@ -31,15 +31,19 @@ export const slowEngine = (): Engine => {
     return [x.c0, x.c1, y.c0, y.c1]
   }
   return {
-    load(group, bytes) {
+    load(group, given) {
       const size = group === "g1" ? 64 : 128
-      const points = Array.from({ length: bytes.length / size }, (_, i) => {
-        const values = coordinates(bytes.subarray(i * size, (i + 1) * size))
-        if (values.every((value) => value === 0n)) return group === "g1" ? G1.ZERO : G2.ZERO
-        if (group === "g1") return G1.fromAffine({ x: values[0], y: values[1] })
-        return G2.fromAffine({ x: { c0: values[0], c1: values[1] }, y: { c0: values[2], c1: values[3] } })
-      })
-      return { group, count: points.length, points } as SlowPoints
+      const pointsOf = (bytes: Uint8Array) =>
+        Array.from({ length: bytes.length / size }, (_, i) => {
+          const values = coordinates(bytes.subarray(i * size, (i + 1) * size))
+          if (values.every((value) => value === 0n)) return group === "g1" ? G1.ZERO : G2.ZERO
+          if (group === "g1") return G1.fromAffine({ x: values[0], y: values[1] })
+          return G2.fromAffine({ x: { c0: values[0], c1: values[1] }, y: { c0: values[2], c1: values[3] } })
+        })
+      const held = given instanceof Uint8Array
+      const points = held ? Promise.resolve(pointsOf(given)) : given.read(0, given.size).then(pointsOf)
+      points.catch(() => undefined)
+      return { group, count: (held ? given.length : given.size) / size, points } as SlowPoints
     },
     loadRows: (system) => ({ system }),
     rowSums: async ({ system }, wires) => {
