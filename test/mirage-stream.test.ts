@@ -18,7 +18,8 @@ import type { Engine } from "#src/prover/engine.js"
 import { kernelEngine } from "#src/prover/kernelengine.js"
 import { openKeyFile } from "#src/prover/keyfile.js"
 import type { ByteSource } from "#src/prover/keysource.js"
-import { checkMemory, proverMemory, residentKeyBytes } from "#src/prover/miragekey.js"
+import { checkKeySize, checkMemory, proverMemory, residentKeyBytes } from "#src/prover/miragekey.js"
+import { mirageDevSetup } from "#src/prover/miragesetup.js"
 import { type Keys, openProver, setup, verificationKeyOf } from "#src/prover/prover.js"
 import { explain } from "#src/verifier/index.js"
 import { mnist, type Network, perceptron } from "./networks.js"
@@ -182,17 +183,27 @@ describe("a streamed key", () => {
   })
 })
 
-it("a key of three gigabytes is estimated by what streaming takes, and may be proved with", async () => {
+it("a large key is estimated by what streaming takes; one that does not fit is refused with the figure", async () => {
   const { linked } = (await compile((await perceptron([6, 5, 3], 6)).graph)) as MirageCircuit
-  const { r1cs } = linked
-  // as many rows and wires as it takes; what they say does not matter for the estimate
-  const rows = 7_000_000
-  const wires = 11_000_000
-  const side = { rowPtr: new Uint32Array(rows + 1), wires: new Uint32Array(wires).map((_, i) => i) }
-  const large = { ...linked, r1cs: { ...r1cs, rows, wires, a: { ...r1cs.a, ...side } } } as typeof linked
-  const resident = proverMemory(large, Number.POSITIVE_INFINITY)
-  expect(proverMemory(large)).toBeLessThan(resident / 2)
-  expect(() => checkMemory(large)).not.toThrow()
-  expect(() => checkMemory(large, Number.POSITIVE_INFINITY)).toThrow(/does not fit.*MiB/)
-  expect(proverMemory(linked, residentKeyBytes)).toBe(proverMemory(linked, Number.POSITIVE_INFINITY))
+  // what the rows say does not matter for the estimate
+  const sized = (rows: number): typeof linked => {
+    const wires = Math.ceil(1.6 * rows)
+    const side = { rowPtr: new Uint32Array(rows + 1), wires: new Uint32Array(wires).map((_, i) => i) }
+    const { a, b } = linked.r1cs
+    return { ...linked, r1cs: { ...linked.r1cs, rows, wires, a: { ...a, ...side }, b: { ...b, ...side } } }
+  }
+  const kept = Number.POSITIVE_INFINITY
+  const large = sized(3_000_000)
+  expect(proverMemory(large)).toBeLessThan(proverMemory(large, kept) / 2)
+  expect(proverMemory(large, kept)).toBeLessThan(2 ** 32)
+  // would not fit if it were kept, so it is not
+  const larger = sized(8_000_000)
+  expect(proverMemory(larger)).toBe(proverMemory(larger, kept))
+  expect(() => checkMemory(larger)).not.toThrow()
+  const largest = sized(16_000_000)
+  expect(() => checkMemory(largest)).toThrow(/does not fit.*at most 4096 MiB; given about \d+ MiB/)
+  expect(() => checkKeySize(largest)).toThrow(/does not fit into one array; expected .*; given \d+/)
+  expect(() => checkKeySize(large)).not.toThrow()
+  await expect(mirageDevSetup(largest)).rejects.toThrow(/does not fit/)
+  expect(proverMemory(linked, residentKeyBytes)).toBe(proverMemory(linked, kept))
 }, 60_000)

@@ -175,7 +175,37 @@ describe("a source that fails", () => {
     expect(third.status).toBe("fulfilled")
   })
 
-  it("reads one block ahead, and nothing after an abort", async () => {
+  it("leaves no more in memory the more blocks there are", async () => {
+    const peakOf = async (repeats: number): Promise<number> => {
+      let peak = 0
+      const read = async (from: number, length: number) => {
+        peak = Math.max(peak, engine.heldBytes())
+        return honest(from % files.g1.length, length)
+      }
+      const points = engine.load("g1", { size: repeats * files.g1.length, read })
+      const scalars = new Float64Array(repeats * most).fill(3)
+      await Promise.all([1, 2, 3].map(() => engine.msm(points, scalars)))
+      return peak
+    }
+    expect(await peakOf(30)).toBe(await peakOf(3))
+  })
+
+  it("reads one block ahead, also of the next multiplication", async () => {
+    const events: string[] = []
+    const points = ["a", "b"].map((name) =>
+      load(async (from, length) => {
+        events.push(`${name}${from / (64 * block)}`)
+        return honest(from, length)
+      }),
+    )
+    const [a, b] = points.map((point) => engine.msm(point, ones))
+    await a
+    expect(events.slice(0, 5)).toEqual(["a0", "a1", "a2", "a3", "b0"])
+    await b
+    expect(events.slice(5)).toEqual(["b1", "b2", "b3"])
+  })
+
+  it("reads nothing after an abort", async () => {
     const read: number[] = []
     const controller = new AbortController()
     const points = load(async (from, length) => {

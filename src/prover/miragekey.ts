@@ -65,11 +65,12 @@ export function supportOf(system: R1cs, side: "a" | "b"): Uint32Array {
   const used = new Uint8Array(system.wires)
   for (const wire of system[side].wires) used[wire] = 1
   if (side === "a") used.fill(1, 0, publicWires)
-  const wires: number[] = []
-  used.forEach((is, wire) => {
-    if (is) wires.push(wire)
-  })
-  return Uint32Array.from(wires)
+  let count = 0
+  for (const is of used) count += is
+  const wires = new Uint32Array(count)
+  let at = 0
+  for (let wire = 0; at < count; wire++) if (used[wire]) wires[at++] = wire
+  return wires
 }
 
 /** SHA-256 of a system's rows and coefficients. */
@@ -114,23 +115,33 @@ const totalOf = (sizes: Record<MirageSection, number>): number =>
 const addressable = 2 ** 32
 
 /**
- * Bytes that a proof takes in the kernels, about: rows, the transform, and points in their form with the
- * largest multiplication, that by H, or what streaming them takes. `residentBytes` as in `readMirageKey`.
+ * Bytes that a proof takes, about: rows, the transform, and either the points in the kernels' form with the
+ * largest multiplication, that by H, or what streaming them takes.
  */
-export function proverMemory(linked: MirageLinked, residentBytes = residentKeyBytes): number {
+function memoryOf(linked: MirageLinked, streamed: boolean): number {
   const { r1cs } = linked
-  const points = totalOf(sizesOf(linked))
   const nonzeros = r1cs.a.wires.length + r1cs.b.wires.length + r1cs.c.wires.length
   const domain = mirageDomain(r1cs)
   // a point grows from 64 bytes to 80; an entry of a row is an index and a double; a value of the transform
   // lies in a source, a vector, two tables and the result, and again as a scalar, with its digits or without
-  const multiplied = points > residentBytes ? streamBytes + 32 * domain : 1.25 * points + 160 * domain
+  const multiplied = streamed ? streamBytes + 32 * domain : 1.25 * totalOf(sizesOf(linked)) + 160 * domain
   return Math.ceil(12 * nonzeros + 8 * (r1cs.wires + 3 * r1cs.rows) + 256 * domain + multiplied + 2 ** 24)
 }
 
-/** @throws CountersignError if a proof cannot fit, with the figure */
-export function checkMemory(linked: MirageLinked, residentBytes?: number): void {
-  const bytes = proverMemory(linked, residentBytes)
+/** Whether a key is streamed: its points are more than `residentBytes`, or would not fit into the kernels. */
+const isStreamed = (linked: MirageLinked, residentBytes: number): boolean =>
+  totalOf(sizesOf(linked)) > residentBytes || memoryOf(linked, false) > addressable
+
+/** Bytes that a proof takes, about; `residentBytes` as in `readMirageKey`. */
+export const proverMemory = (linked: MirageLinked, residentBytes = residentKeyBytes): number =>
+  memoryOf(linked, isStreamed(linked, residentBytes))
+
+/**
+ * Whether a proof fits, be it with the key streamed: what then decides is the transform.
+ * @throws CountersignError if not, with the figure
+ */
+export function checkMemory(linked: MirageLinked): void {
+  const bytes = memoryOf(linked, true)
   if (bytes <= addressable) return
   throw new CountersignError({
     what: "the proof does not fit into the kernels' memory",
@@ -143,6 +154,21 @@ export function checkMemory(linked: MirageLinked, residentBytes?: number): void 
 function headerOf({ r1cs, firstFinal }: MirageLinked): Uint8Array {
   const counts = Uint32Array.of(r1cs.wires, firstFinal, mirageDomain(r1cs))
   return new Uint8Array([...new Uint8Array(counts.buffer), ...digestOf(r1cs)])
+}
+
+/** Most bytes that one array has on every platform, with room for the table of a key. */
+const mostKeyBytes = 2 ** 32 - 2 ** 12
+
+/** Whether a setup can make the key, which it holds as one array. @throws CountersignError if not, with the figure */
+export function checkKeySize(linked: MirageLinked): void {
+  const bytes = totalOf(sizesOf(linked))
+  if (bytes <= mostKeyBytes) return
+  throw new CountersignError({
+    what: "the proving key does not fit into one array",
+    expected: `at most ${mostKeyBytes} bytes`,
+    given: `${bytes}`,
+    fix: "Prove a smaller model, or compile it with lower precision",
+  })
 }
 
 /** Bytes of a proving key. `setup` says how it was made. */
@@ -161,9 +187,9 @@ export function writeMirageKey(linked: MirageLinked, points: MiragePoints, setup
 }
 
 /**
- * Reads a proving key that belongs to a circuit. The large sections of one of more than `residentBytes` are
- * not read but given as sources. Of the points themselves nothing is checked: a wrong one makes proofs that do
- * not verify, nothing worse.
+ * Reads a proving key that belongs to a circuit. The large sections of one of more than `residentBytes`, or of
+ * one that would not fit into the kernels, are not read but given as sources. Of the points themselves nothing
+ * is checked: a wrong one makes proofs that do not verify, nothing worse.
  * @throws FileError for a damaged or foreign file, another circuit's key, or one that cannot be read
  */
 export async function readMirageKey(
@@ -185,7 +211,7 @@ export async function readMirageKey(
     })
   }
   const sizes = sizesOf(linked)
-  const streamed = totalOf(sizes) > residentBytes
+  const streamed = isStreamed(linked, residentBytes)
   const read = (name: MirageSection) => part(sections[name], sizes[name]).read(0, sizes[name])
   const large = async (name: LargeSection) => (streamed ? part(sections[name], sizes[name]) : read(name))
   return {

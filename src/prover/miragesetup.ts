@@ -5,15 +5,20 @@
 import { lagrangeBasis } from "../circuit/domain.js"
 import type { MirageLinked } from "../circuit/link-mirage.js"
 import { inverse, r } from "../field.js"
-import { mirageDomain, supportOf, writeMirageKey } from "./miragekey.js"
+import { checkKeySize, checkMemory, mirageDomain, supportOf, writeMirageKey } from "./miragekey.js"
 import { type DevSetupOptions, draw, multiplyParts, platformRandom } from "./multiply.js"
 import { evaluateQap } from "./polynomials.js"
 
-/** Makes the proving key of a two-phase circuit. @throws AbortError */
+/**
+ * Makes the proving key of a two-phase circuit.
+ * @throws CountersignError for a key that is too large to make or to prove with, before any work; AbortError
+ */
 export async function mirageDevSetup(
   linked: MirageLinked,
   options: DevSetupOptions = {},
 ): Promise<Uint8Array> {
+  checkMemory(linked)
+  checkKeySize(linked)
   const random = options.random ?? platformRandom
   const [tau, alpha, beta, deltaC, delta] = Array.from({ length: 5 }, () => draw(random))
   const { r1cs, firstFinal } = linked

@@ -39,7 +39,10 @@ export interface Keys {
   readonly verificationKey: VerificationKey
 }
 
-/** Makes the keys of a circuit. @throws UsageError unless `dev` is set; AbortError */
+/**
+ * Makes the keys of a circuit.
+ * @throws UsageError unless `dev` is set; CountersignError for a key that is too large to prove with; AbortError
+ */
 export async function setup(circuit: Circuit, options: SetupOptions): Promise<Keys> {
   if (options.dev !== true) {
     throw new UsageError({ what: "setup needs to know how", expected: "`dev: true`", fix: "Pass dev: true" })
@@ -137,7 +140,10 @@ interface Backend {
 export interface OpenOptions {
   /** The arithmetic of the two-phase proof; it then is the caller's to close. */
   readonly engine?: Engine
-  /** A two-phase key of more bytes is read anew for each proof, in blocks; default 2^30. */
+  /**
+   * A two-phase key of more bytes is read anew for each proof, in blocks, as is one that would not fit into the
+   * kernels; default 2^30.
+   */
   readonly residentBytes?: number
 }
 
@@ -205,7 +211,7 @@ async function openTwoPhase(
   provingKey: ProvingKey,
   { engine: given, residentBytes }: OpenOptions,
 ): Promise<Backend> {
-  checkMemory(circuit.linked, residentBytes)
+  checkMemory(circuit.linked)
   const held = await readMirageKey(provingKey, circuit.linked, residentBytes)
   const verificationKey = keyFor(circuit, held)
   const key = keyDigest(verificationKey)

@@ -1,9 +1,8 @@
 /**
  * Multiplications over points that are not kept: they are read block by block, converted, multiplied, and given
  * up again, while the next block is being read. Such multiplications take turns, so all of an engine together
- * hold one block in the kernels (2.25 times its bytes as points and their source, and about as much again for
- * the multiplication) and at most three outside: the one converted, the one being read, and what it is picked
- * out of.
+ * hold one block in the kernels, and at most three outside: the one converted, the one being read, and what it
+ * is picked out of.
  */
 import { bn254 } from "@noble/curves/bn254.js"
 import { invariant } from "../../errors.js"
@@ -16,7 +15,10 @@ import type { RunOptions } from "./pool.js"
 
 /** Bytes of a block: so many that what a multiplication costs beside its points does not show. */
 export const blockBytes = 2 ** 25
-/** Bytes that all streams of an engine hold at any time, about: blocks as said above, digits and sorted points. */
+/**
+ * Bytes that all streams of an engine take at any time, about: what lies outside, garbage of it, and in the
+ * kernels four times a block, which is its points, their scalars, digits and sorted addresses, and the buckets.
+ */
 export const streamBytes = 9 * blockBytes
 
 /** Points that are read whenever they are multiplied, 64 (G1) or 128 (G2) bytes each, as a file has them. */
@@ -29,8 +31,9 @@ export interface StreamedPoints {
 export class Streams {
   private readonly engine: KernelEngine
   private readonly blockBytes: number
-  /** The multiplication before. */
+  /** The multiplication before, and when it has been given the last of its blocks. */
   private last: Promise<unknown> = Promise.resolve()
+  private lastRead: Promise<void> = Promise.resolve()
 
   constructor(engine: KernelEngine, bytes = blockBytes) {
     this.engine = engine
@@ -98,15 +101,24 @@ export class Streams {
       bytes.catch(() => undefined)
       return bytes
     }
+    if (blocks.length === 0) return Promise.resolve(null)
+    const before = this.last
+    const readBefore = this.lastRead
+    let allRead = (): void => undefined
+    this.lastRead = new Promise((resolve) => {
+      allRead = resolve
+    })
     const work = async (): Promise<Affine> => {
+      await readBefore
       signal?.throwIfAborted()
+      let next = read(blocks[0])
+      await before
       const products: Affine[] = []
-      let next = blocks.length > 0 ? read(blocks[0]) : undefined
       for (const [i, block] of blocks.entries()) {
         const bytes = await next
         signal?.throwIfAborted()
-        invariant(bytes, "the block is being read")
-        next = i + 1 < blocks.length ? read(blocks[i + 1]) : undefined
+        if (i + 1 < blocks.length) next = read(blocks[i + 1])
+        else allRead()
         const set = await this.engine.points(group, bytes)
         try {
           products.push(await multiply(set, block * length))
@@ -116,8 +128,9 @@ export class Streams {
       }
       return add(group, products)
     }
-    const result = this.last.then(work)
-    this.last = result.catch(() => undefined)
+    const result = work().finally(allRead)
+    // what comes next waits for this and for all before it, also if this gives up while it waits
+    this.last = Promise.allSettled([before, result])
     return result
   }
 }
