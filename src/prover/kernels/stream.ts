@@ -130,7 +130,7 @@ export class Streams {
     }
     const result = work().finally(allRead)
     // what comes next waits for this and for all before it, also if this gives up while it waits
-    this.last = Promise.allSettled([before, result])
+    this.last = Promise.allSettled([before, result]).then(() => undefined)
     return result
   }
 }
