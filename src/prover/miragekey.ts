@@ -8,9 +8,10 @@
  *     3  IC        one, c, ev                      6  B2          the same wires, in G2
  *     4  A         wires that occur on side A      7  committed   K_i / deltaC of committed wires
  *     5  B1        wires that occur on side B      8  final       K_i / delta of final wires
- *     9  H         one per domain point            1000           how the key was made: "dev"
+ *     9  H         one per domain point            10  C          wires that occur on side C of a product
+ *                                                  1000           how the key was made: "dev"
  *
- * Sections 4 to 8 are in ascending order of wires; the public wires one, c and ev occur on side A by the
+ * Sections 4 to 8 and 10 are in ascending order of wires; the public wires one, c and ev occur on side A by the
  * rows that keep their columns independent. docs/FORMATS.md has an example byte by byte.
  */
 import { sha256 } from "@noble/hashes/sha2.js"
@@ -20,7 +21,7 @@ import type { MirageLinked } from "../circuit/link-mirage.js"
 import type { R1cs } from "../circuit/r1cs.js"
 import { CountersignError, FileError } from "../errors.js"
 import { fileBytes as pointBytes } from "./kernels/points.js"
-import { programRows } from "./polynomials.js"
+import { hasProduct, programRows } from "./polynomials.js"
 import { coordinates, coordinates2, setupSection } from "./provingkey.js"
 
 const magic = "csmk"
@@ -31,7 +32,7 @@ const publicWires = 3
 export const mirageDomain = (system: R1cs): number => domainSize(programRows(system))
 
 /** Sections with points, by number. */
-const sections = { points: 2, ic: 3, a: 4, b1: 5, b2: 6, committed: 7, final: 8, h: 9 } as const
+const sections = { points: 2, ic: 3, a: 4, b1: 5, b2: 6, committed: 7, final: 8, h: 9, c: 10 } as const
 export type MirageSection = keyof typeof sections
 export type MiragePoints = Readonly<Record<MirageSection, Uint8Array>>
 
@@ -47,10 +48,17 @@ const singles = [
 ] as const
 export type Single = (typeof singles)[number][0]
 
-/** Wires that occur on a side, ascending; on side A the public ones always do. */
-export function supportOf(system: R1cs, side: "a" | "b"): Uint32Array {
+/**
+ * Wires that occur on a side, ascending; on side A the public ones always do. Side C counts in rows that have a
+ * product: in the others, 0 · 0 = lc, it is zero.
+ */
+export function supportOf(system: R1cs, side: "a" | "b" | "c"): Uint32Array {
   const used = new Uint8Array(system.wires)
-  for (const wire of system[side].wires) used[wire] = 1
+  const { rowPtr, wires: occurring } = system[side]
+  for (let row = 0; row < system.rows; row++) {
+    if (side === "c" && !hasProduct(system, row)) continue
+    for (let j = rowPtr[row]; j < rowPtr[row + 1]; j++) used[occurring[j]] = 1
+  }
   if (side === "a") used.fill(1, 0, publicWires)
   const wires: number[] = []
   used.forEach((is, wire) => {
@@ -88,6 +96,7 @@ function sizesOf({ r1cs, firstFinal }: MirageLinked): Record<MirageSection, numb
     committed: (firstFinal - publicWires) * g1,
     final: (r1cs.wires - firstFinal) * g1,
     h: mirageDomain(r1cs) * g1,
+    c: supportOf(r1cs, "c").length * g1,
   }
 }
 
@@ -173,6 +182,7 @@ export function readMirageKey(key: Uint8Array, linked: MirageLinked): MiragePoin
     committed: read("committed"),
     final: read("final"),
     h: read("h"),
+    c: read("c"),
   }
 }
 

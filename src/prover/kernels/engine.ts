@@ -7,14 +7,21 @@ import { BaseTable, baseWindows } from "./fixedbase.js"
 import { type Entries, Grouping } from "./grouping.js"
 import { canRun, chooseModule, loadModule, type Variant } from "./modules.js"
 import { Multiplication, type Scalars } from "./multiplication.js"
-import { type Affine, type Group, loadPoints, type PointSet, releasePoints } from "./points.js"
+import {
+  type Affine,
+  type Group,
+  loadPoints,
+  type Multiples,
+  type PointSet,
+  releasePoints,
+} from "./points.js"
 import { KernelPool, type RunOptions, type Step } from "./pool.js"
 import { maximumSteps } from "./program.js"
 
 export type { Entries } from "./grouping.js"
 export type { Variant } from "./modules.js"
 export type { Scalars } from "./multiplication.js"
-export type { Affine, Group, PointSet } from "./points.js"
+export type { Affine, Group, Multiples, PointSet } from "./points.js"
 
 export interface EngineOptions {
   /** Default: as many as may work at the same time. */
@@ -27,6 +34,8 @@ export interface EngineOptions {
 export interface MsmOptions extends RunOptions {
   /** First point, a multiple of 8; default 0. */
   readonly from?: number
+  /** Steps that come before, in the same program: they make the scalars. */
+  readonly before?: (first: number) => Step[]
 }
 
 /** Steps that will be one program. */
@@ -48,7 +57,8 @@ const nextTurn = (): Promise<void> =>
 export class KernelEngine {
   readonly pool: KernelPool
   readonly variant: Variant
-  private readonly held = new Set<PointSet>()
+  /** Points, and how their memory is given back. */
+  private readonly held = new Map<PointSet, () => void>()
   /** Programs that have not begun. */
   private readonly batches: Batch[] = []
   private running: Promise<unknown> = Promise.resolve()
@@ -62,27 +72,32 @@ export class KernelEngine {
   }
 
   /** Loads affine points as a file has them: Montgomery form, 64 (G1) or 128 (G2) bytes; zero is infinity. */
-  async points(group: Group, bytes: Uint8Array): Promise<PointSet> {
-    const points = await loadPoints(this.pool, group, bytes)
-    this.held.add(points)
+  async points(group: Group, bytes: Uint8Array, multiples?: Multiples): Promise<PointSet> {
+    const points = await loadPoints(this.pool, group, bytes, multiples)
+    this.held.set(points, () => releasePoints(this.pool, points))
     return points
   }
 
   /** Gives the memory of points back. */
   free(points: PointSet): void {
-    invariant(this.held.delete(points), "points are freed once, by the engine that loaded them")
-    releasePoints(this.pool, points)
+    const release = this.held.get(points)
+    invariant(release && this.held.delete(points), "points are freed once, by the engine that loaded them")
+    release()
   }
 
   /**
-   * Σ scalars[i]·points[from + i]; full scalars must be below r.
+   * Σ scalars[i]·points[from + i]; full scalars must be below r. Multiples, where all points have them, save additions.
    * @throws InputError for a small scalar that is no safe integer; what KernelPool.run throws
    */
   async msm(points: PointSet, scalars: Scalars, options: MsmOptions = {}): Promise<Affine> {
     invariant(this.held.has(points), "points belong to the engine")
     const job = new Multiplication(this.pool, points, scalars, options.from)
     try {
-      await this.run((first) => job.steps(first), options)
+      await this.run((first) => {
+        const before = options.before?.(first) ?? []
+        const last = first + before.length
+        return [...before, ...job.steps(last, before.length > 0 ? [last - 1] : [])]
+      }, options)
       return job.value()
     } finally {
       job.release()
@@ -90,32 +105,27 @@ export class KernelEngine {
   }
 
   /**
-   * Σ scalars[group[i]]·points[point[i]] over entries i: points are added by group first, so few groups cost
-   * little. `scalars`: 32 bytes little endian below r for each group.
+   * Sums of points by group, as points to be freed like loaded ones: number g is the sum of points[point[i]] over
+   * the entries i with group[i] = g.
    * @throws what KernelPool.run throws
    */
-  async groupedMsm(
+  async sums(
     points: PointSet,
     entries: Entries,
-    scalars: Uint8Array,
+    groups: number,
     options: RunOptions = {},
-  ): Promise<Affine> {
+  ): Promise<PointSet> {
     invariant(this.held.has(points), "points belong to the engine")
-    if (entries.group.length === 0) return null
-    const grouping = new Grouping(this.pool, points, entries, scalars.length / 32)
+    const grouping = new Grouping(this.pool, points, entries, groups)
     try {
       await this.run((first) => grouping.steps(first), options)
       grouping.finish()
-      const job = new Multiplication(this.pool, grouping.sums, { full: scalars })
-      try {
-        await this.run((first) => job.steps(first), options)
-        return job.value()
-      } finally {
-        job.release()
-      }
-    } finally {
+    } catch (error) {
       grouping.release()
+      throw error
     }
+    this.held.set(grouping.sums, () => grouping.release())
+    return grouping.sums
   }
 
   /**
