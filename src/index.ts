@@ -28,6 +28,7 @@ export {
   checkKeys,
   type Keys,
   memoryEstimate,
+  type OpenOptions,
   openProver,
   type ProveOptions,
   type Prover,

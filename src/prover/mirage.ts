@@ -146,27 +146,31 @@ export function openMirage(
     }
     step(0)
     const rowSums = engine.rowSums(rows, committed.small, work)
-    let rho = 0n
-    let d = G1.ZERO
-    let c = 0n
-    let differences: bigint[] = []
-    do {
-      rho = draw(random)
-      const [point] = await Promise.all([multiply(first, committed, [rho], work), rowSums])
-      d = add1([point])
-      c = challenge(statement.key, statement.context, statement.words, json1(d))
-      // at an entry of a table the quotient has no value; the chance is negligible, but it is free
-      differences = table.map((entry) => mod(c - entry))
-    } while (differences.includes(0n))
-    step(1)
-
-    const [x, y] = [draw(random), draw(random)]
-    const witness = challengedWitness(linked, committed, statement.words, c)
-    const entries = shares.entries(committed)
+    let rho = draw(random)
+    let commitment = multiply(first, committed, [rho], work)
+    // sums by entry do not depend on the challenge: they are made while it is
+    for (const promise of [rowSums, commitment]) promise.catch(() => undefined)
+    await nextTurn()
+    const { occurring, grouped } = shares.entries(committed)
     const groups = [a, last].map(
-      ({ lookups }) => lookups && engine.sums(lookups, entries, table.length, work),
+      ({ lookups }) => lookups && engine.sums(lookups, grouped, occurring.length, work),
     )
+    for (const group of groups) group?.catch(() => undefined)
     try {
+      let d = add1([await commitment])
+      const challengeOf = () => challenge(statement.key, statement.context, statement.words, json1(d))
+      let c = challengeOf()
+      // at an entry of a table the quotient has no value; the chance is negligible, but it is free
+      while (table.includes(c)) {
+        rho = draw(random)
+        commitment = multiply(first, committed, [rho], work)
+        d = add1([await commitment])
+        c = challengeOf()
+      }
+      step(1)
+
+      const [x, y] = [draw(random), draw(random)]
+      const witness = challengedWitness(linked, committed, statement.words, c)
       const products = Promise.all([
         multiply(a, witness, [x], work),
         multiply(b1, witness, [y], work),
@@ -174,15 +178,17 @@ export function openMirage(
         multiply(last, witness, [mod(-x * y), mod(-rho)], work),
       ])
       // the threads are busy with these while the rest is prepared here
-      for (const promise of [products, ...groups]) promise?.catch(() => undefined)
+      products.catch(() => undefined)
       await nextTurn()
       const sums = await rowSums
       check(sums)
+      const differences = table.map((entry) => mod(c - entry))
       const inverse = inverses(committed, differences)
       const evaluations = quotientRows(circuit, committed, witness, sums, { c, inverse, differences }, domain)
       step(2)
       const quotient = engine.quotientMsm(h, evaluations, work)
-      const byEntry = groups.map(async (group) => group && engine.msm(await group, inverse, work))
+      const factors = Array.from(occurring, (entry) => inverse[entry])
+      const byEntry = groups.map(async (group) => group && engine.msm(await group, factors, work))
       const [[pointA, pointB1, pointB2, pointLast], pointH, lookupsA, lookupsLast] = await Promise.all([
         products,
         quotient,

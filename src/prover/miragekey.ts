@@ -21,6 +21,7 @@ import type { MirageLinked } from "../circuit/link-mirage.js"
 import type { R1cs } from "../circuit/r1cs.js"
 import { CountersignError, FileError } from "../errors.js"
 import { fileBytes as pointBytes } from "./kernels/points.js"
+import { multipleWindows } from "./kernels/windows.js"
 import { hasProduct, programRows } from "./polynomials.js"
 import { coordinates, coordinates2, setupSection } from "./provingkey.js"
 
@@ -105,9 +106,9 @@ const addressable = 2 ** 32
 
 /**
  * Bytes that a proof takes in the kernels, about: points in their form, rows, the transform, and the largest
- * multiplication, that by H.
+ * multiplication, that by H; with `precompute` the multiples of H.
  */
-export function proverMemory(linked: MirageLinked): number {
+export function proverMemory(linked: MirageLinked, precompute = false): number {
   const { r1cs } = linked
   const points = Object.values(sizesOf(linked)).reduce((sum, bytes) => sum + bytes, 0)
   const nonzeros = r1cs.a.wires.length + r1cs.b.wires.length + r1cs.c.wires.length
@@ -115,13 +116,18 @@ export function proverMemory(linked: MirageLinked): number {
   // a point grows from 64 bytes to 80; an entry of a row is an index and a double; a value of the transform
   // lies in a source, a vector, two tables and the result, and again as a scalar with its digits
   return Math.ceil(
-    1.25 * points + 12 * nonzeros + 8 * (r1cs.wires + 3 * r1cs.rows) + (256 + 160) * domain + 2 ** 24,
+    1.25 * points +
+      12 * nonzeros +
+      8 * (r1cs.wires + 3 * r1cs.rows) +
+      (256 + 160) * domain +
+      (precompute ? 80 * domain * multipleWindows(domain).count : 0) +
+      2 ** 24,
   )
 }
 
 /** @throws CountersignError if a proof cannot fit, with the figure */
-export function checkMemory(linked: MirageLinked): void {
-  const bytes = proverMemory(linked)
+export function checkMemory(linked: MirageLinked, precompute = false): void {
+  const bytes = proverMemory(linked, precompute)
   if (bytes <= addressable) return
   throw new CountersignError({
     what: "the proof does not fit into the kernels' memory",

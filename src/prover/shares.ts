@@ -125,34 +125,45 @@ export class Shares {
   }
 
   /**
-   * The wires of the lookup argument by entry t: the points of the queries that hit it and, as its quotient is
-   * the multiplicity times its inverse, the point of the quotient as often.
+   * The wires of the lookup argument by entry t, those that occur: the points of the queries that hit it and, as
+   * its quotient is the multiplicity times its inverse, the point of the quotient as often. Group g is entry
+   * `occurring[g]`.
    */
-  entries({ entries, small }: CommittedWitness): Entries {
+  entries({ entries, small }: CommittedWitness): { occurring: Uint32Array; grouped: Entries } {
     const queries = entries.length
     // multiplicities of no execution, which make no proof, need not fit
     const bound = 2 ** this.quotientLayers
     const multiplicity = (entry: number): number => small[this.multiplicities + entry] % bound
+    const groupOf = new Uint32Array(this.entryCount)
+    for (const entry of entries) groupOf[entry] = 1
     let count = queries
+    let groups = 0
     for (let entry = 0; entry < this.entryCount; entry++) {
-      for (let m = multiplicity(entry); m > 0; m >>= 1) count += m & 1
+      let m = multiplicity(entry)
+      if (m > 0 || groupOf[entry] === 1) groupOf[entry] = groups++
+      for (; m > 0; m >>= 1) count += m & 1
     }
+    const occurring = new Uint32Array(groups)
     const group = new Uint32Array(count)
     const point = new Uint32Array(count)
-    group.set(entries)
-    for (let i = 0; i < queries; i++) point[i] = i
+    for (let i = 0; i < queries; i++) {
+      point[i] = i
+      group[i] = groupOf[entries[i]]
+      occurring[group[i]] = entries[i]
+    }
     let at = queries
     for (let entry = 0; entry < this.entryCount; entry++) {
       let multiple = queries + entry
       for (let m = multiplicity(entry); m > 0; m >>= 1) {
         if (m & 1) {
-          group[at] = entry
+          occurring[groupOf[entry]] = entry
+          group[at] = groupOf[entry]
           point[at++] = multiple
         }
         multiple += this.entryCount
       }
     }
-    return { group, point }
+    return { occurring, grouped: { group, point } }
   }
 
   async free(): Promise<void> {
