@@ -57,7 +57,10 @@ export async function kernelEngine(options: { readonly threads?: number } = {}):
       const { system, products, vector, sums } = rows as LoadedRows
       const result = sumsQueue.then(async () => {
         pool.memory.doubles(vector, system.wires).set(wires)
-        await kernels.run(() => products.flatMap((product, i) => product.steps(vector, sums[i])), options)
+        await kernels.run(
+          products.flatMap((product, i) => product.steps(vector, sums[i])),
+          options,
+        )
         const [a, b, c] = sums.map((at) => pool.memory.doubles(at, system.rows).slice())
         return { a, b, c }
       })
@@ -82,7 +85,7 @@ export async function kernelEngine(options: { readonly threads?: number } = {}):
         return kernels.msm(
           set,
           { at: transform.out, count: transform.n },
-          { ...options, before: (first) => transform.quotientSteps(first) },
+          { ...options, before: transform.quotientSteps() },
         )
       })
       quotient = product.catch(() => undefined)

@@ -31,6 +31,7 @@ import type { G1Json } from "../verifier/points.js"
 import type { MirageProof } from "../verifier/receipt.js"
 import { challenge } from "../verifier/words.js"
 import type { Affine, Engine, RowSums, WorkOptions } from "./engine.js"
+import { nextTurn } from "./kernels/threads.js"
 import { mirageDomain, readMirageKey, type Single, singleOf, supportOf } from "./miragekey.js"
 import { checkSums, quotientRows } from "./miragerows.js"
 import { draw, platformRandom } from "./multiply.js"
@@ -150,7 +151,7 @@ export function openMirage(
     let commitment = multiply(first, committed, [rho], work)
     // sums by entry do not depend on the challenge: they are made while it is
     for (const promise of [rowSums, commitment]) promise.catch(() => undefined)
-    await nextTurn()
+    await begun()
     const { occurring, grouped } = shares.entries(committed)
     const groups = [a, last].map(
       ({ lookups }) => lookups && engine.sums(lookups, grouped, occurring.length, work),
@@ -158,6 +159,7 @@ export function openMirage(
     for (const group of groups) group?.catch(() => undefined)
     try {
       let d = add1([await commitment])
+      await begun()
       const challengeOf = () => challenge(statement.key, statement.context, statement.words, json1(d))
       let c = challengeOf()
       // at an entry of a table the quotient has no value; the chance is negligible, but it is free
@@ -179,11 +181,12 @@ export function openMirage(
       ])
       // the threads are busy with these while the rest is prepared here
       products.catch(() => undefined)
-      await nextTurn()
+      await begun()
       const sums = await rowSums
       check(sums)
       const differences = table.map((entry) => mod(c - entry))
       const inverse = inverses(committed, differences)
+      await begun()
       const evaluations = quotientRows(circuit, committed, witness, sums, { c, inverse, differences }, domain)
       step(2)
       const quotient = engine.quotientMsm(h, evaluations, work)
@@ -248,8 +251,11 @@ export function openMirage(
   return { prove, proveWitness, close }
 }
 
-/** Lets what was asked of the engine begin. */
-const nextTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0))
+/** Lets what was asked of the engine begin: calls of one turn become one program in the next. */
+const begun = async (): Promise<void> => {
+  await nextTurn()
+  await nextTurn()
+}
 
 const point1 = ([x, y]: readonly bigint[]): G1Point => G1.fromAffine({ x, y })
 const point2 = ([x0, x1, y0, y1]: readonly bigint[]): G2Point =>

@@ -17,6 +17,7 @@ import {
 } from "./points.js"
 import { KernelPool, type RunOptions, type Step } from "./pool.js"
 import { maximumSteps } from "./program.js"
+import { nextTurn } from "./threads.js"
 
 export type { Entries } from "./grouping.js"
 export type { Variant } from "./modules.js"
@@ -35,24 +36,33 @@ export interface MsmOptions extends RunOptions {
   /** First point, a multiple of 8; default 0. */
   readonly from?: number
   /** Steps that come before, in the same program: they make the scalars. */
-  readonly before?: (first: number) => Step[]
+  readonly before?: readonly Step[]
 }
 
-/** Steps that will be one program. */
+/** Steps of one call, numbered from 0, and about how many additions of points they are. */
+interface Job {
+  readonly steps: readonly Step[]
+  readonly weight: number
+}
+
+/** Jobs that will be one program. */
 interface Batch {
   readonly signal: AbortSignal | undefined
-  readonly steps: Step[]
+  readonly jobs: Job[]
+  /** Steps of all jobs. */
+  steps: number
   done: Promise<void>
 }
 
-/** More than any one call has. */
-const mostSteps = 64
-
-const nextTurn = (): Promise<void> =>
-  new Promise((resolve) => {
-    if (typeof setImmediate === "function") setImmediate(resolve)
-    else setTimeout(resolve, 0)
-  })
+function oneProgram(jobs: readonly Job[]): Step[] {
+  const program: Step[] = []
+  for (const { steps } of jobs.toSorted((a, b) => b.weight - a.weight)) {
+    const first = program.length
+    for (const step of steps)
+      program.push({ ...step, after: step.after?.map((index) => index + first) ?? [] })
+  }
+  return program
+}
 
 export class KernelEngine {
   readonly pool: KernelPool
@@ -93,11 +103,9 @@ export class KernelEngine {
     invariant(this.held.has(points), "points belong to the engine")
     const job = new Multiplication(this.pool, points, scalars, options.from)
     try {
-      await this.run((first) => {
-        const before = options.before?.(first) ?? []
-        const last = first + before.length
-        return [...before, ...job.steps(last, before.length > 0 ? [last - 1] : [])]
-      }, options)
+      const { before = [] } = options
+      const steps = [...before, ...job.steps(before.length, before.length > 0 ? [before.length - 1] : [])]
+      await this.run(steps, { ...options, weight: job.weight })
       return job.value()
     } finally {
       job.release()
@@ -118,7 +126,7 @@ export class KernelEngine {
     invariant(this.held.has(points), "points belong to the engine")
     const grouping = new Grouping(this.pool, points, entries, groups)
     try {
-      await this.run((first) => grouping.steps(first), options)
+      await this.run(grouping.steps(), options)
       grouping.finish()
     } catch (error) {
       grouping.release()
@@ -158,27 +166,33 @@ export class KernelEngine {
 
   /**
    * Runs steps, side by side with those of other calls that come before the threads are free: a thread that has
-   * to wait in one job works on another. `make` gives the steps for the index of the first one. Calls with
-   * different signals never share a program, so an abort stops nobody else's work.
+   * to wait in one job works on another, and the heaviest begins first, so that no thread is left alone with it.
+   * Calls with different signals never share a program, so an abort stops nobody else's work.
    * @throws what KernelPool.run throws
    */
-  run(make: (first: number) => Step[], { signal, onProgress }: RunOptions = {}): Promise<void> {
+  run(
+    steps: readonly Step[],
+    { signal, onProgress, weight = 0 }: RunOptions & { readonly weight?: number } = {},
+  ): Promise<void> {
     const last = this.batches.at(-1)
-    const open =
-      last && !onProgress && last.signal === signal && last.steps.length + mostSteps <= maximumSteps
-    if (open) {
-      last.steps.push(...make(last.steps.length))
+    if (last && !onProgress && last.signal === signal && last.steps + steps.length <= maximumSteps) {
+      last.jobs.push({ steps, weight })
+      last.steps += steps.length
       return last.done
     }
-    const steps = make(0)
-    const batch: Batch = { signal, steps, done: Promise.resolve() }
+    const batch: Batch = {
+      signal,
+      jobs: [{ steps, weight }],
+      steps: steps.length,
+      done: Promise.resolve(),
+    }
     const before = this.running
     batch.done = before.then(async () => {
-      // calls of the same turn of the event loop belong together
+      // calls of the same turn of the event loop belong together, and those that what came before leads to
       await nextTurn()
       const at = this.batches.indexOf(batch)
       if (at >= 0) this.batches.splice(at, 1)
-      await this.pool.run(batch.steps, { signal, onProgress })
+      await this.pool.run(oneProgram(batch.jobs), { signal, onProgress })
     })
     this.running = batch.done.catch(() => undefined)
     // what reports progress of its own is not joined

@@ -136,6 +136,11 @@ export class Multiplication {
     ]
   }
 
+  /** About how many additions in G1 it takes as long as. */
+  get weight(): number {
+    return (this.points.group === "g1" ? 1 : 3) * this.count * this.windows.count
+  }
+
   /** The product, once the steps are done. */
   value(): Affine {
     if (this.count === 0) return null
