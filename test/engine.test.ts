@@ -2,7 +2,7 @@
 import fc from "fast-check"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { compile } from "#src/circuit/compile.js"
-import { r } from "#src/field.js"
+import { mod, r } from "#src/field.js"
 import type { Engine, Entries, Points, Vector } from "#src/prover/engine.js"
 import { kernelEngine } from "#src/prover/kernelengine.js"
 import { multiplyParts } from "#src/prover/multiply.js"
@@ -104,6 +104,29 @@ it("sums by group", async () => {
   )
 })
 
+it("fields of a lookup argument as scalars", async () => {
+  const integers = fc.array(fc.oneof(fc.integer(), fc.constantFrom(0, 2 ** 53 - 1, 1 - 2 ** 53)), {
+    minLength: 1,
+    maxLength: 700,
+  })
+  await fc.assert(
+    fc.asyncProperty(integers, scalar, fc.infiniteStream(fc.nat()), async (list, c, stream) => {
+      const entries = Float64Array.from(list)
+      fc.pre(!list.some((entry) => mod(BigInt(entry)) === c))
+      const multiplicities = Float64Array.from(list, () => stream.next().value)
+      const index = Uint32Array.from({ length: 12 }, () => stream.next().value % (3 * list.length))
+      const product = async (engine: Engine) => {
+        const fields = engine.lookupFields(c, entries, multiplicities)
+        const result = await engine.msm(engine.load("g1", files.g1), { fields, index })
+        await engine.free(fields)
+        return result
+      }
+      expect(await product(fast)).toEqual(await product(slow))
+    }),
+    { numRuns: 25 },
+  )
+})
+
 it("calls side by side: an abort stops its own work and nobody else's", async () => {
   const many = Array.from({ length: 4000 }, (_, i) => i % 12)
   const bytes = Buffer.concat(many.map((i) => files.g1.subarray(64 * i, 64 * i + 64)))
@@ -136,25 +159,29 @@ it.each([2, 4, 6, 16, 18, 24, 36])("the quotient on %i points", async (n) => {
   const bytes = Buffer.concat(
     Array.from({ length: n }, (_, i) => files.g1.subarray(64 * (i % 12), 64 * (i % 12) + 64)),
   )
+  const entries = Float64Array.of(0, 1, -3, 77)
   const vector = fc
     .tuple(
       fc.array(small, { minLength: n, maxLength: n }),
       fc.uniqueArray(fc.nat(n - 1), { maxLength: n }),
-      fc.array(scalar, { minLength: 1, maxLength: 3 }),
+      fc.array(scalar, { maxLength: 3 }),
     )
     .map(
       ([values, rows, fields]): Vector => ({
         small: Float64Array.from(values, (x) => Math.max(-(2 ** 40), Math.min(2 ** 40, x))),
         rows: Uint32Array.from(rows),
-        index: Uint32Array.from(rows, (row) => row % fields.length),
+        index: Uint32Array.from(rows, (row) => row % (3 * entries.length + fields.length)),
         fields,
       }),
     )
   await fc.assert(
-    fc.asyncProperty(vector, vector, fc.boolean(), async (a, b, multiples) => {
-      expect(await fast.quotientMsm(fast.loadQuotient(bytes, multiples), { a, b })).toEqual(
-        await slow.quotientMsm(slow.loadQuotient(bytes, multiples), { a, b }),
-      )
+    fc.asyncProperty(vector, vector, scalar, fc.boolean(), async (a, b, c, multiples) => {
+      fc.pre(!entries.some((entry) => mod(BigInt(entry)) === c))
+      const product = (engine: Engine) => {
+        const kept = engine.lookupFields(c, entries, Float64Array.of(5, 0, 1, 2 ** 40))
+        return engine.quotientMsm(engine.loadQuotient(bytes, multiples), { a, b, kept })
+      }
+      expect(await product(fast)).toEqual(await product(slow))
     }),
     { numRuns: 5 },
   )

@@ -21,8 +21,16 @@ export interface Multiples {
   readonly layers: number
 }
 
-/** One scalar per point: small integers (any sign, at most 2^53), or canonical field elements. */
-export type Scalars = Float64Array | readonly bigint[]
+/** Field elements kept in the engine's own form. */
+export interface Fields {
+  readonly count: number
+}
+
+/** One scalar per point: small integers (any sign, at most 2^53), or canonical field elements, given or kept. */
+export type Scalars =
+  | Float64Array
+  | readonly bigint[]
+  | { readonly fields: Fields; readonly index: Uint32Array }
 
 /** Affine coordinates: [x, y] in G1, [x0, x1, y0, y1] in G2; null at infinity. */
 export type Affine = readonly bigint[] | null
@@ -69,8 +77,13 @@ export interface Engine {
    * `rows` are the values of A and B on the domain, zero where absent.
    */
   quotientMsm(h: Points, rows: QuotientRows, options?: WorkOptions): Promise<Affine>
-  /** Gives the memory of points or rows back. */
-  free(loaded: Points | Rows): Promise<void>
+  /**
+   * Of a lookup argument with n entries t, integers, of multiplicities m: c − t, then 1/(c − t), then m/(c − t), n
+   * field elements of each; c is none of the entries. Whatever uses them waits for them.
+   */
+  lookupFields(c: bigint, entries: Float64Array, multiplicities: Float64Array, options?: WorkOptions): Fields
+  /** Gives the memory of points, fields or rows back. */
+  free(loaded: Points | Fields | Rows): Promise<void>
   /** Bytes that are held now, in points, rows and tables. */
   heldBytes(): number
   close(): Promise<void>
@@ -79,7 +92,7 @@ export interface Engine {
 /** A vector on the domain: small integers, and field elements that replace them at some rows. */
 export interface Vector {
   readonly small: Float64Array
-  /** Row i has value fields[index[j]] where rows[j] = i. */
+  /** Row rows[j] has the value number index[j] of `kept` (QuotientRows), and after those of `fields`. */
   readonly rows: Uint32Array
   readonly index: Uint32Array
   readonly fields: readonly bigint[]
@@ -87,4 +100,5 @@ export interface Vector {
 export interface QuotientRows {
   readonly a: Vector
   readonly b: Vector
+  readonly kept: Fields
 }

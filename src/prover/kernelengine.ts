@@ -1,10 +1,11 @@
 /** The engine of the two-phase prover on our kernels. */
 import { writeField } from "../circuit/binfile.js"
 import { mod } from "../field.js"
-import type { Engine, Points, QuotientRows, Rows, Vector } from "./engine.js"
+import type { Engine, Fields, Points, QuotientRows, Rows, Vector } from "./engine.js"
 import { openEngine, type PointSet } from "./kernels/engine.js"
+import { type FieldSet, lookupFields } from "./kernels/lookup.js"
 import { fileBytes } from "./kernels/points.js"
-import type { KernelPool } from "./kernels/pool.js"
+import type { KernelPool, Step } from "./kernels/pool.js"
 import { SparseProduct } from "./kernels/sparse.js"
 import { largeValue, Transform } from "./kernels/transform.js"
 import { multipleWindows } from "./kernels/windows.js"
@@ -13,6 +14,9 @@ interface LoadedRows extends Rows {
   readonly products: readonly SparseProduct[]
   readonly vector: number
   readonly sums: readonly number[]
+}
+interface LoadedFields extends Fields {
+  readonly set: Promise<FieldSet>
 }
 interface LoadedPoints extends Points {
   readonly set: Promise<PointSet>
@@ -29,6 +33,7 @@ export async function kernelEngine(options: { readonly threads?: number } = {}):
     return held
   }
   const setOf = (points: Points): Promise<PointSet> => (points as LoadedPoints).set
+  const fieldsOf = (fields: Fields): Promise<FieldSet> => (fields as LoadedFields).set
   // transforms and rows have one place for their values: whoever comes next waits
   let quotient: Promise<unknown> = Promise.resolve()
   let sumsQueue: Promise<unknown> = Promise.resolve()
@@ -67,12 +72,20 @@ export async function kernelEngine(options: { readonly threads?: number } = {}):
       sumsQueue = result.catch(() => undefined)
       return result
     },
-    msm: async (points, scalars, options) =>
-      kernels.msm(
-        await setOf(points),
-        scalars instanceof Float64Array ? { small: scalars } : { full: encode(scalars) },
-        options,
-      ),
+    async msm(points, scalars, options) {
+      const set = await setOf(points)
+      if (scalars instanceof Float64Array) return kernels.msm(set, { small: scalars }, options)
+      const full =
+        "fields" in scalars ? pick(await fieldsOf(scalars.fields), scalars.index, pool) : encode(scalars)
+      return kernels.msm(set, { full }, options)
+    },
+    lookupFields(c, entries, multiplicities, options) {
+      const run = (steps: readonly Step[]) => kernels.run(steps, options)
+      const set = lookupFields(pool, c, entries, multiplicities, run)
+      // whoever uses them is told
+      set.catch(() => undefined)
+      return { count: 3 * entries.length, set } as LoadedFields
+    },
     async sums(points, entries, groups, options) {
       const set = await kernels.sums(await setOf(points), entries, groups, options)
       return { group: points.group, count: groups, set: Promise.resolve(set) } as LoadedPoints
@@ -81,7 +94,9 @@ export async function kernelEngine(options: { readonly threads?: number } = {}):
       const product = quotient.then(async () => {
         const transform = await transformOf(rows.a.small.length)
         const set = await setOf(h)
-        writeRows(transform, rows, pool)
+        const table = writeRows(transform, rows, pool)
+        const kept = await fieldsOf(rows.kept)
+        pool.memory.bytes(table, 32 * kept.count).set(pool.memory.bytes(kept.address, 32 * kept.count))
         return kernels.msm(
           set,
           { at: transform.out, count: transform.n },
@@ -92,7 +107,11 @@ export async function kernelEngine(options: { readonly threads?: number } = {}):
       return product
     },
     async free(loaded) {
-      if (!("system" in loaded)) return kernels.free(await setOf(loaded))
+      if ("group" in loaded) return kernels.free(await setOf(loaded))
+      if (!("system" in loaded)) {
+        const { address } = await fieldsOf(loaded)
+        return pool.memory.release(address)
+      }
       const { products, vector, sums } = loaded as LoadedRows
       for (const product of products) product.close()
       for (const at of [vector, ...sums]) pool.memory.release(at)
@@ -102,10 +121,13 @@ export async function kernelEngine(options: { readonly threads?: number } = {}):
   }
 }
 
-/** Writes the vectors into the sources of a transform: small integers, and one table of field elements. */
-function writeRows(transform: Transform, { a, b }: QuotientRows, { memory }: KernelPool): void {
+/**
+ * Writes the vectors into the sources of a transform: small integers, and one table of field elements.
+ * @returns its address: it begins with room for those that are kept
+ */
+function writeRows(transform: Transform, { a, b, kept }: QuotientRows, { memory }: KernelPool): number {
   const vectors: Vector[] = [a, b]
-  const total = vectors.reduce((sum, { fields }) => sum + fields.length, 0)
+  const total = vectors.reduce((sum, { fields }) => sum + fields.length, kept.count)
   const at = transform.reserveLarge(total)
   const table = memory.bytes(at, 32 * total)
   const view = new DataView(table.buffer, table.byteOffset, table.length)
@@ -113,12 +135,25 @@ function writeRows(transform: Transform, { a, b }: QuotientRows, { memory }: Ker
   vectors.forEach(({ small, rows, index, fields }, i) => {
     const values = memory.doubles(transform.sources[i], transform.n)
     values.set(small)
-    for (let j = 0; j < rows.length; j++) values[rows[j]] = largeValue(first + index[j])
+    for (let j = 0; j < rows.length; j++) {
+      values[rows[j]] = largeValue(index[j] < kept.count ? index[j] : first + index[j])
+    }
     fields.forEach((value, k) => {
-      writeField(view, 32 * (first + k), value)
+      writeField(view, 32 * (kept.count + first + k), value)
     })
     first += fields.length
   })
+  return at
+}
+
+/** Some of the elements that are kept. */
+function pick({ address, count }: FieldSet, index: Uint32Array, { memory }: KernelPool): Uint8Array {
+  const words = memory.unsigned(address, 8 * count)
+  const picked = new Uint32Array(8 * index.length)
+  for (let i = 0; i < index.length; i++) {
+    for (let word = 0; word < 8; word++) picked[8 * i + word] = words[8 * index[i] + word]
+  }
+  return new Uint8Array(picked.buffer)
 }
 
 function encode(values: readonly bigint[]): Uint8Array {

@@ -26,11 +26,11 @@ import {
   type Witness,
 } from "../circuit/witness.js"
 import type { OnProgress } from "../errors.js"
-import { inverseAll, mod } from "../field.js"
+import { mod, r } from "../field.js"
 import type { G1Json } from "../verifier/points.js"
 import type { MirageProof } from "../verifier/receipt.js"
 import { challenge } from "../verifier/words.js"
-import type { Affine, Engine, RowSums, WorkOptions } from "./engine.js"
+import type { Affine, Engine, Fields, RowSums, WorkOptions } from "./engine.js"
 import { nextTurn } from "./kernels/threads.js"
 import { mirageDomain, readMirageKey, type Single, singleOf, supportOf } from "./miragekey.js"
 import { checkSums, quotientRows } from "./miragerows.js"
@@ -97,7 +97,9 @@ export function openMirage(
   const { r1cs, lookup, firstFinal } = linked
   const key = readMirageKey(provingKey, linked)
   const domain = mirageDomain(r1cs)
-  const table = entriesOf(lookup)
+  const entries = Float64Array.from(entriesOf(lookup), Number)
+  const isEntry = (c: bigint) => entries.includes(Number(c < r >> 1n ? c : c - r))
+  const firstEntry = lookup.multiplicities
   const range = (from: number, to: number) => Uint32Array.from({ length: to - from }, (_, i) => from + i)
   const single = (name: Single) => singleOf(key, name)
   const shares = new Shares(circuit, engine)
@@ -157,13 +159,14 @@ export function openMirage(
       ({ lookups }) => lookups && engine.sums(lookups, grouped, occurring.length, work),
     )
     for (const group of groups) group?.catch(() => undefined)
+    let kept: Fields | undefined
     try {
       let d = add1([await commitment])
       await begun()
       const challengeOf = () => challenge(statement.key, statement.context, statement.words, json1(d))
       let c = challengeOf()
       // at an entry of a table the quotient has no value; the chance is negligible, but it is free
-      while (table.includes(c)) {
+      while (isEntry(c)) {
         rho = draw(random)
         commitment = multiply(first, committed, [rho], work)
         d = add1([await commitment])
@@ -173,6 +176,12 @@ export function openMirage(
 
       const [x, y] = [draw(random), draw(random)]
       const witness = challengedWitness(linked, committed, statement.words, c)
+      kept = engine.lookupFields(
+        c,
+        entries,
+        committed.small.subarray(firstEntry, firstEntry + entries.length),
+        work,
+      )
       const products = Promise.all([
         multiply(a, witness, [x], work),
         multiply(b1, witness, [y], work),
@@ -184,13 +193,10 @@ export function openMirage(
       await begun()
       const sums = await rowSums
       check(sums)
-      const differences = table.map((entry) => mod(c - entry))
-      const inverse = inverses(committed, differences)
-      await begun()
-      const evaluations = quotientRows(circuit, committed, witness, sums, { c, inverse, differences }, domain)
+      const evaluations = quotientRows(circuit, committed, witness, sums, c, kept, domain)
       step(2)
       const quotient = engine.quotientMsm(h, evaluations, work)
-      const factors = Array.from(occurring, (entry) => inverse[entry])
+      const factors = { fields: kept, index: occurring.map((entry) => entries.length + entry) }
       const byEntry = groups.map(async (group) => group && engine.msm(await group, factors, work))
       const [[pointA, pointB1, pointB2, pointLast], pointH, lookupsA, lookupsLast] = await Promise.all([
         products,
@@ -210,6 +216,7 @@ export function openMirage(
       step(4)
       return proof
     } finally {
+      if (kept) await engine.free(kept).catch(() => undefined)
       for (const group of await Promise.allSettled(groups)) {
         if (group.status === "fulfilled" && group.value) await engine.free(group.value)
       }
@@ -233,16 +240,6 @@ export function openMirage(
     } finally {
       await engine.free(loaded)
     }
-  }
-
-  /** 1/(c − t) of the entries that occur, zero for the others. */
-  const inverses = ({ entries, small }: CommittedWitness, differences: readonly bigint[]): bigint[] => {
-    const values = differences.map((value, entry) =>
-      small[lookup.multiplicities + entry] === 0 ? 0n : value,
-    )
-    for (const entry of entries) values[entry] = differences[entry]
-    inverseAll(values)
-    return values
   }
 
   const close = async (): Promise<void> => {

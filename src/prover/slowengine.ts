@@ -3,7 +3,7 @@ import { bn254 } from "@noble/curves/bn254.js"
 import { cosetRoot, domainRoot } from "../circuit/domain.js"
 import type { R1cs, SparseRows } from "../circuit/r1cs.js"
 import { inverse, mod, r, signed } from "../field.js"
-import type { Affine, Engine, Points, QuotientRows, Scalars, Vector } from "./engine.js"
+import type { Affine, Engine, Fields, Points, QuotientRows, Scalars, Vector } from "./engine.js"
 import { coordinates } from "./provingkey.js"
 
 const G1 = bn254.G1.Point
@@ -11,13 +11,18 @@ const G2 = bn254.G2.Point
 type G1Point = typeof G1.BASE
 type G2Point = typeof G2.BASE
 
+interface SlowFields extends Fields {
+  readonly values: readonly bigint[]
+}
 interface SlowPoints extends Points {
   readonly points: readonly (G1Point | G2Point)[]
 }
 
 export const slowEngine = (): Engine => {
-  const sum = (points: Points, scalars: Scalars): Affine => {
+  const sum = (points: Points, given: Scalars): Affine => {
     const list = (points as SlowPoints).points
+    const scalars =
+      "fields" in given ? Array.from(given.index, (i) => (given.fields as SlowFields).values[i]) : given
     const of = (point: G1Point, scalar: number | bigint): G1Point => {
       const k = mod(BigInt(scalar))
       return k === 0n ? point.subtract(point) : point.multiplyUnsafe(k)
@@ -66,6 +71,13 @@ export const slowEngine = (): Engine => {
       return { group: points.group, count: groups, points: sums } as SlowPoints
     },
     quotientMsm: async (h, rows) => sum(h, slowQuotient(rows)),
+    lookupFields: (c, entries, multiplicities) => {
+      const differences = Array.from(entries, (entry) => mod(c - BigInt(entry)))
+      const inverses = differences.map((value) => inverse(value))
+      const quotients = inverses.map((value, i) => mod(BigInt(multiplicities[i]) * value))
+      const values = [...differences, ...inverses, ...quotients]
+      return { count: values.length, values } as SlowFields
+    },
     free: async () => undefined,
     heldBytes: () => 0,
     close: async () => undefined,
@@ -73,17 +85,18 @@ export const slowEngine = (): Engine => {
 }
 
 /** All values of a vector as field elements. */
-export function fieldValues({ small, rows, index, fields }: Vector): bigint[] {
+function fieldValues({ small, rows, index, fields }: Vector, kept: Fields): bigint[] {
   const values = Array.from(small, (value) => mod(BigInt(value)))
   rows.forEach((row, j) => {
-    values[row] = fields[index[j]]
+    values[row] =
+      index[j] < kept.count ? (kept as SlowFields).values[index[j]] : fields[index[j] - kept.count]
   })
   return values
 }
 
 /** A·B at ω_2n^(2k+1), from values at ω_n^i. */
 export function slowQuotient(rows: QuotientRows): bigint[] {
-  const [a, b] = [rows.a, rows.b].map((vector) => toOddCoset(fieldValues(vector)))
+  const [a, b] = [rows.a, rows.b].map((vector) => toOddCoset(fieldValues(vector, rows.kept)))
   return a.map((x, k) => mod(x * b[k]))
 }
 
