@@ -30,6 +30,7 @@ export {
   checkKeys,
   type Keys,
   memoryEstimate,
+  type OpenOptions,
   openProver,
   type ProveOptions,
   type Prover,

@@ -2,8 +2,8 @@
 import fc from "fast-check"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { compile } from "#src/circuit/compile.js"
-import { r } from "#src/field.js"
-import type { Engine, Points, Vector } from "#src/prover/engine.js"
+import { mod, r } from "#src/field.js"
+import type { Engine, Entries, Points, Vector } from "#src/prover/engine.js"
 import { kernelEngine } from "#src/prover/kernelengine.js"
 import { multiplyParts } from "#src/prover/multiply.js"
 import { slowEngine } from "#src/prover/slowengine.js"
@@ -41,6 +41,21 @@ describe.each(["g1", "g2"] as const)("%s", (group) => {
   }
   const choice = fc.array(fc.nat(multiples.length - 1), { maxLength: 40 })
 
+  it("multiples of points", async () => {
+    const layers = fc.record({ bits: fc.integer({ min: 1, max: 9 }), layers: fc.integer({ min: 1, max: 4 }) })
+    await fc.assert(
+      fc.asyncProperty(choice, fc.nat(40), layers, fc.infiniteStream(small), async (chosen, n, how, ss) => {
+        const bytes = Buffer.concat(chosen.map((i) => files[group].subarray(i * size, (i + 1) * size)))
+        const multiples = { from: Math.min(n, chosen.length), ...how }
+        const [mine, theirs] = [slow.load(group, bytes, multiples), fast.load(group, bytes, multiples)]
+        expect(theirs.count).toBe(mine.count)
+        const scalars = Float64Array.from({ length: mine.count }, () => ss.next().value)
+        expect(await fast.msm(theirs, scalars)).toEqual(await slow.msm(mine, scalars))
+      }),
+      { numRuns: 20 },
+    )
+  })
+
   it("multiplications", async () => {
     await fc.assert(
       fc.asyncProperty(
@@ -60,24 +75,53 @@ describe.each(["g1", "g2"] as const)("%s", (group) => {
   })
 })
 
+/** Σ over groups of the sum times a scalar. */
+const sums = async (engine: Engine, bytes: Uint8Array, entries: Entries, ks: readonly bigint[]) => {
+  const points = engine.load("g1", bytes)
+  const grouped = await engine.sums(points, entries, ks.length)
+  const result = await engine.msm(grouped, ks)
+  await engine.free(grouped)
+  await engine.free(points)
+  return result
+}
+
 it("sums by group", async () => {
   const chosen = fc.array(fc.tuple(fc.nat(multiples.length - 1), fc.nat(6)), { maxLength: 60 })
   await fc.assert(
     fc.asyncProperty(chosen, fc.array(scalar, { minLength: 7, maxLength: 7 }), async (entries, ks) => {
       const bytes = Buffer.concat(entries.map(([i]) => files.g1.subarray(64 * i, 64 * i + 64)))
       const group = Uint32Array.from(entries, ([, g]) => g)
-      expect(await fast.groupedMsm(fast.load("g1", bytes), { group }, ks)).toEqual(
-        await slow.groupedMsm(slow.load("g1", bytes), { group }, ks),
-      )
+      expect(await sums(fast, bytes, { group }, ks)).toEqual(await sums(slow, bytes, { group }, ks))
       // entries that name points of all twelve, some of them often
       const point = Uint32Array.from(entries, ([i]) => i)
       const twice = {
         group: Uint32Array.from([...group, ...group]),
         point: Uint32Array.from([...point, ...point]),
       }
-      expect(await fast.groupedMsm(fast.load("g1", files.g1), twice, ks)).toEqual(
-        await slow.groupedMsm(slow.load("g1", files.g1), twice, ks),
-      )
+      expect(await sums(fast, files.g1, twice, ks)).toEqual(await sums(slow, files.g1, twice, ks))
+    }),
+    { numRuns: 25 },
+  )
+})
+
+it("fields of a lookup argument as scalars", async () => {
+  const integers = fc.array(fc.oneof(fc.integer(), fc.constantFrom(0, 2 ** 53 - 1, 1 - 2 ** 53)), {
+    minLength: 1,
+    maxLength: 700,
+  })
+  await fc.assert(
+    fc.asyncProperty(integers, scalar, fc.infiniteStream(fc.nat()), async (list, c, stream) => {
+      const entries = Float64Array.from(list)
+      fc.pre(!list.some((entry) => mod(BigInt(entry)) === c))
+      const multiplicities = Float64Array.from(list, () => stream.next().value)
+      const index = Uint32Array.from({ length: 12 }, () => stream.next().value % (3 * list.length))
+      const product = async (engine: Engine) => {
+        const fields = engine.lookupFields(c, entries, multiplicities)
+        const result = await engine.msm(engine.load("g1", files.g1), { fields, index })
+        await engine.free(fields)
+        return result
+      }
+      expect(await product(fast)).toEqual(await product(slow))
     }),
     { numRuns: 25 },
   )
@@ -115,25 +159,29 @@ it.each([2, 4, 6, 16, 18, 24, 36])("the quotient on %i points", async (n) => {
   const bytes = Buffer.concat(
     Array.from({ length: n }, (_, i) => files.g1.subarray(64 * (i % 12), 64 * (i % 12) + 64)),
   )
+  const entries = Float64Array.of(0, 1, -3, 77)
   const vector = fc
     .tuple(
       fc.array(small, { minLength: n, maxLength: n }),
       fc.uniqueArray(fc.nat(n - 1), { maxLength: n }),
-      fc.array(scalar, { minLength: 1, maxLength: 3 }),
+      fc.array(scalar, { maxLength: 3 }),
     )
     .map(
       ([values, rows, fields]): Vector => ({
         small: Float64Array.from(values, (x) => Math.max(-(2 ** 40), Math.min(2 ** 40, x))),
         rows: Uint32Array.from(rows),
-        index: Uint32Array.from(rows, (row) => row % fields.length),
+        index: Uint32Array.from(rows, (row) => row % (3 * entries.length + fields.length)),
         fields,
       }),
     )
   await fc.assert(
-    fc.asyncProperty(vector, vector, vector, async (a, b, c) => {
-      expect(await fast.quotientMsm(fast.load("g1", bytes), { a, b, c })).toEqual(
-        await slow.quotientMsm(slow.load("g1", bytes), { a, b, c }),
-      )
+    fc.asyncProperty(vector, vector, scalar, fc.boolean(), async (a, b, c, multiples) => {
+      fc.pre(!entries.some((entry) => mod(BigInt(entry)) === c))
+      const product = (engine: Engine) => {
+        const kept = engine.lookupFields(c, entries, Float64Array.of(5, 0, 1, 2 ** 40))
+        return engine.quotientMsm(engine.loadQuotient(bytes, multiples), { a, b, kept })
+      }
+      expect(await product(fast)).toEqual(await product(slow))
     }),
     { numRuns: 5 },
   )

@@ -3,9 +3,9 @@ import fc from "fast-check"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { FileError } from "#src/errors.js"
 import { r } from "#src/field.js"
-import type { Engine, Points, Vector } from "#src/prover/engine.js"
+import type { Engine, Entries, Points, Vector } from "#src/prover/engine.js"
 import { kernelEngine } from "#src/prover/kernelengine.js"
-import { type ByteSource, checkedSource, gather } from "#src/prover/keysource.js"
+import { type ByteSource, checkedSource, gather, join } from "#src/prover/keysource.js"
 import { multiplyParts } from "#src/prover/multiply.js"
 
 /** Points in a block, of G1. */
@@ -71,9 +71,21 @@ describe.each(["g1", "g2"] as const)("%s", (group) => {
   })
 })
 
-it("sums by group, entries of any block in any order", async () => {
-  const [kept, streamed] = [engine.load("g1", files.g1), engine.load("g1", sourceOf(files.g1))]
-  const entry = fc.tuple(fc.nat(6), fc.nat(most - 1))
+it("sums by group, entries of any block in any order, and of points with multiples", async () => {
+  const multiples = { from: 3 * block - 4, bits: 2, layers: 3 }
+  const sets = [engine.load("g1", files.g1, multiples), engine.load("g1", sourceOf(files.g1), multiples)]
+  const [kept, streamed] = sets
+  const { count } = kept
+  expect(streamed.count).toBe(count)
+  const productOf = async (points: Points, entries: Entries, ks: readonly bigint[]) => {
+    const sums = await engine.sums(points, entries, ks.length)
+    try {
+      return await engine.msm(sums, ks)
+    } finally {
+      await engine.free(sums)
+    }
+  }
+  const entry = fc.tuple(fc.nat(6), fc.nat(count - 1))
   const scalars = fc.array(fc.bigInt({ min: 0n, max: r - 1n }), { minLength: 7, maxLength: 7 })
   await fc.assert(
     fc.asyncProperty(fc.array(entry, { maxLength: 80 }), scalars, async (entries, ks) => {
@@ -81,72 +93,72 @@ it("sums by group, entries of any block in any order", async () => {
         group: Uint32Array.from(entries, ([group]) => group),
         point: Uint32Array.from(entries, ([, point]) => point),
       }
-      expect(await engine.groupedMsm(streamed, given, ks)).toEqual(await engine.groupedMsm(kept, given, ks))
+      expect(await productOf(streamed, given, ks)).toEqual(await productOf(kept, given, ks))
     }),
     { numRuns: 20 },
   )
-  const each = { group: Uint32Array.from({ length: most }, (_, i) => i % 7) }
+  const each = { group: Uint32Array.from({ length: count }, (_, i) => i % 7) }
   const ks = Array.from({ length: 7 }, (_, i) => r - BigInt(i))
-  expect(await engine.groupedMsm(streamed, each, ks)).toEqual(await engine.groupedMsm(kept, each, ks))
-  await engine.free(kept)
+  expect(await productOf(streamed, each, ks)).toEqual(await productOf(kept, each, ks))
+  const small = Float64Array.from({ length: count }, (_, i) => i * 37 - 500)
+  expect(await engine.msm(streamed, small)).toEqual(await engine.msm(kept, small))
+  for (const points of sets) await engine.free(points)
 })
 
 it("the quotient", async () => {
   const own = await kernelEngine({ blockBytes: 64 * block })
   const n = 36
   const small = Float64Array.from({ length: n }, (_, i) => i * i - 100)
-  const vector: Vector = { small, rows: Uint32Array.of(7), index: Uint32Array.of(0), fields: [r - 5n] }
-  const rows = { a: vector, b: vector, c: vector }
+  const vector: Vector = { small, rows: Uint32Array.of(7), index: Uint32Array.of(6), fields: [r - 5n] }
+  const kept = own.lookupFields(99n, Float64Array.of(1, 2), Float64Array.of(1, 1))
+  const rows = { a: vector, b: vector, kept }
   const bytes = files.g1.subarray(0, 64 * n)
-  const kept = await own.quotientMsm(own.load("g1", bytes), rows)
-  expect(await own.quotientMsm(own.load("g1", sourceOf(bytes)), rows)).toEqual(kept)
+  const expected = await own.quotientMsm(own.loadQuotient(bytes, false), rows)
+  for (const multiples of [false, true]) {
+    expect(await own.quotientMsm(own.loadQuotient(sourceOf(bytes), multiples), rows)).toEqual(expected)
+  }
   await own.close()
 })
 
-describe("points of some wires, picked out of a section", () => {
+describe("points of some wires, picked out of sections", () => {
   const pointBytes = 64
   const section = Uint8Array.from({ length: pointBytes * 3000 }, (_, i) => (i * 7 + (i >> 6)) & 255)
   const more = new Uint8Array(2 * pointBytes).fill(9)
+  let reads = 0
+  const source: ByteSource = {
+    size: section.length,
+    read: async (from, length) => {
+      reads++
+      return section.subarray(from, from + length)
+    },
+  }
+  const every = (step: number, from = 0) =>
+    Uint32Array.from({ length: Math.floor((3000 - from) / step) }, (_, i) => from + i * step)
 
   it("are the same from a source as from bytes, in blocks of any size", async () => {
-    let reads = 0
-    const source: ByteSource = {
-      size: section.length,
-      read: async (from, length) => {
-        reads++
-        return section.subarray(from, from + length)
-      },
-    }
-    const every = (step: number, from = 0) =>
-      Uint32Array.from({ length: Math.floor((3000 - from) / step) }, (_, i) => from + i * step)
-    for (const places of [
-      every(1),
-      every(1, 17),
-      every(2),
-      every(7),
-      every(2500),
-      every(3000),
-      every(1, 3000),
-    ]) {
-      for (const extra of [more, new Uint8Array(0)]) {
-        const expected = gather(section, pointBytes, places, extra) as Uint8Array
-        const streamed = gather(source, pointBytes, places, extra) as ByteSource
-        expect(streamed.size).toBe(expected.length)
-        for (const points of [1, 100, 4000]) {
-          const parts: Uint8Array[] = []
-          for (let at = 0; at < streamed.size; at += points * pointBytes) {
-            parts.push(await streamed.read(at, Math.min(points * pointBytes, streamed.size - at)))
-          }
-          expect(Buffer.compare(Buffer.concat(parts), expected)).toBe(0)
+    const choices = [every(1), every(1, 17), every(2), every(7), every(2500), every(3000), every(1, 3000)]
+    for (const places of choices) {
+      const parts = (points: Uint8Array | ByteSource) =>
+        [places, every(900)].map((list) => gather(points, pointBytes, list))
+      const expected = join([...parts(section), more]) as Uint8Array
+      const streamed = join([...parts(source), more]) as ByteSource
+      expect(streamed.size).toBe(expected.length)
+      for (const points of [1, 100, 4000]) {
+        const read: Uint8Array[] = []
+        for (let at = 0; at < streamed.size; at += points * pointBytes) {
+          read.push(await streamed.read(at, Math.min(points * pointBytes, streamed.size - at)))
         }
+        expect(Buffer.compare(Buffer.concat(read), expected)).toBe(0)
       }
     }
-    // near ones in one read, far ones in one each
+  })
+
+  it("near ones in one read, far ones in one each", async () => {
     reads = 0
-    await (gather(source, pointBytes, every(7), more) as ByteSource).read(0, 400 * pointBytes)
+    await (gather(source, pointBytes, every(7)) as ByteSource).read(0, 400 * pointBytes)
     expect(reads).toBe(1)
-    await (gather(source, pointBytes, every(2500), more) as ByteSource).read(0, pointBytes * 2)
-    expect(reads).toBe(2)
+    await (gather(source, pointBytes, Uint32Array.of(0, 2500)) as ByteSource).read(0, 2 * pointBytes)
+    expect(reads).toBe(3)
   })
 })
 

@@ -2,6 +2,7 @@
 export * from "./fieldcalls"
 export { raw2 as frRaw2 } from "./butterfly"
 export * from "./sparse"
+export { lookup, lookupRange, lookupScratch } from "./lookup"
 export * from "./tables"
 export {
   transformBlocks,

@@ -1,6 +1,6 @@
 /**
  * What a prover needs of arithmetic on bn254: resident points, multi-scalar multiplications, and the
- * quotient of the constraint system. `openKernels` gives the fast one; `slowEngine` is the reference.
+ * quotient of the constraint system. `kernelEngine` gives the fast one; `slowEngine` is the reference.
  */
 import type { R1cs } from "../circuit/r1cs.js"
 import type { ByteSource } from "./keysource.js"
@@ -8,11 +8,30 @@ import type { ByteSource } from "./keysource.js"
 /** Points kept in the engine's own form, or read whenever they are multiplied. */
 export interface Points {
   readonly group: "g1" | "g2"
+  /** Points, multiples included. */
   readonly count: number
 }
 
-/** One scalar per point: small integers (any sign, at most 2^53), or canonical field elements. */
-export type Scalars = Float64Array | readonly bigint[]
+/**
+ * Multiples of the m points from number `from` on: point `from + k·m + i` is 2^(bits·k) times point `from + i`,
+ * for k < layers.
+ */
+export interface Multiples {
+  readonly from: number
+  readonly bits: number
+  readonly layers: number
+}
+
+/** Field elements kept in the engine's own form. */
+export interface Fields {
+  readonly count: number
+}
+
+/** One scalar per point: small integers (any sign, at most 2^53), or canonical field elements, given or kept. */
+export type Scalars =
+  | Float64Array
+  | readonly bigint[]
+  | { readonly fields: Fields; readonly index: Uint32Array }
 
 /** Affine coordinates: [x, y] in G1, [x0, x1, y0, y1] in G2; null at infinity. */
 export type Affine = readonly bigint[] | null
@@ -43,30 +62,36 @@ export interface WorkOptions {
 /** Calls may overlap; what they have to share is queued. Each throws the reason of an abort. */
 export interface Engine {
   /**
-   * Loads affine Montgomery points as a key file has them; all zeros is infinity. Those of a source are not
-   * kept: every multiplication reads them in blocks, and throws what reading throws.
+   * Loads affine Montgomery points as a key file has them, and adds multiples; all zeros is infinity. Of a source,
+   * only those with multiples are kept: the others are read in blocks by every multiplication, which throws what
+   * reading throws.
    */
-  load(group: "g1" | "g2", points: Uint8Array | ByteSource): Points
+  load(group: "g1" | "g2", points: Uint8Array | ByteSource, multiples?: Multiples): Points
+  /**
+   * Loads points for `quotientMsm`; with multiples, which take time and memory now, that is faster later. Those of
+   * a source are not kept and have none.
+   */
+  loadQuotient(points: Uint8Array | ByteSource, multiples: boolean): Points
   /** Loads the rows of a system. */
   loadRows(system: R1cs): Rows
   /** A·w, B·w and C·w for one small integer per wire. */
   rowSums(rows: Rows, wires: Float64Array, options?: WorkOptions): Promise<RowSums>
   /** Σ scalars[i] · points[i]. */
   msm(points: Points, scalars: Scalars, options?: WorkOptions): Promise<Affine>
-  /** Σ scalars[group[i]] · points[point[i]] over entries i, for few groups: points are added by group first. */
-  groupedMsm(
-    points: Points,
-    entries: Entries,
-    scalars: readonly bigint[],
-    options?: WorkOptions,
-  ): Promise<Affine>
+  /** Sums of points by group, as points: number g is the sum of points[point[i]] over entries i of group g. */
+  sums(points: Points, entries: Entries, groups: number, options?: WorkOptions): Promise<Points>
   /**
-   * (A·B − C) at the odd points of the domain of twice the size, and its product with `h`: Σ values[k] · h[k].
-   * `rows` are the values of A, B, C on the domain, zero where absent.
+   * A·B at the odd points of the domain of twice the size, and its product with `h`: Σ values[k] · h[k].
+   * `rows` are the values of A and B on the domain, zero where absent.
    */
   quotientMsm(h: Points, rows: QuotientRows, options?: WorkOptions): Promise<Affine>
-  /** Gives the memory of points or rows back; a source stays its owner's to close. */
-  free(loaded: Points | Rows): Promise<void>
+  /**
+   * Of a lookup argument with n entries t, integers, of multiplicities m: c − t, then 1/(c − t), then m/(c − t), n
+   * field elements of each; c is none of the entries. Whatever uses them waits for them.
+   */
+  lookupFields(c: bigint, entries: Float64Array, multiplicities: Float64Array, options?: WorkOptions): Fields
+  /** Gives the memory of points, fields or rows back; a source stays its owner's to close. */
+  free(loaded: Points | Fields | Rows): Promise<void>
   /** Bytes that are held now, in points, rows and tables. */
   heldBytes(): number
   close(): Promise<void>
@@ -75,7 +100,7 @@ export interface Engine {
 /** A vector on the domain: small integers, and field elements that replace them at some rows. */
 export interface Vector {
   readonly small: Float64Array
-  /** Row i has value fields[index[j]] where rows[j] = i. */
+  /** Row rows[j] has the value number index[j] of `kept` (QuotientRows), and after those of `fields`. */
   readonly rows: Uint32Array
   readonly index: Uint32Array
   readonly fields: readonly bigint[]
@@ -83,5 +108,5 @@ export interface Vector {
 export interface QuotientRows {
   readonly a: Vector
   readonly b: Vector
-  readonly c: Vector
+  readonly kept: Fields
 }

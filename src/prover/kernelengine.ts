@@ -1,22 +1,30 @@
 /** The engine of the two-phase prover on our kernels. */
 import { writeField } from "../circuit/binfile.js"
+import { invariant } from "../errors.js"
 import { mod } from "../field.js"
-import type { Engine, Points, QuotientRows, Rows, Vector, WorkOptions } from "./engine.js"
-import { type Scalars as KernelScalars, openEngine, type PointSet } from "./kernels/engine.js"
-import type { KernelPool } from "./kernels/pool.js"
+import type { Affine, Engine, Fields, Points, QuotientRows, Rows, Vector, WorkOptions } from "./engine.js"
+import { openEngine, type PointSet, type Scalars } from "./kernels/engine.js"
+import { type FieldSet, lookupFields } from "./kernels/lookup.js"
+import { fileBytes } from "./kernels/points.js"
+import type { KernelPool, Step } from "./kernels/pool.js"
 import { SparseProduct } from "./kernels/sparse.js"
-import { type StreamedPoints, Streams } from "./kernels/stream.js"
+import { addPoints, type StreamedPoints, Streams } from "./kernels/stream.js"
 import { largeValue, Transform } from "./kernels/transform.js"
+import { multipleWindows } from "./kernels/windows.js"
 
 interface LoadedRows extends Rows {
   readonly products: readonly SparseProduct[]
   readonly vector: number
   readonly sums: readonly number[]
 }
-interface LoadedPoints extends Points {
-  readonly set: Promise<PointSet>
+interface LoadedFields extends Fields {
+  readonly set: Promise<FieldSet>
 }
-const isStreamed = (points: Points): points is StreamedPoints => "source" in points
+interface LoadedPoints extends Points {
+  /** Point i is the sum of point i of each: sums of streamed points are one set for every block. */
+  readonly sets: Promise<readonly PointSet[]>
+}
+const isStreamed = (points: Points): points is StreamedPoints => "head" in points
 
 /** Opens the kernels with threads of their own. `blockBytes`: how much of streamed points is held at a time. */
 export async function kernelEngine(
@@ -27,23 +35,33 @@ export async function kernelEngine(
   const { pool } = kernels
   const transforms = new Map<number, Promise<Transform>>()
   const transformOf = (n: number): Promise<Transform> => {
-    const held = transforms.get(n) ?? Transform.make(pool, n, 3)
+    const held = transforms.get(n) ?? Transform.make(pool, n, 2)
     transforms.set(n, held)
     return held
   }
-  const setOf = (points: Points): Promise<PointSet> => (points as LoadedPoints).set
-  const multiply = async (points: Points, scalars: KernelScalars, options?: WorkOptions) =>
-    isStreamed(points)
-      ? streams.msm(points, scalars, options)
-      : kernels.msm(await setOf(points), scalars, options)
+  const setsOf = (points: Points): Promise<readonly PointSet[]> => (points as LoadedPoints).sets
+  const multiply: Multiply = async (points, scalars, options) => {
+    if (isStreamed(points)) return streams.msm(points, scalars, options)
+    const sets = await setsOf(points)
+    return addPoints(points.group, await Promise.all(sets.map((set) => kernels.msm(set, scalars, options))))
+  }
+  const fieldsOf = (fields: Fields): Promise<FieldSet> => (fields as LoadedFields).set
   // transforms and rows have one place for their values: whoever comes next waits
   let quotient: Promise<unknown> = Promise.resolve()
   let sumsQueue: Promise<unknown> = Promise.resolve()
+  const load: Engine["load"] = (group, points, multiples) => {
+    if (!(points instanceof Uint8Array)) return streams.load(group, points, multiples)
+    const given = points.length / fileBytes[group]
+    const count = multiples ? given + (given - multiples.from) * (multiples.layers - 1) : given
+    const sets = kernels.points(group, points, multiples).then((set) => [set])
+    return { group, count, sets } as LoadedPoints
+  }
   return {
-    load(group, points) {
-      const size = group === "g1" ? 64 : 128
-      if (!(points instanceof Uint8Array)) return { group, count: points.size / size, source: points }
-      return { group, count: points.length / size, set: kernels.points(group, points) } as LoadedPoints
+    load,
+    loadQuotient(points, multiples) {
+      if (!(points instanceof Uint8Array) || !multiples) return load("g1", points)
+      const { bits, count: layers } = multipleWindows(points.length / fileBytes.g1)
+      return load("g1", points, { from: 0, bits, layers })
     },
     loadRows(system) {
       // large values are the prover's business: here they count as zero
@@ -59,35 +77,61 @@ export async function kernelEngine(
       const { system, products, vector, sums } = rows as LoadedRows
       const result = sumsQueue.then(async () => {
         pool.memory.doubles(vector, system.wires).set(wires)
-        await kernels.run(() => products.flatMap((product, i) => product.steps(vector, sums[i])), options)
+        await kernels.run(
+          products.flatMap((product, i) => product.steps(vector, sums[i])),
+          options,
+        )
         const [a, b, c] = sums.map((at) => pool.memory.doubles(at, system.rows).slice())
         return { a, b, c }
       })
       sumsQueue = result.catch(() => undefined)
       return result
     },
-    msm: async (points, scalars, options) =>
-      multiply(
-        points,
-        scalars instanceof Float64Array ? { small: scalars } : { full: encode(scalars) },
-        options,
-      ),
-    groupedMsm: async (points, entries, scalars, options) =>
-      isStreamed(points)
-        ? streams.groupedMsm(points, entries, encode(scalars), options)
-        : kernels.groupedMsm(await setOf(points), entries, encode(scalars), options),
-    async quotientMsm(h, rows, options) {
-      const scalars = quotient.then(async () => {
+    async msm(points, scalars, options) {
+      if (scalars instanceof Float64Array) return multiply(points, { small: scalars }, options)
+      const full =
+        "fields" in scalars ? pick(await fieldsOf(scalars.fields), scalars.index, pool) : encode(scalars)
+      return multiply(points, { full }, options)
+    },
+    lookupFields(c, entries, multiplicities, options) {
+      const run = (steps: readonly Step[]) => kernels.run(steps, options)
+      const set = lookupFields(pool, c, entries, multiplicities, run)
+      // whoever uses them is told
+      set.catch(() => undefined)
+      return { count: 3 * entries.length, set } as LoadedFields
+    },
+    async sums(points, entries, groups, options) {
+      const sets = isStreamed(points)
+        ? await streams.sums(points, entries, groups, options)
+        : [await kernels.sums(only(await setsOf(points)), entries, groups, options)]
+      return { group: points.group, count: groups, sets: Promise.resolve(sets) } as LoadedPoints
+    },
+    quotientMsm(h, rows, options) {
+      const product = quotient.then(async () => {
         const transform = await transformOf(rows.a.small.length)
-        writeRows(transform, rows, pool)
-        await kernels.run((first) => transform.quotientSteps(first), options)
-        return pool.memory.bytes(transform.out, 32 * transform.n).slice()
+        const sets = isStreamed(h) ? [] : await setsOf(h)
+        const table = writeRows(transform, rows, pool)
+        const kept = await fieldsOf(rows.kept)
+        pool.memory.bytes(table, 32 * kept.count).set(pool.memory.bytes(kept.address, 32 * kept.count))
+        const scalars = { at: transform.out, count: transform.n }
+        const before = transform.quotientSteps()
+        if (!isStreamed(h)) return kernels.msm(only(sets), scalars, { ...options, before })
+        await kernels.run(before, options)
+        return streams.msm(h, scalars, options)
       })
-      quotient = scalars.catch(() => undefined)
-      return multiply(h, { full: await scalars }, options)
+      quotient = product.catch(() => undefined)
+      return product
     },
     async free(loaded) {
-      if (!("system" in loaded)) return isStreamed(loaded) ? undefined : kernels.free(await setOf(loaded))
+      if ("group" in loaded) {
+        if (isStreamed(loaded)) return streams.free(loaded)
+        for (const set of await setsOf(loaded)) kernels.free(set)
+        return
+      }
+      if (!("system" in loaded)) {
+        const { address } = await fieldsOf(loaded)
+        return pool.memory.release(address)
+      }
       const { products, vector, sums } = loaded as LoadedRows
       for (const product of products) product.close()
       for (const at of [vector, ...sums]) pool.memory.release(at)
@@ -97,10 +141,21 @@ export async function kernelEngine(
   }
 }
 
-/** Writes three vectors into the sources of a transform: small integers, and one table of field elements. */
-function writeRows(transform: Transform, { a, b, c }: QuotientRows, { memory }: KernelPool): void {
-  const vectors: Vector[] = [a, b, c]
-  const total = vectors.reduce((sum, { fields }) => sum + fields.length, 0)
+type Multiply = (points: Points, scalars: Scalars, options?: WorkOptions) => Promise<Affine>
+
+/** The set of loaded points. */
+function only(sets: readonly PointSet[]): PointSet {
+  invariant(sets.length === 1, "points that were loaded are one set")
+  return sets[0]
+}
+
+/**
+ * Writes the vectors into the sources of a transform: small integers, and one table of field elements.
+ * @returns its address: it begins with room for those that are kept
+ */
+function writeRows(transform: Transform, { a, b, kept }: QuotientRows, { memory }: KernelPool): number {
+  const vectors: Vector[] = [a, b]
+  const total = vectors.reduce((sum, { fields }) => sum + fields.length, kept.count)
   const at = transform.reserveLarge(total)
   const table = memory.bytes(at, 32 * total)
   const view = new DataView(table.buffer, table.byteOffset, table.length)
@@ -108,12 +163,25 @@ function writeRows(transform: Transform, { a, b, c }: QuotientRows, { memory }: 
   vectors.forEach(({ small, rows, index, fields }, i) => {
     const values = memory.doubles(transform.sources[i], transform.n)
     values.set(small)
-    for (let j = 0; j < rows.length; j++) values[rows[j]] = largeValue(first + index[j])
+    for (let j = 0; j < rows.length; j++) {
+      values[rows[j]] = largeValue(index[j] < kept.count ? index[j] : first + index[j])
+    }
     fields.forEach((value, k) => {
-      writeField(view, 32 * (first + k), value)
+      writeField(view, 32 * (kept.count + first + k), value)
     })
     first += fields.length
   })
+  return at
+}
+
+/** Some of the elements that are kept. */
+function pick({ address, count }: FieldSet, index: Uint32Array, { memory }: KernelPool): Uint8Array {
+  const words = memory.unsigned(address, 8 * count)
+  const picked = new Uint32Array(8 * index.length)
+  for (let i = 0; i < index.length; i++) {
+    for (let word = 0; word < 8; word++) picked[8 * i + word] = words[8 * index[i] + word]
+  }
+  return new Uint8Array(picked.buffer)
 }
 
 function encode(values: readonly bigint[]): Uint8Array {

@@ -75,16 +75,15 @@ const nearBytes = 2 ** 16
 const spanBytes = 2 ** 24
 
 /**
- * The points at some `places` of a section, ascending, and `more` points behind them: bytes where the section
- * is in memory, else a source that is read in whole points and picks them out of the section in one pass.
+ * The points at some `places` of a section, ascending: bytes where the section is in memory, else a source that
+ * is read in whole points and picks them out of the section in one pass.
  */
 export function gather(
   section: Uint8Array | ByteSource,
   pointBytes: number,
   places: Uint32Array,
-  more: Uint8Array,
 ): Uint8Array | ByteSource {
-  const own = places.length * pointBytes
+  const size = places.length * pointBytes
   /** Puts points number `first` … `end` − 1 into `out`, from bytes of the section that begin at a place. */
   const put = (out: Uint8Array, bytes: Uint8Array, place: number, first: number, end: number) => {
     for (let i = first; i < end; ) {
@@ -95,9 +94,8 @@ export function gather(
     }
   }
   if (section instanceof Uint8Array) {
-    const all = new Uint8Array(own + more.length)
+    const all = new Uint8Array(size)
     put(all, section, 0, 0, places.length)
-    all.set(more, own)
     return all
   }
   /** End of the points from `first` on that one read of the section serves. */
@@ -108,12 +106,12 @@ export function gather(
     return i
   }
   return {
-    size: own + more.length,
+    size,
     async read(from, length) {
       invariant(from % pointBytes === 0 && length % pointBytes === 0, "points are read whole")
       const first = from / pointBytes
-      const end = Math.min(places.length, (from + length) / pointBytes)
-      if (from + length <= own && places[end - 1] - places[first] === end - 1 - first) {
+      const end = first + length / pointBytes
+      if (places[end - 1] - places[first] === end - 1 - first) {
         return section.read(places[first] * pointBytes, length)
       }
       const out = new Uint8Array(length)
@@ -124,10 +122,39 @@ export function gather(
         put(out.subarray((i - first) * pointBytes), span, places[i], i, stop)
         i = stop
       }
-      if (from + length > own) {
-        out.set(more.subarray(Math.max(0, from - own), from + length - own), Math.max(0, own - from))
-      }
       return out
+    },
+  }
+}
+
+/** Parts one behind the other: bytes if all of them are. */
+export function join(parts: readonly (Uint8Array | ByteSource)[]): Uint8Array | ByteSource {
+  let size = 0
+  const placed = parts.map((part) => {
+    const at = size
+    size += part instanceof Uint8Array ? part.length : part.size
+    return { part, at, end: size }
+  })
+  if (parts.every((part) => part instanceof Uint8Array)) {
+    const all = new Uint8Array(size)
+    for (const { part, at } of placed) all.set(part as Uint8Array, at)
+    return all
+  }
+  return {
+    size,
+    async read(from, length) {
+      const touched = placed.filter(({ at, end }) => at < from + length && from < end)
+      const out = touched.length === 1 ? undefined : new Uint8Array(length)
+      for (const { part, at, end } of touched) {
+        const [first, last] = [Math.max(at, from), Math.min(end, from + length)]
+        const bytes =
+          part instanceof Uint8Array
+            ? part.subarray(first - at, last - at)
+            : await part.read(first - at, last - first)
+        if (out === undefined) return bytes
+        out.set(bytes, first - from)
+      }
+      return out ?? new Uint8Array(0)
     },
   }
 }

@@ -8,9 +8,10 @@
  *     3  IC        one, c, ev                      6  B2          the same wires, in G2
  *     4  A         wires that occur on side A      7  committed   K_i / deltaC of committed wires
  *     5  B1        wires that occur on side B      8  final       K_i / delta of final wires
- *     9  H         one per domain point            1000           how the key was made: "dev"
+ *     9  H         one per domain point            10  C          wires that occur on side C of a product
+ *                                                  1000           how the key was made: "dev"
  *
- * Sections 4 to 8 are in ascending order of wires; the public wires one, c and ev occur on side A by the
+ * Sections 4 to 8 and 10 are in ascending order of wires; the public wires one, c and ev occur on side A by the
  * rows that keep their columns independent. docs/FORMATS.md has an example byte by byte.
  */
 import { sha256 } from "@noble/hashes/sha2.js"
@@ -21,8 +22,9 @@ import type { R1cs } from "../circuit/r1cs.js"
 import { CountersignError, FileError } from "../errors.js"
 import { fileBytes as pointBytes } from "./kernels/points.js"
 import { streamBytes } from "./kernels/stream.js"
+import { multipleWindows } from "./kernels/windows.js"
 import { type ByteSource, checkedSource, type ProvingKey, partOf, sectionsOf } from "./keysource.js"
-import { programRows } from "./polynomials.js"
+import { hasProduct, programRows } from "./polynomials.js"
 import { coordinates, coordinates2, setupMark, setupSection } from "./provingkey.js"
 
 const magic = "csmk"
@@ -33,7 +35,7 @@ const publicWires = 3
 export const mirageDomain = (system: R1cs): number => domainSize(programRows(system))
 
 /** Sections with points, by number. */
-const sections = { points: 2, ic: 3, a: 4, b1: 5, b2: 6, committed: 7, final: 8, h: 9 } as const
+const sections = { points: 2, ic: 3, a: 4, b1: 5, b2: 6, committed: 7, final: 8, h: 9, c: 10 } as const
 export type MirageSection = keyof typeof sections
 export type MiragePoints = Readonly<Record<MirageSection, Uint8Array>>
 /** Sections that grow with the circuit. */
@@ -60,10 +62,17 @@ const singles = [
 ] as const
 export type Single = (typeof singles)[number][0]
 
-/** Wires that occur on a side, ascending; on side A the public ones always do. */
-export function supportOf(system: R1cs, side: "a" | "b"): Uint32Array {
+/**
+ * Wires that occur on a side, ascending; on side A the public ones always do. Side C counts in rows that have a
+ * product: in the others, 0 · 0 = lc, it is zero.
+ */
+export function supportOf(system: R1cs, side: "a" | "b" | "c"): Uint32Array {
   const used = new Uint8Array(system.wires)
-  for (const wire of system[side].wires) used[wire] = 1
+  const { rowPtr, wires: occurring } = system[side]
+  for (let row = 0; row < system.rows; row++) {
+    if (side === "c" && !hasProduct(system, row)) continue
+    for (let j = rowPtr[row]; j < rowPtr[row + 1]; j++) used[occurring[j]] = 1
+  }
   if (side === "a") used.fill(1, 0, publicWires)
   let count = 0
   for (const is of used) count += is
@@ -102,6 +111,7 @@ function sizesOf({ r1cs, firstFinal }: MirageLinked): Record<MirageSection, numb
     committed: (firstFinal - publicWires) * g1,
     final: (r1cs.wires - firstFinal) * g1,
     h: mirageDomain(r1cs) * g1,
+    c: supportOf(r1cs, "c").length * g1,
   }
 }
 
@@ -113,6 +123,15 @@ const totalOf = (sizes: Record<MirageSection, number>): number =>
 
 /** Largest memory of the kernels: what 32-bit addresses reach. */
 const addressable = 2 ** 32
+
+/**
+/** What a proof is made with, as far as memory depends on it. */
+export interface MemoryOptions {
+  /** A larger key is streamed; default `residentKeyBytes`. */
+  readonly residentBytes?: number | undefined
+  /** With multiples of H, which a streamed key has not. */
+  readonly precompute?: boolean | undefined
+}
 
 /**
  * Bytes that a proof takes, about: rows, the transform, and either the points in the kernels' form with the
@@ -129,19 +148,25 @@ function memoryOf(linked: MirageLinked, streamed: boolean): number {
 }
 
 /** Whether a key is streamed: its points are more than `residentBytes`, or would not fit into the kernels. */
-const isStreamed = (linked: MirageLinked, residentBytes: number): boolean =>
+const isStreamed = (linked: MirageLinked, residentBytes = residentKeyBytes): boolean =>
   totalOf(sizesOf(linked)) > residentBytes || memoryOf(linked, false) > addressable
 
-/** Bytes that a proof takes, about; `residentBytes` as in `readMirageKey`. */
-export const proverMemory = (linked: MirageLinked, residentBytes = residentKeyBytes): number =>
-  memoryOf(linked, isStreamed(linked, residentBytes))
+/** Bytes that a proof takes, about. */
+export function proverMemory(
+  linked: MirageLinked,
+  { residentBytes, precompute }: MemoryOptions = {},
+): number {
+  if (isStreamed(linked, residentBytes)) return memoryOf(linked, true)
+  const domain = mirageDomain(linked.r1cs)
+  return memoryOf(linked, false) + (precompute ? 80 * domain * multipleWindows(domain).count : 0)
+}
 
 /**
- * Whether a proof fits, be it with the key streamed: what then decides is the transform.
+ * Whether a proof fits. Where a key may be streamed, what decides is the transform.
  * @throws CountersignError if not, with the figure
  */
-export function checkMemory(linked: MirageLinked): void {
-  const bytes = memoryOf(linked, true)
+export function checkMemory(linked: MirageLinked, options: MemoryOptions = {}): void {
+  const bytes = proverMemory(linked, options)
   if (bytes <= addressable) return
   throw new CountersignError({
     what: "the proof does not fit into the kernels' memory",
@@ -195,7 +220,7 @@ export function writeMirageKey(linked: MirageLinked, points: MiragePoints, setup
 export async function readMirageKey(
   provingKey: ProvingKey,
   linked: MirageLinked,
-  residentBytes = residentKeyBytes,
+  residentBytes?: number,
 ): Promise<MirageKey> {
   const where = "proving key"
   const source = checkedSource(provingKey, where)
@@ -223,6 +248,7 @@ export async function readMirageKey(
     committed: await large("committed"),
     final: await large("final"),
     h: await large("h"),
+    c: await large("c"),
     setup: setupMark(held.has(setupSection) ? await contentOf(part(setupSection)) : undefined),
     streamed,
   }

@@ -5,8 +5,8 @@ import { CHALLENGE, EVALUATION } from "../circuit/link-mirage.js"
 import type { R1cs, SparseRows } from "../circuit/r1cs.js"
 import { type CommittedWitness, fieldValue, type Witness } from "../circuit/witness.js"
 import { CountersignError } from "../errors.js"
-import { inverseAll, mod, r } from "../field.js"
-import type { QuotientRows, RowSums, Vector } from "./engine.js"
+import { inverse as inverseOf, mod, r } from "../field.js"
+import type { Fields, QuotientRows, RowSums, Vector } from "./engine.js"
 
 /**
  * A row without challenge holds, and a query's operand is its entry times its scale.
@@ -37,20 +37,17 @@ export function checkSums(circuit: MirageCircuit, witness: CommittedWitness, { a
   }
 }
 
-/** The challenge c, and for each entry t of the tables c − t and, where t occurs, its inverse. */
-export interface Challenged {
-  readonly c: bigint
-  readonly differences: readonly bigint[]
-  readonly inverse: readonly bigint[]
-}
-
-/** Values of A, B and C on the whole domain. */
+/**
+ * Values of A and B on the whole domain; side C is multiplied by points of the key (miragekey.ts). `kept` are the
+ * fields of the lookup argument, as the engine made them for the challenge c.
+ */
 export function quotientRows(
   { linked }: MirageCircuit,
   committed: CommittedWitness,
   witness: Witness,
   sums: RowSums,
-  { c, inverse, differences }: Challenged,
+  c: bigint,
+  kept: Fields,
   domain: number,
 ): QuotientRows {
   const { r1cs, lookup, hornerRow, commitments } = linked
@@ -71,52 +68,44 @@ export function quotientRows(
       index: index.subarray(0, count),
       fields,
     })
-    return {
-      full,
-      fields,
-      set,
-      vector,
-      one: (row: number, value: bigint) => set(row, fields.push(value) - 1),
-    }
+    const add = (value: bigint): number => kept.count + fields.push(value) - 1
+    return { full, set, vector, add, one: (row: number, value: bigint) => set(row, add(value)) }
   }
-  const [a, b, side] = [build(sums.a), build(sums.b), build(sums.c)]
-  const entries = inverse.length
-  a.fields.push(...inverse)
-  b.fields.push(...differences)
+  const [a, b] = [build(sums.a), build(sums.b)]
+  const entries = kept.count / 3
+  const [inverse, quotient] = [entries, 2 * entries]
+  const starts = lookup.tableStart
   const scaled = new Map<number, number>()
   for (let i = 0; i < lookup.row.length; i++) {
     const entry = committed.entries[i]
     const scale = lookup.scale[i]
     a.full[lookup.row[i]] = 0
     b.full[lookup.row[i]] = 0
-    a.set(lookup.row[i], entry)
+    a.set(lookup.row[i], inverse + entry)
     if (scale === 1) b.set(lookup.row[i], entry)
     else {
       // few pairs of scale and entry occur
       const name = entry + entries * Math.log2(scale)
       let index = scaled.get(name)
       if (index === undefined) {
-        index = b.fields.push((differences[entry] * BigInt(scale)) % r) - 1
+        const table = lookup.table[i]
+        const value = lookup.tables[table].entries[entry - starts[table]]
+        index = b.add(mod((c - BigInt(value)) * BigInt(scale)))
         scaled.set(name, index)
       }
       b.set(lookup.row[i], index)
     }
-    side.full[lookup.row[i]] = scale
   }
   for (let entry = 0; entry < entries; entry++) {
     const row = lookup.entryRow + entry
-    const multiplicity = committed.small[lookup.multiplicities + entry]
-    if (multiplicity > 0) a.one(row, witness.large.get(lookup.quotients + entry) ?? 0n)
+    a.set(row, quotient + entry)
     b.set(row, entry)
-    side.full[row] = multiplicity
   }
-  for (let row = lookup.entryRow + entries; row < hornerRow; row++) side.full[row] = 0
   for (const { firstRow, rows } of Object.values(commitments)) {
     for (let row = firstRow; row < firstRow + rows; row++) {
       for (const [part, matrix] of [
         [a, r1cs.a],
         [b, r1cs.b],
-        [side, r1cs.c],
       ] as const) {
         part.full[row] = 0
         part.one(row, fieldSum(r1cs, matrix, row, witness))
@@ -128,18 +117,16 @@ export function quotientRows(
     const wire = r1cs.c.wires[r1cs.c.rowPtr[row]]
     return witness.large.get(wire) ?? 0n
   }
-  const inverseC = [c]
-  inverseAll(inverseC)
+  const inverseC = inverseOf(c)
   for (let row = hornerRow; row < r1cs.rows; row++) {
-    for (const { full } of [a, b, side]) full[row] = 0
-    side.one(row, target(row))
+    for (const { full } of [a, b]) full[row] = 0
     b.one(row, c)
-    a.one(row, (target(row) * inverseC[0]) % r)
+    a.one(row, (target(row) * inverseC) % r)
   }
   a.full[r1cs.rows] = 1
   a.one(r1cs.rows + CHALLENGE, c)
   a.one(r1cs.rows + EVALUATION, witness.large.get(EVALUATION) ?? 0n)
-  return { a: a.vector(), b: b.vector(), c: side.vector() }
+  return { a: a.vector(), b: b.vector(), kept }
 }
 
 /** The sum of one row, in the field. */

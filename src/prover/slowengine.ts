@@ -3,7 +3,7 @@ import { bn254 } from "@noble/curves/bn254.js"
 import { cosetRoot, domainRoot } from "../circuit/domain.js"
 import type { R1cs, SparseRows } from "../circuit/r1cs.js"
 import { inverse, mod, r, signed } from "../field.js"
-import type { Affine, Engine, Points, QuotientRows, Scalars, Vector } from "./engine.js"
+import type { Affine, Engine, Fields, Points, QuotientRows, Scalars, Vector } from "./engine.js"
 import { coordinates } from "./provingkey.js"
 
 const G1 = bn254.G1.Point
@@ -11,13 +11,18 @@ const G2 = bn254.G2.Point
 type G1Point = typeof G1.BASE
 type G2Point = typeof G2.BASE
 
+interface SlowFields extends Fields {
+  readonly values: readonly bigint[]
+}
 interface SlowPoints extends Points {
   readonly points: Promise<readonly (G1Point | G2Point)[]>
 }
 
 export const slowEngine = (): Engine => {
-  const sum = async (points: Points, scalars: Scalars): Promise<Affine> => {
+  const sum = async (points: Points, given: Scalars): Promise<Affine> => {
     const list = await (points as SlowPoints).points
+    const scalars =
+      "fields" in given ? Array.from(given.index, (i) => (given.fields as SlowFields).values[i]) : given
     const of = (point: G1Point, scalar: number | bigint): G1Point => {
       const k = mod(BigInt(scalar))
       return k === 0n ? point.subtract(point) : point.multiplyUnsafe(k)
@@ -31,19 +36,32 @@ export const slowEngine = (): Engine => {
     return [x.c0, x.c1, y.c0, y.c1]
   }
   return {
-    load(group, given) {
+    load(group, given, multiples) {
       const size = group === "g1" ? 64 : 128
-      const pointsOf = (bytes: Uint8Array) =>
-        Array.from({ length: bytes.length / size }, (_, i) => {
+      const held = given instanceof Uint8Array
+      const own = (held ? given.length : given.size) / size
+      const { from, bits, layers } = multiples ?? { from: own, bits: 0, layers: 1 }
+      const pointsOf = (bytes: Uint8Array) => {
+        const points = Array.from({ length: own }, (_, i) => {
           const values = coordinates(bytes.subarray(i * size, (i + 1) * size))
           if (values.every((value) => value === 0n)) return group === "g1" ? G1.ZERO : G2.ZERO
           if (group === "g1") return G1.fromAffine({ x: values[0], y: values[1] })
           return G2.fromAffine({ x: { c0: values[0], c1: values[1] }, y: { c0: values[2], c1: values[3] } })
         })
-      const held = given instanceof Uint8Array
+        let layer = points.slice(from) as G1Point[]
+        for (let k = 1; k < layers; k++) {
+          layer = layer.map((point) => Array.from({ length: bits }).reduce<G1Point>((p) => p.double(), point))
+          points.push(...layer)
+        }
+        return points
+      }
       const points = held ? Promise.resolve(pointsOf(given)) : given.read(0, given.size).then(pointsOf)
+      // whoever multiplies them is told
       points.catch(() => undefined)
-      return { group, count: (held ? given.length : given.size) / size, points } as SlowPoints
+      return { group, count: own + (own - from) * (layers - 1), points } as SlowPoints
+    },
+    loadQuotient(points) {
+      return this.load("g1", points)
     },
     loadRows: (system) => ({ system }),
     rowSums: async ({ system }, wires) => {
@@ -51,14 +69,23 @@ export const slowEngine = (): Engine => {
       return { a: of(system.a), b: of(system.b), c: of(system.c) }
     },
     msm: async (points, scalars) => sum(points, scalars),
-    groupedMsm: async (points, { group, point }, scalars) => {
-      const sums = new Array<bigint>(points.count).fill(0n)
+    sums: async (points, { group, point }, groups) => {
+      const list = (await (points as SlowPoints).points) as readonly G1Point[]
+      const zero = (points.group === "g1" ? G1.ZERO : G2.ZERO) as G1Point
+      const sums = new Array<G1Point>(groups).fill(zero)
       group.forEach((g, i) => {
-        sums[point?.[i] ?? i] += scalars[g]
+        sums[g] = sums[g].add(list[point?.[i] ?? i])
       })
-      return sum(points, sums)
+      return { group: points.group, count: groups, points: Promise.resolve(sums) } as Points
     },
     quotientMsm: async (h, rows) => sum(h, slowQuotient(rows)),
+    lookupFields: (c, entries, multiplicities) => {
+      const differences = Array.from(entries, (entry) => mod(c - BigInt(entry)))
+      const inverses = differences.map((value) => inverse(value))
+      const quotients = inverses.map((value, i) => mod(BigInt(multiplicities[i]) * value))
+      const values = [...differences, ...inverses, ...quotients]
+      return { count: values.length, values } as SlowFields
+    },
     free: async () => undefined,
     heldBytes: () => 0,
     close: async () => undefined,
@@ -66,18 +93,19 @@ export const slowEngine = (): Engine => {
 }
 
 /** All values of a vector as field elements. */
-export function fieldValues({ small, rows, index, fields }: Vector): bigint[] {
+function fieldValues({ small, rows, index, fields }: Vector, kept: Fields): bigint[] {
   const values = Array.from(small, (value) => mod(BigInt(value)))
   rows.forEach((row, j) => {
-    values[row] = fields[index[j]]
+    values[row] =
+      index[j] < kept.count ? (kept as SlowFields).values[index[j]] : fields[index[j] - kept.count]
   })
   return values
 }
 
-/** (A·B − C) at ω_2n^(2k+1), from values at ω_n^i. */
+/** A·B at ω_2n^(2k+1), from values at ω_n^i. */
 export function slowQuotient(rows: QuotientRows): bigint[] {
-  const [a, b, c] = [rows.a, rows.b, rows.c].map((vector) => toOddCoset(fieldValues(vector)))
-  return a.map((x, k) => mod(x * b[k] - c[k]))
+  const [a, b] = [rows.a, rows.b].map((vector) => toOddCoset(fieldValues(vector, rows.kept)))
+  return a.map((x, k) => mod(x * b[k]))
 }
 
 /** Values at η·ω^k from values at ω^i, where η² = ω; ω has the order that there are values. */

@@ -6,11 +6,11 @@
  */
 import { bn254 } from "@noble/curves/bn254.js"
 import { invariant } from "../../errors.js"
-import type { ByteSource } from "../keysource.js"
+import { type ByteSource, partOf } from "../keysource.js"
 import type { KernelEngine } from "./engine.js"
 import type { Entries } from "./grouping.js"
-import type { Scalars } from "./multiplication.js"
-import { type Affine, fileBytes, type Group, type PointSet } from "./points.js"
+import { countOf, type Scalars } from "./multiplication.js"
+import { type Affine, fileBytes, type Group, type Multiples, type PointSet } from "./points.js"
 import type { RunOptions } from "./pool.js"
 
 /** Bytes of a block: so many that what a multiplication costs beside its points does not show. */
@@ -21,11 +21,15 @@ export const blockBytes = 2 ** 25
  */
 export const streamBytes = 9 * blockBytes
 
-/** Points that are read whenever they are multiplied, 64 (G1) or 128 (G2) bytes each, as a file has them. */
+/**
+ * Points that are read whenever they are multiplied, 64 (G1) or 128 (G2) bytes each, as a file has them. Those
+ * that come with multiples are few and are kept, behind the others.
+ */
 export interface StreamedPoints {
   readonly group: Group
   readonly count: number
-  readonly source: ByteSource
+  readonly head: ByteSource
+  readonly tail: Promise<PointSet> | undefined
 }
 
 export class Streams {
@@ -40,80 +44,119 @@ export class Streams {
     this.blockBytes = bytes
   }
 
-  /** As `KernelEngine.msm`. @throws what reading throws, too */
-  msm(points: StreamedPoints, scalars: Scalars, options: RunOptions = {}): Promise<Affine> {
-    const full = "full" in scalars
-    const count = full ? scalars.full.length / 32 : scalars.small.length
-    invariant(Number.isInteger(count) && count <= points.count, "there is a point for each scalar")
-    const length = this.pointsPerBlock(points.group)
-    const blocks = Array.from({ length: Math.ceil(count / length) }, (_, block) => block)
-    return this.each(points, count, blocks, options, (set, from) => {
-      const to = from + set.count
-      const part = full
-        ? { full: scalars.full.subarray(32 * from, 32 * to) }
-        : { small: scalars.small.subarray(from, to) }
-      return this.engine.msm(set, part, options)
-    })
+  load(group: Group, source: ByteSource, multiples?: Multiples): StreamedPoints {
+    const size = fileBytes[group]
+    const given = source.size / size
+    invariant(Number.isInteger(given), `points of ${group} take ${size} bytes each`)
+    const from = multiples?.from ?? given
+    if (multiples === undefined || from === given)
+      return { group, count: given, head: source, tail: undefined }
+    const head = partOf(source, { at: 0, length: from * size })
+    const bytes = head.read(from * size, (given - from) * size)
+    const tail = bytes.then((points) => this.engine.points(group, points, { ...multiples, from: 0 }))
+    // whoever multiplies them is told
+    tail.catch(() => undefined)
+    return { group, count: from + (given - from) * multiples.layers, head, tail }
   }
 
-  /** As `KernelEngine.groupedMsm`: entries are sorted by the block of their point. @throws as msm */
-  groupedMsm(
+  async free({ tail }: StreamedPoints): Promise<void> {
+    const set = await tail?.catch(() => undefined)
+    if (set) this.engine.free(set)
+  }
+
+  /** As `KernelEngine.msm`; scalars of points with multiples are small. @throws what reading throws, too */
+  async msm(points: StreamedPoints, scalars: Scalars, options: RunOptions = {}): Promise<Affine> {
+    const { group, head, tail } = points
+    const own = head.size / fileBytes[group]
+    const given = countOf(scalars)
+    const count = Math.min(own, given)
+    invariant(Number.isInteger(given) && given <= points.count, "there is a point for each scalar")
+    const length = this.pointsPerBlock(group)
+    const blocks = Array.from({ length: Math.ceil(count / length) }, (_, block) => block)
+    const products: Affine[] = []
+    await this.each(points, count, blocks, options, async (set, from) => {
+      products.push(await this.engine.msm(set, some(scalars, from, from + set.count), options))
+    })
+    if (tail && given > own) {
+      invariant("small" in scalars, "scalars of points with multiples are small")
+      products.push(await this.engine.msm(await tail, some(scalars, own, given), options))
+    }
+    return addPoints(group, products)
+  }
+
+  /**
+   * As `KernelEngine.sums`, but a set for every block that has entries: the sums are those of the sets.
+   * @throws as msm
+   */
+  async sums(
     points: StreamedPoints,
     { group, point }: Entries,
-    scalars: Uint8Array,
+    groups: number,
     options: RunOptions = {},
-  ): Promise<Affine> {
+  ): Promise<PointSet[]> {
     const length = this.pointsPerBlock(points.group)
+    const own = points.head.size / fileBytes[points.group]
+    const last = Math.ceil(own / length)
     const pointOf = (entry: number) => point?.[entry] ?? entry
+    // the block behind the last is that of the points that are kept
+    const blockOf = (i: number) => (pointOf(i) < own ? Math.floor(pointOf(i) / length) : last)
     // entries of block b are order[starts[b]] … order[starts[b + 1] − 1]
-    const starts = new Uint32Array(Math.ceil(points.count / length) + 1)
-    for (let i = 0; i < group.length; i++) starts[Math.floor(pointOf(i) / length) + 1]++
+    const starts = new Uint32Array(last + 2)
+    for (let i = 0; i < group.length; i++) starts[blockOf(i) + 1]++
     for (let b = 1; b < starts.length; b++) starts[b] += starts[b - 1]
     const next = starts.slice()
     const order = new Uint32Array(group.length)
-    for (let i = 0; i < group.length; i++) order[next[Math.floor(pointOf(i) / length)]++] = i
-    const blocks = Array.from(starts.keys()).filter((b) => starts[b] < starts[b + 1])
-    return this.each(points, points.count, blocks, options, (set, from) => {
-      const entries = order.subarray(starts[from / length], starts[from / length + 1])
+    for (let i = 0; i < group.length; i++) order[next[blockOf(i)]++] = i
+    const sums: PointSet[] = []
+    const add = async (set: PointSet, block: number, from: number): Promise<void> => {
+      const entries = order.subarray(starts[block], starts[block + 1])
       const part = { group: entries.map((i) => group[i]), point: entries.map((i) => pointOf(i) - from) }
-      return this.engine.groupedMsm(set, part, scalars, options)
-    })
+      sums.push(await this.engine.sums(set, part, groups, options))
+    }
+    const blocks = Array.from({ length: last }, (_, b) => b).filter((b) => starts[b] < starts[b + 1])
+    try {
+      await this.each(points, own, blocks, options, (set, from) => add(set, from / length, from))
+      if (points.tail && starts[last] < starts[last + 1]) await add(await points.tail, last, own)
+    } catch (error) {
+      for (const set of sums) this.engine.free(set)
+      throw error
+    }
+    return sums
   }
 
   private pointsPerBlock(group: Group): number {
     return Math.max(1, Math.floor(this.blockBytes / fileBytes[group]))
   }
 
-  /** Adds up what `multiply` makes of blocks, which are given their set and the number of its first point. */
+  /** Does `work` on blocks, one after the other, with their points and the number of the first. */
   private each(
-    { group, source }: StreamedPoints,
+    { group, head }: StreamedPoints,
     count: number,
     blocks: readonly number[],
     { signal }: RunOptions,
-    multiply: (set: PointSet, from: number) => Promise<Affine>,
-  ): Promise<Affine> {
+    work: (set: PointSet, from: number) => Promise<void>,
+  ): Promise<void> {
     const length = this.pointsPerBlock(group)
     const read = (block: number): Promise<Uint8Array> => {
       const from = block * length
       const points = Math.min(count - from, length)
-      const bytes = source.read(from * fileBytes[group], points * fileBytes[group])
+      const bytes = head.read(from * fileBytes[group], points * fileBytes[group])
       // it is awaited later, or never if something else fails first
       bytes.catch(() => undefined)
       return bytes
     }
-    if (blocks.length === 0) return Promise.resolve(null)
+    if (blocks.length === 0) return Promise.resolve()
     const before = this.last
     const readBefore = this.lastRead
     let allRead = (): void => undefined
     this.lastRead = new Promise((resolve) => {
       allRead = resolve
     })
-    const work = async (): Promise<Affine> => {
+    const all = async (): Promise<void> => {
       await readBefore
       signal?.throwIfAborted()
       let next = read(blocks[0])
       await before
-      const products: Affine[] = []
       for (const [i, block] of blocks.entries()) {
         const bytes = await next
         signal?.throwIfAborted()
@@ -121,22 +164,28 @@ export class Streams {
         else allRead()
         const set = await this.engine.points(group, bytes)
         try {
-          products.push(await multiply(set, block * length))
+          await work(set, block * length)
         } finally {
           this.engine.free(set)
         }
       }
-      return add(group, products)
     }
-    const result = work().finally(allRead)
+    const result = all().finally(allRead)
     // what comes next waits for this and for all before it, also if this gives up while it waits
     this.last = Promise.allSettled([before, result]).then(() => undefined)
     return result
   }
 }
 
+/** Those from number `from` to before number `to`. */
+function some(scalars: Scalars, from: number, to: number): Scalars {
+  if ("full" in scalars) return { full: scalars.full.subarray(32 * from, 32 * to) }
+  if ("small" in scalars) return { small: scalars.small.subarray(from, to) }
+  return { at: scalars.at + 32 * from, count: to - from }
+}
+
 /** Sum of points. */
-function add(group: Group, points: readonly Affine[]): Affine {
+export function addPoints(group: Group, points: readonly Affine[]): Affine {
   const finite = points.filter((point) => point !== null)
   if (finite.length < 2) return finite[0] ?? null
   if (group === "g1") {
