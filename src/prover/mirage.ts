@@ -204,7 +204,7 @@ export function openMirage(circuit: MirageCircuit, provingKey: Uint8Array, engin
   const prove: MirageProver["prove"] = async (values, statement, options = {}) => {
     options.signal?.throwIfAborted()
     const committed = assignCommitted(graph, linked, values)
-    await assignCommitments(circuit, values, committed, options.salts)
+    assignCommitments(circuit, values, committed, options.salts)
     const sums = await engine.rowSums(rows, committed.small, { signal: options.signal })
     checkSums(circuit, committed, sums)
     return proveSums(committed, sums, statement, options)

@@ -6,9 +6,9 @@
  */
 import { invariant } from "../../errors.js"
 import { mod, power, q, r } from "../../field.js"
+import { isNode } from "../../platform.js"
 import { KernelMemory, pageBytes } from "./memory.js"
 import { withPlainMemory } from "./pool.js"
-import { isNode } from "./threads.js"
 
 export type Variant = "scalar" | "relaxed"
 

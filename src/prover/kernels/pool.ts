@@ -218,9 +218,8 @@ export class KernelPool {
       await Promise.all(members.map(({ thread }) => thread.terminate()))
       fail(this.closed ? closedError() : error)
     }
-    const url = new URL("./worker.js", import.meta.url)
     const starting = Array.from({ length: this.threads }, async () => {
-      const thread = await startThread(url, onDeath)
+      const thread = await startThread(onDeath)
       if (over) return thread.terminate()
       const remote = Comlink.wrap<KernelWorker>(thread.endpoint)
       members.push({ thread, remote })

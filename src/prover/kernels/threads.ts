@@ -1,21 +1,22 @@
-/** Threads in Node and in browsers behind the same few lines. */
+/** Threads in Node and in browsers behind the same few lines. worker.ts is the other end. */
 import type { Endpoint } from "comlink"
-import { CountersignError, invariant } from "../../errors.js"
+import { CountersignError } from "../../errors.js"
+import { isNode } from "../../platform.js"
 
 export interface Thread {
   readonly endpoint: Endpoint
   terminate(): Promise<void>
 }
 
-export const isNode = typeof process === "object" && typeof process.versions?.node === "string"
-
-/** Starts the module at `url` in a thread; `onDeath` is called with a typed error when it ends. */
-export async function startThread(url: URL, onDeath: (error: CountersignError) => void): Promise<Thread> {
+/** Starts worker.ts in a thread; `onDeath` is called with a typed error when it ends, whatever ends it. */
+export async function startThread(onDeath: (error: CountersignError) => void): Promise<Thread> {
   if (isNode) {
-    const { Worker } = await import("node:worker_threads")
+    const { Worker: NodeWorker } = await import("node:worker_threads")
     const { default: nodeEndpoint } = await import("comlink/dist/esm/node-adapter.mjs")
+    // Named apart from its use: a bundler would take it for a file of the page.
+    const script = "./worker.js"
     // Flags of the process, such as --input-type or a loader, are not for our modules.
-    const worker = new Worker(url, { execArgv: [] })
+    const worker = new NodeWorker(new URL(script, import.meta.url), { execArgv: [] })
     worker.on("error", (error) => onDeath(died(String(error))))
     worker.on("exit", (code) => onDeath(died(`exit code ${code}`)))
     return {
@@ -25,18 +26,14 @@ export async function startThread(url: URL, onDeath: (error: CountersignError) =
       },
     }
   }
-  const worker = new Worker(url, { type: "module" })
-  worker.addEventListener("error", (event) => onDeath(died(event.message)))
+  const name = `countersign-${crypto.randomUUID()}`
+  // Written out like this, so that a bundler finds the worker.
+  const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name })
+  worker.addEventListener("error", ({ message }) => onDeath(died(message || "its script did not load")))
+  await new Promise((resolve) => worker.addEventListener("message", resolve, { once: true }))
+  // Browsers say nothing of a worker that is ended, but the lock that it holds comes free.
+  navigator.locks.request(name, () => onDeath(died("it was ended"))).catch(() => undefined)
   return { endpoint: worker, terminate: async () => worker.terminate() }
-}
-
-/** Within a thread: the way to whoever started it. */
-export async function parentEndpoint(): Promise<Endpoint> {
-  if (!isNode) return globalThis as unknown as Endpoint
-  const { parentPort } = await import("node:worker_threads")
-  const { default: nodeEndpoint } = await import("comlink/dist/esm/node-adapter.mjs")
-  invariant(parentPort, "this module is a worker")
-  return nodeEndpoint(parentPort)
 }
 
 const died = (why: string): CountersignError =>
