@@ -5,6 +5,7 @@ import { isNode } from "../../platform.js"
 
 export interface Thread {
   readonly endpoint: Endpoint
+  /** Resolves when the thread has ended and touches no memory any more. */
   terminate(): Promise<void>
 }
 
@@ -31,9 +32,19 @@ export async function startThread(onDeath: (error: CountersignError) => void): P
   const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name })
   worker.addEventListener("error", ({ message }) => onDeath(died(message || "its script did not load")))
   await new Promise((resolve) => worker.addEventListener("message", resolve, { once: true }))
-  // Browsers say nothing of a worker that is ended, but the lock that it holds comes free.
-  navigator.locks.request(name, () => onDeath(died("it was ended"))).catch(() => undefined)
-  return { endpoint: worker, terminate: async () => worker.terminate() }
+  // Browsers do not say when a worker has ended, which may be seconds after they were told to end it; but then
+  // the lock that it holds comes free.
+  const ended = navigator.locks.request(name, () => {
+    onDeath(died("it was ended"))
+  })
+  const over = ended.catch(() => undefined)
+  return {
+    endpoint: worker,
+    terminate: () => {
+      worker.terminate()
+      return over
+    },
+  }
 }
 
 const died = (why: string): CountersignError =>
