@@ -162,6 +162,13 @@ if (typeof browser === "string") {
         [name, args] as const,
       ) as Promise<Awaited<ReturnType<PageApi[K]>>>
 
+    /** Ends a worker in the middle of a proof. */
+    const endWorker = async (folder: string) => {
+      const failure = await call("killed", folder)
+      expect(failure.name).toBe("CountersignError")
+      expect(failure.message).toMatch(/^a worker died: it was ended/)
+    }
+
     beforeAll(async () => {
       server = await serve(new Map([...circuits, ...(await make())]), headers)
       page = await browser.newPage()
@@ -193,15 +200,19 @@ if (typeof browser === "string") {
       else expect(threads).toBe(await page.evaluate(() => navigator.hardwareConcurrency))
     })
 
-    const folders = platform.shared ? ["mnist-mlp", "mnist-lenet"] : ["mnist-mlp"]
-    it.each(folders)("proves %s, for the verifiers in the page and here", async (folder) => {
-      await call("open", folder)
-      for (let run = 0; run < 2; run++) {
-        const { receipt, reason } = await call("prove", folder)
-        expect(reason).toBeNull()
-        expect(explain(receipt, expected.get(folder) as Expected)).toBeNull()
-      }
-    })
+    it.each(platform.shared ? ["mnist-mlp", "mnist-lenet"] : ["mnist-mlp"])(
+      "proves %s, for the verifiers in the page and here",
+      async (folder) => {
+        await call("open", folder)
+        // a first proof also fills tables that later ones find
+        if (platform.shared) await endWorker(folder)
+        for (let run = 0; run < 2; run++) {
+          const { receipt, reason } = await call("prove", folder)
+          expect(reason).toBeNull()
+          expect(explain(receipt, expected.get(folder) as Expected)).toBeNull()
+        }
+      },
+    )
 
     it("ends a proof on abort, and makes the next one", async () => {
       expect(await call("aborted", "mnist-mlp")).toMatchObject({ name: "AbortError" })
@@ -209,9 +220,7 @@ if (typeof browser === "string") {
     })
 
     it.runIf(platform.shared)("fails a proof whose worker is ended, and makes the next one", async () => {
-      const failure = await call("killed", "mnist-lenet")
-      expect(failure).toMatchObject({ name: "CountersignError" })
-      expect(failure.message).toMatch(/a worker died: it was ended/)
+      await endWorker("mnist-lenet")
       expect((await call("prove", "mnist-lenet")).reason).toBeNull()
     })
 

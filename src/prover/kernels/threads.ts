@@ -11,31 +11,26 @@ export interface Thread {
 
 /** Starts worker.ts in a thread; `onDeath` is called with a typed error when it ends, whatever ends it. */
 export async function startThread(onDeath: (error: CountersignError) => void): Promise<Thread> {
+  const onEnd = (why: string) =>
+    onDeath(
+      new CountersignError({
+        what: `a worker died: ${why}`,
+        fix: "Free memory or use fewer threads, and run it again",
+      }),
+    )
   if (isNode) {
-    const { Worker: NodeWorker } = await import("node:worker_threads")
-    const { default: nodeEndpoint } = await import("comlink/dist/esm/node-adapter.mjs")
-    // Named apart from its use: a bundler would take it for a file of the page.
-    const script = "./worker.js"
-    // Flags of the process, such as --input-type or a loader, are not for our modules.
-    const worker = new NodeWorker(new URL(script, import.meta.url), { execArgv: [] })
-    worker.on("error", (error) => onDeath(died(String(error))))
-    worker.on("exit", (code) => onDeath(died(`exit code ${code}`)))
-    return {
-      endpoint: nodeEndpoint(worker),
-      terminate: async () => {
-        await worker.terminate()
-      },
-    }
+    const { startWorker } = await import("./node.js")
+    return startWorker(onEnd)
   }
   const name = `countersign-${crypto.randomUUID()}`
   // Written out like this, so that a bundler finds the worker.
   const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name })
-  worker.addEventListener("error", ({ message }) => onDeath(died(message || "its script did not load")))
+  worker.addEventListener("error", ({ message }) => onEnd(message || "its script did not load"))
   await new Promise((resolve) => worker.addEventListener("message", resolve, { once: true }))
   // Browsers do not say when a worker has ended, which may be seconds after they were told to end it; but then
   // the lock that it holds comes free.
   const ended = navigator.locks.request(name, () => {
-    onDeath(died("it was ended"))
+    onEnd("it was ended")
   })
   const over = ended.catch(() => undefined)
   return {
@@ -47,16 +42,10 @@ export async function startThread(onDeath: (error: CountersignError) => void): P
   }
 }
 
-const died = (why: string): CountersignError =>
-  new CountersignError({
-    what: `a worker died: ${why}`,
-    fix: "Free memory or use fewer threads, and run it again",
-  })
-
 /** Threads that may work at the same time. */
 export async function availableThreads(): Promise<number> {
   if (!isNode) return Math.max(1, globalThis.navigator?.hardwareConcurrency ?? 1)
-  const { availableParallelism } = await import("node:os")
+  const { availableParallelism } = await import("./node.js")
   return Math.max(1, availableParallelism())
 }
 

@@ -29,10 +29,8 @@ export type KernelWorker = typeof api
 /** Serves whoever started this thread. */
 async function serve(): Promise<void> {
   if (isNode) {
-    const { parentPort } = await import("node:worker_threads")
-    const { default: nodeEndpoint } = await import("comlink/dist/esm/node-adapter.mjs")
-    invariant(parentPort, "this module is a worker")
-    return Comlink.expose(api, nodeEndpoint(parentPort))
+    const { parentEndpoint } = await import("./node.js")
+    return Comlink.expose(api, parentEndpoint())
   }
   Comlink.expose(api)
   // See startThread: this thread holds a lock under its name for as long as it lives, then says so.
