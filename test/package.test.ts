@@ -27,7 +27,10 @@ describe("the package as users import it", () => {
 
   it.each([
     ["verifier", /dist\/(verifier\/|errors|field)|@noble\/(curves|hashes)\//],
-    ["prover", /dist\/(?!cli|index|folder|model|prover\/resident|circuit\/compile-)|@noble\/(curves|hashes)\/|\/comlink\//],
+    [
+      "prover",
+      /dist\/(?!cli|index|folder|model|prover\/resident|circuit\/compile-)|@noble\/(curves|hashes)\/|\/comlink\//,
+    ],
   ])("has a %s entry that loads neither Node's modules nor GPL packages", (entry, allowed) => {
     // a loader hook that tells every module the entry reaches
     const hook =

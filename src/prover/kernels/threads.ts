@@ -25,7 +25,9 @@ export async function startThread(onDeath: (error: CountersignError) => void): P
   const name = `countersign-${crypto.randomUUID()}`
   // Written out like this, so that a bundler finds the worker.
   const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name })
-  worker.addEventListener("error", ({ message }) => onEnd(message || "its script did not load"))
+  worker.addEventListener("error", ({ message }) =>
+    onEnd(message || "its script did not load: serve worker.js with the headers of the page"),
+  )
   await new Promise((resolve) => worker.addEventListener("message", resolve, { once: true }))
   // Browsers do not say when a worker has ended, which may be seconds after they were told to end it; but then
   // the lock that it holds comes free.
