@@ -66,8 +66,8 @@ export type Circuit = PlainCircuit | MirageCircuit
 
 /**
  * Compiles an integer model.
- * @throws UsageError for options we do not have; CountersignError when the circuit would be too large,
- * with the estimate.
+ * @throws UsageError for options we do not have; FileError if `gadgets` lack one of the circuit's;
+ * CountersignError when the circuit would be too large, with the estimate.
  */
 export async function compile(
   graph: IntGraph,
@@ -104,7 +104,7 @@ export async function compile(graph: IntGraph, options: CompileOptions = {}): Pr
   }
   options.onProgress?.({ stage: "compile gadgets", done: 0, total: plan.uses.length })
   const committed = input === "committed" || output === "committed"
-  const compiled = options.gadgets ?? (await runCircom(plan, committed))
+  const compiled = options.gadgets ?? (await compileHere(plan, committed))
   const gadgets = reduceGadgets(plan.uses, compiled.gadgets)
   options.signal?.throwIfAborted()
   options.onProgress?.({ stage: "link", done: 0, total: expected.constraints })
@@ -135,7 +135,8 @@ export async function compile(graph: IntGraph, options: CompileOptions = {}): Pr
   return { ...base, proofSystem: "mirage", linked, tableBits, ...sizes(linked) }
 }
 
-async function runCircom({ uses }: Plan, committed: boolean): Promise<CompiledGadgets> {
+/** What circom makes of the gadgets of a plan. @throws UsageError outside of Node */
+async function compileHere({ uses }: Plan, committed: boolean): Promise<CompiledGadgets> {
   if (!isNode) {
     throw new UsageError({
       what: "circom, which compiles the gadgets, runs in Node alone",

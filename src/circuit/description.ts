@@ -69,7 +69,8 @@ export interface RebuildOptions {
 }
 
 /**
- * Rebuilds a circuit from its files.
+ * Rebuilds a circuit from its files. With `gadgets` it has the constraints that they say: prove with it, against a
+ * key that it must fit, but set up and audit a circuit whose gadgets circom compiled where you are.
  * @throws FileError for files that are damaged, of another version, or do not belong together
  */
 export async function rebuildCircuit(files: CircuitFiles, options: RebuildOptions = {}): Promise<Circuit> {
