@@ -99,5 +99,5 @@ export async function mirageWitness(
   expect(inverse).not.toContain(0n)
   inverseAll(inverse)
   const words = statementWords(circuit, values, salts)
-  return challengedWitness(circuit.linked, committed, words, c, inverse, true)
+  return challengedWitness(circuit.linked, committed, words, c, inverse)
 }

@@ -15,6 +15,8 @@ export {
   tableFill as g1TableFill,
 } from "./g1/fixedbase"
 export { baseRange } from "./g1/fixedbase"
+export { multiplesRange } from "./g1/multiples"
+export { multiples as g1Multiples, multiplesScratch as g1MultiplesScratch } from "./g1/multiples"
 export { projectiveBytes as g1ProjectiveBytes } from "./g1/projective"
 export { readPoints as g1ReadPoints, readScratch as g1ReadScratch } from "./g1/files"
 export { pointBytes as g1PointBytes, treeScratch as g1TreeScratch } from "./g1/tree"
@@ -32,6 +34,7 @@ export {
   tableBases as g2TableBases,
   tableFill as g2TableFill,
 } from "./g2/fixedbase"
+export { multiples as g2Multiples, multiplesScratch as g2MultiplesScratch } from "./g2/multiples"
 export { projectiveBytes as g2ProjectiveBytes } from "./g2/projective"
 export { readPoints as g2ReadPoints, readScratch as g2ReadScratch } from "./g2/files"
 export { pointBytes as g2PointBytes, treeScratch as g2TreeScratch } from "./g2/tree"

@@ -82,32 +82,30 @@ export function assignCommitted(
 }
 
 /**
- * What joins a committed witness once the challenge is known: c, ev, the quotients of entries that occur and
- * the Horner steps. `inverse` is 1 / (c − t) for each entry t. The inverses of queries take no other values and
- * are left to `entries`, unless `inverses` asks for every wire.
+ * What joins a committed witness once the challenge is known: c, ev and the Horner steps; and, if `inverse` gives
+ * 1 / (c − t) for each entry t, the inverses and quotients of the lookup argument.
  */
 export function challengedWitness(
   { lookup, steps }: MirageLinked,
   committed: CommittedWitness,
   words: readonly bigint[],
   c: bigint,
-  inverse: readonly bigint[],
-  inverses = false,
+  inverse?: readonly bigint[],
 ): Witness {
   const large = new Map(committed.large)
   large.set(CHALLENGE, c)
   large.set(EVALUATION, evaluation(words, c))
-  inverse.forEach((value, entry) => {
-    const multiplicity = committed.small[lookup.multiplicities + entry]
-    if (multiplicity > 0) large.set(lookup.quotients + entry, (value * BigInt(multiplicity)) % r)
-  })
   // the linker allocates the step of the last word first
   let step = 0n
   for (let j = words.length - 1; j > 0; j--) {
     step = ((words[j] + step) * c) % r
     large.set(steps + words.length - 1 - j, step)
   }
-  if (inverses) {
+  if (inverse) {
+    inverse.forEach((value, entry) => {
+      const multiplicity = committed.small[lookup.multiplicities + entry]
+      if (multiplicity > 0) large.set(lookup.quotients + entry, (value * BigInt(multiplicity)) % r)
+    })
     committed.entries.forEach((entry, query) => {
       large.set(lookup.inverses + query, inverse[entry])
     })

@@ -67,7 +67,7 @@ function fullWitness(circuit: Circuit, values: TensorValues) {
   const c = draw(platformRandom)
   const inverse = entriesOf(circuit.linked.lookup).map((entry) => mod(c - entry))
   inverseAll(inverse)
-  return challengedWitness(circuit.linked, committed, words, c, inverse, true)
+  return challengedWitness(circuit.linked, committed, words, c, inverse)
 }
 
 /** Edits of a receipt; `other` is another valid one of the same key, in another context. */

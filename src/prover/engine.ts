@@ -1,13 +1,24 @@
 /**
  * What a prover needs of arithmetic on bn254: resident points, multi-scalar multiplications, and the
- * quotient of the constraint system. `openKernels` gives the fast one; `slowEngine` is the reference.
+ * quotient of the constraint system. `kernelEngine` gives the fast one; `slowEngine` is the reference.
  */
 import type { R1cs } from "../circuit/r1cs.js"
 
 /** Points kept in the engine's own form. */
 export interface Points {
   readonly group: "g1" | "g2"
+  /** Points, multiples included. */
   readonly count: number
+}
+
+/**
+ * Multiples of the m points from number `from` on: point `from + k·m + i` is 2^(bits·k) times point `from + i`,
+ * for k < layers.
+ */
+export interface Multiples {
+  readonly from: number
+  readonly bits: number
+  readonly layers: number
 }
 
 /** One scalar per point: small integers (any sign, at most 2^53), or canonical field elements. */
@@ -41,24 +52,21 @@ export interface WorkOptions {
 
 /** Calls may overlap; what they have to share is queued. Each throws the reason of an abort. */
 export interface Engine {
-  /** Loads affine Montgomery points as a key file has them; all zeros is infinity. */
-  load(group: "g1" | "g2", bytes: Uint8Array): Points
+  /** Loads affine Montgomery points as a key file has them, and adds multiples; all zeros is infinity. */
+  load(group: "g1" | "g2", bytes: Uint8Array, multiples?: Multiples): Points
+  /** Loads points for `quotientMsm`; with multiples, which take time and memory now, that is faster later. */
+  loadQuotient(bytes: Uint8Array, multiples: boolean): Points
   /** Loads the rows of a system. */
   loadRows(system: R1cs): Rows
   /** A·w, B·w and C·w for one small integer per wire. */
   rowSums(rows: Rows, wires: Float64Array, options?: WorkOptions): Promise<RowSums>
   /** Σ scalars[i] · points[i]. */
   msm(points: Points, scalars: Scalars, options?: WorkOptions): Promise<Affine>
-  /** Σ scalars[group[i]] · points[point[i]] over entries i, for few groups: points are added by group first. */
-  groupedMsm(
-    points: Points,
-    entries: Entries,
-    scalars: readonly bigint[],
-    options?: WorkOptions,
-  ): Promise<Affine>
+  /** Sums of points by group, as points: number g is the sum of points[point[i]] over entries i of group g. */
+  sums(points: Points, entries: Entries, groups: number, options?: WorkOptions): Promise<Points>
   /**
-   * (A·B − C) at the odd points of the domain of twice the size, and its product with `h`: Σ values[k] · h[k].
-   * `rows` are the values of A, B, C on the domain, zero where absent.
+   * A·B at the odd points of the domain of twice the size, and its product with `h`: Σ values[k] · h[k].
+   * `rows` are the values of A and B on the domain, zero where absent.
    */
   quotientMsm(h: Points, rows: QuotientRows, options?: WorkOptions): Promise<Affine>
   /** Gives the memory of points or rows back. */
@@ -79,5 +87,4 @@ export interface Vector {
 export interface QuotientRows {
   readonly a: Vector
   readonly b: Vector
-  readonly c: Vector
 }

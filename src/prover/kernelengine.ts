@@ -3,9 +3,11 @@ import { writeField } from "../circuit/binfile.js"
 import { mod } from "../field.js"
 import type { Engine, Points, QuotientRows, Rows, Vector } from "./engine.js"
 import { openEngine, type PointSet } from "./kernels/engine.js"
+import { fileBytes } from "./kernels/points.js"
 import type { KernelPool } from "./kernels/pool.js"
 import { SparseProduct } from "./kernels/sparse.js"
 import { largeValue, Transform } from "./kernels/transform.js"
+import { multipleWindows } from "./kernels/windows.js"
 
 interface LoadedRows extends Rows {
   readonly products: readonly SparseProduct[]
@@ -24,7 +26,7 @@ export async function kernelEngine(options: { readonly threads?: number } = {}):
   const transformOf = (n: number): Promise<Transform> => {
     const held = transforms.get(n)
     if (held) return held
-    const made = Transform.make(pool, n, 3)
+    const made = Transform.make(pool, n, 2)
     transforms.set(n, made)
     // a worker may have died over it: the next proof tries again
     made.catch(() => transforms.delete(n))
@@ -34,10 +36,16 @@ export async function kernelEngine(options: { readonly threads?: number } = {}):
   // transforms and rows have one place for their values: whoever comes next waits
   let quotient: Promise<unknown> = Promise.resolve()
   let sumsQueue: Promise<unknown> = Promise.resolve()
+  const load: Engine["load"] = (group, bytes, multiples) => {
+    const given = bytes.length / fileBytes[group]
+    const count = multiples ? given + (given - multiples.from) * (multiples.layers - 1) : given
+    return { group, count, set: kernels.points(group, bytes, multiples) } as LoadedPoints
+  }
   return {
-    load(group, bytes) {
-      const count = bytes.length / (group === "g1" ? 64 : 128)
-      return { group, count, set: kernels.points(group, bytes) } as LoadedPoints
+    load,
+    loadQuotient(bytes, multiples) {
+      const { bits, count: layers } = multipleWindows(bytes.length / fileBytes.g1)
+      return load("g1", bytes, multiples ? { from: 0, bits, layers } : undefined)
     },
     loadRows(system) {
       // large values are the prover's business: here they count as zero
@@ -53,7 +61,10 @@ export async function kernelEngine(options: { readonly threads?: number } = {}):
       const { system, products, vector, sums } = rows as LoadedRows
       const result = sumsQueue.then(async () => {
         pool.memory.doubles(vector, system.wires).set(wires)
-        await kernels.run(() => products.flatMap((product, i) => product.steps(vector, sums[i])), options)
+        await kernels.run(
+          products.flatMap((product, i) => product.steps(vector, sums[i])),
+          options,
+        )
         const [a, b, c] = sums.map((at) => pool.memory.doubles(at, system.rows).slice())
         return { a, b, c }
       })
@@ -66,17 +77,23 @@ export async function kernelEngine(options: { readonly threads?: number } = {}):
         scalars instanceof Float64Array ? { small: scalars } : { full: encode(scalars) },
         options,
       ),
-    groupedMsm: async (points, entries, scalars, options) =>
-      kernels.groupedMsm(await setOf(points), entries, encode(scalars), options),
-    async quotientMsm(h, rows, options) {
-      const scalars = quotient.then(async () => {
+    async sums(points, entries, groups, options) {
+      const set = await kernels.sums(await setOf(points), entries, groups, options)
+      return { group: points.group, count: groups, set: Promise.resolve(set) } as LoadedPoints
+    },
+    quotientMsm(h, rows, options) {
+      const product = quotient.then(async () => {
         const transform = await transformOf(rows.a.small.length)
+        const set = await setOf(h)
         writeRows(transform, rows, pool)
-        await kernels.run((first) => transform.quotientSteps(first), options)
-        return pool.memory.bytes(transform.out, 32 * transform.n).slice()
+        return kernels.msm(
+          set,
+          { at: transform.out, count: transform.n },
+          { ...options, before: transform.quotientSteps() },
+        )
       })
-      quotient = scalars.catch(() => undefined)
-      return kernels.msm(await setOf(h), { full: await scalars }, options)
+      quotient = product.catch(() => undefined)
+      return product
     },
     async free(loaded) {
       if (!("system" in loaded)) return kernels.free(await setOf(loaded))
@@ -89,9 +106,9 @@ export async function kernelEngine(options: { readonly threads?: number } = {}):
   }
 }
 
-/** Writes three vectors into the sources of a transform: small integers, and one table of field elements. */
-function writeRows(transform: Transform, { a, b, c }: QuotientRows, { memory }: KernelPool): void {
-  const vectors: Vector[] = [a, b, c]
+/** Writes the vectors into the sources of a transform: small integers, and one table of field elements. */
+function writeRows(transform: Transform, { a, b }: QuotientRows, { memory }: KernelPool): void {
+  const vectors: Vector[] = [a, b]
   const total = vectors.reduce((sum, { fields }) => sum + fields.length, 0)
   const at = transform.reserveLarge(total)
   const table = memory.bytes(at, 32 * total)

@@ -8,11 +8,15 @@
  *
  * Side B has small witness values and c only. The inverses of the lookup argument take no more distinct values
  * than its tables have entries, so their points are added by entry before anything is multiplied.
+ *
+ * H is (A·B − C)(τ)/δ. A·B − C vanishes on the domain, so its values at the odd points of the domain of twice the
+ * size determine it. For A·B these are computed. C has a lower degree than the domain has points, so what its
+ * values there add up to is linear in the witness, −C(τ)·(1 − τ^n)/2, and the key has a point for each wire of
+ * side C, of which there are few: linear rows 0 · 0 = lc are zero.
  */
 import { bn254 } from "@noble/curves/bn254.js"
 import { assignCommitments, type Salts } from "../circuit/commitment.js"
 import type { MirageCircuit } from "../circuit/compile.js"
-import { CHALLENGE, EVALUATION } from "../circuit/link-mirage.js"
 import { entriesOf } from "../circuit/lookup.js"
 import {
   assignCommitted,
@@ -21,16 +25,18 @@ import {
   type TensorValues,
   type Witness,
 } from "../circuit/witness.js"
-import { invariant, type OnProgress } from "../errors.js"
+import type { OnProgress } from "../errors.js"
 import { inverseAll, mod } from "../field.js"
 import type { G1Json } from "../verifier/points.js"
 import type { MirageProof } from "../verifier/receipt.js"
 import { challenge } from "../verifier/words.js"
-import type { Affine, Engine, Entries, Points, RowSums, WorkOptions } from "./engine.js"
+import type { Affine, Engine, RowSums, WorkOptions } from "./engine.js"
+import { nextTurn } from "./kernels/threads.js"
 import { mirageDomain, readMirageKey, type Single, singleOf, supportOf } from "./miragekey.js"
 import { checkSums, quotientRows } from "./miragerows.js"
 import { draw, platformRandom } from "./multiply.js"
-import { coordinates } from "./provingkey.js"
+import { coordinates, montgomeryPoint } from "./provingkey.js"
+import { type Share, Shares } from "./shares.js"
 
 const G1 = bn254.G1.Point
 const G2 = bn254.G2.Point
@@ -75,215 +81,197 @@ export interface MirageProver {
   close(): Promise<void>
 }
 
-/** The points of some wires that are multiplied together. */
-interface Share {
-  readonly wires: Uint32Array
-  readonly points: Points
-}
-/** One multi-scalar multiplication over all wires, by what is known of their values. */
-interface Shares {
-  /** Small integers. */
-  readonly small: Share
-  /** Full field elements: c, ev, Horner steps, Poseidon's wires; then points of the key itself. */
-  readonly full: Share
-  /** Inverses of queries and quotients of entries: small multiples of one value for each entry. */
-  readonly lookups: Share
+export interface MirageProverOptions {
+  /** Spend time and memory on multiples of H now, to make every proof faster. */
+  readonly precompute?: boolean | undefined
 }
 
 /** Loads a key for a circuit. @throws FileError if the key is damaged or another circuit's */
-export function openMirage(circuit: MirageCircuit, provingKey: Uint8Array, engine: Engine): MirageProver {
+export function openMirage(
+  circuit: MirageCircuit,
+  provingKey: Uint8Array,
+  engine: Engine,
+  { precompute = false }: MirageProverOptions = {},
+): MirageProver {
   const { linked, graph } = circuit
   const { r1cs, lookup, firstFinal } = linked
   const key = readMirageKey(provingKey, linked)
   const domain = mirageDomain(r1cs)
-  const isLarge = new Uint8Array(r1cs.wires)
-  for (const wire of linked.large) isLarge[wire] = 1
   const table = entriesOf(lookup)
-  const entryCount = table.length
-  const isLookup = (wire: number) => wire >= lookup.inverses && wire < lookup.quotients + entryCount
-  const isFull = (wire: number) =>
-    isLarge[wire] === 1 || wire === CHALLENGE || wire === EVALUATION || wire >= firstFinal
-
-  const shareOf = (wires: Uint32Array, bytes: Uint8Array, group: "g1" | "g2", ...masks: Single[]): Shares => {
-    const size = group === "g1" ? 64 : 128
-    const pick = (belongs: (wire: number) => boolean, also: readonly Single[] = []): Share => {
-      const places = Array.from(wires.keys()).filter((i) => belongs(wires[i]))
-      const picked = new Uint8Array((places.length + also.length) * size)
-      places.forEach((place, i) => {
-        picked.set(bytes.subarray(place * size, (place + 1) * size), i * size)
-      })
-      also.forEach((name, i) => {
-        picked.set(singleOf(key, name), (places.length + i) * size)
-      })
-      return { wires: Uint32Array.from(places, (place) => wires[place]), points: engine.load(group, picked) }
-    }
-    return {
-      small: pick((wire) => !isFull(wire)),
-      full: pick((wire) => isFull(wire) && !isLookup(wire), masks),
-      lookups: pick(isLookup),
-    }
-  }
   const range = (from: number, to: number) => Uint32Array.from({ length: to - from }, (_, i) => from + i)
-  const supportB = supportOf(r1cs, "b")
-  const shares = {
-    a: shareOf(supportOf(r1cs, "a"), key.a, "g1", "delta1"),
-    b1: shareOf(supportB, key.b1, "g1", "delta1"),
-    b2: shareOf(supportB, key.b2, "g2", "delta2"),
-    committed: shareOf(range(firstCommitted, firstFinal), key.committed, "g1", "delta1"),
-    final: shareOf(range(firstFinal, r1cs.wires), key.final, "g1", "delta1", "deltaC1"),
-  }
-  const h = engine.load("g1", key.h)
+  const single = (name: Single) => singleOf(key, name)
+  const shares = new Shares(circuit, engine)
+  const wiresB = supportOf(r1cs, "b")
+  const a = shares.load("g1", [{ wires: supportOf(r1cs, "a"), bytes: key.a }], [single("delta1")])
+  const b1 = shares.load("g1", [{ wires: wiresB, bytes: key.b1 }], [single("delta1")])
+  const b2 = shares.load("g2", [{ wires: wiresB, bytes: key.b2 }], [single("delta2")])
+  const committedWires = range(firstCommitted, firstFinal)
+  const first = shares.load("g1", [{ wires: committedWires, bytes: key.committed }], [single("delta1")])
+  const last = shares.load(
+    "g1",
+    [
+      { wires: range(firstFinal, r1cs.wires), bytes: key.final },
+      { wires: supportOf(r1cs, "c"), bytes: key.c },
+    ],
+    [single("delta1"), single("deltaC1")],
+  )
+  const h = engine.loadQuotient(key.h, precompute)
   const rows = engine.loadRows(r1cs)
-  const single1 = (name: Single) => point1(coordinates(singleOf(key, name)))
-  const single2 = (name: Single) => point2(coordinates(singleOf(key, name)))
-  const singles = { alpha: single1("alpha1"), beta: single1("beta1"), beta2: single2("beta2") }
+  const single1 = (name: Single) => point1(coordinates(single(name)))
+  const alpha = single1("alpha1")
+  const beta = single1("beta1")
+  const beta2 = point2(coordinates(single("beta2")))
 
-  /** Σ over all shares; `masks` multiply the key's own points, `inverse` has the value of an inverse per entry. */
-  const multiply = async (
-    { small, full, lookups }: Shares,
-    witness: Witness,
-    masks: readonly bigint[],
-    work: WorkOptions,
-    entries?: Entries,
-    inverse?: readonly bigint[],
-  ): Promise<Affine[]> => {
-    const tasks: Promise<Affine>[] = []
-    if (small.points.count > 0)
-      tasks.push(
-        engine.msm(
-          small.points,
-          Float64Array.from(small.wires, (wire) => witness.small[wire]),
-          work,
-        ),
-      )
-    const values = Array.from(full.wires, (wire) => witness.large.get(wire) ?? 0n)
-    tasks.push(engine.msm(full.points, [...values, ...masks], work))
-    if (lookups.points.count > 0) {
-      invariant(entries && inverse, "lookups have values")
-      tasks.push(engine.groupedMsm(lookups.points, entries, inverse, work))
-    }
-    return Promise.all(tasks)
-  }
-
-  /**
-   * The wires of the lookup argument by entry t: 1/(c − t) times the points of the queries that hit t and, as
-   * its quotient is the multiplicity times that, as many times the point of the quotient.
-   */
-  const lookupEntries = ({ entries, small }: CommittedWitness): Entries => {
-    const queries = entries.length
-    const group = new Uint32Array(2 * queries)
-    const point = new Uint32Array(2 * queries)
-    let at = queries
-    group.set(entries)
-    for (let i = 0; i < queries; i++) point[i] = i
-    for (let entry = 0; entry < entryCount; entry++) {
-      for (let i = small[lookup.multiplicities + entry]; i > 0 && at < 2 * queries; i--) {
-        group[at] = entry
-        point[at++] = queries + entry
-      }
-    }
-    return { group: group.subarray(0, at), point: point.subarray(0, at) }
-  }
-
-  /** 1/(c − t) of the entries that occur, zero for the others. */
-  const inverses = ({ entries, small }: CommittedWitness, differences: readonly bigint[]): bigint[] => {
-    const occurs = new Uint8Array(entryCount)
-    for (const entry of entries) occurs[entry] = 1
-    const places: number[] = []
-    for (let entry = 0; entry < entryCount; entry++)
-      if (occurs[entry] === 1 || small[lookup.multiplicities + entry] !== 0) places.push(entry)
-    const values = places.map((entry) => differences[entry])
-    inverseAll(values)
-    const result = new Array<bigint>(entryCount).fill(0n)
-    places.forEach((entry, i) => {
-      result[entry] = values[i]
-    })
-    return result
-  }
+  const multiply = (share: Share, witness: Witness, masks: readonly bigint[], work: WorkOptions) =>
+    engine.msm(share.points, shares.scalars(share, witness, masks), work)
 
   const prove: MirageProver["prove"] = async (values, statement, options = {}) => {
     options.signal?.throwIfAborted()
     const committed = assignCommitted(graph, linked, values)
     assignCommitments(circuit, values, committed, options.salts)
-    const sums = await engine.rowSums(rows, committed.small, { signal: options.signal })
-    checkSums(circuit, committed, sums)
-    return proveSums(committed, sums, statement, options)
+    return proveCommitted(committed, statement, options, (sums) => checkSums(circuit, committed, sums))
   }
-  const proveWitness: MirageProver["proveWitness"] = async (committed, statement, options = {}) =>
-    proveSums(committed, await engine.rowSums(rows, committed.small), statement, options)
+  const proveWitness: MirageProver["proveWitness"] = (committed, statement, options = {}) =>
+    proveCommitted(committed, statement, options, () => undefined)
 
-  const proveSums = async (
+  const proveCommitted = async (
     committed: CommittedWitness,
-    sums: RowSums,
     statement: MirageStatement,
     { onProgress, signal, random = platformRandom }: MirageOptions,
+    check: (sums: RowSums) => void,
   ): Promise<MirageProof> => {
+    const work = { signal }
     const step = (done: number) => {
       signal?.throwIfAborted()
       onProgress?.({ stage: "prove", done, total: 4 })
     }
     step(0)
-    let rho = 0n
-    let d = G1.ZERO
-    let c = 0n
-    let differences: bigint[] = []
-    do {
-      rho = draw(random)
-      d = add1(await multiply(shares.committed, committed, [rho], { signal }))
-      c = challenge(statement.key, statement.context, statement.words, json1(d))
+    const rowSums = engine.rowSums(rows, committed.small, work)
+    let rho = draw(random)
+    let commitment = multiply(first, committed, [rho], work)
+    // sums by entry do not depend on the challenge: they are made while it is
+    for (const promise of [rowSums, commitment]) promise.catch(() => undefined)
+    await begun()
+    const { occurring, grouped } = shares.entries(committed)
+    const groups = [a, last].map(
+      ({ lookups }) => lookups && engine.sums(lookups, grouped, occurring.length, work),
+    )
+    for (const group of groups) group?.catch(() => undefined)
+    try {
+      let d = add1([await commitment])
+      await begun()
+      const challengeOf = () => challenge(statement.key, statement.context, statement.words, json1(d))
+      let c = challengeOf()
       // at an entry of a table the quotient has no value; the chance is negligible, but it is free
-      // at an entry of a table the quotient has no value; the chance is negligible, but it is free
-      differences = table.map((entry) => mod(c - entry))
-    } while (differences.includes(0n))
-    step(1)
+      while (table.includes(c)) {
+        rho = draw(random)
+        commitment = multiply(first, committed, [rho], work)
+        d = add1([await commitment])
+        c = challengeOf()
+      }
+      step(1)
 
-    const inverse = inverses(committed, differences)
-    const witness = challengedWitness(linked, committed, statement.words, c, inverse)
-    const evaluations = quotientRows(circuit, committed, witness, sums, { c, inverse, differences }, domain)
-    step(2)
-    const [x, y] = [draw(random), draw(random)]
-    const entries = lookupEntries(committed)
-    const work = { signal }
-    const [pointA, pointB1, pointB2, pointFinal, pointH] = await Promise.all([
-      multiply(shares.a, witness, [x], work, entries, inverse).then(add1),
-      multiply(shares.b1, witness, [y], work).then(add1),
-      multiply(shares.b2, witness, [y], work).then(add2),
-      multiply(shares.final, witness, [mod(-x * y), mod(-rho)], work, entries, inverse).then(add1),
-      engine.quotientMsm(h, evaluations, work).then((point) => add1([point])),
-    ])
-    step(3)
-    const a = singles.alpha.add(pointA)
-    const b1 = singles.beta.add(pointB1)
-    const b2 = singles.beta2.add(pointB2)
-    const cPoint = pointFinal.add(pointH).add(a.multiply(y)).add(b1.multiply(x))
-    const bAffine = b2.toAffine()
-    const proof: MirageProof = {
-      a: json1(a),
-      b: [
-        [`${bAffine.x.c0}`, `${bAffine.x.c1}`],
-        [`${bAffine.y.c0}`, `${bAffine.y.c1}`],
-      ],
-      c: json1(cPoint),
-      d: json1(d),
+      const [x, y] = [draw(random), draw(random)]
+      const witness = challengedWitness(linked, committed, statement.words, c)
+      const products = Promise.all([
+        multiply(a, witness, [x], work),
+        multiply(b1, witness, [y], work),
+        multiply(b2, witness, [y], work),
+        multiply(last, witness, [mod(-x * y), mod(-rho)], work),
+      ])
+      // the threads are busy with these while the rest is prepared here
+      products.catch(() => undefined)
+      await begun()
+      const sums = await rowSums
+      check(sums)
+      const differences = table.map((entry) => mod(c - entry))
+      const inverse = inverses(committed, differences)
+      await begun()
+      const evaluations = quotientRows(circuit, committed, witness, sums, { c, inverse, differences }, domain)
+      step(2)
+      const quotient = engine.quotientMsm(h, evaluations, work)
+      const factors = Array.from(occurring, (entry) => inverse[entry])
+      const byEntry = groups.map(async (group) => group && engine.msm(await group, factors, work))
+      const [[pointA, pointB1, pointB2, pointLast], pointH, lookupsA, lookupsLast] = await Promise.all([
+        products,
+        quotient,
+        ...byEntry,
+      ])
+      step(3)
+      const proofA = alpha.add(add1([pointA, lookupsA]))
+      const proofB = beta.add(add1([pointB1]))
+      const masked = await multiplyPair([proofA, proofB], [y, x], work)
+      const proof: MirageProof = {
+        a: json1(proofA),
+        b: json2(beta2.add(add2([pointB2]))),
+        c: json1(add1([pointLast, lookupsLast, pointH, masked])),
+        d: json1(d),
+      }
+      step(4)
+      return proof
+    } finally {
+      for (const group of await Promise.allSettled(groups)) {
+        if (group.status === "fulfilled" && group.value) await engine.free(group.value)
+      }
     }
-    step(4)
-    return proof
   }
+
+  /** Two products of secrets, on the kernels: noble's take longer than a tenth of the proof. */
+  const multiplyPair = async (
+    points: readonly G1Point[],
+    scalars: readonly bigint[],
+    work: WorkOptions,
+  ): Promise<Affine> => {
+    const bytes = points.map((point) => {
+      if (point.is0()) return new Uint8Array(64)
+      const { x, y } = point.toAffine()
+      return montgomeryPoint([x, y])
+    })
+    const loaded = engine.load("g1", Uint8Array.from(bytes.flatMap((point) => [...point])))
+    try {
+      return await engine.msm(loaded, scalars, work)
+    } finally {
+      await engine.free(loaded)
+    }
+  }
+
+  /** 1/(c − t) of the entries that occur, zero for the others. */
+  const inverses = ({ entries, small }: CommittedWitness, differences: readonly bigint[]): bigint[] => {
+    const values = differences.map((value, entry) =>
+      small[lookup.multiplicities + entry] === 0 ? 0n : value,
+    )
+    for (const entry of entries) values[entry] = differences[entry]
+    inverseAll(values)
+    return values
+  }
+
   const close = async (): Promise<void> => {
-    const parts = Object.values(shares).flatMap(({ small, full, lookups }) => [small, full, lookups])
-    await Promise.all([...parts.map(({ points }) => engine.free(points)), engine.free(h), engine.free(rows)])
+    await Promise.all([shares.free(), engine.free(h), engine.free(rows)])
   }
   return { prove, proveWitness, close }
+}
+
+/** Lets what was asked of the engine begin: calls of one turn become one program in the next. */
+const begun = async (): Promise<void> => {
+  await nextTurn()
+  await nextTurn()
 }
 
 const point1 = ([x, y]: readonly bigint[]): G1Point => G1.fromAffine({ x, y })
 const point2 = ([x0, x1, y0, y1]: readonly bigint[]): G2Point =>
   G2.fromAffine({ x: { c0: x0, c1: x1 }, y: { c0: y0, c1: y1 } })
-const add1 = (points: readonly Affine[]): G1Point =>
+const add1 = (points: readonly (Affine | undefined)[]): G1Point =>
   points.reduce((sum, point) => (point ? sum.add(point1(point)) : sum), G1.ZERO)
-const add2 = (points: readonly Affine[]): G2Point =>
+const add2 = (points: readonly (Affine | undefined)[]): G2Point =>
   points.reduce((sum, point) => (point ? sum.add(point2(point)) : sum), G2.ZERO)
 const json1 = (point: G1Point): G1Json => {
   const { x, y } = point.toAffine()
   return [`${x}`, `${y}`]
+}
+const json2 = (point: G2Point): MirageProof["b"] => {
+  const { x, y } = point.toAffine()
+  return [
+    [`${x.c0}`, `${x.c1}`],
+    [`${y.c0}`, `${y.c1}`],
+  ]
 }

@@ -8,9 +8,10 @@
  *     3  IC        one, c, ev                      6  B2          the same wires, in G2
  *     4  A         wires that occur on side A      7  committed   K_i / deltaC of committed wires
  *     5  B1        wires that occur on side B      8  final       K_i / delta of final wires
- *     9  H         one per domain point            1000           how the key was made: "dev"
+ *     9  H         one per domain point            10  C          wires that occur on side C of a product
+ *                                                  1000           how the key was made: "dev"
  *
- * Sections 4 to 8 are in ascending order of wires; the public wires one, c and ev occur on side A by the
+ * Sections 4 to 8 and 10 are in ascending order of wires; the public wires one, c and ev occur on side A by the
  * rows that keep their columns independent. docs/FORMATS.md has an example byte by byte.
  */
 import { sha256 } from "@noble/hashes/sha2.js"
@@ -20,7 +21,8 @@ import type { MirageLinked } from "../circuit/link-mirage.js"
 import type { R1cs } from "../circuit/r1cs.js"
 import { CountersignError, FileError } from "../errors.js"
 import { fileBytes as pointBytes } from "./kernels/points.js"
-import { programRows } from "./polynomials.js"
+import { multipleWindows } from "./kernels/windows.js"
+import { hasProduct, programRows } from "./polynomials.js"
 import { coordinates, coordinates2, setupSection } from "./provingkey.js"
 
 const magic = "csmk"
@@ -31,7 +33,7 @@ const publicWires = 3
 export const mirageDomain = (system: R1cs): number => domainSize(programRows(system))
 
 /** Sections with points, by number. */
-const sections = { points: 2, ic: 3, a: 4, b1: 5, b2: 6, committed: 7, final: 8, h: 9 } as const
+const sections = { points: 2, ic: 3, a: 4, b1: 5, b2: 6, committed: 7, final: 8, h: 9, c: 10 } as const
 export type MirageSection = keyof typeof sections
 export type MiragePoints = Readonly<Record<MirageSection, Uint8Array>>
 
@@ -47,10 +49,17 @@ const singles = [
 ] as const
 export type Single = (typeof singles)[number][0]
 
-/** Wires that occur on a side, ascending; on side A the public ones always do. */
-export function supportOf(system: R1cs, side: "a" | "b"): Uint32Array {
+/**
+ * Wires that occur on a side, ascending; on side A the public ones always do. Side C counts in rows that have a
+ * product: in the others, 0 · 0 = lc, it is zero.
+ */
+export function supportOf(system: R1cs, side: "a" | "b" | "c"): Uint32Array {
   const used = new Uint8Array(system.wires)
-  for (const wire of system[side].wires) used[wire] = 1
+  const { rowPtr, wires: occurring } = system[side]
+  for (let row = 0; row < system.rows; row++) {
+    if (side === "c" && !hasProduct(system, row)) continue
+    for (let j = rowPtr[row]; j < rowPtr[row + 1]; j++) used[occurring[j]] = 1
+  }
   if (side === "a") used.fill(1, 0, publicWires)
   const wires: number[] = []
   used.forEach((is, wire) => {
@@ -88,6 +97,7 @@ function sizesOf({ r1cs, firstFinal }: MirageLinked): Record<MirageSection, numb
     committed: (firstFinal - publicWires) * g1,
     final: (r1cs.wires - firstFinal) * g1,
     h: mirageDomain(r1cs) * g1,
+    c: supportOf(r1cs, "c").length * g1,
   }
 }
 
@@ -96,9 +106,9 @@ const addressable = 2 ** 32
 
 /**
  * Bytes that a proof takes in the kernels, about: points in their form, rows, the transform, and the largest
- * multiplication, that by H.
+ * multiplication, that by H; with `precompute` the multiples of H.
  */
-export function proverMemory(linked: MirageLinked): number {
+export function proverMemory(linked: MirageLinked, precompute = false): number {
   const { r1cs } = linked
   const points = Object.values(sizesOf(linked)).reduce((sum, bytes) => sum + bytes, 0)
   const nonzeros = r1cs.a.wires.length + r1cs.b.wires.length + r1cs.c.wires.length
@@ -106,13 +116,18 @@ export function proverMemory(linked: MirageLinked): number {
   // a point grows from 64 bytes to 80; an entry of a row is an index and a double; a value of the transform
   // lies in a source, a vector, two tables and the result, and again as a scalar with its digits
   return Math.ceil(
-    1.25 * points + 12 * nonzeros + 8 * (r1cs.wires + 3 * r1cs.rows) + (256 + 160) * domain + 2 ** 24,
+    1.25 * points +
+      12 * nonzeros +
+      8 * (r1cs.wires + 3 * r1cs.rows) +
+      (256 + 160) * domain +
+      (precompute ? 80 * domain * multipleWindows(domain).count : 0) +
+      2 ** 24,
   )
 }
 
 /** @throws CountersignError if a proof cannot fit, with the figure */
-export function checkMemory(linked: MirageLinked): void {
-  const bytes = proverMemory(linked)
+export function checkMemory(linked: MirageLinked, precompute = false): void {
+  const bytes = proverMemory(linked, precompute)
   if (bytes <= addressable) return
   throw new CountersignError({
     what: "the proof does not fit into the kernels' memory",
@@ -173,6 +188,7 @@ export function readMirageKey(key: Uint8Array, linked: MirageLinked): MiragePoin
     committed: read("committed"),
     final: read("final"),
     h: read("h"),
+    c: read("c"),
   }
 }
 

@@ -44,7 +44,7 @@ export interface Challenged {
   readonly inverse: readonly bigint[]
 }
 
-/** Values of A, B and C on the whole domain. */
+/** Values of A and B on the whole domain; side C is multiplied by points of the key (miragekey.ts). */
 export function quotientRows(
   { linked }: MirageCircuit,
   committed: CommittedWitness,
@@ -79,7 +79,7 @@ export function quotientRows(
       one: (row: number, value: bigint) => set(row, fields.push(value) - 1),
     }
   }
-  const [a, b, side] = [build(sums.a), build(sums.b), build(sums.c)]
+  const [a, b] = [build(sums.a), build(sums.b)]
   const entries = inverse.length
   a.fields.push(...inverse)
   b.fields.push(...differences)
@@ -101,22 +101,18 @@ export function quotientRows(
       }
       b.set(lookup.row[i], index)
     }
-    side.full[lookup.row[i]] = scale
   }
   for (let entry = 0; entry < entries; entry++) {
     const row = lookup.entryRow + entry
     const multiplicity = committed.small[lookup.multiplicities + entry]
-    if (multiplicity > 0) a.one(row, witness.large.get(lookup.quotients + entry) ?? 0n)
+    if (multiplicity > 0) a.one(row, (inverse[entry] * BigInt(multiplicity)) % r)
     b.set(row, entry)
-    side.full[row] = multiplicity
   }
-  for (let row = lookup.entryRow + entries; row < hornerRow; row++) side.full[row] = 0
   for (const { firstRow, rows } of Object.values(commitments)) {
     for (let row = firstRow; row < firstRow + rows; row++) {
       for (const [part, matrix] of [
         [a, r1cs.a],
         [b, r1cs.b],
-        [side, r1cs.c],
       ] as const) {
         part.full[row] = 0
         part.one(row, fieldSum(r1cs, matrix, row, witness))
@@ -131,15 +127,14 @@ export function quotientRows(
   const inverseC = [c]
   inverseAll(inverseC)
   for (let row = hornerRow; row < r1cs.rows; row++) {
-    for (const { full } of [a, b, side]) full[row] = 0
-    side.one(row, target(row))
+    for (const { full } of [a, b]) full[row] = 0
     b.one(row, c)
     a.one(row, (target(row) * inverseC[0]) % r)
   }
   a.full[r1cs.rows] = 1
   a.one(r1cs.rows + CHALLENGE, c)
   a.one(r1cs.rows + EVALUATION, witness.large.get(EVALUATION) ?? 0n)
-  return { a: a.vector(), b: b.vector(), c: side.vector() }
+  return { a: a.vector(), b: b.vector() }
 }
 
 /** The sum of one row, in the field. */

@@ -4,7 +4,7 @@
  */
 import { lagrangeBasis } from "../circuit/domain.js"
 import type { MirageLinked } from "../circuit/link-mirage.js"
-import { inverse, r } from "../field.js"
+import { inverse, mod, power, r } from "../field.js"
 import { mirageDomain, supportOf, writeMirageKey } from "./miragekey.js"
 import { type DevSetupOptions, draw, multiplyParts, platformRandom } from "./multiply.js"
 import { evaluateQap } from "./polynomials.js"
@@ -19,7 +19,7 @@ export async function mirageDevSetup(
   const { r1cs, firstFinal } = linked
   options.onProgress?.({ stage: "evaluate circuit", done: 0, total: 1 })
   const domain = mirageDomain(r1cs)
-  const { u, v, w } = evaluateQap(r1cs, domain, tau)
+  const { u, v, w, wProducts } = evaluateQap(r1cs, domain, tau)
   const k = u.map((_, i) => (beta * u[i] + alpha * v[i] + w[i]) % r)
   const over = (list: readonly bigint[], divisor: bigint) => {
     const factor = inverse(divisor)
@@ -27,6 +27,9 @@ export async function mirageDevSetup(
   }
   const pick = (list: readonly bigint[], wires: Uint32Array) => Array.from(wires, (wire) => list[wire])
   const b = pick(v, supportOf(r1cs, "b"))
+  // what C adds to A·B − C at the odd points of the domain of twice the size, see mirage.ts
+  const oddPart = mod((power(tau, BigInt(domain)) - 1n) * inverse(2n))
+  const c = pick(wProducts, supportOf(r1cs, "c")).map((value) => (value * oddPart) % r)
   const { g1, g2, ...rest } = await multiplyParts(
     {
       b2: { group: "g2", scalars: b },
@@ -36,6 +39,7 @@ export async function mirageDevSetup(
       committed: { group: "g1", scalars: over(k.slice(3, firstFinal), deltaC) },
       final: { group: "g1", scalars: over(k.slice(firstFinal), delta) },
       h: { group: "g1", scalars: over(lagrangeBasis(2 * domain, tau, 1, 2), delta) },
+      c: { group: "g1", scalars: over(c, delta) },
       g1: { group: "g1", scalars: [alpha, beta, delta, deltaC] },
       g2: { group: "g2", scalars: [beta, delta, deltaC] },
     },

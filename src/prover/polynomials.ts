@@ -23,7 +23,13 @@ export interface QapAt {
   readonly u: bigint[]
   readonly v: bigint[]
   readonly w: bigint[]
+  /** The part of w_i(τ) that rows with entries on sides A and B have. */
+  readonly wProducts: bigint[]
 }
+
+/** Whether a row has entries on sides A and B; without, it says 0 = lc. */
+export const hasProduct = ({ a, b }: R1cs, row: number): boolean =>
+  a.rowPtr[row] < a.rowPtr[row + 1] && b.rowPtr[row] < b.rowPtr[row + 1]
 
 /** Evaluates the polynomials of every wire, over a domain of n points, at τ. */
 export function evaluateQap(system: R1cs, n: number, tau: bigint): QapAt {
@@ -32,7 +38,8 @@ export function evaluateQap(system: R1cs, n: number, tau: bigint): QapAt {
   const values = system.values.map((value) => (value > r >> 1n ? value - r : value))
   const [u, v, w] = [system.a, system.b, system.c].map((side) => transpose(side, system, values, basis))
   for (let i = 0; i <= publicCount(system); i++) u[i] = (u[i] + basis[system.rows + i]) % r
-  return { u, v, w }
+  const inProducts = basis.map((value, row) => (row < system.rows && hasProduct(system, row) ? value : 0n))
+  return { u, v, w, wProducts: transpose(system.c, system, values, inProducts) }
 }
 
 function transpose(

@@ -186,6 +186,16 @@ export function coordinates(point: Uint8Array): bigint[] {
   return Array.from({ length: point.length / 32 }, (_, i) => (readField(view, 32 * i) * inverse) % q)
 }
 
+/** Affine coordinates as a Montgomery point: the other way round. */
+export function montgomeryPoint(values: readonly bigint[]): Uint8Array {
+  const point = new Uint8Array(32 * values.length)
+  const view = new DataView(point.buffer)
+  values.forEach((value, i) => {
+    writeField(view, 32 * i, mod(value * radix, q))
+  })
+  return point
+}
+
 /** Affine coordinates of a Montgomery point of G2: [[x0, x1], [y0, y1]]. */
 export function coordinates2(point: Uint8Array): bigint[][] {
   const [x0, x1, y0, y1] = coordinates(point)

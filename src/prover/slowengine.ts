@@ -31,7 +31,7 @@ export const slowEngine = (): Engine => {
     return [x.c0, x.c1, y.c0, y.c1]
   }
   return {
-    load(group, bytes) {
+    load(group, bytes, multiples) {
       const size = group === "g1" ? 64 : 128
       const points = Array.from({ length: bytes.length / size }, (_, i) => {
         const values = coordinates(bytes.subarray(i * size, (i + 1) * size))
@@ -39,7 +39,16 @@ export const slowEngine = (): Engine => {
         if (group === "g1") return G1.fromAffine({ x: values[0], y: values[1] })
         return G2.fromAffine({ x: { c0: values[0], c1: values[1] }, y: { c0: values[2], c1: values[3] } })
       })
+      const { from, bits, layers } = multiples ?? { from: points.length, bits: 0, layers: 1 }
+      let layer = points.slice(from) as G1Point[]
+      for (let k = 1; k < layers; k++) {
+        layer = layer.map((point) => Array.from({ length: bits }).reduce<G1Point>((p) => p.double(), point))
+        points.push(...layer)
+      }
       return { group, count: points.length, points } as SlowPoints
+    },
+    loadQuotient(bytes) {
+      return this.load("g1", bytes)
     },
     loadRows: (system) => ({ system }),
     rowSums: async ({ system }, wires) => {
@@ -47,12 +56,14 @@ export const slowEngine = (): Engine => {
       return { a: of(system.a), b: of(system.b), c: of(system.c) }
     },
     msm: async (points, scalars) => sum(points, scalars),
-    groupedMsm: async (points, { group, point }, scalars) => {
-      const sums = new Array<bigint>(points.count).fill(0n)
+    sums: async (points, { group, point }, groups) => {
+      const list = (points as SlowPoints).points as readonly G1Point[]
+      const zero = (points.group === "g1" ? G1.ZERO : G2.ZERO) as G1Point
+      const sums = new Array<G1Point>(groups).fill(zero)
       group.forEach((g, i) => {
-        sums[point?.[i] ?? i] += scalars[g]
+        sums[g] = sums[g].add(list[point?.[i] ?? i])
       })
-      return sum(points, sums)
+      return { group: points.group, count: groups, points: sums } as SlowPoints
     },
     quotientMsm: async (h, rows) => sum(h, slowQuotient(rows)),
     free: async () => undefined,
@@ -70,10 +81,10 @@ export function fieldValues({ small, rows, index, fields }: Vector): bigint[] {
   return values
 }
 
-/** (A·B − C) at ω_2n^(2k+1), from values at ω_n^i. */
+/** A·B at ω_2n^(2k+1), from values at ω_n^i. */
 export function slowQuotient(rows: QuotientRows): bigint[] {
-  const [a, b, c] = [rows.a, rows.b, rows.c].map((vector) => toOddCoset(fieldValues(vector)))
-  return a.map((x, k) => mod(x * b[k] - c[k]))
+  const [a, b] = [rows.a, rows.b].map((vector) => toOddCoset(fieldValues(vector)))
+  return a.map((x, k) => mod(x * b[k]))
 }
 
 /** Values at η·ω^k from values at ω^i, where η² = ω; ω has the order that there are values. */

@@ -7,14 +7,22 @@ import { BaseTable, baseWindows } from "./fixedbase.js"
 import { type Entries, Grouping } from "./grouping.js"
 import { canRun, chooseModule, loadModule, type Variant } from "./modules.js"
 import { Multiplication, type Scalars } from "./multiplication.js"
-import { type Affine, type Group, loadPoints, type PointSet, releasePoints } from "./points.js"
+import {
+  type Affine,
+  type Group,
+  loadPoints,
+  type Multiples,
+  type PointSet,
+  releasePoints,
+} from "./points.js"
 import { KernelPool, type RunOptions, type Step } from "./pool.js"
 import { maximumSteps } from "./program.js"
+import { nextTurn } from "./threads.js"
 
 export type { Entries } from "./grouping.js"
 export type { Variant } from "./modules.js"
 export type { Scalars } from "./multiplication.js"
-export type { Affine, Group, PointSet } from "./points.js"
+export type { Affine, Group, Multiples, PointSet } from "./points.js"
 
 export interface EngineOptions {
   /** Default: as many as may work at the same time. */
@@ -27,28 +35,40 @@ export interface EngineOptions {
 export interface MsmOptions extends RunOptions {
   /** First point, a multiple of 8; default 0. */
   readonly from?: number
+  /** Steps that come before, in the same program: they make the scalars. */
+  readonly before?: readonly Step[]
 }
 
-/** Steps that will be one program. */
+/** Steps of one call, numbered from 0, and about how many additions of points they are. */
+interface Job {
+  readonly steps: readonly Step[]
+  readonly weight: number
+}
+
+/** Jobs that will be one program. */
 interface Batch {
   readonly signal: AbortSignal | undefined
-  readonly steps: Step[]
+  readonly jobs: Job[]
+  /** Steps of all jobs. */
+  steps: number
   done: Promise<void>
 }
 
-/** More than any one call has. */
-const mostSteps = 64
-
-const nextTurn = (): Promise<void> =>
-  new Promise((resolve) => {
-    if (typeof setImmediate === "function") setImmediate(resolve)
-    else setTimeout(resolve, 0)
-  })
+function oneProgram(jobs: readonly Job[]): Step[] {
+  const program: Step[] = []
+  for (const { steps } of jobs.toSorted((a, b) => b.weight - a.weight)) {
+    const first = program.length
+    for (const step of steps)
+      program.push({ ...step, after: step.after?.map((index) => index + first) ?? [] })
+  }
+  return program
+}
 
 export class KernelEngine {
   readonly pool: KernelPool
   readonly variant: Variant
-  private readonly held = new Set<PointSet>()
+  /** Points, and how their memory is given back. */
+  private readonly held = new Map<PointSet, () => void>()
   /** Programs that have not begun. */
   private readonly batches: Batch[] = []
   private running: Promise<unknown> = Promise.resolve()
@@ -62,27 +82,30 @@ export class KernelEngine {
   }
 
   /** Loads affine points as a file has them: Montgomery form, 64 (G1) or 128 (G2) bytes; zero is infinity. */
-  async points(group: Group, bytes: Uint8Array): Promise<PointSet> {
-    const points = await loadPoints(this.pool, group, bytes)
-    this.held.add(points)
+  async points(group: Group, bytes: Uint8Array, multiples?: Multiples): Promise<PointSet> {
+    const points = await loadPoints(this.pool, group, bytes, multiples)
+    this.held.set(points, () => releasePoints(this.pool, points))
     return points
   }
 
   /** Gives the memory of points back. */
   free(points: PointSet): void {
-    invariant(this.held.delete(points), "points are freed once, by the engine that loaded them")
-    releasePoints(this.pool, points)
+    const release = this.held.get(points)
+    invariant(release && this.held.delete(points), "points are freed once, by the engine that loaded them")
+    release()
   }
 
   /**
-   * Σ scalars[i]·points[from + i]; full scalars must be below r.
+   * Σ scalars[i]·points[from + i]; full scalars must be below r. Multiples, where all points have them, save additions.
    * @throws InputError for a small scalar that is no safe integer; what KernelPool.run throws
    */
   async msm(points: PointSet, scalars: Scalars, options: MsmOptions = {}): Promise<Affine> {
     invariant(this.held.has(points), "points belong to the engine")
     const job = new Multiplication(this.pool, points, scalars, options.from)
     try {
-      await this.run((first) => job.steps(first), options)
+      const { before = [] } = options
+      const steps = [...before, ...job.steps(before.length, before.length > 0 ? [before.length - 1] : [])]
+      await this.run(steps, { ...options, weight: job.weight })
       return job.value()
     } finally {
       job.release()
@@ -90,32 +113,27 @@ export class KernelEngine {
   }
 
   /**
-   * Σ scalars[group[i]]·points[point[i]] over entries i: points are added by group first, so few groups cost
-   * little. `scalars`: 32 bytes little endian below r for each group.
+   * Sums of points by group, as points to be freed like loaded ones: number g is the sum of points[point[i]] over
+   * the entries i with group[i] = g.
    * @throws what KernelPool.run throws
    */
-  async groupedMsm(
+  async sums(
     points: PointSet,
     entries: Entries,
-    scalars: Uint8Array,
+    groups: number,
     options: RunOptions = {},
-  ): Promise<Affine> {
+  ): Promise<PointSet> {
     invariant(this.held.has(points), "points belong to the engine")
-    if (entries.group.length === 0) return null
-    const grouping = new Grouping(this.pool, points, entries, scalars.length / 32)
+    const grouping = new Grouping(this.pool, points, entries, groups)
     try {
-      await this.run((first) => grouping.steps(first), options)
+      await this.run(grouping.steps(), options)
       grouping.finish()
-      const job = new Multiplication(this.pool, grouping.sums, { full: scalars })
-      try {
-        await this.run((first) => job.steps(first), options)
-        return job.value()
-      } finally {
-        job.release()
-      }
-    } finally {
+    } catch (error) {
       grouping.release()
+      throw error
     }
+    this.held.set(grouping.sums, () => grouping.release())
+    return grouping.sums
   }
 
   /**
@@ -148,27 +166,33 @@ export class KernelEngine {
 
   /**
    * Runs steps, side by side with those of other calls that come before the threads are free: a thread that has
-   * to wait in one job works on another. `make` gives the steps for the index of the first one. Calls with
-   * different signals never share a program, so an abort stops nobody else's work.
+   * to wait in one job works on another, and the heaviest begins first, so that no thread is left alone with it.
+   * Calls with different signals never share a program, so an abort stops nobody else's work.
    * @throws what KernelPool.run throws
    */
-  run(make: (first: number) => Step[], { signal, onProgress }: RunOptions = {}): Promise<void> {
+  run(
+    steps: readonly Step[],
+    { signal, onProgress, weight = 0 }: RunOptions & { readonly weight?: number } = {},
+  ): Promise<void> {
     const last = this.batches.at(-1)
-    const open =
-      last && !onProgress && last.signal === signal && last.steps.length + mostSteps <= maximumSteps
-    if (open) {
-      last.steps.push(...make(last.steps.length))
+    if (last && !onProgress && last.signal === signal && last.steps + steps.length <= maximumSteps) {
+      last.jobs.push({ steps, weight })
+      last.steps += steps.length
       return last.done
     }
-    const steps = make(0)
-    const batch: Batch = { signal, steps, done: Promise.resolve() }
+    const batch: Batch = {
+      signal,
+      jobs: [{ steps, weight }],
+      steps: steps.length,
+      done: Promise.resolve(),
+    }
     const before = this.running
     batch.done = before.then(async () => {
-      // calls of the same turn of the event loop belong together
+      // calls of the same turn of the event loop belong together, and those that what came before leads to
       await nextTurn()
       const at = this.batches.indexOf(batch)
       if (at >= 0) this.batches.splice(at, 1)
-      await this.pool.run(batch.steps, { signal, onProgress })
+      await this.pool.run(oneProgram(batch.jobs), { signal, onProgress })
     })
     this.running = batch.done.catch(() => undefined)
     // what reports progress of its own is not joined

@@ -11,14 +11,26 @@ export const fileBytes: Readonly<Record<Group, number>> = { g1: 64, g2: 128 }
 /** Affine coordinates: x, y in G1; x0, x1, y0, y1 in G2, where x = x0 + x1·u; null is infinity. */
 export type Affine = readonly bigint[] | null
 
+/**
+ * Multiples of the m points from number `from` on: point `from + k·m + i` is 2^(bits·k) times point `from + i`,
+ * for k < layers.
+ */
+export interface Multiples {
+  readonly from: number
+  readonly bits: number
+  readonly layers: number
+}
+
 /** The points `from` … `from + count − 1` of a set are used by address; a set is released as a whole. */
 export interface PointSet {
   readonly group: Group
+  /** Points, multiples included. */
   readonly count: number
   /** Address of the first point. */
   readonly address: number
   /** Address of one bit for each point, set at infinity; 0 if no point is. */
   readonly infinite: number
+  readonly multiples?: Multiples | undefined
 }
 
 /** Value of a constant that the module exports. */
@@ -31,24 +43,40 @@ export const constantOf = (pool: KernelPool, name: string): number => {
 /** Points that an item converts; bits of different items must not share a byte. */
 const rangeLength = 4096
 
-/** Converts points of a file; the bytes are not kept. */
-export async function loadPoints(pool: KernelPool, group: Group, bytes: Uint8Array): Promise<PointSet> {
-  const count = bytes.length / fileBytes[group]
-  invariant(Number.isInteger(count), `points of ${group} take ${fileBytes[group]} bytes each`)
+/** Converts points of a file, and adds multiples of them; the bytes are not kept. */
+export async function loadPoints(
+  pool: KernelPool,
+  group: Group,
+  bytes: Uint8Array,
+  multiples?: Multiples,
+): Promise<PointSet> {
+  const given = bytes.length / fileBytes[group]
+  invariant(Number.isInteger(given), `points of ${group} take ${fileBytes[group]} bytes each`)
+  const layer = given - (multiples?.from ?? given)
+  invariant(layer >= 0, "there is a point to begin with")
+  const count = given + layer * ((multiples?.layers ?? 1) - 1)
   const { memory } = pool
-  const address = memory.allocate(count * constantOf(pool, `${group}PointBytes`), "points of a key")
+  const pointBytes = constantOf(pool, `${group}PointBytes`)
+  const address = memory.allocate(count * pointBytes, "points of a key")
   const flagBytes = Math.ceil(count / 8)
   const infinite = memory.allocate(flagBytes, "points of a key")
   const source = memory.allocate(bytes.length, "points of a file")
-  const args = memory.allocate(64, "points of a key")
+  const args = memory.allocate(128, "points of a key")
   memory.bytes(source, bytes.length).set(bytes)
   memory.bytes(infinite, flagBytes).fill(0)
-  // the struct of kernels/assembly/curve/files.ts, and after it the number of infinities
+  // the struct of kernels/assembly/curve/files.ts, after it the number of infinities; then that of multiples.ts
   const words = 6
-  memory.unsigned(args, words + 1).set([source, address, count, infinite, args + 4 * words, rangeLength, 0])
+  const multiplesAt = args + 64
+  memory.unsigned(args, words + 1).set([source, address, given, infinite, args + 4 * words, rangeLength, 0])
+  const steps = [readStep(pool, group, args, given)]
+  if (multiples && layer > 0) {
+    const first = address + multiples.from * pointBytes
+    memory.unsigned(multiplesAt, 4).set([first, layer, multiples.layers, multiples.bits])
+    steps.push({ ...multiplesStep(pool, group, multiplesAt, layer), after: [0] })
+  }
   let infinities = 0
   try {
-    await pool.run([readStep(pool, group, args, count)])
+    await pool.run(steps)
     infinities = memory.unsigned(args, words + 1)[words]
   } catch (error) {
     memory.release(address)
@@ -59,7 +87,14 @@ export async function loadPoints(pool: KernelPool, group: Group, bytes: Uint8Arr
     memory.release(args)
   }
   if (infinities === 0) memory.release(infinite)
-  return { group, count, address, infinite: infinities === 0 ? 0 : infinite }
+  else if (multiples) {
+    const flags = memory.bytes(infinite, flagBytes)
+    for (let i = given; i < count; i++) {
+      const base = i - layer
+      if ((flags[base >> 3] >> (base & 7)) & 1) flags[i >> 3] |= 1 << (i & 7)
+    }
+  }
+  return { group, count, address, infinite: infinities === 0 ? 0 : infinite, multiples }
 }
 
 const readStep = (pool: KernelPool, group: Group, args: number, count: number): Step => ({
@@ -67,6 +102,13 @@ const readStep = (pool: KernelPool, group: Group, args: number, count: number): 
   args,
   items: Math.ceil(count / rangeLength),
   scratchBytes: constantOf(pool, `${group}ReadScratch`),
+})
+
+const multiplesStep = (pool: KernelPool, group: Group, args: number, count: number): Step => ({
+  kernel: `${group}Multiples`,
+  args,
+  items: Math.ceil(count / constantOf(pool, "multiplesRange")),
+  scratchBytes: constantOf(pool, `${group}MultiplesScratch`),
 })
 
 export function releasePoints(pool: KernelPool, points: PointSet): void {

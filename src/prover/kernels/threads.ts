@@ -61,3 +61,10 @@ export const yieldToEvents = (): Promise<void> =>
     }
     port2.postMessage(null)
   })
+
+/** The next turn of the event loop, as soon as it comes. */
+export const nextTurn = (): Promise<void> =>
+  new Promise((resolve) => {
+    if (typeof setImmediate === "function") setImmediate(resolve)
+    else setTimeout(resolve, 0)
+  })

@@ -46,3 +46,11 @@ export function windowsOf(bits: number, largest: bigint): Windows {
     offset += half << last
   }
 }
+
+/** Windows for points that come with a multiple for each: one set of buckets serves them all. */
+export function multipleWindows(points: number): Windows {
+  const largest = r - 1n
+  const choices = Array.from({ length: maximumBits - 7 }, (_, i) => windowsOf(i + 8, largest))
+  const additions = ({ bits, count }: Windows): number => count * points + 2 ** bits
+  return choices.reduce((best, next) => (additions(next) < additions(best) ? next : best))
+}
