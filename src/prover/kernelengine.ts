@@ -28,9 +28,13 @@ export async function kernelEngine(options: { readonly threads?: number } = {}):
   const { pool } = kernels
   const transforms = new Map<number, Promise<Transform>>()
   const transformOf = (n: number): Promise<Transform> => {
-    const held = transforms.get(n) ?? Transform.make(pool, n, 2)
-    transforms.set(n, held)
-    return held
+    const held = transforms.get(n)
+    if (held) return held
+    const made = Transform.make(pool, n, 2)
+    transforms.set(n, made)
+    // a worker may have died over it: the next proof tries again
+    made.catch(() => transforms.delete(n))
+    return made
   }
   const setOf = (points: Points): Promise<PointSet> => (points as LoadedPoints).set
   const fieldsOf = (fields: Fields): Promise<FieldSet> => (fields as LoadedFields).set
