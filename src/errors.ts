@@ -14,6 +14,8 @@ export interface Facts {
 
 /** Base of all errors caused by what the caller gave. */
 export class CountersignError extends Error {
+  // written out, here and below: a bundler may shorten the names of classes
+  override name = "CountersignError"
   readonly facts: Facts
   constructor(facts: Facts) {
     const parts = [facts.where ? `${facts.where}: ${facts.what}` : facts.what]
@@ -21,12 +23,12 @@ export class CountersignError extends Error {
     if (facts.given !== undefined) parts.push(`given ${facts.given}`)
     super(parts.join("; ") + (facts.fix ? `. ${facts.fix}` : ""))
     this.facts = facts
-    this.name = new.target.name
   }
 }
 
 /** A model file that is malformed, too large, or uses something we do not support. */
 export class ModelError extends CountersignError {
+  override name = "ModelError"
   /** Every problem found, one line each: a model is refused once, with the whole list. */
   readonly problems: readonly string[]
   constructor(facts: Facts, problems: readonly string[] = []) {
@@ -36,13 +38,19 @@ export class ModelError extends CountersignError {
 }
 
 /** Tensor data that does not fit the model: names, shapes, counts, ranges, NaN. */
-export class InputError extends CountersignError {}
+export class InputError extends CountersignError {
+  override name = "InputError"
+}
 
 /** A key, circuit, witness or receipt file that is truncated, foreign or inconsistent. */
-export class FileError extends CountersignError {}
+export class FileError extends CountersignError {
+  override name = "FileError"
+}
 
 /** A call or command that cannot be carried out as asked. */
-export class UsageError extends CountersignError {}
+export class UsageError extends CountersignError {
+  override name = "UsageError"
+}
 
 /** A broken assumption of this library. Please report it. */
 export class InvariantError extends Error {

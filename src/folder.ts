@@ -1,7 +1,7 @@
 /**
- * The folder a model lives in between commands: model.bin (canonical integer model), circuit.json (how it
- * was compiled and what was measured), proving.key and verification.json. Files are written whole under
- * a temporary name and renamed, so that an interrupted command leaves the old file.
+ * The folder a model lives in between commands: the files of its circuit (circuit/description.ts), proving.key
+ * and verification.json. Files are written whole under a temporary name and renamed, so that an interrupted
+ * command leaves the old file.
  */
 import {
   closeSync,
@@ -15,34 +15,19 @@ import {
 } from "node:fs"
 import { join } from "node:path"
 import type { Salts } from "./circuit/commitment.js"
-import { type Circuit, compile, proofSystems } from "./circuit/compile.js"
-import { lookupsOf } from "./circuit/inspect.js"
+import type { Circuit } from "./circuit/compile.js"
+import { type CircuitInfo, describeCircuit, parseCircuitInfo, rebuildCircuit } from "./circuit/description.js"
 import { drawSalt } from "./circuit/poseidon.js"
-import { defaults } from "./defaults.js"
 import { FileError, type OnProgress, UsageError } from "./errors.js"
 import { r } from "./field.js"
 import type { Accuracy } from "./quantize/accuracy.js"
-import { deserialize, serialize } from "./quantize/digest.js"
+import { serialize } from "./quantize/digest.js"
 import { parseVerificationKey, type VerificationKey } from "./verifier/key.js"
-
-/** Content of circuit.json. */
-export interface CircuitInfo {
-  readonly version: 1
-  readonly model: string
-  readonly proofSystem: Circuit["proofSystem"]
-  readonly input: Circuit["input"]
-  readonly output: Circuit["output"]
-  readonly precision: number
-  readonly constraints: number
-  readonly domain: number
-  readonly lookups: number
-  readonly nonzeros: number
-  readonly accuracy: Accuracy
-}
 
 const names = {
   model: "model.bin",
   info: "circuit.json",
+  gadgets: "gadgets.json",
   provingKey: "proving.key",
   verificationKey: "verification.json",
 }
@@ -95,20 +80,12 @@ export function readJson(path: string, fix?: string): unknown {
  * Saves a compiled circuit.
  * @throws UsageError if the folder holds a different model or circuit, which is left untouched
  */
-export function saveCircuit(folder: string, circuit: Circuit, accuracy: Accuracy): CircuitInfo {
-  const info: CircuitInfo = {
-    version: 1,
-    model: circuit.model,
-    proofSystem: circuit.proofSystem,
-    input: circuit.input,
-    output: circuit.output,
-    precision: circuit.graph.precision,
-    constraints: circuit.linked.r1cs.rows,
-    domain: circuit.domain,
-    lookups: lookupsOf(circuit),
-    nonzeros: circuit.nonzeros,
-    accuracy,
-  }
+export function saveCircuit(
+  folder: string,
+  circuit: Circuit,
+  accuracy: Accuracy,
+): CircuitInfo & { readonly accuracy: Accuracy } {
+  const info = { ...describeCircuit(circuit), accuracy }
   mkdirSync(folder, { recursive: true })
   if (existsSync(join(folder, names.info))) {
     const held = readInfo(folder)
@@ -125,53 +102,33 @@ export function saveCircuit(folder: string, circuit: Circuit, accuracy: Accuracy
     }
   }
   writeWhole(join(folder, names.model), serialize(circuit.graph))
+  writeWhole(join(folder, names.gadgets), JSON.stringify(circuit.gadgets))
   writeWhole(join(folder, names.info), `${JSON.stringify(info, null, 2)}\n`)
   return info
 }
 
 /** Reads circuit.json. @throws UsageError, FileError */
-export function readInfo(folder: string): CircuitInfo {
+function readInfo(folder: string): CircuitInfo {
   const path = join(folder, names.info)
-  const info = readJson(path, "Run `countersign compile` first") as CircuitInfo
-  const known =
-    info !== null && typeof info === "object" && info.version === 1 && typeof info.model === "string"
-  if (
-    !known ||
-    !proofSystems.includes(info.proofSystem) ||
-    !["private", "public", "committed"].includes(info.input) ||
-    !["public", "committed"].includes(info.output)
-  ) {
-    throw new FileError({ what: "is not a circuit description of this version", where: `\`${path}\`` })
-  }
-  return info
+  return parseCircuitInfo(readJson(path, "Run `countersign compile` first"), `\`${path}\``)
 }
 
 /**
- * Rebuilds the circuit of a folder from its integer model.
+ * Rebuilds the circuit of a folder from its integer model. The gadgets are the installed ones, not the folder's:
+ * what is set up or audited here must not depend on what somebody wrote there.
  * @throws FileError if the model is not the one the folder was compiled for
  */
 export async function loadCircuit(folder: string, onProgress?: OnProgress): Promise<Circuit> {
-  const info = readInfo(folder)
-  const path = join(folder, names.model)
-  const graph = deserialize(readWhole(path), path)
-  const { input, output, proofSystem } = info
-  // the limit was the caller's when the folder was compiled
-  const circuit = await compile(graph, {
-    input,
-    output,
-    proofSystem,
-    maxConstraints: Math.max(defaults.maxConstraints, 2 * info.constraints),
-    ...(onProgress ? { onProgress } : {}),
-  })
-  if (circuit.model !== info.model) {
-    throw new FileError({
-      what: "the model is not the one that was compiled",
-      where: `\`${path}\``,
-      expected: info.model,
-      given: circuit.model,
-    })
-  }
-  return circuit
+  const path = (name: string) => join(folder, name)
+  const circuit = readInfo(folder)
+  const { model, info, gadgets } = names
+  return rebuildCircuit(
+    { model: readWhole(path(model)), circuit },
+    {
+      names: { model: path(model), circuit: path(info), gadgets: path(gadgets) },
+      ...(onProgress ? { onProgress } : {}),
+    },
+  )
 }
 
 /** Saves both keys of a folder. */

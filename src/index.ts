@@ -5,18 +5,10 @@
  * This entry depends on GPL-3.0 packages through the prover; `countersign/verifier` does not.
  */
 export { type AuditReport, auditWitness } from "./circuit/audit.js"
-export type { Salts } from "./circuit/commitment.js"
-export {
-  type Circuit,
-  type CompileOptions,
-  compile,
-  type MirageCircuit,
-  type PlainCircuit,
-  witnessOf,
-} from "./circuit/compile.js"
+export { type CompileOptions, compile, witnessOf } from "./circuit/compile.js"
+export { commit } from "./circuit/compile-poseidon.js"
 export { exportCircom } from "./circuit/export-circom.js"
 export { inspect, type NodeReport } from "./circuit/inspect.js"
-export { commit, drawSalt } from "./circuit/poseidon.js"
 export { readR1cs, writeR1cs } from "./circuit/r1csfile.js"
 export { defaults } from "./defaults.js"
 export type { Graph } from "./model/graph.js"
@@ -24,24 +16,19 @@ export { type ImportOptions, importOnnx } from "./model/onnx.js"
 export { importTfjs } from "./model/tfjs.js"
 export { lower } from "./ops/lower.js"
 export { audit, auditReceipt } from "./prover/audit.js"
+export * from "./prover/index.js"
 export { type KeyFile, openKeyFile } from "./prover/keyfile.js"
-export type { ByteSource, ProvingKey } from "./prover/keysource.js"
 export {
   checkKeys,
   type Keys,
-  memoryEstimate,
-  type OpenOptions,
-  openProver,
-  type ProveOptions,
-  type Prover,
   type SetupOptions,
   setup,
   verificationKeyOf,
 } from "./prover/prover.js"
 export { type Accuracy, measureAccuracy } from "./quantize/accuracy.js"
-export { deserialize, modelDigest, serialize } from "./quantize/digest.js"
+export { deserialize, modelDigest } from "./quantize/digest.js"
 export type { IntGraph } from "./quantize/intgraph.js"
 export { type QuantizeOptions, quantize, quantizeProgram } from "./quantize/quantize.js"
-export { dequantize, quantizeInput, runInteger } from "./quantize/run.js"
+export { quantizeInput, runInteger } from "./quantize/run.js"
 export { parseInput, parseSamples } from "./quantize/samples.js"
 export * from "./verifier/index.js"

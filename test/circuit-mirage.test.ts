@@ -27,7 +27,7 @@ describe("a two-phase circuit", () => {
     for (const challenge of [c, r - 5n, 2n ** 100n]) {
       const witness = await mirageWitness(circuit, values, challenge)
       expect(firstFailingRow(circuit.linked.r1cs, witness)).toBe(-1)
-      expect(witness.large.get(2)).toBe(evaluation(await statementWords(circuit, values, {}), challenge))
+      expect(witness.large.get(2)).toBe(evaluation(statementWords(circuit, values, {}), challenge))
     }
   })
 
@@ -37,7 +37,7 @@ describe("a two-phase circuit", () => {
       const plain = await compile(graph, { proofSystem: "groth16" })
       const two = await compile(graph)
       const witness = witnessOf(plain, integers, `0x${"05".repeat(32)}`)
-      const words = await statementWords(two, integers, {})
+      const words = statementWords(two, integers, {})
       expect(firstFailingRow(two.linked.r1cs, await mirageWitness(two, integers, c))).toBe(-1)
       two.layout.outputs.forEach(({ lo, bits, shape }, tensor) => {
         const mine = packing(two.layout).flatMap((word, i) =>

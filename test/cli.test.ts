@@ -4,6 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { rebuildCircuit } from "#src/circuit/description.js"
 import { encodeOnnx } from "./onnx-writer.js"
 import { Random } from "./random.js"
 
@@ -85,6 +86,12 @@ describe("the command line", () => {
       expect(compiled.json).toHaveProperty(field)
     }
     expect(compiled.json.accuracy).toMatchObject({ samples: 11 })
+    // what a page rebuilds the circuit from
+    const [circuit, gadgets] = ["circuit.json", "gadgets.json"].map((name) =>
+      JSON.parse(readFileSync(path(`dir/${name}`), "utf8")),
+    )
+    const rebuilt = await rebuildCircuit({ model: readFileSync(path("dir/model.bin")), circuit, gadgets })
+    expect(rebuilt.model).toBe(compiled.json.model)
     const setup = await run("setup", path("dir"), "--dev", "--json")
     expect(setup.json).toMatchObject({
       setup: "dev",

@@ -2,9 +2,10 @@
  * Every solution of a gadget over a small prime field, by backtracking: nothing is assumed about how an
  * attacker finds hints, so what is not found here does not exist (for these parameters and this field).
  */
-import type { Lc, LocalRow } from "#src/circuit/compile-gadgets.js"
-import { ONE } from "#src/circuit/compile-gadgets.js"
+
 import type { Query, Stamp } from "#src/circuit/ranges.js"
+import type { Lc, LocalRow } from "#src/circuit/reduce-gadgets.js"
+import { ONE } from "#src/circuit/reduce-gadgets.js"
 
 const modulo = (x: number, p: number): number => ((x % p) + p) % p
 

@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { wtns } from "snarkjs"
 import { beforeAll, describe, expect, it } from "vitest"
-import { compileGadgets, type Gadget, ONE, runCircom } from "#src/circuit/compile-gadgets.js"
+import { compileGadgets, runCircom } from "#src/circuit/compile-gadgets.js"
 import {
   bitLength,
   clampGadget,
@@ -12,6 +12,7 @@ import {
   tableGadget,
 } from "#src/circuit/gadgets.js"
 import { bits, lookups, lookupsOf, type RangeStrategy, type Stamp } from "#src/circuit/ranges.js"
+import { type Gadget, ONE, reduceGadgets } from "#src/circuit/reduce-gadgets.js"
 import { functionTable, gatedTable, signedTable } from "#src/circuit/tables.js"
 import { acceptedOutputs } from "./exhaustive.js"
 
@@ -181,14 +182,15 @@ const stampOf = (g: GadgetUse, table?: number): Stamp => {
 }
 
 beforeAll(async () => {
-  gadgets = await compileGadgets([
+  const uses = [
     ...cases.map((c) => c.use),
     use("Clamp", 10, 10, 5),
     use("Max", 4, 10),
     use("Argmax", 10, 24),
     sigmoid,
     ...plain.map(tableGadget),
-  ])
+  ]
+  gadgets = reduceGadgets(uses, await compileGadgets(uses))
 })
 
 const title = ({ use: g, table }: Case) =>

@@ -84,7 +84,7 @@ describe("a two-phase proof of a perceptron", () => {
     await using whole = await openProver(circuit, keys.provingKey, { engine: engine })
     receipt = (await whole.prove(network.input, { context, clampInputs: true })) as MirageReceipt
     statement = receipt.statement
-    words = await statementWords(circuit, values, {})
+    words = statementWords(circuit, values, {})
   }, 120_000)
   afterAll(async () => {
     await engine?.close()
@@ -247,7 +247,7 @@ describe("a two-phase proof of a perceptron", () => {
     const changedKeys = await setup(changed, { dev: true })
     const other = openMirage(changed, await readMirageKey(changedKeys.provingKey, changed.linked), engine)
     const execution = valuesOf({ graph, input: network.input })
-    const own = await statementWords(changed, execution, {})
+    const own = statementWords(changed, execution, {})
     const proof = await other.prove(execution, transcript(context, own))
     await refused(receiptOf(proof))
     // its own key is another model's

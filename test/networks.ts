@@ -94,10 +94,10 @@ export async function mirageWitness(
   salts: Salts = {},
 ): Promise<Witness> {
   const committed = assignCommitted(circuit.graph, circuit.linked, values)
-  await assignCommitments(circuit, values, committed, salts)
+  assignCommitments(circuit, values, committed, salts)
   const inverse = entriesOf(circuit.linked.lookup).map((entry) => mod(c - entry))
   expect(inverse).not.toContain(0n)
   inverseAll(inverse)
-  const words = await statementWords(circuit, values, salts)
+  const words = statementWords(circuit, values, salts)
   return challengedWitness(circuit.linked, committed, words, c, inverse)
 }

@@ -25,15 +25,21 @@ describe("the package as users import it", () => {
     }
   })
 
-  it("has a verifier entry that loads neither Node's modules nor GPL packages", () => {
+  it.each([
+    ["verifier", /dist\/(verifier\/|errors|field)|@noble\/(curves|hashes)\//],
+    [
+      "prover",
+      /dist\/(?!cli|index|folder|model|prover\/resident|circuit\/compile-)|@noble\/(curves|hashes)\/|\/comlink\//,
+    ],
+  ])("has a %s entry that loads neither Node's modules nor GPL packages", (entry, allowed) => {
     // a loader hook that tells every module the entry reaches
     const hook =
       "export async function resolve(s, c, n) { const r = await n(s, c); process._rawDebug(r.url); return r }"
     const code = `
       import { register } from "node:module"
       register("data:text/javascript," + encodeURIComponent(${JSON.stringify(hook)}))
-      const { verify } = await import("countersign/verifier")
-      process._rawDebug(typeof verify)`
+      const { verify, openProver } = await import("countersign/${entry}")
+      process._rawDebug(typeof (verify ?? openProver))`
     const { stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", code], {
       cwd: root,
       encoding: "utf8",
@@ -41,7 +47,7 @@ describe("the package as users import it", () => {
     const loaded = stderr.split("\n").filter((line) => /^(file|node):/.test(line))
     expect(stderr).toContain("function")
     expect(loaded.length).toBeGreaterThan(5)
-    for (const url of loaded) expect(url).toMatch(/dist\/(verifier\/|errors|field)|@noble\/(curves|hashes)\//)
+    for (const url of loaded) expect(url).toMatch(allowed)
   })
 
   it("gives the circuits to circom users", () => {

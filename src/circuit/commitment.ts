@@ -4,7 +4,7 @@ import { mod } from "../field.js"
 import { packSide, packTensor } from "../verifier/words.js"
 import type { FieldLc, R1csBuilder } from "./builder.js"
 import type { MirageCircuit } from "./compile.js"
-import { type Block, blockInputs, blockResult, blockWords, poseidonBlock, solveBlock } from "./poseidon.js"
+import { type Block, blockInputs, blockResult, blockWords, solveBlock } from "./poseidon.js"
 import type { CommittedWitness, TensorValues } from "./witness.js"
 
 /** What keeps a commitment from being guessed; one for each side that is committed to. */
@@ -19,6 +19,8 @@ export interface Commitment {
   /** All wires added, full field elements: the salt, the words, then each block's own. */
   readonly wires: readonly number[]
   readonly words: number
+  /** Poseidon's rows, which say what the wires of a block are. */
+  readonly block: Block
   /** Rows added, from `firstRow` on. */
   readonly firstRow: number
   readonly rows: number
@@ -64,16 +66,16 @@ export function linkCommitment(
     state = wireOf(blockResult)
   }
   const rows = builder.rows - firstRow
-  return { value: new Map([[state, 1]]), wires, words: words.length, firstRow, rows }
+  return { value: new Map([[state, 1]]), wires, words: words.length, block, firstRow, rows }
 }
 
 /** Assigns the wires of all commitments. `values` are the integers of every tensor. */
-export async function assignCommitments(
+export function assignCommitments(
   { graph, layout, linked }: MirageCircuit,
   values: TensorValues,
   witness: CommittedWitness,
   salts: Salts = {},
-): Promise<void> {
+): void {
   const large = witness.large as Map<number, bigint>
   for (const side of ["output", "input"] as const) {
     const commitment = linked.commitments[side]
@@ -81,7 +83,7 @@ export async function assignCommitments(
     const words = sideWords({ graph, layout }, values, side)
     const salt = salts[side]
     invariant(salt !== undefined && words.length === commitment.words, `commitment to the ${side}`)
-    const block = await poseidonBlock()
+    const { block } = commitment
     const assigned = [mod(salt), ...words]
     let state = mod(salt)
     for (const part of blockWords(words, 0n)) {

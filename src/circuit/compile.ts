@@ -1,21 +1,22 @@
 /** Integer model to circuit: plan, compile the gadgets, link, and say what it costs. */
 
 import { defaults } from "../defaults.js"
-import { CountersignError, type OnProgress, UsageError } from "../errors.js"
+import { CountersignError, FileError, type OnProgress, UsageError } from "../errors.js"
 import type { TensorId } from "../ops/program.js"
+import { isNode } from "../platform.js"
 import { modelDigest } from "../quantize/digest.js"
 import type { IntGraph } from "../quantize/intgraph.js"
 import type { Layout, Visibility } from "../verifier/layout.js"
 import { contextSignal } from "../verifier/statement.js"
 import { describeRow, firstFailingRow } from "./check.js"
-import { compileGadgets } from "./compile-gadgets.js"
 import { domainSize } from "./domain.js"
 import { lookupForms } from "./forms.js"
 import { estimate } from "./inspect.js"
 import { linkPlain, type PlainLinked } from "./link.js"
 import { linkMirage, type MirageLinked } from "./link-mirage.js"
-import { bitForms, planGadgets } from "./plan.js"
-import { poseidonBlock } from "./poseidon.js"
+import { bitForms, type Plan, planGadgets } from "./plan.js"
+import { parseBlock } from "./poseidon.js"
+import { type CompiledGadgets, reduceGadgets } from "./reduce-gadgets.js"
 import { assignPlain, type TensorValues, type Witness } from "./witness.js"
 
 export const proofSystems = ["mirage", "groth16"] as const
@@ -31,6 +32,8 @@ export interface CompileOptions {
   readonly proofSystem?: ProofSystem
   /** Refuse circuits with more constraints than this. Default: defaults.maxConstraints. */
   readonly maxConstraints?: number
+  /** What circom made of the gadgets: `gadgets` of the same circuit. Without it circom runs, which takes Node. */
+  readonly gadgets?: CompiledGadgets
   readonly onProgress?: OnProgress
   readonly signal?: AbortSignal
 }
@@ -45,6 +48,8 @@ interface CircuitBase {
   readonly layout: Layout
   readonly domain: number
   readonly nonzeros: number
+  /** What circom made of its gadgets. */
+  readonly gadgets: CompiledGadgets
 }
 export interface PlainCircuit extends CircuitBase {
   readonly proofSystem: "groth16"
@@ -61,8 +66,8 @@ export type Circuit = PlainCircuit | MirageCircuit
 
 /**
  * Compiles an integer model.
- * @throws UsageError for options we do not have; CountersignError when the circuit would be too large,
- * with the estimate.
+ * @throws UsageError for options we do not have; FileError if `gadgets` lack one of the circuit's;
+ * CountersignError when the circuit would be too large, with the estimate.
  */
 export async function compile(
   graph: IntGraph,
@@ -98,7 +103,9 @@ export async function compile(graph: IntGraph, options: CompileOptions = {}): Pr
     })
   }
   options.onProgress?.({ stage: "compile gadgets", done: 0, total: plan.uses.length })
-  const gadgets = await compileGadgets(plan.uses)
+  const committed = input === "committed" || output === "committed"
+  const compiled = options.gadgets ?? (await compileHere(plan, committed))
+  const gadgets = reduceGadgets(plan.uses, compiled.gadgets)
   options.signal?.throwIfAborted()
   options.onProgress?.({ stage: "link", done: 0, total: expected.constraints })
   const layout = layoutOf(graph, input === "private" ? "hidden" : input, output)
@@ -115,16 +122,32 @@ export async function compile(graph: IntGraph, options: CompileOptions = {}): Pr
       nonzeros: r1cs.a.wires.length + r1cs.b.wires.length + r1cs.c.wires.length,
     }
   }
-  const base = { graph, model: modelDigest(graph), input, output, layout }
+  const base = { graph, model: modelDigest(graph), input, output, layout, gadgets: compiled }
   if (!lookup) {
     const linked = linkPlain(graph, plan, gadgets, { publicInputs: input === "public", nonzerosPerRow })
     return { ...base, proofSystem: "groth16", linked, ...sizes(linked) }
   }
-  const committed = input === "committed" || output === "committed"
   const { tableBits } = lookup
-  const block = committed ? await poseidonBlock() : undefined
+  if (committed && !compiled.poseidon)
+    throw new FileError({ what: "the compiled gadgets lack Poseidon", fix: "Compile the model again" })
+  const block = committed && compiled.poseidon ? parseBlock(compiled.poseidon) : undefined
   const linked = linkMirage(graph, plan, gadgets, { layout, tableBits, nonzerosPerRow, block })
   return { ...base, proofSystem: "mirage", linked, tableBits, ...sizes(linked) }
+}
+
+/** What circom makes of the gadgets of a plan. @throws UsageError outside of Node */
+async function compileHere({ uses }: Plan, committed: boolean): Promise<CompiledGadgets> {
+  if (!isNode) {
+    throw new UsageError({
+      what: "circom, which compiles the gadgets, runs in Node alone",
+      fix: "Compile there and rebuild the circuit here, from the files or from `gadgets` of that circuit",
+    })
+  }
+  const { compileGadgets } = await import("./compile-gadgets.js")
+  const gadgets = await compileGadgets(uses)
+  if (!committed) return { version: 1, gadgets }
+  const { compilePoseidon } = await import("./compile-poseidon.js")
+  return { version: 1, gadgets, poseidon: await compilePoseidon() }
 }
 
 function choice<T extends string>(name: string, given: T | undefined, allowed: readonly [T, ...T[]]): T {

@@ -13,6 +13,7 @@ import { circuitsFolder, compileGadgets } from "./compile-gadgets.js"
 import { type GadgetUse, gadgetArray, gadgetCall } from "./gadgets.js"
 import { linkPlain } from "./link.js"
 import { NONE, planGadgets } from "./plan.js"
+import { reduceGadgets } from "./reduce-gadgets.js"
 
 /** Terms per statement: circom's parser recurses over long sums. */
 const termsPerLine = 16
@@ -21,7 +22,7 @@ const termsPerLine = 16
 export async function exportCircom(circuit: Circuit): Promise<string> {
   const { graph } = circuit
   const plan = planGadgets(graph)
-  const gadgets = await compileGadgets(plan.uses)
+  const gadgets = reduceGadgets(plan.uses, await compileGadgets(plan.uses))
   const names = new Map<number, string>()
   const declarations: string[] = []
   const body: string[] = []

@@ -7,11 +7,11 @@ import type { IntNode, TensorId } from "../ops/program.js"
 import { sourcesOf } from "../quantize/bounds.js"
 import type { IntGraph } from "../quantize/intgraph.js"
 import type { R1csBuilder, WireLc } from "./builder.js"
-import { type Lc, ONE } from "./compile-gadgets.js"
 import type { GadgetUse } from "./gadgets.js"
 import type { LookupBuilder } from "./lookup.js"
 import { NONE, type NodePlan, type Plan } from "./plan.js"
 import type { Stamp } from "./ranges.js"
+import { type Lc, ONE } from "./reduce-gadgets.js"
 import {
   Accumulator,
   compositionCost,

@@ -7,12 +7,12 @@
 import { invariant } from "../errors.js"
 import type { IntGraph } from "../quantize/intgraph.js"
 import { R1csBuilder } from "./builder.js"
-import type { Gadget } from "./compile-gadgets.js"
 import { gadgetKey } from "./gadgets.js"
 import { linkNodes, type StampGroup, sizeOf, type Trace } from "./link-nodes.js"
 import type { Plan } from "./plan.js"
 import type { R1cs } from "./r1cs.js"
 import { bits, type RangeStrategy, type Stamp } from "./ranges.js"
+import type { Gadget } from "./reduce-gadgets.js"
 import { rowOf } from "./rows.js"
 
 /** What every linked circuit has. */

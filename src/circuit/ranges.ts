@@ -8,7 +8,7 @@
  * lookup argument of the circuit.
  */
 import { InvariantError, invariant } from "../errors.js"
-import { type Gadget, type Lc, type LocalRow, linearForm, ONE, replace } from "./compile-gadgets.js"
+import { type Gadget, type Lc, type LocalRow, linearForm, ONE, replace } from "./reduce-gadgets.js"
 import { rangeTable, type Table } from "./tables.js"
 
 /** lc / scale is an entry of the table. */

@@ -7,12 +7,12 @@ import { mod, r } from "../field.js"
 import type { TensorId } from "../ops/program.js"
 import type { IntGraph } from "../quantize/intgraph.js"
 import { evaluation } from "../verifier/words.js"
-import { type Lc, ONE } from "./compile-gadgets.js"
 import type { LinkedNodes, PlainLinked } from "./link.js"
 import { CHALLENGE, EVALUATION, type MirageLinked } from "./link-mirage.js"
 import type { StampGroup } from "./link-nodes.js"
 import { NONE } from "./plan.js"
 import type { Stamp } from "./ranges.js"
+import { type Lc, ONE } from "./reduce-gadgets.js"
 
 /** Values per wire: safe integers in `small`; wires in `large` hold canonical field elements instead. */
 export interface Witness {

@@ -36,7 +36,7 @@ export async function audit(
     graph.inputs.map(({ name, tensor }) => [name, new Float64Array(graph.tensors[tensor].lo.length)]),
   )
   const values = runInteger(graph, quantizeInput(graph, zeros, { clampInputs: true }))
-  const witnesses = auditWitness(circuit, await fullWitness(circuit, values))
+  const witnesses = auditWitness(circuit, fullWitness(circuit, values))
   const salts = {
     ...(circuit.input === "committed" ? { input: drawSalt() } : {}),
     ...(circuit.output === "committed" ? { output: drawSalt() } : {}),
@@ -59,12 +59,12 @@ export async function audit(
 }
 
 /** Every wire of an honest execution; a two-phase circuit's with a random challenge. */
-async function fullWitness(circuit: Circuit, values: TensorValues) {
+function fullWitness(circuit: Circuit, values: TensorValues) {
   if (circuit.proofSystem === "groth16") return witnessOf(circuit, values, context)
   const committed = assignCommitted(circuit.graph, circuit.linked, values)
   const salts = { input: drawSalt(), output: drawSalt() }
-  await assignCommitments(circuit, values, committed, salts)
-  const words = await statementWords(circuit, values, salts)
+  assignCommitments(circuit, values, committed, salts)
+  const words = statementWords(circuit, values, salts)
   const c = draw(platformRandom)
   const inverse = entriesOf(circuit.linked.lookup).map((entry) => mod(c - entry))
   inverseAll(inverse)

@@ -35,9 +35,13 @@ export async function kernelEngine(
   const { pool } = kernels
   const transforms = new Map<number, Promise<Transform>>()
   const transformOf = (n: number): Promise<Transform> => {
-    const held = transforms.get(n) ?? Transform.make(pool, n, 2)
-    transforms.set(n, held)
-    return held
+    const held = transforms.get(n)
+    if (held) return held
+    const made = Transform.make(pool, n, 2)
+    transforms.set(n, made)
+    // a worker may have died over it: the next proof tries again
+    made.catch(() => transforms.delete(n))
+    return made
   }
   const setsOf = (points: Points): Promise<readonly PointSet[]> => (points as LoadedPoints).sets
   const multiply: Multiply = async (points, scalars, options) => {

@@ -129,7 +129,7 @@ export function openMirage(
   const prove: MirageProver["prove"] = async (values, statement, options = {}) => {
     options.signal?.throwIfAborted()
     const committed = assignCommitted(graph, linked, values)
-    await assignCommitments(circuit, values, committed, options.salts)
+    assignCommitments(circuit, values, committed, options.salts)
     return proveCommitted(committed, statement, options, (sums) => checkSums(circuit, committed, sums))
   }
   const proveWitness: MirageProver["proveWitness"] = (committed, statement, options = {}) =>

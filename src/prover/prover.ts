@@ -1,9 +1,10 @@
 /** Setup and proving as the public interface offers them: circuit in, keys and receipts out. */
 import { type Salts, saltsFor, sideWords } from "../circuit/commitment.js"
 import { type Circuit, type MirageCircuit, witnessOf } from "../circuit/compile.js"
-import { commit } from "../circuit/poseidon.js"
+import { commitBy } from "../circuit/poseidon.js"
 import type { TensorValues } from "../circuit/witness.js"
 import { FileError, invariant, type OnProgress, UsageError } from "../errors.js"
+import { isNode } from "../platform.js"
 import { quantizeInput, runInteger } from "../quantize/run.js"
 import { keyDigest, parseVerificationKey, type VerificationKey } from "../verifier/key.js"
 import type { Receipt } from "../verifier/receipt.js"
@@ -25,7 +26,6 @@ import {
 import { mirageDevSetup } from "./miragesetup.js"
 import type { DevSetupOptions } from "./multiply.js"
 import { checkZkey, setupOf, verificationPoints } from "./provingkey.js"
-import { openReference } from "./resident.js"
 import { writeWtns } from "./witnessfile.js"
 
 export interface SetupOptions extends DevSetupOptions {
@@ -183,7 +183,7 @@ export async function openProver(
       onProgress?.({ stage: "witness", done: 0, total: 1 })
       const quantized = quantizeInput(circuit.graph, input, clampInputs ? { clampInputs } : {})
       const values = runInteger(circuit.graph, quantized)
-      const statement = await statementOf(circuit, values, context, salts)
+      const statement = statementOf(circuit, values, context, salts)
       onProgress?.({ stage: "witness", done: 1, total: 1 })
       return prove(values, statement, proveOptions)
     },
@@ -196,8 +196,16 @@ async function openGroth16(
   circuit: Extract<Circuit, { proofSystem: "groth16" }>,
   provingKey: ProvingKey,
 ): Promise<Backend> {
+  if (!isNode) {
+    throw new UsageError({
+      what: "plain groth16 is proven by snarkjs, in Node alone",
+      fix: "Compile the model with proofSystem mirage",
+    })
+  }
   const zkey = await bytesOf(provingKey, "proving key")
   checkZkey(zkey, circuit.linked.r1cs)
+  // only here does the GPL come in
+  const { openReference } = await import("./resident.js")
   const reference = await openReference(zkey)
   return {
     async prove(values, statement, { onProgress, signal }) {
@@ -251,21 +259,12 @@ function checkStreamed(receipt: Receipt, verificationKey: VerificationKey): void
 }
 
 /** The public words of an execution of a two-phase circuit. */
-export async function statementWords(
-  circuit: Circuit,
-  values: TensorValues,
-  salts: Salts,
-): Promise<bigint[]> {
-  return wordsOf(await statementOf(circuit, values, `0x${"00".repeat(32)}`, salts), circuit.layout)
-}
+export const statementWords = (circuit: Circuit, values: TensorValues, salts: Salts): bigint[] =>
+  wordsOf(statementOf(circuit, values, `0x${"00".repeat(32)}`, salts), circuit.layout)
 
 /** The statement that an execution makes true. */
-async function statementOf(
-  { graph, layout, model, input, output }: Circuit,
-  values: TensorValues,
-  context: string,
-  salts: Salts,
-): Promise<Statement> {
+function statementOf(circuit: Circuit, values: TensorValues, context: string, salts: Salts): Statement {
+  const { graph, layout, model, input, output } = circuit
   const of = (tensor: number): Float64Array => {
     const data = values.get(tensor)
     invariant(data, `tensor ${graph.tensors[tensor].name} has no values`)
@@ -273,22 +272,28 @@ async function statementOf(
   }
   const shown = (entries: readonly { name: string; tensor: number }[]): Values =>
     Object.fromEntries(entries.map(({ name, tensor }) => [name, Array.from(of(tensor), String)]))
-  const committed = async (side: "input" | "output"): Promise<string> => {
-    const value = await commit(sideWords({ graph, layout }, values, side), salts[side] as bigint)
+  const committed = (side: "input" | "output"): string => {
+    const commitment = circuit.proofSystem === "mirage" ? circuit.linked.commitments[side] : undefined
+    invariant(commitment, `the circuit commits to its ${side}`)
+    const value = commitBy(
+      commitment.block,
+      sideWords({ graph, layout }, values, side),
+      salts[side] as bigint,
+    )
     return `0x${value.toString(16).padStart(64, "0")}`
   }
-  const inputClaim = async (): Promise<Statement["input"]> => {
+  const inputClaim = (): Statement["input"] => {
     if (input === "private") return { visibility: "hidden" }
     if (input === "public") return { visibility: "public", values: shown(graph.inputs) }
-    return { visibility: "committed", commitment: await committed("input") }
+    return { visibility: "committed", commitment: committed("input") }
   }
   return {
     model,
     context,
-    input: await inputClaim(),
+    input: inputClaim(),
     output:
       output === "public"
         ? { visibility: "public", values: shown(graph.outputs) }
-        : { visibility: "committed", commitment: await committed("output") },
+        : { visibility: "committed", commitment: committed("output") },
   }
 }

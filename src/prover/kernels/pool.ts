@@ -11,6 +11,7 @@ import { CountersignError, InvariantError, invariant, UsageError } from "../../e
 import { KernelMemory } from "./memory.js"
 import {
   aborted,
+  failed,
   goOn,
   itemsDone,
   type Kernel,
@@ -122,7 +123,7 @@ export class KernelPool {
     this.team = undefined
     if (team === undefined) return
     const { members } = await team.catch(() => ({ members: [] }))
-    await Promise.all(members.map(({ thread }) => thread.terminate()))
+    await this.end(members)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -193,6 +194,12 @@ export class KernelPool {
     this.scratchBytes = each
   }
 
+  /** Ends threads; those at work leave after the item they are at, which is sooner than a browser ends them. */
+  private async end(members: readonly Member[]): Promise<void> {
+    stopProgram(this.words(), failed)
+    await Promise.all(members.map(({ thread }) => thread.terminate()))
+  }
+
   /** The workers, new ones if there are none. */
   private start(): Promise<Team> {
     this.team ??= this.startTeam().catch((error) => {
@@ -215,12 +222,11 @@ export class KernelPool {
       over = true
       if (!this.closed) this.team = undefined
       // The others may be at work, or wait for items that nobody will do: they go before the memory is reused.
-      await Promise.all(members.map(({ thread }) => thread.terminate()))
+      await this.end(members)
       fail(this.closed ? closedError() : error)
     }
-    const url = new URL("./worker.js", import.meta.url)
     const starting = Array.from({ length: this.threads }, async () => {
-      const thread = await startThread(url, onDeath)
+      const thread = await startThread(onDeath)
       if (over) return thread.terminate()
       const remote = Comlink.wrap<KernelWorker>(thread.endpoint)
       members.push({ thread, remote })
@@ -230,7 +236,7 @@ export class KernelPool {
       await Promise.race([death, Promise.all(starting)])
     } catch (error) {
       over = true
-      await Promise.all(members.map(({ thread }) => thread.terminate()))
+      await this.end(members)
       throw error
     }
     return { members, death }

@@ -1,54 +1,53 @@
-/** Threads in Node and in browsers behind the same few lines. */
+/** Threads in Node and in browsers behind the same few lines. worker.ts is the other end. */
 import type { Endpoint } from "comlink"
-import { CountersignError, invariant } from "../../errors.js"
+import { CountersignError } from "../../errors.js"
+import { isNode } from "../../platform.js"
 
 export interface Thread {
   readonly endpoint: Endpoint
+  /** Resolves when the thread has ended and touches no memory any more. */
   terminate(): Promise<void>
 }
 
-export const isNode = typeof process === "object" && typeof process.versions?.node === "string"
-
-/** Starts the module at `url` in a thread; `onDeath` is called with a typed error when it ends. */
-export async function startThread(url: URL, onDeath: (error: CountersignError) => void): Promise<Thread> {
+/** Starts worker.ts in a thread; `onDeath` is called with a typed error when it ends, whatever ends it. */
+export async function startThread(onDeath: (error: CountersignError) => void): Promise<Thread> {
+  const onEnd = (why: string) =>
+    onDeath(
+      new CountersignError({
+        what: `a worker died: ${why}`,
+        fix: "Free memory or use fewer threads, and run it again",
+      }),
+    )
   if (isNode) {
-    const { Worker } = await import("node:worker_threads")
-    const { default: nodeEndpoint } = await import("comlink/dist/esm/node-adapter.mjs")
-    // Flags of the process, such as --input-type or a loader, are not for our modules.
-    const worker = new Worker(url, { execArgv: [] })
-    worker.on("error", (error) => onDeath(died(String(error))))
-    worker.on("exit", (code) => onDeath(died(`exit code ${code}`)))
-    return {
-      endpoint: nodeEndpoint(worker),
-      terminate: async () => {
-        await worker.terminate()
-      },
-    }
+    const { startWorker } = await import("./node.js")
+    return startWorker(onEnd)
   }
-  const worker = new Worker(url, { type: "module" })
-  worker.addEventListener("error", (event) => onDeath(died(event.message)))
-  return { endpoint: worker, terminate: async () => worker.terminate() }
-}
-
-/** Within a thread: the way to whoever started it. */
-export async function parentEndpoint(): Promise<Endpoint> {
-  if (!isNode) return globalThis as unknown as Endpoint
-  const { parentPort } = await import("node:worker_threads")
-  const { default: nodeEndpoint } = await import("comlink/dist/esm/node-adapter.mjs")
-  invariant(parentPort, "this module is a worker")
-  return nodeEndpoint(parentPort)
-}
-
-const died = (why: string): CountersignError =>
-  new CountersignError({
-    what: `a worker died: ${why}`,
-    fix: "Free memory or use fewer threads, and run it again",
+  const name = `countersign-${crypto.randomUUID()}`
+  // Written out like this, so that a bundler finds the worker.
+  const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name })
+  worker.addEventListener("error", ({ message }) =>
+    onEnd(message || "its script did not load: serve worker.js with the headers of the page"),
+  )
+  await new Promise((resolve) => worker.addEventListener("message", resolve, { once: true }))
+  // Browsers do not say when a worker has ended, which may be seconds after they were told to end it; but then
+  // the lock that it holds comes free.
+  const ended = navigator.locks.request(name, () => {
+    onEnd("it was ended")
   })
+  const over = ended.catch(() => undefined)
+  return {
+    endpoint: worker,
+    terminate: () => {
+      worker.terminate()
+      return over
+    },
+  }
+}
 
 /** Threads that may work at the same time. */
 export async function availableThreads(): Promise<number> {
   if (!isNode) return Math.max(1, globalThis.navigator?.hardwareConcurrency ?? 1)
-  const { availableParallelism } = await import("node:os")
+  const { availableParallelism } = await import("./node.js")
   return Math.max(1, availableParallelism())
 }
 

@@ -1,8 +1,8 @@
 /** Worker of the kernels: one instance of the module over the shared memory, working on programs. */
 import * as Comlink from "comlink"
 import { invariant } from "../../errors.js"
+import { isNode } from "../../platform.js"
 import { failed, kernelsOf, programBytes, stopProgram, work } from "./program.js"
-import { parentEndpoint } from "./threads.js"
 
 let memory: WebAssembly.Memory | undefined
 let exports: WebAssembly.Exports = {}
@@ -26,4 +26,21 @@ const api = {
 }
 export type KernelWorker = typeof api
 
-Comlink.expose(api, await parentEndpoint())
+/** Serves whoever started this thread. */
+async function serve(): Promise<void> {
+  if (isNode) {
+    const { parentEndpoint } = await import("./node.js")
+    return Comlink.expose(api, parentEndpoint())
+  }
+  Comlink.expose(api)
+  // See startThread: this thread holds a lock under its name for as long as it lives, then says so.
+  const forEver = new Promise<never>(() => undefined)
+  const ready = () => {
+    postMessage(null)
+    return forEver
+  }
+  navigator.locks.request(self.name, ready).catch(ready)
+}
+
+// not awaited at the top: a bundle of the worker need not be a module
+void serve()

@@ -1,0 +1,2 @@
+/** What this code runs in. */
+export const isNode = typeof process === "object" && typeof process.versions?.node === "string"
