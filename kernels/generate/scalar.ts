@@ -219,6 +219,49 @@ export function scalarField(name: FieldName): string {
     define(`function sumLazy(${three}): void`, limbwise("+")),
     define(`function difLazy(${three}): void`, limbwise("-")),
     define(`function norm(${two}): void`, [...load("v", "x"), ...normalization(p), ...store()]),
+    define("function sqrSubBoth(z: usize, e: usize, x: usize, y: usize, d: usize): void", [
+      ...load("a", "x"),
+      ...square(),
+      ...reduction(p).map((line) => line.replaceAll(/\bz(\d)/g, "y$1").replaceAll("carry", "over")),
+      ...load("b", "y"),
+      ...range(count).map((i) => `let v${i} = y${i} - b${i} - b${i} - <i64>load<i32>(d, ${4 * i})`),
+      ...normalization(p),
+      ...store(),
+      ...range(count).map((i) => `store<i32>(e, <i32>(b${i} - z${i}), ${4 * i})`),
+    ]),
+    define("function mulSub(z: usize, x: usize, y: usize, s: usize): void", [
+      ...load("a", "x"),
+      ...load("b", "y"),
+      ...product(),
+      ...reduction(p).map((line) => line.replaceAll(/\bz(\d)/g, "y$1").replaceAll("carry", "over")),
+      ...range(count).map((i) => `let v${i} = y${i} - <i64>load<i32>(s, ${4 * i})`),
+      ...normalization(p),
+      ...store(),
+    ]),
+    define("function gatherDifference(z: usize, d: usize, l: usize, r: usize): void", [
+      ...range(count).flatMap((i) => [
+        `let a${i} = load<i32>(l, ${4 * i})`,
+        `store<i32>(z, a${i}, ${4 * i})`,
+        `store<i32>(d, load<i32>(r, ${4 * i}) - a${i}, ${4 * i})`,
+      ]),
+    ]),
+    define("function gatherSignedDifference(z: usize, d: usize, l: usize, r: usize): void", [
+      "const lSign = -(<i32>(l & 1))",
+      "const rSign = -(<i32>(r & 1))",
+      "l &= ~1",
+      "r &= ~1",
+      ...range(count).flatMap((i) => [
+        `let a${i} = (load<i32>(l, ${4 * i}) ^ lSign) - lSign`,
+        `store<i32>(z, a${i}, ${4 * i})`,
+        `store<i32>(d, (load<i32>(r, ${4 * i}) ^ rSign) - rSign - a${i}, ${4 * i})`,
+      ]),
+    ]),
+    define("function doubleAdd(z: usize, x: usize, y: usize): void", [
+      ...range(count).map(
+        (i) => `store<i32>(z, (load<i32>(x, ${4 * i}) << 1) + load<i32>(y, ${4 * i}), ${4 * i})`,
+      ),
+    ]),
+    both("doubleAdd", "x, y"),
     both("mul", "x, y"),
     both("sqr", "x"),
     both("add", "x, y"),
@@ -304,8 +347,23 @@ export function gatherSigned2(z: usize, x0: usize, x1: usize, sign0: usize, sign
 }
 
 export function mulSub2(z: usize, x: usize, y: usize, s: usize): void {
-  mul2(z, x, y)
-  sub2(z, z, s)
+  mulSub(z, x, y, s)
+  mulSub(z + ${e}, x + ${e}, y + ${e}, s + ${e})
+}
+
+export function sqrSubBoth2(z: usize, e: usize, x: usize, y: usize, d: usize): void {
+  sqrSubBoth(z, e, x, y, d)
+  sqrSubBoth(z + ${e}, e + ${e}, x + ${e}, y + ${e}, d + ${e})
+}
+
+export function gatherDifference2(z: usize, d: usize, l0: usize, l1: usize, r0: usize, r1: usize): void {
+  gatherDifference(z, d, l0, r0)
+  gatherDifference(z + ${e}, d + ${e}, l1, r1)
+}
+
+export function gatherSignedDifference2(z: usize, d: usize, l0: usize, l1: usize, r0: usize, r1: usize): void {
+  gatherSignedDifference(z, d, l0, r0)
+  gatherSignedDifference(z + ${e}, d + ${e}, l1, r1)
 }
 
 export function sqrSub2(z: usize, x: usize, s: usize): void {
