@@ -33,7 +33,6 @@ import {
   scatter2,
   sqr2,
   sqrSubBoth2,
-  sub2,
   zeroes2,
 } from "./coordinate"
 
@@ -277,15 +276,7 @@ function addBatch(additions: i32): bool {
   const count = (additions + 1) >> 1
   let at = batch
   for (let i = 0; i < count; i++) {
-    const pair = pairs + (<usize>i << 4)
-    gatherDifference2(
-      at + firstAt,
-      at + differenceAt,
-      <usize>load<u32>(pair) & ~1,
-      <usize>load<u32>(pair, 8) & ~1,
-      <usize>load<u32>(pair, 4) & ~1,
-      <usize>load<u32>(pair, 12) & ~1,
-    )
+    gatherFirst(i, at + firstAt, at + differenceAt)
     if (i == 0) norm2(at, at + differenceAt)
     else mul2(at, at - stride, at + differenceAt)
     at += stride
@@ -296,6 +287,17 @@ function addBatch(additions: i32): bool {
   invert2(running, at - stride)
   for (let i = count - 1; i >= 0; i--) addPair(i, running, special)
   return special
+}
+
+/** x1 and x2 − x1 of lane pair i. */
+@inline
+function gatherFirst(i: i32, x1: usize, difference: usize): void {
+  const pair = pairs + (<usize>i << 4)
+  const l0 = <usize>load<u32>(pair) & ~1
+  const r0 = <usize>load<u32>(pair, 4) & ~1
+  const l1 = <usize>load<u32>(pair, 8) & ~1
+  const r1 = <usize>load<u32>(pair, 12) & ~1
+  gatherDifference2(x1, difference, l0, l1, r0, r1)
 }
 
 /** Second half of the additions of lane pair i, given the inverse of the product of d_0 … d_i. */
@@ -324,7 +326,7 @@ function addPair(i: i32, running: usize, special: bool): void {
     <usize>load<u32>(pair, 12) + elementBytes,
   )
   const kind: u32 = special ? load<u16>(kinds + (<usize>i << 1)) : 0
-  if (kind != 0) difference = prepareSpecial(kind, y, x1, difference)
+  if (kind != 0) difference = prepareSpecial(i, kind, y, x1)
   mul2(slope, slope, y)
   sqrSubBoth2(x3, e, slope, x1, difference)
   mulSub2(y, slope, e, y1)
@@ -384,23 +386,19 @@ function replaceLane(z: usize, x: usize, lane: u32): void {
 }
 
 /**
- * Where a point is doubled: its slope's numerator, 3·x1². Returns x2 − x1 as it was: zero in lanes where something
- * else was inverted.
+ * Where a point is doubled: its slope's numerator, 3·x1². Returns x2 − x1 as it was before something else took its
+ * place to be inverted; a normal element of the same value would not do, for 2·x1 + d must not be larger than x1 + x2.
  */
-function prepareSpecial(kind: u32, numerator: usize, x1: usize, inverted: usize): usize {
+function prepareSpecial(i: i32, kind: u32, numerator: usize, x1: usize): usize {
   const square = temporary + 5 * pairBytes
   const difference = temporary + 6 * pairBytes
   sqr2(square, x1)
   add2(difference, square, square)
   add2(square, difference, square)
   norm2(numerator, numerator)
-  norm2(difference, inverted)
-  const zero = temporary + 3 * pairBytes
-  sub2(zero, x1, x1)
   for (let lane: u32 = 0; lane < 2; lane++) {
-    const what = <u8>(kind >> (8 * lane))
-    if (what == doubling) replaceLane(numerator, square, lane)
-    if (what != 0) replaceLane(difference, zero, lane)
+    if (<u8>(kind >> (8 * lane)) == doubling) replaceLane(numerator, square, lane)
   }
+  gatherFirst(i, x1, difference)
   return difference
 }
