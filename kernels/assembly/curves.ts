@@ -1,5 +1,5 @@
 /** Kernels of the two groups of points. */
-export { digits } from "./digits"
+export { digits, largest } from "./digits"
 export {
   accumulate as g1Accumulate,
   combine as g1Combine,
@@ -15,6 +15,11 @@ export {
   tableFill as g1TableFill,
 } from "./g1/fixedbase"
 export { baseRange } from "./g1/fixedbase"
+export {
+  merge as g1Merge,
+  ranges as g1Ranges,
+  rangesScratch as g1RangesScratch,
+} from "./g1/ranges"
 export { projectiveBytes as g1ProjectiveBytes } from "./g1/projective"
 export { readPoints as g1ReadPoints, readScratch as g1ReadScratch } from "./g1/files"
 export { pointBytes as g1PointBytes, treeScratch as g1TreeScratch } from "./g1/tree"
@@ -32,6 +37,11 @@ export {
   tableBases as g2TableBases,
   tableFill as g2TableFill,
 } from "./g2/fixedbase"
+export {
+  merge as g2Merge,
+  ranges as g2Ranges,
+  rangesScratch as g2RangesScratch,
+} from "./g2/ranges"
 export { projectiveBytes as g2ProjectiveBytes } from "./g2/projective"
 export { readPoints as g2ReadPoints, readScratch as g2ReadScratch } from "./g2/files"
 export { pointBytes as g2PointBytes, treeScratch as g2TreeScratch } from "./g2/tree"

@@ -16,8 +16,14 @@ const leastRange = 1024
 const leastPart = 2048
 /** Items for each thread: so many that the last to finish does not keep the others waiting for long. */
 const itemsPerThread = 16
+/**
+ * Points that an item takes where buckets are so few that every range of points gets its own
+ * (kernels/assembly/curve/ranges.ts), and points that there must be for each of them.
+ */
+const mostRange = 4096
+const pointsPerBucket = 4
 /** Fields of the struct in kernels/assembly/digits.ts. */
-export const multiplicationFields = 17
+export const multiplicationFields = 18
 
 export class Multiplication {
   private readonly pool: KernelPool
@@ -29,6 +35,8 @@ export class Multiplication {
   private readonly result: number
   private readonly parts: number
   private readonly rangeLength: number
+  /** Whether every range of points has buckets of its own. */
+  private readonly byRanges: boolean
 
   /** Takes memory for the product with points `from` … ; the scalars are copied. */
   constructor(pool: KernelPool, points: PointSet, scalars: Scalars, from = 0, windowBits?: number) {
@@ -38,17 +46,24 @@ export class Multiplication {
     const { count } = this
     invariant(Number.isInteger(count), "scalars take 32 bytes each")
     invariant(from >= 0 && from % 8 === 0 && from + count <= points.count, "there is a point for each scalar")
-    const largest = "full" in scalars ? r - 1n : BigInt(largestOf(scalars.small))
-    this.windows = chooseWindows(count, largest, windowBits)
-    const { bits, count: W, offset } = this.windows
-    this.rangeLength = Math.max(leastRange, Math.ceil(count / (4 * pool.threads)))
-    const wanted = Math.ceil((itemsPerThread * pool.threads) / W)
-    this.parts = Math.max(1, Math.min(wanted, Math.floor(count / leastPart)))
+    const small = "small" in scalars
     const pointBytes = constantOf(pool, `${points.group}PointBytes`)
-    const buckets = 2 ** (bits - 1)
     try {
-      const scalarBytes = "full" in scalars ? 32 * count : 8 * count
+      const scalarBytes = (small ? 8 : 32) * count
       const scalarsAt = this.allocate(scalarBytes)
+      if (small) pool.memory.doubles(scalarsAt, count).set(scalars.small)
+      else pool.memory.bytes(scalarsAt, scalarBytes).set(scalars.full)
+      const largest = small ? BigInt(largestOf(pool, scalarsAt, count)) : r - 1n
+      this.windows = chooseWindows(count, largest, windowBits)
+      const { bits, count: W, offset } = this.windows
+      const buckets = 2 ** (bits - 1)
+      const range = Math.max(leastRange, Math.ceil(count / (4 * pool.threads)))
+      const shortRange = Math.min(range, mostRange)
+      this.byRanges = shortRange < count && W * buckets * pointsPerBucket <= shortRange
+      this.rangeLength = this.byRanges ? shortRange : range
+      const wanted = Math.ceil(((this.byRanges ? 2 : itemsPerThread) * pool.threads) / W)
+      this.parts = Math.max(1, Math.min(wanted, this.byRanges ? buckets : Math.floor(count / leastPart)))
+      const partials = this.byRanges ? Math.ceil(count / shortRange) * W * (buckets + 1) : 0
       const offsetAt = this.allocate(40)
       this.result = this.allocate(fileBytes[points.group])
       this.args = this.allocate(4 * multiplicationFields)
@@ -56,7 +71,7 @@ export class Multiplication {
         points.address + from * pointBytes,
         count,
         scalarsAt,
-        "small" in scalars ? 1 : 0,
+        small ? 1 : 0,
         points.infinite === 0 ? 0 : points.infinite + from / 8,
         bits,
         W,
@@ -64,18 +79,17 @@ export class Multiplication {
         this.rangeLength,
         this.allocate(2 * W * count),
         this.allocate(4 * W * count),
-        this.allocate(4 * W * (buckets + 2)),
+        this.byRanges ? 0 : this.allocate(4 * W * (buckets + 2)),
         this.allocate(W * (buckets + 1) * pointBytes),
         this.parts,
-        this.allocate(W * this.parts * pointBytes),
+        this.byRanges ? 0 : this.allocate(W * this.parts * pointBytes),
         this.allocate(W * constantOf(pool, `${points.group}ProjectiveBytes`)),
         this.result,
+        partials === 0 ? 0 : this.allocate(partials * pointBytes),
       ]
       invariant(struct.length === multiplicationFields, "the struct has all its fields")
       const { memory } = pool
       memory.unsigned(this.args, multiplicationFields).set(struct)
-      if ("full" in scalars) memory.bytes(scalarsAt, scalarBytes).set(scalars.full)
-      else memory.doubles(scalarsAt, count).set(scalars.small)
       const words = memory.unsigned(offsetAt, 10)
       for (let i = 0; i < 10; i++) words[i] = Number((offset >> BigInt(32 * i)) & 0xffffffffn)
     } catch (error) {
@@ -88,7 +102,10 @@ export class Multiplication {
   steps(first = 0, after: readonly number[] = []): Step[] {
     const { group } = this.points
     if (this.count === 0) return []
-    const scratchBytes = constantOf(this.pool, `${group}PippengerScratch`)
+    const scratchBytes = Math.max(
+      constantOf(this.pool, `${group}PippengerScratch`),
+      constantOf(this.pool, `${group}RangesScratch`),
+    )
     const W = this.windows.count
     const step = (kernel: string, items: number, index: number): Step => ({
       kernel,
@@ -97,8 +114,17 @@ export class Multiplication {
       after: index === 0 ? after : [first + index - 1],
       scratchBytes,
     })
+    const rangeCount = Math.ceil(this.count / this.rangeLength)
+    if (this.byRanges) {
+      return [
+        step(`${group}Ranges`, rangeCount, 0),
+        step(`${group}Merge`, W * this.parts, 1),
+        step(`${group}Reduce`, W, 2),
+        step(`${group}Combine`, 1, 3),
+      ]
+    }
     return [
-      step("digits", Math.ceil(this.count / this.rangeLength), 0),
+      step("digits", rangeCount, 0),
       step(`${group}Sort`, W, 1),
       step(`${group}Accumulate`, W * this.parts, 2),
       step(`${group}Reduce`, W, 3),
@@ -124,15 +150,12 @@ export class Multiplication {
   }
 }
 
-/** Largest absolute value. A plain loop: an iterator would take as long as the multiplication itself. */
-function largestOf(values: Float64Array): number {
-  let largest = 0
-  for (let i = 0; i < values.length; i++) {
-    const size = Math.abs(values[i])
-    if (!Number.isSafeInteger(size)) {
-      throw new InputError({ what: `scalar ${i}`, expected: "a safe integer", given: `${values[i]}` })
-    }
-    if (size > largest) largest = size
-  }
-  return largest
+/** Largest absolute value of doubles in memory. */
+function largestOf(pool: KernelPool, at: number, count: number): number {
+  const largest = pool.exports.largest as unknown as (at: number, count: number) => number
+  const size = largest(at, count)
+  if (size <= Number.MAX_SAFE_INTEGER) return size
+  const values = pool.memory.doubles(at, count)
+  const i = values.findIndex((value) => !Number.isSafeInteger(value))
+  throw new InputError({ what: `scalar ${i}`, expected: "a safe integer", given: `${values[i]}` })
 }
