@@ -86,8 +86,11 @@ function constantProduct(constant: bigint): string[] {
   })
 }
 
-/** From the columns to z: the limbs z0 … z8, as i64. */
-export function reduction(p: bigint): string[] {
+/**
+ * From the columns to z: the limbs z0 … z8, as i64. With `subtracted`, expressions for limbs that are subtracted, the
+ * result is also brought near [0, p) as by `normalization`, all with the same carries.
+ */
+export function reduction(p: bigint, subtracted?: (i: number) => string): string[] {
   const lines: string[] = []
   const folded = count - 1
   for (let i = 0; i < folded; i++) lines.push(`let t${i} = c${i} & ${mask}`, `c${i + 1} += c${i} >> ${bits}`)
@@ -99,27 +102,36 @@ export function reduction(p: bigint): string[] {
   const negativeInverse = (1n << BigInt(bits)) - inverseMod(p, 1n << BigInt(bits))
   lines.push(`let q = (c${folded} * ${negativeInverse}) & ${mask}`)
   lines.push(`let carry = (c${folded} + q * ${pLimbs[0]}) >> ${bits}`)
-  for (let j = 1; j <= count; j++) {
-    const terms = [j < count ? `c${folded + j}` : "", j < count ? `q * ${pLimbs[j]}` : "", "carry"]
-    const z = j - 1
-    if (j === count) {
-      lines.push(`let z${z} = carry`)
-    } else {
-      lines.push(`carry = ${sum(terms)}`, `let z${z} = carry & ${mask}`, `carry >>= ${bits}`)
-    }
+  let less: (i: number) => string = () => ""
+  if (subtracted) {
+    // carries from below change the top limb by less than 2^7 of its units
+    const last = count - 1
+    const top = `((c${folded + last} + q * ${pLimbs[last]}) >> ${bits}) - (${subtracted(last)})`
+    lines.push(`let k = (${top}) * ${quotientFactor(p)} >> ${quotientShift}`)
+    less = (i) => ` - (${subtracted(i)}) - k * ${pLimbs[i]}`
   }
+  for (let j = 1; j < count; j++) {
+    const i = j - 1
+    lines.push(
+      `carry += c${folded + j} + q * ${pLimbs[j]}${less(i)}`,
+      `let z${i} = carry & ${mask}`,
+      `carry >>= ${bits}`,
+    )
+  }
+  lines.push(`let z${count - 1} = carry${less(count - 1)}`)
   return lines
 }
 
 const store = (): string[] => range(count).map((i) => `store<i32>(z, <i32>z${i}, ${4 * i})`)
 
+/** floor(v / p) from the top limb alone: p is more than 2^21 of its units, v at most 2^28. */
+const quotientShift = 40
+const quotientFactor = (p: bigint): bigint => (1n << BigInt(bits * (count - 1) + quotientShift)) / p
+
 /** Value limbs v0 … v8 (i64, any sign) less the multiple of p that brings it into [−p/2^20, p + p/2^20). */
 export function normalization(p: bigint): string[] {
   const pLimbs = limbsOf(p, bits, count)
-  // floor(v / p) from the top limb alone: p is more than 2^21 of its units, v at most 2^28
-  const shift = 40
-  const factor = (1n << BigInt(bits * (count - 1) + shift)) / p
-  const lines = [`let k = (v${count - 1} * ${factor}) >> ${shift}`, "let carry: i64 = 0"]
+  const lines = [`let k = (v${count - 1} * ${quotientFactor(p)}) >> ${quotientShift}`, "let carry: i64 = 0"]
   for (let i = 0; i < count - 1; i++) {
     lines.push(`carry += v${i} - k * ${pLimbs[i]}`, `let z${i} = carry & ${mask}`, `carry >>= ${bits}`)
   }
@@ -222,10 +234,8 @@ export function scalarField(name: FieldName): string {
     define("function sqrSubBoth(z: usize, e: usize, x: usize, y: usize, d: usize): void", [
       ...load("a", "x"),
       ...square(),
-      ...reduction(p).map((line) => line.replaceAll(/\bz(\d)/g, "y$1").replaceAll("carry", "over")),
       ...load("b", "y"),
-      ...range(count).map((i) => `let v${i} = y${i} - b${i} - b${i} - <i64>load<i32>(d, ${4 * i})`),
-      ...normalization(p),
+      ...reduction(p, (i) => `b${i} + b${i} + <i64>load<i32>(d, ${4 * i})`),
       ...store(),
       ...range(count).map((i) => `store<i32>(e, <i32>(b${i} - z${i}), ${4 * i})`),
     ]),
@@ -233,9 +243,7 @@ export function scalarField(name: FieldName): string {
       ...load("a", "x"),
       ...load("b", "y"),
       ...product(),
-      ...reduction(p).map((line) => line.replaceAll(/\bz(\d)/g, "y$1").replaceAll("carry", "over")),
-      ...range(count).map((i) => `let v${i} = y${i} - <i64>load<i32>(s, ${4 * i})`),
-      ...normalization(p),
+      ...reduction(p, (i) => `<i64>load<i32>(s, ${4 * i})`),
       ...store(),
     ]),
     define("function gatherDifference(z: usize, d: usize, l: usize, r: usize): void", [
