@@ -31,8 +31,8 @@ import {
   store,
 } from "./relaxedcolumns.js"
 
-function square(p: bigint, k: Constants, subtracted = false): string[] {
-  const work = new Columns(k)
+function square(p: bigint, k: Constants, subtracted = false, pointer = "z"): string[] {
+  const work = new Columns(k, pointer)
   work.square()
   if (subtracted) work.subtract("s")
   work.reduce(p)
@@ -212,28 +212,35 @@ export function relaxedField(name: FieldName): string {
       ]),
     ]),
     all(
-      "sqrSubBoth2(z: usize, e: usize, x: usize, y: usize, d: usize): void",
+      "sqrSubScatter2(to0: usize, to1: usize, e: usize, x: usize, y: usize, d: usize): void",
       load("a", "x"),
       load("b", "y"),
       range(count).map((i) => `let s${i} = f64x2.add(f64x2.add(b${i}, b${i}), v128.load(d, ${16 * i}))`),
-      square(p, k, true),
-      store("z", "z"),
+      square(p, k, true, "x"),
+      scatter("z"),
       range(count).map((i) => `v128.store(e, f64x2.sub(v128.load(y, ${16 * i}), z${i}), ${16 * i})`),
     ),
     all("doubleAdd2(z: usize, x: usize, y: usize): void", ab, [
       ...range(count).map((i) => `v128.store(z, f64x2.add(f64x2.add(a${i}, a${i}), b${i}), ${16 * i})`),
     ]),
+    all("scatter2(to0: usize, to1: usize, x: usize): void", load("a", "x"), scatter("a")),
     all(
-      "scatter2(z0: usize, z1: usize, x: usize): void",
-      range(count).flatMap((i) => [
-        `let a${i} = v128.load(x, ${16 * i})`,
-        `v128.store_lane<f64>(z0, a${i}, 0, ${8 * i})`,
-        `v128.store_lane<f64>(z1, a${i}, 1, ${8 * i})`,
-      ]),
+      "mulSubScatter2(to0: usize, to1: usize, x: usize, y: usize, s: usize): void",
+      ab,
+      load("s", "s"),
+      product(p, k, "x", true),
+      scatter("z"),
     ),
   ]
   return [k.declaration(), ...functions].join("\n")
 }
+
+/** Limbs `name` to the elements at to0 and to1. */
+const scatter = (name: string): string[] =>
+  range(count).flatMap((i) => [
+    `v128.store_lane<f64>(to0, ${name}${i}, 0, ${8 * i})`,
+    `v128.store_lane<f64>(to1, ${name}${i}, 1, ${8 * i})`,
+  ])
 
 /** Limb i of the elements at two addresses. */
 const lanes = (p0: string, p1: string, i: number): string =>

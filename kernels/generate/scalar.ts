@@ -359,9 +359,14 @@ export function mulSub2(z: usize, x: usize, y: usize, s: usize): void {
   mulSub(z + ${e}, x + ${e}, y + ${e}, s + ${e})
 }
 
-export function sqrSubBoth2(z: usize, e: usize, x: usize, y: usize, d: usize): void {
-  sqrSubBoth(z, e, x, y, d)
-  sqrSubBoth(z + ${e}, e + ${e}, x + ${e}, y + ${e}, d + ${e})
+export function mulSubScatter2(z0: usize, z1: usize, x: usize, y: usize, s: usize): void {
+  mulSub(z0, x, y, s)
+  mulSub(z1, x + ${e}, y + ${e}, s + ${e})
+}
+
+export function sqrSubScatter2(z0: usize, z1: usize, e: usize, x: usize, y: usize, d: usize): void {
+  sqrSubBoth(z0, e, x, y, d)
+  sqrSubBoth(z1, e + ${e}, x + ${e}, y + ${e}, d + ${e})
 }
 
 export function gatherDifference2(z: usize, d: usize, l0: usize, l1: usize, r0: usize, r1: usize): void {

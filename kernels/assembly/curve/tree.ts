@@ -25,14 +25,14 @@ import {
   gatherSignedDifference2,
   invert2,
   mul2,
-  mulSub2,
+  mulSubScatter2,
   norm2,
   one2,
   pairBytes,
   prepareCoordinate,
   scatter2,
   sqr2,
-  sqrSubBoth2,
+  sqrSubScatter2,
   zeroes2,
 } from "./coordinate"
 
@@ -47,7 +47,7 @@ const leastPairs: i32 = 64
 /** Partial sums that a tile hands on: at most three for each addition that was left, and one of the open group. */
 const mostCarried: i32 = 3 * leastPairs + 1
 /** Temporary pairs. */
-const temporaries: usize = 10
+const temporaries: usize = 9
 
 /** Slots for results, at most one less than entries, and one of an addition that fills a lane. */
 const slotsBytes: usize = (<usize>tile + 2) * pointBytes
@@ -283,7 +283,7 @@ function addBatch(additions: i32): bool {
   }
   const special = zeroes2(at - stride) != 0
   if (special) replaceZeros(count)
-  const running = temporary + 9 * pairBytes
+  const running = temporary + 8 * pairBytes
   invert2(running, at - stride)
   for (let i = count - 1; i >= 0; i--) addPair(i, running, special)
   return special
@@ -305,8 +305,7 @@ function addPair(i: i32, running: usize, special: bool): void {
   const y1 = temporary
   const y = temporary + pairBytes
   const slope = temporary + 2 * pairBytes
-  const x3 = temporary + 3 * pairBytes
-  const e = temporary + 4 * pairBytes
+  const e = temporary + 3 * pairBytes
   const at = batch + <usize>i * stride
   const pair = pairs + (<usize>i << 4)
   const x1 = at + firstAt
@@ -328,12 +327,10 @@ function addPair(i: i32, running: usize, special: bool): void {
   const kind: u32 = special ? load<u16>(kinds + (<usize>i << 1)) : 0
   if (kind != 0) difference = prepareSpecial(i, kind, y, x1)
   mul2(slope, slope, y)
-  sqrSubBoth2(x3, e, slope, x1, difference)
-  mulSub2(y, slope, e, y1)
   const z0 = slots + <usize>(slotCount + 2 * i) * pointBytes
   const z1 = z0 + pointBytes
-  scatter2(z0, z1, x3)
-  scatter2(z0 + elementBytes, z1 + elementBytes, y)
+  sqrSubScatter2(z0, z1, e, slope, x1, difference)
+  mulSubScatter2(z0 + elementBytes, z1 + elementBytes, slope, e, y1)
   if (<u8>kind == nothing) memory.fill(z0, 0, pointBytes)
   if (<u8>(kind >> 8) == nothing) memory.fill(z1, 0, pointBytes)
 }
@@ -377,7 +374,7 @@ function replaceZeros(count: i32): void {
 
 /** z ← z with one lane taken from x. */
 function replaceLane(z: usize, x: usize, lane: u32): void {
-  const other = temporary + 7 * pairBytes
+  const other = temporary + 6 * pairBytes
   const lanes = other + pairBytes
   scatter2(other, other + elementBytes, z)
   scatter2(lanes, lanes + elementBytes, x)
@@ -390,8 +387,8 @@ function replaceLane(z: usize, x: usize, lane: u32): void {
  * place to be inverted; a normal element of the same value would not do, for 2·x1 + d must not be larger than x1 + x2.
  */
 function prepareSpecial(i: i32, kind: u32, numerator: usize, x1: usize): usize {
-  const square = temporary + 5 * pairBytes
-  const difference = temporary + 6 * pairBytes
+  const square = temporary + 4 * pairBytes
+  const difference = temporary + 5 * pairBytes
   sqr2(square, x1)
   add2(difference, square, square)
   add2(square, difference, square)

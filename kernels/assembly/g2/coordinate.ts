@@ -34,10 +34,12 @@ export function prepareCoordinate(scratch: usize): void {
 export function mul2(z: usize, x: usize, y: usize): void {
   extensionMul2(z, x, y, temporary)
 }
-export function mulSub2(z: usize, x: usize, y: usize, s: usize): void {
+/** Elements at z0 and z1 ← x·y − s. */
+export function mulSubScatter2(z0: usize, z1: usize, x: usize, y: usize, s: usize): void {
   const product = temporary + 4 * fq.pairBytes
   extensionMul2(product, x, y, temporary)
-  sub2(z, product, s)
+  sub2(product, product, s)
+  scatter2(z0, z1, product)
 }
 
 /** (x0 + x1)(x0 − x1) + 2·x0·x1·u */
@@ -51,20 +53,22 @@ export function sqr2(z: usize, x: usize): void {
   fq.mul2(z + im, double, x + im)
   fq.mul2(z, sum, difference)
 }
-/** z ← x² − 2y − d and e ← y − z, lazy. */
-export function sqrSubBoth2(z: usize, e: usize, x: usize, y: usize, d: usize): void {
+/** Elements at z0 and z1 ← x² − 2y − d, and e ← y less them, lazy. */
+export function sqrSubScatter2(z0: usize, z1: usize, e: usize, x: usize, y: usize, d: usize): void {
   const sum = temporary
   const difference = sum + fq.pairBytes
   const double = difference + fq.pairBytes
+  const subtracted = double + fq.pairBytes
+  const result = subtracted + fq.pairBytes
   fq.sumLazy2(sum, x, x + im)
   fq.difLazy2(difference, x, x + im)
   fq.sumLazy2(double, x, x)
-  const subtracted = double + fq.pairBytes
   fq.doubleAdd2(subtracted, y + im, d + im)
-  fq.mulSub2(z + im, double, x + im, subtracted)
+  fq.mulSub2(result + im, double, x + im, subtracted)
   fq.doubleAdd2(subtracted, y, d)
-  fq.mulSub2(z, sum, difference, subtracted)
-  difLazy2(e, y, z)
+  fq.mulSub2(result, sum, difference, subtracted)
+  difLazy2(e, y, result)
+  scatter2(z0, z1, result)
 }
 
 export function add2(z: usize, x: usize, y: usize): void {
