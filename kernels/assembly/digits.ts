@@ -82,25 +82,29 @@ export function digits(item: u32, args: usize, scratch: usize): void {
   memory.fill(scratch, 0, (<usize>block + 1) * wordsBytes)
   for (let first = from; first < to; first += block) {
     const length = min(block, to - first)
-    if (job.small) shiftSmall(job, first, length, scratch, signs)
+    const small = job.small != 0
+    if (small) shiftSmall(job, first, length, scratch, signs)
     else shiftFull(job, first, length, scratch)
     let bit: u32 = 0
     for (let w: u32 = 0; w < job.windows; w++) {
       const out = job.digits + ((<usize>w * job.count + first) << 1)
-      split(scratch, signs, length, bit, job.bits, w == job.windows - 1, out, job.small != 0)
+      const last = w == job.windows - 1
+      if (small) splitSmall(scratch, signs, length, bit, job.bits, last, out)
+      else split(scratch, length, bit, job.bits, last, out)
       bit += job.bits
     }
     if (job.infinite != 0) leaveOut(job, first, length)
   }
 }
 
-/** |scalar| + H and the sign of small scalars; H is below 2^62 there. */
+/** |scalar| + H, 8 bytes each, and the sign of small scalars; H is below 2^62 there. */
 function shiftSmall(job: Multiplication, first: u32, length: u32, words: usize, signs: usize): void {
   const offset = load<i64>(job.offset)
   for (let i: u32 = 0; i < length; i++) {
     const value = <i64>load<f64>(job.scalars + (<usize>(first + i) << 3))
-    store<i64>(words + <usize>i * wordsBytes, abs(value) + offset)
-    store<u32>(signs + (<usize>i << 2), value < 0 ? 1 : 0)
+    const negative = value >> 63
+    store<i64>(words + (<usize>i << 3), (value ^ negative) - negative + offset)
+    store<u32>(signs + (<usize>i << 2), <u32>negative & 1)
   }
 }
 
@@ -127,20 +131,27 @@ export function addOffset(words: usize, scalar: usize, offset: usize): void {
   }
 }
 
+/** Digits of one window of small scalars; chosen by their size, they all have a bucket. */
+function splitSmall(words: usize, signs: usize, length: u32, bit: u32, bits: u32, last: bool, out: usize): void {
+  const half: i32 = last ? 0 : 1 << (bits - 1)
+  const mask: u32 = last ? 0xffffffff : (1 << bits) - 1
+  for (let i: u32 = 0; i < length; i++) {
+    const window = <u32>(load<u64>(words + (<usize>i << 3)) >> <u64>bit) & mask
+    const digit = <i32>window - half
+    const negative = digit >> 31
+    const size = <u32>((digit ^ negative) - negative)
+    const sign = (<u32>negative & 1) ^ load<u32>(signs + (<usize>i << 2))
+    // no sign for zero
+    const code = size == 0 ? 0 : (size << 1) | sign
+    store<u16>(out + (<usize>i << 1), <u16>code)
+  }
+}
+
 /**
  * Digits of one window. A window at the end of a sum reads into what follows, but not that many bits of it. Traps
  * if the last one is too large for its buckets: the scalar was not below r.
  */
-function split(
-  words: usize,
-  signs: usize,
-  length: u32,
-  bit: u32,
-  bits: u32,
-  last: bool,
-  out: usize,
-  signed: bool,
-): void {
+function split(words: usize, length: u32, bit: u32, bits: u32, last: bool, out: usize): void {
   const half: i32 = last ? 0 : 1 << (bits - 1)
   const mask: u32 = last ? (1 << min(31, 256 - bit)) - 1 : (1 << bits) - 1
   words += bit >> 3
@@ -152,9 +163,7 @@ function split(
     const negative = <u32>digit >> 31
     const size = <u32>abs(digit)
     largest = max(largest, size)
-    let code = (size << 1) | negative
-    if (signed && size != 0) code ^= load<u32>(signs + (<usize>i << 2))
-    store<u16>(out + (<usize>i << 1), <u16>code)
+    store<u16>(out + (<usize>i << 1), <u16>((size << 1) | negative))
   }
   if (largest > 1 << (bits - 1)) unreachable()
 }
