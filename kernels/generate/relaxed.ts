@@ -31,7 +31,7 @@ import {
   store,
 } from "./relaxedcolumns.js"
 
-function square(p: bigint, k: Constants, subtracted = false, pointer = "z"): string[] {
+function square(p: bigint, k: Constants, pointer = "z", subtracted = false): string[] {
   const work = new Columns(k, pointer)
   work.square()
   if (subtracted) work.subtract("s")
@@ -149,13 +149,6 @@ export function relaxedField(name: FieldName): string {
     all(`mul2(${three}): void`, ab, product(p, k), store("z", "z")),
     all("sqr2(z: usize, x: usize): void", load("a", "x"), square(p, k), store("z", "z")),
     all(`mulSub2(${three}, s: usize): void`, ab, load("s", "s"), product(p, k, "z", true), store("z", "z")),
-    all(
-      "sqrSub2(z: usize, x: usize, s: usize): void",
-      load("a", "x"),
-      load("s", "s"),
-      square(p, k, true),
-      store("z", "z"),
-    ),
     all(`add2(${three}): void`, ab, values("add"), normalization(p, k), store("z", "z")),
     all(`sub2(${three}): void`, ab, values("sub"), normalization(p, k), store("z", "z")),
     all(`sumLazy2(${three}): void`, ab, limbwise("add"), store("z", "z")),
@@ -216,7 +209,7 @@ export function relaxedField(name: FieldName): string {
       load("a", "x"),
       load("b", "y"),
       range(count).map((i) => `let s${i} = f64x2.add(f64x2.add(b${i}, b${i}), v128.load(d, ${16 * i}))`),
-      square(p, k, true, "x"),
+      square(p, k, "x", true),
       scatter("z"),
       range(count).map((i) => `v128.store(e, f64x2.sub(v128.load(y, ${16 * i}), z${i}), ${16 * i})`),
     ),

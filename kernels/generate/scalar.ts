@@ -231,7 +231,7 @@ export function scalarField(name: FieldName): string {
     define(`function sumLazy(${three}): void`, limbwise("+")),
     define(`function difLazy(${three}): void`, limbwise("-")),
     define(`function norm(${two}): void`, [...load("v", "x"), ...normalization(p), ...store()]),
-    define("function sqrSubBoth(z: usize, e: usize, x: usize, y: usize, d: usize): void", [
+    define("function sqrSub(z: usize, e: usize, x: usize, y: usize, d: usize): void", [
       ...load("a", "x"),
       ...square(),
       ...load("b", "y"),
@@ -365,8 +365,8 @@ export function mulSubScatter2(z0: usize, z1: usize, x: usize, y: usize, s: usiz
 }
 
 export function sqrSubScatter2(z0: usize, z1: usize, e: usize, x: usize, y: usize, d: usize): void {
-  sqrSubBoth(z0, e, x, y, d)
-  sqrSubBoth(z1, e + ${e}, x + ${e}, y + ${e}, d + ${e})
+  sqrSub(z0, e, x, y, d)
+  sqrSub(z1, e + ${e}, x + ${e}, y + ${e}, d + ${e})
 }
 
 export function gatherDifference2(z: usize, d: usize, l0: usize, l1: usize, r0: usize, r1: usize): void {
@@ -377,11 +377,6 @@ export function gatherDifference2(z: usize, d: usize, l0: usize, l1: usize, r0: 
 export function gatherSignedDifference2(z: usize, d: usize, l0: usize, l1: usize, r0: usize, r1: usize): void {
   gatherSignedDifference(z, d, l0, r0)
   gatherSignedDifference(z + ${e}, d + ${e}, l1, r1)
-}
-
-export function sqrSub2(z: usize, x: usize, s: usize): void {
-  sqr2(z, x)
-  sub2(z, z, s)
 }
 
 export function scatter2(z0: usize, z1: usize, x: usize): void {
