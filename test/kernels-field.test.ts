@@ -92,17 +92,47 @@ describe.each(variants)("%s", (variant) => {
           write(y, b)
           call("Sqr2", z, x)
           expect(read(z)).toEqual(both((l) => a[l] * a[l]))
-          call("DifLazy2", spare, x, y)
-          call("SqrSub2", z, x, spare)
-          expect(read(z)).toEqual(both((l) => a[l] * a[l] - a[l] + b[l]))
           call("SumLazy2", spare, x, y)
-          call("SqrSub2", z, x, spare)
-          expect(read(z)).toEqual(both((l) => a[l] * a[l] - a[l] - b[l]))
           call("MulSub2", z, x, y, spare)
           expect(read(z)).toEqual(both((l) => a[l] * b[l] - a[l] - b[l]))
           call("DifLazy2", x, y, x)
           call("MulSub2", z, x, spare, x)
           expect(read(z)).toEqual(both((l) => (b[l] - a[l]) * (a[l] + b[l] - 1n)))
+        }),
+        runs,
+      )
+    })
+
+    test("what an addition of points is made of", () => {
+      const element = module.exports.elementBytes as unknown as { value: number }
+      const step = element.value
+      // single elements l0, l1, r0, r1, and pairs e and d
+      const at = firstAddress + 2048
+      const [l, r, e, d] = [at, at + 256, at + 512, at + 768]
+      fc.assert(
+        fc.property(pair, pair, pair, fc.integer({ min: 0, max: 15 }), (a, b, c, signs) => {
+          write(x, a)
+          call("Scatter2", l, l + step, x)
+          write(x, b)
+          call("Scatter2", r, r + step, x)
+          call("GatherDifference2", y, d, l, l + step, r, r + step)
+          expect(read(y)).toEqual(a)
+          write(x, c)
+          call("SqrSubScatter2", z, z + step, e, x, y, d)
+          call("Gather2", spare, z, z + step)
+          const third = both((i) => c[i] * c[i] - a[i] - b[i])
+          expect(read(spare)).toEqual(third)
+          const sign = (bit: number) => (signs >> bit) & 1
+          const signed = (value: bigint, bit: number) => (sign(bit) ? -value : value)
+          call(
+            "GatherSignedDifference2",
+            ...[y, d, l + sign(0), l + step + sign(1), r + sign(2), r + step + sign(3)],
+          )
+          call("MulSubScatter2", z + step, z, x, e, y)
+          call("Gather2", spare, z + step, z)
+          expect(read(spare)).toEqual(both((i) => c[i] * (a[i] - third[i]) - signed(a[i], i)))
+          call("Mul2", z, x, d)
+          expect(read(z)).toEqual(both((i) => c[i] * (signed(b[i], i + 2) - signed(a[i], i))))
         }),
         runs,
       )

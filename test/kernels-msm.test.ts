@@ -163,6 +163,48 @@ describe.each(variants)("%s", (variant) => {
       engine.free(set)
     })
 
+    test("few buckets: every range of points has its own", async () => {
+      const g = below(r)
+      for (const n of [1025, 2048, 5003]) {
+        const points = upTo(n).map((k, i) => [k, k, g, -g, 0n, 9n][i % 6])
+        const set = await load(points)
+        for (const pick of [
+          () => random.integer(0, 255),
+          () => random.integer(-255, 255),
+          () => random.integer(-1, 1),
+          () => 0,
+          () => -1,
+          () => 200,
+          (i: number) => (i < 1024 ? 0 : 3),
+        ]) {
+          const scalars = points.map((_, i) => pick(i))
+          const job = new Multiplication(engine.pool, set, small(scalars))
+          expect(job.steps()[0].kernel).toBe(`${group}Ranges`)
+          await engine.pool.run(job.steps())
+          expect(job.value()).toEqual(slow(points, scalars))
+          job.release()
+        }
+        engine.free(set)
+      }
+    })
+
+    test("few buckets in two windows", async () => {
+      const points = upTo(9001)
+      const set = await load(points)
+      for (const [limit, bits] of [
+        [4095, 7],
+        [1023, 6],
+      ]) {
+        const scalars = points.map(() => random.integer(-limit, limit))
+        const job = new Multiplication(engine.pool, set, small(scalars), 0, bits)
+        expect(job.steps()[0].kernel).toBe(`${group}Ranges`)
+        await engine.pool.run(job.steps())
+        expect(job.value()).toEqual(slow(points, scalars))
+        job.release()
+      }
+      engine.free(set)
+    })
+
     test("every width of windows", async () => {
       const points = upTo(40)
       const scalars = points.map(() => below(r))
@@ -241,7 +283,10 @@ describe.each(variants)("%s", (variant) => {
       const set = await load(upTo(8))
       const before = engine.pool.memory.allocated
       await engine.msm(set, small([1, 2, 3]))
-      await expect(engine.msm(set, small([1, 0.5]))).rejects.toThrow(InputError)
+      for (const bad of [0.5, 2 ** 51 + 0.5, 2 ** 53, -(2 ** 53), Number.NaN, Number.NEGATIVE_INFINITY]) {
+        await expect(engine.msm(set, small([1, bad, 2 ** 52]))).rejects.toThrow(InputError)
+        await expect(engine.msm(set, small([1, bad]))).rejects.toThrow("scalar 1")
+      }
       const signal = AbortSignal.abort(new Error("enough"))
       await expect(engine.msm(set, small([1]), { signal })).rejects.toThrow("enough")
       expect(engine.pool.memory.allocated).toBe(before)

@@ -1,5 +1,5 @@
 /** Kernels of the two groups of points. */
-export { digits } from "./digits"
+export { digits, largest } from "./digits"
 export {
   accumulate as g1Accumulate,
   combine as g1Combine,
@@ -17,6 +17,11 @@ export {
 export { baseRange } from "./g1/fixedbase"
 export { multiplesRange } from "./g1/multiples"
 export { multiples as g1Multiples, multiplesScratch as g1MultiplesScratch } from "./g1/multiples"
+export {
+  merge as g1Merge,
+  ranges as g1Ranges,
+  rangesScratch as g1RangesScratch,
+} from "./g1/ranges"
 export { projectiveBytes as g1ProjectiveBytes } from "./g1/projective"
 export { readPoints as g1ReadPoints, readScratch as g1ReadScratch } from "./g1/files"
 export { pointBytes as g1PointBytes, treeScratch as g1TreeScratch } from "./g1/tree"
@@ -35,6 +40,11 @@ export {
   tableFill as g2TableFill,
 } from "./g2/fixedbase"
 export { multiples as g2Multiples, multiplesScratch as g2MultiplesScratch } from "./g2/multiples"
+export {
+  merge as g2Merge,
+  ranges as g2Ranges,
+  rangesScratch as g2RangesScratch,
+} from "./g2/ranges"
 export { projectiveBytes as g2ProjectiveBytes } from "./g2/projective"
 export { readPoints as g2ReadPoints, readScratch as g2ReadScratch } from "./g2/files"
 export { pointBytes as g2PointBytes, treeScratch as g2TreeScratch } from "./g2/tree"

@@ -36,12 +36,36 @@ export class Multiplication {
   buckets: usize
   /** Parts that the sorted list of a window is cut into. */
   parts: u32
-  /** points [W][parts]: the share of a part in the bucket that an earlier one began. */
+  /** points [W][parts]: the share of a part in the bucket that an earlier one began; 0 if there are no parts. */
   heads: usize
   /** projective points [W] */
   sums: usize
   /** The result, affine, as in a file. */
   result: usize
+  /** points [ranges][W][2^(c−1) + 1]: sums of the buckets of each range (curve/ranges.ts), or 0. */
+  partials: usize
+}
+
+/** The largest absolute value of small scalars; infinity if one of them is no integer. */
+export function largest(scalars: usize, count: u32): f64 {
+  // rounds below 2^51, in half the time of an instruction that rounds
+  const magic: f64 = 6755399441055744
+  let most: u64 = 0
+  let rest: u64 = 0
+  let whole = true
+  const end = scalars + (<usize>count << 3)
+  for (let at = scalars; at < end; at += 8) {
+    const value = load<f64>(at)
+    // ±0 for an integer
+    rest |= reinterpret<u64>(value + magic - magic - value) << 1
+    // sizes of doubles are in the order of their bits
+    const size = reinterpret<u64>(value) << 1
+    if (size > most) most = size
+  }
+  const size = reinterpret<f64>(most >> 1)
+  if (size < 2251799813685248) return rest == 0 ? size : Infinity
+  for (let at = scalars; at < end; at += 8) whole = whole && nearest(load<f64>(at)) == load<f64>(at)
+  return whole ? size : Infinity
 }
 
 /** Scalars whose digits are made together, window by window, so that what is written lies side by side. */
@@ -58,25 +82,29 @@ export function digits(item: u32, args: usize, scratch: usize): void {
   memory.fill(scratch, 0, (<usize>block + 1) * wordsBytes)
   for (let first = from; first < to; first += block) {
     const length = min(block, to - first)
-    if (job.small) shiftSmall(job, first, length, scratch, signs)
+    const small = job.small != 0
+    if (small) shiftSmall(job, first, length, scratch, signs)
     else shiftFull(job, first, length, scratch)
     let bit: u32 = 0
     for (let w: u32 = 0; w < job.windows; w++) {
       const out = job.digits + ((<usize>w * job.count + first) << 1)
-      split(scratch, signs, length, bit, job.bits, w == job.windows - 1, out, job.small != 0)
+      const last = w == job.windows - 1
+      if (small) splitSmall(scratch, signs, length, bit, job.bits, last, out)
+      else split(scratch, length, bit, job.bits, last, out)
       bit += job.bits
     }
     if (job.infinite != 0) leaveOut(job, first, length)
   }
 }
 
-/** |scalar| + H and the sign of small scalars; H is below 2^62 there. */
+/** |scalar| + H, 8 bytes each, and the sign of small scalars; H is below 2^62 there. */
 function shiftSmall(job: Multiplication, first: u32, length: u32, words: usize, signs: usize): void {
   const offset = load<i64>(job.offset)
   for (let i: u32 = 0; i < length; i++) {
     const value = <i64>load<f64>(job.scalars + (<usize>(first + i) << 3))
-    store<i64>(words + <usize>i * wordsBytes, abs(value) + offset)
-    store<u32>(signs + (<usize>i << 2), value < 0 ? 1 : 0)
+    const negative = value >> 63
+    store<i64>(words + (<usize>i << 3), (value ^ negative) - negative + offset)
+    store<u32>(signs + (<usize>i << 2), <u32>negative & 1)
   }
 }
 
@@ -103,20 +131,27 @@ export function addOffset(words: usize, scalar: usize, offset: usize): void {
   }
 }
 
+/** Digits of one window of small scalars; chosen by their size, they all have a bucket. */
+function splitSmall(words: usize, signs: usize, length: u32, bit: u32, bits: u32, last: bool, out: usize): void {
+  const half: i32 = last ? 0 : 1 << (bits - 1)
+  const mask: u32 = last ? 0xffffffff : (1 << bits) - 1
+  for (let i: u32 = 0; i < length; i++) {
+    const window = <u32>(load<u64>(words + (<usize>i << 3)) >> <u64>bit) & mask
+    const digit = <i32>window - half
+    const negative = digit >> 31
+    const size = <u32>((digit ^ negative) - negative)
+    const sign = (<u32>negative & 1) ^ load<u32>(signs + (<usize>i << 2))
+    // no sign for zero
+    const code = size == 0 ? 0 : (size << 1) | sign
+    store<u16>(out + (<usize>i << 1), <u16>code)
+  }
+}
+
 /**
  * Digits of one window. A window at the end of a sum reads into what follows, but not that many bits of it. Traps
  * if the last one is too large for its buckets: the scalar was not below r.
  */
-function split(
-  words: usize,
-  signs: usize,
-  length: u32,
-  bit: u32,
-  bits: u32,
-  last: bool,
-  out: usize,
-  signed: bool,
-): void {
+function split(words: usize, length: u32, bit: u32, bits: u32, last: bool, out: usize): void {
   const half: i32 = last ? 0 : 1 << (bits - 1)
   const mask: u32 = last ? (1 << min(31, 256 - bit)) - 1 : (1 << bits) - 1
   words += bit >> 3
@@ -128,9 +163,7 @@ function split(
     const negative = <u32>digit >> 31
     const size = <u32>abs(digit)
     largest = max(largest, size)
-    let code = (size << 1) | negative
-    if (signed && size != 0) code ^= load<u32>(signs + (<usize>i << 2))
-    store<u16>(out + (<usize>i << 1), <u16>code)
+    store<u16>(out + (<usize>i << 1), <u16>((size << 1) | negative))
   }
   if (largest > 1 << (bits - 1)) unreachable()
 }

@@ -15,14 +15,20 @@
  *     mul2(z, x, y), sqr2(z, x), add2(z, x, y), sub2(z, x, y)
  *     norm2(z, x)              the same value as a normal element
  *     sumLazy2, difLazy2(z, x, y)
- *     mulSub2(z, x, y, s), sqrSub2(z, x, s)   x·y − s and x² − s; z must not be s
+ *     mulSub2(z, x, y, s)      x·y − s; z must not be s
  *     gatherSigned2(z, x0, x1, sign0, sign1)  as gather2, negated where bit 0 of the sign is set
+ *     mulSubScatter2(z0, z1, x, y, s)         single elements at z0 and z1 ← x·y − s
+ *     sqrSubScatter2(z0, z1, e, x, y, d)      single elements at z0 and z1 ← x² − 2y − d, and e ← y less them, lazy;
+ *                                             d is a lazy difference of a normal element and y
+ *     gatherDifference2(z, d, l0, l1, r0, r1) z ← single elements at l0 and l1, d ← those at r0 and r1 less z, lazy
+ *     gatherSignedDifference2                 the same, each negated where bit 0 of its address is set
  *     one2(z), zeroes2(x)      1 and 1; bit l is set if lane l is zero mod p
  *
  * Rule of ranges: results are *normal*, but for those of sumLazy2 and difLazy2, which are *lazy*, and those of
- * gatherSigned2, which are normal as an operand of difLazy2 and lazy elsewhere. Operands of sumLazy2, difLazy2,
- * sqr2, sqrSub2, scatter2 and write2 must be normal. mul2, mulSub2, add2, sub2, norm2 and zeroes2 also take lazy
- * ones, and so does what is subtracted, except that at most one factor of a mul2 may be a lazy sum or the
+ * gatherSigned2, which are normal as an operand of difLazy2 and lazy elsewhere, also within
+ * gatherSignedDifference2. Operands of sumLazy2, difLazy2, sqr2, sqrSubScatter2, scatter2 and write2 must be
+ * normal. mul2, mulSub2, mulSubScatter2, add2, sub2, norm2 and zeroes2 also take lazy ones, and so does what is
+ * subtracted, except that at most one factor of a mul2 may be a lazy sum or the
  * difference of signed elements. A lazy sum or difference costs a tenth of a normal one: use it for what is
  * multiplied next.
  */
@@ -32,7 +38,10 @@ export {
   mul2 as fqMul2,
   sqr2 as fqSqr2,
   mulSub2 as fqMulSub2,
-  sqrSub2 as fqSqrSub2,
+  mulSubScatter2 as fqMulSubScatter2,
+  sqrSubScatter2 as fqSqrSubScatter2,
+  gatherDifference2 as fqGatherDifference2,
+  gatherSignedDifference2 as fqGatherSignedDifference2,
   add2 as fqAdd2,
   sub2 as fqSub2,
   sumLazy2 as fqSumLazy2,
@@ -49,7 +58,10 @@ export {
   mul2 as frMul2,
   sqr2 as frSqr2,
   mulSub2 as frMulSub2,
-  sqrSub2 as frSqrSub2,
+  mulSubScatter2 as frMulSubScatter2,
+  sqrSubScatter2 as frSqrSubScatter2,
+  gatherDifference2 as frGatherDifference2,
+  gatherSignedDifference2 as frGatherSignedDifference2,
   add2 as frAdd2,
   sub2 as frSub2,
   sumLazy2 as frSumLazy2,

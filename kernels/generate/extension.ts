@@ -54,18 +54,23 @@ export function relaxedExtension(): string {
   return [k.declaration(), multiply].join("\n")
 }
 
-/** Scalar: columns have no room for two products, so each is reduced by itself. */
+/**
+ * Scalar: columns have no room for two products, so each is reduced by itself, and three of them do:
+ * (a + e)(b + f) = ab + ef + the imaginary part.
+ */
 export const scalarExtension = (): string => `
-import { add2, mul2, pairBytes, sub2 } from "./fq"
+import { add2, mul2, mulSub2, pairBytes, sub2, sumLazy2 } from "./fq"
 
 ${define(`export function ${head}`, [
-  "const b = temporary + pairBytes",
-  "const c = b + pairBytes",
-  "const d = c + pairBytes",
-  "mul2(temporary, x, y)",
-  "mul2(b, x + pairBytes, y + pairBytes)",
-  "mul2(c, x, y + pairBytes)",
-  "mul2(d, x + pairBytes, y)",
-  "sub2(z, temporary, b)",
-  "add2(z + pairBytes, c, d)",
+  "const t = temporary + pairBytes",
+  "const u = t + pairBytes",
+  "const w = u + pairBytes",
+  // normal, for a product has room for one lazy factor only
+  "add2(temporary, x, x + pairBytes)",
+  "add2(t, y, y + pairBytes)",
+  "mul2(u, x, y)",
+  "mul2(w, x + pairBytes, y + pairBytes)",
+  "sub2(z, u, w)",
+  "sumLazy2(u, u, w)",
+  "mulSub2(z + pairBytes, temporary, t, u)",
 ])}`

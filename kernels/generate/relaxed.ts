@@ -31,8 +31,8 @@ import {
   store,
 } from "./relaxedcolumns.js"
 
-function square(p: bigint, k: Constants, subtracted = false): string[] {
-  const work = new Columns(k)
+function square(p: bigint, k: Constants, pointer = "z", subtracted = false): string[] {
+  const work = new Columns(k, pointer)
   work.square()
   if (subtracted) work.subtract("s")
   work.reduce(p)
@@ -149,13 +149,6 @@ export function relaxedField(name: FieldName): string {
     all(`mul2(${three}): void`, ab, product(p, k), store("z", "z")),
     all("sqr2(z: usize, x: usize): void", load("a", "x"), square(p, k), store("z", "z")),
     all(`mulSub2(${three}, s: usize): void`, ab, load("s", "s"), product(p, k, "z", true), store("z", "z")),
-    all(
-      "sqrSub2(z: usize, x: usize, s: usize): void",
-      load("a", "x"),
-      load("s", "s"),
-      square(p, k, true),
-      store("z", "z"),
-    ),
     all(`add2(${three}): void`, ab, values("add"), normalization(p, k), store("z", "z")),
     all(`sub2(${three}): void`, ab, values("sub"), normalization(p, k), store("z", "z")),
     all(`sumLazy2(${three}): void`, ab, limbwise("add"), store("z", "z")),
@@ -193,20 +186,58 @@ export function relaxedField(name: FieldName): string {
       ["let signs = i64x2.replace_lane(i64x2.splat(<u64>sign0 << 63), 1, <u64>sign1 << 63)"],
       gather((limb) => `v128.xor(${limb}, signs)`),
     ),
-    all(
-      "scatter2(z0: usize, z1: usize, x: usize): void",
-      range(count).flatMap((i) => [
-        `let a${i} = v128.load(x, ${16 * i})`,
-        `v128.store_lane<f64>(z0, a${i}, 0, ${8 * i})`,
-        `v128.store_lane<f64>(z1, a${i}, 1, ${8 * i})`,
+    all("gatherDifference2(z: usize, d: usize, l0: usize, l1: usize, r0: usize, r1: usize): void", [
+      ...range(count).flatMap((i) => [
+        `let a${i} = ${lanes("l0", "l1", i)}`,
+        `v128.store(z, a${i}, ${16 * i})`,
+        `v128.store(d, f64x2.sub(${lanes("r0", "r1", i)}, a${i}), ${16 * i})`,
       ]),
+    ]),
+    all("gatherSignedDifference2(z: usize, d: usize, l0: usize, l1: usize, r0: usize, r1: usize): void", [
+      ...["l", "r"].flatMap((side) => [
+        `let ${side}Signs = i64x2.replace_lane(i64x2.splat(<u64>${side}0 << 63), 1, <u64>${side}1 << 63)`,
+        ...[0, 1].map((lane) => `${side}${lane} &= ~1`),
+      ]),
+      ...range(count).flatMap((i) => [
+        `let a${i} = v128.xor(${lanes("l0", "l1", i)}, lSigns)`,
+        `v128.store(z, a${i}, ${16 * i})`,
+        `v128.store(d, f64x2.sub(v128.xor(${lanes("r0", "r1", i)}, rSigns), a${i}), ${16 * i})`,
+      ]),
+    ]),
+    all(
+      "sqrSubScatter2(to0: usize, to1: usize, e: usize, x: usize, y: usize, d: usize): void",
+      load("a", "x"),
+      load("b", "y"),
+      range(count).map((i) => `let s${i} = f64x2.add(f64x2.add(b${i}, b${i}), v128.load(d, ${16 * i}))`),
+      square(p, k, "x", true),
+      scatter("z"),
+      range(count).map((i) => `v128.store(e, f64x2.sub(v128.load(y, ${16 * i}), z${i}), ${16 * i})`),
+    ),
+    all("doubleAdd2(z: usize, x: usize, y: usize): void", ab, [
+      ...range(count).map((i) => `v128.store(z, f64x2.add(f64x2.add(a${i}, a${i}), b${i}), ${16 * i})`),
+    ]),
+    all("scatter2(to0: usize, to1: usize, x: usize): void", load("a", "x"), scatter("a")),
+    all(
+      "mulSubScatter2(to0: usize, to1: usize, x: usize, y: usize, s: usize): void",
+      ab,
+      load("s", "s"),
+      product(p, k, "x", true),
+      scatter("z"),
     ),
   ]
   return [k.declaration(), ...functions].join("\n")
 }
 
+/** Limbs `name` to the elements at to0 and to1. */
+const scatter = (name: string): string[] =>
+  range(count).flatMap((i) => [
+    `v128.store_lane<f64>(to0, ${name}${i}, 0, ${8 * i})`,
+    `v128.store_lane<f64>(to1, ${name}${i}, 1, ${8 * i})`,
+  ])
+
+/** Limb i of the elements at two addresses. */
+const lanes = (p0: string, p1: string, i: number): string =>
+  `v128.load_lane<f64>(${p1}, v128.load_zero<f64>(${p0}, ${8 * i}), 1, ${8 * i})`
+
 const gather = (change: (limb: string) => string): string[] =>
-  range(count).map((i) => {
-    const limb = `v128.load_lane<f64>(x1, v128.load_zero<f64>(x0, ${8 * i}), 1, ${8 * i})`
-    return `v128.store(z, ${change(limb)}, ${16 * i})`
-  })
+  range(count).map((i) => `v128.store(z, ${change(lanes("x0", "x1", i))}, ${16 * i})`)

@@ -22,8 +22,8 @@
  *
  * What V8 makes of it: it would compute everything constant first, three instructions each, and spill it to the
  * stack; so constants lie in memory. And it orders a block of code by depth rather than as written, which needs
- * far more registers than there are; so a jump that is never taken stands between product and reduction: what is
- * live there must be complete. Both together make multiplication a tenth faster.
+ * far more registers than there are; so a jump that is never taken stands between product and reduction, and another
+ * one within the product: what is live there must be complete. All together make multiplication an eighth faster.
  */
 import { balancedLimbsOf, inverseMod, modulo, range } from "./field.js"
 
@@ -198,7 +198,10 @@ export class Columns {
   }
 
   multiply(a: (i: number) => string, b: (i: number) => string): void {
-    for (const i of range(count)) for (const j of range(count)) this.product(i + j, a(i), b(j))
+    for (const i of range(count)) {
+      for (const j of range(count)) this.product(i + j, a(i), b(j))
+      if (i === count >> 1) this.barrier()
+    }
   }
 
   square(): void {

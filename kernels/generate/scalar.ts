@@ -86,8 +86,11 @@ function constantProduct(constant: bigint): string[] {
   })
 }
 
-/** From the columns to z: the limbs z0 … z8, as i64. */
-export function reduction(p: bigint): string[] {
+/**
+ * From the columns to z: the limbs z0 … z8, as i64. With `subtracted`, expressions for limbs that are subtracted, the
+ * result is also brought near [0, p) as by `normalization`, all with the same carries.
+ */
+export function reduction(p: bigint, subtracted?: (i: number) => string): string[] {
   const lines: string[] = []
   const folded = count - 1
   for (let i = 0; i < folded; i++) lines.push(`let t${i} = c${i} & ${mask}`, `c${i + 1} += c${i} >> ${bits}`)
@@ -99,27 +102,36 @@ export function reduction(p: bigint): string[] {
   const negativeInverse = (1n << BigInt(bits)) - inverseMod(p, 1n << BigInt(bits))
   lines.push(`let q = (c${folded} * ${negativeInverse}) & ${mask}`)
   lines.push(`let carry = (c${folded} + q * ${pLimbs[0]}) >> ${bits}`)
-  for (let j = 1; j <= count; j++) {
-    const terms = [j < count ? `c${folded + j}` : "", j < count ? `q * ${pLimbs[j]}` : "", "carry"]
-    const z = j - 1
-    if (j === count) {
-      lines.push(`let z${z} = carry`)
-    } else {
-      lines.push(`carry = ${sum(terms)}`, `let z${z} = carry & ${mask}`, `carry >>= ${bits}`)
-    }
+  let less: (i: number) => string = () => ""
+  if (subtracted) {
+    // carries from below change the top limb by less than 2^7 of its units
+    const last = count - 1
+    const top = `((c${folded + last} + q * ${pLimbs[last]}) >> ${bits}) - (${subtracted(last)})`
+    lines.push(`let k = (${top}) * ${quotientFactor(p)} >> ${quotientShift}`)
+    less = (i) => ` - (${subtracted(i)}) - k * ${pLimbs[i]}`
   }
+  for (let j = 1; j < count; j++) {
+    const i = j - 1
+    lines.push(
+      `carry += c${folded + j} + q * ${pLimbs[j]}${less(i)}`,
+      `let z${i} = carry & ${mask}`,
+      `carry >>= ${bits}`,
+    )
+  }
+  lines.push(`let z${count - 1} = carry${less(count - 1)}`)
   return lines
 }
 
 const store = (): string[] => range(count).map((i) => `store<i32>(z, <i32>z${i}, ${4 * i})`)
 
+/** floor(v / p) from the top limb alone: p is more than 2^21 of its units, v at most 2^28. */
+const quotientShift = 40
+const quotientFactor = (p: bigint): bigint => (1n << BigInt(bits * (count - 1) + quotientShift)) / p
+
 /** Value limbs v0 … v8 (i64, any sign) less the multiple of p that brings it into [−p/2^20, p + p/2^20). */
 export function normalization(p: bigint): string[] {
   const pLimbs = limbsOf(p, bits, count)
-  // floor(v / p) from the top limb alone: p is more than 2^21 of its units, v at most 2^28
-  const shift = 40
-  const factor = (1n << BigInt(bits * (count - 1) + shift)) / p
-  const lines = [`let k = (v${count - 1} * ${factor}) >> ${shift}`, "let carry: i64 = 0"]
+  const lines = [`let k = (v${count - 1} * ${quotientFactor(p)}) >> ${quotientShift}`, "let carry: i64 = 0"]
   for (let i = 0; i < count - 1; i++) {
     lines.push(`carry += v${i} - k * ${pLimbs[i]}`, `let z${i} = carry & ${mask}`, `carry >>= ${bits}`)
   }
@@ -219,6 +231,45 @@ export function scalarField(name: FieldName): string {
     define(`function sumLazy(${three}): void`, limbwise("+")),
     define(`function difLazy(${three}): void`, limbwise("-")),
     define(`function norm(${two}): void`, [...load("v", "x"), ...normalization(p), ...store()]),
+    define("function sqrSub(z: usize, e: usize, x: usize, y: usize, d: usize): void", [
+      ...load("a", "x"),
+      ...square(),
+      ...load("b", "y"),
+      ...reduction(p, (i) => `b${i} + b${i} + <i64>load<i32>(d, ${4 * i})`),
+      ...store(),
+      ...range(count).map((i) => `store<i32>(e, <i32>(b${i} - z${i}), ${4 * i})`),
+    ]),
+    define("function mulSub(z: usize, x: usize, y: usize, s: usize): void", [
+      ...load("a", "x"),
+      ...load("b", "y"),
+      ...product(),
+      ...reduction(p, (i) => `<i64>load<i32>(s, ${4 * i})`),
+      ...store(),
+    ]),
+    define("function gatherDifference(z: usize, d: usize, l: usize, r: usize): void", [
+      ...range(count).flatMap((i) => [
+        `let a${i} = load<i32>(l, ${4 * i})`,
+        `store<i32>(z, a${i}, ${4 * i})`,
+        `store<i32>(d, load<i32>(r, ${4 * i}) - a${i}, ${4 * i})`,
+      ]),
+    ]),
+    define("function gatherSignedDifference(z: usize, d: usize, l: usize, r: usize): void", [
+      "const lSign = -(<i32>(l & 1))",
+      "const rSign = -(<i32>(r & 1))",
+      "l &= ~1",
+      "r &= ~1",
+      ...range(count).flatMap((i) => [
+        `let a${i} = (load<i32>(l, ${4 * i}) ^ lSign) - lSign`,
+        `store<i32>(z, a${i}, ${4 * i})`,
+        `store<i32>(d, (load<i32>(r, ${4 * i}) ^ rSign) - rSign - a${i}, ${4 * i})`,
+      ]),
+    ]),
+    define("function doubleAdd(z: usize, x: usize, y: usize): void", [
+      ...range(count).map(
+        (i) => `store<i32>(z, (load<i32>(x, ${4 * i}) << 1) + load<i32>(y, ${4 * i}), ${4 * i})`,
+      ),
+    ]),
+    both("doubleAdd", "x, y"),
     both("mul", "x, y"),
     both("sqr", "x"),
     both("add", "x, y"),
@@ -304,13 +355,28 @@ export function gatherSigned2(z: usize, x0: usize, x1: usize, sign0: usize, sign
 }
 
 export function mulSub2(z: usize, x: usize, y: usize, s: usize): void {
-  mul2(z, x, y)
-  sub2(z, z, s)
+  mulSub(z, x, y, s)
+  mulSub(z + ${e}, x + ${e}, y + ${e}, s + ${e})
 }
 
-export function sqrSub2(z: usize, x: usize, s: usize): void {
-  sqr2(z, x)
-  sub2(z, z, s)
+export function mulSubScatter2(z0: usize, z1: usize, x: usize, y: usize, s: usize): void {
+  mulSub(z0, x, y, s)
+  mulSub(z1, x + ${e}, y + ${e}, s + ${e})
+}
+
+export function sqrSubScatter2(z0: usize, z1: usize, e: usize, x: usize, y: usize, d: usize): void {
+  sqrSub(z0, e, x, y, d)
+  sqrSub(z1, e + ${e}, x + ${e}, y + ${e}, d + ${e})
+}
+
+export function gatherDifference2(z: usize, d: usize, l0: usize, l1: usize, r0: usize, r1: usize): void {
+  gatherDifference(z, d, l0, r0)
+  gatherDifference(z + ${e}, d + ${e}, l1, r1)
+}
+
+export function gatherSignedDifference2(z: usize, d: usize, l0: usize, l1: usize, r0: usize, r1: usize): void {
+  gatherSignedDifference(z, d, l0, r0)
+  gatherSignedDifference(z + ${e}, d + ${e}, l1, r1)
 }
 
 export function scatter2(z0: usize, z1: usize, x: usize): void {

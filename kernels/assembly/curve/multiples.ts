@@ -12,14 +12,13 @@ import {
   gather2,
   invert2,
   mul2,
-  mulSub2,
   norm2,
   one2,
   pairBytes,
   prepareCoordinate,
   scatter2,
   sqr2,
-  sqrSub2,
+  sub2,
   sumLazy2,
 } from "./coordinate"
 import { isInfinity, pointBytes } from "./tree"
@@ -120,10 +119,11 @@ function double(xs: usize, count: u32, temporary: usize): void {
     add2(square, square, sum)
     mul2(slope, slope, square)
     sumLazy2(sum, x, x)
-    sqrSub2(next, slope, sum)
+    sqr2(next, slope)
+    sub2(next, next, sum)
     difLazy2(sum, x, next)
-    mulSub2(square, slope, sum, y)
+    mul2(square, slope, sum)
+    sub2(y, square, y)
     memory.copy(x, next, pairBytes)
-    memory.copy(y, square, pairBytes)
   }
 }

@@ -137,6 +137,7 @@ export function accumulate(item: u32, args: usize, scratch: usize): void {
 
 /** Adds the heads of parts to the buckets that they belong to. */
 function joinHeads(job: Multiplication, window: u32): void {
+  if (job.heads == 0) return
   const starts = startsOf(job, window)
   const buckets = bucketsOf(job, window)
   let open: u32 = 0

@@ -4,35 +4,35 @@
  * Entries (addresses of affine points, bit 0: subtract) come in a stream, group after group; the sum of each
  * group is written to the address given at its end. Entries are collected into a tile; in rounds, neighbours
  * within a group are added pairwise, all additions of a round with one inversion (Montgomery's trick) and two of
- * them at a time, one in each lane. A group that does not fit into a tile leaves its partial sum as the first
- * entry of the next.
+ * them at a time, one in each lane. What few additions are left after some rounds would not be worth an inversion:
+ * the partial sums of groups that are not complete become the first entries of the next tile.
  *
  * An affine addition takes 5 multiplications and a squaring: with d = x2 − x1, λ = (y2 − y1)/d,
- * x3 = λ² − x1 − x2, y3 = λ(x1 − x3) − y1. A zero d (P ± P) makes the product of the batch zero; only then is
- * the batch looked at addition by addition: d ← 2·y1 and λ = 3·x1²/d for a doubling, and no point at all for
- * P − P. No point of bn254 (G1 or G2) has y = 0: both groups of the curve have odd order.
+ * x3 = λ² − x1 − x2 = λ² − 2·x1 − d, y3 = λ(x1 − x3) − y1. A zero d (P ± P) makes the product of the batch zero;
+ * only then is the batch looked at addition by addition: d ← 2·y1 and λ = 3·x1²/d for a doubling, and no point at
+ * all for P − P. No point of bn254 (G1 or G2) has y = 0: both groups of the curve have odd order.
  *
- * The point at infinity is stored as zero bytes, which (0, 0), not being on the curve, leaves free; as an entry
- * it is skipped, and in lists of addresses it is 0.
+ * The point at infinity is stored as zero bytes, which (0, 0), not being on the curve, leaves free; it is never an
+ * entry, and a sum that comes out as infinity is taken off the list of entries.
  */
 import {
   add2,
   coordinateScratch,
-  difLazy2,
   elementBytes,
   gather2,
+  gatherDifference2,
   gatherSigned2,
+  gatherSignedDifference2,
   invert2,
   mul2,
-  mulSub2,
+  mulSubScatter2,
   norm2,
   one2,
   pairBytes,
   prepareCoordinate,
   scatter2,
   sqr2,
-  sqrSub2,
-  sumLazy2,
+  sqrSubScatter2,
   zeroes2,
 } from "./coordinate"
 
@@ -42,29 +42,41 @@ export const pointBytes: usize = 2 * elementBytes
 const tile: i32 = 2048
 /** Lane pairs of a batch. */
 const half: i32 = tile >> 2
+/** Additions that are worth an inversion while more entries are to come. */
+const leastPairs: i32 = 64
+/** Partial sums that a tile hands on: at most three for each addition that was left, and one of the open group. */
+const mostCarried: i32 = 3 * leastPairs + 1
 /** Temporary pairs. */
-const temporaries: usize = 10
+const temporaries: usize = 9
 
-/** Slots for results, at most one less than entries; one for padding, one for what a tile hands on. */
+/** Slots for results, at most one less than entries, and one of an addition that fills a lane. */
 const slotsBytes: usize = (<usize>tile + 2) * pointBytes
-/** Four lists of addresses, one of group sizes, one of outputs; a prefix product and a d for each lane pair; kinds. */
-const listsBytes: usize = 6 * 4 * (<usize>tile + 2)
-const prefixBytes: usize = <usize>half * pairBytes
+const carriedBytes: usize = <usize>mostCarried * pointBytes
+/** Bytes of a list of addresses; there are entries, pairs (two each), group sizes and outputs. */
+const listBytes: usize = 4 * (<usize>tile + 4)
+const lists: usize = 4
+/** For each lane pair: prefix product, d and x1; kinds. */
+const batchBytes: usize = 3 * <usize>half * pairBytes
 export const treeScratch: usize =
-  coordinateScratch + temporaries * pairBytes + slotsBytes + listsBytes + 2 * prefixBytes + <usize>tile + 256
+  coordinateScratch +
+  temporaries * pairBytes +
+  slotsBytes +
+  2 * carriedBytes +
+  lists * listBytes +
+  batchBytes +
+  <usize>tile +
+  256
 
 let temporary: usize = 0
 let slots: usize = 0
-let padding: usize = 0
-let handedOn: usize = 0
+/** Where partial sums of the last tile lie, and where those of this one go. */
+let carriedFrom: usize = 0
+let carriedTo: usize = 0
 let entries: usize = 0
-let left: usize = 0
-let right: usize = 0
-let target: usize = 0
+let pairs: usize = 0
 let sizes: usize = 0
 let outputs: usize = 0
-let prefixes: usize = 0
-let differences: usize = 0
+let batch: usize = 0
 let kinds: usize = 0
 
 /** Entries, complete groups and used slots of the tile; entries of the open group. */
@@ -74,27 +86,27 @@ let slotCount: i32 = 0
 let open: i32 = 0
 
 /** What a pair is, once its d turned out to be zero. */
-const ordinary: u8 = 0
 const doubling: u8 = 1
 const nothing: u8 = 2
+
+/** Offsets within the numbers of a lane pair. */
+const differenceAt: usize = pairBytes
+const firstAt: usize = 2 * pairBytes
+const stride: usize = 3 * pairBytes
 
 /** Starts a stream; `scratch`: treeScratch bytes. */
 export function treeStart(scratch: usize): void {
   prepareCoordinate(scratch)
   temporary = scratch + coordinateScratch
-  slots = temporary + temporaries * pairBytes
-  padding = slots + <usize>tile * pointBytes
-  handedOn = padding + pointBytes
-  prefixes = handedOn + pointBytes
-  differences = prefixes + prefixBytes
-  const list: usize = 4 * (<usize>tile + 2)
-  entries = differences + prefixBytes
-  left = entries + list
-  right = left + list
-  target = right + list
-  sizes = target + list
-  outputs = sizes + list
-  kinds = outputs + list
+  batch = temporary + temporaries * pairBytes
+  slots = batch + batchBytes
+  carriedFrom = slots + slotsBytes
+  carriedTo = carriedFrom + carriedBytes
+  entries = carriedTo + carriedBytes
+  pairs = entries + listBytes
+  sizes = pairs + listBytes
+  outputs = sizes + listBytes
+  kinds = outputs + listBytes
   entryCount = 0
   groupCount = 0
   open = 0
@@ -102,11 +114,7 @@ export function treeStart(scratch: usize): void {
 
 /** Adds a point to the open group. */
 export function treeEntry(entry: usize): void {
-  if (entryCount == tile) {
-    const entriesOfOpen = open
-    run(true)
-    if (entriesOfOpen > 0) handOn()
-  }
+  if (entryCount == tile) run(false)
   store<u32>(entries + (<usize>entryCount << 2), <u32>entry)
   entryCount++
   open++
@@ -124,12 +132,12 @@ export function treeGroup(out: usize): void {
 
 /** Writes what is left. */
 export function treeFinish(): void {
-  run(false)
+  run(true)
 }
 
 /** Forgets the addresses of entries, which may tell a secret. */
 export function treeWipe(): void {
-  memory.fill(entries, 0, listsBytes)
+  memory.fill(entries, 0, lists * listBytes)
 }
 
 /** Whether the point is the one at infinity. */
@@ -139,59 +147,60 @@ export function isInfinity(point: usize): bool {
   return any == 0
 }
 
-/** The sum of the open group, at entries[0] after a run, becomes the first entry of the next tile. */
-function handOn(): void {
-  const sum = <usize>load<u32>(entries)
-  if (sum == 0) return
-  // it may lie in a slot that the next tile uses, or not be a slot at all
-  copySigned(handedOn, sum, sum)
-  store<u32>(entries, <u32>handedOn)
-  entryCount = 1
-  open = 1
-}
-
 /** z ← ±the point at x. */
-function copySigned(z: usize, x: usize, sign: usize): void {
-  x &= ~1
+function copySigned(z: usize, x: usize): void {
+  const sign = x & 1
+  x -= sign
   for (let i: usize = 0; i < pointBytes; i += 8) store<u64>(z + i, load<u64>(x + i))
-  if (!(sign & 1)) return
+  if (!sign) return
   const y = z + elementBytes
   gatherSigned2(temporary, y, y, 1, 1)
   norm2(temporary, temporary)
-  scatter2(y, padding, temporary)
+  scatter2(y, carriedTo + carriedBytes - pointBytes, temporary)
 }
 
-/**
- * Sums all groups of the tile and writes them. With `keep`, the open group takes part and its sum stays as
- * entries[0] (or 0).
- */
-function run(keep: bool): void {
-  let groups = groupCount
-  if (keep && open > 0) {
-    store<u32>(sizes + (<usize>groups << 2), open)
-    groups++
-  }
+/** Sums the groups of the tile as far as that is worth it, or to the end; complete groups are written. */
+function run(last: bool): void {
+  const groups = groupCount + 1
+  store<u32>(sizes + (<usize>groupCount << 2), open)
   touch()
   slotCount = 0
-  while (round(groups)) {}
+  let left = 0
+  for (let i = 0; i < groups; i++) left += load<u32>(sizes + (<usize>i << 2)) >> 1
+  while (left >= (last ? 1 : leastPairs)) left = round(groups, left)
   let at = entries
-  for (let i = 0; i < groupCount; i++) {
-    const out = <usize>load<u32>(outputs + (<usize>i << 2))
-    let sum: usize = 0
-    if (load<u32>(sizes + (<usize>i << 2)) != 0) {
-      sum = load<u32>(at)
-      at += 4
-    }
-    if (sum == 0) memory.fill(out, 0, pointBytes)
-    else copySigned(out, sum, sum)
-  }
-  if (keep && open > 0) {
-    const size = load<u32>(sizes + (<usize>groupCount << 2))
-    store<u32>(entries, size == 0 ? 0 : load<u32>(at))
-  }
+  let carriedGroups = 0
   entryCount = 0
-  groupCount = 0
-  open = 0
+  for (let i = 0; i < groups; i++) {
+    const size = load<u32>(sizes + (<usize>i << 2))
+    const out = <usize>load<u32>(outputs + (<usize>i << 2))
+    if (size > 1 || i == groupCount) {
+      const to = <usize>carriedGroups << 2
+      store<u32>(sizes + to, size)
+      store<u32>(outputs + to, <u32>out)
+      carriedGroups++
+      for (let j: u32 = 0; j < size; j++) carry(load<u32>(at + (<usize>j << 2)))
+    } else if (size == 0) {
+      memory.fill(out, 0, pointBytes)
+    } else {
+      copySigned(out, load<u32>(at))
+    }
+    at += <usize>size << 2
+  }
+  // the last one is open
+  groupCount = carriedGroups - 1
+  open = load<u32>(sizes + (<usize>groupCount << 2))
+  const from = carriedFrom
+  carriedFrom = carriedTo
+  carriedTo = from
+}
+
+/** Makes the sum at `entry` an entry of the next tile; what it lies in may be overwritten there. */
+function carry(entry: usize): void {
+  const to = carriedTo + <usize>entryCount * pointBytes
+  copySigned(to, entry)
+  store<u32>(entries + (<usize>entryCount << 2), <u32>to)
+  entryCount++
 }
 
 /** Loads what the first round needs, independently of one another, so that misses overlap. */
@@ -202,155 +211,146 @@ function touch(): void {
     any |= load<u32>(point) | load<u32>(point + pointBytes - 8)
   }
   // so that the loads are not optimized away
-  store<u32>(padding, any)
+  store<u32>(temporary, any)
 }
 
-/** One round over all groups; false if there was nothing to add. */
-function round(groups: i32): bool {
+/** One round over all groups, `count` additions; returns how many the next one has. */
+function round(groups: i32, count: i32): i32 {
   let from = entries
   let to = entries
-  let pairs = 0
+  let pair = pairs
+  let slot = slots + <usize>slotCount * pointBytes
+  let next = 0
   for (let i = 0; i < groups; i++) {
     const sizeAt = sizes + (<usize>i << 2)
     const size = load<u32>(sizeAt)
-    let waiting: u32 = 0
+    for (let j = size >> 1; j > 0; j--) {
+      store<u64>(pair, load<u64>(from))
+      store<u32>(to, <u32>slot)
+      slot += pointBytes
+      pair += 8
+      from += 8
+      to += 4
+    }
+    if (size & 1) {
+      store<u32>(to, load<u32>(from))
+      from += 4
+      to += 4
+    }
+    const kept = (size + 1) >> 1
+    store<u32>(sizeAt, kept)
+    next += kept >> 1
+  }
+  const special = addBatch(count)
+  slotCount += count
+  return special ? dropEmpty(groups) : next
+}
+
+/** Takes sums that came out as infinity off the list; returns how many additions there are then. */
+function dropEmpty(groups: i32): i32 {
+  let from = entries
+  let to = entries
+  let next = 0
+  for (let i = 0; i < groups; i++) {
+    const sizeAt = sizes + (<usize>i << 2)
     let kept: u32 = 0
-    for (let j: u32 = 0; j < size; j++) {
+    for (let j = load<u32>(sizeAt); j > 0; j--) {
       const entry = load<u32>(from)
       from += 4
-      // a sum that came out as infinity
-      if (entry == 0) continue
-      if (waiting == 0) {
-        waiting = entry
-        continue
-      }
-      const at = <usize>pairs << 2
-      const slot = <u32>(slots + <usize>slotCount * pointBytes)
-      store<u32>(left + at, waiting)
-      store<u32>(right + at, entry)
-      store<u32>(target + at, <u32>to)
-      store<u32>(to, slot)
-      slotCount++
-      pairs++
-      to += 4
-      kept++
-      waiting = 0
-    }
-    if (waiting != 0) {
-      store<u32>(to, waiting)
+      if (isInfinity(<usize>(entry & ~1))) continue
+      store<u32>(to, entry)
       to += 4
       kept++
     }
     store<u32>(sizeAt, kept)
+    next += kept >> 1
   }
-  if (pairs == 0) return false
-  addBatch(pairs)
-  return true
+  return next
 }
 
-@inline
-function listed(list: usize, i: i32): usize {
-  return <usize>load<u32>(list + (<usize>i << 2))
-}
-
-/** The sums left[i] ± right[i] of all pairs, each into the slot that target[i] names. */
-function addBatch(pairs: i32): void {
-  if (pairs & 1) {
-    // an addition to fill the last lane: the same one once more
-    const at = <usize>pairs << 2
-    store<u32>(left + at, load<u32>(left + at - 4))
-    store<u32>(right + at, load<u32>(right + at - 4))
-    store<u32>(target + at, load<u32>(target + at - 4))
-  }
-  const count = (pairs + 1) >> 1
-  const x1 = temporary
-  const x2 = temporary + pairBytes
-  let prefix = prefixes
-  let difference = differences
+/** The sums of all pairs, one after the other into the slots; whether there was a special one among them. */
+function addBatch(additions: i32): bool {
+  // an addition to fill the last lane: the same one once more
+  const end = pairs + (<usize>additions << 3)
+  if (additions & 1) store<u64>(end, load<u64>(end - 8))
+  const count = (additions + 1) >> 1
+  let at = batch
   for (let i = 0; i < count; i++) {
-    const at = <usize>i << 3
-    gather2(x1, <usize>load<u32>(left + at) & ~1, <usize>load<u32>(left + at, 4) & ~1)
-    gather2(x2, <usize>load<u32>(right + at) & ~1, <usize>load<u32>(right + at, 4) & ~1)
-    difLazy2(difference, x2, x1)
-    if (i == 0) norm2(prefix, difference)
-    else mul2(prefix, prefix - pairBytes, difference)
-    prefix += pairBytes
-    difference += pairBytes
+    gatherFirst(i, at + firstAt, at + differenceAt)
+    if (i == 0) norm2(at, at + differenceAt)
+    else mul2(at, at - stride, at + differenceAt)
+    at += stride
   }
-  const special = zeroes2(prefix - pairBytes) != 0
+  const special = zeroes2(at - stride) != 0
   if (special) replaceZeros(count)
-  const running = temporary + 9 * pairBytes
-  invert2(running, prefix - pairBytes)
+  const running = temporary + 8 * pairBytes
+  invert2(running, at - stride)
   for (let i = count - 1; i >= 0; i--) addPair(i, running, special)
+  return special
+}
+
+/** x1 and x2 − x1 of lane pair i. */
+@inline
+function gatherFirst(i: i32, x1: usize, difference: usize): void {
+  const pair = pairs + (<usize>i << 4)
+  const l0 = <usize>load<u32>(pair) & ~1
+  const r0 = <usize>load<u32>(pair, 4) & ~1
+  const l1 = <usize>load<u32>(pair, 8) & ~1
+  const r1 = <usize>load<u32>(pair, 12) & ~1
+  gatherDifference2(x1, difference, l0, l1, r0, r1)
 }
 
 /** Second half of the additions of lane pair i, given the inverse of the product of d_0 … d_i. */
 function addPair(i: i32, running: usize, special: bool): void {
-  const x1 = temporary
-  const x2 = temporary + pairBytes
-  const y1 = temporary + 2 * pairBytes
-  const y2 = temporary + 3 * pairBytes
-  const slope = temporary + 4 * pairBytes
-  const sum = temporary + 5 * pairBytes
-  const at = <usize>i << 3
-  const difference = differences + <usize>i * pairBytes
-  const l0 = <usize>load<u32>(left + at)
-  const l1 = <usize>load<u32>(left + at, 4)
-  const r0 = <usize>load<u32>(right + at)
-  const r1 = <usize>load<u32>(right + at, 4)
+  const y1 = temporary
+  const y = temporary + pairBytes
+  const slope = temporary + 2 * pairBytes
+  const e = temporary + 3 * pairBytes
+  const at = batch + <usize>i * stride
+  const pair = pairs + (<usize>i << 4)
+  const x1 = at + firstAt
+  let difference = at + differenceAt
   if (i > 0) {
-    mul2(slope, running, prefixes + <usize>(i - 1) * pairBytes)
+    mul2(slope, running, at - stride)
     mul2(running, running, difference)
   } else {
     memory.copy(slope, running, pairBytes)
   }
-  gatherSigned2(y1, (l0 & ~1) + elementBytes, (l1 & ~1) + elementBytes, l0, l1)
-  gatherSigned2(y2, (r0 & ~1) + elementBytes, (r1 & ~1) + elementBytes, r0, r1)
-  gather2(x1, l0 & ~1, l1 & ~1)
-  gather2(x2, r0 & ~1, r1 & ~1)
-  difLazy2(y2, y2, y1)
-  if (special) replaceNumerators(i, y2, x1)
-  mul2(slope, slope, y2)
-  sumLazy2(sum, x1, x2)
-  sqrSub2(x2, slope, sum)
-  difLazy2(x1, x1, x2)
-  mulSub2(y2, slope, x1, y1)
-  const t0 = <usize>load<u32>(target + at)
-  const t1 = <usize>load<u32>(target + at, 4)
-  let z0 = <usize>load<u32>(t0)
-  let z1 = t1 == t0 ? padding : <usize>load<u32>(t1)
-  if (special) {
-    const kind = <usize>i << 1
-    if (load<u8>(kinds + kind) == nothing) {
-      z0 = padding
-      store<u32>(t0, 0)
-    }
-    if (load<u8>(kinds + kind, 1) == nothing) {
-      z1 = padding
-      store<u32>(t1, 0)
-    }
-  }
-  scatter2(z0, z1, x2)
-  scatter2(z0 + elementBytes, z1 + elementBytes, y2)
+  gatherSignedDifference2(
+    y1,
+    y,
+    <usize>load<u32>(pair) + elementBytes,
+    <usize>load<u32>(pair, 8) + elementBytes,
+    <usize>load<u32>(pair, 4) + elementBytes,
+    <usize>load<u32>(pair, 12) + elementBytes,
+  )
+  const kind: u32 = special ? load<u16>(kinds + (<usize>i << 1)) : 0
+  if (kind != 0) difference = prepareSpecial(i, kind, y, x1)
+  mul2(slope, slope, y)
+  const z0 = slots + <usize>(slotCount + 2 * i) * pointBytes
+  const z1 = z0 + pointBytes
+  sqrSubScatter2(z0, z1, e, slope, x1, difference)
+  mulSubScatter2(z0 + elementBytes, z1 + elementBytes, slope, e, y1)
+  if (<u8>kind == nothing) memory.fill(z0, 0, pointBytes)
+  if (<u8>(kind >> 8) == nothing) memory.fill(z1, 0, pointBytes)
 }
 
 /** Replaces the zeros among the differences by what is to be inverted there, and the prefix products. */
 function replaceZeros(count: i32): void {
-  const y1 = temporary + 2 * pairBytes
-  const y2 = temporary + 3 * pairBytes
-  const lanes = temporary + 6 * pairBytes
-  const ones = temporary + 7 * pairBytes
+  const y1 = temporary
+  const y2 = temporary + pairBytes
+  const ones = temporary + 2 * pairBytes
   for (let i = 0; i < count; i++) {
-    const difference = differences + <usize>i * pairBytes
-    const prefix = prefixes + <usize>i * pairBytes
+    const prefix = batch + <usize>i * stride
+    const difference = prefix + differenceAt
     const zeros = zeroes2(difference)
     store<u16>(kinds + (<usize>i << 1), 0)
     if (zeros != 0) {
-      const at = <usize>i << 3
-      const l0 = <usize>load<u32>(left + at)
-      const l1 = <usize>load<u32>(left + at, 4)
-      const r0 = <usize>load<u32>(right + at)
-      const r1 = <usize>load<u32>(right + at, 4)
+      const pair = pairs + (<usize>i << 4)
+      const l0 = <usize>load<u32>(pair)
+      const r0 = <usize>load<u32>(pair, 4)
+      const l1 = <usize>load<u32>(pair, 8)
+      const r1 = <usize>load<u32>(pair, 12)
       gatherSigned2(y1, (l0 & ~1) + elementBytes, (l1 & ~1) + elementBytes, l0, l1)
       gatherSigned2(y2, (r0 & ~1) + elementBytes, (r1 & ~1) + elementBytes, r0, r1)
       // y1 + y2: 2·y1 for a doubling, 0 if nothing is left
@@ -364,34 +364,38 @@ function replaceZeros(count: i32): void {
         if (!((zeros >> lane) & 1)) continue
         const isEmpty = ((empty >> lane) & 1) == 1
         store<u8>(kinds + (<usize>i << 1) + lane, isEmpty ? nothing : doubling)
-        replaceLane(difference, isEmpty ? ones : y1, lane, lanes)
+        replaceLane(difference, isEmpty ? ones : y1, lane)
       }
     }
     if (i == 0) norm2(prefix, difference)
-    else mul2(prefix, prefix - pairBytes, difference)
+    else mul2(prefix, prefix - stride, difference)
   }
 }
 
 /** z ← z with one lane taken from x. */
-function replaceLane(z: usize, x: usize, lane: u32, lanes: usize): void {
-  const other = lanes + pairBytes * 2
+function replaceLane(z: usize, x: usize, lane: u32): void {
+  const other = temporary + 6 * pairBytes
+  const lanes = other + pairBytes
   scatter2(other, other + elementBytes, z)
   scatter2(lanes, lanes + elementBytes, x)
   if (lane == 0) gather2(z, lanes, other + elementBytes)
   else gather2(z, other, lanes + elementBytes)
 }
 
-/** Numerators of slopes: 3·x1² where a point is doubled. */
-function replaceNumerators(i: i32, numerator: usize, x1: usize): void {
-  const square = temporary + 7 * pairBytes
-  const lanes = temporary + 6 * pairBytes
-  const kind = kinds + (<usize>i << 1)
-  if (load<u16>(kind) == 0) return
+/**
+ * Where a point is doubled: its slope's numerator, 3·x1². Returns x2 − x1 as it was before something else took its
+ * place to be inverted; a normal element of the same value would not do, for 2·x1 + d must not be larger than x1 + x2.
+ */
+function prepareSpecial(i: i32, kind: u32, numerator: usize, x1: usize): usize {
+  const square = temporary + 4 * pairBytes
+  const difference = temporary + 5 * pairBytes
   sqr2(square, x1)
-  add2(square + pairBytes, square, square)
-  add2(square, square + pairBytes, square)
+  add2(difference, square, square)
+  add2(square, difference, square)
   norm2(numerator, numerator)
   for (let lane: u32 = 0; lane < 2; lane++) {
-    if (load<u8>(kind + lane) == doubling) replaceLane(numerator, square, lane, lanes)
+    if (<u8>(kind >> (8 * lane)) == doubling) replaceLane(numerator, square, lane)
   }
+  gatherFirst(i, x1, difference)
+  return difference
 }

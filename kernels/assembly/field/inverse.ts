@@ -59,7 +59,11 @@ function at(x: usize, i: i32): i64 {
   return <i64>load<i32>(x + ((<usize>i) << 2))
 }
 
-/** 30 division steps on the low limbs; writes the matrix u v q r, returns the new delta. */
+/**
+ * 30 division steps on the low limbs; writes the matrix u v q r, returns the new delta. While delta stays
+ * positive f does not change, so several steps at once add the multiple of f to g that makes the next bits of g
+ * zero: for odd f, −1/f ≡ f(f² − 2) modulo 64.
+ */
 function steps(delta: i32): i32 {
   let u: i32 = 1
   let v: i32 = 0
@@ -89,9 +93,12 @@ function steps(delta: i32): i32 {
       v = r
       r = -t
     }
-    b += a
-    q += u
-    r += v
+    // delta rises by one a step; the next exchange comes once it is positive
+    const most = min(min(1 - delta, left), 6)
+    const times = (a * b * (a * a - 2)) & ((1 << most) - 1)
+    b += a * times
+    q += u * times
+    r += v * times
   }
   store<i32>(matrix, u)
   store<i32>(matrix, v, 4)
@@ -100,24 +107,38 @@ function steps(delta: i32): i32 {
   return delta
 }
 
-/** (f, g) ← matrix · (f, g) / 2^30, exact. */
-function apply(): void {
+/** (f, g) ← matrix · (f, g) / 2^30, exact, for numbers of `length` limbs. */
+function apply(length: i32): void {
   const u = at(matrix, 0)
   const v = at(matrix, 1)
   const q = at(matrix, 2)
   const r = at(matrix, 3)
   let cf = (u * at(f, 0) + v * at(g, 0)) >> bits
   let cg = (q * at(f, 0) + r * at(g, 0)) >> bits
-  for (let i = 1; i < limbs; i++) {
-    cf += u * at(f, i) + v * at(g, i)
-    cg += q * at(f, i) + r * at(g, i)
+  for (let i = 1; i < length; i++) {
+    const x = at(f, i)
+    const y = at(g, i)
+    cf += u * x + v * y
+    cg += q * x + r * y
     store<i32>(f + 4 * i - 4, <i32>(cf & mask))
     store<i32>(g + 4 * i - 4, <i32>(cg & mask))
     cf >>= bits
     cg >>= bits
   }
-  store<i32>(f, <i32>cf, 4 * (limbs - 1))
-  store<i32>(g, <i32>cg, 4 * (limbs - 1))
+  store<i32>(f + 4 * length - 4, <i32>cf)
+  store<i32>(g + 4 * length - 4, <i32>cg)
+}
+
+/** How many limbs f and g need: one less where both top limbs only carry the sign, which goes to the next. */
+function shorten(length: i32): i32 {
+  if (length < 3) return length
+  const topF = load<i32>(f + 4 * length - 4)
+  const topG = load<i32>(g + 4 * length - 4)
+  if ((topF ^ (topF >> 31)) | (topG ^ (topG >> 31))) return length
+  const below = 4 * length - 8
+  store<i32>(f + below, load<i32>(f + below) | (topF << bits))
+  store<i32>(g + below, load<i32>(g + below) | (topG << bits))
+  return length - 1
 }
 
 /** (d, e) ← matrix · (d, e) / 2^30 mod p. */
@@ -145,9 +166,9 @@ function follow(): void {
   store<i32>(e, <i32>ce, 4 * (limbs - 1))
 }
 
-function isZero(x: usize): bool {
+function isZero(x: usize, length: i32): bool {
   let any: i32 = 0
-  for (let i = 0; i < limbs; i++) any |= load<i32>(x + 4 * i)
+  for (let i = 0; i < length; i++) any |= load<i32>(x + 4 * i)
   return any == 0
 }
 
@@ -174,12 +195,14 @@ function invertBytes(): void {
     store<i32>(e + 4 * i, i == 0 ? 1 : 0)
   }
   let delta: i32 = 1
-  while (!isZero(g)) {
+  let length = limbs
+  while (!isZero(g, length)) {
     delta = steps(delta)
     follow()
-    apply()
+    apply(length)
+    length = shorten(length)
   }
-  adjust(d, at(f, limbs - 1) < 0 ? -1 : 1, 0)
+  adjust(d, at(f, length - 1) < 0 ? -1 : 1, 0)
   // a multiple of p from the top limbs: near [0, p), then into it
   adjust(d, 1, -(at(d, limbs - 1) / (at(modulus, limbs - 1) + 1)))
   while (at(d, limbs - 1) < 0) adjust(d, 1, 1)

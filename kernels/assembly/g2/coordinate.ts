@@ -34,10 +34,12 @@ export function prepareCoordinate(scratch: usize): void {
 export function mul2(z: usize, x: usize, y: usize): void {
   extensionMul2(z, x, y, temporary)
 }
-export function mulSub2(z: usize, x: usize, y: usize, s: usize): void {
+/** Elements at z0 and z1 ← x·y − s. */
+export function mulSubScatter2(z0: usize, z1: usize, x: usize, y: usize, s: usize): void {
   const product = temporary + 4 * fq.pairBytes
   extensionMul2(product, x, y, temporary)
-  sub2(z, product, s)
+  sub2(product, product, s)
+  scatter2(z0, z1, product)
 }
 
 /** (x0 + x1)(x0 − x1) + 2·x0·x1·u */
@@ -51,17 +53,22 @@ export function sqr2(z: usize, x: usize): void {
   fq.mul2(z + im, double, x + im)
   fq.mul2(z, sum, difference)
 }
-export function sqrSub2(z: usize, x: usize, s: usize): void {
+/** Elements at z0 and z1 ← x² − 2y − d, and e ← y less them, lazy. */
+export function sqrSubScatter2(z0: usize, z1: usize, e: usize, x: usize, y: usize, d: usize): void {
   const sum = temporary
   const difference = sum + fq.pairBytes
   const double = difference + fq.pairBytes
-  const imaginary = double + fq.pairBytes
+  const subtracted = double + fq.pairBytes
+  const result = subtracted + fq.pairBytes
   fq.sumLazy2(sum, x, x + im)
   fq.difLazy2(difference, x, x + im)
   fq.sumLazy2(double, x, x)
-  fq.mulSub2(imaginary, double, x + im, s + im)
-  fq.mulSub2(z, sum, difference, s)
-  for (let i: usize = 0; i < fq.pairBytes; i += 8) store<u64>(z + im + i, load<u64>(imaginary + i))
+  fq.doubleAdd2(subtracted, y + im, d + im)
+  fq.mulSub2(result + im, double, x + im, subtracted)
+  fq.doubleAdd2(subtracted, y, d)
+  fq.mulSub2(result, sum, difference, subtracted)
+  difLazy2(e, y, result)
+  scatter2(z0, z1, result)
 }
 
 export function add2(z: usize, x: usize, y: usize): void {
@@ -92,6 +99,14 @@ export function gather2(z: usize, x0: usize, x1: usize): void {
 export function gatherSigned2(z: usize, x0: usize, x1: usize, sign0: usize, sign1: usize): void {
   fq.gatherSigned2(z, x0, x1, sign0, sign1)
   fq.gatherSigned2(z + im, x0 + imElement, x1 + imElement, sign0, sign1)
+}
+export function gatherDifference2(z: usize, d: usize, l0: usize, l1: usize, r0: usize, r1: usize): void {
+  fq.gatherDifference2(z, d, l0, l1, r0, r1)
+  fq.gatherDifference2(z + im, d + im, l0 + imElement, l1 + imElement, r0 + imElement, r1 + imElement)
+}
+export function gatherSignedDifference2(z: usize, d: usize, l0: usize, l1: usize, r0: usize, r1: usize): void {
+  fq.gatherSignedDifference2(z, d, l0, l1, r0, r1)
+  fq.gatherSignedDifference2(z + im, d + im, l0 + imElement, l1 + imElement, r0 + imElement, r1 + imElement)
 }
 export function scatter2(z0: usize, z1: usize, x: usize): void {
   fq.scatter2(z0, z1, x)

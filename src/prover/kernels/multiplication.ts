@@ -27,8 +27,14 @@ const leastRange = 1024
 const leastPart = 2048
 /** Items for each thread: so many that the last to finish does not keep the others waiting for long. */
 const itemsPerThread = 16
+/**
+ * Points that an item takes where buckets are so few that every range of points gets its own
+ * (kernels/assembly/curve/ranges.ts), and points that there must be for each of them.
+ */
+const mostRange = 4096
+const pointsPerBucket = 4
 /** Fields of the struct in kernels/assembly/digits.ts. */
-export const multiplicationFields = 17
+export const multiplicationFields = 18
 
 export class Multiplication {
   private readonly pool: KernelPool
@@ -44,6 +50,8 @@ export class Multiplication {
   private readonly result: number
   private readonly parts: number
   private readonly rangeLength: number
+  /** Whether every range of points has buckets of its own. */
+  private readonly byRanges: boolean
 
   /**
    * Takes memory for the product with points `from` … ; the scalars are copied. Where all points come with
@@ -58,20 +66,9 @@ export class Multiplication {
     const { multiples } = points
     const layers = !isSmall && multiples?.from === 0 ? multiples.layers : 1
     invariant(Number.isInteger(count), "scalars take 32 bytes each")
-    const last = layers > 1 ? points.count / layers : points.count
-    invariant(from >= 0 && from % 8 === 0 && from + count <= last, "there is a point for each scalar")
-    const largest = isSmall ? BigInt(largestOf(scalars.small)) : r - 1n
-    this.windows =
-      multiples && layers > 1 ? windowsOf(multiples.bits, largest) : chooseWindows(count, largest, windowBits)
-    const { bits, count: W, offset } = this.windows
-    invariant(layers === 1 || (layers === W && from === 0 && count === last), "a multiple for each window")
-    const sets = layers > 1 ? 1 : W
-    this.bucketSets = sets
-    this.rangeLength = Math.max(leastRange, Math.ceil(count / (4 * pool.threads)))
-    const wanted = Math.ceil((itemsPerThread * pool.threads) / sets)
-    this.parts = Math.max(1, Math.min(wanted, Math.floor((count * layers) / leastPart)))
+    const base = layers > 1 ? points.count / layers : points.count
+    invariant(from >= 0 && from % 8 === 0 && from + count <= base, "there is a point for each scalar")
     const pointBytes = constantOf(pool, `${points.group}PointBytes`)
-    const buckets = 2 ** (bits - 1)
     try {
       const { memory } = pool
       let scalarsAt = "at" in scalars ? scalars.at : 0
@@ -82,18 +79,37 @@ export class Multiplication {
         scalarsAt = this.allocate(8 * count)
         memory.doubles(scalarsAt, count).set(scalars.small)
       }
+      const largest = isSmall ? BigInt(largestOf(pool, scalarsAt, count)) : r - 1n
+      this.windows =
+        multiples && layers > 1
+          ? windowsOf(multiples.bits, largest)
+          : chooseWindows(count, largest, windowBits)
+      const { bits, count: W, offset } = this.windows
+      invariant(layers === 1 || (layers === W && from === 0 && count === base), "a multiple for each window")
+      const sets = layers > 1 ? 1 : W
+      this.bucketSets = sets
+      const buckets = 2 ** (bits - 1)
+      const range = Math.max(leastRange, Math.ceil(count / (4 * pool.threads)))
+      const shortRange = Math.min(range, mostRange)
+      this.byRanges = layers === 1 && shortRange < count && W * buckets * pointsPerBucket <= shortRange
+      this.rangeLength = this.byRanges ? shortRange : range
+      const wanted = Math.ceil(((this.byRanges ? 2 : itemsPerThread) * pool.threads) / sets)
+      const most = this.byRanges ? buckets : Math.floor((count * layers) / leastPart)
+      this.parts = Math.max(1, Math.min(wanted, most))
+      const partials = this.byRanges ? Math.ceil(count / shortRange) * W * (buckets + 1) : 0
       const offsetAt = this.allocate(40)
       this.result = this.allocate(fileBytes[points.group])
       const digits = this.allocate(2 * W * count)
       const infinite = points.infinite === 0 ? 0 : points.infinite + from / 8
       const buffers = [
         this.allocate(4 * W * count),
-        this.allocate(4 * sets * (buckets + 2)),
+        this.byRanges ? 0 : this.allocate(4 * sets * (buckets + 2)),
         this.allocate(sets * (buckets + 1) * pointBytes),
         this.parts,
-        this.allocate(sets * this.parts * pointBytes),
+        this.byRanges ? 0 : this.allocate(sets * this.parts * pointBytes),
         this.allocate(sets * constantOf(pool, `${points.group}ProjectiveBytes`)),
         this.result,
+        partials === 0 ? 0 : this.allocate(partials * pointBytes),
       ]
       const first = points.address + from * pointBytes
       const struct = (n: number, windows: number): number => {
@@ -118,7 +134,10 @@ export class Multiplication {
   steps(first = 0, after: readonly number[] = []): Step[] {
     const { group } = this.points
     if (this.count === 0) return []
-    const scratchBytes = constantOf(this.pool, `${group}PippengerScratch`)
+    const scratchBytes = Math.max(
+      constantOf(this.pool, `${group}PippengerScratch`),
+      constantOf(this.pool, `${group}RangesScratch`),
+    )
     const W = this.bucketSets
     const step = (kernel: string, items: number, index: number): Step => ({
       kernel,
@@ -127,8 +146,17 @@ export class Multiplication {
       after: index === 0 ? after : [first + index - 1],
       scratchBytes,
     })
+    const rangeCount = Math.ceil(this.count / this.rangeLength)
+    if (this.byRanges) {
+      return [
+        step(`${group}Ranges`, rangeCount, 0),
+        step(`${group}Merge`, W * this.parts, 1),
+        step(`${group}Reduce`, W, 2),
+        step(`${group}Combine`, 1, 3),
+      ]
+    }
     return [
-      step("digits", Math.ceil(this.count / this.rangeLength), 0),
+      step("digits", rangeCount, 0),
       step(`${group}Sort`, W, 1),
       step(`${group}Accumulate`, W * this.parts, 2),
       step(`${group}Reduce`, W, 3),
@@ -159,15 +187,12 @@ export class Multiplication {
   }
 }
 
-/** Largest absolute value. A plain loop: an iterator would take as long as the multiplication itself. */
-function largestOf(values: Float64Array): number {
-  let largest = 0
-  for (let i = 0; i < values.length; i++) {
-    const size = Math.abs(values[i])
-    if (!Number.isSafeInteger(size)) {
-      throw new InputError({ what: `scalar ${i}`, expected: "a safe integer", given: `${values[i]}` })
-    }
-    if (size > largest) largest = size
-  }
-  return largest
+/** Largest absolute value of doubles in memory. */
+function largestOf(pool: KernelPool, at: number, count: number): number {
+  const largest = pool.exports.largest as unknown as (at: number, count: number) => number
+  const size = largest(at, count)
+  if (size <= Number.MAX_SAFE_INTEGER) return size
+  const values = pool.memory.doubles(at, count)
+  const i = values.findIndex((value) => !Number.isSafeInteger(value))
+  throw new InputError({ what: `scalar ${i}`, expected: "a safe integer", given: `${values[i]}` })
 }
