@@ -1,7 +1,6 @@
 /**
  * Whole proofs: ours against the same network in plain Groth16 through snarkjs, key resident on both sides, witness
- * included, runs interleaved, medians. Receipts must verify and show the same integers. Ours with multiples of H is
- * timed as well and reported aside.
+ * included, runs interleaved, medians. Receipts must verify and show the same integers.
  */
 import { readFileSync } from "node:fs"
 import {
@@ -36,21 +35,17 @@ async function proofRow(folder, name) {
   const input = parseInput(JSON.parse(read("input.json").toString()), graph.inputs)
   const model = await quantize(graph, { samples })
   const sides = []
-  for (const [proofSystem, precompute] of [
-    ["mirage", false],
-    ["groth16", false],
-    ["mirage", true],
-  ]) {
+  for (const proofSystem of ["mirage", "groth16"]) {
     const start = performance.now()
     const circuit = await compile(model, { proofSystem })
     const compiled = performance.now()
     const keys = await setup(circuit, { dev: true })
     const set = performance.now()
-    const prover = await openProver(circuit, keys.provingKey, { precompute })
+    const prover = await openProver(circuit, keys.provingKey)
     const opened = performance.now()
     sides.push({ proofSystem, circuit, keys, prover, times: [] })
     process.stderr.write(
-      `${name} ${proofSystem}: ${circuit.linked.r1cs.rows} constraints, domain ${circuit.domain}, key ${(keys.provingKey.length / 1e6).toFixed(1)} MB, compile ${Math.round(compiled - start)} ms, setup ${Math.round(set - compiled)} ms, open ${Math.round(opened - set)} ms${precompute ? " with multiples of H" : ""}\n`,
+      `${name} ${proofSystem}: ${circuit.linked.r1cs.rows} constraints, domain ${circuit.domain}, key ${(keys.provingKey.length / 1e6).toFixed(1)} MB, compile ${Math.round(compiled - start)} ms, setup ${Math.round(set - compiled)} ms, open ${Math.round(opened - set)} ms\n`,
     )
   }
   try {
@@ -76,7 +71,6 @@ async function proofRow(folder, name) {
   } finally {
     for (const { prover } of sides) await prover.close()
   }
-  const [ms, otherMs, precomputedMs] = sides.map(({ times }) => median(times))
-  process.stderr.write(`${name}: ${precomputedMs.toFixed(1)} ms with multiples of H\n`)
+  const [ms, otherMs] = sides.map(({ times }) => median(times))
   return { name, against: "snarkjs groth16, bits", ms, otherMs, ratio: otherMs / ms }
 }

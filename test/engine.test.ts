@@ -5,6 +5,7 @@ import { compile } from "#src/circuit/compile.js"
 import { mod, r } from "#src/field.js"
 import type { Engine, Entries, Points, Vector } from "#src/prover/engine.js"
 import { kernelEngine } from "#src/prover/kernelengine.js"
+import { bestLayers, type Layers } from "#src/prover/kernels/windows.js"
 import { multiplyParts } from "#src/prover/multiply.js"
 import { slowEngine } from "#src/prover/slowengine.js"
 import { perceptron } from "./networks.js"
@@ -156,8 +157,15 @@ it("row sums of a circuit", async () => {
 })
 
 it.each([2, 4, 6, 16, 18, 24, 36])("the quotient on %i points", async (n) => {
-  const bytes = Buffer.concat(
-    Array.from({ length: n }, (_, i) => files.g1.subarray(64 * (i % 12), 64 * (i % 12) + 64)),
+  const layered = await Promise.all(
+    [bestLayers(n, 1), bestLayers(n, 4), { bits: 15, count: 17 }, { bits: 65, count: 4 }].map(
+      async (layers): Promise<[Layers, Uint8Array]> => {
+        const scalars = Array.from({ length: layers.count }, (_, k) =>
+          Array.from({ length: n }, (_, i) => mod(multiples[i % 12] << BigInt(layers.bits * k))),
+        ).flat()
+        return [layers, (await multiplyParts({ h: { group: "g1", scalars } }, {})).h]
+      },
+    ),
   )
   const entries = Float64Array.of(0, 1, -3, 77)
   const vector = fc
@@ -175,14 +183,20 @@ it.each([2, 4, 6, 16, 18, 24, 36])("the quotient on %i points", async (n) => {
       }),
     )
   await fc.assert(
-    fc.asyncProperty(vector, vector, scalar, fc.boolean(), async (a, b, c, multiples) => {
-      fc.pre(!entries.some((entry) => mod(BigInt(entry)) === c))
-      const product = (engine: Engine) => {
-        const kept = engine.lookupFields(c, entries, Float64Array.of(5, 0, 1, 2 ** 40))
-        return engine.quotientMsm(engine.loadQuotient(bytes, multiples), { a, b, kept })
-      }
-      expect(await product(fast)).toEqual(await product(slow))
-    }),
-    { numRuns: 5 },
+    fc.asyncProperty(
+      vector,
+      vector,
+      scalar,
+      fc.constantFrom(...layered),
+      async (a, b, c, [layers, bytes]) => {
+        fc.pre(!entries.some((entry) => mod(BigInt(entry)) === c))
+        const product = (engine: Engine) => {
+          const kept = engine.lookupFields(c, entries, Float64Array.of(5, 0, 1, 2 ** 40))
+          return engine.quotientMsm(engine.loadQuotient(bytes, layers), { a, b, kept })
+        }
+        expect(await product(fast)).toEqual(await product(slow))
+      },
+    ),
+    { numRuns: 10 },
   )
 })

@@ -196,7 +196,7 @@ describe.each(variants)("%s", (variant) => {
         [1023, 6],
       ]) {
         const scalars = points.map(() => random.integer(-limit, limit))
-        const job = new Multiplication(engine.pool, set, small(scalars), 0, bits)
+        const job = new Multiplication(engine.pool, set, small(scalars), { windowBits: bits })
         expect(job.steps()[0].kernel).toBe(`${group}Ranges`)
         await engine.pool.run(job.steps())
         expect(job.value()).toEqual(slow(points, scalars))
@@ -210,7 +210,7 @@ describe.each(variants)("%s", (variant) => {
       const scalars = points.map(() => below(r))
       const set = await load(points)
       for (let bits = 2; bits <= 15; bits++) {
-        const job = new Multiplication(engine.pool, set, full(scalars), 0, bits)
+        const job = new Multiplication(engine.pool, set, full(scalars), { windowBits: bits })
         await engine.pool.run(job.steps())
         expect(job.value()).toEqual(slow(points, scalars))
         job.release()

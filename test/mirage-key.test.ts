@@ -37,8 +37,8 @@ describe("a proving key of the two-phase proof", () => {
           .replaceAll(" ", ""),
       )
       .join("")
-    expect(hex(key.subarray(0, 80))).toBe(shown)
-    expect(hex(digestOf(circuit.linked.r1cs))).toBe(hex(key.subarray(36, 68)))
+    expect(hex(key.subarray(0, 88))).toBe(shown)
+    expect(hex(digestOf(circuit.linked.r1cs))).toBe(hex(key.subarray(44, 76)))
     expect(text).toContain(`A key of ${key.length.toLocaleString("en")} bytes`)
     const { r1cs, firstFinal } = circuit.linked
     expect(text).toContain(`with ${r1cs.wires} wires, of which those from ${firstFinal} on are final`)

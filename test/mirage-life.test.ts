@@ -9,7 +9,7 @@ import { type Network, perceptron } from "./networks.js"
 
 const contextOf = (i: number) => `0x${i.toString(16).padStart(64, "0")}`
 
-describe.each([{ precompute: false }, { precompute: true }])("a prover, %o", ({ precompute }) => {
+describe("a prover", () => {
   let network: Network
   let circuit: MirageCircuit
   let keys: Keys
@@ -20,7 +20,7 @@ describe.each([{ precompute: false }, { precompute: true }])("a prover, %o", ({ 
     circuit = await compile(network.graph)
     keys = await setup(circuit, { dev: true })
     engine = await kernelEngine()
-    prover = await openProver(circuit, keys.provingKey, { engine, precompute })
+    prover = await openProver(circuit, keys.provingKey, { engine })
   })
   afterAll(async () => {
     await prover?.close()

@@ -113,10 +113,13 @@ it("the quotient", async () => {
   const kept = own.lookupFields(99n, Float64Array.of(1, 2), Float64Array.of(1, 1))
   const rows = { a: vector, b: vector, kept }
   const bytes = files.g1.subarray(0, 64 * n)
-  const expected = await own.quotientMsm(own.loadQuotient(bytes, false), rows)
-  for (const multiples of [false, true]) {
-    expect(await own.quotientMsm(own.loadQuotient(sourceOf(bytes), multiples), rows)).toEqual(expected)
-  }
+  const one = { bits: 254, count: 1 }
+  const expected = await own.quotientMsm(own.loadQuotient(bytes, one), rows)
+  expect(await own.quotientMsm(own.loadQuotient(sourceOf(bytes), one), rows)).toEqual(expected)
+  // of further layers nothing is read
+  const more = { bits: 130, count: 2 }
+  const both = Buffer.concat([bytes, Buffer.alloc(bytes.length, 1)])
+  expect(await own.quotientMsm(own.loadQuotient(sourceOf(both), more), rows)).toEqual(expected)
   await own.close()
 })
 

@@ -44,6 +44,12 @@ export class Multiplication {
   result: usize
   /** points [ranges][W][2^(c−1) + 1]: sums of the buckets of each range (curve/ranges.ts), or 0. */
   partials: usize
+  /**
+   * Points come with that many multiples: layer k, `count` points further on each, is 2^(cSk) times layer 0, S being
+   * windows / layers, rounded up. Windows S·k + s, for all k, then share the buckets of set s: their digits follow
+   * one another, as the layers do. 1 if there are no multiples.
+   */
+  layers: u32
 }
 
 /** The largest absolute value of small scalars; infinity if one of them is no integer. */
@@ -86,14 +92,20 @@ export function digits(item: u32, args: usize, scratch: usize): void {
     if (small) shiftSmall(job, first, length, scratch, signs)
     else shiftFull(job, first, length, scratch)
     let bit: u32 = 0
-    for (let w: u32 = 0; w < job.windows; w++) {
-      const out = job.digits + ((<usize>w * job.count + first) << 1)
+    const sets = (job.windows + job.layers - 1) / job.layers
+    for (let w: u32 = 0; w < sets * job.layers; w++) {
+      const row = (w % sets) * job.layers + w / sets
+      const out = job.digits + ((<usize>row * job.count + first) << 1)
+      if (w >= job.windows) {
+        memory.fill(out, 0, <usize>length << 1)
+        continue
+      }
       const last = w == job.windows - 1
       if (small) splitSmall(scratch, signs, length, bit, job.bits, last, out)
       else split(scratch, length, bit, job.bits, last, out)
       bit += job.bits
     }
-    if (job.infinite != 0) leaveOut(job, first, length)
+    if (job.infinite != 0) leaveOut(job, first, length, sets * job.layers)
   }
 }
 
@@ -169,9 +181,9 @@ function split(words: usize, length: u32, bit: u32, bits: u32, last: bool, out: 
 }
 
 /** Points at infinity get the digit 0 everywhere. */
-function leaveOut(job: Multiplication, first: u32, length: u32): void {
+function leaveOut(job: Multiplication, first: u32, length: u32, rows: u32): void {
   for (let i = first; i < first + length; i++) {
     if (!((load<u8>(job.infinite + (i >> 3)) >> (<u8>i & 7)) & 1)) continue
-    for (let w: u32 = 0; w < job.windows; w++) store<u16>(job.digits + ((<usize>w * job.count + i) << 1), 0)
+    for (let w: u32 = 0; w < rows; w++) store<u16>(job.digits + ((<usize>w * job.count + i) << 1), 0)
   }
 }

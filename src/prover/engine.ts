@@ -3,6 +3,7 @@
  * quotient of the constraint system. `kernelEngine` gives the fast one; `slowEngine` is the reference.
  */
 import type { R1cs } from "../circuit/r1cs.js"
+import type { Layers } from "./kernels/windows.js"
 import type { ByteSource } from "./keysource.js"
 
 /** Points kept in the engine's own form, or read whenever they are multiplied. */
@@ -21,6 +22,8 @@ export interface Multiples {
   readonly bits: number
   readonly layers: number
 }
+
+export type { Layers }
 
 /** Field elements kept in the engine's own form. */
 export interface Fields {
@@ -68,10 +71,10 @@ export interface Engine {
    */
   load(group: "g1" | "g2", points: Uint8Array | ByteSource, multiples?: Multiples): Points
   /**
-   * Loads points for `quotientMsm`; with multiples, which take time and memory now, that is faster later. Those of
-   * a source are not kept and have none.
+   * Loads points for `quotientMsm`, layer by layer: layer k is 2^(bits·k) times layer 0. Those of a source are not
+   * kept, and layer 0 is all that is read.
    */
-  loadQuotient(points: Uint8Array | ByteSource, multiples: boolean): Points
+  loadQuotient(points: Uint8Array | ByteSource, layers: Layers): Points
   /** Loads the rows of a system. */
   loadRows(system: R1cs): Rows
   /** A·w, B·w and C·w for one small integer per wire. */

@@ -10,7 +10,8 @@ import type { KernelPool, Step } from "./kernels/pool.js"
 import { SparseProduct } from "./kernels/sparse.js"
 import { addPoints, type StreamedPoints, Streams } from "./kernels/stream.js"
 import { largeValue, Transform } from "./kernels/transform.js"
-import { multipleWindows } from "./kernels/windows.js"
+import type { Layers } from "./kernels/windows.js"
+import { partOf } from "./keysource.js"
 
 interface LoadedRows extends Rows {
   readonly products: readonly SparseProduct[]
@@ -23,6 +24,7 @@ interface LoadedFields extends Fields {
 interface LoadedPoints extends Points {
   /** Point i is the sum of point i of each: sums of streamed points are one set for every block. */
   readonly sets: Promise<readonly PointSet[]>
+  readonly layers?: Layers | undefined
 }
 const isStreamed = (points: Points): points is StreamedPoints => "head" in points
 
@@ -62,10 +64,12 @@ export async function kernelEngine(
   }
   return {
     load,
-    loadQuotient(points, multiples) {
-      if (!(points instanceof Uint8Array) || !multiples) return load("g1", points)
-      const { bits, count: layers } = multipleWindows(points.length / fileBytes.g1)
-      return load("g1", points, { from: 0, bits, layers })
+    loadQuotient(points, layers) {
+      if (points instanceof Uint8Array) {
+        return { ...load("g1", points), layers: layers.count > 1 ? layers : undefined } as LoadedPoints
+      }
+      // blocks are multiplied one by one: there are no buckets to share
+      return load("g1", partOf(points, { at: 0, length: points.size / layers.count }))
     },
     loadRows(system) {
       // large values are the prover's business: here they count as zero
@@ -119,7 +123,10 @@ export async function kernelEngine(
         pool.memory.bytes(table, 32 * kept.count).set(pool.memory.bytes(kept.address, 32 * kept.count))
         const scalars = { at: transform.out, count: transform.n }
         const before = transform.quotientSteps()
-        if (!isStreamed(h)) return kernels.msm(only(sets), scalars, { ...options, before })
+        if (!isStreamed(h)) {
+          const { layers } = h as LoadedPoints
+          return kernels.msm(only(sets), scalars, { ...options, before, layers })
+        }
         await kernels.run(before, options)
         return streams.msm(h, scalars, options)
       })

@@ -32,7 +32,14 @@ import type { MirageProof } from "../verifier/receipt.js"
 import { challenge } from "../verifier/words.js"
 import type { Affine, Engine, Fields, RowSums, WorkOptions } from "./engine.js"
 import { nextTurn } from "./kernels/threads.js"
-import { type MirageKey, mirageDomain, type Single, singleOf, supportOf } from "./miragekey.js"
+import {
+  type MirageKey,
+  mirageDomain,
+  quotientLayers,
+  type Single,
+  singleOf,
+  supportOf,
+} from "./miragekey.js"
 import { checkSums, quotientRows } from "./miragerows.js"
 import { draw, platformRandom } from "./multiply.js"
 import { coordinates, montgomeryPoint } from "./provingkey.js"
@@ -81,18 +88,8 @@ export interface MirageProver {
   close(): Promise<void>
 }
 
-export interface MirageProverOptions {
-  /** Spend time and memory on multiples of H now, to make every proof faster. */
-  readonly precompute?: boolean | undefined
-}
-
 /** Loads a key of the circuit (`readMirageKey`); what is not in memory is read again for each proof. */
-export function openMirage(
-  circuit: MirageCircuit,
-  key: MirageKey,
-  engine: Engine,
-  { precompute = false }: MirageProverOptions = {},
-): MirageProver {
+export function openMirage(circuit: MirageCircuit, key: MirageKey, engine: Engine): MirageProver {
   const { linked, graph } = circuit
   const { r1cs, lookup, firstFinal } = linked
   const domain = mirageDomain(r1cs)
@@ -116,7 +113,7 @@ export function openMirage(
     ],
     [single("delta1"), single("deltaC1")],
   )
-  const h = engine.loadQuotient(key.h, precompute)
+  const h = engine.loadQuotient(key.h, quotientLayers(r1cs))
   const rows = engine.loadRows(r1cs)
   const single1 = (name: Single) => point1(coordinates(single(name)))
   const alpha = single1("alpha1")

@@ -3,15 +3,16 @@
  * affine, Montgomery, little endian, as in a `.zkey`; the coefficients are not in it, only their digest,
  * because the circuit is rebuilt from the model.
  *
- *     1  header    wires, first final wire, domain size (u32 each), digest of the constraints (32 bytes)
+ *     1  header    wires, first final wire, domain size, bits b and number of layers of H (u32 each), digest of the
+ *                  constraints (32 bytes)
  *     2  points    alpha1, beta1, delta1, deltaC1 (64 bytes each), beta2, delta2, deltaC2 (128 each)
  *     3  IC        one, c, ev                      6  B2          the same wires, in G2
  *     4  A         wires that occur on side A      7  committed   K_i / deltaC of committed wires
  *     5  B1        wires that occur on side B      8  final       K_i / delta of final wires
- *     9  H         one per domain point            10  C          wires that occur on side C of a product
+ *     9  H         one per domain point, in layers 10  C          wires that occur on side C of a product
  *                                                  1000           how the key was made: "dev"
  *
- * Sections 4 to 8 and 10 are in ascending order of wires; the public wires one, c and ev occur on side A by the
+ * Layer k of H is 2^(b·k) times layer 0. Sections 4 to 8 and 10 are in ascending order of wires; the public wires one, c and ev occur on side A by the
  * rows that keep their columns independent. docs/FORMATS.md has an example byte by byte.
  */
 import { sha256 } from "@noble/hashes/sha2.js"
@@ -22,7 +23,7 @@ import type { R1cs } from "../circuit/r1cs.js"
 import { CountersignError, FileError } from "../errors.js"
 import { fileBytes as pointBytes } from "./kernels/points.js"
 import { streamBytes } from "./kernels/stream.js"
-import { multipleWindows } from "./kernels/windows.js"
+import { bestLayers, type Layers } from "./kernels/windows.js"
 import { type ByteSource, checkedSource, type ProvingKey, partOf, sectionsOf } from "./keysource.js"
 import { hasProduct, programRows } from "./polynomials.js"
 import { coordinates, coordinates2, setupMark, setupSection } from "./provingkey.js"
@@ -33,6 +34,15 @@ const publicWires = 3
 
 /** Size of the domain of a two-phase circuit. */
 export const mirageDomain = (system: R1cs): number => domainSize(programRows(system))
+
+/** Largest domain whose points H have multiples in the key. */
+const largestLayered = 2 ** 16
+
+/** The multiples of H in a key: they make the largest multiplication a seventh faster. */
+export function quotientLayers(system: R1cs): Layers {
+  const domain = mirageDomain(system)
+  return bestLayers(domain, domain <= largestLayered ? 4 : 1)
+}
 
 /** Sections with points, by number. */
 const sections = { points: 2, ic: 3, a: 4, b1: 5, b2: 6, committed: 7, final: 8, h: 9, c: 10 } as const
@@ -110,7 +120,7 @@ function sizesOf({ r1cs, firstFinal }: MirageLinked): Record<MirageSection, numb
     b2: b * g2,
     committed: (firstFinal - publicWires) * g1,
     final: (r1cs.wires - firstFinal) * g1,
-    h: mirageDomain(r1cs) * g1,
+    h: mirageDomain(r1cs) * quotientLayers(r1cs).count * g1,
     c: supportOf(r1cs, "c").length * g1,
   }
 }
@@ -129,8 +139,6 @@ const addressable = 2 ** 32
 export interface MemoryOptions {
   /** A larger key is streamed; default `residentKeyBytes`. */
   readonly residentBytes?: number | undefined
-  /** With multiples of H, which a streamed key has not. */
-  readonly precompute?: boolean | undefined
 }
 
 /**
@@ -152,14 +160,8 @@ const isStreamed = (linked: MirageLinked, residentBytes = residentKeyBytes): boo
   totalOf(sizesOf(linked)) > residentBytes || memoryOf(linked, false) > addressable
 
 /** Bytes that a proof takes, about. */
-export function proverMemory(
-  linked: MirageLinked,
-  { residentBytes, precompute }: MemoryOptions = {},
-): number {
-  if (isStreamed(linked, residentBytes)) return memoryOf(linked, true)
-  const domain = mirageDomain(linked.r1cs)
-  return memoryOf(linked, false) + (precompute ? 80 * domain * multipleWindows(domain).count : 0)
-}
+export const proverMemory = (linked: MirageLinked, { residentBytes }: MemoryOptions = {}): number =>
+  memoryOf(linked, isStreamed(linked, residentBytes))
 
 /**
  * Whether a proof fits. Where a key may be streamed, what decides is the transform.
@@ -177,7 +179,8 @@ export function checkMemory(linked: MirageLinked, options: MemoryOptions = {}): 
 }
 
 function headerOf({ r1cs, firstFinal }: MirageLinked): Uint8Array {
-  const counts = Uint32Array.of(r1cs.wires, firstFinal, mirageDomain(r1cs))
+  const { bits, count } = quotientLayers(r1cs)
+  const counts = Uint32Array.of(r1cs.wires, firstFinal, mirageDomain(r1cs), bits, count)
   return new Uint8Array([...new Uint8Array(counts.buffer), ...digestOf(r1cs)])
 }
 

@@ -5,7 +5,14 @@
 import { lagrangeBasis } from "../circuit/domain.js"
 import type { MirageLinked } from "../circuit/link-mirage.js"
 import { inverse, mod, power, r } from "../field.js"
-import { checkKeySize, checkMemory, mirageDomain, supportOf, writeMirageKey } from "./miragekey.js"
+import {
+  checkKeySize,
+  checkMemory,
+  mirageDomain,
+  quotientLayers,
+  supportOf,
+  writeMirageKey,
+} from "./miragekey.js"
 import { type DevSetupOptions, draw, multiplyParts, platformRandom } from "./multiply.js"
 import { evaluateQap } from "./polynomials.js"
 
@@ -35,6 +42,12 @@ export async function mirageDevSetup(
   // what C adds to A·B − C at the odd points of the domain of twice the size, see mirage.ts
   const oddPart = mod((power(tau, BigInt(domain)) - 1n) * inverse(2n))
   const c = pick(wProducts, supportOf(r1cs, "c")).map((value) => (value * oddPart) % r)
+  const layers = quotientLayers(r1cs)
+  const quotient = over(lagrangeBasis(2 * domain, tau, 1, 2), delta)
+  const h = Array.from({ length: layers.count }, (_, k) => {
+    const factor = power(2n, BigInt(layers.bits * k))
+    return quotient.map((value) => (value * factor) % r)
+  }).flat()
   const { g1, g2, ...rest } = await multiplyParts(
     {
       b2: { group: "g2", scalars: b },
@@ -43,7 +56,7 @@ export async function mirageDevSetup(
       ic: { group: "g1", scalars: k.slice(0, 3) },
       committed: { group: "g1", scalars: over(k.slice(3, firstFinal), deltaC) },
       final: { group: "g1", scalars: over(k.slice(firstFinal), delta) },
-      h: { group: "g1", scalars: over(lagrangeBasis(2 * domain, tau, 1, 2), delta) },
+      h: { group: "g1", scalars: h },
       c: { group: "g1", scalars: over(c, delta) },
       g1: { group: "g1", scalars: [alpha, beta, delta, deltaC] },
       g2: { group: "g2", scalars: [beta, delta, deltaC] },

@@ -141,11 +141,6 @@ export interface OpenOptions {
   /** The arithmetic of the two-phase proof, then the caller's to close. Default: the kernels. */
   readonly engine?: Engine
   /**
-   * Spend time and memory once (LeNet: about a second and 33 MB) to make every two-phase proof faster. For a prover
-   * of many proofs; a key that does not stay in memory gains nothing. Default: false.
-   */
-  readonly precompute?: boolean
-  /**
    * A two-phase key of more bytes is read anew for each proof, in blocks, as is one that would not fit into the
    * kernels. Default: 2^30.
    */
@@ -222,14 +217,14 @@ async function openGroth16(
 async function openTwoPhase(
   circuit: MirageCircuit,
   provingKey: ProvingKey,
-  { engine: given, precompute, residentBytes }: OpenOptions,
+  { engine: given, residentBytes }: OpenOptions,
 ): Promise<Backend> {
-  checkMemory(circuit.linked, { precompute, residentBytes })
+  checkMemory(circuit.linked, { residentBytes })
   const held = await readMirageKey(provingKey, circuit.linked, residentBytes)
   const verificationKey = keyFor(circuit, held)
   const key = keyDigest(verificationKey)
   const engine = given ?? (await kernelEngine())
-  const prover = openMirage(circuit, held, engine, { precompute })
+  const prover = openMirage(circuit, held, engine)
   return {
     async prove(values, statement, { salts, onProgress, signal }) {
       const words = wordsOf(statement, circuit.layout)

@@ -4,6 +4,7 @@ import { cosetRoot, domainRoot } from "../circuit/domain.js"
 import type { R1cs, SparseRows } from "../circuit/r1cs.js"
 import { inverse, mod, r, signed } from "../field.js"
 import type { Affine, Engine, Fields, Points, QuotientRows, Scalars, Vector } from "./engine.js"
+import { checkedSource, partOf } from "./keysource.js"
 import { coordinates } from "./provingkey.js"
 
 const G1 = bn254.G1.Point
@@ -60,8 +61,9 @@ export const slowEngine = (): Engine => {
       points.catch(() => undefined)
       return { group, count: own + (own - from) * (layers - 1), points } as SlowPoints
     },
-    loadQuotient(points) {
-      return this.load("g1", points)
+    loadQuotient(points, layers) {
+      const source = checkedSource(points, "points")
+      return this.load("g1", partOf(source, { at: 0, length: source.size / layers.count }))
     },
     loadRows: (system) => ({ system }),
     rowSums: async ({ system }, wires) => {

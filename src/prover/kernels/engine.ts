@@ -6,7 +6,7 @@ import { invariant, UsageError } from "../../errors.js"
 import { BaseTable, baseWindows } from "./fixedbase.js"
 import { type Entries, Grouping } from "./grouping.js"
 import { canRun, chooseModule, loadModule, type Variant } from "./modules.js"
-import { Multiplication, type Scalars } from "./multiplication.js"
+import { Multiplication, type MultiplicationOptions, type Scalars } from "./multiplication.js"
 import {
   type Affine,
   type Group,
@@ -32,9 +32,7 @@ export interface EngineOptions {
   readonly maximumBytes?: number
 }
 
-export interface MsmOptions extends RunOptions {
-  /** First point, a multiple of 8; default 0. */
-  readonly from?: number
+export interface MsmOptions extends RunOptions, Omit<MultiplicationOptions, "windowBits"> {
   /** Steps that come before, in the same program: they make the scalars. */
   readonly before?: readonly Step[]
 }
@@ -96,12 +94,12 @@ export class KernelEngine {
   }
 
   /**
-   * Σ scalars[i]·points[from + i]; full scalars must be below r. Multiples, where all points have them, save additions.
+   * Σ scalars[i]·points[from + i]; full scalars must be below r.
    * @throws InputError for a small scalar that is no safe integer; what KernelPool.run throws
    */
   async msm(points: PointSet, scalars: Scalars, options: MsmOptions = {}): Promise<Affine> {
     invariant(this.held.has(points), "points belong to the engine")
-    const job = new Multiplication(this.pool, points, scalars, options.from)
+    const job = new Multiplication(this.pool, points, scalars, options)
     try {
       const { before = [] } = options
       const steps = [...before, ...job.steps(before.length, before.length > 0 ? [before.length - 1] : [])]

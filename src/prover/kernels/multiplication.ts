@@ -6,7 +6,7 @@ import { InputError, invariant } from "../../errors.js"
 import { r } from "../../field.js"
 import { type Affine, affineOf, constantOf, fileBytes, type PointSet } from "./points.js"
 import type { KernelPool, Step } from "./pool.js"
-import { chooseWindows, type Windows, windowsOf } from "./windows.js"
+import { chooseWindows, type Layers, layeredWindows, type Windows } from "./windows.js"
 
 /**
  * 32-byte little-endian integers below r, or safe integers of any sign. `at` is the address of integers below r
@@ -34,7 +34,16 @@ const itemsPerThread = 16
 const mostRange = 4096
 const pointsPerBucket = 4
 /** Fields of the struct in kernels/assembly/digits.ts. */
-export const multiplicationFields = 18
+export const multiplicationFields = 19
+
+export interface MultiplicationOptions {
+  /** First point, a multiple of 8; default 0. */
+  readonly from?: number
+  /** All points are layers of multiples. */
+  readonly layers?: Layers | undefined
+  /** Default: the best. */
+  readonly windowBits?: number
+}
 
 export class Multiplication {
   private readonly pool: KernelPool
@@ -42,10 +51,10 @@ export class Multiplication {
   private readonly count: number
   private readonly windows: Windows
   private readonly blocks: number[] = []
-  /** The struct for the digits, and the one for what follows: the same, unless points come with multiples. */
+  /** The struct for the digits, and the one for what follows: the same, unless points come in layers. */
   private readonly digitArgs: number
   private readonly args: number
-  /** Windows of the second struct. */
+  /** Windows of the second struct: those that do not share their buckets with one before. */
   private readonly bucketSets: number
   private readonly result: number
   private readonly parts: number
@@ -54,20 +63,27 @@ export class Multiplication {
   private readonly byRanges: boolean
 
   /**
-   * Takes memory for the product with points `from` … ; the scalars are copied. Where all points come with
-   * multiples and scalars are full, there is a point for every digit: all windows share one set of buckets.
+   * Takes memory for the product with points `from` … ; the scalars are copied. If points come in layers, full
+   * scalars are those of layer 0, and windows share buckets.
    */
-  constructor(pool: KernelPool, points: PointSet, scalars: Scalars, from = 0, windowBits?: number) {
+  constructor(
+    pool: KernelPool,
+    points: PointSet,
+    scalars: Scalars,
+    { from = 0, layers, windowBits }: MultiplicationOptions = {},
+  ) {
     this.pool = pool
     this.points = points
     this.count = countOf(scalars)
     const { count } = this
     const isSmall = "small" in scalars
-    const { multiples } = points
-    const layers = !isSmall && multiples?.from === 0 ? multiples.layers : 1
+    const layerCount = layers?.count ?? 1
     invariant(Number.isInteger(count), "scalars take 32 bytes each")
-    const base = layers > 1 ? points.count / layers : points.count
-    invariant(from >= 0 && from % 8 === 0 && from + count <= base, "there is a point for each scalar")
+    invariant(from >= 0 && from % 8 === 0 && from + count <= points.count, "there is a point for each scalar")
+    invariant(
+      layers === undefined || (!isSmall && from === 0 && count * layerCount === points.count),
+      "there are as many points in a layer as scalars",
+    )
     const pointBytes = constantOf(pool, `${points.group}PointBytes`)
     try {
       const { memory } = pool
@@ -80,29 +96,26 @@ export class Multiplication {
         memory.doubles(scalarsAt, count).set(scalars.small)
       }
       const largest = isSmall ? BigInt(largestOf(pool, scalarsAt, count)) : r - 1n
-      this.windows =
-        multiples && layers > 1
-          ? windowsOf(multiples.bits, largest)
-          : chooseWindows(count, largest, windowBits)
+      this.windows = layers ? layeredWindows(count, layers) : chooseWindows(count, largest, windowBits)
       const { bits, count: W, offset } = this.windows
-      invariant(layers === 1 || (layers === W && from === 0 && count === base), "a multiple for each window")
-      const sets = layers > 1 ? 1 : W
+      const sets = layers ? layers.bits / bits : W
+      const rows = sets * layerCount
       this.bucketSets = sets
       const buckets = 2 ** (bits - 1)
       const range = Math.max(leastRange, Math.ceil(count / (4 * pool.threads)))
       const shortRange = Math.min(range, mostRange)
-      this.byRanges = layers === 1 && shortRange < count && W * buckets * pointsPerBucket <= shortRange
+      this.byRanges = !layers && shortRange < count && W * buckets * pointsPerBucket <= shortRange
       this.rangeLength = this.byRanges ? shortRange : range
       const wanted = Math.ceil(((this.byRanges ? 2 : itemsPerThread) * pool.threads) / sets)
-      const most = this.byRanges ? buckets : Math.floor((count * layers) / leastPart)
+      const most = this.byRanges ? buckets : Math.floor((count * layerCount) / leastPart)
       this.parts = Math.max(1, Math.min(wanted, most))
       const partials = this.byRanges ? Math.ceil(count / shortRange) * W * (buckets + 1) : 0
       const offsetAt = this.allocate(40)
       this.result = this.allocate(fileBytes[points.group])
-      const digits = this.allocate(2 * W * count)
+      const digits = this.allocate(2 * rows * count)
       const infinite = points.infinite === 0 ? 0 : points.infinite + from / 8
       const buffers = [
-        this.allocate(4 * W * count),
+        this.allocate(4 * rows * count),
         this.byRanges ? 0 : this.allocate(4 * sets * (buckets + 2)),
         this.allocate(sets * (buckets + 1) * pointBytes),
         this.parts,
@@ -110,6 +123,7 @@ export class Multiplication {
         this.allocate(sets * constantOf(pool, `${points.group}ProjectiveBytes`)),
         this.result,
         partials === 0 ? 0 : this.allocate(partials * pointBytes),
+        layerCount,
       ]
       const first = points.address + from * pointBytes
       const struct = (n: number, windows: number): number => {
@@ -121,7 +135,7 @@ export class Multiplication {
         return at
       }
       this.digitArgs = struct(count, W)
-      this.args = layers > 1 ? struct(count * W, 1) : this.digitArgs
+      this.args = layers ? struct(count * layerCount, sets) : this.digitArgs
       const words = memory.unsigned(offsetAt, 10)
       for (let i = 0; i < 10; i++) words[i] = Number((offset >> BigInt(32 * i)) & 0xffffffffn)
     } catch (error) {

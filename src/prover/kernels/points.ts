@@ -30,7 +30,6 @@ export interface PointSet {
   readonly address: number
   /** Address of one bit for each point, set at infinity; 0 if no point is. */
   readonly infinite: number
-  readonly multiples?: Multiples | undefined
 }
 
 /** Value of a constant that the module exports. */
@@ -94,7 +93,7 @@ export async function loadPoints(
       if ((flags[base >> 3] >> (base & 7)) & 1) flags[i >> 3] |= 1 << (i & 7)
     }
   }
-  return { group, count, address, infinite: infinities === 0 ? 0 : infinite, multiples }
+  return { group, count, address, infinite: infinities === 0 ? 0 : infinite }
 }
 
 const readStep = (pool: KernelPool, group: Group, args: number, count: number): Step => ({

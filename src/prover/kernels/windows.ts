@@ -47,10 +47,30 @@ export function windowsOf(bits: number, largest: bigint): Windows {
   }
 }
 
-/** Windows for points that come with a multiple for each: one set of buckets serves them all. */
-export function multipleWindows(points: number): Windows {
-  const largest = r - 1n
-  const choices = Array.from({ length: maximumBits - 7 }, (_, i) => windowsOf(i + 8, largest))
-  const additions = ({ bits, count }: Windows): number => count * points + 2 ** bits
-  return choices.reduce((best, next) => (additions(next) < additions(best) ? next : best))
+/** Layers of multiples: layer k is 2^(bits·k) times layer 0, for k < count. */
+export interface Layers {
+  readonly bits: number
+  readonly count: number
+}
+
+/** Windows whose number in a layer is `bits` divided by theirs, so that those of all layers share buckets. */
+export function layeredWindows(points: number, layers: Layers): Windows {
+  const fitting = Array.from({ length: maximumBits - 1 }, (_, i) =>
+    windowsOf(i + minimumBits, r - 1n),
+  ).filter(({ bits, count }) => layers.bits % bits === 0 && count <= (layers.bits / bits) * layers.count)
+  invariant(fitting.length > 0, "layers reach beyond a scalar")
+  const additions = ({ bits, count }: Windows): number => count * points + (layers.bits / bits) * 2 ** bits
+  return fitting.reduce((best, next) => (additions(next) < additions(best) ? next : best))
+}
+
+/** The layers, that many, with which a multiplication takes the fewest additions. */
+export function bestLayers(points: number, count: number): Layers {
+  const choices = Array.from({ length: maximumBits - 4 }, (_, i) => windowsOf(i + 5, r - 1n)).map(
+    (windows) => {
+      const sets = Math.ceil(windows.count / count)
+      return { bits: windows.bits * sets, additions: windows.count * points + sets * 2 ** windows.bits }
+    },
+  )
+  const { bits } = choices.reduce((best, next) => (next.additions < best.additions ? next : best))
+  return { bits, count }
 }
