@@ -60,20 +60,24 @@ export class Grouping {
     }
   }
 
-  /** Counting sort of the points' addresses by group; bucket g + 1 is group g. */
-  private sort(points: PointSet, { group, point }: Entries, sorted: Uint32Array, starts: Uint32Array): void {
+  /** Addresses of the points by group; bucket g + 1 is group g. */
+  private sort(points: PointSet, entries: Entries, sorted: Uint32Array, starts: Uint32Array): void {
     const { address, infinite } = points
+    const { ends, order } = orderOf(entries, this.sums.count)
     const flags = infinite === 0 ? undefined : this.pool.memory.bytes(infinite, Math.ceil(points.count / 8))
-    const isInfinite = (i: number) => flags !== undefined && ((flags[i >> 3] >> (i & 7)) & 1) === 1
+    const { pointBytes } = this
     starts.fill(0)
-    for (let i = 0; i < group.length; i++) if (!isInfinite(point ? point[i] : i)) starts[group[i] + 2]++
-    for (let bucket = 2; bucket < starts.length; bucket++) starts[bucket] += starts[bucket - 1]
-    // starts[g + 1] is where group g begins now; it moves on as places are taken, and is put back
-    const next = starts.slice(1)
-    for (let i = 0; i < group.length; i++) {
-      const index = point ? point[i] : i
-      if (!isInfinite(index)) sorted[next[group[i]]++] = address + index * this.pointBytes
+    let at = 0
+    let place = 0
+    for (let g = 0; g < ends.length; g++) {
+      starts[g + 1] = at
+      for (; place < ends[g]; place++) {
+        const index = order[place]
+        if (flags && (flags[index >> 3] >> (index & 7)) & 1) continue
+        sorted[at++] = address + index * pointBytes
+      }
     }
+    starts.fill(at, ends.length + 1)
   }
 
   /** Steps for a program in which they begin at index `first` and wait for the steps `after`. */
@@ -110,4 +114,30 @@ export class Grouping {
     this.blocks.push(at)
     return at
   }
+}
+
+interface Order {
+  /** Where the points of each group end. */
+  readonly ends: Uint32Array
+  /** Numbers of points, group by group. */
+  readonly order: Uint32Array
+}
+
+/** Two sets of points may have the same entries: they are sorted once. */
+const orders = new WeakMap<Entries, Order>()
+
+/** Counting sort of entries by group. */
+function orderOf(entries: Entries, groups: number): Order {
+  const known = orders.get(entries)
+  if (known) return known
+  const { group, point } = entries
+  const next = new Uint32Array(groups + 1)
+  for (let i = 0; i < group.length; i++) next[group[i] + 1]++
+  for (let g = 1; g <= groups; g++) next[g] += next[g - 1]
+  const order = new Uint32Array(group.length)
+  for (let i = 0; i < group.length; i++) order[next[group[i]]++] = point ? point[i] : i
+  // places are taken now: what was where a group begins is where it ends
+  const sorted = { ends: next.subarray(0, groups), order }
+  orders.set(entries, sorted)
+  return sorted
 }
