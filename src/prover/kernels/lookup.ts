@@ -6,6 +6,8 @@ import type { KernelPool, Step } from "./pool.js"
 
 const fileRadix = 1n << 256n
 const shift = 1n << 53n
+/** What the kernel needs besides c: 2^−256 and 2^512. */
+const factors = [inverse(fileRadix), mod(fileRadix * fileRadix)]
 
 /** What is released as a whole: 32 bytes each, canonical, little endian. */
 export interface FieldSet {
@@ -34,7 +36,7 @@ export async function lookupFields(
   const args = constants + 96
   memory.doubles(work, n).set(entries)
   memory.doubles(work + 8 * n, n).set(multiplicities)
-  ;[mod(c + shift), inverse(fileRadix), mod(fileRadix * fileRadix)].forEach((value, i) => {
+  ;[mod(c + shift), ...factors].forEach((value, i) => {
     const bytes = memory.bytes(constants + 32 * i, 32)
     for (let j = 0; j < 32; j++, value >>= 8n) bytes[j] = Number(value & 255n)
   })

@@ -36,8 +36,18 @@ export function chooseWindows(points: number, largest: bigint, bits?: number): W
 const cost = ({ bits, count }: Windows, points: number): number =>
   count * (points + 2 ** bits + 4 * 2 ** (bits / 2) + additionsPerWindow)
 
+/** Windows of scalars of any size, by their bits. */
+const fullWindows = new Map<number, Windows>()
+
 /** The fewest windows of `bits` bits that hold `largest`; the last is not shifted and has 2^(c−1) buckets, too. */
 export function windowsOf(bits: number, largest: bigint): Windows {
+  if (largest !== r - 1n) return findWindows(bits, largest)
+  const known = fullWindows.get(bits) ?? findWindows(bits, largest)
+  fullWindows.set(bits, known)
+  return known
+}
+
+function findWindows(bits: number, largest: bigint): Windows {
   const [c, half] = [BigInt(bits), 1n << BigInt(bits - 1)]
   let offset = 0n
   for (let count = 1; ; count++) {
