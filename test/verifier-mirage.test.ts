@@ -6,10 +6,12 @@ import {
   challenge,
   evaluation,
   explain,
+  type Groth16Key,
   keyDigest,
   type Layout,
   type MirageReceipt,
   parseReceipt,
+  toSnarkjs,
   toSolidityArguments,
   verify,
   wordsOf,
@@ -287,4 +289,8 @@ test("arguments of the contract: words and ten words of proof; another model's r
   })
   const foreign: MirageReceipt = edit(valid, ["statement", "model"], hash32("other"))
   expect(() => toSolidityArguments(foreign, shown.key)).toThrow("another model's")
+})
+
+test("has no form in snarkjs's files", () => {
+  expect(() => toSnarkjs(shown.key as unknown as Groth16Key)).toThrow(UsageError)
 })

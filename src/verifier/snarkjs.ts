@@ -2,6 +2,7 @@
  * The JSON files of snarkjs for a Groth16 key and proof, to and from ours. Only the format: nothing of
  * snarkjs is used. Its points are projective with a last coordinate of one.
  */
+import { UsageError } from "../errors.js"
 import { type Groth16Key, parseVerificationKey } from "./key.js"
 import type { Layout } from "./layout.js"
 import { type G1Json, type G2Json, parseG1, parseG2 } from "./points.js"
@@ -39,8 +40,19 @@ const toG2 = ([x, y]: G2Json): SnarkjsG2 => [
   ["1", "0"],
 ]
 
-/** snarkjs's form of a key; model, layout and setup have no place in it. */
-export function toSnarkjs({ points }: Groth16Key): SnarkjsKey {
+/**
+ * snarkjs's form of a key; model, layout and setup have no place in it.
+ * @throws UsageError for a key of another proof system
+ */
+export function toSnarkjs({ proofSystem, points }: Groth16Key): SnarkjsKey {
+  if (proofSystem !== "groth16") {
+    throw new UsageError({
+      what: "a key that snarkjs has no form for",
+      expected: "proof system groth16",
+      given: `${proofSystem}`,
+      fix: "Compile the model for groth16, or verify with countersign/verifier",
+    })
+  }
   return {
     protocol: "groth16",
     curve: "bn128",
