@@ -3,6 +3,8 @@
  * quotient of the constraint system. `kernelEngine` gives the fast one; `slowEngine` is the reference.
  */
 import type { R1cs } from "../circuit/r1cs.js"
+import type { Entries } from "./kernels/grouping.js"
+import type { Multiples } from "./kernels/points.js"
 import type { Layers } from "./kernels/windows.js"
 import type { ByteSource } from "./keysource.js"
 
@@ -13,17 +15,7 @@ export interface Points {
   readonly count: number
 }
 
-/**
- * Multiples of the m points from number `from` on: point `from + k·m + i` is 2^(bits·k) times point `from + i`,
- * for k < layers.
- */
-export interface Multiples {
-  readonly from: number
-  readonly bits: number
-  readonly layers: number
-}
-
-export type { Layers }
+export type { Entries, Layers, Multiples }
 
 /** Field elements kept in the engine's own form. */
 export interface Fields {
@@ -48,13 +40,6 @@ export interface RowSums {
   readonly a: Float64Array
   readonly b: Float64Array
   readonly c: Float64Array
-}
-
-/** Points by their numbers, each in a group; a point may occur in several entries. */
-export interface Entries {
-  readonly group: Uint32Array
-  /** Without, entry i is point i. */
-  readonly point?: Uint32Array | undefined
 }
 
 /** An abort stops the work between two items; the engine can be used again. */

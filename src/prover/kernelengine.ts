@@ -3,7 +3,7 @@ import { writeField } from "../circuit/binfile.js"
 import { invariant } from "../errors.js"
 import { mod } from "../field.js"
 import type { Affine, Engine, Fields, Points, QuotientRows, Rows, Vector, WorkOptions } from "./engine.js"
-import { openEngine, type PointSet, type Scalars } from "./kernels/engine.js"
+import { type EngineOptions, openEngine, type PointSet, type Scalars } from "./kernels/engine.js"
 import { type FieldSet, lookupFields } from "./kernels/lookup.js"
 import { fileBytes } from "./kernels/points.js"
 import type { KernelPool, Step } from "./kernels/pool.js"
@@ -30,7 +30,7 @@ const isStreamed = (points: Points): points is StreamedPoints => "head" in point
 
 /** Opens the kernels with threads of their own. `blockBytes`: how much of streamed points is held at a time. */
 export async function kernelEngine(
-  options: { readonly threads?: number; readonly blockBytes?: number } = {},
+  options: Pick<EngineOptions, "threads" | "variant"> & { readonly blockBytes?: number } = {},
 ): Promise<Engine> {
   const kernels = await openEngine(options)
   const streams = new Streams(kernels, options.blockBytes)

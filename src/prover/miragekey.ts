@@ -12,8 +12,9 @@
  *     9  H         one per domain point, in layers 10  C          wires that occur on side C of a product
  *                                                  1000           how the key was made: "dev"
  *
- * Layer k of H is 2^(b·k) times layer 0. Sections 4 to 8 and 10 are in ascending order of wires; the public wires one, c and ev occur on side A by the
- * rows that keep their columns independent. docs/FORMATS.md has an example byte by byte.
+ * Layer k of H is 2^(b·k) times layer 0. Sections 4 to 8 and 10 are in ascending order of wires; the public wires
+ * one, c and ev occur on side A by the rows that keep their columns independent. docs/FORMATS.md has an example
+ * byte by byte.
  */
 import { sha256 } from "@noble/hashes/sha2.js"
 import { checkSection, createBinFile } from "../circuit/binfile.js"
@@ -27,6 +28,7 @@ import { bestLayers, type Layers } from "./kernels/windows.js"
 import { type ByteSource, checkedSource, type ProvingKey, partOf, sectionsOf } from "./keysource.js"
 import { hasProduct, programRows } from "./polynomials.js"
 import { coordinates, coordinates2, setupMark, setupSection } from "./provingkey.js"
+import { digits, quotientMultiples } from "./shares.js"
 
 const magic = "csmk"
 const version = 1
@@ -38,7 +40,7 @@ export const mirageDomain = (system: R1cs): number => domainSize(programRows(sys
 /** Largest domain whose points H have multiples in the key. */
 const largestLayered = 2 ** 16
 
-/** The multiples of H in a key: they make the largest multiplication a seventh faster. */
+/** The multiples of H in a key: they save a sixth of the additions of the largest multiplication. */
 export function quotientLayers(system: R1cs): Layers {
   const domain = mirageDomain(system)
   return bestLayers(domain, domain <= largestLayered ? 4 : 1)
@@ -134,7 +136,6 @@ const totalOf = (sizes: Record<MirageSection, number>): number =>
 /** Largest memory of the kernels: what 32-bit addresses reach. */
 const addressable = 2 ** 32
 
-/**
 /** What a proof is made with, as far as memory depends on it. */
 export interface MemoryOptions {
   /** A larger key is streamed; default `residentKeyBytes`. */
@@ -152,7 +153,17 @@ function memoryOf(linked: MirageLinked, streamed: boolean): number {
   // a point grows from 64 bytes to 80; an entry of a row is an index and a double; a value of the transform
   // lies in a source, a vector, two tables and the result, and again as a scalar, with its digits or without
   const multiplied = streamed ? streamBytes + 32 * domain : 1.25 * totalOf(sizesOf(linked)) + 160 * domain
-  return Math.ceil(12 * nonzeros + 8 * (r1cs.wires + 3 * r1cs.rows) + 256 * domain + multiplied + 2 ** 24)
+  const rows = 12 * nonzeros + 8 * (r1cs.wires + 3 * r1cs.rows)
+  return Math.ceil(rows + 256 * domain + multiplied + multiplesOf(linked) + 2 ** 24)
+}
+
+/**
+ * Bytes of the multiples that come with points (shares.ts), in the kernels' form: of wires with field elements, in A,
+ * B1, committed and B2, and of quotients, in A and final.
+ */
+function multiplesOf({ large, lookup }: MirageLinked): number {
+  const entries = lookup.tableStart[lookup.tables.length]
+  return 80 * (digits * large.length * 5 + quotientMultiples(lookup) * entries * 2)
 }
 
 /** Whether a key is streamed: its points are more than `residentBytes`, or would not fit into the kernels. */

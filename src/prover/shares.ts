@@ -9,6 +9,7 @@
  */
 import type { MirageCircuit } from "../circuit/compile.js"
 import { CHALLENGE, EVALUATION } from "../circuit/link-mirage.js"
+import type { Lookup } from "../circuit/lookup.js"
 import type { CommittedWitness, Witness } from "../circuit/witness.js"
 import { invariant } from "../errors.js"
 import type { Engine, Entries, Points } from "./engine.js"
@@ -31,7 +32,12 @@ export interface Share {
 }
 
 const digitBits = 8
-const digits = 32
+/** Multiples of a point that meets field elements: one for each of their bytes. */
+export const digits = 32
+
+/** Multiples of the point of a quotient: one for each bit of a multiplicity, none of which is above the queries. */
+export const quotientMultiples = ({ table }: Pick<Lookup, "table">): number =>
+  Math.max(1, Math.ceil(Math.log2(table.length + 1)))
 
 export class Shares {
   private readonly isFull: Uint8Array
@@ -54,8 +60,7 @@ export class Shares {
     this.firstQuotient = lookup.quotients
     this.entryCount = lookup.tableStart[lookup.tables.length]
     this.multiplicities = lookup.multiplicities
-    // no multiplicity is above the number of queries
-    this.quotientLayers = Math.max(1, Math.ceil(Math.log2(lookup.table.length + 1)))
+    this.quotientLayers = quotientMultiples(lookup)
   }
 
   /** Loads the points of one multiplication; `masks` are points as in a file. */
