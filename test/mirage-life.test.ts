@@ -1,11 +1,12 @@
 /** A prover over time: aborts, proofs at once, many in a row, a thread that dies. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { compile, type MirageCircuit } from "#src/circuit/compile.js"
+import { drawSalt } from "#src/circuit/poseidon.js"
 import type { Engine } from "#src/prover/engine.js"
 import { kernelEngine } from "#src/prover/kernelengine.js"
-import { type Keys, openProver, type Prover, setup } from "#src/prover/prover.js"
+import { type Keys, memoryEstimate, openProver, type Prover, setup } from "#src/prover/prover.js"
 import { verify } from "#src/verifier/index.js"
-import { type Network, perceptron } from "./networks.js"
+import { mnist, type Network, perceptron } from "./networks.js"
 
 const contextOf = (i: number) => `0x${i.toString(16).padStart(64, "0")}`
 
@@ -89,4 +90,21 @@ describe("a prover", () => {
     expect(engine.heldBytes()).toBe(before)
     expect(holds(await prove(22), 22)).toBe(true)
   })
+})
+
+it("holds no more memory than the estimate says, also with a committed input", async () => {
+  const { graph, input } = await mnist("mnist-lenet")
+  const circuit = await compile(graph, { input: "committed" })
+  const { provingKey } = await setup(circuit, { dev: true })
+  const engine = await kernelEngine()
+  const prover = await openProver(circuit, provingKey, { engine })
+  let held = 0
+  const watch = setInterval(() => {
+    held = Math.max(held, engine.heldBytes())
+  }, 1)
+  await prover.prove(input, { context: contextOf(1), clampInputs: true, salts: { input: drawSalt() } })
+  clearInterval(watch)
+  await engine.close()
+  expect(held).toBeGreaterThan(2 ** 26)
+  expect(memoryEstimate(circuit)).toBeGreaterThan(held)
 })
