@@ -1,11 +1,15 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { auditWitness } from "#src/circuit/audit.js"
+import { firstFailingRow } from "#src/circuit/check.js"
 import { compile } from "#src/circuit/compile.js"
 import { lookupForms } from "#src/circuit/forms.js"
 import { gadgetKinds } from "#src/circuit/gadgets.js"
-import type { RescaleNode } from "#src/ops/program.js"
+import type { IntNode, RescaleNode } from "#src/ops/program.js"
 import type { IntGraph, IntTensor } from "#src/quantize/intgraph.js"
-import { mnist, perceptron, small } from "./networks.js"
+import { runInteger } from "#src/quantize/run.js"
+import { mirageWitness, mnist, perceptron, small } from "./networks.js"
+import { Random } from "./random.js"
 
 const origin = { name: "n", operator: "Relu" }
 
@@ -111,12 +115,17 @@ function rowsOf(layers: readonly Layer[], assignment: readonly Choice[], u: numb
 describe("the plan of forms and table width", () => {
   const widths = [3, 4, 5, 6, 8]
   const layer = fc.record({
-    size: fc.constantFrom(1, 5, 40, 300),
+    size: fc.constantFrom(1, 2, 3, 5, 8, 40, 300),
     shift: fc.constantFrom(3, 4, 6, 8),
     bits: fc.constantFrom(3, 4),
     min: fc.integer({ min: -4000, max: 100 }),
     width: fc.integer({ min: 100, max: 8000 }),
   })
+  // each wants a gated table for its own number of limbs
+  const twoGatedTables = [
+    { size: 5, shift: 3, bits: 3, min: 0, width: 4152 },
+    { size: 5, shift: 8, bits: 3, min: 0, width: 4608 },
+  ]
   it("has as few rows as exhaustive search finds", () => {
     const seen = new Set<string>()
     fc.assert(
@@ -126,7 +135,7 @@ describe("the plan of forms and table width", () => {
         for (const form of plan.chosen.values()) seen.add(form.name)
         expect(plan.rows).toBe(exhaustive(layers, widths))
       }),
-      { numRuns: 150 },
+      { numRuns: 150, examples: [[twoGatedTables]] },
     )
     expect([...seen].sort()).toEqual(["excess", "gated", "signed"])
   })
@@ -138,6 +147,49 @@ describe("the plan of forms and table width", () => {
       const words = r1cs.rows - hornerRow
       expect(r1cs.rows - words).toBe(plan.rows)
     }
+  })
+
+  it("gives gated forms of each number of limbs a table", async () => {
+    const ranges = [
+      { size: 130, shift: 7, bits: 4, width: 19 },
+      { size: 40, shift: 8, bits: 4, width: 24 },
+    ]
+    const layers = ranges.map(({ width, ...rest }) => ({ ...rest, min: 0, max: 2 ** width - 1 }))
+    const { nodes, tensors } = graphOf(layers)
+    const inputs = ranges.map(({ width }, i) => ({ name: `acc${i}`, tensor: 2 * i, lo: 0, bits: width }))
+    const outputs = ranges.map((_, i) => ({ name: `out${i}`, tensor: 2 * i + 1 }))
+    const graph: IntGraph = {
+      name: "gates",
+      precision: 10,
+      tensors,
+      nodes: [
+        ...inputs.map(({ name, tensor }): IntNode => ({ kind: "input", out: tensor, name, origin })),
+        ...nodes,
+      ],
+      inputs,
+      outputs,
+    }
+    const plan = lookupForms(graph)
+    expect(new Set(plan.chosen.values())).toEqual(
+      new Set([1, 2].map((digits) => ({ name: "gated", digits }))),
+    )
+    const circuit = await compile(graph)
+    expect(circuit.linked.hornerRow).toBe(plan.rows)
+
+    // in each layer the ends of its range, the ends of the window, and anything between
+    const random = new Random(3)
+    const input = Object.fromEntries(
+      ranges.map(({ size, shift, bits, width }, i) => {
+        const edges = [0, 2 ** (shift + bits) - 1, 2 ** (shift + bits), 2 ** width - 1]
+        return [
+          `acc${i}`,
+          Array.from({ length: size }, (_, j) => edges[j] ?? random.integer(0, 2 ** width - 1)),
+        ]
+      }),
+    )
+    const witness = await mirageWitness(circuit, runInteger(graph, input), 2n ** 250n + 12345n)
+    expect(firstFailingRow(circuit.linked.r1cs, witness)).toBe(-1)
+    expect(auditWitness(circuit, witness, 100).accepted).toEqual([])
   })
 
   it("uses forms within the bounds their headers assume", async () => {

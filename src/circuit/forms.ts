@@ -38,10 +38,28 @@ export type Form =
   | { readonly name: "gated"; readonly digits: number }
   | { readonly name: "signed"; readonly digits: number }
 
-/** What forms of one output width share. */
+/** Tables that forms of one output width share: one for all signed forms, one for gated forms of each number of limbs. */
 interface Shared {
-  readonly signed?: { readonly x: number; readonly y: number; readonly j: number }
-  readonly gated?: { readonly digits: number; readonly a: number; readonly b: number; readonly j: number }
+  readonly signed?: SignedTable
+  readonly gated: readonly GatedTable[]
+}
+interface SignedTable {
+  readonly x: number
+  readonly y: number
+  readonly j: number
+}
+interface GatedTable {
+  readonly digits: number
+  readonly a: number
+  readonly b: number
+  readonly j: number
+}
+/** A table that could be made: its rows, and those of each demand in a form that uses it. */
+interface Offer<T> {
+  readonly table: T
+  readonly size: number
+  readonly rows: readonly number[]
+  readonly forms: readonly Form[]
 }
 
 /** The chosen plan: forms to give to planGadgets, the table's width, and the rows they predict. */
@@ -113,8 +131,9 @@ function formUse({ shift, bits: w, ...demand }: Demand, form: Form, shared: Shar
     return { kind: gadgetKinds.Excess, parameters: [shift, w, e] }
   }
   if (form.name === "gated") {
-    invariant(shared.gated, "a gated form has a table")
-    const { a, b, j } = shared.gated
+    const table = shared.gated.find(({ digits }) => digits === form.digits)
+    invariant(table, "a gated form has a table")
+    const { a, b, j } = table
     return { kind: gadgetKinds.Gated, parameters: [shift, w, bits * form.digits, a, b, j] }
   }
   invariant(shared.signed, "a signed form has a table")
@@ -213,10 +232,7 @@ function planGroup(demands: readonly Demand[], bits: number): GroupPlan {
     demands.map((d) => d.below),
     w,
   )
-  const signedOptions: (
-    | { x: number; y: number; table: number; rows: number[]; digits: number[]; j: number }
-    | undefined
-  )[] = [undefined]
+  const signed: Offer<SignedTable>[] = []
   for (const x of xs) {
     for (const y of ys) {
       let j = 0
@@ -229,22 +245,23 @@ function planGroup(demands: readonly Demand[], bits: number): GroupPlan {
         j = Math.max(j, needed)
         return n
       })
-      const rows = demands.map((demand, i) =>
-        Number.isFinite(digits[i]) ? cost[i](base(demand) + digits[i]) : Number.POSITIVE_INFINITY,
-      )
-      signedOptions.push({ x, y, table: 2 ** w + x + y + 1, rows, digits, j })
+      signed.push({
+        table: { x, y, j },
+        size: 2 ** w + x + y + 1,
+        rows: demands.map((demand, i) =>
+          Number.isFinite(digits[i]) ? cost[i](base(demand) + digits[i]) : Number.POSITIVE_INFINITY,
+        ),
+        forms: digits.map((n) => ({ name: "signed", digits: n })),
+      })
     }
   }
-  const gatedOptions: (
-    | { digits: number; a: number; b: number; table: number; rows: number[]; j: number }
-    | undefined
-  )[] = [undefined]
-  for (let digits = 1; digits <= maxDigits; digits++) {
+  const gated = Array.from({ length: maxDigits }, (_, d) => {
+    const digits = d + 1
     const step = 2 ** (bits * digits)
     const as = thin([...new Set(demands.map((d) => Math.ceil(d.below / step)))].sort((p, q) => p - q))
     const bs = thin([...new Set(demands.map((d) => Math.floor(d.above / step) + 1))].sort((p, q) => p - q))
-    for (const a of as) {
-      for (const b of bs) {
+    return as.flatMap((a) =>
+      bs.map((b): Offer<GatedTable> => {
         let j = 0
         const rows = demands.map((demand, i) => {
           if (demand.below > a * step || demand.above >= b * step) return Number.POSITIVE_INFINITY
@@ -253,32 +270,71 @@ function planGroup(demands: readonly Demand[], bits: number): GroupPlan {
           j = Math.max(j, needed)
           return cost[i](base(demand) + digits + 2)
         })
-        gatedOptions.push({ digits, a, b, table: a + b + 1, rows, j })
-      }
-    }
-  }
+        const forms = demands.map((): Form => ({ name: "gated", digits }))
+        return { table: { digits, a, b, j }, size: a + b + 1, rows, forms }
+      }),
+    )
+  })
+  const plain: Choice = { rows: excess, forms: demands.map(() => ({ name: "excess" })) }
   let best: GroupPlan | undefined
-  for (const signed of signedOptions) {
-    for (const gated of gatedOptions) {
-      let rows = (signed?.table ?? 0) + (gated?.table ?? 0)
-      const forms = demands.map((_, i): Form => {
-        const options: [number, Form][] = [[excess[i], { name: "excess" }]]
-        if (gated) options.push([gated.rows[i], { name: "gated", digits: gated.digits }])
-        if (signed) options.push([signed.rows[i], { name: "signed", digits: signed.digits[i] }])
-        const [least, form] = options.reduce((p, q) => (q[0] < p[0] ? q : p))
-        rows += least
-        return form
-      })
-      if (best === undefined || rows < best.rows) {
-        const shared: Shared = {
-          ...(signed ? { signed: { x: signed.x, y: signed.y, j: signed.j } } : {}),
-          ...(gated ? { gated: { digits: gated.digits, a: gated.a, b: gated.b, j: gated.j } } : {}),
-        }
-        best = { rows, shared, forms }
-      }
-    }
+  for (const offer of [undefined, ...signed]) {
+    const start = offer ? taking(plain, offer) : plain
+    const before = sum(start.rows) + (offer?.size ?? 0)
+    const { tables, saved } = worthwhile(start.rows, gated, best ? before - best.rows : 0)
+    const rows = before - saved
+    if (best && rows >= best.rows) continue
+    const { forms } = tables.reduce<Choice>(taking, start)
+    const shared = { gated: tables.map(({ table }) => table), ...(offer ? { signed: offer.table } : {}) }
+    best = { rows, shared, forms }
   }
   invariant(best, "there is always a plan")
+  return best
+}
+
+/** Rows and form of each demand. */
+interface Choice {
+  readonly rows: readonly number[]
+  readonly forms: readonly Form[]
+}
+
+/** Every demand in the better one of the form it has and the one that a table offers. */
+function taking(choice: Choice, offer: Choice): Choice {
+  return {
+    rows: choice.rows.map((rows, i) => Math.min(rows, offer.rows[i])),
+    forms: choice.forms.map((form, i) => (offer.rows[i] < choice.rows[i] ? offer.forms[i] : form)),
+  }
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
+
+/**
+ * At most one table of each list, so that as many rows as possible are saved, if more than `least` can be.
+ * Beside other tables a table saves at most what it saves alone, so one that is not worth its own rows is dropped,
+ * and so is what could not save more than has been found already: the result is still the best of all.
+ */
+function worthwhile<T>(
+  rows: readonly number[],
+  [list, ...others]: readonly (readonly Offer<T>[])[],
+  least: number,
+): { tables: readonly Offer<T>[]; saved: number } {
+  if (!list) return { tables: [], saved: 0 }
+  const gain = (offer: Offer<T>) =>
+    rows.reduce((saved, r, i) => saved + Math.max(0, r - offer.rows[i]), -offer.size)
+  const gains = (offers: readonly Offer<T>[]) =>
+    offers
+      .map((offer) => ({ offer, alone: gain(offer) }))
+      .filter(({ alone }) => alone > 0)
+      .sort((p, q) => q.alone - p.alone)
+  const rest = sum(others.map((offers) => gains(offers)[0]?.alone ?? 0))
+  let best: { tables: readonly Offer<T>[]; saved: number } = { tables: [], saved: 0 }
+  for (const { offer, alone } of [...gains(list), { offer: undefined, alone: 0 }]) {
+    const goal = Math.max(least, best.saved)
+    if (alone + rest <= goal) continue
+    const after = offer ? rows.map((r, i) => Math.min(r, offer.rows[i])) : rows
+    const { tables, saved } = worthwhile(after, others, goal - alone)
+    if (alone + saved > best.saved)
+      best = { tables: offer ? [offer, ...tables] : tables, saved: alone + saved }
+  }
   return best
 }
 
@@ -355,7 +411,7 @@ export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBi
       const demand = byNode.get(node)
       invariant(demand, `node ${node.origin.name} was not planned`)
       const form = chosen.get(node) ?? { name: "excess" }
-      return clampForm(demand, form, plans.get(node.bits)?.shared ?? {}, bits, min, max)
+      return clampForm(demand, form, plans.get(node.bits)?.shared ?? { gated: [] }, bits, min, max)
     },
     max: (m, b) => maxForm(m, b, bits),
     argmax: (m, b) => argmaxForm(m, b, bits),
