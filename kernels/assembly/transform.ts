@@ -36,14 +36,11 @@ import { add2, difLazy2, elementBytes, gather2, mul2, pairBytes, scatter2, sub2,
   table: usize
   /** Canonical results, 32 bytes each. */
   out: usize
-  /** 2 (the product alone) or 3. */
-  polynomials: usize
+  /** The one or two polynomials that are transformed together. */
   source0: usize
   source1: usize
-  source2: usize
   data0: usize
   data1: usize
-  data2: usize
 }
 
 /** A pass over all vectors with one half-size. */
@@ -70,11 +67,11 @@ const enum Kind {
 }
 
 @inline function sourceOf(job: Job, polynomial: usize): usize {
-  return polynomial == 0 ? job.source0 : polynomial == 1 ? job.source1 : job.source2
+  return polynomial == 0 ? job.source0 : job.source1
 }
 
 @inline function dataOf(job: Job, polynomial: usize): usize {
-  return polynomial == 0 ? job.data0 : polynomial == 1 ? job.data1 : job.data2
+  return polynomial == 0 ? job.data0 : job.data1
 }
 
 @inline function chunkStart(length: usize, chunk: usize, chunks: usize): usize {
@@ -312,9 +309,7 @@ export function transformLeave(item: usize, args: usize, scratch: usize): void {
   }
 }
 
-/**
- * The stage that joins the lanes, then a·b − c, or a·b without c, as canonical integers. Items: chunks.
- */
+/** The stage that joins the lanes, then a·b as canonical integers. Items: chunks. */
 export function transformQuotient(item: usize, args: usize, scratch: usize): void {
   const job = changetype<Job>(args)
   const n = job.vectors
@@ -336,11 +331,6 @@ export function transformQuotient(item: usize, args: usize, scratch: usize): voi
     leave2(low1, high1, job.data1, i, j, w, temp)
     mul2(low0, low0, low1)
     mul2(high0, high0, high1)
-    if (job.polynomials == 3) {
-      leave2(low1, high1, job.data2, i, j, w, temp)
-      sub2(low0, low0, low1)
-      sub2(high0, high0, high1)
-    }
     mul2(low0, low0, toInteger)
     mul2(high0, high0, toInteger)
     const out = job.out + i * 32

@@ -1,6 +1,6 @@
 /**
- * Transforms over the scalar field on a pool, and the quotient of Groth16 made of them: from the values of
- * polynomials A, B, C on a domain of n points to A·B − C on its odd coset η·ω^k (see circuit/domain.ts).
+ * Transforms over the scalar field on a pool, and what the quotient of Groth16 needs of them: from the values of
+ * polynomials A and B on a domain of n points to A·B on its odd coset η·ω^k (see circuit/domain.ts).
  *
  * Values are float64 numbers: safe integers stand for themselves, `largeValue(i)` for entry i of a table of
  * field elements. Everything lives in the memory of the pool and is allocated once; a proof allocates nothing.
@@ -108,7 +108,7 @@ export class Transform {
     }
   }
 
-  /** Tables and room for transforms of `polynomials` (1, 2 or 3) of n values. */
+  /** Tables and room for transforms of `polynomials` (1 or 2) of n values. */
   static async make(pool: KernelPool, n: number, polynomials: number): Promise<Transform> {
     const transform = new Transform(pool, n, polynomials)
     try {
@@ -145,10 +145,11 @@ export class Transform {
   }
 
   /**
-   * Steps that turn the sources into (a·b − c)(η·ω^k), or (a·b)(η·ω^k) for two polynomials, at `out`. They are
-   * for a program in which they begin at index `first` and wait for the steps `after`.
+   * Steps that turn the sources of two polynomials into (a·b)(η·ω^k) at `out`. They are for a program in which
+   * they begin at index `first` and wait for the steps `after`.
    */
   quotientSteps(first = 0, after: readonly number[] = []): Step[] {
+    invariant(this.polynomials === 2, "a quotient is of two polynomials")
     const add = chain(first, after)
     this.enter(add)
     add("transformBlocks", this.job, this.polynomials * this.blockCount)
@@ -217,9 +218,9 @@ export class Transform {
   private writeJob(): void {
     const { tables } = this
     invariant(tables, "the transform has no tables")
-    const pad = (addresses: readonly number[]) => [...addresses, 0, 0].slice(0, 3)
+    const pad = (addresses: readonly number[]) => [...addresses, 0].slice(0, 2)
     this.pool.memory
-      .unsigned(this.job, 16)
+      .unsigned(this.job, 13)
       .set([
         this.n / 2,
         this.leaf,
@@ -230,7 +231,6 @@ export class Transform {
         tables.scale,
         this.largeElements,
         this.out,
-        this.polynomials,
         ...pad(this.sources),
         ...pad(this.data),
       ])
