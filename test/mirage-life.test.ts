@@ -1,7 +1,9 @@
 /** A prover over time: aborts, proofs at once, many in a row, a thread that dies. */
+import type { Worker } from "node:worker_threads"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { compile, type MirageCircuit } from "#src/circuit/compile.js"
 import { drawSalt } from "#src/circuit/poseidon.js"
+import { CountersignError } from "#src/errors.js"
 import type { Engine } from "#src/prover/engine.js"
 import { kernelEngine } from "#src/prover/kernelengine.js"
 import { type Keys, memoryEstimate, openProver, type Prover, setup } from "#src/prover/prover.js"
@@ -79,6 +81,31 @@ describe("a prover", () => {
     expect(engine.heldBytes()).toBe(before)
     expect(holds(await prove(21), 21)).toBe(true)
   }, 120_000)
+
+  it("survives threads that die while its key is loaded, and later", async () => {
+    const threads: Worker[] = []
+    const onThread = (thread: Worker) => threads.push(thread)
+    process.on("worker", onThread)
+    const mortal = await kernelEngine()
+    try {
+      const started = threads.length
+      expect(started).toBeGreaterThan(0)
+      const ended = threads[0].terminate()
+      const opened = await openProver(circuit, keys.provingKey, { engine: mortal })
+      await ended
+      const once = (i: number) => opened.prove(network.input, { context: contextOf(i), clampInputs: true })
+      // what was under way when the thread ended fails, or is done by others if it came a moment later
+      const tried = (i: number) => once(i).catch((error) => expect(error).toBeInstanceOf(CountersignError))
+      await tried(30)
+      expect(holds(await once(31), 31)).toBe(true)
+      expect(threads.length).toBeGreaterThan(started)
+      await Promise.all([tried(32), threads.at(-1)?.terminate()])
+      expect(holds(await once(33), 33)).toBe(true)
+    } finally {
+      process.off("worker", onThread)
+      await mortal.close()
+    }
+  })
 
   it("gives its memory back when closed, but not the engine of the caller", async () => {
     const before = engine.heldBytes()

@@ -23,8 +23,19 @@ interface LoadedFields extends Fields {
 }
 interface LoadedPoints extends Points {
   /** Point i is the sum of point i of each: sums of streamed points are one set for every block. */
-  readonly sets: Promise<readonly PointSet[]>
+  readonly sets: () => Promise<readonly PointSet[]>
   readonly layers?: Layers | undefined
+}
+/** What `make` makes: once, and again at the next call if it failed, because a worker may have died over it. */
+function lasting<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined
+  return () => {
+    made ??= make().catch((error) => {
+      made = undefined
+      throw error
+    })
+    return made
+  }
 }
 const isStreamed = (points: Points): points is StreamedPoints => "head" in points
 
@@ -35,17 +46,13 @@ export async function kernelEngine(
   const kernels = await openEngine(options)
   const streams = new Streams(kernels, options.blockBytes)
   const { pool } = kernels
-  const transforms = new Map<number, Promise<Transform>>()
+  const transforms = new Map<number, () => Promise<Transform>>()
   const transformOf = (n: number): Promise<Transform> => {
-    const held = transforms.get(n)
-    if (held) return held
-    const made = Transform.make(pool, n, 2)
-    transforms.set(n, made)
-    // a worker may have died over it: the next proof tries again
-    made.catch(() => transforms.delete(n))
-    return made
+    const transform = transforms.get(n) ?? lasting(() => Transform.make(pool, n, 2))
+    transforms.set(n, transform)
+    return transform()
   }
-  const setsOf = (points: Points): Promise<readonly PointSet[]> => (points as LoadedPoints).sets
+  const setsOf = (points: Points): Promise<readonly PointSet[]> => (points as LoadedPoints).sets()
   const multiply: Multiply = async (points, scalars, options) => {
     if (isStreamed(points)) return streams.msm(points, scalars, options)
     const sets = await setsOf(points)
@@ -59,7 +66,9 @@ export async function kernelEngine(
     if (!(points instanceof Uint8Array)) return streams.load(group, points, multiples)
     const given = points.length / fileBytes[group]
     const count = multiples ? given + (given - multiples.from) * (multiples.layers - 1) : given
-    const sets = kernels.points(group, points, multiples).then((set) => [set])
+    const sets = lasting(() => kernels.points(group, points, multiples).then((set) => [set]))
+    // the first proof will wait for them, or tell why there are none
+    sets().catch(() => undefined)
     return { group, count, sets } as LoadedPoints
   }
   return {
@@ -112,7 +121,7 @@ export async function kernelEngine(
       const sets = isStreamed(points)
         ? await streams.sums(points, entries, groups, options)
         : [await kernels.sums(only(await setsOf(points)), entries, groups, options)]
-      return { group: points.group, count: groups, sets: Promise.resolve(sets) } as LoadedPoints
+      return { group: points.group, count: groups, sets: async () => sets } as LoadedPoints
     },
     quotientMsm(h, rows, options) {
       const product = quotient.then(async () => {
