@@ -209,7 +209,7 @@ describe.each(variants)("%s", (variant) => {
       const points = upTo(40)
       const scalars = points.map(() => below(r))
       const set = await load(points)
-      for (let bits = 2; bits <= 15; bits++) {
+      for (let bits = 2; bits <= 16; bits++) {
         const job = new Multiplication(engine.pool, set, full(scalars), { windowBits: bits })
         await engine.pool.run(job.steps())
         expect(job.value()).toEqual(slow(points, scalars))

@@ -3,6 +3,7 @@ export { digits, largest } from "./digits"
 export {
   accumulate as g1Accumulate,
   combine as g1Combine,
+  fold as g1Fold,
   join as g1Join,
   pippengerScratch as g1PippengerScratch,
   reduce as g1Reduce,
@@ -28,6 +29,7 @@ export { pointBytes as g1PointBytes, treeScratch as g1TreeScratch } from "./g1/t
 export {
   accumulate as g2Accumulate,
   combine as g2Combine,
+  fold as g2Fold,
   join as g2Join,
   pippengerScratch as g2PippengerScratch,
   reduce as g2Reduce,

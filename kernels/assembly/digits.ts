@@ -26,7 +26,7 @@ export class Multiplication {
   offset: usize
   /** Points that an item of `digits` takes. */
   rangeLength: u32
-  /** u16 [W][count]: 2·|digit| + (digit < 0) */
+  /** u16 [W][count]: 2·|digit| − (digit < 0), so that digits from −2^15 to 2^15 − 1 fit; see sizeOf and signOf */
   digits: usize
   /** u32 [W][count]: entries of the tree, ordered by bucket. */
   sorted: usize
@@ -50,6 +50,21 @@ export class Multiplication {
    * one another, as the layers do. 1 if there are no multiples.
    */
   layers: u32
+  /** Parts that the sums of rows and columns of a window are cut into, and where they go: points [W][folds]. */
+  foldParts: u32
+  folds: usize
+}
+
+/** |digit|, which is the number of its bucket. */
+@inline
+export function sizeOf(code: u32): u32 {
+  return (code + 1) >> 1
+}
+
+/** 1 if the digit is negative; zero is not. */
+@inline
+export function signOf(code: u32): u32 {
+  return code & 1
 }
 
 /** The largest absolute value of small scalars; infinity if one of them is no integer. */
@@ -79,17 +94,16 @@ const block: u32 = 64
 /** Bytes of scalar + H, and as many of zeros after the last one. */
 const wordsBytes: usize = 32
 
-/** The digits of range number `item`. Working memory: the sums, zeros, and a sign for each; less than 4 KiB. */
+/** The digits of range number `item`. Working memory: the sums and zeros; less than 4 KiB. */
 export function digits(item: u32, args: usize, scratch: usize): void {
   const job = changetype<Multiplication>(args)
   const from = item * job.rangeLength
   const to = min(from + job.rangeLength, job.count)
-  const signs = scratch + (<usize>block + 1) * wordsBytes
   memory.fill(scratch, 0, (<usize>block + 1) * wordsBytes)
   for (let first = from; first < to; first += block) {
     const length = min(block, to - first)
     const small = job.small != 0
-    if (small) shiftSmall(job, first, length, scratch, signs)
+    if (small) shiftSmall(job, first, length, scratch)
     else shiftFull(job, first, length, scratch)
     let bit: u32 = 0
     const sets = (job.windows + job.layers - 1) / job.layers
@@ -101,7 +115,7 @@ export function digits(item: u32, args: usize, scratch: usize): void {
         continue
       }
       const last = w == job.windows - 1
-      if (small) splitSmall(scratch, signs, length, bit, job.bits, last, out)
+      if (small) splitSmall(scratch, length, bit, job.bits, last, out)
       else split(scratch, length, bit, job.bits, last, out)
       bit += job.bits
     }
@@ -109,14 +123,11 @@ export function digits(item: u32, args: usize, scratch: usize): void {
   }
 }
 
-/** |scalar| + H, 8 bytes each, and the sign of small scalars; H is below 2^62 there. */
-function shiftSmall(job: Multiplication, first: u32, length: u32, words: usize, signs: usize): void {
+/** Scalar + H, 8 bytes each, of any sign; H is below 2^62 there. */
+function shiftSmall(job: Multiplication, first: u32, length: u32, words: usize): void {
   const offset = load<i64>(job.offset)
   for (let i: u32 = 0; i < length; i++) {
-    const value = <i64>load<f64>(job.scalars + (<usize>(first + i) << 3))
-    const negative = value >> 63
-    store<i64>(words + (<usize>i << 3), (value ^ negative) - negative + offset)
-    store<u32>(signs + (<usize>i << 2), <u32>negative & 1)
+    store<i64>(words + (<usize>i << 3), <i64>load<f64>(job.scalars + (<usize>(first + i) << 3)) + offset)
   }
 }
 
@@ -143,20 +154,23 @@ export function addOffset(words: usize, scalar: usize, offset: usize): void {
   }
 }
 
-/** Digits of one window of small scalars; chosen by their size, they all have a bucket. */
-function splitSmall(words: usize, signs: usize, length: u32, bit: u32, bits: u32, last: bool, out: usize): void {
+/**
+ * Digits of one window of small scalars; chosen by their size, they all have a bucket. The last window has the sign
+ * of the sum. It is at least minus what the largest scalar's is: 2H is at least the last window's unit, if H is not 0.
+ */
+function splitSmall(words: usize, length: u32, bit: u32, bits: u32, last: bool, out: usize): void {
   const half: i32 = last ? 0 : 1 << (bits - 1)
   const mask: u32 = last ? 0xffffffff : (1 << bits) - 1
   for (let i: u32 = 0; i < length; i++) {
-    const window = <u32>(load<u64>(words + (<usize>i << 3)) >> <u64>bit) & mask
-    const digit = <i32>window - half
-    const negative = digit >> 31
-    const size = <u32>((digit ^ negative) - negative)
-    const sign = (<u32>negative & 1) ^ load<u32>(signs + (<usize>i << 2))
-    // no sign for zero
-    const code = size == 0 ? 0 : (size << 1) | sign
-    store<u16>(out + (<usize>i << 1), <u16>code)
+    const window = <u32>(load<i64>(words + (<usize>i << 3)) >> <i64>bit) & mask
+    storeDigit(out, i, <i32>window - half)
   }
+}
+
+@inline
+function storeDigit(out: usize, i: u32, digit: i32): void {
+  const negative = <u32>digit >> 31
+  store<u16>(out + (<usize>i << 1), <u16>((<u32>abs(digit) << 1) - negative))
 }
 
 /**
@@ -172,12 +186,10 @@ function split(words: usize, length: u32, bit: u32, bits: u32, last: bool, out: 
   for (let i: u32 = 0; i < length; i++) {
     const window = <u32>(load<u64>(words + <usize>i * wordsBytes) >> shift) & mask
     const digit = <i32>window - half
-    const negative = <u32>digit >> 31
-    const size = <u32>abs(digit)
-    largest = max(largest, size)
-    store<u16>(out + (<usize>i << 1), <u16>((size << 1) | negative))
+    if (last) largest = max(largest, window)
+    storeDigit(out, i, digit)
   }
-  if (largest > 1 << (bits - 1)) unreachable()
+  if (largest > min<u32>(0x7fff, 1 << (bits - 1))) unreachable()
 }
 
 /** Points at infinity get the digit 0 everywhere. */

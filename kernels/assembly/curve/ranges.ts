@@ -2,9 +2,9 @@
  * Multi-scalar multiplication where buckets are few: buckets of ranges of points, which are then added up bucket by
  * bucket. A range lies in the cache while its points are picked in the order of their digits, it is sorted where it
  * is added, and the number of additions is the same. Steps: ranges (ranges of points), merge (parts of windows), then
- * reduce and combine (pippenger.ts).
+ * fold, reduce and combine (pippenger.ts).
  */
-import { digits, Multiplication } from "../digits"
+import { digits, Multiplication, signOf, sizeOf } from "../digits"
 import { isInfinity, pointBytes, treeEntry, treeFinish, treeGroup, treeScratch, treeStart } from "./tree"
 
 /** Buckets that a window may have here: their starts lie in the working memory. */
@@ -49,7 +49,7 @@ function sortRange(job: Multiplication, codes: usize, from: u32, length: u32, st
   const buckets = bucketCount(job)
   memory.fill(starts, 0, (<usize>buckets + 2) << 2)
   for (let i: u32 = 0; i < length; i++) {
-    const at = starts + ((<usize>load<u16>(codes + (<usize>i << 1)) >> 1) << 2)
+    const at = starts + (<usize>sizeOf(load<u16>(codes + (<usize>i << 1))) << 2)
     store<u32>(at, load<u32>(at, 4) + 1, 4)
   }
   // from numbers to starts, at d + 1 for bucket d; the zeros are left out
@@ -64,11 +64,11 @@ function sortRange(job: Multiplication, codes: usize, from: u32, length: u32, st
   let point = job.points + <usize>from * pointBytes
   for (let i: u32 = 0; i < length; i++) {
     const code = load<u16>(codes + (<usize>i << 1))
-    if (code >= 2) {
-      const at = starts + ((<usize>code >> 1) << 2)
+    if (code != 0) {
+      const at = starts + (<usize>sizeOf(code) << 2)
       const place = load<u32>(at, 4)
       store<u32>(at, place + 1, 4)
-      store<u32>(sorted + (<usize>place << 2), <u32>point | (code & 1))
+      store<u32>(sorted + (<usize>place << 2), <u32>point | signOf(code))
     }
     point += pointBytes
   }

@@ -142,9 +142,8 @@ export function treeWipe(): void {
 
 /** Whether the point is the one at infinity. */
 export function isInfinity(point: usize): bool {
-  let any: u32 = 0
-  for (let i: usize = 0; i < pointBytes; i += 4) any |= load<u32>(point + i)
-  return any == 0
+  for (let i: usize = 0; i < pointBytes; i += 8) if (load<u64>(point + i) != 0) return false
+  return true
 }
 
 /** z ← ±the point at x. */

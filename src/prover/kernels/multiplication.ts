@@ -25,6 +25,8 @@ export const countOf = (scalars: Scalars): number => {
 /** Points that are worth an item when digits are made, and entries that are worth one when they are added. */
 const leastRange = 1024
 const leastPart = 2048
+/** Buckets that are worth an item when rows and columns are summed up. */
+const leastFold = 1024
 /** Items for each thread: so many that the last to finish does not keep the others waiting for long. */
 const itemsPerThread = 16
 /**
@@ -34,7 +36,7 @@ const itemsPerThread = 16
 const mostRange = 4096
 const pointsPerBucket = 4
 /** Fields of the struct in kernels/assembly/digits.ts. */
-export const multiplicationFields = 19
+export const multiplicationFields = 21
 
 export interface MultiplicationOptions {
   /** First point, a multiple of 8; default 0. */
@@ -58,6 +60,7 @@ export class Multiplication {
   private readonly bucketSets: number
   private readonly result: number
   private readonly parts: number
+  private readonly foldParts: number
   private readonly rangeLength: number
   /** Whether every range of points has buckets of its own. */
   private readonly byRanges: boolean
@@ -110,6 +113,9 @@ export class Multiplication {
       const most = this.byRanges ? buckets : Math.floor((count * layerCount) / leastPart)
       this.parts = Math.max(1, Math.min(wanted, most))
       const partials = this.byRanges ? Math.ceil(count / shortRange) * W * (buckets + 1) : 0
+      this.foldParts = Math.max(1, Math.min(wanted, Math.floor(buckets / leastFold)))
+      const width = 2 ** (bits >> 1)
+      const folds = sets * (buckets / width + width - 1)
       const offsetAt = this.allocate(40)
       this.result = this.allocate(fileBytes[points.group])
       const digits = this.allocate(2 * rows * count)
@@ -124,6 +130,8 @@ export class Multiplication {
         this.result,
         partials === 0 ? 0 : this.allocate(partials * pointBytes),
         layerCount,
+        this.foldParts,
+        this.allocate(folds * pointBytes),
       ]
       const first = points.address + from * pointBytes
       const struct = (n: number, windows: number): number => {
@@ -165,16 +173,19 @@ export class Multiplication {
       return [
         step(`${group}Ranges`, rangeCount, 0),
         step(`${group}Merge`, W * this.parts, 1),
-        step(`${group}Reduce`, W, 2),
-        step(`${group}Combine`, 1, 3),
+        step(`${group}Fold`, W * this.foldParts, 2),
+        step(`${group}Reduce`, W, 3),
+        step(`${group}Combine`, 1, 4),
       ]
     }
     return [
       step("digits", rangeCount, 0),
       step(`${group}Sort`, W, 1),
       step(`${group}Accumulate`, W * this.parts, 2),
-      step(`${group}Reduce`, W, 3),
-      step(`${group}Combine`, 1, 4),
+      step(`${group}Join`, W, 3),
+      step(`${group}Fold`, W * this.foldParts, 4),
+      step(`${group}Reduce`, W, 5),
+      step(`${group}Combine`, 1, 6),
     ]
   }
 
