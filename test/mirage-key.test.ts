@@ -1,8 +1,15 @@
 import { readFileSync } from "node:fs"
 import { beforeAll, describe, expect, it } from "vitest"
 import { compile, type MirageCircuit } from "#src/circuit/compile.js"
-import { digestOf, readMirageKey } from "#src/prover/miragekey.js"
-import { checkKeys, setup, verificationKeyOf } from "#src/prover/prover.js"
+import {
+  digestOf,
+  type MiragePoints,
+  quotientLayers,
+  readMirageKey,
+  writeMirageKey,
+} from "#src/prover/miragekey.js"
+import { checkKeys, openProver, setup, verificationKeyOf } from "#src/prover/prover.js"
+import { verify } from "#src/verifier/index.js"
 import { perceptron } from "./networks.js"
 
 /** A fixed source of bytes: the same key every time. */
@@ -52,6 +59,35 @@ describe("a proving key of the two-phase proof", () => {
     const again = (await setup(circuit, { dev: true })).provingKey
     const theirs = await verificationKeyOf(circuit, again)
     await expect(checkKeys(circuit, key, theirs)).rejects.toThrow(/was not made with/)
+  })
+
+  it("may have its multiples of H in other layers", async () => {
+    const { linked } = circuit
+    const { layers, setup: mark, streamed, ...points } = await readMirageKey(key, linked)
+    expect(layers).toEqual(quotientLayers(linked.r1cs))
+    const sections = points as MiragePoints
+    const h = sections.h.subarray(0, sections.h.length / layers.count)
+    const context = `0x${"01".repeat(32)}`
+    for (const bits of [256, 260, 255]) {
+      const provingKey = writeMirageKey(linked, { ...sections, h }, "dev", { bits, count: 1 })
+      const prover = await openProver(circuit, provingKey)
+      const receipt = await prover.prove({ x0: [0.5, 0.25] }, { context, clampInputs: true })
+      await prover.close()
+      const verificationKey = await verificationKeyOf(circuit, provingKey)
+      expect(verify(receipt, { verificationKey, model: circuit.model, context, allowDev: true })).toBe(true)
+    }
+    for (const wrong of [
+      { bits: 0, count: 4 },
+      { bits: 17, count: 4 },
+      { bits: 63, count: 4 },
+      { bits: 2 ** 32 - 1, count: 4 },
+    ]) {
+      await expect(readMirageKey(writeMirageKey(linked, sections, "dev", wrong), linked)).rejects.toThrow(
+        /layers of H; .* 4 layers/,
+      )
+    }
+    const fewer = writeMirageKey(linked, sections, "dev", { bits: 256, count: 1 })
+    await expect(readMirageKey(fewer, linked)).rejects.toThrow(/section 9/)
   })
 
   it.each([0, 2 ** 30])(

@@ -32,14 +32,7 @@ import type { MirageProof } from "../verifier/receipt.js"
 import { challenge } from "../verifier/words.js"
 import type { Affine, Engine, Fields, RowSums, WorkOptions } from "./engine.js"
 import { nextTurn } from "./kernels/threads.js"
-import {
-  type MirageKey,
-  mirageDomain,
-  quotientLayers,
-  type Single,
-  singleOf,
-  supportOf,
-} from "./miragekey.js"
+import { type MirageKey, mirageDomain, type Single, singleOf, supportOf } from "./miragekey.js"
 import { checkSums, quotientRows } from "./miragerows.js"
 import { draw, platformRandom } from "./multiply.js"
 import { coordinates, montgomeryPoint } from "./provingkey.js"
@@ -113,7 +106,7 @@ export function openMirage(circuit: MirageCircuit, key: MirageKey, engine: Engin
     ],
     [single("delta1"), single("deltaC1")],
   )
-  const h = engine.loadQuotient(key.h, quotientLayers(r1cs))
+  const h = engine.loadQuotient(key.h, key.layers)
   const rows = engine.loadRows(r1cs)
   const single1 = (name: Single) => point1(coordinates(single(name)))
   const alpha = single1("alpha1")

@@ -24,7 +24,7 @@ import type { R1cs } from "../circuit/r1cs.js"
 import { CountersignError, FileError } from "../errors.js"
 import { fileBytes as pointBytes } from "./kernels/points.js"
 import { streamBytes } from "./kernels/stream.js"
-import { bestLayers, type Layers } from "./kernels/windows.js"
+import { areLayers, bestLayers, type Layers } from "./kernels/windows.js"
 import { type ByteSource, checkedSource, type ProvingKey, partOf, sectionsOf } from "./keysource.js"
 import { hasProduct, programRows } from "./polynomials.js"
 import { coordinates, coordinates2, setupMark, setupSection } from "./provingkey.js"
@@ -40,7 +40,10 @@ export const mirageDomain = (system: R1cs): number => domainSize(programRows(sys
 /** Largest domain whose points H have multiples in the key. */
 const largestLayered = 2 ** 16
 
-/** The multiples of H in a key: they save a sixth of the additions of the largest multiplication. */
+/**
+ * The multiples of H in a key that is made now: they save a sixth of the additions of the largest multiplication. A key
+ * says which it has.
+ */
 export function quotientLayers(system: R1cs): Layers {
   const domain = mirageDomain(system)
   return bestLayers(domain, domain <= largestLayered ? 4 : 1)
@@ -58,6 +61,8 @@ export interface MirageKey extends Readonly<Record<LargeSection, Uint8Array | By
   readonly points: Uint8Array
   readonly ic: Uint8Array
   readonly setup: "dev" | "ceremony"
+  /** The multiples of H. */
+  readonly layers: Layers
   /** Whether the large sections are sources that each multiplication reads. */
   readonly streamed: boolean
 }
@@ -111,7 +116,10 @@ export function digestOf(system: R1cs): Uint8Array {
 }
 
 /** Bytes of each section for a circuit. */
-function sizesOf({ r1cs, firstFinal }: MirageLinked): Record<MirageSection, number> {
+function sizesOf(
+  { r1cs, firstFinal }: MirageLinked,
+  layers = quotientLayers(r1cs),
+): Record<MirageSection, number> {
   const { g1, g2 } = pointBytes
   const b = supportOf(r1cs, "b").length
   return {
@@ -122,7 +130,7 @@ function sizesOf({ r1cs, firstFinal }: MirageLinked): Record<MirageSection, numb
     b2: b * g2,
     committed: (firstFinal - publicWires) * g1,
     final: (r1cs.wires - firstFinal) * g1,
-    h: mirageDomain(r1cs) * quotientLayers(r1cs).count * g1,
+    h: mirageDomain(r1cs) * layers.count * g1,
     c: supportOf(r1cs, "c").length * g1,
   }
 }
@@ -189,10 +197,38 @@ export function checkMemory(linked: MirageLinked, options: MemoryOptions = {}): 
   })
 }
 
-function headerOf({ r1cs, firstFinal }: MirageLinked): Uint8Array {
-  const { bits, count } = quotientLayers(r1cs)
+const headerBytes = 52
+/** Where b and the number of layers are in it. */
+const layersAt = 12
+
+function headerOf({ r1cs, firstFinal }: MirageLinked, { bits, count }: Layers): Uint8Array {
   const counts = Uint32Array.of(r1cs.wires, firstFinal, mirageDomain(r1cs), bits, count)
   return new Uint8Array([...new Uint8Array(counts.buffer), ...digestOf(r1cs)])
+}
+
+/** The layers that a header gives, if it is the circuit's. */
+async function readHeader(linked: MirageLinked, section: ByteSource, where: string): Promise<Layers> {
+  const given = await section.read(0, section.size)
+  const view = new DataView(given.buffer, given.byteOffset)
+  const layers = { bits: view.getUint32(layersAt, true), count: view.getUint32(layersAt + 4, true) }
+  const expected = headerOf(linked, layers)
+  if (given.some((byte, i) => byte !== expected[i])) {
+    throw new FileError({
+      what: "belongs to another circuit: sizes or constraints differ",
+      where,
+      fix: "Run setup for this circuit again",
+    })
+  }
+  if (!areLayers(layers)) {
+    throw new FileError({
+      what: "layers of H",
+      where,
+      expected: "multiples that scalars can be cut into",
+      given: `${layers.count} layers, ${layers.bits} bits apart`,
+      fix: "The file is damaged: run setup for this circuit again",
+    })
+  }
+  return layers
 }
 
 /** Most bytes that one array has on every platform, with room for the table of a key. */
@@ -211,9 +247,14 @@ export function checkKeySize(linked: MirageLinked): void {
 }
 
 /** Bytes of a proving key. `setup` says how it was made. */
-export function writeMirageKey(linked: MirageLinked, points: MiragePoints, setup: string): Uint8Array {
+export function writeMirageKey(
+  linked: MirageLinked,
+  points: MiragePoints,
+  setup: string,
+  layers = quotientLayers(linked.r1cs),
+): Uint8Array {
   const contents = [
-    { id: 1, content: headerOf(linked) },
+    { id: 1, content: headerOf(linked, layers) },
     ...Object.entries(sections).map(([name, id]) => ({ id, content: points[name as MirageSection] })),
     { id: setupSection, content: new TextEncoder().encode(setup) },
   ]
@@ -240,16 +281,8 @@ export async function readMirageKey(
   const source = checkedSource(provingKey, where)
   const held = await sectionsOf(source, magic, version)
   const part = (id: number, bytes?: number) => partOf(source, checkSection(held.get(id), id, where, bytes))
-  const header = headerOf(linked)
-  const given = await part(1, header.length).read(0, header.length)
-  if (given.some((byte, i) => byte !== header[i])) {
-    throw new FileError({
-      what: "belongs to another circuit: sizes or constraints differ",
-      where,
-      fix: "Run setup for this circuit again",
-    })
-  }
-  const sizes = sizesOf(linked)
+  const layers = await readHeader(linked, part(1, headerBytes), where)
+  const sizes = sizesOf(linked, layers)
   const streamed = isStreamed(linked, residentBytes)
   const read = (name: MirageSection) => part(sections[name], sizes[name]).read(0, sizes[name])
   const large = async (name: LargeSection) => (streamed ? part(sections[name], sizes[name]) : read(name))
@@ -264,6 +297,7 @@ export async function readMirageKey(
     h: await large("h"),
     c: await large("c"),
     setup: setupMark(held.has(setupSection) ? await contentOf(part(setupSection)) : undefined),
+    layers,
     streamed,
   }
 }

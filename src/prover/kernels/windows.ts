@@ -79,13 +79,23 @@ const layeredCost = ({ bits, count }: Windows, sets: number, points: number): nu
   sets * cost(bits, (count * points) / sets)
 
 /** Windows whose number in a layer is `bits` divided by theirs, so that those of all layers share buckets. */
+const fitting = (layers: Layers): Windows[] =>
+  Array.from({ length: maximumBits - 1 }, (_, i) => windowsOf(i + minimumBits, r - 1n)).filter(
+    ({ bits, count }) => layers.bits % bits === 0 && count <= (layers.bits / bits) * layers.count,
+  )
+
+/** More bits than layers are ever apart: windows of a scalar, the last one not full. */
+const mostLayerBits = 288
+
+/** Whether a multiplication can use layers. */
+export const areLayers = (layers: Layers): boolean =>
+  layers.bits > 0 && layers.bits <= mostLayerBits && fitting(layers).length > 0
+
+/** The windows with which a multiplication by points in layers takes the fewest additions. */
 export function layeredWindows(points: number, layers: Layers): Windows {
-  const fitting = Array.from({ length: maximumBits - 1 }, (_, i) =>
-    windowsOf(i + minimumBits, r - 1n),
-  ).filter(({ bits, count }) => layers.bits % bits === 0 && count <= (layers.bits / bits) * layers.count)
-  invariant(fitting.length > 0, "layers reach beyond a scalar")
+  invariant(areLayers(layers), "layers reach beyond a scalar")
   const additions = (windows: Windows): number => layeredCost(windows, layers.bits / windows.bits, points)
-  return fitting.reduce((best, next) => (additions(next) < additions(best) ? next : best))
+  return fitting(layers).reduce((best, next) => (additions(next) < additions(best) ? next : best))
 }
 
 /** The layers, that many, with which a multiplication takes the fewest additions. */
