@@ -205,6 +205,41 @@ describe.each(variants)("%s", (variant) => {
       engine.free(set)
     })
 
+    test("scalars that are never negative, less a centre", async () => {
+      const points = upTo(300).map((k, i) => [k, -k, 5n, 0n][i % 4])
+      const centres = new Set<number>()
+      for (const bits of [6, 9, 10, 16, 21, 32]) {
+        const most = 2 ** bits - 1
+        const edges = [0, most, 2 ** (bits - 1), 2 ** (bits - 1) - 1, 1]
+        for (const pick of [
+          (i: number) => edges[i] ?? random.integer(0, most),
+          () => most,
+          (i: number) => (i % 2) * most,
+          (i: number) => (i === 7 ? most : 0),
+        ]) {
+          const scalars = points.map((_, i) => pick(i))
+          const set = await load(points)
+          // the sum of all points is made when they are multiplied again
+          for (let time = 0; time < 3; time++) {
+            expect(await engine.msm(set, small(scalars))).toEqual(slow(points, scalars))
+          }
+          const job = new Multiplication(engine.pool, set, small(scalars), { mayCentre: true })
+          centres.add(job.centre)
+          await engine.pool.run(job.steps())
+          const less = scalars.map((k) => k - job.centre)
+          expect(job.value()).toEqual(slow(points, less))
+          job.release()
+          engine.free(set)
+        }
+      }
+      expect(centres).toEqual(new Set([6, 9, 10, 16, 21, 32].map((bits) => 2 ** (bits - 1))))
+      // one below zero, and there is none
+      const set = await load(points)
+      const scalars = small(points.map((_, i) => (i === 9 ? -1 : 600)))
+      expect(new Multiplication(engine.pool, set, scalars, { mayCentre: true }).centre).toBe(0)
+      engine.free(set)
+    })
+
     test("every width of windows", async () => {
       const points = upTo(40)
       const scalars = points.map(() => below(r))

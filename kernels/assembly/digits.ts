@@ -53,6 +53,8 @@ export class Multiplication {
   /** Parts that the sums of rows and columns of a window are cut into, and where they go: points [W][folds]. */
   foldParts: u32
   folds: usize
+  /** What is subtracted from every small scalar; the product is that of the differences. */
+  centre: u32
 }
 
 /** |digit|, which is the number of its bucket. */
@@ -67,12 +69,16 @@ export function signOf(code: u32): u32 {
   return code & 1
 }
 
-/** The largest absolute value of small scalars; infinity if one of them is no integer. */
+/**
+ * The largest absolute value of small scalars, or minus that if one of them is negative; infinity if one of them is
+ * no integer.
+ */
 export function largest(scalars: usize, count: u32): f64 {
   // rounds below 2^51, in half the time of an instruction that rounds
   const magic: f64 = 6755399441055744
   let most: u64 = 0
   let rest: u64 = 0
+  let signs: u64 = 0
   let whole = true
   const end = scalars + (<usize>count << 3)
   for (let at = scalars; at < end; at += 8) {
@@ -82,11 +88,13 @@ export function largest(scalars: usize, count: u32): f64 {
     // sizes of doubles are in the order of their bits
     const size = reinterpret<u64>(value) << 1
     if (size > most) most = size
+    signs |= reinterpret<u64>(value)
   }
   const size = reinterpret<f64>(most >> 1)
-  if (size < 2251799813685248) return rest == 0 ? size : Infinity
-  for (let at = scalars; at < end; at += 8) whole = whole && nearest(load<f64>(at)) == load<f64>(at)
-  return whole ? size : Infinity
+  if (size < 2251799813685248) whole = rest == 0
+  else for (let at = scalars; at < end; at += 8) whole = whole && nearest(load<f64>(at)) == load<f64>(at)
+  if (!whole) return Infinity
+  return <i64>signs < 0 ? -size : size
 }
 
 /** Scalars whose digits are made together, window by window, so that what is written lies side by side. */
@@ -123,9 +131,9 @@ export function digits(item: u32, args: usize, scratch: usize): void {
   }
 }
 
-/** Scalar + H, 8 bytes each, of any sign; H is below 2^62 there. */
+/** Scalar − centre + H, 8 bytes each, of any sign; H is below 2^62 there. */
 function shiftSmall(job: Multiplication, first: u32, length: u32, words: usize): void {
-  const offset = load<i64>(job.offset)
+  const offset = load<i64>(job.offset) - <i64>job.centre
   for (let i: u32 = 0; i < length; i++) {
     store<i64>(words + (<usize>i << 3), <i64>load<f64>(job.scalars + (<usize>(first + i) << 3)) + offset)
   }

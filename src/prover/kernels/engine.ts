@@ -6,9 +6,10 @@ import { invariant, UsageError } from "../../errors.js"
 import { BaseTable, baseWindows } from "./fixedbase.js"
 import { type Entries, Grouping } from "./grouping.js"
 import { canRun, chooseModule, loadModule, type Variant } from "./modules.js"
-import { Multiplication, type MultiplicationOptions, type Scalars } from "./multiplication.js"
+import { countOf, Multiplication, type MultiplicationOptions, type Scalars } from "./multiplication.js"
 import {
   type Affine,
+  addPoints,
   type Group,
   loadPoints,
   type Multiples,
@@ -32,7 +33,7 @@ export interface EngineOptions {
   readonly maximumBytes?: number
 }
 
-export interface MsmOptions extends RunOptions, Omit<MultiplicationOptions, "windowBits"> {
+export interface MsmOptions extends RunOptions, Omit<MultiplicationOptions, "windowBits" | "mayCentre"> {
   /** Steps that come before, in the same program: they make the scalars. */
   readonly before?: readonly Step[]
 }
@@ -41,6 +42,16 @@ export interface MsmOptions extends RunOptions, Omit<MultiplicationOptions, "win
 interface Job {
   readonly steps: readonly Step[]
   readonly weight: number
+}
+
+/** What is kept beside points. */
+interface Held {
+  /** Gives their memory back. */
+  readonly release: () => void
+  /** Whether all of them have been multiplied before. */
+  reused: boolean
+  /** The sum of them all, centre times, by centre. */
+  readonly sums: Map<number, Promise<Affine>>
 }
 
 /** Jobs that will be one program. */
@@ -65,8 +76,7 @@ function oneProgram(jobs: readonly Job[]): Step[] {
 export class KernelEngine {
   readonly pool: KernelPool
   readonly variant: Variant
-  /** Points, and how their memory is given back. */
-  private readonly held = new Map<PointSet, () => void>()
+  private readonly held = new Map<PointSet, Held>()
   /** Programs that have not begun. */
   private readonly batches: Batch[] = []
   private running: Promise<unknown> = Promise.resolve()
@@ -82,15 +92,15 @@ export class KernelEngine {
   /** Loads affine points as a file has them: Montgomery form, 64 (G1) or 128 (G2) bytes; zero is infinity. */
   async points(group: Group, bytes: Uint8Array, multiples?: Multiples): Promise<PointSet> {
     const points = await loadPoints(this.pool, group, bytes, multiples)
-    this.held.set(points, () => releasePoints(this.pool, points))
+    this.hold(points, () => releasePoints(this.pool, points))
     return points
   }
 
   /** Gives the memory of points back. */
   free(points: PointSet): void {
-    const release = this.held.get(points)
-    invariant(release && this.held.delete(points), "points are freed once, by the engine that loaded them")
-    release()
+    const held = this.held.get(points)
+    invariant(held && this.held.delete(points), "points are freed once, by the engine that loaded them")
+    held.release()
   }
 
   /**
@@ -98,16 +108,38 @@ export class KernelEngine {
    * @throws InputError for a small scalar that is no safe integer; what KernelPool.run throws
    */
   async msm(points: PointSet, scalars: Scalars, options: MsmOptions = {}): Promise<Affine> {
-    invariant(this.held.has(points), "points belong to the engine")
-    const job = new Multiplication(this.pool, points, scalars, options)
+    const held = this.held.get(points)
+    invariant(held, "points belong to the engine")
+    const isWhole = countOf(scalars) === points.count
+    // points that are multiplied once are not worth the sum of them all
+    const mayCentre = isWhole && held.reused
+    held.reused ||= isWhole
+    const job = new Multiplication(this.pool, points, scalars, { ...options, mayCentre })
     try {
       const { before = [] } = options
       const steps = [...before, ...job.steps(before.length, before.length > 0 ? [before.length - 1] : [])]
-      await this.run(steps, { ...options, weight: job.weight })
-      return job.value()
+      const done = this.run(steps, { ...options, weight: job.weight })
+      const rest = job.centre === 0 ? null : this.centreSum(points, held, job.centre)
+      await done
+      return addPoints(points.group, [job.value(), await rest])
     } finally {
       job.release()
     }
+  }
+
+  /** The sum of all points of a set, `centre` times. */
+  private centreSum(points: PointSet, { sums }: Held, centre: number): Promise<Affine> {
+    const known = sums.get(centre)
+    if (known) return known
+    const small = new Float64Array(points.count).fill(centre)
+    const job = new Multiplication(this.pool, points, { small })
+    const sum = this.run(job.steps(), { weight: job.weight })
+      .then(() => job.value())
+      .finally(() => job.release())
+    sums.set(centre, sum)
+    // whoever waits for it is told; the next one tries again
+    sum.catch(() => sums.delete(centre))
+    return sum
   }
 
   /**
@@ -130,8 +162,12 @@ export class KernelEngine {
       grouping.release()
       throw error
     }
-    this.held.set(grouping.sums, () => grouping.release())
+    this.hold(grouping.sums, () => grouping.release())
     return grouping.sums
+  }
+
+  private hold(points: PointSet, release: () => void): void {
+    this.held.set(points, { release, reused: false, sums: new Map() })
   }
 
   /**

@@ -6,7 +6,7 @@ import { InputError, invariant } from "../../errors.js"
 import { r } from "../../field.js"
 import { type Affine, affineOf, constantOf, fileBytes, type PointSet } from "./points.js"
 import type { KernelPool, Step } from "./pool.js"
-import { chooseWindows, type Layers, layeredWindows, type Windows } from "./windows.js"
+import { centreOf, chooseWindows, type Layers, layeredWindows, type Windows } from "./windows.js"
 
 /**
  * 32-byte little-endian integers below r, or safe integers of any sign. `at` is the address of integers below r
@@ -24,9 +24,9 @@ export const countOf = (scalars: Scalars): number => {
 
 /** Points that are worth an item when digits are made, and entries that are worth one when they are added. */
 const leastRange = 1024
-const leastPart = 2048
+const leastPart = 4096
 /** Buckets that are worth an item when rows and columns are summed up. */
-const leastFold = 1024
+const leastFold = 2048
 /** Items for each thread: so many that the last to finish does not keep the others waiting for long. */
 const itemsPerThread = 16
 /**
@@ -36,7 +36,7 @@ const itemsPerThread = 16
 const mostRange = 4096
 const pointsPerBucket = 4
 /** Fields of the struct in kernels/assembly/digits.ts. */
-export const multiplicationFields = 21
+export const multiplicationFields = 22
 
 export interface MultiplicationOptions {
   /** First point, a multiple of 8; default 0. */
@@ -45,9 +45,13 @@ export interface MultiplicationOptions {
   readonly layers?: Layers | undefined
   /** Default: the best. */
   readonly windowBits?: number
+  /** Small scalars that are never negative may be taken less a centre. */
+  readonly mayCentre?: boolean
 }
 
 export class Multiplication {
+  /** The sum of all points, that many times, is missing in the product. */
+  readonly centre: number
   private readonly pool: KernelPool
   private readonly points: PointSet
   private readonly count: number
@@ -73,7 +77,7 @@ export class Multiplication {
     pool: KernelPool,
     points: PointSet,
     scalars: Scalars,
-    { from = 0, layers, windowBits }: MultiplicationOptions = {},
+    { from = 0, layers, windowBits, mayCentre = false }: MultiplicationOptions = {},
   ) {
     this.pool = pool
     this.points = points
@@ -98,7 +102,12 @@ export class Multiplication {
         scalarsAt = this.allocate(8 * count)
         memory.doubles(scalarsAt, count).set(scalars.small)
       }
-      const largest = isSmall ? BigInt(largestOf(pool, scalarsAt, count)) : r - 1n
+      const { size, negative } = isSmall
+        ? largestOf(pool, scalarsAt, count)
+        : { size: r - 1n, negative: false }
+      const centre = mayCentre && isSmall && !negative ? centreOf(count, size) : 0n
+      this.centre = Number(centre)
+      const largest = centre > 0n ? centre - 1n : size
       this.windows = layers ? layeredWindows(count, layers) : chooseWindows(count, largest, windowBits)
       const { bits, count: W, offset } = this.windows
       const sets = layers ? layers.bits / bits : W
@@ -132,6 +141,7 @@ export class Multiplication {
         layerCount,
         this.foldParts,
         this.allocate(folds * pointBytes),
+        this.centre,
       ]
       const first = points.address + from * pointBytes
       const struct = (n: number, windows: number): number => {
@@ -212,11 +222,11 @@ export class Multiplication {
   }
 }
 
-/** Largest absolute value of doubles in memory. */
-function largestOf(pool: KernelPool, at: number, count: number): number {
+/** Largest absolute value of doubles in memory, and whether one may be negative. */
+function largestOf(pool: KernelPool, at: number, count: number): { size: bigint; negative: boolean } {
   const largest = pool.exports.largest as unknown as (at: number, count: number) => number
   const size = largest(at, count)
-  if (size <= Number.MAX_SAFE_INTEGER) return size
+  if (Math.abs(size) <= Number.MAX_SAFE_INTEGER) return { size: BigInt(Math.abs(size)), negative: size < 0 }
   const values = pool.memory.doubles(at, count)
   const i = values.findIndex((value) => !Number.isSafeInteger(value))
   throw new InputError({ what: `scalar ${i}`, expected: "a safe integer", given: `${values[i]}` })

@@ -1,4 +1,5 @@
 /** Points of G1 and G2 in the memory of a pool, in the form of the kernels. */
+import { bn254 } from "@noble/curves/bn254.js"
 import { invariant } from "../../errors.js"
 import { inverse, mod, q } from "../../field.js"
 import type { KernelPool, Step } from "./pool.js"
@@ -126,4 +127,25 @@ export function affineOf(bytes: Uint8Array): Affine {
     coordinates.push(mod(x * fromMontgomery, q))
   }
   return coordinates.every((x) => x === 0n) ? null : coordinates
+}
+
+/** Sum of points. */
+export function addPoints(group: Group, points: readonly Affine[]): Affine {
+  const finite = points.filter((point) => point !== null)
+  if (finite.length < 2) return finite[0] ?? null
+  if (group === "g1") {
+    const { Point } = bn254.G1
+    const sum = finite.reduce((acc, [x, y]) => acc.add(Point.fromAffine({ x, y })), Point.ZERO)
+    if (sum.is0()) return null
+    const { x, y } = sum.toAffine()
+    return [x, y]
+  }
+  const { Point } = bn254.G2
+  const sum = finite.reduce(
+    (acc, [x0, x1, y0, y1]) => acc.add(Point.fromAffine({ x: { c0: x0, c1: x1 }, y: { c0: y0, c1: y1 } })),
+    Point.ZERO,
+  )
+  if (sum.is0()) return null
+  const { x, y } = sum.toAffine()
+  return [x.c0, x.c1, y.c0, y.c1]
 }

@@ -4,13 +4,12 @@
  * hold one block in the kernels, and at most three outside: the one converted, the one being read, and what it
  * is picked out of.
  */
-import { bn254 } from "@noble/curves/bn254.js"
 import { invariant } from "../../errors.js"
 import { type ByteSource, partOf } from "../keysource.js"
 import type { KernelEngine } from "./engine.js"
 import type { Entries } from "./grouping.js"
 import { countOf, type Scalars } from "./multiplication.js"
-import { type Affine, fileBytes, type Group, type Multiples, type PointSet } from "./points.js"
+import { type Affine, addPoints, fileBytes, type Group, type Multiples, type PointSet } from "./points.js"
 import type { RunOptions } from "./pool.js"
 
 /** Bytes of a block: so many that what a multiplication costs beside its points does not show. */
@@ -182,25 +181,4 @@ function some(scalars: Scalars, from: number, to: number): Scalars {
   if ("full" in scalars) return { full: scalars.full.subarray(32 * from, 32 * to) }
   if ("small" in scalars) return { small: scalars.small.subarray(from, to) }
   return { at: scalars.at + 32 * from, count: to - from }
-}
-
-/** Sum of points. */
-export function addPoints(group: Group, points: readonly Affine[]): Affine {
-  const finite = points.filter((point) => point !== null)
-  if (finite.length < 2) return finite[0] ?? null
-  if (group === "g1") {
-    const { Point } = bn254.G1
-    const sum = finite.reduce((acc, [x, y]) => acc.add(Point.fromAffine({ x, y })), Point.ZERO)
-    if (sum.is0()) return null
-    const { x, y } = sum.toAffine()
-    return [x, y]
-  }
-  const { Point } = bn254.G2
-  const sum = finite.reduce(
-    (acc, [x0, x1, y0, y1]) => acc.add(Point.fromAffine({ x: { c0: x0, c1: x1 }, y: { c0: y0, c1: y1 } })),
-    Point.ZERO,
-  )
-  if (sum.is0()) return null
-  const { x, y } = sum.toAffine()
-  return [x.c0, x.c1, y.c0, y.c1]
 }

@@ -36,6 +36,19 @@ export function chooseWindows(points: number, largest: bigint, bits?: number): W
 const additionsPerBucket = 0.2
 const additionsPerSum = 0.3
 
+/**
+ * Half the range of scalars that are never negative, if subtracting it saves additions that are worth a word, else 0.
+ * The differences go from minus that to one less than that, which are digits of one bit less.
+ */
+export function centreOf(points: number, largest: bigint): bigint {
+  if (largest < 2n || largest >= 2n ** 32n) return 0n
+  let centre = 1n
+  while (2n * centre <= largest) centre *= 2n
+  const additions = ({ bits, count }: Windows): number => count * cost(bits, points)
+  const [before, after] = [largest, centre - 1n].map((most) => additions(chooseWindows(points, most)))
+  return before - after > points / 16 ? centre : 0n
+}
+
 /** Additions: a bucket that k of `points` random digits meet takes k − 1, and two more, in a row and in a column. */
 const cost = (bits: number, points: number): number => {
   const buckets = 2 ** (bits - 1)
