@@ -3,11 +3,12 @@ import fc from "fast-check"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { compile } from "#src/circuit/compile.js"
 import { mod, r } from "#src/field.js"
-import type { Engine, Entries, Points, Vector } from "#src/prover/engine.js"
+import type { Engine, Entries, Multiples, Vector } from "#src/prover/engine.js"
 import { kernelEngine } from "#src/prover/kernelengine.js"
 import { bestLayers, type Layers } from "#src/prover/kernels/windows.js"
 import { multiplyParts } from "#src/prover/multiply.js"
 import { slowEngine } from "#src/prover/slowengine.js"
+import { equivalent } from "./equivalent.js"
 import { perceptron } from "./networks.js"
 
 const slow = slowEngine()
@@ -34,102 +35,169 @@ describe.each(["scalar", "relaxed"] as const)("%s module", (variant) => {
     fc.integer({ min: -2000, max: 2000 }),
   )
 
+  const [zero, one, minusOne] = [0, 1, -1]
+  const [infinity, g, alsoG, minusG] = [0, 1, 2, 4]
+
   describe.each(["g1", "g2"] as const)("%s", (group) => {
     const size = group === "g1" ? 64 : 128
-    /** The same choice of points for both engines. */
-    const pick = (chosen: readonly number[]): [Points, Points] => {
-      const bytes = Buffer.concat(chosen.map((i) => files[group].subarray(i * size, (i + 1) * size)))
-      return [slow.load(group, bytes), fast.load(group, bytes)]
-    }
-    const choice = fc.array(fc.nat(multiples.length - 1), { maxLength: 40 })
+    const bytesOf = (chosen: readonly number[]): Uint8Array =>
+      Buffer.concat(chosen.map((i) => files[group].subarray(i * size, (i + 1) * size)))
 
-    it("multiples of points", async () => {
-      const layers = fc.record({
-        bits: fc.integer({ min: 1, max: 9 }),
-        layers: fc.integer({ min: 1, max: 4 }),
-      })
-      await fc.assert(
-        fc.asyncProperty(choice, fc.nat(40), layers, fc.infiniteStream(small), async (chosen, n, how, ss) => {
-          const bytes = Buffer.concat(chosen.map((i) => files[group].subarray(i * size, (i + 1) * size)))
-          const multiples = { from: Math.min(n, chosen.length), ...how }
-          const [mine, theirs] = [slow.load(group, bytes, multiples), fast.load(group, bytes, multiples)]
-          expect(theirs.count).toBe(mine.count)
-          const scalars = Float64Array.from({ length: mine.count }, () => ss.next().value)
-          expect(await fast.msm(theirs, scalars)).toEqual(await slow.msm(mine, scalars))
-        }),
-        { numRuns: 20 },
+    interface Product {
+      /** Numbers of points, and which of them come with multiples. */
+      readonly chosen: readonly number[]
+      readonly multiples?: Multiples
+      readonly scalars: readonly (bigint | number)[]
+    }
+    const product =
+      (engine: Engine) =>
+      async ({ chosen, multiples, scalars }: Product): Promise<unknown> => {
+        const points = engine.load(group, bytesOf(chosen), multiples)
+        const given = scalars.slice(0, points.count)
+        const isSmall = given.every((k) => typeof k === "number")
+        const result = await engine.msm(
+          points,
+          isSmall ? Float64Array.from(given) : given.map((k) => mod(BigInt(k))),
+        )
+        await engine.free(points)
+        return [points.count, result]
+      }
+    /** As many points as there may be, and scalars for all of them and their multiples. */
+    const points = fc.array(fc.nat(multiples.length - 1), { maxLength: 40 })
+    const scalarsOf = (count: number) => {
+      const length = { minLength: count, maxLength: count }
+      return fc.oneof(
+        fc.array(scalar, length),
+        fc.array(small, length),
+        fc.oneof(scalar, small).map((k): (bigint | number)[] => new Array(count).fill(k)),
       )
-    })
+    }
 
     it("multiplications", async () => {
-      await fc.assert(
-        fc.asyncProperty(
-          choice,
-          fc.infiniteStream(scalar),
-          fc.infiniteStream(small),
-          async (chosen, ks, ss) => {
-            const [mine, theirs] = pick(chosen)
-            const full = chosen.map(() => ks.next().value)
-            expect(await fast.msm(theirs, full)).toEqual(await slow.msm(mine, full))
-            const short = Float64Array.from(chosen, () => ss.next().value)
-            expect(await fast.msm(theirs, short)).toEqual(await slow.msm(mine, short))
-          },
+      const kinds = [zero, one, minusOne, 2 ** 53 - 1, -77, 0n, 1n, r - 1n, r >> 1n]
+      const sizes = [0, 1, 2, 3, 17]
+      const alternating = (n: number) => Array.from({ length: n }, (_, i) => (i % 2 === 0 ? g : minusG))
+      const edges: Product[] = sizes.flatMap((n) =>
+        kinds.flatMap((k) =>
+          [new Array(n).fill(g), new Array(n).fill(infinity), alternating(n)].map((chosen) => ({
+            chosen,
+            scalars: new Array(n).fill(k),
+          })),
         ),
-        { numRuns: 12 },
       )
+      edges.push({ chosen: [g, alsoG, minusG, infinity, 6], scalars: [one, minusOne, one, one, zero] })
+      edges.push({ chosen: [g, g, minusG], scalars: [5n, r - 5n, r - 10n] })
+      const inputs = points.chain((chosen) =>
+        scalarsOf(chosen.length).map((scalars): Product => ({ chosen, scalars })),
+      )
+      await equivalent(product(slow), product(fast), { edges, inputs })
+    })
+
+    it("multiples of points", async () => {
+      const scalars = [one, minusOne, 3, 4, zero, 6, -7, 8, 9, 10, 11, 12]
+      const edges: Product[] = [
+        { chosen: [], multiples: { from: 0, bits: 8, layers: 3 }, scalars },
+        { chosen: [g], multiples: { from: 0, bits: 1, layers: 4 }, scalars },
+        { chosen: [g, minusG, infinity, g], multiples: { from: 1, bits: 8, layers: 3 }, scalars },
+        { chosen: [g, infinity], multiples: { from: 2, bits: 8, layers: 3 }, scalars },
+      ]
+      const inputs = fc
+        .tuple(
+          points,
+          fc.nat(40),
+          fc.integer({ min: 1, max: 9 }),
+          fc.integer({ min: 1, max: 4 }),
+          scalarsOf(160),
+        )
+        .map(([chosen, n, bits, layers, scalars]): Product => {
+          return { chosen, multiples: { from: Math.min(n, chosen.length), bits, layers }, scalars }
+        })
+      await equivalent(product(slow), product(fast), { edges, inputs })
     })
   })
 
-  /** Σ over groups of the sum times a scalar. */
-  const sums = async (engine: Engine, bytes: Uint8Array, entries: Entries, ks: readonly bigint[]) => {
-    const points = engine.load("g1", bytes)
-    const grouped = await engine.sums(points, entries, ks.length)
-    const result = await engine.msm(grouped, ks)
-    await engine.free(grouped)
-    await engine.free(points)
-    return result
-  }
-
   it("sums by group", async () => {
-    const chosen = fc.array(fc.tuple(fc.nat(multiples.length - 1), fc.nat(6)), { maxLength: 60 })
-    await fc.assert(
-      fc.asyncProperty(chosen, fc.array(scalar, { minLength: 7, maxLength: 7 }), async (entries, ks) => {
-        const bytes = Buffer.concat(entries.map(([i]) => files.g1.subarray(64 * i, 64 * i + 64)))
-        const group = Uint32Array.from(entries, ([, g]) => g)
-        expect(await sums(fast, bytes, { group }, ks)).toEqual(await sums(slow, bytes, { group }, ks))
-        // entries that name points of all twelve, some of them often
-        const point = Uint32Array.from(entries, ([i]) => i)
-        const twice = {
-          group: Uint32Array.from([...group, ...group]),
-          point: Uint32Array.from([...point, ...point]),
-        }
-        expect(await sums(fast, files.g1, twice, ks)).toEqual(await sums(slow, files.g1, twice, ks))
-      }),
-      { numRuns: 25 },
-    )
+    interface Sums {
+      readonly points: Uint8Array
+      readonly entries: Entries
+      readonly ks: readonly bigint[]
+    }
+    /** Σ over groups of the sum times a scalar. */
+    const sums =
+      (engine: Engine) =>
+      async ({ points: bytes, entries, ks }: Sums): Promise<unknown> => {
+        const points = engine.load("g1", bytes)
+        const grouped = await engine.sums(points, entries, ks.length)
+        const result = await engine.msm(grouped, ks)
+        await engine.free(grouped)
+        await engine.free(points)
+        return result
+      }
+    const entryList = fc.array(fc.tuple(fc.nat(multiples.length - 1), fc.nat(6)), { maxLength: 60 })
+    const sevenScalars = fc.array(scalar, { minLength: 7, maxLength: 7 })
+    const sumsOf = (entries: [number, number][], ks: bigint[], named: boolean): Sums => {
+      const group = Uint32Array.from(entries, ([, to]) => to)
+      const point = Uint32Array.from(entries, ([i]) => i)
+      const bytes = Buffer.concat(entries.map(([i]) => files.g1.subarray(64 * i, 64 * i + 64)))
+      return named
+        ? { points: files.g1, entries: { group, point }, ks }
+        : { points: bytes, entries: { group }, ks }
+    }
+    const ks = [5n, 0n, r - 1n, 7n]
+    const lists: [number, number][][] = [
+      [],
+      [[g, 0]],
+      [
+        [g, 2],
+        [minusG, 2],
+        [infinity, 3],
+        [g, 3],
+        [alsoG, 3],
+      ],
+      Array.from({ length: 300 }, () => [g, 1]),
+    ]
+    await equivalent(sums(slow), sums(fast), {
+      edges: lists.flatMap((list) => [sumsOf(list, ks, false), sumsOf(list, ks, true)]),
+      inputs: fc.tuple(entryList, sevenScalars, fc.boolean()).map((given) => sumsOf(...given)),
+    })
   })
 
   it("fields of a lookup argument as scalars", async () => {
-    const integers = fc.array(fc.oneof(fc.integer(), fc.constantFrom(0, 2 ** 53 - 1, 1 - 2 ** 53)), {
-      minLength: 1,
-      maxLength: 700,
-    })
-    await fc.assert(
-      fc.asyncProperty(integers, scalar, fc.infiniteStream(fc.nat()), async (list, c, stream) => {
-        const entries = Float64Array.from(list)
-        fc.pre(!list.some((entry) => mod(BigInt(entry)) === c))
-        const multiplicities = Float64Array.from(list, () => stream.next().value)
-        const index = Uint32Array.from({ length: 12 }, () => stream.next().value % (3 * list.length))
-        const product = async (engine: Engine) => {
-          const fields = engine.lookupFields(c, entries, multiplicities)
-          const result = await engine.msm(engine.load("g1", files.g1), { fields, index })
-          await engine.free(fields)
-          return result
-        }
-        expect(await product(fast)).toEqual(await product(slow))
-      }),
-      { numRuns: 25 },
-    )
+    interface Lookup {
+      readonly entries: readonly number[]
+      readonly c: bigint
+      readonly multiplicities: readonly number[]
+      readonly index: readonly number[]
+    }
+    const product =
+      (engine: Engine) =>
+      async ({ entries, c, multiplicities, index }: Lookup): Promise<unknown> => {
+        const points = engine.load("g1", files.g1)
+        const [of, times] = [entries, multiplicities].map((list) => Float64Array.from(list))
+        const fields = engine.lookupFields(c, of, times)
+        const result = await engine.msm(points, { fields, index: Uint32Array.from(index) })
+        await engine.free(fields)
+        await engine.free(points)
+        return result
+      }
+    const indices = Array.from({ length: 12 }, (_, i) => i)
+    const entry = fc.oneof(fc.integer(), fc.constantFrom(0, 2 ** 53 - 1, 1 - 2 ** 53))
+    const inputs = fc
+      .tuple(
+        fc.array(fc.tuple(entry, fc.nat()), { minLength: 1, maxLength: 700 }),
+        scalar,
+        fc.array(fc.nat(), { minLength: 12, maxLength: 12 }),
+      )
+      .filter(([list, c]) => !list.some(([entry]) => mod(BigInt(entry)) === c))
+      .map(([list, c, index]): Lookup => {
+        const [entries, multiplicities] = [list.map(([x]) => x), list.map(([, m]) => m)]
+        return { entries, c, multiplicities, index: index.map((i) => i % (3 * list.length)) }
+      })
+    const edges: Lookup[] = [
+      { entries: [5], c: 6n, multiplicities: [0], index: indices.map((i) => i % 3) },
+      { entries: [0, -1, 1, 2 ** 53 - 1], c: r - 2n, multiplicities: [1, 0, 2 ** 53 - 1, 7], index: indices },
+    ]
+    await equivalent(product(slow), product(fast), { edges, inputs })
   })
 
   it("calls side by side: an abort stops its own work and nobody else's", async () => {
@@ -153,11 +221,17 @@ describe.each(["scalar", "relaxed"] as const)("%s module", (variant) => {
 
   it("row sums of a circuit", async () => {
     const { linked } = await compile((await perceptron([10, 8, 3], 6)).graph)
-    const [mine, theirs] = [slow.loadRows(linked.r1cs), fast.loadRows(linked.r1cs)]
-    for (const size of [10, 2 ** 20, 2 ** 50]) {
-      const wires = Float64Array.from({ length: linked.r1cs.wires }, (_, i) => ((i * 7919) % size) - size / 2)
-      expect(await fast.rowSums(theirs, wires)).toEqual(await slow.rowSums(mine, wires))
+    const { wires } = linked.r1cs
+    const rowSums = (engine: Engine) => {
+      const rows = engine.loadRows(linked.r1cs)
+      return (values: readonly number[]) => engine.rowSums(rows, Float64Array.from(values))
     }
+    await equivalent(rowSums(slow), rowSums(fast), {
+      edges: [0, 1, -1, 2 ** 50, 1 - 2 ** 50].map((value) => new Array(wires).fill(value)),
+      inputs: fc.constantFrom(10, 2 ** 20, 2 ** 50).chain((size) => {
+        return fc.array(fc.integer({ min: -size, max: size }), { minLength: wires, maxLength: wires })
+      }),
+    })
   })
 
   it.each([2, 4, 6, 16, 18, 24, 36])("the quotient on %i points", async (n) => {
@@ -186,22 +260,41 @@ describe.each(["scalar", "relaxed"] as const)("%s module", (variant) => {
           fields,
         }),
       )
-    await fc.assert(
-      fc.asyncProperty(
-        vector,
-        vector,
-        scalar,
-        fc.constantFrom(...layered),
-        async (a, b, c, [layers, bytes]) => {
-          fc.pre(!entries.some((entry) => mod(BigInt(entry)) === c))
-          const product = (engine: Engine) => {
-            const kept = engine.lookupFields(c, entries, Float64Array.of(5, 0, 1, 2 ** 40))
-            return engine.quotientMsm(engine.loadQuotient(bytes, layers), { a, b, kept })
-          }
-          expect(await product(fast)).toEqual(await product(slow))
-        },
+    interface Quotient {
+      readonly a: Vector
+      readonly b: Vector
+      readonly c: bigint
+      /** Number of the points. */
+      readonly h: number
+    }
+    const product =
+      (engine: Engine) =>
+      async ({ a, b, c, h: number }: Quotient): Promise<unknown> => {
+        const [layers, bytes] = layered[number]
+        const kept = engine.lookupFields(c, entries, Float64Array.of(5, 0, 1, 2 ** 40))
+        const h = engine.loadQuotient(bytes, layers)
+        const result = await engine.quotientMsm(h, { a, b, kept })
+        for (const loaded of [h, kept]) await engine.free(loaded)
+        return result
+      }
+    const constant = (value: number): Vector => {
+      const none = new Uint32Array(0)
+      return { small: new Float64Array(n).fill(value), rows: none, index: none, fields: [] }
+    }
+    const all = Uint32Array.from({ length: n }, (_, i) => i)
+    const large: Vector = {
+      small: new Float64Array(n),
+      rows: all,
+      index: all.map(() => 3 * entries.length),
+      fields: [r - 1n],
+    }
+    await equivalent(product(slow), product(fast), {
+      edges: layered.flatMap((_, h) =>
+        [constant(0), constant(-1), large].map((a) => ({ a, b: large, c: 8n, h })),
       ),
-      { numRuns: 10 },
-    )
+      inputs: fc
+        .record({ a: vector, b: vector, c: scalar, h: fc.nat(layered.length - 1) })
+        .filter(({ c }) => !entries.some((entry) => mod(BigInt(entry)) === c)),
+    })
   })
 })
