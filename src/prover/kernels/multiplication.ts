@@ -29,6 +29,8 @@ const leastPart = 4096
 const leastFold = 2048
 /** Items for each thread: so many that the last to finish does not keep the others waiting for long. */
 const itemsPerThread = 16
+/** The same where rows and columns are summed up: every one of them takes as long. */
+const foldsPerThread = 4
 /**
  * Points that an item takes where buckets are so few that every range of points gets its own
  * (kernels/assembly/curve/ranges.ts), and points that there must be for each of them.
@@ -122,9 +124,10 @@ export class Multiplication {
       const most = this.byRanges ? buckets : Math.floor((count * layerCount) / leastPart)
       this.parts = Math.max(1, Math.min(wanted, most))
       const partials = this.byRanges ? Math.ceil(count / shortRange) * W * (buckets + 1) : 0
-      this.foldParts = Math.max(1, Math.min(wanted, Math.floor(buckets / leastFold)))
+      const folds = Math.ceil((foldsPerThread * pool.threads) / sets)
+      this.foldParts = Math.max(1, Math.min(folds, Math.floor(buckets / leastFold)))
       const width = 2 ** (bits >> 1)
-      const folds = sets * (buckets / width + width - 1)
+      const rowsAndColumns = sets * (buckets / width + width - 1)
       const offsetAt = this.allocate(40)
       this.result = this.allocate(fileBytes[points.group])
       const digits = this.allocate(2 * rows * count)
@@ -140,7 +143,7 @@ export class Multiplication {
         partials === 0 ? 0 : this.allocate(partials * pointBytes),
         layerCount,
         this.foldParts,
-        this.allocate(folds * pointBytes),
+        this.allocate(rowsAndColumns * pointBytes),
         this.centre,
       ]
       const first = points.address + from * pointBytes
