@@ -62,6 +62,8 @@ export function gadgetKey(use: GadgetUse): string {
   return `${kind.template}(${[...parameters.slice(0, kind.scalars), digest].join(",")})`
 }
 
+/** Powers of two, faster than 2 ** i where most of the hints are made. */
+const powers = Float64Array.from({ length: 64 }, (_, i) => 2 ** i)
 const floorDiv = (x: number, d: number): number => Math.floor(x / d)
 
 const clamp: GadgetKind = {
@@ -211,8 +213,8 @@ const inRange: GadgetKind = {
 
 /** floor(acc / 2^k), its clamp to w bits, and the distance between the two. */
 function saturate(acc: number, k: number, w: number): { out: number; d: number } {
-  const quotient = floorDiv(acc, 2 ** k)
-  const out = Math.min(Math.max(quotient, 0), 2 ** w - 1)
+  const quotient = floorDiv(acc, powers[k])
+  const out = Math.min(Math.max(quotient, 0), powers[w] - 1)
   return { out, d: quotient - out }
 }
 
@@ -275,9 +277,9 @@ const signedForm: GadgetKind = {
     const { out, d } = saturate(acc, k, w)
     let rest = Math.abs(d)
     for (let i = 0; i < n; i++) {
-      const digit = i < n - 1 ? rest % 2 ** w : rest
+      const digit = i < n - 1 ? rest % powers[w] : rest
       set(`digit[${i}]`, d < 0 ? -digit : digit)
-      rest = floorDiv(rest, 2 ** w)
+      rest = floorDiv(rest, powers[w])
     }
     set("out", out)
   },

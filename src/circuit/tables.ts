@@ -40,7 +40,18 @@ export function signedTable(w: number, x: number, y: number, j: number): Table {
     if (i < size) return 2 ** j * i
     return i < size + x ? 2 ** j * (size - 1) + i - size + 1 : size + x - 1 - i
   })
-  return tableOf(`SignedTable(${w},${x},${y},${j})`, entries)
+  const key = `SignedTable(${w},${x},${y},${j})`
+  const [unit, top] = [2 ** j, 2 ** j * (size - 1)]
+  return {
+    key,
+    entries,
+    rowOf(entry) {
+      if (!Number.isInteger(entry) || entry < -y || entry > top + x) return -1
+      if (entry < 0) return size + x - 1 - entry
+      if (entry > top) return size - 1 + entry - top
+      return entry % unit === 0 ? entry / unit + 0 : -1
+    },
+  }
 }
 
 /** GatedTable of circuits/gadgets/member.circom. */

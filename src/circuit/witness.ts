@@ -63,19 +63,23 @@ export function assignCommitted(
   const { lookup } = linked
   const small = new Float64Array(linked.r1cs.wires)
   const entries = new Uint32Array(lookup.table.length)
+  const { table, scale, tables, tableStart } = lookup
   let query = 0
-  assignNodes(graph, linked, values, small, (sum, group, i) => {
-    const table = lookup.table[query]
-    const entry = lookup.tables[table].rowOf(sum / lookup.scale[query])
-    if (entry < 0) {
-      throw new CountersignError({
-        what: `query ${query} finds no entry of ${lookup.tables[table].key}`,
-        where: `tensor \`${graph.tensors[group.tensor].name}\`[${i}] (node \`${group.node.origin.name}\`)`,
-        given: `${sum / lookup.scale[query]}`,
-        fix: "The integers given are not an execution of this model",
-      })
+  assignNodes(graph, linked, values, small, (sums, group, i) => {
+    for (let k = 0; k < sums.length; k++) {
+      const value = sums[k] / scale[query]
+      const entry = tables[table[query]].rowOf(value)
+      if (entry < 0) {
+        throw new CountersignError({
+          what: `query ${query} finds no entry of ${tables[table[query]].key}`,
+          where: `tensor \`${graph.tensors[group.tensor].name}\`[${i}] (node \`${group.node.origin.name}\`)`,
+          given: `${value}`,
+          fix: "The integers given are not an execution of this model",
+        })
+      }
+      entries[query] = tableStart[table[query]] + entry
+      query++
     }
-    entries[query++] = lookup.tableStart[table] + entry
   })
   for (const entry of entries) small[lookup.multiplicities + entry]++
   return { small, large: new Map(), entries }
@@ -121,7 +125,8 @@ function tensorsOf(graph: IntGraph, values: TensorValues): (id: TensorId) => Flo
   }
 }
 
-type OnQuery = (sum: number, group: StampGroup, instance: number) => void
+/** Is told what an instance looks up; the array is used again. */
+type OnQueries = (sums: Float64Array, group: StampGroup, instance: number) => void
 
 /** Assigns inputs and gadgets, in the linker's order. */
 function assignNodes(
@@ -129,13 +134,13 @@ function assignNodes(
   linked: LinkedNodes,
   values: TensorValues,
   small: Float64Array,
-  onQuery?: OnQuery,
+  onQueries?: OnQueries,
 ): void {
   small[0] = 1
   const tensor = tensorsOf(graph, values)
   for (const [i, first] of linked.inputs.entries()) small.set(tensor(graph.inputs[i].tensor), first)
   for (const group of linked.groups) {
-    if (group.plan) assignGadgets(group, linked.stamps, tensor, small, onQuery)
+    if (group.plan) assignGadgets(group, linked.stamps, tensor, small, onQueries)
     else {
       const data = tensor(group.tensor)
       group.base.forEach((wire, i) => {
@@ -150,78 +155,106 @@ function assignGadgets(
   stamps: readonly Stamp[],
   tensor: (id: TensorId) => Float64Array,
   small: Float64Array,
-  onQuery: OnQuery | undefined,
+  onQueries: OnQueries | undefined,
 ): void {
   const plan = group.plan
   invariant(plan, "a gadget group has a plan")
+  const { uses, operandPtr, elements, operandOffset } = plan
   const sources = plan.sources.map(tensor)
   const writers = new Map<number, StampWriter>()
   const operands: number[] = []
-  for (let i = 0; i < plan.uses.length; i++) {
-    const use = plan.uses[i]
+  for (let i = 0; i < uses.length; i++) {
+    const use = uses[i]
     if (use === NONE) continue
-    operands.length = 0
-    for (let j = plan.operandPtr[i]; j < plan.operandPtr[i + 1]; j++) {
-      const source = sources[Math.min(operands.length, sources.length - 1)]
-      operands.push(source[plan.elements[j]] + plan.operandOffset)
+    const first = operandPtr[i]
+    const count = operandPtr[i + 1] - first
+    if (operands.length !== count) operands.length = count
+    for (let j = 0; j < count; j++) {
+      const source = sources[Math.min(j, sources.length - 1)]
+      operands[j] = source[elements[first + j]] + operandOffset
     }
     let writer = writers.get(use)
     if (!writer) {
       writer = stampWriter(stamps[use])
       writers.set(use, writer)
     }
-    writer(operands, small, group.base[i], (sum) => onQuery?.(sum, group, i))
+    const sums = writer(operands, small, group.base[i])
+    onQueries?.(sums, group, i)
   }
 }
 
-type StampWriter = (
-  operands: readonly number[],
-  small: Float64Array,
-  base: number,
-  onQuery: (sum: number) => void,
-) => void
+/** Writes the wires of an instance from `base` on; returns what it looks up. */
+type StampWriter = (operands: readonly number[], small: Float64Array, base: number) => Float64Array
 
 /** Prepares the assignment of one kind of stamp, so that names are looked up once. */
 function stampWriter(stamp: Stamp): StampWriter {
-  const { gadget } = stamp
-  const signal = new Map(gadget.signals.map((name, i) => [name, i]))
-  const values = new Float64Array(gadget.signals.length)
+  const { gadget, sources } = stamp
+  const { inputs, signals } = gadget
+  const { kind, parameters } = gadget.use
+  const signal = new Map(signals.map((name, i) => [name, i]))
+  /** Signals, and locals, with 1 behind them. */
+  const values = new Float64Array(signals.length + 1).fill(1, signals.length)
+  const locals = new Float64Array(inputs + sources.length + 1).fill(1, inputs + sources.length)
   const set = (name: string, value: number) => {
     const index = signal.get(name)
     if (index !== undefined) values[index] = value
   }
-  const evaluate = (lc: Lc): number => {
-    let sum = 0
-    for (const [index, coefficient] of lc) sum += coefficient * (index === ONE ? 1 : values[index])
-    return sum
-  }
-  // limbs of one operand are neighbours: evaluate each operand once
-  const operandsOfBits = [...new Set(stamp.sources.flatMap((source) => ("of" in source ? [source.of] : [])))]
-  const plan = stamp.sources.map((source) =>
-    "of" in source
-      ? { operand: operandsOfBits.indexOf(source.of), from: 2 ** source.shift, size: 2 ** source.size }
-      : { signal: source.signal },
+  // limbs of one operand are neighbours: each operand is evaluated once
+  const operandsOfBits = [...new Set(sources.flatMap((source) => ("of" in source ? [source.of] : [])))]
+  const ranged = flatten(operandsOfBits, signals.length)
+  const queries = flatten(
+    stamp.queries.map(({ lc }) => lc),
+    inputs + sources.length,
   )
-  const queries = stamp.queries.map(({ lc }) => [...lc])
-  const { inputs } = gadget
-  return (operands, small, base, onQuery) => {
+  /** Of each wire: its signal, or else a combination and which of its bits. */
+  const from = Int32Array.from(sources, (source) =>
+    "of" in source ? operandsOfBits.indexOf(source.of) : source.signal,
+  )
+  const step = Float64Array.from(sources, (source) => ("of" in source ? 2 ** source.shift : 0))
+  const size = Float64Array.from(sources, (source) => ("of" in source ? 2 ** source.size : 0))
+  return (operands, small, base) => {
     values.set(operands)
-    gadget.use.kind.hints(gadget.use.parameters, operands, set)
-    const ranged = operandsOfBits.map(evaluate)
-    for (let j = 0; j < plan.length; j++) {
-      const source = plan[j]
-      small[base + j] =
-        source.signal === undefined
-          ? Math.floor(ranged[source.operand] / source.from) % source.size
-          : values[source.signal]
+    locals.set(operands)
+    kind.hints(parameters, operands, set)
+    evaluate(ranged, values)
+    for (let j = 0; j < from.length; j++) {
+      const isSignal = step[j] === 0
+      const value = isSignal ? values[from[j]] : Math.floor(ranged.sums[from[j]] / step[j]) % size[j]
+      locals[inputs + j] = value
+      small[base + j] = value
     }
-    for (const query of queries) {
-      let sum = 0
-      for (const [local, coefficient] of query) {
-        const value = local === ONE ? 1 : local < inputs ? operands[local] : small[base + local - inputs]
-        sum += coefficient * value
-      }
-      onQuery(sum)
-    }
+    evaluate(queries, locals)
+    return queries.sums
+  }
+}
+
+/** Combinations over numbered values, as sparse rows, and room for their sums. */
+interface Combinations {
+  readonly rowPtr: Uint32Array
+  readonly indices: Uint32Array
+  readonly coefficients: Float64Array
+  readonly sums: Float64Array
+}
+
+/** `one`: index of the value 1. */
+function flatten(list: readonly Lc[], one: number): Combinations {
+  const rowPtr = new Uint32Array(list.length + 1)
+  list.forEach((lc, row) => {
+    rowPtr[row + 1] = rowPtr[row] + lc.size
+  })
+  const terms = list.flatMap((lc) => [...lc])
+  return {
+    rowPtr,
+    indices: Uint32Array.from(terms, ([index]) => (index === ONE ? one : index)),
+    coefficients: Float64Array.from(terms, ([, coefficient]) => coefficient),
+    sums: new Float64Array(list.length),
+  }
+}
+
+function evaluate({ rowPtr, indices, coefficients, sums }: Combinations, values: Float64Array): void {
+  for (let row = 0; row < sums.length; row++) {
+    let sum = 0
+    for (let k = rowPtr[row]; k < rowPtr[row + 1]; k++) sum += coefficients[k] * values[indices[k]]
+    sums[row] = sum
   }
 }

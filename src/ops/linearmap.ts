@@ -50,42 +50,11 @@ export function forEachTap(
   map: ConvMap,
   visit: (output: number, input: number, weightIndex: number) => void,
 ): void {
-  const { n, groups, inChannels, outChannels, inSize, kernel, outSize, strides, padsBegin, dilations } = map
-  const axes = inSize.length
+  const { n, groups, inChannels, outChannels, inSize, kernel, outSize } = map
   const [inArea, taps, outArea] = [inSize, kernel, outSize].map((size) => size.reduce((x, y) => x * y, 1))
   const perGroupIn = inChannels / groups
   const perGroupOut = outChannels / groups
-  // spatial offsets are the same for every channel: per output position, the taps inside and where they read
-  const start = new Uint32Array(outArea + 1)
-  const tapOf: number[] = []
-  const readAt: number[] = []
-  const position = new Array<number>(axes).fill(0)
-  for (let o = 0; o < outArea; o++) {
-    for (let rest = o, axis = axes - 1; axis >= 0; axis--) {
-      position[axis] = rest % outSize[axis]
-      rest = Math.floor(rest / outSize[axis])
-    }
-    for (let tap = 0; tap < taps; tap++) {
-      let offset = 0
-      let stride = 1
-      let rest = tap
-      let inside = true
-      for (let axis = axes - 1; axis >= 0; axis--) {
-        const at = position[axis] * strides[axis] - padsBegin[axis] + (rest % kernel[axis]) * dilations[axis]
-        rest = Math.floor(rest / kernel[axis])
-        if (at < 0 || at >= inSize[axis]) {
-          inside = false
-          break
-        }
-        offset += at * stride
-        stride *= inSize[axis]
-      }
-      if (!inside) continue
-      tapOf.push(tap)
-      readAt.push(offset)
-    }
-    start[o + 1] = tapOf.length
-  }
+  const { start, tapOf, readAt } = tapsOf(map)
   for (let batch = 0; batch < n; batch++) {
     for (let out = 0; out < outChannels; out++) {
       const group = Math.floor(out / perGroupOut)
@@ -144,49 +113,77 @@ function applyDense(map: Extract<LinearMap, { kind: "dense" }>, x: ArrayLike<num
   }
 }
 
-/** Weight by weight: each is multiplied with the line of inputs it meets, position by position. */
+/** Output by output. */
 function applyConv(map: ConvMap, x: ArrayLike<number>, y: Float64Array): void {
   const { n, groups, inChannels, outChannels, inSize, kernel, outSize, weight } = map
   const [inArea, taps, outArea] = [inSize, kernel, outSize].map((size) => size.reduce((a, b) => a * b, 1))
   const [perGroupIn, perGroupOut] = [inChannels / groups, outChannels / groups]
-  const meets = Array.from({ length: taps }, (_, tap) => tapMeets(map, tap))
+  const { start, tapOf, readAt } = tapsOf(map)
   for (let batch = 0; batch < n; batch++) {
     for (let out = 0; out < outChannels; out++) {
       const output = (batch * outChannels + out) * outArea
       const firstIn = batch * inChannels + Math.floor(out / perGroupOut) * perGroupIn
-      for (let channel = 0; channel < perGroupIn; channel++) {
-        const input = (firstIn + channel) * inArea
-        for (let tap = 0; tap < taps; tap++) {
-          const w = weight[(out * perGroupIn + channel) * taps + tap]
-          if (w === 0) continue
-          const { outputs, inputs } = meets[tap]
-          for (let i = 0; i < outputs.length; i++) y[output + outputs[i]] += w * x[input + inputs[i]]
+      for (let o = 0; o < outArea; o++) {
+        let sum = 0
+        for (let channel = 0; channel < perGroupIn; channel++) {
+          const input = (firstIn + channel) * inArea
+          const first = (out * perGroupIn + channel) * taps
+          for (let t = start[o]; t < start[o + 1]; t++) sum += weight[first + tapOf[t]] * x[input + readAt[t]]
         }
+        y[output + o] += sum
       }
     }
   }
 }
 
-/** Positions of a channel's output where a tap lies inside the input, and the input positions it reads. */
-function tapMeets(map: ConvMap, tap: number): { outputs: Uint32Array; inputs: Uint32Array } {
+/** Spatial offsets, the same for every channel: per output position the taps inside the input and where they read. */
+interface Taps {
+  readonly start: Uint32Array
+  readonly tapOf: Uint32Array
+  readonly readAt: Uint32Array
+}
+
+const tapsKept = new WeakMap<ConvMap, Taps>()
+/** Taps that are worth to be kept. */
+const mostKept = 2 ** 20
+
+function tapsOf(map: ConvMap): Taps {
+  const kept = tapsKept.get(map)
+  if (kept) return kept
   const { inSize, kernel, outSize, strides, padsBegin, dilations } = map
-  let outputs = [0]
-  let inputs = [0]
-  for (let axis = 0, rest = tap; axis < inSize.length; axis++) {
-    const inner = kernel.slice(axis + 1).reduce((a, b) => a * b, 1)
-    const offset = Math.floor(rest / inner) * dilations[axis] - padsBegin[axis]
-    rest %= inner
-    const [nextOut, nextIn]: number[][] = [[], []]
-    for (let i = 0; i < outputs.length; i++) {
-      for (let p = 0; p < outSize[axis]; p++) {
-        const at = p * strides[axis] + offset
-        if (at < 0 || at >= inSize[axis]) continue
-        nextOut.push(outputs[i] * outSize[axis] + p)
-        nextIn.push(inputs[i] * inSize[axis] + at)
-      }
+  const axes = inSize.length
+  const [taps, outArea] = [kernel, outSize].map((size) => size.reduce((x, y) => x * y, 1))
+  const start = new Uint32Array(outArea + 1)
+  const tapOf: number[] = []
+  const readAt: number[] = []
+  const position = new Array<number>(axes).fill(0)
+  for (let o = 0; o < outArea; o++) {
+    for (let rest = o, axis = axes - 1; axis >= 0; axis--) {
+      position[axis] = rest % outSize[axis]
+      rest = Math.floor(rest / outSize[axis])
     }
-    outputs = nextOut
-    inputs = nextIn
+    for (let tap = 0; tap < taps; tap++) {
+      let offset = 0
+      let stride = 1
+      let rest = tap
+      let inside = true
+      for (let axis = axes - 1; axis >= 0; axis--) {
+        const at = position[axis] * strides[axis] - padsBegin[axis] + (rest % kernel[axis]) * dilations[axis]
+        rest = Math.floor(rest / kernel[axis])
+        if (at < 0 || at >= inSize[axis]) {
+          inside = false
+          break
+        }
+        offset += at * stride
+        stride *= inSize[axis]
+      }
+      if (!inside) continue
+      tapOf.push(tap)
+      readAt.push(offset)
+    }
+    start[o + 1] = tapOf.length
   }
-  return { outputs: Uint32Array.from(outputs), inputs: Uint32Array.from(inputs) }
+  const result = { start, tapOf: Uint32Array.from(tapOf), readAt: Uint32Array.from(readAt) }
+  if (tapOf.length <= mostKept) tapsKept.set(map, result)
+  return result
 }
