@@ -1,6 +1,6 @@
 /** Multi-scalar multiplication against noble-curves, with all edge cases of points and scalars. */
 import { bn254 } from "@noble/curves/bn254.js"
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
 import { InputError, InvariantError } from "#src/errors.js"
 import { mod, r } from "#src/field.js"
 import { type Group, type KernelEngine, openEngine, type Scalars } from "#src/prover/kernels/engine.js"
@@ -238,6 +238,46 @@ describe.each(variants)("%s", (variant) => {
       const scalars = small(points.map((_, i) => (i === 9 ? -1 : 600)))
       expect(new Multiplication(engine.pool, set, scalars, { mayCentre: true }).centre).toBe(0)
       engine.free(set)
+    })
+
+    test("a centre whose sum finds no memory, or whose multiplication is aborted, harms nothing", async () => {
+      const narrow = await openEngine({ variant, threads, maximumBytes: 2 ** 25 })
+      const { memory } = narrow.pool
+      const points = upTo(2000)
+      const bytes = await narrow.fixedBase(group, encode(points))
+      await narrow.freeTables()
+      const set = await narrow.points(group, bytes)
+      const scalars = points.map((_, i) => (i * 7919) % 2 ** 14)
+      const product = (options = {}) => narrow.msm(set, small(scalars), options)
+      const expected = slow(points, scalars)
+      expect(await product()).toEqual(expected)
+      const before = memory.allocated
+      const job = new Multiplication(narrow.pool, set, small(scalars), { mayCentre: true })
+      expect(job.centre).toBe(2 ** 13)
+      // what is left is enough for one, not for two
+      const taken: number[] = []
+      for (let size = 2 ** 24; size >= 1024; ) {
+        try {
+          taken.push(memory.allocate(size, "a test"))
+        } catch {
+          size /= 2
+        }
+      }
+      job.release()
+      const full = memory.allocated
+      const run = vi.spyOn(narrow, "run")
+      await expect(product()).rejects.toThrow(/does not fit/)
+      // nothing was left at work in memory that is free again
+      expect(run).not.toHaveBeenCalled()
+      expect(memory.allocated).toBe(full)
+      for (const at of taken) memory.release(at)
+      const controller = new AbortController()
+      const stopped = product({ signal: controller.signal })
+      controller.abort(new Error("enough"))
+      await expect(stopped).rejects.toThrow("enough")
+      expect(memory.allocated).toBe(before)
+      for (let i = 0; i < 2; i++) expect(await product()).toEqual(expected)
+      await narrow.close()
     })
 
     test("every width of windows", async () => {

@@ -118,8 +118,11 @@ export class KernelEngine {
     try {
       const { before = [] } = options
       const steps = [...before, ...job.steps(before.length, before.length > 0 ? [before.length - 1] : [])]
-      const done = this.run(steps, { ...options, weight: job.weight })
+      // first, because it may throw, and then nothing must be under way
       const rest = job.centre === 0 ? null : this.centreSum(points, held, job.centre)
+      const done = this.run(steps, { ...options, weight: job.weight })
+      // both have ended before anyone gives their memory back
+      await Promise.allSettled([done, rest])
       await done
       return addPoints(points.group, [job.value(), await rest])
     } finally {
