@@ -52,7 +52,7 @@ describe.each(["scalar", "relaxed"] as const)("%s module", (variant) => {
     const product =
       (engine: Engine) =>
       async ({ chosen, multiples, scalars }: Product): Promise<unknown> => {
-        const points = engine.load(group, bytesOf(chosen), multiples)
+        const points = engine.load(group, bytesOf(chosen), { multiples })
         const given = scalars.slice(0, points.count)
         const isSmall = given.every((k) => typeof k === "number")
         const result = await engine.msm(

@@ -73,7 +73,7 @@ describe.each(["g1", "g2"] as const)("%s", (group) => {
 
 it("sums by group, entries of any block in any order, and of points with multiples", async () => {
   const multiples = { from: 3 * block - 4, bits: 2, layers: 3 }
-  const sets = [engine.load("g1", files.g1, multiples), engine.load("g1", sourceOf(files.g1), multiples)]
+  const sets = [files.g1, sourceOf(files.g1)].map((points) => engine.load("g1", points, { multiples }))
   const [kept, streamed] = sets
   const { count } = kept
   expect(streamed.count).toBe(count)

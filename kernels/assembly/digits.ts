@@ -7,6 +7,8 @@
  * most 2^(c−1): whoever chooses c and W sees to that.
  */
 
+import { isCanonical } from "./fr"
+
 /** A multi-scalar multiplication; written by the engine. All fields are 32 bits; lengths in elements. */
 @unmanaged
 export class Multiplication {
@@ -45,9 +47,9 @@ export class Multiplication {
   /** points [ranges][W][2^(c−1) + 1]: sums of the buckets of each range (curve/ranges.ts), or 0. */
   partials: usize
   /**
-   * Points come with that many multiples: layer k, `count` points further on each, is 2^(cSk) times layer 0, S being
-   * windows / layers, rounded up. Windows S·k + s, for all k, then share the buckets of set s: their digits follow
-   * one another, as the layers do. 1 if there are no multiples.
+   * Points come with that many multiples: layer k, `count` points further on each, is 2^(cSk) times layer 0. Windows
+   * S·k + s, for all k, share the buckets of set s: their digits follow one another, as the layers do. What is left of
+   * S·layers beyond the windows are zeros. 1 if there are no multiples; S is W then.
    */
   layers: u32
   /** Parts that the sums of rows and columns of a window are cut into, and where they go: points [W][folds]. */
@@ -55,6 +57,10 @@ export class Multiplication {
   folds: usize
   /** What is subtracted from every small scalar; the product is that of the differences. */
   centre: u32
+  /** S: sets of buckets that windows share. */
+  sets: u32
+  /** Set to 1 if a full scalar is not below r: it counts as zero, and the product is worth nothing. */
+  refused: u32
 }
 
 /** |digit|, which is the number of its bucket. */
@@ -114,7 +120,7 @@ export function digits(item: u32, args: usize, scratch: usize): void {
     if (small) shiftSmall(job, first, length, scratch)
     else shiftFull(job, first, length, scratch)
     let bit: u32 = 0
-    const sets = (job.windows + job.layers - 1) / job.layers
+    const sets = job.sets
     for (let w: u32 = 0; w < sets * job.layers; w++) {
       const row = (w % sets) * job.layers + w / sets
       const out = job.digits + ((<usize>row * job.count + first) << 1)
@@ -141,17 +147,21 @@ function shiftSmall(job: Multiplication, first: u32, length: u32, words: usize):
 
 function shiftFull(job: Multiplication, first: u32, length: u32, words: usize): void {
   for (let i: u32 = 0; i < length; i++) {
-    addOffset(words + <usize>i * wordsBytes, job.scalars + (<usize>(first + i) << 5), job.offset)
+    const known = addOffset(words + <usize>i * wordsBytes, job.scalars + (<usize>(first + i) << 5), job.offset)
+    if (!known) job.refused = 1
   }
 }
 
 /**
- * words ← scalar + H, 256 bits: the sum is below 2^256, since H < 2^255 − 2^254 and scalars are below 2^254. Traps
- * if one is not.
+ * words ← scalar + H, 256 bits, and true; H and false, as for zero, if the scalar is not below r. Windows are chosen so
+ * that those below r have their buckets; with them the sum is below 2^256, since H < 2^255 − 2^254.
  */
 @inline
-export function addOffset(words: usize, scalar: usize, offset: usize): void {
-  if (load<u64>(scalar, 24) >> 62) unreachable()
+export function addOffset(words: usize, scalar: usize, offset: usize): bool {
+  if (!isCanonical(scalar)) {
+    memory.copy(words, offset, 32)
+    return false
+  }
   let carry: u64 = 0
   for (let word: usize = 0; word < 32; word += 8) {
     const a = load<u64>(scalar + word)
@@ -160,31 +170,43 @@ export function addOffset(words: usize, scalar: usize, offset: usize): void {
     carry = <u64>(sum < a) | <u64>(total < sum)
     store<u64>(words + word, total)
   }
+  return true
 }
 
 /**
- * Digits of one window of small scalars; chosen by their size, they all have a bucket. The last window has the sign
- * of the sum. It is at least minus what the largest scalar's is: 2H is at least the last window's unit, if H is not 0.
+ * Digits of one window of small scalars. The last window has the sign of the sum. It is at least minus what the
+ * largest scalar's is: 2H is at least the last window's unit, if H is not 0.
  */
 function splitSmall(words: usize, length: u32, bit: u32, bits: u32, last: bool, out: usize): void {
   const half: i32 = last ? 0 : 1 << (bits - 1)
   const mask: u32 = last ? 0xffffffff : (1 << bits) - 1
+  let largest: u32 = 0
   for (let i: u32 = 0; i < length; i++) {
     const window = <u32>(load<i64>(words + (<usize>i << 3)) >> <i64>bit) & mask
-    storeDigit(out, i, <i32>window - half)
+    largest = max(largest, storeDigit(out, i, <i32>window - half))
   }
+  checkCodes(largest, bits)
 }
 
+/** Returns its code. */
 @inline
-function storeDigit(out: usize, i: u32, digit: i32): void {
+function storeDigit(out: usize, i: u32, digit: i32): u32 {
   const negative = <u32>digit >> 31
-  store<u16>(out + (<usize>i << 1), <u16>((<u32>abs(digit) << 1) - negative))
+  const code = (<u32>abs(digit) << 1) - negative
+  store<u16>(out + (<usize>i << 1), <u16>code)
+  return code
 }
 
 /**
- * Digits of one window. A window at the end of a sum reads into what follows, but not that many bits of it. Traps
- * if the last one is too large for its buckets: the scalar was not below r.
+ * A digit's code becomes the address of its bucket, so no larger one leaves here, whatever the windows were chosen for.
+ * Those of windows below the last have no more bits than that; the last one has what is left.
  */
+@inline
+function checkCodes(largest: u32, bits: u32): void {
+  if (largest > min<u32>(0xffff, 1 << bits)) unreachable()
+}
+
+/** Digits of one window. A window at the end of a sum reads into what follows, but not that many bits of it. */
 function split(words: usize, length: u32, bit: u32, bits: u32, last: bool, out: usize): void {
   const half: i32 = last ? 0 : 1 << (bits - 1)
   const mask: u32 = last ? (1 << min(31, 256 - bit)) - 1 : (1 << bits) - 1
@@ -193,11 +215,9 @@ function split(words: usize, length: u32, bit: u32, bits: u32, last: bool, out: 
   let largest: u32 = 0
   for (let i: u32 = 0; i < length; i++) {
     const window = <u32>(load<u64>(words + <usize>i * wordsBytes) >> shift) & mask
-    const digit = <i32>window - half
-    if (last) largest = max(largest, window)
-    storeDigit(out, i, digit)
+    largest = max(largest, storeDigit(out, i, <i32>window - half))
   }
-  if (largest > min<u32>(0x7fff, 1 << (bits - 1))) unreachable()
+  checkCodes(largest, bits)
 }
 
 /** Points at infinity get the digit 0 everywhere. */

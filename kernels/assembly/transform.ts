@@ -41,6 +41,8 @@ import { add2, difLazy2, elementBytes, gather2, mul2, pairBytes, scatter2, sub2,
   source1: usize
   data0: usize
   data1: usize
+  /** Elements in the table. */
+  tableCount: usize
 }
 
 /** A pass over all vectors with one half-size. */
@@ -78,17 +80,31 @@ const enum Kind {
   return <usize>((<u64>length * chunk) / chunks)
 }
 
-/** z = the elements that two numbers stand for; `temp` has room for two elements. */
-@inline function enter2(z: usize, x0: f64, x1: f64, table: usize, temp: usize): void {
-  const large0 = x0 >= 9007199254740992
-  const large1 = x1 >= 9007199254740992
-  if (!large0 && !large1) {
+@inline function isSmall(x: f64): bool {
+  return abs(x) < 9007199254740992
+}
+
+/** The element of the table that a large number stands for; a trap if there is none. */
+function elementOf(job: Job, x: f64): usize {
+  const index = (x - 9007199254740992) * 0.5
+  if (index >= <f64>job.tableCount) unreachable()
+  return job.table + <usize>index * elementBytes
+}
+
+/**
+ * z = the elements that two numbers stand for; `temp` has room for two elements. What stands for none counts as zero:
+ * NaN, where a sum of no execution was too large, and what is below −2^53.
+ */
+@inline function enter2(z: usize, x0: f64, x1: f64, job: Job, temp: usize): void {
+  const small0 = isSmall(x0)
+  const small1 = isSmall(x1)
+  if (small0 && small1) {
     raw2(z, x0, x1)
     return
   }
-  const element0 = large0 ? table + <usize>((x0 - 9007199254740992) * 0.5) * elementBytes : temp
-  const element1 = large1 ? table + <usize>((x1 - 9007199254740992) * 0.5) * elementBytes : temp + elementBytes
-  raw2(z, large0 ? 0 : x0, large1 ? 0 : x1)
+  const element0 = x0 >= 9007199254740992 ? elementOf(job, x0) : temp
+  const element1 = x1 >= 9007199254740992 ? elementOf(job, x1) : temp + elementBytes
+  raw2(z, small0 ? x0 : 0, small1 ? x1 : 0)
   scatter2(temp, temp + elementBytes, z)
   gather2(z, element0, element1)
 }
@@ -101,7 +117,6 @@ export function transformEnter(item: usize, args: usize, scratch: usize): void {
   const n = job.vectors
   const source = sourceOf(job, polynomial)
   const data = dataOf(job, polynomial)
-  const table = job.table
   const mixing = job.twiddles + (n - job.leaf) * elementBytes
   const couples = (n + 1) >> 1
   const end = chunkStart(couples, chunk + 1, job.chunks)
@@ -114,8 +129,8 @@ export function transformEnter(item: usize, args: usize, scratch: usize): void {
     const i = c * 2
     // a single vector is its own partner
     const j = min(i + 1, n - 1)
-    enter2(u, load<f64>(source + i * 8), load<f64>(source + j * 8), table, temp)
-    enter2(v, load<f64>(source + (i + n) * 8), load<f64>(source + (j + n) * 8), table, temp)
+    enter2(u, load<f64>(source + i * 8), load<f64>(source + j * 8), job, temp)
+    enter2(v, load<f64>(source + (i + n) * 8), load<f64>(source + (j + n) * 8), job, temp)
     gather2(w, mixing + (n - i) * elementBytes, mixing + (n - j) * elementBytes)
     add2(s, u, v)
     difLazy2(u, v, u)

@@ -57,10 +57,16 @@ export const range = (n: number): number[] => Array.from({ length: n }, (_, i) =
 export const define = (head: string, lines: readonly string[]): string =>
   `${head} {\n${lines.map((line) => `  ${line}\n`).join("")}}\n`
 
-/** The prime on 9 limbs of 30 bits and its inverse mod 2^30, for inversions. */
+/** The prime on 9 limbs of 30 bits and its inverse mod 2^30, for inversions; whether 32 bytes are below the prime. */
 export function modulusFunctions(p: bigint): string {
   const stores = limbsOf(p, 30, 9).map((limb, i) => `store<i32>(z, ${limb}, ${4 * i})`)
+  const [last, ...words] = limbsOf(p, 64, 4)
+    .map((limb, i) => ({ word: `load<u64>(from, ${8 * i})`, limb }))
+    .map(({ word, limb }) => [`${word} != ${limb}`, `${word} < ${limb}`] as const)
+  const lines = words.toReversed().map(([differs, below]) => `if (${differs}) return ${below}`)
   return [
+    // the highest word nearly always decides
+    define("export function isCanonical(from: usize): bool", [...lines, `return ${last[1]}`]),
     `export const inverse30: i32 = ${inverseMod(p, 1n << 30n)}\n`,
     define("export function modulus30(z: usize): void", stores),
   ].join("\n")

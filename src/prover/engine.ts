@@ -4,7 +4,7 @@
  */
 import type { R1cs } from "../circuit/r1cs.js"
 import type { Entries } from "./kernels/grouping.js"
-import type { Multiples } from "./kernels/points.js"
+import type { LoadOptions, NameOf } from "./kernels/points.js"
 import type { Layers } from "./kernels/windows.js"
 import type { ByteSource } from "./keysource.js"
 
@@ -15,7 +15,7 @@ export interface Points {
   readonly count: number
 }
 
-export type { Entries, Layers, Multiples }
+export type { Entries, Layers, LoadOptions }
 
 /** Field elements kept in the engine's own form. */
 export interface Fields {
@@ -52,19 +52,19 @@ export interface Engine {
   /**
    * Loads affine Montgomery points as a key file has them, and adds multiples; all zeros is infinity. Of a source,
    * only those with multiples are kept: the others are read in blocks by every multiplication, which throws what
-   * reading throws.
+   * reading throws, and for points that are refused: FileError, named by `nameOf`.
    */
-  load(group: "g1" | "g2", points: Uint8Array | ByteSource, multiples?: Multiples): Points
+  load(group: "g1" | "g2", points: Uint8Array | ByteSource, options?: LoadOptions): Points
   /**
    * Loads points for `quotientMsm`, layer by layer: layer k is 2^(bits·k) times layer 0. Those of a source are not
    * kept, and layer 0 is all that is read.
    */
-  loadQuotient(points: Uint8Array | ByteSource, layers: Layers): Points
+  loadQuotient(points: Uint8Array | ByteSource, layers: Layers, nameOf?: NameOf): Points
   /** Loads the rows of a system. */
   loadRows(system: R1cs): Rows
   /** A·w, B·w and C·w for one small integer per wire. */
   rowSums(rows: Rows, wires: Float64Array, options?: WorkOptions): Promise<RowSums>
-  /** Σ scalars[i] · points[i]. */
+  /** Σ scalars[i] · points[i]. Throws FileError for points of a key that are none. */
   msm(points: Points, scalars: Scalars, options?: WorkOptions): Promise<Affine>
   /** Sums of points by group, as points: number g is the sum of points[point[i]] over entries i of group g. */
   sums(points: Points, entries: Entries, groups: number, options?: WorkOptions): Promise<Points>

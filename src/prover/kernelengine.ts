@@ -62,23 +62,24 @@ export async function kernelEngine(
   // transforms and rows have one place for their values: whoever comes next waits
   let quotient: Promise<unknown> = Promise.resolve()
   let sumsQueue: Promise<unknown> = Promise.resolve()
-  const load: Engine["load"] = (group, points, multiples) => {
-    if (!(points instanceof Uint8Array)) return streams.load(group, points, multiples)
+  const load: Engine["load"] = (group, points, { multiples, nameOf } = {}) => {
+    if (!(points instanceof Uint8Array)) return streams.load(group, points, { multiples, nameOf })
     const given = points.length / fileBytes[group]
     const count = multiples ? given + (given - multiples.from) * (multiples.layers - 1) : given
-    const sets = lasting(() => kernels.points(group, points, multiples).then((set) => [set]))
+    const sets = lasting(() => kernels.points(group, points, { multiples, nameOf }).then((set) => [set]))
     // the first proof will wait for them, or tell why there are none
     sets().catch(() => undefined)
     return { group, count, sets } as LoadedPoints
   }
   return {
     load,
-    loadQuotient(points, layers) {
+    loadQuotient(points, layers, nameOf) {
       if (points instanceof Uint8Array) {
-        return { ...load("g1", points), layers: layers.count > 1 ? layers : undefined } as LoadedPoints
+        const loaded = load("g1", points, { nameOf })
+        return { ...loaded, layers: layers.count > 1 ? layers : undefined } as LoadedPoints
       }
       // blocks are multiplied one by one: there are no buckets to share
-      return load("g1", partOf(points, { at: 0, length: points.size / layers.count }))
+      return load("g1", partOf(points, { at: 0, length: points.size / layers.count }), { nameOf })
     },
     loadRows(system) {
       // large values are the prover's business: here they count as zero
@@ -86,6 +87,10 @@ export async function kernelEngine(
       const products = [system.a, system.b, system.c].map((side) => {
         return new SparseProduct(pool, side, system.values, large)
       })
+      invariant(
+        products.every(({ wires, rows }) => wires <= system.wires && rows === system.rows),
+        "rows are of the system's wires",
+      )
       const vector = pool.memory.allocate(8 * system.wires, "wires of a circuit")
       const sums = products.map(() => pool.memory.allocate(8 * system.rows, "rows of a circuit"))
       return { system, products, vector, sums } as LoadedRows
@@ -145,7 +150,8 @@ export async function kernelEngine(
     async free(loaded) {
       if ("group" in loaded) {
         if (isStreamed(loaded)) return streams.free(loaded)
-        for (const set of await setsOf(loaded)) kernels.free(set)
+        // of points that were refused nothing is held
+        for (const set of await setsOf(loaded).catch(() => [])) kernels.free(set)
         return
       }
       if (!("system" in loaded)) {

@@ -36,7 +36,7 @@ import { type MirageKey, mirageDomain, type Single, singleOf, supportOf } from "
 import { checkSums, quotientRows } from "./miragerows.js"
 import { draw, platformRandom } from "./multiply.js"
 import { coordinates, montgomeryPoint } from "./provingkey.js"
-import { type Share, Shares } from "./shares.js"
+import { pointName, type Share, Shares } from "./shares.js"
 
 const G1 = bn254.G1.Point
 const G2 = bn254.G2.Point
@@ -93,20 +93,24 @@ export function openMirage(circuit: MirageCircuit, key: MirageKey, engine: Engin
   const single = (name: Single) => singleOf(key, name)
   const shares = new Shares(circuit, engine)
   const wiresB = supportOf(r1cs, "b")
-  const a = shares.load("g1", [{ wires: supportOf(r1cs, "a"), points: key.a }], [single("delta1")])
-  const b1 = shares.load("g1", [{ wires: wiresB, points: key.b1 }], [single("delta1")])
-  const b2 = shares.load("g2", [{ wires: wiresB, points: key.b2 }], [single("delta2")])
+  const a = shares.load("g1", [{ name: "A", wires: supportOf(r1cs, "a"), points: key.a }], [single("delta1")])
+  const b1 = shares.load("g1", [{ name: "B1", wires: wiresB, points: key.b1 }], [single("delta1")])
+  const b2 = shares.load("g2", [{ name: "B2", wires: wiresB, points: key.b2 }], [single("delta2")])
   const committedWires = range(firstCommitted, firstFinal)
-  const first = shares.load("g1", [{ wires: committedWires, points: key.committed }], [single("delta1")])
+  const first = shares.load(
+    "g1",
+    [{ name: "committed", wires: committedWires, points: key.committed }],
+    [single("delta1")],
+  )
   const last = shares.load(
     "g1",
     [
-      { wires: range(firstFinal, r1cs.wires), points: key.final },
-      { wires: supportOf(r1cs, "c"), points: key.c },
+      { name: "final", wires: range(firstFinal, r1cs.wires), points: key.final },
+      { name: "C", wires: supportOf(r1cs, "c"), points: key.c },
     ],
     [single("delta1"), single("deltaC1")],
   )
-  const h = engine.loadQuotient(key.h, key.layers)
+  const h = engine.loadQuotient(key.h, key.layers, (point) => pointName("H", point))
   const rows = engine.loadRows(r1cs)
   const single1 = (name: Single) => point1(coordinates(single(name)))
   const alpha = single1("alpha1")

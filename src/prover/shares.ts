@@ -13,11 +13,13 @@ import type { Lookup } from "../circuit/lookup.js"
 import type { CommittedWitness, Witness } from "../circuit/witness.js"
 import { invariant } from "../errors.js"
 import type { Engine, Entries, Points } from "./engine.js"
-import { fileBytes } from "./kernels/points.js"
+import { fileBytes, type NameOf } from "./kernels/points.js"
 import { type ByteSource, gather, join } from "./keysource.js"
 
 /** Points of a section of the key: one for each wire, in the same order, which is ascending. */
 export interface Section {
+  /** What errors call it. */
+  readonly name: string
   readonly wires: Uint32Array
   readonly points: Uint8Array | ByteSource
 }
@@ -76,13 +78,17 @@ export class Shares {
       sections.forEach((section, k) => {
         for (const place of places[k]) wires[at++] = section.wires[place]
       })
-      return { wires, points: sections.map(({ points }, k) => gather(points, size, places[k])) }
+      const parts = sections.map(({ name }, k) => ({ name, places: places[k] }))
+      return { wires, parts, points: sections.map(({ points }, k) => gather(points, size, places[k])) }
     }
     const small = pick((wire) => this.isFull[wire] === 0)
     const full = pick((wire) => this.isFull[wire] === 1 && !isLookup(wire))
     const lookups = pick(isLookup)
     const multiples = { from: small.wires.length, bits: digitBits, layers: digits }
-    const points = this.engine.load(group, join([...small.points, ...full.points, ...masks]), multiples)
+    const points = this.engine.load(group, join([...small.points, ...full.points, ...masks]), {
+      multiples,
+      nameOf: nameOf([...small.parts, ...full.parts]),
+    })
     this.loaded.push(points)
     let lookupPoints: Points | undefined
     if (lookups.wires.length > 0) {
@@ -92,7 +98,10 @@ export class Shares {
         "all wires of the lookup argument share a section",
       )
       const powers = { from: queries, bits: 1, layers: this.quotientLayers }
-      lookupPoints = this.engine.load(group, join(lookups.points), powers)
+      lookupPoints = this.engine.load(group, join(lookups.points), {
+        multiples: powers,
+        nameOf: nameOf(lookups.parts),
+      })
       this.loaded.push(lookupPoints)
     }
     return {
@@ -168,6 +177,21 @@ export class Shares {
     await Promise.all(this.loaded.splice(0).map((points) => this.engine.free(points)))
   }
 }
+
+/** Where points stand that were picked out of sections, one part behind the other; masks come last. */
+const nameOf =
+  (parts: readonly { readonly name: string; readonly places: Uint32Array }[]): NameOf =>
+  (point) => {
+    for (const { name, places } of parts) {
+      if (point < places.length) return pointName(name, places[point])
+      point -= places.length
+    }
+    return "proving key, a mask"
+  }
+
+/** What errors call point number `point` of a section. */
+export const pointName = (section: string, point: number): string =>
+  `proving key, section ${section}, point ${point}`
 
 /** The digits of a field element below 2^254 with base 2^8, from −128 to 128, least first. */
 function signedDigits(value: bigint, write: (k: number, digit: number) => void): void {

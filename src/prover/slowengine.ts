@@ -37,7 +37,7 @@ export const slowEngine = (): Engine => {
     return [x.c0, x.c1, y.c0, y.c1]
   }
   return {
-    load(group, given, multiples) {
+    load(group, given, { multiples } = {}) {
       const size = group === "g1" ? 64 : 128
       const held = given instanceof Uint8Array
       const own = (held ? given.length : given.size) / size

@@ -1,5 +1,6 @@
 /** Points between files and the form of the kernels. */
 import { coordinateScratch, elementBytes, fileBytes, pairBytes, prepareCoordinate, read2, scatter2 } from "./coordinate"
+import { isCanonical } from "../fq"
 import { pointBytes } from "./tree"
 
 /** Working memory of `readPoints`. */
@@ -17,9 +18,14 @@ class Reading {
   infinities: usize
   /** Points that an item takes, a multiple of 8. */
   rangeLength: u32
+  /** Set to 1 if a coordinate is not below q: the point is left out, and whoever asked for all of them is told. */
+  refused: u32
 }
 
-/** Converts points of range `item` from a file into the form of the kernels. */
+/**
+ * Converts points of range `item` from a file into the form of the kernels. Coordinates are below q then, and only
+ * infinity is zero bytes; nothing says that the points are on a curve, and nothing here or in what follows needs it.
+ */
 export function readPoints(item: u32, args: usize, scratch: usize): void {
   const job = changetype<Reading>(args)
   const from = item * job.rangeLength
@@ -36,6 +42,13 @@ export function readPoints(item: u32, args: usize, scratch: usize): void {
       infinities++
       const bits = job.infinite + (i >> 3)
       store<u8>(bits, load<u8>(bits) | (1 << (<u8>i & 7)))
+      memory.fill(target, 0, pointBytes)
+      continue
+    }
+    let canonical = true
+    for (let byte: usize = 0; byte < 2 * fileBytes; byte += 32) canonical = isCanonical(source + byte) && canonical
+    if (!canonical) {
+      job.refused = 1
       memory.fill(target, 0, pointBytes)
       continue
     }

@@ -43,6 +43,8 @@ class Base {
   scalars: usize
   count: u32
   out: usize
+  /** Set to 1 if a scalar is not below r: it counts as zero. */
+  refused: u32
 }
 
 export const baseScratch: usize =
@@ -110,13 +112,13 @@ export function multiplyBase(item: u32, args: usize, scratch: usize): void {
   treeStart(scratch)
   store<u64>(words, 0, 32)
   for (let i = from; i < to; i++) {
-    addOffset(words, base.scalars + (<usize>i << 5), base.offset)
+    if (!addOffset(words, base.scalars + (<usize>i << 5), base.offset)) base.refused = 1
     let bit: u32 = 0
     let table = base.tables - pointBytes
     for (let w: u32 = 0; w <= last; w++) {
       const window = <i32>(<u32>(load<u64>(words + (bit >> 3)) >> (bit & 7)) & mask)
       const digit = w < last ? window - half : window
-      // the scalar was not below r
+      // no address beyond the table, whatever the windows were chosen for
       if (w == last && <u32>digit > base.lastEntries) unreachable()
       if (digit != 0) treeEntry((table + <usize>abs(digit) * pointBytes) | <usize>(digit < 0))
       bit += base.bits

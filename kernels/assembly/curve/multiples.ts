@@ -20,6 +20,7 @@ import {
   sqr2,
   sub2,
   sumLazy2,
+  zeroes2,
 } from "./coordinate"
 import { isInfinity, pointBytes } from "./tree"
 
@@ -37,6 +38,8 @@ class Multiples {
   layers: u32
   /** c */
   bits: u32
+  /** Number of a point, from 1 on, a multiple of which has y = 0, or 0. */
+  refused: u32
 }
 
 /** x and y of every pair of points, a prefix product for each, temporaries. */
@@ -60,7 +63,11 @@ export function multiples(item: u32, args: usize, scratch: usize): void {
   const spare = temporary + 6 * pairBytes
   let layer = first
   for (let k: u32 = 1; k < job.layers; k++) {
-    for (let bit: u32 = 0; bit < job.bits; bit++) double(xs, used, temporary)
+    for (let bit: u32 = 0; bit < job.bits; bit++) {
+      if (double(xs, used, temporary)) continue
+      job.refused = from + firstZero(xs + pairs * pairBytes, used) + 1
+      return
+    }
     layer += <usize>job.count * pointBytes
     for (let i: u32 = 0; i < used; i++) {
       const to = <usize>(2 * i) * pointBytes
@@ -87,8 +94,20 @@ function write(pair: usize, p0: usize, p1: usize): void {
   scatter2(p0 + elementBytes, p1 + elementBytes, pair + pairs * pairBytes)
 }
 
-/** Doubles `count` pairs at xs. No point has y = 0: both groups have odd order. */
-function double(xs: usize, count: u32, temporary: usize): void {
+/** Number of the first point with y = 0. */
+function firstZero(ys: usize, count: u32): u32 {
+  for (let i: u32 = 0; i < count; i++) {
+    const zeros = zeroes2(ys + <usize>i * pairBytes)
+    if (zeros != 0) return 2 * i + ctz(zeros)
+  }
+  return 0
+}
+
+/**
+ * Doubles `count` pairs at xs. No point of the groups has y = 0, for both have odd order; one that has is on another
+ * curve, and would leave nothing of the others' product: then false, and nothing is doubled.
+ */
+function double(xs: usize, count: u32, temporary: usize): bool {
   const ys = xs + pairs * pairBytes
   const prefixes = ys + pairs * pairBytes
   const difference = temporary
@@ -103,7 +122,9 @@ function double(xs: usize, count: u32, temporary: usize): void {
     if (i == 0) norm2(prefixes, difference)
     else mul2(prefixes + at, prefixes + at - pairBytes, difference)
   }
-  invert2(running, prefixes + <usize>(count - 1) * pairBytes)
+  const product = prefixes + <usize>(count - 1) * pairBytes
+  if (zeroes2(product) != 0) return false
+  invert2(running, product)
   for (let i = <i32>count - 1; i >= 0; i--) {
     const x = xs + <usize>i * pairBytes
     const y = ys + <usize>i * pairBytes
@@ -126,4 +147,5 @@ function double(xs: usize, count: u32, temporary: usize): void {
     sub2(y, square, y)
     memory.copy(x, next, pairBytes)
   }
+  return true
 }

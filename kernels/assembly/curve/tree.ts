@@ -9,8 +9,10 @@
  *
  * An affine addition takes 5 multiplications and a squaring: with d = x2 − x1, λ = (y2 − y1)/d,
  * x3 = λ² − x1 − x2 = λ² − 2·x1 − d, y3 = λ(x1 − x3) − y1. A zero d (P ± P) makes the product of the batch zero;
- * only then is the batch looked at addition by addition: d ← 2·y1 and λ = 3·x1²/d for a doubling, and no point at
- * all for P − P. No point of bn254 (G1 or G2) has y = 0: both groups of the curve have odd order.
+ * only then is the batch looked at addition by addition: d ← y1 + y2 and λ = 3·x1²/d for a doubling, and no point at
+ * all for P − P. No point of bn254 (G1 or G2) has y = 0: both groups of the curve have odd order. Points of a hostile
+ * key may be on no curve, or on several: y1 + y2 may then be zero, which counts as P − P, or neither 0 nor 2·y1. So a
+ * batch has an inverse whatever is in it, and an addition that makes no sense spoils no other.
  *
  * The point at infinity is stored as zero bytes, which (0, 0), not being on the curve, leaves free; it is never an
  * entry, and a sum that comes out as infinity is taken off the list of entries.

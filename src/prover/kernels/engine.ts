@@ -11,8 +11,8 @@ import {
   type Affine,
   addPoints,
   type Group,
+  type LoadOptions,
   loadPoints,
-  type Multiples,
   type PointSet,
   releasePoints,
 } from "./points.js"
@@ -23,7 +23,7 @@ import { nextTurn } from "./threads.js"
 export type { Entries } from "./grouping.js"
 export type { Variant } from "./modules.js"
 export type { Scalars } from "./multiplication.js"
-export type { Affine, Group, Multiples, PointSet } from "./points.js"
+export type { Affine, Group, LoadOptions, Multiples, NameOf, PointSet } from "./points.js"
 
 export interface EngineOptions {
   /** Default: as many as may work at the same time. */
@@ -89,9 +89,12 @@ export class KernelEngine {
     this.variant = variant
   }
 
-  /** Loads affine points as a file has them: Montgomery form, 64 (G1) or 128 (G2) bytes; zero is infinity. */
-  async points(group: Group, bytes: Uint8Array, multiples?: Multiples): Promise<PointSet> {
-    const points = await loadPoints(this.pool, group, bytes, multiples)
+  /**
+   * Loads affine points as a file has them: Montgomery form, 64 (G1) or 128 (G2) bytes; zero is infinity.
+   * @throws what loadPoints and KernelPool.run throw
+   */
+  async points(group: Group, bytes: Uint8Array, options?: LoadOptions): Promise<PointSet> {
+    const points = await loadPoints(this.pool, group, bytes, options)
     this.hold(points, () => releasePoints(this.pool, points))
     return points
   }
@@ -104,8 +107,9 @@ export class KernelEngine {
   }
 
   /**
-   * Σ scalars[i]·points[from + i]; full scalars must be below r.
-   * @throws InputError for a small scalar that is no safe integer; what KernelPool.run throws
+   * Σ scalars[i]·points[from + i]. Points that are not on the curve give an error, or a point of the curve.
+   * @throws InputError for a small scalar that is no safe integer, or a full one that is not below r; FileError where
+   * points are not on the curve; what KernelPool.run throws
    */
   async msm(points: PointSet, scalars: Scalars, options: MsmOptions = {}): Promise<Affine> {
     const held = this.held.get(points)
@@ -176,7 +180,7 @@ export class KernelEngine {
   /**
    * The generator of the group times each scalar, as a file has points; scalars: 32 bytes little endian each,
    * below r, 0 for infinity. Tables are kept for the next call, and made anew where larger ones pay.
-   * @throws what KernelPool.run throws
+   * @throws InputError for a scalar that is not below r; what KernelPool.run throws
    */
   fixedBase(group: Group, scalars: Uint8Array, options: RunOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
     const result = this.tablesInUse.then(() => {

@@ -4,6 +4,7 @@
  */
 import { invariant } from "../../errors.js"
 import { q, r } from "../../field.js"
+import { largeScalar } from "./multiplication.js"
 import { constantOf, fileBytes, type Group } from "./points.js"
 import type { KernelPool, RunOptions } from "./pool.js"
 import { type Windows, windowsOf } from "./windows.js"
@@ -21,8 +22,8 @@ const generators: Readonly<Record<Group, readonly bigint[]>> = {
 
 /** Scalars whose multiples lie in the memory of the pool at the same time. */
 const batch = 2 ** 16
-/** Fields of the struct in kernels/assembly/curve/fixedbase.ts. */
-const fields = 10
+/** Fields of the struct in kernels/assembly/curve/fixedbase.ts; the last one says that a scalar was refused. */
+const fields = 11
 const minimumBits = 4
 const maximumBits = 15
 
@@ -74,6 +75,7 @@ export class BaseTable {
   /**
    * The generator times each scalar; scalars: 32 bytes little endian each, below r. Zero gives zero bytes. What
    * was copied of the scalars is overwritten.
+   * @throws InputError for a scalar that is not below r; what KernelPool.run throws
    */
   async multiply(scalars: Uint8Array, options: RunOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
     const count = scalars.length / 32
@@ -92,6 +94,7 @@ export class BaseTable {
         this.write(source, length, out)
         const items = Math.ceil(length / constantOf(this.pool, "baseRange"))
         await this.pool.run([this.step("MultiplyBase", items)], options)
+        if (memory.unsigned(this.args, fields)[fields - 1] !== 0) throw largeScalar(scalars)
         result.set(memory.bytes(out, size * length), size * first)
       }
     } finally {
@@ -120,7 +123,7 @@ export class BaseTable {
   }
 
   private write(scalars: number, count: number, out: number): void {
-    this.pool.memory.unsigned(this.args, fields).set([...this.struct, scalars, count, out])
+    this.pool.memory.unsigned(this.args, fields).set([...this.struct, scalars, count, out, 0])
   }
 
   private allocate(bytes: number): number {

@@ -63,7 +63,8 @@ export class Grouping {
   /** Addresses of the points by group; bucket g + 1 is group g. */
   private sort(points: PointSet, entries: Entries, sorted: Uint32Array, starts: Uint32Array): void {
     const { address, infinite } = points
-    const { ends, order } = orderOf(entries, this.sums.count)
+    const { ends, order, largest } = orderOf(entries, this.sums.count)
+    invariant(largest < points.count, "an entry has a point")
     const flags = infinite === 0 ? undefined : this.pool.memory.bytes(infinite, Math.ceil(points.count / 8))
     const { pointBytes } = this
     starts.fill(0)
@@ -121,6 +122,8 @@ interface Order {
   readonly ends: Uint32Array
   /** Numbers of points, group by group. */
   readonly order: Uint32Array
+  /** The largest of them, −1 if there is none. */
+  readonly largest: number
 }
 
 /** Two sets of points may have the same entries: they are sorted once. */
@@ -129,15 +132,23 @@ const orders = new WeakMap<Entries, Order>()
 /** Counting sort of entries by group. */
 function orderOf(entries: Entries, groups: number): Order {
   const known = orders.get(entries)
-  if (known) return known
+  if (known?.ends.length === groups) return known
   const { group, point } = entries
   const next = new Uint32Array(groups + 1)
-  for (let i = 0; i < group.length; i++) next[group[i] + 1]++
+  for (let i = 0; i < group.length; i++) {
+    invariant(group[i] < groups, "an entry has a group")
+    next[group[i] + 1]++
+  }
   for (let g = 1; g <= groups; g++) next[g] += next[g - 1]
   const order = new Uint32Array(group.length)
-  for (let i = 0; i < group.length; i++) order[next[group[i]]++] = point ? point[i] : i
+  let largest = -1
+  for (let i = 0; i < group.length; i++) {
+    const index = point ? point[i] : i
+    if (index > largest) largest = index
+    order[next[group[i]]++] = index
+  }
   // places are taken now: what was where a group begins is where it ends
-  const sorted = { ends: next.subarray(0, groups), order }
+  const sorted = { ends: next.subarray(0, groups), order, largest }
   orders.set(entries, sorted)
   return sorted
 }

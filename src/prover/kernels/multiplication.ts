@@ -4,7 +4,7 @@
  */
 import { InputError, invariant } from "../../errors.js"
 import { r } from "../../field.js"
-import { type Affine, affineOf, constantOf, fileBytes, type PointSet } from "./points.js"
+import { type Affine, constantOf, fileBytes, integersOf, type PointSet, productOf } from "./points.js"
 import type { KernelPool, Step } from "./pool.js"
 import { centreOf, chooseWindows, type Layers, layeredWindows, type Windows } from "./windows.js"
 
@@ -37,8 +37,10 @@ const foldsPerThread = 4
  */
 const mostRange = 4096
 const pointsPerBucket = 4
-/** Fields of the struct in kernels/assembly/digits.ts. */
-export const multiplicationFields = 22
+/** Fields of the struct in kernels/assembly/digits.ts; the last one says that a scalar was refused. */
+export const multiplicationFields = 24
+/** Where the address of the scalars is in it. */
+const scalarsField = 2
 
 export interface MultiplicationOptions {
   /** First point, a multiple of 8; default 0. */
@@ -145,6 +147,8 @@ export class Multiplication {
         this.foldParts,
         this.allocate(rowsAndColumns * pointBytes),
         this.centre,
+        sets,
+        0,
       ]
       const first = points.address + from * pointBytes
       const struct = (n: number, windows: number): number => {
@@ -207,10 +211,18 @@ export class Multiplication {
     return (this.points.group === "g1" ? 1 : 3) * this.count * this.windows.count
   }
 
-  /** The product, once the steps are done. */
+  /**
+   * The product, once the steps are done.
+   * @throws InputError for a scalar that is not below r; FileError if points are not on the curve and it is not, either
+   */
   value(): Affine {
     if (this.count === 0) return null
-    return affineOf(this.pool.memory.bytes(this.result, fileBytes[this.points.group]))
+    const { memory } = this.pool
+    const fields = memory.unsigned(this.digitArgs, multiplicationFields)
+    if (fields[multiplicationFields - 1] !== 0) {
+      throw largeScalar(memory.bytes(fields[scalarsField], 32 * this.count))
+    }
+    return productOf(this.points.group, memory.bytes(this.result, fileBytes[this.points.group]))
   }
 
   /** Gives the memory back. */
@@ -223,6 +235,13 @@ export class Multiplication {
     this.blocks.push(at)
     return at
   }
+}
+
+/** What is wrong with scalars one of which is not below r. */
+export function largeScalar(bytes: Uint8Array): InputError {
+  const values = integersOf(bytes)
+  const i = values.findIndex((value) => value >= r)
+  return new InputError({ what: `scalar ${i}`, expected: `less than ${r}`, given: `${values[i]}` })
 }
 
 /** Largest absolute value of doubles in memory, and whether one may be negative. */

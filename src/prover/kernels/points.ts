@@ -1,6 +1,6 @@
 /** Points of G1 and G2 in the memory of a pool, in the form of the kernels. */
 import { bn254 } from "@noble/curves/bn254.js"
-import { invariant } from "../../errors.js"
+import { FileError, invariant } from "../../errors.js"
 import { inverse, mod, q } from "../../field.js"
 import type { KernelPool, Step } from "./pool.js"
 
@@ -8,6 +8,9 @@ export type Group = "g1" | "g2"
 
 /** Bytes of an affine point in a file: coordinates in Montgomery form, little endian; all zero is infinity. */
 export const fileBytes: Readonly<Record<Group, number>> = { g1: 64, g2: 128 }
+
+/** What a point of a file is called in an error: where it stands. */
+export type NameOf = (point: number) => string
 
 /** Affine coordinates: x, y in G1; x0, x1, y0, y1 in G2, where x = x0 + x1·u; null is infinity. */
 export type Affine = readonly bigint[] | null
@@ -40,21 +43,31 @@ export const constantOf = (pool: KernelPool, name: string): number => {
   return constant.value
 }
 
+export interface LoadOptions {
+  readonly multiples?: Multiples | undefined
+  readonly nameOf?: NameOf | undefined
+}
+
 /** Points that an item converts; bits of different items must not share a byte. */
 const rangeLength = 4096
 
-/** Converts points of a file, and adds multiples of them; the bytes are not kept. */
+/**
+ * Converts points of a file, and adds multiples of them; the bytes are not kept. Whether points are on the curve is
+ * not looked at.
+ * @throws FileError for a coordinate that is not below q, or a point that has no multiples because it is in no group
+ */
 export async function loadPoints(
   pool: KernelPool,
   group: Group,
   bytes: Uint8Array,
-  multiples?: Multiples,
+  { multiples, nameOf = (point) => `point ${point}` }: LoadOptions = {},
 ): Promise<PointSet> {
   const given = bytes.length / fileBytes[group]
   invariant(Number.isInteger(given), `points of ${group} take ${fileBytes[group]} bytes each`)
-  const layer = given - (multiples?.from ?? given)
+  const { from: first, layers, bits } = multiples ?? { from: given, layers: 1, bits: 0 }
+  const layer = given - first
   invariant(layer >= 0, "there is a point to begin with")
-  const count = given + layer * ((multiples?.layers ?? 1) - 1)
+  const count = given + layer * (layers - 1)
   const { memory } = pool
   const pointBytes = constantOf(pool, `${group}PointBytes`)
   const address = memory.allocate(count * pointBytes, "points of a key")
@@ -65,19 +78,22 @@ export async function loadPoints(
   memory.bytes(source, bytes.length).set(bytes)
   memory.bytes(infinite, flagBytes).fill(0)
   // the struct of kernels/assembly/curve/files.ts, after it the number of infinities; then that of multiples.ts
-  const words = 6
+  const words = 7
   const multiplesAt = args + 64
-  memory.unsigned(args, words + 1).set([source, address, given, infinite, args + 4 * words, rangeLength, 0])
+  memory
+    .unsigned(args, words + 1)
+    .set([source, address, given, infinite, args + 4 * words, rangeLength, 0, 0])
   const steps = [readStep(pool, group, args, given)]
-  if (multiples && layer > 0) {
-    const first = address + multiples.from * pointBytes
-    memory.unsigned(multiplesAt, 4).set([first, layer, multiples.layers, multiples.bits])
-    steps.push({ ...multiplesStep(pool, group, multiplesAt, layer), after: [0] })
-  }
+  memory.unsigned(multiplesAt, 5).set([address + first * pointBytes, layer, layers, bits, 0])
+  if (layer > 0) steps.push({ ...multiplesStep(pool, group, multiplesAt, layer), after: [0] })
   let infinities = 0
   try {
     await pool.run(steps)
-    infinities = memory.unsigned(args, words + 1)[words]
+    const [refused, found] = memory.unsigned(args + 4 * (words - 1), 2)
+    if (refused !== 0) throw largeCoordinate(group, bytes, nameOf)
+    const [noMultiple] = memory.unsigned(multiplesAt + 16, 1)
+    if (noMultiple !== 0) throw inNoGroup(group, nameOf(first + noMultiple - 1))
+    infinities = found
   } catch (error) {
     memory.release(address)
     memory.release(infinite)
@@ -116,20 +132,64 @@ export function releasePoints(pool: KernelPool, points: PointSet): void {
   if (points.infinite !== 0) pool.memory.release(points.infinite)
 }
 
+const fix = "The file is damaged, or somebody made it so: make the key again"
+
+/** What is wrong with points of which one has a coordinate that is not below q. */
+function largeCoordinate(group: Group, bytes: Uint8Array, nameOf: NameOf): FileError {
+  const values = integersOf(bytes)
+  const i = values.findIndex((value) => value >= q)
+  return new FileError({
+    what: "coordinate of a point",
+    where: nameOf(Math.floor((32 * i) / fileBytes[group])),
+    expected: `less than ${q}`,
+    given: `${values[i]}`,
+    fix,
+  })
+}
+
+const inNoGroup = (group: Group, where: string): FileError =>
+  new FileError({ what: `is no point of ${group.toUpperCase()}: a multiple of it has y = 0`, where, fix })
+
+/** Integers of 32 bytes, little endian. */
+export function integersOf(bytes: Uint8Array): bigint[] {
+  return Array.from({ length: bytes.length / 32 }, (_, k) => {
+    let x = 0n
+    for (let i = 32 * k + 31; i >= 32 * k; i--) x = (x << 8n) | BigInt(bytes[i])
+    return x
+  })
+}
+
 const fromMontgomery = inverse(1n << 256n, q)
 
 /** A point of a file as integers. */
 export function affineOf(bytes: Uint8Array): Affine {
-  const coordinates: bigint[] = []
-  for (let at = 0; at < bytes.length; at += 32) {
-    let x = 0n
-    for (let i = 31; i >= 0; i--) x = (x << 8n) | BigInt(bytes[at + i])
-    coordinates.push(mod(x * fromMontgomery, q))
-  }
+  const coordinates = integersOf(bytes).map((x) => mod(x * fromMontgomery, q))
   return coordinates.every((x) => x === 0n) ? null : coordinates
 }
 
-/** Sum of points. */
+/**
+ * The result of a multiplication. Off the curve it cannot be what points on it add up to, and further arithmetic on it
+ * means nothing.
+ * @throws FileError if it is
+ */
+export function productOf(group: Group, bytes: Uint8Array): Affine {
+  const point = affineOf(bytes)
+  if (point === null || isOnCurve(group, point)) return point
+  throw new FileError({
+    what: `of its points in ${group.toUpperCase()} some are not on the curve`,
+    where: "proving key",
+    fix,
+  })
+}
+
+function isOnCurve(group: Group, [x0, x1, y0, y1]: readonly bigint[]): boolean {
+  if (group === "g1") return mod(x1 * x1 - (x0 * x0 * x0 + 3n), q) === 0n
+  const { Fp, CURVE } = bn254.G2.Point
+  const [x, y] = [Fp.create({ c0: x0, c1: x1 }), Fp.create({ c0: y0, c1: y1 })]
+  return Fp.eql(Fp.sqr(y), Fp.add(Fp.mul(Fp.sqr(x), x), CURVE().b))
+}
+
+/** Sum of points of the curve. */
 export function addPoints(group: Group, points: readonly Affine[]): Affine {
   const finite = points.filter((point) => point !== null)
   if (finite.length < 2) return finite[0] ?? null

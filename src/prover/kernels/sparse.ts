@@ -18,6 +18,8 @@ interface RestEntry {
 
 export class SparseProduct {
   readonly rows: number
+  /** Length that a vector must have: one more than the largest wire that occurs. */
+  readonly wires: number
   private readonly pool: KernelPool
   private readonly matrix: SparseRows
   /** Representatives of least absolute value. */
@@ -49,12 +51,14 @@ export class SparseProduct {
     const coefficients = pool.memory.doubles(this.block + doubles, entries)
     const small = this.values.map((value) => (isSafe(value) ? Number(value) : Number.NaN))
     let kept = 0
+    let length = 0
     for (let row = 0, item = 0; row < this.rows; row++) {
       rowPtr[row] = kept
       for (; item < this.items && matrix.rowPtr[row] >= (entries * item) / this.items; item++)
         bounds[item] = row
       for (let j = matrix.rowPtr[row]; j < matrix.rowPtr[row + 1]; j++) {
         const wire = matrix.wires[j]
+        if (wire >= length) length = wire + 1
         const coefficient = small[matrix.coefficients[j]]
         if (Number.isNaN(coefficient) || large.has(wire)) this.setApart(row, wire, matrix.coefficients[j])
         else {
@@ -64,6 +68,7 @@ export class SparseProduct {
       }
       if (row === this.rows - 1) bounds.fill(this.rows, item)
     }
+    this.wires = length
     bounds[this.items] = this.rows
     rowPtr[this.rows] = kept
     pool.memory
@@ -72,7 +77,7 @@ export class SparseProduct {
   }
 
   /**
-   * Steps that multiply the float64 vector at `vector`, one number for each wire, into `rows` numbers at `out`,
+   * Steps that multiply the float64 vector at `vector`, at least `wires` numbers, into `rows` numbers at `out`,
    * NaN where the sum may not be exact. What is set apart is not in them.
    */
   steps(vector: number, out: number, after: readonly number[] = []): Step[] {

@@ -9,7 +9,7 @@ import { type ByteSource, partOf } from "../keysource.js"
 import type { KernelEngine } from "./engine.js"
 import type { Entries } from "./grouping.js"
 import { countOf, type Scalars } from "./multiplication.js"
-import { type Affine, addPoints, fileBytes, type Group, type Multiples, type PointSet } from "./points.js"
+import { type Affine, addPoints, fileBytes, type Group, type LoadOptions, type PointSet } from "./points.js"
 import type { RunOptions } from "./pool.js"
 
 /** Bytes of a block: so many that what a multiplication costs beside its points does not show. */
@@ -29,6 +29,7 @@ export interface StreamedPoints {
   readonly count: number
   readonly head: ByteSource
   readonly tail: Promise<PointSet> | undefined
+  readonly nameOf: LoadOptions["nameOf"]
 }
 
 export class Streams {
@@ -43,19 +44,20 @@ export class Streams {
     this.blockBytes = bytes
   }
 
-  load(group: Group, source: ByteSource, multiples?: Multiples): StreamedPoints {
+  load(group: Group, source: ByteSource, { multiples, nameOf }: LoadOptions = {}): StreamedPoints {
     const size = fileBytes[group]
     const given = source.size / size
     invariant(Number.isInteger(given), `points of ${group} take ${size} bytes each`)
     const from = multiples?.from ?? given
     if (multiples === undefined || from === given)
-      return { group, count: given, head: source, tail: undefined }
+      return { group, count: given, head: source, tail: undefined, nameOf }
     const head = partOf(source, { at: 0, length: from * size })
     const bytes = head.read(from * size, (given - from) * size)
-    const tail = bytes.then((points) => this.engine.points(group, points, { ...multiples, from: 0 }))
+    const ofTail = { multiples: { ...multiples, from: 0 }, nameOf: shifted(nameOf, from) }
+    const tail = bytes.then((points) => this.engine.points(group, points, ofTail))
     // whoever multiplies them is told
     tail.catch(() => undefined)
-    return { group, count: from + (given - from) * multiples.layers, head, tail }
+    return { group, count: from + (given - from) * multiples.layers, head, tail, nameOf }
   }
 
   async free({ tail }: StreamedPoints): Promise<void> {
@@ -129,7 +131,7 @@ export class Streams {
 
   /** Does `work` on blocks, one after the other, with their points and the number of the first. */
   private each(
-    { group, head }: StreamedPoints,
+    { group, head, nameOf }: StreamedPoints,
     count: number,
     blocks: readonly number[],
     { signal }: RunOptions,
@@ -161,7 +163,7 @@ export class Streams {
         signal?.throwIfAborted()
         if (i + 1 < blocks.length) next = read(blocks[i + 1])
         else allRead()
-        const set = await this.engine.points(group, bytes)
+        const set = await this.engine.points(group, bytes, { nameOf: shifted(nameOf, block * length) })
         try {
           await work(set, block * length)
         } finally {
@@ -175,6 +177,10 @@ export class Streams {
     return result
   }
 }
+
+/** Names of points that begin with number `from`. */
+const shifted = (nameOf: LoadOptions["nameOf"], from: number): LoadOptions["nameOf"] =>
+  nameOf && ((point) => nameOf(from + point))
 
 /** Those from number `from` to before number `to`. */
 function some(scalars: Scalars, from: number, to: number): Scalars {

@@ -220,7 +220,7 @@ export class Transform {
     invariant(tables, "the transform has no tables")
     const pad = (addresses: readonly number[]) => [...addresses, 0].slice(0, 2)
     this.pool.memory
-      .unsigned(this.job, 13)
+      .unsigned(this.job, 14)
       .set([
         this.n / 2,
         this.leaf,
@@ -233,6 +233,7 @@ export class Transform {
         this.out,
         ...pad(this.sources),
         ...pad(this.data),
+        this.largeCount,
       ])
   }
 
