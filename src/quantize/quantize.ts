@@ -19,7 +19,7 @@ import {
   type TensorId,
   type TensorInfo,
 } from "../ops/program.js"
-import { sumLimit, tooLarge, width } from "./bounds.js"
+import { hull, sumLimit, tooLarge, width } from "./bounds.js"
 import {
   type CalibrationMethod,
   calibrate,
@@ -229,14 +229,15 @@ class Quantizer {
   }
 
   /**
-   * Drafts an accumulator; while its sums could exceed `limit`, requantizes its widest source, then lets
-   * `coarser` give up resolution, and at last throws ModelError.
+   * Drafts an accumulator; while its sums could exceed `limit`, also once the window is moved by `offset`,
+   * requantizes its widest source, then lets `coarser` give up resolution, and at last throws ModelError.
    */
   #fit<T extends Accumulator>(
     node: LinearNode,
     limit: number,
     choose: (terms: ScaledTerm[]) => T,
     coarser: (tried: T) => T | undefined,
+    offset: (tried: T) => number = () => 0,
   ) {
     const builder = this.#builder
     const size = sizeOf(this.#program.tensors[node.out].shape)
@@ -244,8 +245,11 @@ class Quantizer {
     let accumulator = choose(this.#terms(node, narrow))
     for (;;) {
       const { node: draft, bounds } = builder.draft(accumulator, node.origin, size)
-      if (bounds.peak <= limit) return { draft, bounds, accumulator }
-      const widest = node.terms
+      const moved = offset(accumulator)
+      const peak = Math.max(bounds.peak, ...hull(bounds).map((x) => Math.abs(x + moved)))
+      if (peak <= limit) return { draft, bounds, accumulator }
+      // narrower sources do not move a window
+      const widest = (Math.abs(moved) > limit / 2 ? [] : node.terms)
         .map(({ source }, i) => ({ source, id: accumulator.terms[i].source }))
         .filter(({ source, id }) => !narrow.has(source) && !builder.isNarrow(id))
         .sort((a, b) => builder.reach(b.id) - builder.reach(a.id))[0]
@@ -255,7 +259,7 @@ class Quantizer {
         continue
       }
       const next = coarser(accumulator)
-      if (!next) return tooLarge({ ...draft, out: -1 }, bounds.peak)
+      if (!next) return tooLarge(draft, peak)
       accumulator = next
     }
   }
@@ -304,6 +308,7 @@ class Quantizer {
         return chooseShift(terms, node.bias, wanted, w, target.fixed)
       },
       (tried) => (tried.shift > w ? atShift(tried.terms, node.bias, wanted, tried.shift - w) : undefined),
+      ({ scale, shift }) => -target.lo(scale * 2 ** shift) * 2 ** shift,
     )
     const { shift } = accumulator
     const accumulated = { ...info, name: `${info.name}:acc` }
