@@ -78,7 +78,6 @@ contract Groth16Verifier {
     uint256 private constant G2_X1 = 11559732032986387107991004021392285783925812861821192530917403151452391805634;
     uint256 private constant G2_X0 = 10857046999023057135944570762232829481370756359578518086990519993285655852781;
     uint256 private constant G2_Y1 = 4082367875863433681332203403145435568316851327593401208105741076214120093531;
-    uint256 private constant G2_Y0 = 8495653923123431417604973247489272438418190587263600148770280649306958101930;
 
     /// Largest data of a chunk: the code size limit of EIP-170 less the STOP byte.
     uint256 private constant CHUNK = 24575;
@@ -208,11 +207,12 @@ contract Groth16Verifier {
         _checkG2(words, BETA);
         _checkG2(words, GAMMA);
         _checkG2(words, DELTA);
-        if (_isGenerator(words, BETA) || _isGenerator(words, DELTA)) revert Uncontributed();
-        if (words[ALPHA] == 1 && words[ALPHA + 1] == 2) revert Uncontributed();
-        bool same = true;
-        for (uint256 i = 0; i < 4; i++) same = same && words[GAMMA + i] == words[DELTA + i];
-        if (same) revert Uncontributed();
+        // Equal x: equal or opposite points. Whoever knows one of them, or the ratio of two, can forge.
+        if (words[ALPHA] == 1 || _isGenerator(words, BETA) || _isGenerator(words, DELTA)) revert Uncontributed();
+        if (_sameX(words, BETA, GAMMA) || _sameX(words, BETA, DELTA)) revert Uncontributed();
+        if (_sameX(words, GAMMA, DELTA)) revert Uncontributed();
+        // Gamma is one in every setup of today, so it may be the generator, but not its opposite.
+        if (_isGenerator(words, GAMMA) && words[GAMMA + 2] != G2_Y1) revert Uncontributed();
     }
 
     /// The pairing of infinity and P is one for every P of the subgroup, and an error for anything else
@@ -227,8 +227,13 @@ contract Groth16Verifier {
         if (infinity || !_pairing(pair)) revert InvalidPoint(start);
     }
 
+    /// Whether a point is the generator or its opposite.
     function _isGenerator(uint256[] memory words, uint256 start) private pure returns (bool) {
-        return words[start] == G2_X1 && words[start + 1] == G2_X0 && words[start + 2] == G2_Y1 && words[start + 3] == G2_Y0;
+        return words[start] == G2_X1 && words[start + 1] == G2_X0;
+    }
+
+    function _sameX(uint256[] memory words, uint256 a, uint256 b) private pure returns (bool) {
+        return words[a] == words[b] && words[a + 1] == words[b + 1];
     }
 
     // ------------------------------------------------- internal: verification

@@ -1,7 +1,9 @@
 /** What contract tests share: a chain with the verifier deployed, and the name of a call's custom error. */
-import type { Contract } from "ethers"
-import type { Receipt, VerificationKey } from "#src/verifier/index.js"
-import { solidityKey, toSolidityArguments } from "#src/verifier/index.js"
+import { type Contract, hexlify } from "ethers"
+import type { Groth16Key, Receipt, VerificationKey } from "#src/verifier/index.js"
+import { encodeKey, solidityKey, toSolidityArguments } from "#src/verifier/index.js"
+import { wordsOfG1, wordsOfG2 } from "#src/verifier/points.js"
+import { encodeWords } from "#src/verifier/words.js"
 import { type Chain, compileVerifier, deploy, startChain } from "../examples/chain.js"
 
 export interface VerifierChain extends Chain {
@@ -31,6 +33,14 @@ export function inferenceArguments(receipt: Receipt, key: VerificationKey): unkn
   return args.proofSystem === "mirage"
     ? [args.key, args.context, args.words, args.proof]
     : [args.key, args.model, args.context, args.outputs, args.inputs, args.proof]
+}
+
+/** The canonical bytes of a key with the single points of another of the same system, which need no check. */
+export function blobOf(key: Groth16Key, { alpha1, beta2, gamma2, delta2 }: Groth16Key["points"]): string {
+  const bytes = encodeKey(key).slice()
+  const words = [...wordsOfG1(alpha1), ...[beta2, gamma2, delta2].flatMap(wordsOfG2)]
+  bytes.set(encodeWords(words), 32 * 6)
+  return hexlify(bytes)
 }
 
 /** The custom error a call reverts with, as `Name(arguments)`; fails when it does not revert. */

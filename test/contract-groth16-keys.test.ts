@@ -142,6 +142,7 @@ describe("a malformed key is refused", () => {
       blobWith({ ...g2Words(12, pointG2(5n)), ...g2Words(16, pointG2(1n)) }),
       "Uncontributed()",
     ],
+    ["delta the opposite of gamma", blobWith(g2Words(16, pointG2(-1n))), "Uncontributed()"],
     ["beta the generator", blobWith(g2Words(8, pointG2(1n))), "Uncontributed()"],
     ["alpha the generator", blobWith({ 6: 1n, 7: 2n }), "Uncontributed()"],
   ])("%s", async (_, blob, error) => {

@@ -14,6 +14,7 @@ import {
   type Groth16Proof,
   type Groth16Receipt,
   type Layout,
+  type Provenance,
   parseVerificationKey,
   publicSignals,
   type Statement,
@@ -84,7 +85,7 @@ export interface Oracle {
 
 export interface OracleOptions {
   readonly seed?: string
-  readonly setup?: "dev" | "ceremony"
+  readonly setup?: Provenance
   /** Replaces scalars of the trapdoor. */
   readonly trapdoor?: Partial<Trapdoor>
 }
@@ -110,7 +111,7 @@ export function keyJson(
   const key: Groth16Key = {
     version: 1,
     proofSystem: "groth16",
-    setup: options.setup ?? "ceremony",
+    setup: options.setup ?? "external",
     model: hash32(`${seed}/model`),
     layout,
     points: {

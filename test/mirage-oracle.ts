@@ -12,6 +12,7 @@ import {
   type MirageKey,
   type MirageProof,
   type MirageReceipt,
+  type Provenance,
   parseVerificationKey,
   type Statement,
   wordsOf,
@@ -43,7 +44,7 @@ export const pointsOf = ({ a, b, c, d }: Scalars): MirageProof => ({
 
 export interface MirageOptions {
   readonly seed?: string
-  readonly setup?: "dev" | "ceremony"
+  readonly setup?: Provenance
   /** Replaces scalars of the trapdoor. */
   readonly trapdoor?: Partial<MirageTrapdoor>
 }
@@ -84,7 +85,7 @@ export function mirageKeyJson(
   const key: MirageKey = {
     version: 1,
     proofSystem: "mirage",
-    setup: options.setup ?? "ceremony",
+    setup: options.setup ?? "external",
     model: hash32(`${seed}/model`),
     layout,
     points: {

@@ -22,12 +22,13 @@ import { domainSize } from "../circuit/domain.js"
 import type { MirageLinked } from "../circuit/link-mirage.js"
 import type { R1cs } from "../circuit/r1cs.js"
 import { CountersignError, FileError } from "../errors.js"
+import { encodeMark, type Mark, markBytes, parseMark } from "../verifier/provenance.js"
 import { fileBytes as pointBytes } from "./kernels/points.js"
 import { streamBytes } from "./kernels/stream.js"
 import { areLayers, bestLayers, type Layers } from "./kernels/windows.js"
 import { type ByteSource, checkedSource, type ProvingKey, partOf, sectionsOf } from "./keysource.js"
 import { hasProduct, programRows } from "./polynomials.js"
-import { coordinates, coordinates2, setupMark, setupSection } from "./provingkey.js"
+import { coordinates, coordinates2, setupSection } from "./provingkey.js"
 import { digits, quotientMultiples } from "./shares.js"
 
 const magic = "csmk"
@@ -60,7 +61,7 @@ type LargeSection = Exclude<MirageSection, "points" | "ic">
 export interface MirageKey extends Readonly<Record<LargeSection, Uint8Array | ByteSource>> {
   readonly points: Uint8Array
   readonly ic: Uint8Array
-  readonly setup: "dev" | "ceremony"
+  readonly setup: Mark
   /** The multiples of H. */
   readonly layers: Layers
   /** Whether the large sections are sources that each multiplication reads. */
@@ -250,13 +251,13 @@ export function checkKeySize(linked: MirageLinked): void {
 export function writeMirageKey(
   linked: MirageLinked,
   points: MiragePoints,
-  setup: string,
+  setup: Mark,
   layers = quotientLayers(linked.r1cs),
 ): Uint8Array {
   const contents = [
     { id: 1, content: headerOf(linked, layers) },
     ...Object.entries(sections).map(([name, id]) => ({ id, content: points[name as MirageSection] })),
-    { id: setupSection, content: new TextEncoder().encode(setup) },
+    { id: setupSection, content: encodeMark(setup) },
   ]
   const sizes = contents.map(({ id, content }) => ({ id, bytes: content.length }))
   const { file, sections: places } = createBinFile(magic, version, sizes)
@@ -296,14 +297,14 @@ export async function readMirageKey(
     final: await large("final"),
     h: await large("h"),
     c: await large("c"),
-    setup: setupMark(held.has(setupSection) ? await contentOf(part(setupSection)) : undefined),
+    setup: parseMark(held.has(setupSection) ? await contentOf(part(setupSection)) : undefined, where),
     layers,
     streamed,
   }
 }
 
-/** A mark is a word; whatever is longer is none. */
-const contentOf = ({ size, read }: ByteSource): Promise<Uint8Array> => read(0, Math.min(size, 64))
+/** What says whether a section is a mark. */
+const contentOf = ({ size, read }: ByteSource): Promise<Uint8Array> => read(0, Math.min(size, markBytes))
 
 /** Bytes of one point of section 2. */
 export function singleOf({ points }: MirageKey, name: Single): Uint8Array {

@@ -14,6 +14,7 @@ import {
 import type { R1cs } from "../circuit/r1cs.js"
 import { FileError } from "../errors.js"
 import { mod, power, q, r } from "../field.js"
+import { encodeMark, type Mark, parseMark } from "../verifier/provenance.js"
 import { fileBytes as pointBytes } from "./kernels/points.js"
 import { plainDomain, publicCount } from "./polynomials.js"
 
@@ -40,7 +41,7 @@ export interface KeyPoints {
 }
 
 /** Bytes of the proving key. `setup` says how it was made. */
-export function writeZkey(system: R1cs, domain: number, points: KeyPoints, setup: string): Uint8Array {
+export function writeZkey(system: R1cs, domain: number, points: KeyPoints, setup: Mark): Uint8Array {
   const protocol = new Uint8Array(Uint32Array.of(1).buffer)
   const header = new Uint8Array(headerBytes)
   const view = new DataView(header.buffer)
@@ -74,7 +75,7 @@ export function writeZkey(system: R1cs, domain: number, points: KeyPoints, setup
     { id: 8, content: points.c },
     { id: 9, content: points.h },
     { id: 10, content: new Uint8Array(64 + 4) },
-    { id: setupSection, content: new TextEncoder().encode(setup) },
+    { id: setupSection, content: encodeMark(setup) },
   ]
   const sizes = contents.map(({ id, content }) => ({ id, bytes: content.length }))
   const { file, sections } = createBinFile("zkey", 1, sizes)
@@ -118,15 +119,9 @@ export function coefficients(system: R1cs): Uint8Array {
   return bytes
 }
 
-/** How a proving key of either kind was made, by its own mark; keys without one come from a ceremony tool. */
-export function setupOf(key: Uint8Array): "dev" | "ceremony" {
-  const magic = new TextDecoder().decode(key.subarray(0, 4))
-  return setupMark(readBinFile(key, magic, 1).get(setupSection))
-}
-
-/** What section 1000 says. */
-export const setupMark = (mark: Uint8Array | undefined): "dev" | "ceremony" =>
-  mark !== undefined && new TextDecoder().decode(mark) === "dev" ? "dev" : "ceremony"
+/** How a `.zkey` was made, by its own mark. @throws FileError if it does not say so, as keys of snarkjs do not */
+export const setupOf = (zkey: Uint8Array): Mark =>
+  parseMark(readBinFile(zkey, "zkey", 1).get(setupSection), "proving key")
 
 /**
  * Whether a proving key belongs to a circuit: field, counts, section lengths and every coefficient. The

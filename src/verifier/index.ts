@@ -18,6 +18,7 @@ export {
   type Visibility,
 } from "./layout.js"
 export type { G1Json, G2Json } from "./points.js"
+export type { Provenance } from "./provenance.js"
 export {
   type Groth16Proof,
   type Groth16Receipt,

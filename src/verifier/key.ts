@@ -35,14 +35,15 @@ import {
   wordsOfG1,
   wordsOfG2,
 } from "./points.js"
+import { flagsOf, type Provenance, parseProvenance } from "./provenance.js"
 import { outputCount, signalCount } from "./statement.js"
 import { array, bytes32, fail, fields, fromJson, object, oneOf } from "./strict.js"
 import { encodeWords, outputWordCount, wordCount } from "./words.js"
 
 interface KeyFacts {
   readonly version: 1
-  /** `dev`: one machine knew the trapdoor and can forge; refused unless asked for. */
-  readonly setup: "dev" | "ceremony"
+  /** How the key was made. */
+  readonly setup: Provenance
   /** Digest of the integer model that the circuit computes. */
   readonly model: string
   readonly layout: Layout
@@ -105,8 +106,8 @@ const checked = new WeakMap<object, CheckedKey>()
  * Reads a verification key (an object, or JSON text) strictly and returns a frozen copy.
  * @throws FileError on an unknown or missing field, a number that is not canonical, a point that is at
  * infinity, off the curve or outside the subgroup, an `ic` that does not fit the layout, and a setup in
- * which a phase had no contribution (a δ equal to γ, to another δ or to a generator; α or β a generator):
- * anyone can forge for such a key.
+ * which a phase had no contribution (β, γ, δ, δ_c or the generator equal or opposite to another of them, α to its
+ * generator): anyone can forge for such a key.
  */
 export function parseVerificationKey(value: unknown): VerificationKey {
   return checkKey(value).key
@@ -130,16 +131,10 @@ function checkGroth16(key: Groth16Key): CheckedGroth16Key {
     ...commonPoints(key),
     gamma2: requireG2(gamma2, "points.gamma2"),
   }
-  if (samePoint(delta2, gamma2) || samePoint(delta2, generator2)) uncontributed("phase 2", "points.delta2")
-  if (samePoint(alpha1, generator1) || samePoint(beta2, generator2))
-    uncontributed("the powers of tau", "points")
+  requireContributions(alpha1, beta2, { delta2, gamma2 })
   return result
 }
 
-/**
- * Whoever knows a δ, or the ratio of two, can let one side of the proof make up for the other; equal and
- * opposite points are the ratios that a setup without contributions has.
- */
 function checkMirage(key: MirageKey): CheckedMirageKey {
   const { alpha1, beta2, delta2, deltaC2 } = key.points
   const result = {
@@ -148,14 +143,25 @@ function checkMirage(key: MirageKey): CheckedMirageKey {
     ...commonPoints(key),
     deltaC2: requireG2(deltaC2, "points.deltaC2"),
   }
-  for (const [name, point, others] of [
-    ["delta2", delta2, [generator2, beta2]],
-    ["deltaC2", deltaC2, [generator2, beta2, delta2]],
-  ] as const)
-    if (others.some((other) => sameOrOpposite(point, other))) uncontributed("phase 2", `points.${name}`)
+  requireContributions(alpha1, beta2, { delta2, deltaC2 })
+  return result
+}
+
+/**
+ * Whoever knows a δ, or the ratio of two points of G2, can let one side of the proof make up for the other; equal
+ * and opposite points are the ratios that a setup without contributions has. Only γ may be the generator: it is one
+ * in every setup of today.
+ */
+function requireContributions(alpha1: G1Json, beta2: G2Json, phase2: Readonly<Record<string, G2Json>>): void {
   if (sameOrOpposite(alpha1, generator1) || sameOrOpposite(beta2, generator2))
     uncontributed("the powers of tau", "points")
-  return result
+  const others = [generator2, beta2]
+  for (const [name, point] of Object.entries(phase2)) {
+    const isOne = name === "gamma2" && samePoint(point, generator2)
+    if (others.some((other) => sameOrOpposite(point, other) && !(isOne && other === generator2)))
+      uncontributed("phase 2", `points.${name}`)
+    others.push(point)
+  }
 }
 
 function commonPoints({ points }: VerificationKey) {
@@ -182,7 +188,7 @@ function read(value: unknown): VerificationKey {
   const given = fields(value, what, ["version", "proofSystem", "setup", "model", "layout", "points"])
   const facts: KeyFacts = {
     version: 1,
-    setup: oneOf(given.setup, "setup", ["dev", "ceremony"]),
+    setup: parseProvenance(given.setup, "setup"),
     model: bytes32(given.model, "model"),
     layout: parseLayout(given.layout, "layout"),
   }
@@ -239,7 +245,7 @@ export function encodeKey(verificationKey: VerificationKey): Uint8Array {
       : [key.points.delta2, key.points.deltaC2]
   return encodeWords([
     BigInt(`0x${bytesToHex(magic).padEnd(64, "0")}`),
-    key.setup === "dev" ? 1n : 0n,
+    flagsOf(key.setup),
     BigInt(public_),
     BigInt(outputs),
     BigInt(key.model),

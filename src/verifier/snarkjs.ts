@@ -6,6 +6,7 @@ import { UsageError } from "../errors.js"
 import { type Groth16Key, parseVerificationKey } from "./key.js"
 import type { Layout } from "./layout.js"
 import { type G1Json, type G2Json, parseG1, parseG2 } from "./points.js"
+import type { Provenance } from "./provenance.js"
 import type { Groth16Proof } from "./receipt.js"
 import { array, fail, object, oneOf } from "./strict.js"
 
@@ -66,12 +67,13 @@ export function toSnarkjs({ proofSystem, points }: Groth16Key): SnarkjsKey {
 }
 
 /**
- * Our key from snarkjs's, whose other fields (`vk_alphabeta_12`) follow from the points and are ignored.
+ * Our key from snarkjs's, whose other fields (`vk_alphabeta_12`) follow from the points and are ignored. How it was
+ * made does not stand in it: that is for the caller to know and to say (`setup`).
  * @throws FileError on anything but a bn128 Groth16 key, and as `parseVerificationKey`.
  */
 export function fromSnarkjs(
   value: unknown,
-  facts: { readonly model: string; readonly layout: Layout; readonly setup: "dev" | "ceremony" },
+  facts: { readonly model: string; readonly layout: Layout; readonly setup: Provenance },
 ): Groth16Key {
   const given = groth16(value, "snarkjs key")
   const ic = array(given.IC, "IC")
