@@ -13,6 +13,15 @@ export interface Allowance {
   readonly work: number
 }
 
+/**
+ * What a file may cost that holds so many numbers itself: a large model in proportion, and a small file no
+ * more than the allowance that every file has.
+ */
+export const allowanceFor = (held: number): Allowance => ({
+  elements: defaults.budget.elements + defaults.elementsPerNumber * held,
+  work: defaults.budget.work + defaults.workPerNumber * held,
+})
+
 const units: Readonly<Record<keyof Allowance, string>> = {
   elements: "elements",
   work: "steps of work",
@@ -28,7 +37,7 @@ export class Budget {
   readonly #spent = { elements: 0, work: 0 }
 
   /** `refuse` makes the error of a budget that is exceeded; by default a ModelError. */
-  constructor(limits: Allowance = defaults.budget, refuse: (facts: Facts) => never = refuseModel) {
+  constructor(limits: Allowance = allowanceFor(0), refuse: (facts: Facts) => never = refuseModel) {
     this.#limits = limits
     this.#refuse = refuse
   }

@@ -15,6 +15,8 @@ import {
   type TensorInfo,
 } from "../ops/program.js"
 
+export { sourcesOf } from "../ops/program.js"
+
 /** Largest magnitude any partial sum of a linear node may reach. */
 export const sumLimit = 2 ** 52
 
@@ -44,24 +46,6 @@ export const width = ({ lo, hi }: Interval): number => {
     if (hi[i] > most) most = hi[i]
   }
   return lo.length ? most - least : 0
-}
-
-/** Tensors a node reads, in the order of its fields. */
-export function sourcesOf(
-  node: IntNode | { readonly kind: "clamp" | "function"; readonly source: TensorId },
-): readonly TensorId[] {
-  switch (node.kind) {
-    case "input":
-      return []
-    case "index":
-      return node.sources
-    case "linear":
-      return node.terms.map((term) => term.source)
-    case "product":
-      return [node.left, node.right]
-    default:
-      return [node.source]
-  }
 }
 
 /** The same map with every weight replaced. */
