@@ -18,12 +18,13 @@ const read = (path: string) => readFileSync(join(root, path), "utf8")
 const sources = files("src", ".ts")
 
 /** What each room may import besides itself. */
-const ground = ["errors.ts", "field.ts", "defaults.ts", "platform.ts"]
+const ground = ["errors.ts", "field.ts", "defaults.ts", "platform.ts", "budget.ts"]
 const allowed: Record<string, readonly string[]> = {
   "errors.ts": [],
   "field.ts": [],
   "defaults.ts": [],
   "platform.ts": [],
+  "budget.ts": ["errors.ts", "defaults.ts"],
   verifier: ["errors.ts", "field.ts"],
   model: ground,
   ops: [...ground, "model"],

@@ -116,15 +116,22 @@ export function substitute(formula: Formula, inner: Formula): Formula {
   }
 }
 
-/** Nodes of the formula written out, a shared branch counted as often as it occurs. */
-export const sizeOfFormula = (formula: Formula): number =>
-  below(formula).reduce((sum, part) => sum + sizeOfFormula(part), 1)
+/** Nodes of the formula written out: those that are not the variable, and how often the variable occurs. */
+export function partsOf(formula: Formula): [others: number, variables: number] {
+  if (formula.kind === "x") return [0, 1]
+  let [others, variables] = [1, 0]
+  for (const part of below(formula)) {
+    const [more, inner] = partsOf(part)
+    others += more
+    variables += inner
+  }
+  return [others, variables]
+}
 
-/** The names of all functions applied, innermost first, with repeats. */
-export const appliedIn = (formula: Formula): FunctionName[] => [
-  ...below(formula).flatMap(appliedIn),
-  ...(formula.kind === "apply" ? [formula.name] : []),
-]
+/** Whether the formula applies a function, one other than `name` where that is given. */
+export const appliesOther = (formula: Formula, name?: FunctionName): boolean =>
+  (formula.kind === "apply" && formula.name !== name) ||
+  below(formula).some((part) => appliesOther(part, name))
 
 /** The formula as a function of doubles. */
 export function functionOf(formula: Formula): (x: number) => number {

@@ -3,18 +3,22 @@
  * linear map before or after, sums of linear results become one linear node, data movements compose, and
  * what nothing reads disappears. Inputs stay even when nothing reads them.
  */
+import { Budget } from "../budget.js"
 import { invariant } from "../errors.js"
-import { applyMap } from "./linearmap.js"
+import { applyMap, productsOf } from "./linearmap.js"
 import {
   type ClampNode,
   type IndexNode,
+  type LinearMap,
   type LinearNode,
   type Program,
   type RealNode,
   sizeOf,
+  sourcesOf,
   type TensorId,
 } from "./program.js"
 import { diagonalOf, scaleColumns, scaleRows } from "./scaling.js"
+import { ownerOf } from "./segments.js"
 import { tabulate } from "./tabulate.js"
 
 /** What a peephole may know of the program around a node. */
@@ -24,19 +28,25 @@ interface Around {
   /** The same, if nothing else reads the tensor. */
   readonly owned: (id: TensorId) => RealNode | undefined
   readonly size: (id: TensorId) => number
+  /** Charges what is made in place of a node to the budget of the model. */
+  readonly hold: (elements: number) => void
+  readonly work: (steps: number) => void
 }
 
-/** Applies every peephole until none applies, then once more around the functions that were found. */
-export function fuse(program: Program): Program {
-  const settled = untilSettled(program)
-  const { program: tabulated, changed } = tabulate(settled)
-  return renumber(changed ? untilSettled(tabulated) : settled)
+/**
+ * Applies every peephole until none applies, then once more around the functions that were found.
+ * @throws ModelError where that would exceed the budget
+ */
+export function fuse(program: Program, budget: Budget = new Budget()): Program {
+  const settled = untilSettled(program, budget)
+  const { program: tabulated, changed } = tabulate(settled, budget)
+  return renumber(changed ? untilSettled(tabulated, budget) : settled)
 }
 
-function untilSettled(program: Program): Program {
+function untilSettled(program: Program, budget: Budget): Program {
   let current = withoutDead(program)
   for (let changed = true; changed; ) {
-    const next = pass(current)
+    const next = pass(current, budget)
     changed = next.changed
     current = withoutDead(next.program)
   }
@@ -44,7 +54,8 @@ function untilSettled(program: Program): Program {
 }
 
 /** One walk over the nodes in order. */
-function pass(program: Program): { program: Program; changed: boolean } {
+function pass(program: Program, budget: Budget): { program: Program; changed: boolean } {
+  let where = ""
   const counts = readers(program)
   const outputs = new Set(program.outputs.map(({ tensor }) => tensor))
   const tensors = [...program.tensors]
@@ -59,8 +70,12 @@ function pass(program: Program): { program: Program; changed: boolean } {
     },
     owned: (id) => (counts.get(id) === 1 && !outputs.has(id) ? nodes.get(id) : undefined),
     size: (id) => sizeOf(tensors[id].shape),
+    hold: (elements) => budget.elements(elements, where),
+    work: (steps) => budget.work(steps, where),
   }
   for (const original of program.nodes) {
+    where = `node \`${original.origin.name}\`, operator \`${original.origin.operator}\``
+    around.work(stepsOf(original))
     const node = mapSources(original, (id) => alias.get(id) ?? id)
     const simpler = simplify(node, around)
     if (typeof simpler !== "number") {
@@ -87,6 +102,15 @@ function pass(program: Program): { program: Program; changed: boolean } {
   return { program: { ...program, tensors, nodes: [...nodes.values()] }, changed }
 }
 
+/** Steps of looking at a node: a few for each number in it. */
+function stepsOf(node: RealNode): number {
+  if (node.kind === "index") return node.sources.length + 2 * node.map.length
+  if (node.kind !== "linear") return 1
+  return node.terms.reduce((sum, { map }) => sum + 1 + weightsIn(map), node.bias?.length ?? 0)
+}
+
+const weightsIn = (map: LinearMap): number => (map.kind === "sparse" ? map.values.length : map.weight.length)
+
 /** A simpler node for the same tensor, the node itself, or the tensor that it repeats. */
 function simplify(node: RealNode, around: Around): RealNode | TensorId {
   switch (node.kind) {
@@ -101,7 +125,7 @@ function simplify(node: RealNode, around: Around): RealNode | TensorId {
   }
 }
 
-function simplifyIndex(node: IndexNode, { made, size }: Around): RealNode | TensorId {
+function simplifyIndex(node: IndexNode, { made, size, hold, work }: Around): RealNode | TensorId {
   if (node.sources.length === 1 && node.map.length === size(node.sources[0])) {
     let identity = true
     for (let i = 0; identity && i < node.map.length; i++) identity = node.map[i] === i
@@ -111,6 +135,8 @@ function simplifyIndex(node: IndexNode, { made, size }: Around): RealNode | Tens
   if (!inner.some(({ kind }) => kind === "index")) return node
   // every element of the concatenated sources as a place in a tensor that is no index, −1 for a fill
   const total = node.sources.reduce((sum, id) => sum + size(id), 0)
+  work(inner.reduce((sum, source) => sum + (source.kind === "index" ? source.sources.length : 1), 0))
+  hold(2 * total + node.map.length)
   const place = new Int32Array(total)
   const sources: TensorId[] = []
   const fills: number[] = []
@@ -124,7 +150,7 @@ function simplifyIndex(node: IndexNode, { made, size }: Around): RealNode | Tens
       place[at] = from < 0 ? -1 : start + from
       if (from < 0 && source.kind === "index") fillOf[at] = source.fill
     }
-    sources.push(...parts)
+    for (const part of parts) sources.push(part)
     start += parts.reduce((sum, id) => sum + size(id), 0)
   }
   const map = node.map.map((from) => (from < 0 ? -1 : place[from]))
@@ -146,12 +172,7 @@ function compacted(
   const ends: number[] = []
   let end = 0
   for (const id of sources) ends.push((end += size(id)))
-  const ownerOf = (at: number): number => {
-    let s = 0
-    while (ends[s] <= at) s++
-    return s
-  }
-  const owners = map.map((at) => (at < 0 ? -1 : ownerOf(at)))
+  const owners = map.map((at) => (at < 0 ? -1 : ownerOf(ends, at)))
   const used = new Set(owners)
   const kept = [...new Set(sources.filter((_, s) => used.has(s)))]
   const starts = new Map<TensorId, number>()
@@ -186,7 +207,8 @@ interface Absorbed {
   readonly bias?: Float64Array
 }
 
-function simplifyLinear(node: LinearNode, { owned, size }: Around): RealNode | TensorId {
+function simplifyLinear(node: LinearNode, around: Around): RealNode | TensorId {
+  const { owned, size } = around
   const [first] = node.terms
   const factor = node.terms.length === 1 ? diagonalOf(first.map) : undefined
   if (factor?.every((f) => f === 1) && !node.bias && factor.length === size(first.source)) return first.source
@@ -197,14 +219,14 @@ function simplifyLinear(node: LinearNode, { owned, size }: Around): RealNode | T
     const inner = owned(term.source)
     const taken =
       inner?.kind === "linear"
-        ? (scaledBefore(term, inner) ?? scaledAfter(term, inner, size(node.out)))
+        ? (scaledBefore(term, inner, around) ?? scaledAfter(term, inner, size(node.out), around))
         : undefined
     if (!taken) {
       terms.push(term)
       continue
     }
     absorbed = true
-    terms.push(...taken.terms)
+    for (const each of taken.terms) terms.push(each)
     const added = taken.bias
     if (added) bias = bias ? bias.map((b, i) => b + added[i]) : added
   }
@@ -212,11 +234,14 @@ function simplifyLinear(node: LinearNode, { owned, size }: Around): RealNode | T
 }
 
 /** A diagonal map of a linear result: the factors go into the rows of the maps that made it. */
-function scaledBefore(term: Term, inner: LinearNode): Absorbed | undefined {
+function scaledBefore(term: Term, inner: LinearNode, { hold, work }: Around): Absorbed | undefined {
   const factor = diagonalOf(term.map)
   if (!factor) return undefined
+  work(inner.terms.length)
+  if (factor.every((f) => f === 1)) return inner
   const terms: Term[] = []
   for (const { source, map } of inner.terms) {
+    hold(weightsIn(map))
     const scaled = scaleRows(map, factor)
     if (!scaled) return undefined
     terms.push({ source, map: scaled })
@@ -225,31 +250,23 @@ function scaledBefore(term: Term, inner: LinearNode): Absorbed | undefined {
 }
 
 /** Any map of a scaled and shifted tensor: the factors go into the columns, the shift becomes a bias. */
-function scaledAfter(term: Term, inner: LinearNode, size: number): Absorbed | undefined {
+function scaledAfter(
+  term: Term,
+  inner: LinearNode,
+  size: number,
+  { hold, work }: Around,
+): Absorbed | undefined {
   const factor = inner.terms.length === 1 ? diagonalOf(inner.terms[0].map) : undefined
-  const map = factor && scaleColumns(term.map, factor)
+  if (!factor) return undefined
+  hold(weightsIn(term.map))
+  const map = scaleColumns(term.map, factor)
   if (!map) return undefined
   const terms = [{ source: inner.terms[0].source, map }]
   if (!inner.bias) return { terms }
+  work(productsOf(term.map))
   const bias = new Float64Array(size)
   applyMap(term.map, inner.bias, bias)
   return { terms, bias }
-}
-
-/** Tensors a node reads. */
-function sourcesOf(node: RealNode): readonly TensorId[] {
-  switch (node.kind) {
-    case "input":
-      return []
-    case "index":
-      return node.sources
-    case "linear":
-      return node.terms.map(({ source }) => source)
-    case "product":
-      return [node.left, node.right]
-    default:
-      return [node.source]
-  }
 }
 
 /** The node with every tensor it reads replaced. */
@@ -294,7 +311,7 @@ function renumber(program: Program): Program {
     return found
   }
   return {
-    name: program.name,
+    ...program,
     tensors: program.nodes.map((node) => program.tensors[node.out]),
     nodes: program.nodes.map((node) => ({ ...mapSources(node, id), out: id(node.out) })),
     inputs: program.inputs.map(({ name, tensor }) => ({ name, tensor: id(tensor) })),

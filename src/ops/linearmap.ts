@@ -22,6 +22,13 @@ export function sparseRows(map: LinearMap): SparseMatrix {
   return rows
 }
 
+/** Products of a weight and an input that a map stands for, those with taps outside the input among them. */
+export function productsOf(map: LinearMap): number {
+  if (map.kind === "dense") return map.n * map.k * map.m
+  if (map.kind === "sparse") return map.values.length
+  return map.outSize.reduce((x, y) => x * y, map.n * map.weight.length)
+}
+
 function denseRows({ weight, n, k, m }: Extract<LinearMap, { kind: "dense" }>): SparseMatrix {
   const nonzeros = weight.reduce((count, w) => count + (w !== 0 ? 1 : 0), 0)
   const rowPtr = new Uint32Array(n * m + 1)
@@ -54,16 +61,19 @@ export function forEachTap(
   const [inArea, taps, outArea] = [inSize, kernel, outSize].map((size) => size.reduce((x, y) => x * y, 1))
   const perGroupIn = inChannels / groups
   const perGroupOut = outChannels / groups
-  const { start, tapOf, readAt } = tapsOf(map)
+  const positions = blockSize(outArea, taps)
   for (let batch = 0; batch < n; batch++) {
     for (let out = 0; out < outChannels; out++) {
       const group = Math.floor(out / perGroupOut)
-      for (let o = 0; o < outArea; o++) {
-        const output = (batch * outChannels + out) * outArea + o
-        for (let channel = 0; channel < perGroupIn; channel++) {
-          const input = (batch * inChannels + group * perGroupIn + channel) * inArea
-          const weight = (out * perGroupIn + channel) * taps
-          for (let t = start[o]; t < start[o + 1]; t++) visit(output, input + readAt[t], weight + tapOf[t])
+      for (let first = 0; first < outArea; first += positions) {
+        const { start, tapOf, readAt } = tapsOf(map, first, Math.min(outArea, first + positions))
+        for (let o = 0; o < start.length - 1; o++) {
+          const output = (batch * outChannels + out) * outArea + first + o
+          for (let channel = 0; channel < perGroupIn; channel++) {
+            const input = (batch * inChannels + group * perGroupIn + channel) * inArea
+            const weight = (out * perGroupIn + channel) * taps
+            for (let t = start[o]; t < start[o + 1]; t++) visit(output, input + readAt[t], weight + tapOf[t])
+          }
         }
       }
     }
@@ -118,19 +128,23 @@ function applyConv(map: ConvMap, x: ArrayLike<number>, y: Float64Array): void {
   const { n, groups, inChannels, outChannels, inSize, kernel, outSize, weight } = map
   const [inArea, taps, outArea] = [inSize, kernel, outSize].map((size) => size.reduce((a, b) => a * b, 1))
   const [perGroupIn, perGroupOut] = [inChannels / groups, outChannels / groups]
-  const { start, tapOf, readAt } = tapsOf(map)
-  for (let batch = 0; batch < n; batch++) {
-    for (let out = 0; out < outChannels; out++) {
-      const output = (batch * outChannels + out) * outArea
-      const firstIn = batch * inChannels + Math.floor(out / perGroupOut) * perGroupIn
-      for (let o = 0; o < outArea; o++) {
-        let sum = 0
-        for (let channel = 0; channel < perGroupIn; channel++) {
-          const input = (firstIn + channel) * inArea
-          const first = (out * perGroupIn + channel) * taps
-          for (let t = start[o]; t < start[o + 1]; t++) sum += weight[first + tapOf[t]] * x[input + readAt[t]]
+  const positions = blockSize(outArea, taps)
+  for (let begin = 0; begin < outArea; begin += positions) {
+    const { start, tapOf, readAt } = tapsOf(map, begin, Math.min(outArea, begin + positions))
+    for (let batch = 0; batch < n; batch++) {
+      for (let out = 0; out < outChannels; out++) {
+        const output = (batch * outChannels + out) * outArea + begin
+        const firstIn = batch * inChannels + Math.floor(out / perGroupOut) * perGroupIn
+        for (let o = 0; o < start.length - 1; o++) {
+          let sum = 0
+          for (let channel = 0; channel < perGroupIn; channel++) {
+            const input = (firstIn + channel) * inArea
+            const first = (out * perGroupIn + channel) * taps
+            for (let t = start[o]; t < start[o + 1]; t++)
+              sum += weight[first + tapOf[t]] * x[input + readAt[t]]
+          }
+          y[output + o] += sum
         }
-        y[output + o] += sum
       }
     }
   }
@@ -144,20 +158,26 @@ interface Taps {
 }
 
 const tapsKept = new WeakMap<ConvMap, Taps>()
-/** Taps that are worth to be kept. */
-const mostKept = 2 ** 20
+/** Taps that are held at once; those of a smaller map are kept with it. */
+const mostTaps = 2 ** 20
 
-function tapsOf(map: ConvMap): Taps {
+/** Output positions whose taps are held at once. */
+const blockSize = (outArea: number, taps: number): number =>
+  Math.max(1, Math.min(outArea, Math.floor(mostTaps / Math.max(1, taps))))
+
+/** The taps of output positions `from` to `to` − 1. */
+function tapsOf(map: ConvMap, from: number, to: number): Taps {
   const kept = tapsKept.get(map)
   if (kept) return kept
   const { inSize, kernel, outSize, strides, padsBegin, dilations } = map
   const axes = inSize.length
   const [taps, outArea] = [kernel, outSize].map((size) => size.reduce((x, y) => x * y, 1))
-  const start = new Uint32Array(outArea + 1)
-  const tapOf: number[] = []
-  const readAt: number[] = []
+  const start = new Uint32Array(to - from + 1)
+  const tapOf = new Uint32Array((to - from) * taps)
+  const readAt = new Uint32Array((to - from) * taps)
   const position = new Array<number>(axes).fill(0)
-  for (let o = 0; o < outArea; o++) {
+  let length = 0
+  for (let o = from; o < to; o++) {
     for (let rest = o, axis = axes - 1; axis >= 0; axis--) {
       position[axis] = rest % outSize[axis]
       rest = Math.floor(rest / outSize[axis])
@@ -178,12 +198,12 @@ function tapsOf(map: ConvMap): Taps {
         stride *= inSize[axis]
       }
       if (!inside) continue
-      tapOf.push(tap)
-      readAt.push(offset)
+      tapOf[length] = tap
+      readAt[length++] = offset
     }
-    start[o + 1] = tapOf.length
+    start[o - from + 1] = length
   }
-  const result = { start, tapOf: Uint32Array.from(tapOf), readAt: Uint32Array.from(readAt) }
-  if (tapOf.length <= mostKept) tapsKept.set(map, result)
+  const result = { start, tapOf: tapOf.slice(0, length), readAt: readAt.slice(0, length) }
+  if (from === 0 && to === outArea) tapsKept.set(map, result)
   return result
 }

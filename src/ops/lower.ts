@@ -1,4 +1,5 @@
 /** Model graph to primitives: every operator is a lowering, and whatever depends on constants alone is computed here. */
+import { allowanceFor, Budget } from "../budget.js"
 import { ModelError } from "../errors.js"
 import type { Graph, Node } from "../model/graph.js"
 import { fuse } from "./fuse.js"
@@ -16,7 +17,7 @@ import { movement } from "./operators/movement.js"
 import { pooling } from "./operators/pool.js"
 import { reductions } from "./operators/reduce.js"
 import { resizing } from "./operators/resize.js"
-import { sameShape, show, Unsupported, unsupported } from "./operators/shapes.js"
+import { axisTable, checkShape, sameShape, show, Unsupported, unsupported } from "./operators/shapes.js"
 import { constant, isConstant, isIntegral, type Value } from "./operators/values.js"
 import { type Program, sizeOf, type TensorId } from "./program.js"
 
@@ -41,10 +42,13 @@ type Environment = Map<string, Value | null>
 
 /**
  * Lowers a graph to primitives over the reals.
- * @throws ModelError listing every node that cannot be lowered, with operator, position and reason
+ * @throws ModelError listing every node that cannot be lowered, with operator, position and reason; or naming
+ * the node at which the budget of the model was exceeded
  */
 export function lower(graph: Graph): Program {
-  const builder = new Builder()
+  const held = heldBy(graph)
+  const budget = new Budget(allowanceFor(held))
+  const builder = new Builder(budget)
   const problems: string[] = []
   const values: Environment = new Map()
   for (const [name, { shape, data, dtype }] of graph.constants) values.set(name, constant(shape, data, dtype))
@@ -52,6 +56,7 @@ export function lower(graph: Graph): Program {
   for (const { name, shape, dtype } of graph.inputs) {
     builder.origin = { name, operator: "" }
     builder.outputName = name
+    builder.where = `input \`${name}\``
     if (sizeOf(shape) === 0) problems.push(`input \`${name}\` of shape ${show(shape)} has no elements`)
     const value = builder.emit({ kind: "input", name }, shape, dtype)
     inputs.push({ name, tensor: value.tensor })
@@ -60,6 +65,7 @@ export function lower(graph: Graph): Program {
   for (const [position, node] of graph.nodes.entries()) {
     let results: readonly Value[] | undefined
     try {
+      builder.where = label(node, position)
       results = lowerNode(node, values, builder, graph.opset)
     } catch (error) {
       if (!(error instanceof Unsupported)) throw error
@@ -77,13 +83,24 @@ export function lower(graph: Graph): Program {
     const where = graph.name === "" ? "model" : `model \`${graph.name}\``
     throw new ModelError({ what: `the model cannot be proven, ${count}:`, where }, problems)
   }
-  return fuse({ name: graph.name, tensors: builder.tensors, nodes: builder.nodes, inputs, outputs })
+  const { tensors, nodes } = builder
+  return fuse({ name: graph.name, tensors, nodes, inputs, outputs, held }, budget)
 }
 
-const describe = (node: Node, position: number, reason: string): string => {
-  const operator = node.domain === "" ? node.operator : `${node.domain}.${node.operator}`
-  return `node \`${node.name}\`, operator \`${operator}\` (#${position}): ${reason}`
+/** Numbers that the constants of a graph hold. */
+function heldBy({ constants }: Graph): number {
+  let held = 0
+  for (const { data } of constants.values()) held += data.length
+  return held
 }
+
+const label = (node: Node, position: number): string => {
+  const operator = node.domain === "" ? node.operator : `${node.domain}.${node.operator}`
+  return `node \`${node.name}\`, operator \`${operator}\` (#${position})`
+}
+
+const describe = (node: Node, position: number, reason: string): string =>
+  `${label(node, position)}: ${reason}`
 
 /** The outputs of a node; undefined if an input is unknown because an earlier node was refused. */
 function lowerNode(
@@ -102,15 +119,27 @@ function lowerNode(
     if (name !== "" && !value) unsupported(`input \`${name}\` is computed by no earlier node`)
     inputs.push(value)
   }
+  announce(inputs, builder)
   builder.origin = { name: node.name, operator: node.operator }
   builder.outputName = node.outputs.find((name) => name !== "") ?? node.name
   const call = new Call(node, inputs, builder, opset)
   const results = known[node.operator](call)
   call.finish(results)
+  for (const { shape } of results) checkShape(shape)
   for (const result of results)
     if (isConstant(result) && result.constant.some(Number.isNaN))
       unsupported("its constant inputs give a result that is not a number")
   return results
+}
+
+/** What every lowering may do: read each element of its inputs, and fold each constant into another. */
+function announce(inputs: readonly (Value | undefined)[], builder: Builder): void {
+  builder.work(inputs.length + 1)
+  for (const value of inputs) {
+    if (!value) continue
+    builder.work(sizeOf(value.shape))
+    if (isConstant(value)) builder.hold(value.constant.length)
+  }
 }
 
 /** The tensor of a model output, with the output's own shape; undefined adds a problem or follows from one. */
@@ -133,7 +162,8 @@ function outputTensor(
     // an output that only renames or reshapes another tensor is a tensor of its own
     builder.origin = { name, operator: "" }
     builder.outputName = name
-    const map = Int32Array.from({ length: sizeOf(value.shape) }, (_, i) => i)
+    builder.where = `output \`${name}\``
+    const map = axisTable(builder, sizeOf(value.shape), 1)
     const node = { kind: "index", sources: [value.tensor], map, fill: 0 } as const
     return builder.emit(node, value.shape, value.dtype, isIntegral(value)).tensor
   }

@@ -163,6 +163,8 @@ export interface TensorInfo {
 /** A lowered model over the reals. Nodes are in topological order; tensors[id] describes tensor `id`. */
 export interface Program {
   readonly name: string
+  /** Numbers that the model's file holds: what may be made of it is measured by that (../budget.ts). */
+  readonly held?: number
   readonly tensors: readonly TensorInfo[]
   readonly nodes: readonly RealNode[]
   readonly inputs: readonly { readonly name: string; readonly tensor: TensorId }[]
@@ -171,3 +173,19 @@ export interface Program {
 
 /** Number of elements of a shape. */
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1)
+
+/** Tensors a node reads, in the order of its fields. */
+export function sourcesOf(node: RealNode | IntNode): readonly TensorId[] {
+  switch (node.kind) {
+    case "input":
+      return []
+    case "index":
+      return node.sources
+    case "linear":
+      return node.terms.map((term) => term.source)
+    case "product":
+      return [node.left, node.right]
+    default:
+      return [node.source]
+  }
+}

@@ -7,125 +7,165 @@
  * rescale, x² is a product. So a node becomes a function only where that replaces a function, or a product
  * of clamps, and a sum only where it replaces two of them.
  */
+import type { Budget } from "../budget.js"
 import { invariant } from "../errors.js"
-import { appliedIn, apply, type Formula, sizeOfFormula, substitute, variable } from "./formula.js"
-import { type LinearMap, type Program, type RealNode, sizeOf, type TensorId } from "./program.js"
+import { appliesOther, apply, type Formula, partsOf, substitute, variable } from "./formula.js"
+import { type LinearMap, type Program, type RealNode, sizeOf, sourcesOf, type TensorId } from "./program.js"
 import { diagonalOf } from "./scaling.js"
 
-/** A tensor as a function of the elements of another, `base`. */
-interface Form {
-  readonly base: TensorId
-  readonly formula: Formula
+/**
+ * The tensors, nearest first, of whose elements a tensor's are functions, itself the first; and how long the
+ * formulas would be. The formulas are made of the operations between when one is wanted.
+ */
+interface Forms {
+  readonly bases: Int32Array
+  readonly sizes: Int32Array
+}
+
+/** One step of a formula: what it makes of the formulas of its operands. */
+interface Operation {
+  readonly operands: readonly TensorId[]
+  /** Length of the formula: `own`, and the lengths of the operands' formulas, each `times` over. */
+  readonly own: number
+  readonly times: number
+  readonly join: (parts: readonly Formula[]) => Formula
 }
 
 /** Longer formulas are cut: shared branches are written out, and could grow without end. */
 const maxFormula = 400
 
-/** Joins every such expression into one `function` node; what it replaces is left for `fuse` to drop. */
-export function tabulate(program: Program): { program: Program; changed: boolean } {
-  const forms = new Map<TensorId, readonly Form[]>()
-  const made = new Map<TensorId, RealNode>()
-  const formsOf = (id: TensorId): readonly Form[] => {
+/**
+ * Joins every such expression into one `function` node; what it replaces is left for `fuse` to drop.
+ * @throws ModelError where the forms of all tensors would exceed the budget
+ */
+export function tabulate(program: Program, budget: Budget): { program: Program; changed: boolean } {
+  const forms = new Map<TensorId, Forms>()
+  const operations = new Map<TensorId, Operation>()
+  const clamps = new Set<TensorId>()
+  const formsOf = (id: TensorId): Forms => {
     const found = forms.get(id)
     invariant(found, `tensor ${id} is read before it is written`)
     return found
   }
+  /** A tensor as a formula of one of its bases. */
+  const formulaOf = (id: TensorId, base: TensorId): Formula => {
+    if (id === base) return variable
+    const operation = operations.get(id)
+    invariant(operation, `tensor ${id} is no function of tensor ${base}`)
+    return operation.join(operation.operands.map((operand) => formulaOf(operand, base)))
+  }
   let changed = false
   const nodes = program.nodes.map((node): RealNode => {
-    const derived = derive(node, formsOf, (id) => sizeOf(program.tensors[id].shape))
-    const usable = derived.filter(({ formula }) => sizeOfFormula(formula) <= maxFormula)
-    // nearest first, so that what stays separate can be read from where it is
-    forms.set(node.out, [{ base: node.out, formula: variable }, ...usable])
-    made.set(node.out, node)
-    const best = choose(usable, (id) => made.get(id)?.kind === "clamp")
-    if (!best || !pays(node, best, formsOf)) return node
+    const operation = operationOf(node, (id) => sizeOf(program.tensors[id].shape))
+    const own = operation ? formsWith(operation, node.out, formsOf) : onlyItself(node.out)
+    budget.elements(own.bases.length, `node \`${node.origin.name}\`, operator \`${node.origin.operator}\``)
+    forms.set(node.out, own)
+    if (operation) operations.set(node.out, operation)
+    if (node.kind === "clamp") clamps.add(node.out)
+    const base = choose(own.bases, clamps)
+    if (!operation || base === undefined) return node
+    const formula = formulaOf(node.out, base)
+    const isBase = (id: TensorId) => formsOf(id).bases.includes(base)
+    if (!pays(node, base, formula, (id) => (isBase(id) ? formulaOf(id, base) : undefined))) return node
     changed = true
-    return { kind: "function", out: node.out, source: best.base, formula: best.formula, origin: node.origin }
+    return { kind: "function", out: node.out, source: base, formula, origin: node.origin }
   })
   return { program: { ...program, nodes }, changed }
 }
 
-/** The node's output as functions of tensors before it. */
-function derive(
-  node: RealNode,
-  formsOf: (id: TensorId) => readonly Form[],
-  size: (id: TensorId) => number,
-): Form[] {
-  switch (node.kind) {
-    case "function":
-      return formsOf(node.source).map(({ base, formula }) => ({
-        base,
-        formula: substitute(node.formula, formula),
-      }))
-    case "clamp":
-      return formsOf(node.source).map(({ base, formula }) => ({
-        base,
-        formula: apply("clamp", formula, [node.lo, node.hi]),
-      }))
-    case "product":
-      return common([node.left, node.right].map(formsOf), ([left, right]) => ({
-        kind: "product",
-        left,
-        right,
-      }))
-    case "linear": {
-      const offset = node.bias ? uniform(node.bias) : 0
-      const factors = node.terms.map(({ source, map }) =>
-        size(source) === size(node.out) ? uniformFactor(map) : undefined,
-      )
-      if (offset === undefined || factors.length === 0 || factors.includes(undefined)) return []
-      return common(
-        node.terms.map(({ source }) => formsOf(source)),
-        (parts) => ({
-          kind: "sum",
-          terms: parts.map((of, i) => ({ factor: factors[i] as number, of })),
-          offset,
-        }),
-      )
-    }
-    default:
-      return []
+const onlyItself = (id: TensorId): Forms => ({ bases: Int32Array.of(id), sizes: Int32Array.of(1) })
+
+/** The forms of an operation's result: itself, and wherever all operands have a base in common. */
+function formsWith(
+  { operands, own, times }: Operation,
+  out: TensorId,
+  formsOf: (id: TensorId) => Forms,
+): Forms {
+  const [first, ...others] = operands.map(formsOf)
+  const sizes = others.map((forms) => new Map(Array.from(forms.bases, (base, i) => [base, forms.sizes[i]])))
+  const found = { bases: [out], sizes: [1] }
+  for (let i = 0; i < first.bases.length; i++) {
+    const base = first.bases[i]
+    let size = own + times * first.sizes[i]
+    // an operand without the base makes the size NaN, which is not at most anything
+    for (const sizeFrom of sizes) size += times * (sizeFrom.get(base) ?? Number.NaN)
+    if (!(size <= maxFormula)) continue
+    found.bases.push(base)
+    found.sizes.push(size)
   }
+  return { bases: Int32Array.from(found.bases), sizes: Int32Array.from(found.sizes) }
 }
 
-/** Joins the forms of several operands wherever they have a base in common. */
-function common(operands: readonly (readonly Form[])[], join: (parts: Formula[]) => Formula): Form[] {
-  return operands[0].flatMap(({ base }) => {
-    const parts = operands.map((forms) => forms.find((form) => form.base === base)?.formula)
-    return parts.every((part) => part !== undefined) ? [{ base, formula: join(parts) }] : []
-  })
+/** The node as a step of a formula, if it is one. */
+function operationOf(node: RealNode, size: (id: TensorId) => number): Operation | undefined {
+  const operands = sourcesOf(node)
+  switch (node.kind) {
+    case "function": {
+      const { formula } = node
+      const [own, times] = partsOf(formula)
+      return { operands, own, times, join: ([of]) => substitute(formula, of) }
+    }
+    case "clamp": {
+      const bounds = [node.lo, node.hi]
+      return { operands, own: 1, times: 1, join: ([of]) => apply("clamp", of, bounds) }
+    }
+    case "product":
+      return { operands, own: 1, times: 1, join: ([left, right]) => ({ kind: "product", left, right }) }
+    case "linear": {
+      if (operands.length === 0 || operands.length >= maxFormula) return undefined
+      const offset = node.bias ? uniform(node.bias) : 0
+      if (offset === undefined) return undefined
+      const factors: number[] = []
+      for (const { source, map } of node.terms) {
+        const factor = size(source) === size(node.out) ? uniformFactor(map) : undefined
+        if (factor === undefined) return undefined
+        factors.push(factor)
+      }
+      const join = (parts: readonly Formula[]): Formula => ({
+        kind: "sum",
+        terms: parts.map((of, i) => ({ factor: factors[i], of })),
+        offset,
+      })
+      return { operands, own: 1, times: 1, join }
+    }
+    default:
+      return undefined
+  }
 }
 
 /**
- * The form to compute by: the one furthest back, but not past a clamp, because a clamped tensor is one that a
- * table can read as it is, and further back lies a wide one.
+ * The base to compute by: the one furthest back, but not past a clamp, because a clamped tensor is one that a
+ * table can read as it is, and further back lies a wide one. The first is the tensor itself.
  */
-function choose(forms: readonly Form[], isClamp: (base: TensorId) => boolean): Form | undefined {
-  let best = forms[0]
-  for (const next of forms.slice(1)) {
-    if (isClamp(best.base)) break
-    best = next
-  }
-  return best
+function choose(bases: Int32Array, clamps: ReadonlySet<TensorId>): TensorId | undefined {
+  if (bases.length < 2) return undefined
+  let best = 1
+  while (best + 1 < bases.length && !clamps.has(bases[best])) best++
+  return bases[best]
 }
 
 /** Whether computing the node as one function is cheaper than as it stands. */
-function pays(node: RealNode, { base, formula }: Form, formsOf: (id: TensorId) => readonly Form[]): boolean {
-  const isTable = (part: Formula) => appliedIn(part).some((name) => name !== "clamp")
+function pays(
+  node: RealNode,
+  base: TensorId,
+  formula: Formula,
+  partOf: (operand: TensorId) => Formula | undefined,
+): boolean {
   switch (node.kind) {
     case "function":
       return base !== node.source
     case "clamp":
-      return isTable(formula)
+      return appliesOther(formula, "clamp")
     case "product":
-      return appliedIn(formula).length > 0
-    case "linear":
-      return (
-        node.terms.filter(({ source }) => {
-          const form = formsOf(source).find((each) => each.base === base)
-          return form && isTable(form.formula)
-        }).length > 1
-      )
+      return appliesOther(formula)
+    case "linear": {
+      let tables = 0
+      for (const { source } of node.terms) {
+        const part = partOf(source)
+        if (part && appliesOther(part, "clamp")) tables++
+      }
+      return tables > 1
+    }
     default:
       return false
   }

@@ -1,8 +1,7 @@
 /** What quantization costs: the integer model against the real one on samples, output by output and node by node. */
 import type { OnProgress } from "../errors.js"
 import { evaluate } from "../ops/evaluate.js"
-import type { Origin, Program, RescaleNode, TensorId } from "../ops/program.js"
-import { sourcesOf } from "./bounds.js"
+import { type Origin, type Program, type RescaleNode, sourcesOf, type TensorId } from "../ops/program.js"
 import type { Sample } from "./calibrate.js"
 import type { IntGraph } from "./intgraph.js"
 import { quantizeInput, runInteger } from "./run.js"

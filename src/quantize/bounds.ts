@@ -22,6 +22,8 @@ import {
   type TensorInfo,
 } from "../ops/program.js"
 
+export { sourcesOf } from "../ops/program.js"
+
 /** Largest magnitude of any integer of a model, and of any partial sum of them: 52 bits. */
 export const sumLimit = 2 ** 52 - 1
 
@@ -60,24 +62,6 @@ export function hull(
 export const width = (interval: Interval): number => {
   const [least, most] = hull(interval)
   return most - least
-}
-
-/** Tensors a node reads, in the order of its fields. */
-export function sourcesOf(
-  node: IntNode | { readonly kind: "clamp" | "function"; readonly source: TensorId },
-): readonly TensorId[] {
-  switch (node.kind) {
-    case "input":
-      return []
-    case "index":
-      return node.sources
-    case "linear":
-      return node.terms.map((term) => term.source)
-    case "product":
-      return [node.left, node.right]
-    default:
-      return [node.source]
-  }
 }
 
 /** The same map with every weight replaced. */

@@ -1,7 +1,14 @@
 /** Rewrites of a real program that keep its values and make it cheaper in integers. */
-import type { ClampNode, LinearNode, Program, RealNode, TensorId, TensorInfo } from "../ops/program.js"
+import {
+  type ClampNode,
+  type LinearNode,
+  type Program,
+  type RealNode,
+  sourcesOf,
+  type TensorId,
+  type TensorInfo,
+} from "../ops/program.js"
 import { diagonalOf, scaleRows } from "../ops/scaling.js"
-import { sourcesOf } from "./bounds.js"
 
 /** How many nodes and outputs read each tensor. */
 export function countUses(program: Pick<Program, "nodes" | "outputs" | "tensors">): Uint32Array {

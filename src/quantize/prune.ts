@@ -1,7 +1,6 @@
 /** Leaving out what no output needs: a wide sum whose readers all took accumulators of their own. */
 import { InvariantError } from "../errors.js"
-import type { IntNode, TensorId } from "../ops/program.js"
-import { sourcesOf } from "./bounds.js"
+import { type IntNode, sourcesOf, type TensorId } from "../ops/program.js"
 import type { IntGraph } from "./intgraph.js"
 
 /** The graph without the tensors that neither an output nor anything on the way to one reads; inputs stay. */

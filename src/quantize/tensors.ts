@@ -8,9 +8,15 @@ import { dirname, join } from "node:path"
 import type { Tensor, Tensor2D, Tensor4D } from "@tensorflow/tfjs-core"
 import { InvariantError, invariant } from "../errors.js"
 import { functionOf } from "../ops/formula.js"
-import { applyMap } from "../ops/linearmap.js"
-import { type LinearMap, type Program, type RealNode, sizeOf, type TensorId } from "../ops/program.js"
-import { sourcesOf } from "./bounds.js"
+import { applyMap, productsOf } from "../ops/linearmap.js"
+import {
+  type LinearMap,
+  type Program,
+  type RealNode,
+  sizeOf,
+  sourcesOf,
+  type TensorId,
+} from "../ops/program.js"
 import { plainRunner, type Runner, type Sample } from "./calibrate.js"
 import { countUses } from "./prepare.js"
 
@@ -24,14 +30,8 @@ const worthwhile = 2e8
 export async function chooseRunner(program: Program, samples: number): Promise<Runner> {
   let work = 0
   for (const node of program.nodes)
-    if (node.kind === "linear") for (const { map } of node.terms) work += multiplications(map)
+    if (node.kind === "linear") for (const { map } of node.terms) work += productsOf(map)
   return work * samples < worthwhile ? plainRunner : tensorRunner().catch(() => plainRunner)
-}
-
-function multiplications(map: LinearMap): number {
-  if (map.kind === "dense") return map.n * map.k * map.m
-  if (map.kind === "sparse") return map.values.length
-  return map.n * sizeOf(map.outSize) * map.weight.length
 }
 
 /** A runner on tfjs: `@tensorflow/tfjs-node-gpu` where it is installed, else WebAssembly. */

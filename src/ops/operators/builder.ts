@@ -1,4 +1,5 @@
 /** What lowering passes between operators: constants and activations with static shapes, and the program under construction. */
+import type { Budget } from "../../budget.js"
 import type { DataType } from "../../model/graph.js"
 import { apply, type FunctionName, functionOf, variable } from "../formula.js"
 import {
@@ -10,7 +11,7 @@ import {
   type TensorInfo,
 } from "../program.js"
 import { diagonal, selection } from "./maps.js"
-import { broadcastMap, sameShape, unsupported } from "./shapes.js"
+import { broadcastMap, type Ledger, narrow, numbers, sameShape, unsupported } from "./shapes.js"
 import { gatherConstants, onlyActivations, sizesOf, uniformFill, usedSources } from "./sources.js"
 import { type Activation, constant, isConstant, isIntegral, type Value } from "./values.js"
 
@@ -23,16 +24,32 @@ export interface Term {
   readonly factor: number | Float64Array
 }
 
+/** Most elements of all sources of a data movement: what an index map can name. */
+const mostIndexed = 2 ** 31 - 1
+
 /** The program under construction, and the node being lowered. */
-export class Builder {
+export class Builder implements Ledger {
   readonly tensors: TensorInfo[] = []
   readonly nodes: RealNode[] = []
   origin: Origin = { name: "", operator: "" }
+  /** The node being lowered, for errors of the budget. */
+  where = ""
   /** Name of the tensors that the node being lowered makes. */
   outputName = ""
 
+  constructor(private readonly budget: Budget) {}
+
+  hold(elements: number): void {
+    this.budget.elements(elements, this.where)
+  }
+
+  work(steps: number): void {
+    this.budget.work(steps, this.where)
+  }
+
   /** Appends a primitive and returns its output. */
   emit(node: WithoutOut<RealNode>, shape: readonly number[], dtype: DataType, integral = false): Activation {
+    this.hold(sizeOf(shape))
     if (node.kind === "linear") {
       const finite = node.terms.every(({ map }) => allFinite(map.kind === "sparse" ? map.values : map.weight))
       if (!finite || !allFinite(node.bias ?? [])) unsupported("a weight or bias is not a finite number")
@@ -47,9 +64,16 @@ export class Builder {
   /** Data movement: element i is element map[i] of the concatenated sources, or `fill` where map[i] is −1. */
   move(sources: readonly Value[], map: Int32Array, shape: readonly number[], fill = 0): Value {
     const { dtype } = sources[0]
+    const total = sizesOf(sources).reduce((sum, size) => sum + size, 0)
+    if (total > mostIndexed) unsupported(`${total} elements are moved (at most ${mostIndexed})`)
     const used = usedSources(sources, map)
     const live = sources.filter((source, s): source is Activation => used[s] && !isConstant(source))
-    if (live.length === 0) return constant(shape, gatherConstants(sources, map, fill), dtype)
+    const constants = () => {
+      this.hold(map.length)
+      return gatherConstants(sources, map, fill)
+    }
+    if (live.length === 0) return constant(shape, constants(), dtype)
+    if (sources.length > 1) this.hold(narrow(map.length))
     const integral = Number.isInteger(fill) && sources.every((source, s) => !used[s] || isIntegral(source))
     const compact = onlyActivations(sources, used, map)
     const uniform = uniformFill(sources, map, fill)
@@ -58,18 +82,20 @@ export class Builder {
       return this.emit({ kind: "index", sources: ids, map: compact, fill: uniform }, shape, dtype, integral)
     }
     // several constants among activations: selections of the activations, with the constants as bias
-    const bias = gatherConstants(sources, map, fill)
+    const bias = constants()
     let end = 0
     const terms = sizesOf(live).map((size, s) => {
       end += size
-      return { source: live[s].tensor, map: selection(compact, end - size, end) }
+      return { source: live[s].tensor, map: selection(this, compact, end - size, end) }
     })
     return this.emit({ kind: "linear", terms, bias }, shape, dtype, integral)
   }
 
   /** A value broadcast to a shape; unchanged if it has that shape. */
   broadcast(value: Value, shape: readonly number[]): Value {
-    return sameShape(value.shape, shape) ? value : this.move([value], broadcastMap(value.shape, shape), shape)
+    return sameShape(value.shape, shape)
+      ? value
+      : this.move([value], broadcastMap(this, value.shape, shape), shape)
   }
 
   /** Σ maps of activations + bias. */
@@ -88,18 +114,18 @@ export class Builder {
   combine(terms: readonly Term[], offset = 0): Value {
     const { shape, dtype } = terms[0].value
     const size = sizeOf(shape)
-    const bias = new Float64Array(size).fill(offset)
+    const bias = numbers(this, size).fill(offset)
     const factors = new Map<TensorId, Float64Array>()
     for (const { value, factor } of terms) {
       if (isConstant(value)) addScaled(bias, factor, value.constant)
       else {
-        const sum = factors.get(value.tensor) ?? new Float64Array(size)
+        const sum = factors.get(value.tensor) ?? numbers(this, size)
         factors.set(value.tensor, sum)
         addScaled(sum, factor)
       }
     }
     if (factors.size === 0) return constant(shape, bias, dtype)
-    const maps = [...factors].map(([source, factor]) => ({ source, map: diagonal(factor) }))
+    const maps = [...factors].map(([source, factor]) => ({ source, map: diagonal(this, factor) }))
     const integral =
       terms.every(({ value }) => isIntegral(value)) &&
       bias.every(Number.isInteger) &&

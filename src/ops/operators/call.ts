@@ -3,6 +3,7 @@
  * node must not have: `finish` refuses attributes and inputs that would otherwise be dropped in silence.
  */
 import type { Attribute, Node, Tensor } from "../../model/graph.js"
+import { limits } from "../../model/limits.js"
 import type { Builder } from "./builder.js"
 import { axisOf, show, unsupported } from "./shapes.js"
 import { type Activation, type Constant, isConstant, isInteger, type Value } from "./values.js"
@@ -14,12 +15,16 @@ export type Lowerings = Readonly<Record<string, Lowering>>
 export class Call {
   private readonly readAttributes = new Set<string>()
   private readonly readInputs = new Set<number>()
+  /** Most numbers of a list that speaks of axes or outputs. */
+  private readonly mostNumbers: number
   constructor(
     readonly node: Node,
     private readonly values: readonly (Value | undefined)[],
     readonly builder: Builder,
     readonly opset: number,
-  ) {}
+  ) {
+    this.mostNumbers = Math.max(2 * limits.dimensions, node.outputs.length)
+  }
 
   has(i: number): boolean {
     this.readInputs.add(i)
@@ -62,6 +67,7 @@ export class Call {
   integerInput(i: number, what: string): number[] {
     const { constant, shape } = this.constantInput(i, what)
     if (shape.length > 1) unsupported(`${what} (input ${i}) has shape ${show(shape)}, not one dimension`)
+    if (constant.length > this.mostNumbers) unsupported(`${what} (input ${i}) are ${constant.length} numbers`)
     return wholeNumbers(what, Array.from(constant))
   }
 

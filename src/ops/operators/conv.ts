@@ -1,5 +1,5 @@
 /** Convolution and its transpose with constant weights, over any number of spatial axes. */
-import { forEachTap } from "../linearmap.js"
+import { forEachTap, productsOf } from "../linearmap.js"
 import { type LinearMap, sizeOf } from "../program.js"
 import type { Call, Lowering, Lowerings } from "./call.js"
 import { perChannel } from "./linear.js"
@@ -7,6 +7,9 @@ import { fromEntries } from "./maps.js"
 import { checkShape, sameShape, show, unsupported } from "./shapes.js"
 import type { Constant } from "./values.js"
 import { autoPads, beginOf, geometry, spatial } from "./window.js"
+
+/** What counting and writing down one tap of a convolution costs. */
+const tapSteps = 4
 
 /** The weights [A, B, ...kernel], checked against `kernel_shape` and the rank of the operand. */
 function weightsOf(call: Call, axes: number): { weight: Constant; kernel: readonly number[] } {
@@ -26,7 +29,7 @@ function biasOf(call: Call, shape: readonly number[]): Float64Array | undefined 
   const bias = call.constantInput(2, "bias")
   if (bias.constant.length !== shape[1])
     unsupported(`a bias of shape ${show(bias.shape)} does not fit ${shape[1]} channels`)
-  return perChannel(bias.constant, shape)
+  return perChannel(call.builder, bias.constant, shape)
 }
 
 const conv: Lowering = (call) => {
@@ -103,9 +106,11 @@ const convTranspose: Lowering = (call) => {
     dilations,
   } as const
   let count = 0
+  call.builder.work(tapSteps * productsOf(forward))
   forEachTap(forward, (_output, _input, w) => {
     if (weight.constant[w] !== 0) count++
   })
+  call.builder.hold(2 * count)
   const row = new Uint32Array(count)
   const column = new Uint32Array(count)
   const value = new Float64Array(count)
@@ -116,7 +121,7 @@ const convTranspose: Lowering = (call) => {
     column[at] = output
     value[at++] = weight.constant[w]
   })
-  const map = fromEntries(sizeOf(shape), { row, column, value })
+  const map = fromEntries(call.builder, sizeOf(shape), { row, column, value })
   return [call.builder.linear([{ source: x.tensor, map }], shape, x.dtype, biasOf(call, shape))]
 }
 

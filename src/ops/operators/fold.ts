@@ -6,7 +6,7 @@ import type { DataType } from "../../model/graph.js"
 import { sizeOf } from "../program.js"
 import { pair } from "./arithmetic.js"
 import type { Lowering, Lowerings } from "./call.js"
-import { axisOf, checkShape, forEachPosition, range, show, stridesOf, unsupported } from "./shapes.js"
+import { axisOf, checkShape, forEachPosition, numbers, show, stridesOf, unsupported } from "./shapes.js"
 import { type Constant, constant, isConstant, isInteger, isIntegral, type Value } from "./values.js"
 
 const known = (value: Value): Constant =>
@@ -55,7 +55,7 @@ const constantOfShape: Lowering = (call) => {
   const shape = checkShape(call.integerInput(0, "shape"))
   const value = call.tensor("value")
   if (value && value.data.length !== 1) unsupported("attribute `value` is not one number")
-  return [constant(shape, new Float64Array(sizeOf(shape)).fill(value?.data[0] ?? 0), value?.dtype)]
+  return [constant(shape, numbers(call.builder, sizeOf(shape)).fill(value?.data[0] ?? 0), value?.dtype)]
 }
 
 const rangeOf: Lowering = (call) => {
@@ -65,13 +65,9 @@ const rangeOf: Lowering = (call) => {
   })
   const [count] = checkShape([Math.max(0, Math.ceil((limit - start) / delta))])
   const { dtype } = call.input(0)
-  return [
-    constant(
-      [count],
-      range(count).map((i) => start + i * delta),
-      dtype,
-    ),
-  ]
+  const data = numbers(call.builder, count)
+  for (let i = 0; i < count; i++) data[i] = start + i * delta
+  return [constant([count], data, dtype)]
 }
 
 const eyeLike: Lowering = (call) => {
@@ -79,7 +75,7 @@ const eyeLike: Lowering = (call) => {
   const offset = call.integer("k", 0)
   const to = call.attribute("dtype")
   if (shape.length !== 2) unsupported(`shape ${show(shape)} is no matrix`)
-  const data = new Float64Array(sizeOf(shape))
+  const data = numbers(call.builder, sizeOf(shape))
   for (let i = 0; i < shape[0]; i++)
     if (i + offset >= 0 && i + offset < shape[1]) data[i * shape[1] + i + offset] = 1
   return [constant(shape, data, to === undefined ? dtype : typeOf(call.integer("dtype")))]
@@ -87,12 +83,16 @@ const eyeLike: Lowering = (call) => {
 
 const nonZero: Lowering = (call) => {
   const x = known(call.input(0))
-  const found: number[][] = []
+  const rank = x.shape.length
+  const count = x.constant.reduce((sum, value) => sum + (value !== 0 ? 1 : 0), 0)
+  const data = numbers(call.builder, rank * count)
+  let found = 0
   forEachPosition(x.shape, (position, flat) => {
-    if (x.constant[flat] !== 0) found.push([...position])
+    if (x.constant[flat] === 0) return
+    for (let axis = 0; axis < rank; axis++) data[axis * count + found] = position[axis]
+    found++
   })
-  const data = x.shape.flatMap((_, axis) => found.map((position) => position[axis]))
-  return [constant([x.shape.length, found.length], data, "int64")]
+  return [constant([rank, count], data, "int64")]
 }
 
 const cumSum: Lowering = (call) => {
@@ -122,7 +122,7 @@ const oneHot: Lowering = (call) => {
   const axis = call.axis("axis", rank, -1)
   const shape = checkShape([...indices.shape.slice(0, axis), depth, ...indices.shape.slice(axis)])
   const inner = sizeOf(indices.shape.slice(axis))
-  const data = Float64Array.from({ length: sizeOf(shape) }, (_, flat) => {
+  const data = numbers(call.builder, sizeOf(shape)).map((_, flat) => {
     const index = indices.constant[Math.floor(flat / (inner * depth)) * inner + (flat % inner)]
     const hot = index < 0 ? index + depth : index
     return values.constant[Math.floor(flat / inner) % depth === hot ? 1 : 0]

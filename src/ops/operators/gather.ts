@@ -5,11 +5,12 @@ import type { Call, Lowering, Lowerings } from "./call.js"
 import {
   axisTable,
   forEachPosition,
-  range,
+  narrow,
   sameShape,
   separableMap,
   show,
   stridesOf,
+  tableOf,
   unsupported,
 } from "./shapes.js"
 import type { Constant, Value } from "./values.js"
@@ -27,21 +28,23 @@ const gather: Lowering = (call) => {
   const indices = call.constantInput(1, "indices")
   const axis = call.axis("axis", x.shape.length, 0)
   const strides = stridesOf(x.shape)
+  const { builder } = call
   const tables = x.shape.map((dim, i) =>
     i === axis
-      ? Array.from(indices.constant, (index) => wrapped(index, dim) * strides[i])
-      : axisTable(dim, strides[i]),
+      ? tableOf(builder, indices.constant.length, (at) => wrapped(indices.constant[at], dim) * strides[i])
+      : axisTable(builder, dim, strides[i]),
   )
   const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)]
-  return [call.builder.move([x], separableMap(tables), shape)]
+  return [builder.move([x], separableMap(builder, tables), shape)]
 }
 
 /** Flat position in `data` of every element of GatherElements' and ScatterElements' indices. */
-function elementMap(data: Value, indices: Constant, axis: number): Int32Array {
+function elementMap({ builder }: Call, data: Value, indices: Constant, axis: number): Int32Array {
   const fits = indices.shape.every((dim, i) => i === axis || dim <= data.shape[i])
   if (indices.shape.length !== data.shape.length || !fits)
     unsupported(`indices ${show(indices.shape)} do not fit ${show(data.shape)}`)
   const strides = stridesOf(data.shape)
+  builder.hold(narrow(indices.constant.length))
   const map = new Int32Array(indices.constant.length)
   forEachPosition(indices.shape, (position, flat) => {
     let at = wrapped(indices.constant[flat], data.shape[axis]) * strides[axis]
@@ -54,12 +57,12 @@ function elementMap(data: Value, indices: Constant, axis: number): Int32Array {
 const gatherElements: Lowering = (call) => {
   const x = call.input(0)
   const indices = call.constantInput(1, "indices")
-  const map = elementMap(x, indices, call.axis("axis", x.shape.length, 0))
+  const map = elementMap(call, x, indices, call.axis("axis", x.shape.length, 0))
   return [call.builder.move([x], map, indices.shape)]
 }
 
 /** Flat start in `data` of the slice that each index tuple names, from axis `batch` on. */
-function tupleStarts(data: Value, indices: Constant, batch: number): Int32Array {
+function tupleStarts({ builder }: Call, data: Value, indices: Constant, batch: number): Int32Array {
   const depth = indices.shape[indices.shape.length - 1]
   if (indices.shape.length <= batch || depth + batch > data.shape.length)
     unsupported(`indices ${show(indices.shape)} do not fit ${show(data.shape)}`)
@@ -69,28 +72,32 @@ function tupleStarts(data: Value, indices: Constant, batch: number): Int32Array 
   const tuples = sizeOf(indices.shape.slice(0, -1))
   const perBatch = tuples / sizeOf(data.shape.slice(0, batch))
   const batchSize = sizeOf(data.shape.slice(batch))
-  return Int32Array.from({ length: tuples }, (_, t) =>
-    range(depth).reduce(
-      (at, d) => at + wrapped(indices.constant[t * depth + d], data.shape[batch + d]) * strides[batch + d],
-      Math.floor(t / perBatch) * batchSize,
-    ),
-  )
+  return tableOf(builder, tuples, (t) => {
+    let at = Math.floor(t / perBatch) * batchSize
+    for (let d = 0; d < depth; d++)
+      at += wrapped(indices.constant[t * depth + d], data.shape[batch + d]) * strides[batch + d]
+    return at
+  })
 }
 
 const gatherNd: Lowering = (call) => {
   const x = call.input(0)
   const indices = call.constantInput(1, "indices")
   const batch = call.integer("batch_dims", 0)
-  const starts = tupleStarts(x, indices, batch)
+  const starts = tupleStarts(call, x, indices, batch)
   const rest = x.shape.slice(batch + indices.shape[indices.shape.length - 1])
-  const map = separableMap([starts, range(sizeOf(rest))])
+  const map = slicesFrom(call, starts, rest)
   return [call.builder.move([x], map, [...indices.shape.slice(0, -1), ...rest])]
 }
+
+/** Flat positions of all elements of the slices of shape `rest` that begin at `starts`. */
+const slicesFrom = ({ builder }: Call, starts: Int32Array, rest: readonly number[]): Int32Array =>
+  separableMap(builder, [starts, axisTable(builder, sizeOf(rest), 1)])
 
 /** The data with elements at `targets` replaced by the updates in order; the last one wins. */
 function scattered({ builder }: Call, data: Value, updates: Value, targets: ArrayLike<number>): Value {
   const size = sizeOf(data.shape)
-  const map = Int32Array.from({ length: size }, (_, i) => i)
+  const map = axisTable(builder, size, 1)
   for (let i = 0; i < targets.length; i++) map[targets[i]] = size + i
   return builder.move([data, updates], map, data.shape)
 }
@@ -103,18 +110,20 @@ const scatterElements: Lowering = (call) => {
   const indices = call.constantInput(1, "indices")
   if (!sameShape(updates.shape, indices.shape))
     unsupported(`updates ${show(updates.shape)} do not fit indices ${show(indices.shape)}`)
-  return [scattered(call, data, updates, elementMap(data, indices, call.axis("axis", data.shape.length, 0)))]
+  return [
+    scattered(call, data, updates, elementMap(call, data, indices, call.axis("axis", data.shape.length, 0))),
+  ]
 }
 
 const scatterNd: Lowering = (call) => {
   noReduction(call)
   const [data, updates] = [call.input(0), call.input(2)]
   const indices = call.constantInput(1, "indices")
-  const starts = tupleStarts(data, indices, 0)
+  const starts = tupleStarts(call, data, indices, 0)
   const rest = data.shape.slice(indices.shape[indices.shape.length - 1])
   if (!sameShape(updates.shape, [...indices.shape.slice(0, -1), ...rest]))
     unsupported(`updates ${show(updates.shape)} do not fit indices ${show(indices.shape)}`)
-  return [scattered(call, data, updates, separableMap([starts, range(sizeOf(rest))]))]
+  return [scattered(call, data, updates, slicesFrom(call, starts, rest))]
 }
 
 export const gathering: Lowerings = {

@@ -2,7 +2,17 @@
 
 import { sizeOf } from "../program.js"
 import { type Call, type Lowering, type Lowerings, unary } from "./call.js"
-import { axesOf, axisTable, checkShape, range, separableMap, show, stridesOf, unsupported } from "./shapes.js"
+import {
+  axesOf,
+  axisTable,
+  checkShape,
+  numbers,
+  range,
+  separableMap,
+  show,
+  stridesOf,
+  unsupported,
+} from "./shapes.js"
 import { constant, type Value } from "./values.js"
 
 /** The same elements under another shape. */
@@ -21,7 +31,10 @@ export function transposed(
   const shape = permutation.map((axis) => x.shape[axis])
   return builder.move(
     [x],
-    separableMap(permutation.map((axis, i) => axisTable(shape[i], strides[axis]))),
+    separableMap(
+      builder,
+      permutation.map((axis, i) => axisTable(builder, shape[i], strides[axis])),
+    ),
     shape,
   )
 }
@@ -119,7 +132,7 @@ const dropout: Lowering = (call) => {
   call.has(1)
   if (call.scalarInput(2, "training_mode", 0) !== 0) unsupported("`training_mode` is on")
   const x = call.input(0)
-  const mask = new Float64Array(sizeOf(x.shape)).fill(1)
+  const mask = numbers(call.builder, sizeOf(x.shape)).fill(1)
   return [x, constant(x.shape, mask, call.opset < 10 ? x.dtype : "bool")]
 }
 

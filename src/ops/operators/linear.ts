@@ -4,7 +4,17 @@ import type { Builder } from "./builder.js"
 import type { Call, Lowering, Lowerings } from "./call.js"
 import { transposed } from "./layout.js"
 import { windowSum } from "./reduce.js"
-import { axisTable, broadcastShape, range, sameShape, separableMap, show, unsupported } from "./shapes.js"
+import {
+  axisTable,
+  broadcastShape,
+  type Ledger,
+  numbers,
+  range,
+  sameShape,
+  separableMap,
+  show,
+  unsupported,
+} from "./shapes.js"
 import { type Activation, type Constant, constant, isConstant, type Value } from "./values.js"
 
 /** More products of two activations than this in one node are refused. */
@@ -30,14 +40,15 @@ function timesMatrix(call: Call, x: Activation, matrix: Value): Value {
 function matrixOf(builder: Builder, x: Value, index: number): Value {
   const shape = x.shape.slice(-2)
   const size = sizeOf(shape)
-  return builder.move([x], axisTable(size, 1, index * size), shape)
+  return builder.move([x], axisTable(builder, size, 1, index * size), shape)
 }
 
 /** Both constants: plain loops. */
-function constantProduct(x: Constant, y: Constant, batch: readonly number[]): Constant {
+function constantProduct({ builder }: Call, x: Constant, y: Constant, batch: readonly number[]): Constant {
   const [n, k] = x.shape.slice(-2)
   const m = y.shape[y.shape.length - 1]
-  const out = new Float64Array(sizeOf(batch) * n * m)
+  const out = numbers(builder, sizeOf(batch) * n * m)
+  builder.work(out.length * k)
   for (let row = 0; row < out.length / m; row++) {
     const base = Math.floor(row / n) * k
     for (let col = 0; col < m; col++) {
@@ -59,15 +70,15 @@ function activationProduct(call: Call, x: Value, y: Value, batch: readonly numbe
   if (products > maxProducts)
     unsupported(`a matrix product of two activations with ${products} products (at most ${maxProducts})`)
   const grid = [batches, n, m, k]
-  const none = (count: number) => axisTable(count, 0)
-  const left = separableMap([axisTable(batches, n * k), axisTable(n, k), none(m), axisTable(k, 1)])
-  const right = separableMap([axisTable(batches, k * m), none(n), axisTable(m, 1), axisTable(k, m)])
+  const table = (count: number, stride: number) => axisTable(call.builder, count, stride)
+  const left = separableMap(call.builder, [table(batches, n * k), table(n, k), table(m, 0), table(k, 1)])
+  const right = separableMap(call.builder, [table(batches, k * m), table(n, 0), table(m, 1), table(k, m)])
   const product = call.builder.product(
     call.builder.move([x], left, grid),
     call.builder.move([y], right, grid),
   )
-  const windows = { map: axisTable(products, 1), window: k, shape: [...batch, n, m] }
-  return windowSum(call, product, windows, new Float64Array(batches * n * m).fill(1))
+  const windows = { map: table(products, 1), window: k, shape: [...batch, n, m] }
+  return windowSum(call, product, windows, numbers(call.builder, batches * n * m).fill(1))
 }
 
 /** x [.., N, K] times y [.., K, M] with the batch dimensions broadcast. */
@@ -81,17 +92,18 @@ function batched(call: Call, x: Value, y: Value): Value {
     if (!isConstant(wide)) return timesMatrix(call, wide, { ...y, shape: [k, m] })
   }
   const [a, b] = [builder.broadcast(x, [...batch, n, k]), builder.broadcast(y, [...batch, k, m])]
-  if (isConstant(a) && isConstant(b)) return constantProduct(a, b, batch)
+  if (isConstant(a) && isConstant(b)) return constantProduct(call, a, b, batch)
   if (isConstant(a)) return swapped(call, batched(call, swapped(call, b), swapped(call, a)))
   if (!isConstant(b)) return activationProduct(call, a, b, batch)
   // a constant matrix for each of the batches
-  const parts = range(sizeOf(batch)).map((i) => {
+  const parts: Value[] = []
+  for (let i = 0; i < sizeOf(batch); i++) {
     const part = matrixOf(builder, a, i)
-    return isConstant(part)
-      ? unsupported("a part of an activation is constant")
-      : timesMatrix(call, part, matrixOf(builder, b, i))
-  })
-  return builder.move(parts, axisTable(parts.length * n * m, 1), [...batch, n, m])
+    if (isConstant(part)) return unsupported("a part of an activation is constant")
+    parts.push(timesMatrix(call, part, matrixOf(builder, b, i)))
+  }
+  if (parts.length === 0) return unsupported(`no matrices in batches of ${show(batch)}`)
+  return builder.move(parts, axisTable(builder, parts.length * n * m, 1), [...batch, n, m])
 }
 
 /** numpy's matmul. */
@@ -135,9 +147,15 @@ const gemm: Lowering = (call) => {
 }
 
 /** One value per channel (axis 1) spread over a shape. */
-export function perChannel(values: ArrayLike<number>, shape: readonly number[]): Float64Array {
+export function perChannel(
+  ledger: Ledger,
+  values: ArrayLike<number>,
+  shape: readonly number[],
+): Float64Array {
   const inner = sizeOf(shape.slice(2))
-  return Float64Array.from({ length: sizeOf(shape) }, (_, i) => values[Math.floor(i / inner) % shape[1]])
+  const spread = numbers(ledger, sizeOf(shape))
+  for (let i = 0; i < spread.length; i++) spread[i] = values[Math.floor(i / inner) % shape[1]]
+  return spread
 }
 
 const batchNormalization: Lowering = (call) => {
@@ -157,8 +175,8 @@ const batchNormalization: Lowering = (call) => {
   const offset = bias.map((b, c) => b - mean[c] * factor[c])
   return [
     call.builder.combine([
-      { value: x, factor: perChannel(factor, x.shape) },
-      { value: constant(x.shape, perChannel(offset, x.shape), x.dtype), factor: 1 },
+      { value: x, factor: perChannel(call.builder, factor, x.shape) },
+      { value: constant(x.shape, perChannel(call.builder, offset, x.shape), x.dtype), factor: 1 },
     ]),
   ]
 }

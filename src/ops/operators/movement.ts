@@ -8,10 +8,12 @@ import {
   axisTable,
   broadcastShape,
   checkShape,
+  narrow,
   range,
   separableMap,
   show,
   stridesOf,
+  tableOf,
   unsupported,
 } from "./shapes.js"
 import { isConstant, type Value } from "./values.js"
@@ -27,6 +29,7 @@ const concat: Lowering = (call) => {
   const outer = sizeOf(first.slice(0, axis))
   const total = values.reduce((sum, { shape }) => sum + shape[axis], 0)
   const shape = checkShape([...first.slice(0, axis), total, ...first.slice(axis + 1)])
+  call.builder.hold(narrow(sizeOf(shape)))
   const map = new Int32Array(sizeOf(shape))
   let [source, start] = [0, 0]
   for (const value of values) {
@@ -48,8 +51,8 @@ function sliced(
   shape: readonly number[],
 ): Value {
   const strides = stridesOf(x.shape)
-  const tables = shape.map((dim, axis) => axisTable(dim, strides[axis], starts[axis], steps[axis]))
-  return builder.move([x], separableMap(tables), shape)
+  const tables = shape.map((dim, axis) => axisTable(builder, dim, strides[axis], starts[axis], steps[axis]))
+  return builder.move([x], separableMap(builder, tables), shape)
 }
 
 const slice: Lowering = (call) => {
@@ -132,12 +135,12 @@ const pad: Lowering = (call) => {
   checkShape(shape)
   const strides = stridesOf(x.shape)
   const tables = shape.map((dim, axis) =>
-    range(dim).map((p) => {
+    tableOf(call.builder, dim, (p) => {
       const from = paddedSource(p - before[axis], x.shape[axis], mode)
       return from < 0 ? -1 : from * strides[axis]
     }),
   )
-  return [call.builder.move([x], separableMap(tables), shape, fill)]
+  return [call.builder.move([x], separableMap(call.builder, tables), shape, fill)]
 }
 
 const expand: Lowering = (call) => {
@@ -158,8 +161,8 @@ const tile: Lowering = (call) => {
   if (repeats.length !== rank) unsupported(`${repeats.length} repeats do not fit ${show(x.shape)}`)
   const shape = checkShape(x.shape.map((dim, i) => dim * repeats[i]))
   const strides = stridesOf(x.shape)
-  const tables = shape.map((dim, i) => range(dim).map((p) => (p % x.shape[i]) * strides[i]))
-  return [call.builder.move([x], separableMap(tables), shape)]
+  const tables = shape.map((dim, i) => tableOf(call.builder, dim, (p) => (p % x.shape[i]) * strides[i]))
+  return [call.builder.move([x], separableMap(call.builder, tables), shape)]
 }
 
 const where: Lowering = (call) => {
@@ -167,7 +170,7 @@ const where: Lowering = (call) => {
   const [c, x, y] = aligned(call, [condition, call.input(1), call.input(2)])
   if (!isConstant(c)) return unsupported("condition (input 0) depends on the model's input")
   const size = c.constant.length
-  const map = Int32Array.from(c.constant, (v, i) => (v !== 0 ? i : size + i))
+  const map = tableOf(call.builder, size, (i) => (c.constant[i] !== 0 ? i : size + i))
   return [call.builder.move([x, y], map, c.shape)]
 }
 
@@ -178,7 +181,7 @@ const triangle: Lowering = (call) => {
   const rank = x.shape.length
   if (rank < 2) unsupported(`shape ${show(x.shape)} is no matrix`)
   const [rows, columns] = x.shape.slice(-2)
-  const map = Int32Array.from({ length: sizeOf(x.shape) }, (_, flat) => {
+  const map = tableOf(call.builder, sizeOf(x.shape), (flat) => {
     const [row, column] = [Math.floor(flat / columns) % rows, flat % columns]
     return (upper ? column - row >= k : column - row <= k) ? flat : -1
   })
@@ -191,11 +194,15 @@ const compress: Lowering = (call) => {
   const shape = flat ? [sizeOf(x.shape)] : [...x.shape]
   const axis = flat ? 0 : call.axis("axis", shape.length)
   const { constant } = call.constantInput(1, "condition")
-  const kept = range(Math.min(constant.length, shape[axis])).filter((i) => constant[i] !== 0)
   const strides = stridesOf(shape)
-  const tables = shape.map((dim, i) => (i === axis ? kept : range(dim)).map((p) => p * strides[i]))
-  shape[axis] = kept.length
-  return [call.builder.move([x], separableMap(tables), shape)]
+  const tables = shape.map((dim, i) => {
+    if (i !== axis) return axisTable(call.builder, dim, strides[i])
+    return axisTable(call.builder, Math.min(constant.length, dim), strides[i]).filter(
+      (_, p) => constant[p] !== 0,
+    )
+  })
+  shape[axis] = tables[axis].length
+  return [call.builder.move([x], separableMap(call.builder, tables), shape)]
 }
 
 export const movement: Lowerings = {

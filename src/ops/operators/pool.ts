@@ -2,14 +2,14 @@
 import { sizeOf } from "../program.js"
 import type { Call, Lowering, Lowerings } from "./call.js"
 import { type Windows, windowMax, windowSum } from "./reduce.js"
-import { axisTable, checkShape, forEachPosition, show, unsupported } from "./shapes.js"
+import { axisTable, forEachPosition, type Ledger, narrow, numbers, show, unsupported } from "./shapes.js"
 import { type Geometry, geometry, spatial, taps } from "./window.js"
 
 /** The windows of every channel of an operand [N, C, ...sizes]. */
-function pooled(shape: readonly number[], window: Geometry): Windows {
-  const one = taps(window)
+function pooled(ledger: Ledger, shape: readonly number[], window: Geometry): Windows {
+  const one = taps(ledger, window)
   const [area, channels] = [sizeOf(window.inSize), shape[0] * shape[1]]
-  checkShape([channels, one.length])
+  ledger.hold(narrow(channels * one.length))
   const map = new Int32Array(channels * one.length)
   for (let c = 0, at = 0; c < channels; c++)
     for (let i = 0; i < one.length; i++) map[at++] = one[i] < 0 ? -1 : c * area + one[i]
@@ -24,7 +24,7 @@ function windowOf(call: Call): Geometry {
 const maxPool: Lowering = (call) => {
   call.ignore("storage_order")
   const x = call.input(0)
-  const windows = pooled(x.shape, windowOf(call))
+  const windows = pooled(call.builder, x.shape, windowOf(call))
   for (let i = 0; i < windows.map.length; i += windows.window)
     if (windows.map.subarray(i, i + windows.window).every((at) => at < 0))
       unsupported("a window lies in the padding entirely")
@@ -36,7 +36,8 @@ const averagePool: Lowering = (call) => {
   const x = call.input(0)
   const window = windowOf(call)
   const { inSize, kernel, strides, dilations, padsBegin, padsEnd, outSize } = window
-  const counts = new Float64Array(sizeOf(outSize))
+  const counts = numbers(call.builder, sizeOf(outSize))
+  call.builder.work(kernel.reduce((sum, size) => sum + size, 0) * counts.length)
   forEachPosition(outSize, (position, flat) => {
     counts[flat] = 1
     for (let i = 0; i < inSize.length; i++) {
@@ -50,8 +51,8 @@ const averagePool: Lowering = (call) => {
     }
   })
   if (counts.includes(0)) unsupported("a window lies in the padding entirely")
-  const windows = pooled(x.shape, window)
-  const weight = Float64Array.from({ length: sizeOf(windows.shape) }, (_, i) => 1 / counts[i % counts.length])
+  const windows = pooled(call.builder, x.shape, window)
+  const weight = numbers(call.builder, sizeOf(windows.shape)).map((_, i) => 1 / counts[i % counts.length])
   return [windowSum(call, x, windows, weight)]
 }
 
@@ -62,8 +63,8 @@ const globalPool =
     const window = sizeOf(spatial(x.shape))
     if (window === 0) unsupported(`shape ${show(x.shape)} has no elements to pool`)
     const shape = [x.shape[0], x.shape[1], ...x.shape.slice(2).map(() => 1)]
-    const windows = { map: axisTable(sizeOf(x.shape), 1), window, shape }
-    const weight = new Float64Array(sizeOf(shape)).fill(1 / window)
+    const windows = { map: axisTable(call.builder, sizeOf(x.shape), 1), window, shape }
+    const weight = numbers(call.builder, sizeOf(shape)).fill(1 / window)
     return [mean ? windowSum(call, x, windows, weight) : windowMax(call, x, windows, 1)]
   }
 

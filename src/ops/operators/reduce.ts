@@ -3,7 +3,17 @@ import { sizeOf } from "../program.js"
 import { absolute } from "./arithmetic.js"
 import type { Call, Lowering, Lowerings } from "./call.js"
 import { windowSums } from "./maps.js"
-import { axesOf, axisTable, range, separableMap, show, stridesOf, unsupported } from "./shapes.js"
+import {
+  axesOf,
+  axisTable,
+  type Ledger,
+  numbers,
+  range,
+  separableMap,
+  show,
+  stridesOf,
+  unsupported,
+} from "./shapes.js"
 import { type Activation, constant, isConstant, isIntegral, type Value } from "./values.js"
 
 /** Every output reads `window` elements: map[i·window + j], −1 for padding. */
@@ -14,16 +24,21 @@ export interface Windows {
 }
 
 /** The windows of a reduction over `axes`. */
-function windowsOf(shape: readonly number[], axes: readonly number[], keep: boolean): Windows {
+function windowsOf(
+  ledger: Ledger,
+  shape: readonly number[],
+  axes: readonly number[],
+  keep: boolean,
+): Windows {
   const strides = stridesOf(shape)
-  const table = (axis: number) => axisTable(shape[axis], strides[axis])
+  const table = (axis: number) => axisTable(ledger, shape[axis], strides[axis])
   const kept = range(shape.length).filter((axis) => !axes.includes(axis))
   const inside = range(shape.length).filter((axis) => axes.includes(axis))
   const result = keep
     ? shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim))
     : kept.map((axis) => shape[axis])
   return {
-    map: separableMap([...kept, ...inside].map(table)),
+    map: separableMap(ledger, [...kept, ...inside].map(table)),
     window: sizeOf(inside.map((axis) => shape[axis])),
     shape: result,
   }
@@ -31,23 +46,26 @@ function windowsOf(shape: readonly number[], axes: readonly number[], keep: bool
 
 /** Folds each window of a constant. */
 function foldWindows(
+  ledger: Ledger,
   x: Float64Array,
   { map, window, shape }: Windows,
   start: number,
   f: (sum: number, value: number) => number,
 ): Float64Array {
-  return Float64Array.from({ length: sizeOf(shape) }, (_, i) => {
+  const folded = numbers(ledger, sizeOf(shape))
+  for (let i = 0; i < folded.length; i++) {
     let sum = start
     for (let j = i * window; j < (i + 1) * window; j++) if (map[j] >= 0) sum = f(sum, x[map[j]])
-    return sum
-  })
+    folded[i] = sum
+  }
+  return folded
 }
 
 /** weight[i]·Σ window i. */
 export function windowSum({ builder }: Call, x: Value, windows: Windows, weight: Float64Array): Value {
   const { map, window, shape } = windows
   if (isConstant(x)) {
-    const sums = foldWindows(x.constant, windows, 0, (a, b) => a + b)
+    const sums = foldWindows(builder, x.constant, windows, 0, (a, b) => a + b)
     return constant(
       shape,
       sums.map((sum, i) => sum * weight[i]),
@@ -55,7 +73,7 @@ export function windowSum({ builder }: Call, x: Value, windows: Windows, weight:
     )
   }
   const integral = isIntegral(x) && weight.every(Number.isInteger)
-  const terms = [{ source: x.tensor, map: windowSums(map, window, weight) }]
+  const terms = [{ source: x.tensor, map: windowSums(builder, map, window, weight) }]
   return builder.linear(terms, shape, x.dtype, undefined, integral)
 }
 
@@ -64,7 +82,8 @@ export function windowMax({ builder }: Call, x: Value, windows: Windows, sign: 1
   const { map, window, shape } = windows
   if (isConstant(x)) {
     const pick = sign === 1 ? Math.max : Math.min
-    return constant(shape, foldWindows(x.constant, windows, -sign * Number.POSITIVE_INFINITY, pick), x.dtype)
+    const best = foldWindows(builder, x.constant, windows, -sign * Number.POSITIVE_INFINITY, pick)
+    return constant(shape, best, x.dtype)
   }
   const flipped = signed(x, sign)
   const source = isConstant(flipped) ? unsupported("a maximum of constants") : flipped.tensor
@@ -85,7 +104,7 @@ function operands(call: Call, axesSince: number): { x: Value; windows: Windows |
   const keep = call.flag("keepdims", true)
   const axes = given?.length ? axesOf(given, rank) : range(rank)
   if (!given?.length && noop) return { x, windows: undefined }
-  return { x, windows: windowsOf(x.shape, axes, keep) }
+  return { x, windows: windowsOf(call.builder, x.shape, axes, keep) }
 }
 
 const refuseEmpty = (x: Value, { window }: Windows): void => {
@@ -99,7 +118,7 @@ const reduceSum =
     call.wide(x)
     const value = before(call, x)
     return [
-      windows ? windowSum(call, value, windows, new Float64Array(sizeOf(windows.shape)).fill(1)) : value,
+      windows ? windowSum(call, value, windows, numbers(call.builder, sizeOf(windows.shape)).fill(1)) : value,
     ]
   }
 
@@ -108,7 +127,8 @@ const reduceMean: Lowering = (call) => {
   if (!windows) return [x]
   call.real(x, "the mean")
   refuseEmpty(x, windows)
-  const mean = windowSum(call, x, windows, new Float64Array(sizeOf(windows.shape)).fill(1 / windows.window))
+  const weight = numbers(call.builder, sizeOf(windows.shape)).fill(1 / windows.window)
+  const mean = windowSum(call, x, windows, weight)
   const truncated = isConstant(mean) && /int/.test(x.dtype)
   return [truncated ? constant(mean.shape, mean.constant.map(Math.trunc), x.dtype) : mean]
 }
@@ -130,7 +150,7 @@ const reduceProduct: Lowering = (call) => {
   return [
     constant(
       windows.shape,
-      foldWindows(x.constant, windows, 1, (a, b) => a * b),
+      foldWindows(call.builder, x.constant, windows, 1, (a, b) => a * b),
       x.dtype,
     ),
   ]
@@ -142,18 +162,19 @@ const arg =
     const x = call.input(0)
     const axis = call.axis("axis", x.shape.length, 0)
     const last = call.flag("select_last_index")
-    const { map, window, shape } = windowsOf(x.shape, [axis], call.flag("keepdims", true))
+    const { map, window, shape } = windowsOf(call.builder, x.shape, [axis], call.flag("keepdims", true))
     if (window === 0) unsupported(`the position of an extremum among no elements of ${show(x.shape)}`)
     const flipped = sign === 1 ? x : call.builder.combine([{ value: x, factor: -1 }])
     if (!isConstant(flipped)) {
       const { tensor: source } = flipped satisfies Activation
       return [call.builder.emit({ kind: "argmax", source, window, map, last }, shape, "int64", true)]
     }
-    const data = Float64Array.from({ length: sizeOf(shape) }, (_, i) => {
-      const values = Array.from(map.subarray(i * window, (i + 1) * window), (at) => flipped.constant[at])
-      const best = Math.max(...values)
-      return last ? values.lastIndexOf(best) : values.indexOf(best)
-    })
+    const data = numbers(call.builder, sizeOf(shape))
+    for (let i = 0; i < data.length; i++) {
+      const value = (j: number) => flipped.constant[map[i * window + j]]
+      for (let j = 1; j < window; j++)
+        if (value(j) > value(data[i]) || (last && value(j) === value(data[i]))) data[i] = j
+    }
     return [constant(shape, data, "int64")]
   }
 

@@ -3,9 +3,21 @@
  * cubic are products of one-dimensional interpolations, hence sparse linear maps.
  */
 import { sizeOf } from "../program.js"
+import type { Builder } from "./builder.js"
 import type { Call, Lowering, Lowerings } from "./call.js"
 import { fromEntries } from "./maps.js"
-import { axesOf, checkShape, range, separableMap, show, stridesOf, unsupported } from "./shapes.js"
+import {
+  axesOf,
+  checkShape,
+  forEachPosition,
+  type Ledger,
+  range,
+  separableMap,
+  show,
+  stridesOf,
+  tableOf,
+  unsupported,
+} from "./shapes.js"
 import { constant, isConstant, type Value } from "./values.js"
 
 const transformations = [
@@ -94,55 +106,106 @@ function tapsAt(p: number, axis: Axis, settings: Settings): Tap[] | undefined {
   return kept.map(([i, weight]): Tap => [i, weight / total])
 }
 
-function resized(call: Call, x: Value, axes: readonly Axis[], settings: Settings): Value {
-  const shape = checkShape(axes.map(({ to }) => to))
-  const strides = stridesOf(x.shape)
-  const crops = settings.transformation === "tf_crop_and_resize"
-  const taps = axes.map((axis) =>
-    range(axis.to).map((p): Tap[] | undefined =>
-      axis.from === axis.to && axis.scale === 1 && !crops ? [[p, 1]] : tapsAt(p, axis, settings),
-    ),
-  )
-  if (taps.every((axis) => axis.every((list) => !list || list.length === 1))) {
-    const tables = taps.map((axis, i) => axis.map((list) => (list ? list[0][0] * strides[i] : -1)))
-    return call.builder.move([x], separableMap(tables), shape, settings.outside)
-  }
-  // row by row, the products of one tap per axis
-  let rows: (Tap[] | undefined)[] = [[[0, 1]]]
-  taps.forEach((axis, i) => {
-    rows = rows.flatMap((row) =>
-      axis.map((list) =>
-        row && list
-          ? row.flatMap(([at, w]) => list.map(([j, v]): Tap => [at + j * strides[i], w * v]))
-          : undefined,
-      ),
-    )
-  })
-  return interpolated(call, x, shape, rows, settings.outside)
+/** Taps of every output position of an axis: positions start[p] to start[p + 1] − 1 of both lists. */
+interface AxisTaps {
+  readonly start: Uint32Array
+  /** Flat offsets in the input. */
+  readonly offset: Int32Array
+  readonly weight: Float64Array
+  /** 1 where a position extrapolates. */
+  readonly outside: Uint8Array
 }
 
+/** Most taps of one position. */
+const mostTaps = 4
+
+function axisTaps(ledger: Ledger, axis: Axis, settings: Settings, stride: number): AxisTaps {
+  const { from, to, scale } = axis
+  ledger.hold(2 * mostTaps * to)
+  const isKept = from === to && scale === 1 && settings.transformation !== "tf_crop_and_resize"
+  const start = new Uint32Array(to + 1)
+  const offset = new Int32Array(mostTaps * to)
+  const weight = new Float64Array(mostTaps * to)
+  const outside = new Uint8Array(to)
+  let length = 0
+  for (let p = 0; p < to; p++) {
+    const taps: readonly Tap[] | undefined = isKept ? [[p, 1]] : tapsAt(p, axis, settings)
+    if (!taps) outside[p] = 1
+    for (const [index, value] of taps ?? []) {
+      offset[length] = index * stride
+      weight[length++] = value
+    }
+    start[p + 1] = length
+  }
+  return { start, offset: offset.slice(0, length), weight: weight.slice(0, length), outside }
+}
+
+function resized(call: Call, x: Value, axes: readonly Axis[], settings: Settings): Value {
+  const { builder } = call
+  const shape = checkShape(axes.map(({ to }) => to))
+  const strides = stridesOf(x.shape)
+  if (sizeOf(x.shape) === 0) unsupported(`shape ${show(x.shape)} has no elements to resize`)
+  const taps = axes.map((axis, i) => axisTaps(builder, axis, settings, strides[i]))
+  const isMovement = taps.every(({ start, outside }) =>
+    outside.every((no, p) => start[p + 1] - start[p] === 1 - no),
+  )
+  if (isMovement) {
+    const tables = taps.map(({ start, offset, outside }) =>
+      tableOf(builder, outside.length, (p) => (outside[p] ? -1 : offset[start[p]])),
+    )
+    return builder.move([x], separableMap(builder, tables), shape, settings.outside)
+  }
+  return interpolated(builder, x, shape, taps, settings.outside)
+}
+
+/** Row by row, the products of one tap per axis. */
 function interpolated(
-  { builder }: Call,
+  builder: Builder,
   x: Value,
   shape: readonly number[],
-  rows: readonly (readonly Tap[] | undefined)[],
+  taps: readonly AxisTaps[],
   outside: number,
 ): Value {
-  const bias = Float64Array.from(rows, (row) => (row ? 0 : outside))
-  if (isConstant(x)) {
-    const at = (row: readonly Tap[]) => row.reduce((sum, [i, w]) => sum + w * x.constant[i], 0)
-    return constant(
-      shape,
-      rows.map((row, i) => (row ? at(row) : bias[i])),
-      x.dtype,
-    )
-  }
-  const entries = rows.flatMap((row, i) => (row ?? []).map(([column, value]) => ({ row: i, column, value })))
-  const map = fromEntries(sizeOf(shape), {
-    row: Uint32Array.from(entries, ({ row }) => row),
-    column: Uint32Array.from(entries, ({ column }) => column),
-    value: Float64Array.from(entries, ({ value }) => value),
+  const size = sizeOf(shape)
+  const count = taps.reduce((product, { offset }) => product * offset.length, 1)
+  builder.hold(3 * count + 3 * size)
+  const row = new Uint32Array(count)
+  const column = new Uint32Array(count)
+  const value = new Float64Array(count)
+  const bias = new Float64Array(size)
+  let length = 0
+  forEachPosition(shape, (position, flat) => {
+    if (taps.some((axis, i) => axis.outside[position[i]])) {
+      bias[flat] = outside
+      return
+    }
+    // the taps of the axes so far stand at the end of the lists, and are replaced by their products
+    let made = 1
+    column[length] = 0
+    value[length] = 1
+    for (const [i, { start, offset, weight }] of taps.entries()) {
+      const first = start[position[i]]
+      const several = start[position[i] + 1] - first
+      // from behind, so that no product overwrites what others are made of
+      for (let at = made - 1; at >= 0; at--) {
+        const [base, factor] = [column[length + at], value[length + at]]
+        for (let t = several - 1; t >= 0; t--) {
+          column[length + at * several + t] = base + offset[first + t]
+          value[length + at * several + t] = factor * weight[first + t]
+        }
+      }
+      made *= several
+    }
+    row.fill(flat, length, length + made)
+    length += made
   })
+  const entries = { row: row.subarray(0, length), column, value }
+  if (isConstant(x)) {
+    const out = bias.slice()
+    for (let e = 0; e < length; e++) out[row[e]] += value[e] * x.constant[column[e]]
+    return constant(shape, out, x.dtype)
+  }
+  const map = fromEntries(builder, size, entries)
   return builder.linear([{ source: x.tensor, map }], shape, x.dtype, bias)
 }
 

@@ -1,4 +1,5 @@
 /** Shapes, axes and index maps. A map names, for every output element, a flat source element or −1 for fill. */
+import { limits } from "../../model/limits.js"
 import { sizeOf } from "../program.js"
 
 /** Why a node cannot be lowered; `lower` collects these into one ModelError. */
@@ -8,25 +9,43 @@ export const unsupported = (reason: string): never => {
   throw new Unsupported(reason)
 }
 
-/** More elements than this in one tensor or map are refused, before memory runs out. */
-const maxElements = 2 ** 28
+/**
+ * Whom everything that grows with the numbers of a model is announced to, before it is made: the builder of
+ * the program, which charges it to the budget of the model under the name of the node being lowered.
+ */
+export interface Ledger {
+  /** Numbers about to be held. */
+  hold(elements: number): void
+  /** Steps about to be made. */
+  work(steps: number): void
+}
+
+/** What numbers of 4 bytes are charged as. */
+export const narrow = (count: number): number => Math.ceil(count / 2)
+
+/** What a message shows of a list. */
+const shown = 16
 
 /** Shape for error messages. */
-export const show = (shape: readonly number[]): string => `[${shape.join(", ")}]`
+export const show = (shape: readonly number[]): string =>
+  shape.length <= shown
+    ? `[${shape.join(", ")}]`
+    : `[${shape.slice(0, shown).join(", ")}, … ${shape.length} in all]`
 
-/** Checks a shape computed from constants of the model. */
+/** Checks a shape computed from constants of the model; nothing is charged for it. */
 export function checkShape(shape: readonly number[]): number[] {
+  if (shape.length > limits.dimensions)
+    unsupported(`a tensor of ${shape.length} dimensions (at most ${limits.dimensions})`)
   if (shape.some((dim) => !Number.isSafeInteger(dim) || dim < 0))
     unsupported(`${show(shape)} is no shape: dimensions are integers from 0`)
-  if (sizeOf(shape) > maxElements)
-    unsupported(`a tensor of shape ${show(shape)} is too large (at most ${maxElements} elements)`)
+  if (!Number.isSafeInteger(sizeOf(shape))) unsupported(`a tensor of shape ${show(shape)} is too large`)
   return [...shape]
 }
 
 export const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((dim, i) => dim === b[i])
 
-/** Integers from 0 to n − 1. */
+/** Integers from 0 to n − 1: axes, inputs, outputs. What counts elements is an `axisTable`. */
 export const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
 
 /** Row-major strides. */
@@ -69,8 +88,10 @@ export function forEachPosition(
  * The map whose source is a sum of one table entry per axis: map[p] = Σ tables[axis][p_axis], or −1 if any
  * entry is negative. Transposing, slicing, broadcasting, tiling and padding are all of this form.
  */
-export function separableMap(tables: readonly ArrayLike<number>[]): Int32Array {
-  checkShape(tables.map((table) => table.length))
+export function separableMap(ledger: Ledger, tables: readonly ArrayLike<number>[]): Int32Array {
+  const size = tables.reduce((product, table) => product * table.length, 1)
+  ledger.hold(narrow(size))
+  if (size === 0) return new Int32Array(0)
   let map = Int32Array.of(0)
   for (const table of tables) {
     const next = new Int32Array(map.length * table.length)
@@ -82,28 +103,46 @@ export function separableMap(tables: readonly ArrayLike<number>[]): Int32Array {
   return map
 }
 
+/** An entry for each of `count` positions of an axis. */
+export function tableOf(ledger: Ledger, count: number, entry: (position: number) => number): Int32Array {
+  ledger.hold(narrow(count))
+  const table = new Int32Array(count)
+  for (let i = 0; i < count; i++) table[i] = entry(i)
+  return table
+}
+
 /** Table entries start·stride, (start + step)·stride, …: the part of an axis that a slice reads. */
-export const axisTable = (count: number, stride: number, start = 0, step = 1): Int32Array =>
-  Int32Array.from({ length: count }, (_, i) => (start + i * step) * stride)
+export const axisTable = (ledger: Ledger, count: number, stride: number, start = 0, step = 1): Int32Array =>
+  tableOf(ledger, count, (i) => (start + i * step) * stride)
+
+/** Numbers to be filled in. */
+export function numbers(ledger: Ledger, count: number): Float64Array {
+  ledger.hold(count)
+  return new Float64Array(count)
+}
 
 /** Common shape of numpy broadcasting (ONNX "Broadcasting in ONNX"). */
 export function broadcastShape(...shapes: readonly (readonly number[])[]): number[] {
-  const rank = Math.max(0, ...shapes.map((shape) => shape.length))
+  const rank = shapes.reduce((most, shape) => Math.max(most, shape.length), 0)
   const result = range(rank).map((axis) => {
-    const dims = shapes.map((shape) => shape[axis - rank + shape.length] ?? 1)
-    const wide = dims.find((dim) => dim !== 1) ?? 1
-    if (!dims.every((dim) => dim === 1 || dim === wide))
-      unsupported(`shapes ${shapes.map(show).join(" and ")} do not broadcast`)
+    let wide = 1
+    for (const shape of shapes) {
+      const dim = shape[axis - rank + shape.length] ?? 1
+      if (wide === 1) wide = dim
+      else if (dim !== 1 && dim !== wide)
+        unsupported(`shapes ${shapes.slice(0, shown).map(show).join(" and ")} do not broadcast`)
+    }
     return wide
   })
   return checkShape(result)
 }
 
 /** Index map that broadcasts `from` to `to`; the shapes are known to fit. */
-export function broadcastMap(from: readonly number[], to: readonly number[]): Int32Array {
+export function broadcastMap(ledger: Ledger, from: readonly number[], to: readonly number[]): Int32Array {
   const strides = stridesOf(from)
   const shift = to.length - from.length
   return separableMap(
-    to.map((dim, i) => axisTable(dim, i < shift || from[i - shift] === 1 ? 0 : strides[i - shift])),
+    ledger,
+    to.map((dim, i) => axisTable(ledger, dim, i < shift || from[i - shift] === 1 ? 0 : strides[i - shift])),
   )
 }

@@ -1,5 +1,6 @@
 /** Index maps into the concatenation of several values, some of them constants. */
 import { sizeOf } from "../program.js"
+import { ownerOf } from "../segments.js"
 import { isConstant, type Value } from "./values.js"
 
 export const sizesOf = (sources: readonly Value[]): number[] => sources.map(({ shape }) => sizeOf(shape))
@@ -8,13 +9,6 @@ export const sizesOf = (sources: readonly Value[]): number[] => sources.map(({ s
 function endsOf(sources: readonly Value[]): number[] {
   let end = 0
   return sizesOf(sources).map((size) => (end += size))
-}
-
-/** The source that position `at` of the concatenation lies in. */
-function ownerOf(ends: readonly number[], at: number): number {
-  let s = 0
-  while (ends[s] <= at) s++
-  return s
 }
 
 /** Which sources a map reads at all. */

@@ -1,7 +1,7 @@
 /** The geometry that convolution and pooling share (ONNX Conv, MaxPool, AveragePool). */
 import { sizeOf } from "../program.js"
 import type { Call } from "./call.js"
-import { forEachPosition, show, unsupported } from "./shapes.js"
+import { forEachPosition, type Ledger, narrow, show, unsupported } from "./shapes.js"
 
 export interface Geometry {
   readonly inSize: readonly number[]
@@ -56,10 +56,12 @@ export function geometry(call: Call, inSize: readonly number[], kernel: readonly
 }
 
 /** Flat input position of every tap of every output position of one channel; −1 outside the input. */
-export function taps(window: Geometry): Int32Array {
+export function taps(ledger: Ledger, window: Geometry): Int32Array {
   const { inSize, kernel, strides, dilations, padsBegin, outSize } = window
   const axes = inSize.length
-  const map = new Int32Array(sizeOf(outSize) * sizeOf(kernel))
+  const size = sizeOf(outSize) * sizeOf(kernel)
+  ledger.hold(narrow(size))
+  const map = new Int32Array(size)
   forEachPosition([...outSize, ...kernel], (position, flat) => {
     let at = 0
     for (let i = 0; i < axes; i++) {
