@@ -3,9 +3,9 @@
  * FileError whose `where` is the path of the bad element (`statement.output.values["logits"][3]`).
  */
 import { type Facts, FileError } from "../errors.js"
+import { parseJson, type TextLimits } from "../json.js"
 
-/** No receipt or key is longer than this, in characters. */
-export const maxTextLength = 2 ** 26
+export { parseJson, type TextLimits } from "../json.js"
 
 /** Canonical decimal integers: no sign "+", no "-0", no leading zero, no exponent, no hexadecimal. */
 const canonicalInteger = /^(0|-?[1-9][0-9]*)$/
@@ -87,33 +87,6 @@ export function bytes32(value: unknown, path: string): string {
   return value
 }
 
-/** A string of a JSON text, and the colon after it when the string is the name of a member. */
-const jsonString = /"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?/g
-
-/**
- * The value of a JSON text; anything but a string is returned as it is. A name that occurs twice in one
- * object is refused: JSON.parse keeps the last, other readers the first, and both would see a valid receipt.
- */
-export function fromJson(value: unknown, what: string): unknown {
-  if (typeof value !== "string") return value
-  if (value.length > maxTextLength)
-    fail(what, {
-      what: "text too long",
-      expected: `at most ${maxTextLength} characters`,
-      given: `${value.length}`,
-    })
-  let members = -1 // the reviver is called once more, for the root
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(value, function (this: unknown, _name, child) {
-      if (!Array.isArray(this)) members++
-      return child
-    })
-  } catch (error) {
-    fail(what, { what: "not JSON", given: (error as Error).message })
-  }
-  let names = 0
-  for (const match of value.matchAll(jsonString)) if (match[1] !== undefined) names++
-  if (names !== members) fail(what, { what: "a field name occurs twice in one object" })
-  return parsed
-}
+/** The value of a JSON text as `parseJson` reads it; anything but a string is returned as it is. @throws FileError */
+export const fromJson = (value: unknown, what: string, limits?: TextLimits): unknown =>
+  typeof value === "string" ? parseJson(value, what, limits) : value
