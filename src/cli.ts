@@ -3,7 +3,7 @@
 import { readFileSync, statSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import { Command } from "commander"
-import { bytes32, dimensions, integer, repeatable, withContext } from "./cli/options.js"
+import { bytes32, dimensions, integer, repeatable, ToolCommand, withContext } from "./cli/options.js"
 import { columns, invalid, note, onProgress, print, run } from "./cli/terminal.js"
 import { verified } from "./cli/verified.js"
 import * as files from "./files.js"
@@ -18,16 +18,19 @@ const program = new Command("countersign")
   )
   .option("--json", "print one JSON object, of errors too")
 
-const command = (name: string, description: string): Command =>
-  program.command(name).description(description).option("--json", "print one JSON object")
+const command = (name: string, description: string): ToolCommand => {
+  const made = new ToolCommand(name).description(description).option("--json", "print one JSON object")
+  program.addCommand(made)
+  return made
+}
 
 const elapsed = (start: number): number => Math.round(performance.now() - start)
 const percent = (share: number): string => `${(100 * share).toFixed(2)} %`
 
 command("compile", "quantize a model and compile it to a circuit")
   .argument("<model>", "an .onnx file, or model.json of tfjs")
-  .requiredOption("--samples <file>", "inputs for calibration: a JSON array or .npz")
-  .requiredOption("--out <folder>", "where the circuit goes")
+  .needs("--samples <file>", "inputs for calibration: a JSON array or .npz")
+  .needs("--out <folder>", "where the circuit goes")
   .option("--precision <bits>", "bits of an activation, 6 to 14", String(api.defaults.precision))
   .option("--input <visibility>", "private, public or committed", "private")
   .option("--output <visibility>", "public or committed", "public")
@@ -89,7 +92,7 @@ function sampleWarnings(
   const outside = labels?.filter((label) => label >= classes) ?? []
   if (outside.length > 0)
     warnings.push(
-      `${outside.length} labels are outside of output \`${outputs[0].name}\`, which has ${classes} elements: label ${outside[0]}, for one`,
+      `${outside.length} of ${labels?.length} labels lie outside of output \`${outputs[0].name}\`, which has ${classes} elements: label ${outside[0]}, for one`,
     )
   return warnings
 }
@@ -124,7 +127,7 @@ command("setup", "make the keys of a compiled circuit")
 const prove = command("prove", "run the model on an input and prove what it said")
   .argument("<folder>")
   .argument("<input>", "INPUT.json")
-  .requiredOption("--out <file>", "where the receipt goes")
+  .needs("--out <file>", "where the receipt goes")
   .option("--clamp", "move inputs outside the calibrated range to its edge")
   .option("--salts <file>", "new file for the fresh salts of the commitments: who has it can open them")
   .option("--reuse-salts", "take the salts that are in the file")
@@ -178,7 +181,7 @@ prove.action(async (path: string, inputPath: string, options) => {
 
 const verify = command("verify", "check a receipt; exit code 1 if it is not valid")
   .argument("<receipt>")
-  .requiredOption("--key <file>", "verification key")
+  .needs("--key <file>", "verification key")
   .option("--key-digest <hex>", "digest that the key must have: a file alone is anyone's word")
   .option("--model <hex>", "model digest the receipt must be for; default: the key's")
   .option("--allow-dev", "accept a development key")
@@ -295,7 +298,7 @@ async function audited(
 command("export", "write the circuit for other tools")
   .argument("<what>", "circom, r1cs or solidity")
   .argument("<folder>")
-  .requiredOption("--out <file>")
+  .needs("--out <file>", "where it goes")
   .option("--allow-dev", "export the arguments of a development key")
   .action(async (what: string, path: string, options) => {
     files.checkOutput(options.out)

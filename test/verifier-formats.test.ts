@@ -53,7 +53,8 @@ test("the exports of countersign/verifier", () => {
 
 test("the verifier depends on errors, argument checks, the field, curves and hashes alone", () => {
   const folder = new URL("../src/verifier/", import.meta.url)
-  const allowed = /^(\.\/[a-z0-9]+\.js|\.\.\/(arguments|errors|field)\.js|@noble\/(curves|hashes)\/[a-z0-9]+\.js)$/
+  const allowed =
+    /^(\.\/[a-z0-9]+\.js|\.\.\/(arguments|errors|field)\.js|@noble\/(curves|hashes)\/[a-z0-9]+\.js)$/
   const imported = readdirSync(folder).flatMap((file) =>
     [...readFileSync(new URL(file, folder), "utf8").matchAll(/(?:from|import\()\s*"([^"]+)"/g)].map(
       (m) => m[1],

@@ -1,5 +1,5 @@
 /** What options of the command line say, checked before any work begins. */
-import { type Command, Option } from "commander"
+import { Command, Option } from "commander"
 import * as api from "../index.js"
 
 const zeroContext = `0x${"0".repeat(64)}`
@@ -18,6 +18,21 @@ export function bytes32(option: string, text: string): string {
   const hex = text.toLowerCase().replace(/^(0x)?/, "0x")
   if (/^0x[0-9a-f]{64}$/.test(hex)) return hex
   throw new api.UsageError({ what: option, expected: "32 bytes in hexadecimal", given: `\`${text}\`` })
+}
+
+/** A command of ours. */
+export class ToolCommand extends Command {
+  /**
+   * An option that has to be given. Unlike `requiredOption` it is asked for last, so that whoever wrote --sample for
+   * --samples is told that, and not that something is missing.
+   */
+  needs(flags: string, description: string): this {
+    const option = new Option(flags, description)
+    return this.addOption(option).hook("preAction", () => {
+      if (this.getOptionValue(option.attributeName()) === undefined)
+        this.error(`error: required option '${flags}' not specified`)
+    })
+  }
 }
 
 /** An option that may be given several times, once for each value, and so takes nothing that comes after. */
@@ -64,9 +79,11 @@ export function withContext(command: Command, purpose: string): () => Context {
     })
   return () => {
     const { hex, none = false } = given
-    if ((hex !== undefined) === none)
+    if (hex !== undefined && none)
+      throw new api.UsageError({ what: "--context and --no-context exclude each other" })
+    if (hex === undefined && !none)
       throw new api.UsageError({
-        what: none ? "--context and --no-context exclude each other" : "there is no context",
+        what: "there is no context",
         expected: `32 bytes ${purpose}: --context HEX`,
         fix: "For none on purpose, say --no-context",
       })

@@ -30,7 +30,7 @@ export const onProgress: api.OnProgress = ({ stage, done, total }) => {
   const text = total > 1 ? `${stage} ${Math.floor((100 * done) / total)}%` : stage
   if (text === progress) return
   progress = text
-  process.stderr.write(`\r\x1b[2K${printable(text).slice(0, Math.max(1, process.stderr.columns - 1))}`)
+  process.stderr.write(`\r\x1b[2K${printable(text).slice(0, (process.stderr.columns || 80) - 1)}`)
 }
 
 /** A line for whoever reads, beside the result. */

@@ -44,7 +44,7 @@ export function verified(receipt: string, asked: Asked) {
       values: Array.from(values),
       largest: values.length > 1 ? largest(values) : null,
     }))
-  const pinned = asked.keyDigest === undefined ? "not pinned: --key-digest" : "as --key-digest says"
+  const pinned = asked.keyDigest === undefined ? "--key-digest would pin it" : "as --key-digest says"
   const modelFrom = asked.model === undefined ? "the key" : "--model"
   const result = {
     valid: reason === null,
@@ -67,7 +67,7 @@ export function verified(receipt: string, asked: Asked) {
   }
   const lines = [
     reason === null ? "valid" : `not valid: ${reason}`,
-    `key      ${digest} (from ${file}, ${pinned})`,
+    `key      ${digest} (from ${file}; ${pinned})`,
     `made by  ${key.setup === "dev" ? "a development setup: whoever ran it can forge receipts" : key.setup}`,
     `model    ${model} (from ${modelFrom})`,
     `context  ${context.bytes} (${context.from})`,
