@@ -3,7 +3,7 @@ import fc from "fast-check"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { compile } from "#src/circuit/compile.js"
 import { mod, r } from "#src/field.js"
-import type { Engine, Entries, Multiples, Vector } from "#src/prover/engine.js"
+import type { Engine, Entries, LoadOptions, Vector } from "#src/prover/engine.js"
 import { kernelEngine } from "#src/prover/kernelengine.js"
 import { bestLayers, type Layers } from "#src/prover/kernels/windows.js"
 import { multiplyParts } from "#src/prover/multiply.js"
@@ -46,7 +46,7 @@ describe.each(["scalar", "relaxed"] as const)("%s module", (variant) => {
     interface Product {
       /** Numbers of points, and which of them come with multiples. */
       readonly chosen: readonly number[]
-      readonly multiples?: Multiples
+      readonly multiples?: LoadOptions["multiples"]
       readonly scalars: readonly (bigint | number)[]
     }
     const product =

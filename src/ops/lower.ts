@@ -1,4 +1,6 @@
 /** Model graph to primitives: every operator is a lowering, and whatever depends on constants alone is computed here. */
+
+import { checkThing } from "../arguments.js"
 import { allowanceFor, Budget } from "../budget.js"
 import { ModelError } from "../errors.js"
 import type { Graph, Node } from "../model/graph.js"
@@ -46,6 +48,7 @@ type Environment = Map<string, Value | null>
  * the node at which the budget of the model was exceeded
  */
 export function lower(graph: Graph): Program {
+  checkThing("graph", graph, "graph")
   const held = heldBy(graph)
   const budget = new Budget(allowanceFor(held))
   const builder = new Builder(budget)

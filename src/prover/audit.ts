@@ -3,6 +3,7 @@
  * (circuit/differential), forged witnesses (circuit/audit) and edited receipts, all of which must be refused.
  */
 import { bn254 } from "@noble/curves/bn254.js"
+import { checkThing } from "../arguments.js"
 import { type AuditReport, auditWitness } from "../circuit/audit.js"
 import { describeRow, firstFailingRow } from "../circuit/check.js"
 import { assignCommitments } from "../circuit/commitment.js"
@@ -18,7 +19,7 @@ import type { VerificationKey } from "../verifier/key.js"
 import type { G1Json, G2Json } from "../verifier/points.js"
 import type { Receipt } from "../verifier/receipt.js"
 import { verify } from "../verifier/verify.js"
-import type { ProvingKey } from "./keysource.js"
+import { checkProvingKey, type ProvingKey } from "./keysource.js"
 import { draw, platformRandom } from "./multiply.js"
 import { openProver, statementWords } from "./prover.js"
 
@@ -45,6 +46,9 @@ export async function audit(
   provingKey: ProvingKey,
   verificationKey: VerificationKey,
 ): Promise<Audit> {
+  checkThing("circuit", circuit, "circuit")
+  checkProvingKey(provingKey, "provingKey")
+  checkThing("verificationKey", verificationKey, "verificationKey")
   const { graph } = circuit
   const { witness, ...comparison } = compare(circuit)
   if (!witness) return { gadgets: {}, refused: 0, accepted: [], tried: {}, ...comparison }
@@ -115,6 +119,9 @@ export function auditReceipt(
   other: Receipt,
   verificationKey: VerificationKey,
 ): Pick<AuditReport, "refused" | "accepted" | "tried"> {
+  checkThing("receipt", receipt, "receipt")
+  checkThing("receipt", other, "other")
+  checkThing("verificationKey", verificationKey, "verificationKey")
   const { statement } = receipt
   const accepts = (candidate: unknown, to = statement.context) =>
     verify(candidate, { verificationKey, model: statement.model, context: to, allowDev: true })

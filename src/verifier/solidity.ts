@@ -2,11 +2,20 @@
  * The arguments of the Solidity verifiers, as any Ethereum library takes them: of
  * contracts/CountersignVerifier.sol for `mirage`, and of contracts/Groth16Verifier.sol for `groth16`.
  */
+import { checkRecord, checkThing } from "../arguments.js"
 import { UsageError } from "../errors.js"
 import { encodeKey, type Groth16Key, keyDigest, type MirageKey, type VerificationKey } from "./key.js"
 import { publicInputs } from "./layout.js"
 import { wordsOfG1, wordsOfG2 } from "./points.js"
-import type { Groth16Proof, Groth16Receipt, MirageProof, MirageReceipt, Receipt } from "./receipt.js"
+import {
+  type Groth16Proof,
+  type Groth16Receipt,
+  type MirageProof,
+  type MirageReceipt,
+  parseMirageProof,
+  parseProof,
+  type Receipt,
+} from "./receipt.js"
 import { flatten } from "./statement.js"
 import { wordsOf } from "./words.js"
 
@@ -46,6 +55,8 @@ export function toSolidityArguments(receipt: Groth16Receipt, key: Groth16Key): G
 export function toSolidityArguments(receipt: MirageReceipt, key: MirageKey): MirageArguments
 export function toSolidityArguments(receipt: Receipt, key: VerificationKey): SolidityArguments
 export function toSolidityArguments(receipt: Receipt, verificationKey: VerificationKey): SolidityArguments {
+  checkThing("receipt", receipt, "receipt")
+  checkThing("verificationKey", verificationKey, "verificationKey")
   const { layout, model, proofSystem } = verificationKey
   const { statement } = receipt
   const { context, input, output } = statement
@@ -78,12 +89,16 @@ export function toSolidityArguments(receipt: Receipt, verificationKey: Verificat
 }
 
 /** The eight or ten words of a proof. */
-export const solidityProof = (proof: Groth16Proof | MirageProof): bigint[] => [
-  ...wordsOfG1(proof.a),
-  ...wordsOfG2(proof.b),
-  ...wordsOfG1(proof.c),
-  ...("d" in proof ? wordsOfG1(proof.d) : []),
-]
+export function solidityProof(given: Groth16Proof | MirageProof): bigint[] {
+  checkRecord(given, "proof", "the proof of a receipt")
+  const proof = "d" in given ? parseMirageProof(given, "proof") : parseProof(given, "proof")
+  return [
+    ...wordsOfG1(proof.a),
+    ...wordsOfG2(proof.b),
+    ...wordsOfG1(proof.c),
+    ...("d" in proof ? wordsOfG1((proof as MirageProof).d) : []),
+  ]
+}
 
 /** The argument of `registerKey` and `registerDevKey`: the key's canonical bytes in hexadecimal. */
 export const solidityKey = (verificationKey: VerificationKey): string =>
