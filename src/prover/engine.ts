@@ -4,7 +4,7 @@
  */
 import type { R1cs } from "../circuit/r1cs.js"
 import type { Entries } from "./kernels/grouping.js"
-import type { LoadOptions, NameOf } from "./kernels/points.js"
+import type { LoadOptions, Multiples, NameOf } from "./kernels/points.js"
 import type { Layers } from "./kernels/windows.js"
 import type { ByteSource } from "./keysource.js"
 
@@ -15,7 +15,7 @@ export interface Points {
   readonly count: number
 }
 
-export type { Entries, Layers, LoadOptions }
+export type { Entries, Layers, LoadOptions, Multiples }
 
 /** Field elements kept in the engine's own form. */
 export interface Fields {
