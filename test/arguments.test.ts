@@ -1,5 +1,4 @@
 /** Wrong arguments to every public function: a typed error that names them, never one from deep inside. */
-import { readFileSync } from "node:fs"
 import { beforeAll, describe, expect, it } from "vitest"
 import * as api from "#src/index.js"
 import { smallModel } from "./cli-support.js"
@@ -285,30 +284,5 @@ describe("dequantize and realValues", () => {
     expect(outputs[0].values).toEqual(api.dequantize(circuit.layout.outputs[0], integers))
     for (const bad of ["", "1.5", "x", 0.5, null])
       expect(() => api.dequantize(circuit.layout.outputs[0], [bad as never])).toThrow(api.InputError)
-  })
-})
-
-describe("the snippet of the README", () => {
-  it("runs as it stands, and its process ends by itself", async () => {
-    const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8")
-    const snippet = /```ts\n([\s\S]*?)```/.exec(readme)?.[1] ?? ""
-    expect(snippet).toContain("openProver")
-    const { spawnSync } = await import("node:child_process")
-    const names = ["importOnnx", "quantize", "compile", "setup", "openProver", "verify"]
-    const before = `
-      import { ${names.join(", ")} } from "countersign"
-      const bytes = Buffer.from("${Buffer.from(bytes).toString("base64")}", "base64")
-      const samples = [{ image: [1, -1, 1] }, { image: [0.5, 0, 0.25] }]
-      const [image, context] = [[0.5, -0.5, 0.25], "${context}"]`
-    const code = `${before.replace('Buffer.from("', 'Buffer.from("')}\n${snippet.replace(/^verify\(/m, "console.log(verify(").replace(/\}\) {3}\/\/ true/, "}))")}`
-    const root = new URL("..", import.meta.url)
-    const image = Buffer.from(smallModel(4, { input: "image" })).toString("base64")
-    const { status, stdout, stderr } = spawnSync(
-      process.execPath,
-      ["--input-type=module", "-e", code.replace(Buffer.from(bytes).toString("base64"), image)],
-      { cwd: root, encoding: "utf8", timeout: 60_000 },
-    )
-    expect(stderr).toBe("")
-    expect({ status, stdout }).toEqual({ status: 0, stdout: "true\n" })
   })
 })
