@@ -8,6 +8,11 @@ export const defaults = Object.freeze({
   /** Limits on sample and input files. */
   maxSampleBytes: 2 ** 30,
   maxSamples: 100_000,
+  /** What reading one file may cost in all: numbers held and steps of loops (budget.ts). */
+  budget: Object.freeze({ elements: 2 ** 25, work: 2 ** 31 }),
+  /** What it may cost besides, for each number that the file holds itself. */
+  elementsPerNumber: 16,
+  workPerNumber: 4096,
   /** Circuits beyond these are refused before they are built, with the estimate. */
   maxConstraints: 2 ** 20,
   maxNonzeros: 2 ** 26,

@@ -18,13 +18,14 @@ const read = (path: string) => readFileSync(join(root, path), "utf8")
 const sources = files("src", ".ts")
 
 /** What each room may import besides itself. */
-const ground = ["errors.ts", "field.ts", "defaults.ts", "platform.ts", "json.ts"]
+const ground = ["errors.ts", "field.ts", "defaults.ts", "platform.ts", "budget.ts", "json.ts"]
 const allowed: Record<string, readonly string[]> = {
   "errors.ts": [],
   "field.ts": [],
   "defaults.ts": [],
   "platform.ts": [],
   "json.ts": ["errors.ts"],
+  "budget.ts": ["errors.ts", "defaults.ts"],
   verifier: ["errors.ts", "field.ts", "json.ts"],
   model: ground,
   ops: [...ground, "model"],
