@@ -351,7 +351,7 @@ describe("function tables by bits", () => {
     const sizes = rows.flatMap(({ a, b, c }) => [a, b, c].flatMap((lc) => [...lc.values()].map(Math.abs)))
     expect(Math.max(...sizes)).toBeLessThan(2 ** 16)
     expect(gadgetCall(sigmoid)).toMatch(/^Table\(10,\[0,/)
-    expect(gadgetKey(sigmoid)).toMatch(/^Table\(10,[0-9a-f]{32}\)$/)
+    expect(gadgetKey(sigmoid)).toMatch(/^Table\(10,[0-9a-f]{64}\)$/)
     expect(gadgetKey(tableGadget(plain[0]))).not.toBe(gadgetKey(tableGadget(plain[1])))
   })
 })

@@ -12,11 +12,15 @@ import { fileURLToPath } from "node:url"
 import { InvariantError, invariant } from "../errors.js"
 import { signed } from "../field.js"
 import { type GadgetUse, gadgetCall, gadgetKey } from "./gadgets.js"
+import type { SparseRows } from "./r1cs.js"
 import { readR1cs } from "./r1csfile.js"
 import type { RawGadget } from "./reduce-gadgets.js"
+import { seedsOf } from "./series.js"
 
 /** Folder of the circom sources, shipped with the package. */
 export const circuitsFolder = fileURLToPath(new URL("../../circuits/gadgets/", import.meta.url))
+/** Of the cache: another one where circom's output is read in another way. */
+const cacheVersion = 2
 const cacheFolder = fileURLToPath(new URL("../../.cache/gadgets/", import.meta.url))
 
 interface CircomPackage {
@@ -101,13 +105,13 @@ const memberDoors = ["SignedTable(w, x, y, j)", "GatedTable(w, a, b, j)", "Funct
   .map((template) => `template ${template} { signal input in; }\n`)
   .join("")
 
-/** Compiles the distinct gadgets among `uses`; the result is keyed by gadgetKey. */
+/** Compiles what `seedsOf` the distinct gadgets among `uses` names; the result is keyed by gadgetKey. */
 export async function compileGadgets(uses: readonly GadgetUse[]): Promise<Record<string, RawGadget>> {
-  const distinct = new Map(uses.map((use) => [gadgetKey(use), use]))
+  const distinct = new Map(uses.flatMap(seedsOf).map((use) => [gadgetKey(use), use]))
   const sources = createHash("sha256")
   for (const name of fs.readdirSync(circuitsFolder).sort())
     sources.update(fs.readFileSync(join(circuitsFolder, name)))
-  const version = sources.digest("hex").slice(0, 24)
+  const version = `${cacheVersion}-${sources.digest("hex")}`
   const raw = new Map<string, RawGadget>()
   const missing: GadgetUse[] = []
   for (const [key, use] of distinct) {
@@ -157,8 +161,17 @@ function writeCache(key: string, gadget: unknown): void {
   }
 }
 
+/**
+ * The entries of a row by wire. circom sorts them by the bytes of wire numbers, least first, so that their order, and
+ * the digest of a circuit with them, would depend on what else the program holds: on what was cached.
+ */
+const ascending = ({ rowPtr, wires }: SparseRows, row: number): number[] =>
+  Array.from({ length: rowPtr[row + 1] - rowPtr[row] }, (_, k) => rowPtr[row] + k).sort(
+    (i, j) => wires[i] - wires[j],
+  )
+
 /** Sorts the rows of the combined program by component; rows that feed a component's inputs are dropped. */
-function splitByComponent(bytes: Uint8Array, symbols: string, count: number): RawGadget[] {
+export function splitByComponent(bytes: Uint8Array, symbols: string, count: number): RawGadget[] {
   const system = readR1cs(bytes)
   const owner = new Int32Array(system.wires).fill(-1)
   const names = new Array<string>(system.wires)
@@ -179,7 +192,7 @@ function splitByComponent(bytes: Uint8Array, symbols: string, count: number): Ra
     let gadget = -2
     const entries = sides.map((side) => {
       const list: [string, number][] = []
-      for (let j = side.rowPtr[row]; j < side.rowPtr[row + 1]; j++) {
+      for (const j of ascending(side, row)) {
         const wire = side.wires[j]
         const value = Number(signed(system.values[side.coefficients[j]]))
         invariant(Number.isSafeInteger(value), "a gadget coefficient exceeds 2^53")

@@ -58,7 +58,7 @@ async function load(): Promise<BlockJson> {
   const digest = createHash("sha256")
     .update(source + Object.values(files).join(""))
     .digest("hex")
-  return cached(`poseidon-block-${digest.slice(0, 24)}`, async () => {
+  return cached(`poseidon-block-${digest}`, async () => {
     const { wires, rows } = reduce(readR1cs((await runCircom(source, files)).r1cs))
     return {
       wires,

@@ -7,7 +7,7 @@ import { invariant } from "../errors.js"
 import type { RescaleNode } from "../ops/program.js"
 import type { IntGraph } from "../quantize/intgraph.js"
 import { type Demand, type Form, type GroupPlan, planGroup, type Shared } from "./form-tables.js"
-import { bitLength, clampGadget, type GadgetUse, gadgetKinds } from "./gadgets.js"
+import { argmaxGadget, bitLength, clampGadget, type GadgetUse, gadgetKinds } from "./gadgets.js"
 import { accumulatorBounds, bitForms, type Forms, NONE, planGadgets } from "./plan.js"
 import { lookupsOf } from "./ranges.js"
 
@@ -47,10 +47,7 @@ const maxForm = (m: number, b: number, bits: number): GadgetUse => {
     bits,
   )
 }
-const argmaxForm = (m: number, b: number, bits: number): GadgetUse => ({
-  kind: gadgetKinds.Argmax,
-  parameters: [m, roundUp(b, bits)],
-})
+const argmaxForm = (m: number, b: number, bits: number): GadgetUse => argmaxGadget(m, roundUp(b, bits))
 
 const entryForm = (values: readonly number[], bits: number): GadgetUse => {
   const b = roundUp(bitLength(Math.max(...values)), bits)
@@ -138,7 +135,8 @@ export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBi
       const { kind, parameters } = use
       let form = use
       if (kind === gadgetKinds.Max) form = maxForm(parameters[0], parameters[1], bits)
-      if (kind === gadgetKinds.Argmax) form = argmaxForm(parameters[0], parameters[1], bits)
+      if (kind === gadgetKinds.Argmax || kind === gadgetKinds.Position)
+        form = argmaxForm(parameters[0], parameters[1], bits)
       if (kind === gadgetKinds.Entry) {
         form = entryForm(parameters.slice(3), bits)
         rows += parameters.length - 3 + 1 // entries and their sum

@@ -15,6 +15,8 @@ export interface GadgetKind {
   /** Names of the template's inputs and outputs, flat, for given parameters. */
   inputs(parameters: readonly number[]): string[]
   readonly outputs: readonly string[]
+  /** The first parameter is a number of operands that are all treated alike, see series.ts. */
+  readonly series?: true
   /** How many of the parameters are scalars, if the others are one array: the template's last argument. */
   readonly scalars?: number
   /** Rows under the bit strategy: the @cost line of the circom header. Forms for lookups alone have none. */
@@ -54,23 +56,32 @@ export function gadgetCall(use: GadgetUse, array = gadgetArray(use)): string {
   return `${use.kind.template}(${[...scalars, ...(array === undefined ? [] : [array])].join(",")})`
 }
 
+const keys = new WeakMap<GadgetUse, string>()
+
 /** A short name: an array is named by its digest. */
 export function gadgetKey(use: GadgetUse): string {
   const { kind, parameters } = use
-  if (kind.scalars === undefined) return gadgetCall(use)
-  const digest = bytesToHex(keccak_256(utf8ToBytes(gadgetCall(use)))).slice(0, 32)
-  return `${kind.template}(${[...parameters.slice(0, kind.scalars), digest].join(",")})`
+  const known = kind.scalars === undefined ? gadgetCall(use) : keys.get(use)
+  if (known !== undefined) return known
+  const digest = bytesToHex(keccak_256(utf8ToBytes(gadgetCall(use))))
+  const key = `${kind.template}(${[...parameters.slice(0, kind.scalars), digest].join(",")})`
+  keys.set(use, key)
+  return key
 }
+
+/** Inputs of a gadget of m operands. */
+const operands = ([m]: readonly number[]) => Array.from({ length: m }, (_, j) => `in[${j}]`)
 
 /** Powers of two, faster than 2 ** i where most of the hints are made. */
 const powers = Float64Array.from({ length: 64 }, (_, i) => 2 ** i)
 const floorDiv = (x: number, d: number): number => Math.floor(x / d)
 
+const ofAccumulator = { inputs: () => ["acc"], outputs: ["out"] }
+
 const clamp: GadgetKind = {
   template: "Clamp",
   file: "clamp.circom",
-  inputs: () => ["acc"],
-  outputs: ["out"],
+  ...ofAccumulator,
   cost: ([k, w, t]) => k + w + t + 5,
   lookups: ([k, w, t]) => ({ rows: 4, ranges: [k, w, t], members: 0 }),
   hints([k, w, t], [acc], set) {
@@ -93,8 +104,7 @@ const clamp: GadgetKind = {
 const rectify: GadgetKind = {
   template: "Rectify",
   file: "rectify.circom",
-  inputs: () => ["acc"],
-  outputs: ["out"],
+  ...ofAccumulator,
   cost: ([k, n]) => k + n + 3,
   lookups: ([k, n]) => ({ rows: 2, ranges: [k, n], members: 0 }),
   hints([k, n], [acc], set) {
@@ -110,8 +120,7 @@ const rectify: GadgetKind = {
 const truncate: GadgetKind = {
   template: "Truncate",
   file: "truncate.circom",
-  inputs: () => ["acc"],
-  outputs: ["out"],
+  ...ofAccumulator,
   cost: ([k, n]) => k + n + 2,
   lookups: ([k, n]) => ({ rows: 0, ranges: [k, n], members: 0 }),
   hints([k], [acc], set) {
@@ -124,7 +133,8 @@ const truncate: GadgetKind = {
 const max: GadgetKind = {
   template: "Max",
   file: "max.circom",
-  inputs: ([m]) => Array.from({ length: m }, (_, j) => `in[${j}]`),
+  series: true,
+  inputs: operands,
   outputs: ["out"],
   cost: ([m, b]) => (m - 1) * (b + 3),
   lookups: ([m, b]) => ({ rows: 2 * (m - 1), ranges: new Array(m - 1).fill(b), members: 0 }),
@@ -143,17 +153,34 @@ const max: GadgetKind = {
   },
 }
 
+/** The lowest position of the largest. */
+const firstLargest = (inputs: readonly number[]): number =>
+  inputs.reduce((best, x, j) => (x > inputs[best] ? j : best), 0)
+
 const argmax: GadgetKind = {
   template: "Argmax",
   file: "argmax.circom",
-  inputs: ([m]) => Array.from({ length: m }, (_, j) => `in[${j}]`),
+  inputs: operands,
   outputs: ["out"],
   cost: ([m, b]) => m * (b + 3) + 1,
   lookups: ([m, b]) => ({ rows: 2 * m - 1, ranges: new Array(m).fill(b), members: 0 }),
   hints([m], inputs, set) {
-    let best = 0
-    for (let j = 1; j < m; j++) if (inputs[j] > inputs[best]) best = j
+    const best = firstLargest(inputs)
     for (let j = 0; j < m; j++) set(`chosen[${j}]`, j === best ? 1 : 0)
+    set("top", inputs[best])
+    set("out", best)
+  },
+}
+
+const position: GadgetKind = {
+  ...argmax,
+  template: "Position",
+  file: "position.circom",
+  series: true,
+  cost: ([m, b]) => m * (b + 3),
+  hints([m], inputs, set) {
+    const best = firstLargest(inputs)
+    for (let j = 0; j < m - 1; j++) set(`ahead[${j}]`, best > j ? 1 : 0)
     set("top", inputs[best])
     set("out", best)
   },
@@ -211,7 +238,7 @@ const inRange: GadgetKind = {
   hints: () => undefined,
 }
 
-/** floor(acc / 2^k), its clamp to w bits, and the distance between the two. */
+/** floor(acc / 2^k) clamped to w bits, and what it is more. */
 function saturate(acc: number, k: number, w: number): { out: number; d: number } {
   const quotient = floorDiv(acc, powers[k])
   const out = Math.min(Math.max(quotient, 0), powers[w] - 1)
@@ -221,8 +248,7 @@ function saturate(acc: number, k: number, w: number): { out: number; d: number }
 const complement: GadgetKind = {
   template: "Complement",
   file: "complement.circom",
-  inputs: () => ["acc"],
-  outputs: ["out"],
+  ...ofAccumulator,
   cost: ([k, n, e]) => k + n + e + 3,
   lookups: ([k, n, e]) => ({ rows: 1, ranges: [k, n, e], members: 0 }),
   hints([k], [acc], set) {
@@ -235,8 +261,7 @@ const complement: GadgetKind = {
 const excess: GadgetKind = {
   template: "Excess",
   file: "excess.circom",
-  inputs: () => ["acc"],
-  outputs: ["out"],
+  ...ofAccumulator,
   cost: ([k, w, e]) => k + w + e + 4,
   lookups: ([k, w, e]) => ({ rows: 2, ranges: [k, w, e], members: 0 }),
   hints([k, w], [acc], set) {
@@ -250,8 +275,7 @@ const excess: GadgetKind = {
 const gated: GadgetKind = {
   template: "Gated",
   file: "gated.circom",
-  inputs: () => ["acc"],
-  outputs: ["out"],
+  ...ofAccumulator,
   lookups: ([k, w, n]) => ({ rows: 1, ranges: [k, w, n], members: 1 }),
   table: ([, w, , a, b, j]) => gatedTable(w, a, b, j),
   hints([k, w, n, , , j], [acc], set) {
@@ -269,8 +293,7 @@ const gated: GadgetKind = {
 const signedForm: GadgetKind = {
   template: "Signed",
   file: "signed.circom",
-  inputs: () => ["acc"],
-  outputs: ["out"],
+  ...ofAccumulator,
   lookups: ([k, w, n]) => ({ rows: 0, ranges: [k, w], members: n }),
   table: ([, w, , x, y, j]) => signedTable(w, x, y, j),
   hints([k, w, n], [acc], set) {
@@ -288,7 +311,8 @@ const signedForm: GadgetKind = {
 const largest: GadgetKind = {
   template: "Largest",
   file: "largest.circom",
-  inputs: ([m]) => Array.from({ length: m }, (_, j) => `in[${j}]`),
+  series: true,
+  inputs: operands,
   outputs: ["out"],
   cost: ([m, b]) => m * (b + 1) + m - 1,
   lookups: ([m, b]) => ({ rows: m - 1, ranges: new Array(m).fill(b), members: 0 }),
@@ -323,6 +347,7 @@ export const gadgetKinds = {
   Truncate: truncate,
   Max: max,
   Argmax: argmax,
+  Position: position,
   Product: product,
   Complement: complement,
   Excess: excess,
@@ -341,6 +366,12 @@ export const bitLength = (value: number): number => {
   while (n > 0 && 2 ** (n - 1) > value) n--
   return n
 }
+
+/** The lowest position of the largest of m integers that differ by less than 2^b. Rows of Argmax have m²/2 terms. */
+export const argmaxGadget = (m: number, b: number): GadgetUse => ({
+  kind: m > 256 ? position : argmax,
+  parameters: [m, b],
+})
 
 /**
  * The cheapest gadget that computes clamp(acc >> shift, 0, 2^bits − 1) for every acc in [min, max], or the

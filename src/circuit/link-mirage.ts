@@ -66,8 +66,8 @@ export function linkMirage(
     nonzerosPerRow: options.nonzerosPerRow,
     lookup,
   })
-  const inputRows = (index: number): TensorRows =>
-    wires(inputs[index], sizeOf(graph, graph.inputs[index].tensor))
+  const allInputs = graph.inputs.map(({ tensor }, index) => wires(inputs[index], sizeOf(graph, tensor)))
+  const inputRows = (index: number): TensorRows => allInputs[index]
   const outputRows = (index: number): TensorRows => rowsOf(graph.outputs[index].tensor as TensorId)
   const { layout } = options
   const words: FieldLc[] = []
@@ -76,12 +76,13 @@ export function linkMirage(
     ["output", layout.outputs, outputRows],
     ["input", layout.inputs, inputRows],
   ] as const) {
+    const { visibility } = tensors[0] ?? { visibility: "hidden" }
+    if (visibility === "hidden") continue
     const packed = packSide(tensors, group).map(({ tensor, first, count, lo, bits }) =>
       packedWord(rows(tensor), first, count, lo, bits),
     )
-    const { visibility } = tensors[0] ?? { visibility: "hidden" }
-    if (visibility === "public") words.push(...packed)
-    else if (visibility === "committed") {
+    if (visibility === "public") for (const word of packed) words.push(word)
+    else {
       const commitment = linkCommitment(builder, packed, options.block)
       commitments[group] = commitment
       words.push(commitment.value)

@@ -6,7 +6,7 @@ import { InvariantError, invariant } from "../errors.js"
 import type { IntNode, RescaleNode, TensorId } from "../ops/program.js"
 import { shiftedBounds, spreadBits, windowOffset } from "../quantize/bounds.js"
 import { type IntGraph, tableOutput } from "../quantize/intgraph.js"
-import { clampGadget, type GadgetUse, gadgetKey, gadgetKinds, tableGadget } from "./gadgets.js"
+import { argmaxGadget, clampGadget, type GadgetUse, gadgetKey, gadgetKinds, tableGadget } from "./gadgets.js"
 
 /** No gadget: the element is a constant, or a copy of its single operand. */
 export const NONE = 0xffffffff
@@ -51,7 +51,7 @@ export interface Forms {
 export const bitForms: Forms = {
   clamp: ({ shift, bits }, min, max) => clampGadget(shift, bits, min, max),
   max: (m, b) => ({ kind: gadgetKinds.Max, parameters: [m, b] }),
-  argmax: (m, b) => ({ kind: gadgetKinds.Argmax, parameters: [m, b] }),
+  argmax: argmaxGadget,
   table: tableGadget,
 }
 

@@ -8,7 +8,8 @@
  * lookup argument of the circuit.
  */
 import { InvariantError, invariant } from "../errors.js"
-import { type Gadget, type Lc, type LocalRow, linearForm, ONE, replace } from "./reduce-gadgets.js"
+import { Draft, type Lc, type LocalRow, linearForm, ONE, renamed } from "./elimination.js"
+import type { Gadget } from "./reduce-gadgets.js"
 import { rangeTable, type Table } from "./tables.js"
 
 /** lc / scale is an entry of the table. */
@@ -39,45 +40,41 @@ export interface Stamp {
 
 export type RangeStrategy = (gadget: Gadget) => Stamp
 
-/** A gadget under work: signals first, then wires that the strategy adds, numbered from signals.length. */
-interface Draft {
-  readonly rows: LocalRow[]
-  readonly outputs: Lc[]
-  readonly requests: { lc: Lc }[]
-  readonly added: Exclude<WireSource, { signal: number }>[]
-}
+/** A wire that the strategy adds, numbered from signals.length on. */
+type AddedWire = Exclude<WireSource, { signal: number }>
 
-const copyLc = (lc: Lc): Lc => new Map(lc)
+const copyLc = (lc: Lc): Lc => renamed(lc, (signal) => signal)
 const copyRow = (row: LocalRow): LocalRow => ({ a: copyLc(row.a), b: copyLc(row.b), c: copyLc(row.c) })
-const draftOf = (gadget: Gadget): Draft => ({
-  rows: gadget.rows.map(copyRow),
-  outputs: gadget.outputs.map(copyLc),
-  requests: gadget.requests.map(({ lc }) => ({ lc: copyLc(lc) })),
-  added: [],
-})
+const draftOf = ({ rows, requests, outputs }: Gadget): Draft =>
+  new Draft(
+    rows.map(copyRow),
+    requests.map(({ lc }) => ({ lc: copyLc(lc) })),
+    outputs.map(copyLc),
+  )
 
 /** Bit decomposition: works in any proof system. */
 export const bits: RangeStrategy = (gadget) => {
   const draft = draftOf(gadget)
   const firstBit = gadget.signals.length
+  const added: AddedWire[] = []
   const sums = gadget.requests.map((request) => {
     if (!("bits" in request)) throw new InvariantError(`${gadget.key} needs the lookup strategy`)
     const sum: Lc = new Map()
     for (let bit = 0; bit < request.bits; bit++) {
-      sum.set(firstBit + draft.added.length, 2 ** bit)
-      draft.added.push({ of: request.lc, shift: bit, size: 1 })
+      sum.set(firstBit + added.length, 2 ** bit)
+      added.push({ of: request.lc, shift: bit, size: 1 })
     }
     return sum
   })
-  const booleans = draft.added.map((_, i): LocalRow => {
-    const bit = (): Lc => new Map([[firstBit + i, 1]])
-    return { a: bit(), b: bit(), c: bit() }
+  const booleans = added.map((_, i): LocalRow => {
+    const bit: Lc = new Map([[firstBit + i, 1]])
+    return { a: bit, b: bit, c: bit }
   })
   // first every replacement, then the recomposition rows: a row must not keep a signal that was replaced
   const recomposed = draft.requests.map(({ lc }, i) => {
-    const [[signal, value]] = lc
-    const isWire = lc.size === 1 && value === 1 && isInternal(gadget, draft, signal)
-    if (isWire) replace(draft, signal, sums[i])
+    const signal = soleSignal(lc)
+    const isWire = signal !== undefined && isInternal(gadget, draft, signal)
+    if (isWire) draft.replace(signal, sums[i])
     return !isWire
   })
   const recompositions = draft.requests.flatMap(({ lc }, i): LocalRow[] => {
@@ -86,7 +83,7 @@ export const bits: RangeStrategy = (gadget) => {
     for (const [bit, weight] of sums[i]) difference.set(bit, -weight)
     return [{ a: new Map(), b: new Map(), c: difference }]
   })
-  return assemble(gadget, [...booleans, ...recompositions, ...draft.rows], draft, [])
+  return assemble(gadget, [...booleans, ...recompositions, ...draft.rows], draft.outputs, added, [])
 }
 
 /** Rows that a range check of `width` bits takes with a table of 2^bits rows. */
@@ -103,6 +100,7 @@ export const lookups = (bits: number): RangeStrategy => {
   const range = rangeTable(bits)
   return (gadget) => {
     const draft = draftOf(gadget)
+    const added: AddedWire[] = []
     solveLinearRows(gadget, draft)
     const queries: Query[] = []
     gadget.requests.forEach((request, i) => {
@@ -118,8 +116,8 @@ export const lookups = (bits: number): RangeStrategy => {
       const limbs = Math.ceil(request.bits / bits)
       const top = copyLc(lc)
       for (let limb = 0; limb < limbs - 1; limb++) {
-        const wire = gadget.signals.length + draft.added.length
-        draft.added.push({ of: request.lc, shift: bits * limb, size: bits })
+        const wire = gadget.signals.length + added.length
+        added.push({ of: request.lc, shift: bits * limb, size: bits })
         queries.push({ lc: new Map([[wire, 1]]), scale: 1, table: range })
         top.set(wire, -(2 ** (bits * limb)))
       }
@@ -131,35 +129,30 @@ export const lookups = (bits: number): RangeStrategy => {
       const raised = new Map([...top].map(([signal, value]) => [signal, factor * value]))
       queries.push({ lc: raised, scale: (scale * factor) / 2 ** missing, table: range })
     })
-    return assemble(gadget, draft.rows, draft, queries)
+    return assemble(gadget, draft.rows, draft.outputs, added, queries)
   }
 }
 
 /** A signal that is neither input nor output, nor added by the strategy. */
 const isInternal = (gadget: Gadget, draft: Draft, signal: number): boolean =>
-  signal >= gadget.inputs &&
-  signal < gadget.signals.length &&
-  !draft.outputs.some((output) => output.has(signal))
+  signal >= gadget.inputs && signal < gadget.signals.length && !draft.isOutput(signal)
+
+/** The signal that a combination is, if it is one. */
+function soleSignal(lc: Lc): number | undefined {
+  const [term] = lc
+  return lc.size === 1 && term[1] === 1 ? term[0] : undefined
+}
 
 /** Uses every linear row to express an internal signal by others, operands of range checks first. */
 function solveLinearRows(gadget: Gadget, draft: Draft): void {
-  const isOperand = (signal: number) => draft.requests.some(({ lc }) => lc.size === 1 && lc.get(signal) === 1)
-  for (let row = 0; row < draft.rows.length; ) {
-    const form = linearForm(draft.rows[row])
-    const candidates = [...(form ?? [])].filter(
-      ([signal, value]) => Math.abs(value) === 1 && isInternal(gadget, draft, signal),
-    )
-    const chosen = candidates.find(([signal]) => isOperand(signal)) ?? candidates[0]
-    if (!form || !chosen) {
-      row++
-      continue
-    }
-    const [signal, value] = chosen
-    form.delete(signal)
-    draft.rows.splice(row, 1)
-    replace(draft, signal, new Map([...form].map(([other, c]) => [other, value === 1 ? -c : c])))
-    row = 0
-  }
+  draft.eliminate([
+    (form) => {
+      const candidates = [...form].flatMap(([signal, value]) =>
+        Math.abs(value) === 1 && isInternal(gadget, draft, signal) ? [signal] : [],
+      )
+      return candidates.find((signal) => draft.isRequested(signal)) ?? candidates[0]
+    },
+  ])
 }
 
 /**
@@ -168,8 +161,8 @@ function solveLinearRows(gadget: Gadget, draft: Draft): void {
  */
 function scaled(gadget: Gadget, draft: Draft, i: number): { lc: Lc; scale: number } {
   const { lc } = draft.requests[i]
-  const [[signal, one]] = lc
-  if (lc.size === 1 && one === 1 && isInternal(gadget, draft, signal)) {
+  const signal = soleSignal(lc)
+  if (signal !== undefined && isInternal(gadget, draft, signal)) {
     const mentions = draft.rows.filter((row) => [row.a, row.b, row.c].some((side) => side.has(signal)))
     const form = mentions.length === 1 ? linearForm(mentions[0]) : undefined
     const factor = form?.get(signal)
@@ -188,7 +181,8 @@ function scaled(gadget: Gadget, draft: Draft, i: number): { lc: Lc; scale: numbe
 function assemble(
   gadget: Gadget,
   rows: readonly LocalRow[],
-  { outputs, added }: Draft,
+  outputs: readonly Lc[],
+  added: readonly AddedWire[],
   queries: readonly Query[],
 ): Stamp {
   const used = new Set<number>()
@@ -200,7 +194,7 @@ function assemble(
   const rename = (lc: Lc): Lc => {
     for (const value of lc.values())
       invariant(Number.isSafeInteger(value), `a coefficient of ${gadget.key} exceeds 2^53`)
-    return new Map([...lc].map(([signal, value]) => [number.get(signal) ?? signal, value]))
+    return renamed(lc, (signal) => number.get(signal) ?? signal)
   }
   return {
     gadget,
@@ -208,8 +202,8 @@ function assemble(
     rows: rows.map((row) => ({ a: rename(row.a), b: rename(row.b), c: rename(row.c) })),
     queries: queries.map((query) => ({ ...query, lc: rename(query.lc) })),
     outputs: outputs.map((lc) => {
-      const [[local, coefficient]] = rename(lc)
-      invariant(lc.size === 1 && coefficient === 1, `output of ${gadget.key} is not a wire`)
+      const local = soleSignal(rename(lc))
+      invariant(local !== undefined, `output of ${gadget.key} is not a wire`)
       return local
     }),
     sources: sorted.map((signal) =>

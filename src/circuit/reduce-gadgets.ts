@@ -3,36 +3,12 @@
  * copies disappear. What circom made is plain JSON, so that it can go where circom cannot, as into a page.
  */
 import { FileError, invariant } from "../errors.js"
+import { Draft, type Gadget, type Lc, type LocalRow, ONE, type Request, type Rule } from "./elimination.js"
 import { type GadgetUse, gadgetKey } from "./gadgets.js"
 import { type BlockJson, isBlockJson } from "./poseidon.js"
-import type { Table } from "./tables.js"
+import { seedsOf, unroll } from "./series.js"
 
-/** Linear combination of local signals; ONE is the constant. */
-export type Lc = Map<number, number>
-export const ONE = -1
-
-/** A row a·b = c over local signals; a linear row has b = 1 and c = 0. */
-export interface LocalRow {
-  a: Lc
-  b: Lc
-  c: Lc
-}
-
-/** A gadget as compiled: signals 0 … inputs−1 are the inputs, the others are named. */
-export interface Gadget {
-  readonly key: string
-  readonly use: GadgetUse
-  readonly inputs: number
-  /** Names of all signals in local order. */
-  readonly signals: readonly string[]
-  readonly outputs: readonly Lc[]
-  readonly rows: readonly LocalRow[]
-  /** What a range strategy has to serve. */
-  readonly requests: readonly Request[]
-}
-
-/** 0 ≤ lc < 2^bits, or lc is an entry of a table. */
-export type Request = { readonly lc: Lc } & ({ readonly bits: number } | { readonly table: Table })
+export { type Gadget, type Lc, type LocalRow, ONE, type Request } from "./elimination.js"
 
 /** Rows of one gadget by signal name, as circom wrote them: for each row its three sides. */
 export interface RawGadget {
@@ -78,52 +54,31 @@ export function reduceGadgets(
   uses: readonly GadgetUse[],
   compiled: CompiledGadgets["gadgets"],
 ): Map<string, Gadget> {
-  const distinct = new Map(uses.map((use) => [gadgetKey(use), use]))
-  const reduced = [...distinct].map(([key, use]): [string, Gadget] => {
-    const raw = Object.hasOwn(compiled, key) ? compiled[key] : undefined
-    if (raw) return [key, reduce(use, raw)]
+  const reduced = (use: GadgetUse): Gadget => {
+    const key = gadgetKey(use)
+    if (Object.hasOwn(compiled, key)) return reduce(use, compiled[key])
     throw new FileError({
       what: `the compiled gadgets lack ${key}`,
       fix: "Compile the model again with this version",
     })
-  })
-  return new Map(reduced)
+  }
+  const distinct = new Map(uses.map((use) => [gadgetKey(use), use]))
+  return new Map(
+    [...distinct].map(([key, use]) => {
+      const seeds = seedsOf(use).map(reduced)
+      return [key, seeds.length === 1 ? seeds[0] : unroll(use, seeds)]
+    }),
+  )
 }
 
 const isRangeSignal = /(^|\.)range\w*(\[\d+\])?\.(in|bits\[\d+\])$/
 const isMemberSignal = /(^|\.)member\w*(\[\d+\])?\.in$/
 
-/** Replaces signal `from` by `lc` wherever it occurs. */
-export function substitute(target: Lc, from: number, lc: Lc): void {
-  const factor = target.get(from)
-  if (factor === undefined) return
-  target.delete(from)
-  for (const [signal, value] of lc) {
-    const sum = (target.get(signal) ?? 0) + factor * value
-    invariant(Number.isSafeInteger(sum), "a gadget coefficient exceeds 2^53")
-    if (sum === 0) target.delete(signal)
-    else target.set(signal, sum)
-  }
-}
-
-/** Normalises a row without a product to lc = 0, or returns undefined for a quadratic row. */
-export function linearForm(row: LocalRow): Lc | undefined {
-  const constant = (lc: Lc) => lc.size === 0 || (lc.size === 1 && lc.has(ONE))
-  const [scale, other] = constant(row.b) ? [row.b, row.a] : [row.a, row.b]
-  if (!constant(scale)) return undefined
-  const result: Lc = new Map()
-  for (const [signal, value] of row.c) result.set(signal, -value)
-  const factor = scale.get(ONE) ?? 0
-  result.set(-2, factor)
-  substitute(result, -2, other)
-  result.delete(-2)
-  return result
-}
-
 /** Turns range components into requests and removes copies and linear output definitions. */
 function reduce(use: GadgetUse, raw: RawGadget): Gadget {
   const inputs = use.kind.inputs(use.parameters)
-  const plain = raw.signals.filter((name) => !inputs.includes(name) && !/\.bits\[\d+\]$/.test(name))
+  const isInput = new Set(inputs)
+  const plain = raw.signals.filter((name) => !isInput.has(name) && !/\.bits\[\d+\]$/.test(name))
   const signals = [...inputs, ...plain]
   const local = new Map(signals.map((name, i) => [name, i]))
   local.set("", ONE)
@@ -165,53 +120,24 @@ function reduce(use: GadgetUse, raw: RawGadget): Gadget {
     requests.push({ lc: operand(name), table })
   }
   const outputs = use.kind.outputs.map((name): Lc => new Map([[local.get(name) as number, 1]]))
-  const gadget = { key: gadgetKey(use), use, inputs: inputs.length, signals, outputs, rows, requests }
-  for (let next = findDefinition(gadget); next; next = findDefinition(gadget)) {
-    rows.splice(next.row, 1)
-    replace(gadget, next.signal, next.lc)
-  }
-  return gadget
-}
+  const draft = new Draft(rows, requests, outputs)
+  draft.eliminate([
+    // the operand of a range check or of a lookup
+    named((signal) => isRangeSignal.test(signals[signal]) || isMemberSignal.test(signals[signal])),
+    // or else a copy; an output keeps a wire of its own unless it equals another wire
+    named((signal, lc) => isCopy(lc) && (!draft.isOutput(signal) || isEqual(lc))),
+  ])
+  return { key: gadgetKey(use), use, inputs: inputs.length, signals, outputs, rows: draft.rows, requests }
 
-/** Replaces a signal by a linear combination everywhere in a gadget. */
-export function replace(
-  gadget: {
-    readonly rows: readonly LocalRow[]
-    readonly requests: readonly { readonly lc: Lc }[]
-    readonly outputs: readonly Lc[]
-  },
-  signal: number,
-  lc: Lc,
-): void {
-  for (const row of gadget.rows) for (const side of [row.a, row.b, row.c]) substitute(side, signal, lc)
-  for (const request of gadget.requests) substitute(request.lc, signal, lc)
-  for (const output of gadget.outputs) substitute(output, signal, lc)
-}
-
-/**
- * A linear row that merely names something: the operand of a range check, or else a copy. Other linear
- * rows (decompositions) are constraints and stay.
- */
-function findDefinition(gadget: Gadget): { row: number; signal: number; lc: Lc } | undefined {
-  const forms = gadget.rows.map(linearForm)
-  const find = (names: (signal: number, lc: Lc) => boolean) => {
-    for (const [row, lc] of forms.entries()) {
-      if (!lc) continue
-      for (const [signal, value] of lc) {
-        if (signal < gadget.inputs || Math.abs(value) !== 1 || !names(signal, lc)) continue
-        const definition: Lc = new Map()
-        for (const [other, c] of lc) if (other !== signal) definition.set(other, value === 1 ? -c : c)
-        return { row, signal, lc: definition }
-      }
+  /** Linear rows that merely name something go. Others, such as decompositions, are constraints and stay. */
+  function named(names: (signal: number, lc: Lc) => boolean): Rule {
+    return (lc) => {
+      for (const [signal, value] of lc)
+        if (signal >= inputs.length && Math.abs(value) === 1 && names(signal, lc)) return signal
+      return undefined
     }
-    return undefined
   }
-  const isOperand = (signal: number) =>
-    isRangeSignal.test(gadget.signals[signal]) || isMemberSignal.test(gadget.signals[signal])
-  // an output keeps a wire of its own unless it equals another wire
-  const isOutput = (signal: number) => gadget.outputs.some((output) => output.has(signal))
-  const equals = (lc: Lc) => [...lc.values()].reduce((a, b) => a + b) === 0
-  const isCopy = (signal: number, lc: Lc) =>
-    lc.size === 2 && !lc.has(ONE) && (!isOutput(signal) || equals(lc))
-  return find(isOperand) ?? find(isCopy)
 }
+
+const isCopy = (lc: Lc): boolean => lc.size === 2 && !lc.has(ONE)
+const isEqual = (lc: Lc): boolean => [...lc.values()].reduce((a, b) => a + b) === 0
