@@ -165,6 +165,12 @@ const mostTaps = 2 ** 20
 const blockSize = (outArea: number, taps: number): number =>
   Math.max(1, Math.min(outArea, Math.floor(mostTaps / Math.max(1, taps))))
 
+/** Numbers that a convolution's taps hold as long as it lives. */
+export function tapsHeld({ outSize, kernel }: ConvMap): number {
+  const [outArea, taps] = [outSize, kernel].map((size) => size.reduce((x, y) => x * y, 1))
+  return blockSize(outArea, taps) === outArea ? outArea * taps : 0
+}
+
 /** The taps of output positions `from` to `to` − 1. */
 function tapsOf(map: ConvMap, from: number, to: number): Taps {
   const kept = tapsKept.get(map)

@@ -3,9 +3,11 @@
  * integer overflows is proven by bounds.ts without it.
  */
 import { checkRecord, kindOf } from "../arguments.js"
+import { allowanceFor, Budget } from "../budget.js"
 import { InputError, type OnProgress, UsageError } from "../errors.js"
 import { evaluate } from "../ops/evaluate.js"
 import { showFormula } from "../ops/formula.js"
+import { productsOf, tapsHeld } from "../ops/linearmap.js"
 import { type Program, sizeOf, type TensorId } from "../ops/program.js"
 
 /** Values of each input by name, flat and row-major. */
@@ -59,10 +61,10 @@ export function checkInputs(
   where: string,
 ): void {
   checkRecord(inputs, where, "an object with the values of each input by name")
-  const names = program.inputs.map((input) => input.name)
-  const listed = names.map((name) => `\`${name}\``).join(", ")
+  const names = new Set(program.inputs.map((input) => input.name))
+  const listed = [...names].map((name) => `\`${name}\``).join(", ")
   for (const name of Object.keys(inputs))
-    if (!names.includes(name))
+    if (!names.has(name))
       throw new InputError({
         what: `unknown input \`${name}\``,
         where,
@@ -108,9 +110,33 @@ export function checkInputs(
   }
 }
 
+/** Charges what running a program once takes: its products, and the taps of convolutions that stay held. */
+export function chargeRun({ nodes }: Program, budget: Budget): void {
+  for (const node of nodes) {
+    if (node.kind !== "linear") continue
+    const where = `node \`${node.origin.name}\`, operator \`${node.origin.operator}\``
+    for (const { map } of node.terms) {
+      budget.work(productsOf(map), where)
+      if (map.kind === "conv") budget.elements(tapsHeld(map), where)
+    }
+  }
+}
+
+/** Whether an input is of whole numbers in all samples. */
+export const integralOn = (samples: readonly Sample[], name: string): boolean =>
+  samples.every((sample) => {
+    const values = sample[name]
+    for (let i = 0; i < values.length; i++) if (!Number.isInteger(values[i])) return false
+    return true
+  })
+
+/** Below this a number has fewer bits than 8 steps need. */
+const tiny = 2 ** -1000
+
 /** Rounds away from zero to 8 significant bits, so that float noise of a backend moves no scale. */
 function outwards(x: number): number {
   if (x === 0) return 0
+  if (Math.abs(x) < tiny) return Math.sign(x) * tiny
   const unit = 2 ** (Math.floor(Math.log2(Math.abs(x))) - 7)
   return Math.sign(x) * Math.ceil(Math.abs(x) / unit) * unit
 }
@@ -191,7 +217,11 @@ async function percentiles(
   first: { min: Float64Array; max: Float64Array; seen: Float64Array; share: number },
 ): Promise<{ low: Float64Array; high: Float64Array }> {
   const { min, max, seen, share } = first
-  const counts = program.tensors.map(() => new Float64Array(bins))
+  const budget = new Budget(allowanceFor(program.held ?? 0))
+  const counts = program.tensors.map(({ name }) => {
+    budget.elements(bins, `percentiles of tensor \`${name}\``)
+    return new Float64Array(bins)
+  })
   await forEachBatch(program, samples, options, "percentiles", (id, values) => {
     const step = (max[id] - min[id]) / bins || 1
     for (let i = 0; i < values.length; i++)
@@ -226,7 +256,7 @@ async function forEachBatch(
   stage: string,
   visit: (tensor: TensorId, values: ArrayLike<number>) => void,
 ): Promise<void> {
-  const largest = Math.max(1, ...program.tensors.map(({ shape }) => sizeOf(shape)))
+  const largest = program.tensors.reduce((most, { shape }) => Math.max(most, sizeOf(shape)), 1)
   const size = Math.min(batchSize, Math.max(1, Math.floor(batchElements / largest)))
   for (let done = 0; done < samples.length; done += size) {
     options.signal?.throwIfAborted()

@@ -1,7 +1,10 @@
 /** An integer graph under construction: every node gets its static bounds the moment it is added. */
-import { InvariantError } from "../errors.js"
+import { Budget } from "../budget.js"
+import { ModelError } from "../errors.js"
+import { productsOf } from "../ops/linearmap.js"
 import {
   type IntNode,
+  type LinearMap,
   type LinearNode,
   type Origin,
   sizeOf,
@@ -19,7 +22,7 @@ import {
 } from "./bounds.js"
 import type { Range } from "./calibrate.js"
 import type { IntTensor } from "./intgraph.js"
-import { type Accumulator, integerBias, integerMap, quantum, type ScaledTerm } from "./scales.js"
+import { type Accumulator, integerBias, integerMap, isUsable, quantum, type ScaledTerm } from "./scales.js"
 
 type WithoutOut<T> = T extends unknown ? Omit<T, "out"> : never
 export type NewNode = WithoutOut<IntNode>
@@ -36,9 +39,11 @@ export class IntBuilder {
   readonly nodes: IntNode[] = []
   readonly #ranges: Range[] = []
   readonly precision: number
+  readonly #budget: Budget
 
-  constructor(precision: number) {
+  constructor(precision: number, budget: Budget = new Budget()) {
     this.precision = precision
+    this.#budget = budget
   }
 
   /** What the samples showed of an integer tensor, in real units. */
@@ -56,6 +61,9 @@ export class IntBuilder {
     const out = this.tensors.length
     const whole: IntNode = { ...node, out }
     const size = sizeOf(info.shape)
+    checkScale(scale, node.origin)
+    // weights, bias, and both bounds
+    this.#budget.elements(weightsIn(node) + 3 * size, describe(node.origin))
     const interval =
       known && known.lo instanceof Float64Array
         ? (known as Interval)
@@ -69,6 +77,11 @@ export class IntBuilder {
   /** The integer linear node of an accumulator, with its bounds; nothing is added to the graph. */
   draft(accumulator: Accumulator, origin: Origin, size: number) {
     const { terms, bias, scale, rounding } = accumulator
+    checkScale(scale, origin)
+    this.#budget.work(
+      terms.reduce((sum, { map }) => sum + boundingSteps * productsOf(map), searchSteps * weightsOf(terms)),
+      describe(origin),
+    )
     const integers = integerBias(bias, scale, rounding, size)
     const node: Omit<LinearNode, "out"> = {
       kind: "linear",
@@ -128,6 +141,7 @@ export class IntBuilder {
     const { scale } = this.tensors[source]
     const size = sizeOf(info.shape)
     const reach = this.reach(source)
+    checkScale(scale / wanted, origin)
     const outScaleAt = (k: number, m: number) => (fixed ? wanted : (scale / m) * 2 ** k)
     const window = (k: number, m: number) => Math.abs(lo(outScaleAt(k, m))) * 2 ** k
     const { shift, multiplier } = chooseMultiplier(scale / wanted, reach, this.precision, fixed, window)
@@ -150,6 +164,31 @@ export class IntBuilder {
       range,
     )
   }
+}
+
+/** Passes over the products of a linear node that its bounds take. */
+const boundingSteps = 3
+
+/** Passes over the weights of a linear node that the choice of its scale takes, most of them cut short. */
+const searchSteps = 16
+
+const describe = ({ name, operator }: Origin): string => `node \`${name}\`, operator \`${operator}\``
+
+const weightsOf = (terms: readonly { readonly map: LinearMap }[]): number =>
+  terms.reduce((sum, { map }) => sum + (map.kind === "sparse" ? map.values : map.weight).length, 0)
+
+const weightsIn = (node: NewNode): number => (node.kind === "linear" ? weightsOf(node.terms) : 0)
+
+/** Throws ModelError for a scale that no integer model can have. */
+export function checkScale(scale: number, origin: Origin): void {
+  if (isUsable(scale)) return
+  throw new ModelError({
+    what: "the numbers of a tensor are too small or too large to be scaled to integers",
+    where: describe(origin),
+    expected: "a scale between 2^-1000 and 2^1000",
+    given: String(scale),
+    fix: "Scale the model's weights and inputs to ordinary sizes",
+  })
 }
 
 /** y = multiplier · x, element by element. */
@@ -175,7 +214,6 @@ function chooseMultiplier(
   fixed: boolean,
   window: (shift: number, multiplier: number) => number,
 ) {
-  if (!(ratio > 0 && Number.isFinite(ratio))) throw new InvariantError(`ratio of scales is ${ratio}`)
   const at = (shift: number) => {
     const exact = ratio * 2 ** shift
     // A ratio that is an integer up to the noise of division must not lose one by the floor.

@@ -23,61 +23,66 @@ export function countUses(program: Pick<Program, "nodes" | "outputs" | "tensors"
  * commute, and a maximum wants narrow operands, so clamping after it would pay for a requantization as well.
  */
 export function hoistClamps(program: Program): Program {
-  const nodes = [...program.nodes]
   const tensors: TensorInfo[] = [...program.tensors]
-  for (let moved = true; moved; ) {
-    moved = false
-    const uses = countUses({ nodes, tensors, outputs: program.outputs })
-    const producers = new Map<TensorId, number>(nodes.map((node, i) => [node.out, i]))
-    for (const [at, clamp] of nodes.entries()) {
-      if (clamp.kind !== "clamp" || uses[clamp.source] !== 1) continue
-      const above = producers.get(clamp.source)
-      if (above === undefined || !passes(nodes[above], nodes, producers, uses)) continue
-      const mover = nodes[above] as Extract<RealNode, { kind: "max" | "index" }>
+  const uses = [...countUses(program)]
+  const made = new Map<TensorId, Placed>()
+  // what comes out of a sum or a product, moved or maximised or not
+  const wide = new Set<TensorId>()
+  let end: Placed | undefined
+  for (const node of program.nodes) {
+    end = { node, previous: end }
+    made.set(node.out, end)
+    if (isWide(node, wide)) wide.add(node.out)
+    if (node.kind !== "clamp") continue
+    // moving a clamp leaves every other clamp's node above, and that node's readers, as they were
+    for (let place: Placed = end; ; ) {
+      const clamp = place.node as ClampNode
+      const above = uses[clamp.source] === 1 ? made.get(clamp.source) : undefined
+      if (!above?.node || !passes(above.node, wide, uses)) break
+      const mover = above.node as Extract<RealNode, { kind: "max" | "index" }>
       const source = mover.kind === "max" ? mover.source : mover.sources[0]
       const out = tensors.length
       tensors.push({ ...tensors[source], name: `${tensors[source].name}:${clamp.origin.name}` })
-      const hoisted: ClampNode = { ...clamp, source, out }
+      uses.push(1)
       const fill = (x: number) => Math.min(Math.max(x, clamp.lo), clamp.hi)
-      const after: RealNode =
+      above.node =
         mover.kind === "max"
           ? { ...mover, source: out, out: clamp.out }
           : { ...mover, sources: [out], fill: fill(mover.fill), out: clamp.out }
-      nodes.splice(at, 1)
-      nodes.splice(above, 1, hoisted, after)
-      moved = true
-      break
+      made.set(clamp.out, above)
+      place.node = undefined
+      place = { node: { ...clamp, source, out }, previous: above.previous }
+      above.previous = place
+      made.set(out, place)
     }
   }
-  return { ...program, nodes, tensors }
+  const nodes: RealNode[] = []
+  for (let place: Placed | undefined = end; place; place = place.previous)
+    if (place.node) nodes.push(place.node)
+  return { ...program, nodes: nodes.reverse(), tensors }
 }
+
+/** A node in the order of the program, linked to the one before it; without a node where a clamp has left. */
+interface Placed {
+  node: RealNode | undefined
+  previous: Placed | undefined
+}
+
+const isWide = (node: RealNode, wide: ReadonlySet<TensorId>): boolean =>
+  node.kind === "linear" ||
+  node.kind === "product" ||
+  ((node.kind === "index" || node.kind === "max") && sourcesOf(node).some((id) => wide.has(id)))
 
 /** Whether a clamp below `node` is better off above it. */
-function passes(
-  node: RealNode,
-  nodes: readonly RealNode[],
-  producers: ReadonlyMap<TensorId, number>,
-  uses: Uint32Array,
-): boolean {
-  const wide = (id: TensorId): boolean => {
-    const producer = nodes[producers.get(id) ?? -1]
-    if (producer?.kind === "linear" || producer?.kind === "product") return true
-    if (producer?.kind === "index") return producer.sources.some(wide)
-    return producer?.kind === "max" && wide(producer.source)
-  }
-  if (node.kind === "max") return wide(node.source)
+function passes(node: RealNode, wide: ReadonlySet<TensorId>, uses: readonly number[]): boolean {
+  if (node.kind === "max") return wide.has(node.source)
   if (node.kind !== "index" || node.sources.length !== 1 || uses[node.sources[0]] !== 1) return false
   // Each source element at most once, or the clamp would run on more elements than before.
-  return wide(node.sources[0]) && isInjective(node.map)
+  return wide.has(node.sources[0]) && isInjective(node.map)
 }
-
 function isInjective(map: Int32Array): boolean {
-  const seen = new Set<number>()
-  for (const from of map) {
-    if (from < 0) continue
-    if (seen.has(from)) return false
-    seen.add(from)
-  }
+  const seen = new Uint8Array(map.reduce((most, from) => Math.max(most, from), -1) + 1)
+  for (const from of map) if (from >= 0 && seen[from]++ > 0) return false
   return true
 }
 
@@ -106,7 +111,7 @@ export function bypassSums(program: Program): Program {
       const inner = made.get(term.source)
       const isLeak = clamped.has(term.source) && !kept.has(term.source) && sums.get(term.source) === 1
       const scaled = isLeak && inner?.kind === "linear" ? scaledTerms(inner, diagonalOf(term.map)) : undefined
-      terms.push(...(scaled?.terms ?? [term]))
+      for (const each of scaled?.terms ?? [term]) terms.push(each)
       const added = scaled?.bias
       if (added) bias = bias ? bias.map((b, i) => b + added[i]) : added
     }

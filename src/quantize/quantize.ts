@@ -4,6 +4,7 @@
  * where its integers would grow too wide for the node that reads it.
  */
 import { checkArgument, checkOptions, checkThing } from "../arguments.js"
+import { allowanceFor, Budget } from "../budget.js"
 import { defaults } from "../defaults.js"
 import { InvariantError, ModelError, type OnProgress } from "../errors.js"
 import type { Graph } from "../model/graph.js"
@@ -21,7 +22,15 @@ import {
   type TensorInfo,
 } from "../ops/program.js"
 import { hull, sumLimit, tooLarge, width } from "./bounds.js"
-import { type CalibrationMethod, calibrate, type Range, type Runner, type Sample } from "./calibrate.js"
+import {
+  type CalibrationMethod,
+  calibrate,
+  chargeRun,
+  integralOn,
+  type Range,
+  type Runner,
+  type Sample,
+} from "./calibrate.js"
 import { IntBuilder, type Target } from "./intbuilder.js"
 import type { IntGraph } from "./intgraph.js"
 import { flatSamples, type Nested } from "./nested.js"
@@ -58,7 +67,8 @@ export interface QuantizeOptions {
 
 /**
  * Quantizes a model: lowers it, calibrates on the samples, and chooses integers for everything.
- * @throws ModelError for what we cannot prove, InputError for samples that do not fit, UsageError for options
+ * @throws ModelError for what we cannot prove or what exceeds the model's budget, InputError for samples that do not
+ * fit, UsageError for options
  */
 export const quantize = async (graph: Graph, options: QuantizeOptions): Promise<IntGraph> =>
   quantizeProgram(lower(graph), options)
@@ -74,9 +84,11 @@ export async function quantizeProgram(program: Program, options: QuantizeOptions
   checkArgument(good, "options.precision", expected, precision)
   const prepared = bypassSums(hoistClamps(program))
   const samples = flatSamples(prepared, options.samples)
+  const budget = new Budget(allowanceFor(program.held ?? 0))
+  chargeRun(prepared, budget)
   const runner = options.runner ?? (await chooseRunner(prepared, samples.length))
   const ranges = await calibrate(prepared, samples, { ...options, runner })
-  return new Quantizer(prepared, ranges, samples, precision).run()
+  return new Quantizer(prepared, ranges, samples, new IntBuilder(precision, budget)).run()
 }
 
 class Quantizer {
@@ -96,13 +108,13 @@ class Quantizer {
   /** Widest magnitude a tensor may have and still be multiplied and rescaled within 2^52. */
   readonly #wideLimit: number
 
-  constructor(program: Program, ranges: readonly Range[], samples: readonly Sample[], precision: number) {
+  constructor(program: Program, ranges: readonly Range[], samples: readonly Sample[], builder: IntBuilder) {
     this.#program = program
     this.#ranges = ranges
     this.#samples = samples
-    this.#precision = precision
-    this.#builder = new IntBuilder(precision)
-    this.#wideLimit = 2 ** (50 - precision)
+    this.#builder = builder
+    this.#precision = builder.precision
+    this.#wideLimit = 2 ** (50 - builder.precision)
   }
 
   run(): IntGraph {
@@ -164,18 +176,10 @@ class Quantizer {
     const range = this.#ranges[node.out]
     switch (node.kind) {
       case "input": {
-        const integral = this.#samples.every((sample) =>
-          Array.from(sample[node.name]).every(Number.isInteger),
-        )
-        const { scale, lo } = inputGrid(range, this.#precision, integral)
+        const { scale, lo } = inputGrid(range, this.#precision, integralOn(this.#samples, node.name))
         const bounds = { lo, bits: this.#precision }
-        const tensor = builder.add(
-          { kind: "input", name: node.name, origin: node.origin },
-          info,
-          scale,
-          range,
-          bounds,
-        )
+        const { kind, name, origin } = node
+        const tensor = builder.add({ kind, name, origin }, info, scale, range, bounds)
         this.#inputs.push({ name: node.name, tensor, ...bounds })
         return tensor
       }
@@ -370,21 +374,21 @@ class Quantizer {
     let sources = node.sources.map((id) => this.#source(id))
     const scaleOf = (id: TensorId) => builder.tensors[id].scale
     let multipliers = commonMultipliers(sources.map(scaleOf), this.#precision)
-    const peak = () => Math.max(0, ...sources.map((id, i) => builder.reach(id) * multipliers[i]))
-    if (peak() > this.#wideLimit) {
+    const fits = () => sources.every((id, i) => builder.reach(id) * multipliers[i] <= this.#wideLimit)
+    if (!fits()) {
       sources = node.sources.map((id) => this.#narrow(id, node.origin))
       multipliers = commonMultipliers(sources.map(scaleOf), this.#precision)
     }
-    if (peak() > this.#wideLimit)
+    if (!fits())
       throw new ModelError({
         what: `\`${node.origin.operator}\` joins tensors whose ranges differ too much`,
         where: node.origin.name,
         expected: `scales within a factor 2^${50 - 2 * this.#precision}`,
-        given: sources.map(scaleOf).join(", "),
+        given: sources.slice(0, 8).map(scaleOf).join(", "),
         fix: "Scale the model's tensors to similar ranges",
       })
     const scaled = sources.map((id, i) => builder.multiply(id, multipliers[i], node.origin))
-    const finest = multipliers.indexOf(Math.max(...multipliers))
+    const finest = multipliers.indexOf(multipliers.reduce((a, b) => Math.max(a, b), 0))
     const filled = node.map.includes(-1) && node.fill !== 0
     const scale = scaled.length ? scaleOf(scaled[finest]) : filled ? Math.abs(node.fill) : 1
     return builder.add(

@@ -8,6 +8,15 @@ import type { LinearMap, TensorId } from "../ops/program.js"
 import { withWeights } from "./bounds.js"
 import type { Range } from "./calibrate.js"
 
+/**
+ * Least scale of an activation. What is smaller throughout is zero: where doubles thin out no scale is exact,
+ * and a product of scales must stay far from there as well.
+ */
+export const leastScale = 2 ** -400
+
+/** Whether a scale is one to compute with: what lies beyond comes from products of many tiny or huge ones. */
+export const isUsable = (scale: number): boolean => scale >= 2 ** -1000 && scale <= 2 ** 1000
+
 /** The rounding of the integer model: nearest, ties towards +∞; never negative zero. */
 export const roundHalfUp = (x: number): number => Math.round(x) + 0
 
@@ -39,7 +48,7 @@ const largest = (map: LinearMap): number => {
 
 /** Largest |W|·s_in of all terms. */
 export const largestFactor = (terms: readonly ScaledTerm[]): number =>
-  Math.max(0, ...terms.map((term) => largest(term.map) * term.scale))
+  terms.reduce((most, term) => Math.max(most, largest(term.map) * term.scale), 0)
 
 /**
  * Estimated error, in units of `sAcc`, that rounding weights and bias to integers adds to an output: root of
@@ -163,14 +172,17 @@ export function inputGrid(range: Range, precision: number, integral: boolean): G
   const lo = isSigned ? -(2 ** (precision - 1)) : 0
   if (reach === 0) return { scale: 1, lo }
   if (integral && reach <= top) return { scale: 1 / Math.floor(top / reach), lo }
-  return { scale: reach / top, lo }
+  return { scale: Math.max(reach / top, leastScale), lo }
 }
 
 /** Grid for requantizing a tensor: symmetric when its static bounds admit negative values. */
 export function requantizedGrid(range: Range, precision: number, isSigned: boolean): Grid {
   const top = isSigned ? 2 ** (precision - 1) - 1 : 2 ** precision - 1
   const reach = Math.max(isSigned ? -range.min : 0, range.max)
-  return { scale: reach > 0 ? reach / top : 1, lo: isSigned ? -(2 ** (precision - 1)) : 0 }
+  return {
+    scale: reach > 0 ? Math.max(reach / top, leastScale) : 1,
+    lo: isSigned ? -(2 ** (precision - 1)) : 0,
+  }
 }
 
 /** Real interval [least, most] that an activation's grid covers. */
@@ -205,12 +217,13 @@ export const leastOf = (span: Span, scale: number, precision: number): number =>
 /** Least positive integers n_i such that scale_i / n_i agree to w + 2 bits: multipliers to a common scale. */
 export function commonMultipliers(scales: readonly number[], precision: number): number[] {
   if (!scales.length) return []
-  const least = Math.min(...scales)
-  for (let d = 1; ; d++) {
-    const exact = scales.map((s) => (s / least) * d)
-    const good = exact.every((x) => Math.abs(x - Math.round(x)) <= x * 2 ** -(precision + 2))
-    if (good) return exact.map(Math.round)
-  }
+  const least = scales.reduce((a, b) => Math.min(a, b))
+  // a ratio is at least one, so that from d = 2^(w+1) on no rounding is too coarse
+  const isGood = (x: number) =>
+    x >= 2 ** (precision + 1) || Math.abs(x - Math.round(x)) <= x * 2 ** -(precision + 2)
+  let d = 1
+  while (!scales.every((s) => isGood((s / least) * d))) d++
+  return scales.map((s) => Math.round((s / least) * d))
 }
 
 /** Scale of a linear node's integers, its real terms and bias, and what is added for rounding. */

@@ -10,7 +10,7 @@ import type { FunctionNode, TensorId, TensorInfo } from "../ops/program.js"
 import { width } from "./bounds.js"
 import type { Range } from "./calibrate.js"
 import type { IntBuilder, Target } from "./intbuilder.js"
-import { type Grid, leastOf, roundHalfUp } from "./scales.js"
+import { type Grid, leastOf, leastScale, roundHalfUp } from "./scales.js"
 
 /** Points at which a function is looked at to find where it levels off. */
 const probes = 4096
@@ -81,15 +81,15 @@ function inputTarget(f: (x: number) => number, range: Range, precision: number):
   const reach = Math.max(Math.abs(low), Math.abs(high)) || 1
   const spare = Math.max(0, reach / 16 - (high - low)) / 2
   const span = { least: low - spare, most: high + spare, fixed: false }
-  const wanted = (span.most - span.least) / (2 ** precision - 1)
+  const wanted = Math.max((span.most - span.least) / (2 ** precision - 1), leastScale)
   return { wanted, lo: (scale) => leastOf(span, scale, precision), fixed: false }
 }
 
 /** The entries, with those outside the calibrated range on which f is undefined replaced by the next defined. */
 function filled(node: FunctionNode, at: Float64Array, entries: Float64Array, range: Range): Float64Array {
   const fault = at.findIndex((x, i) => !Number.isFinite(entries[i]) && x > range.min && x < range.max)
-  const defined = entries.map((y, i) => (Number.isFinite(y) ? i : Number.NaN)).filter((i) => i >= 0)
-  if (fault >= 0 || defined.length === 0)
+  const first = entries.findIndex(Number.isFinite)
+  if (fault >= 0 || first < 0)
     throw new ModelError({
       what: `\`${node.origin.operator}\` is undefined on values that it is given`,
       where: `node \`${node.origin.name}\``,
@@ -97,11 +97,19 @@ function filled(node: FunctionNode, at: Float64Array, entries: Float64Array, ran
       given: `${entries[Math.max(fault, 0)]} at ${at[Math.max(fault, 0)]}`,
       fix: "Keep its input away from there, with a Clip or an added constant",
     })
-  return entries.map((y, i) => {
-    if (Number.isFinite(y)) return y
-    const next = at[i] <= range.min ? defined.find((j) => j > i) : defined.findLast((j) => j < i)
-    return entries[next ?? defined[0]]
-  })
+  // below the range the next defined entry stands in, above it the last one before; else the first of all
+  const out = entries.slice()
+  let next = entries[first]
+  for (let i = entries.length - 1; i >= 0; i--) {
+    if (Number.isFinite(entries[i])) next = entries[i]
+    else if (at[i] <= range.min) out[i] = next
+  }
+  let last = entries[first]
+  for (let i = 0; i < entries.length; i++) {
+    if (Number.isFinite(entries[i])) last = entries[i]
+    else if (!(at[i] <= range.min)) out[i] = last
+  }
+  return out
 }
 
 /**
@@ -118,7 +126,8 @@ function outputGrid(seen: Float64Array, entries: Float64Array, limit: number): G
   const wide = Math.max(most - least, reach / 16) || highest - lowest
   most = Math.min(Math.max(highest, most), least + wide)
   least = Math.max(Math.min(lowest, least), most - wide)
-  let scale = wide / (limit - 1)
+  // below the least scale a step more changes nothing, and the loop would not end
+  let scale = Math.min(Math.max(wide / (limit - 1), leastScale), 1 / leastScale)
   while (roundHalfUp(most / scale) - roundHalfUp(least / scale) >= limit) scale *= 1 + 2 ** -20
   return { scale, lo: roundHalfUp(least / scale) }
 }

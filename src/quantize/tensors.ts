@@ -70,6 +70,9 @@ async function startBackend(tf: Tf): Promise<string> {
   return "wasm"
 }
 
+/** Elements of the padded input of a convolution that a backend may be given. */
+const mostPadded = 2 ** 26
+
 /** One batch through a program; every tensor is [B, size], flat and row-major per sample. */
 class BatchRun {
   readonly #tf: Tf
@@ -175,7 +178,7 @@ class BatchRun {
       const weight = tf.tensor2d(Float32Array.from(map.weight), [m, k])
       return tf.reshape(tf.matMul(tf.reshape(x, [batch * n, k]), weight, false, true), [batch, size])
     }
-    if (map.kind === "conv" && isPlanar(map)) return this.#convolution(map, x, size)
+    if (map.kind === "conv" && isPlanar(map, batch)) return this.#convolution(map, x, size)
     return this.#plain(x, size, (from, to) => applyMap(map, from, to))
   }
 
@@ -244,8 +247,21 @@ class BatchRun {
   }
 }
 
-/** Whether tfjs has the convolution: one or two axes, and not both strided and dilated. */
-function isPlanar({ inSize, strides, dilations }: ConvMap): boolean {
-  const rank = inSize.length === 1 || inSize.length === 2
-  return rank && (strides.every((s) => s === 1) || dilations.every((d) => d === 1))
+/**
+ * Whether tfjs has the convolution: one or two axes, not both strided and dilated, and an input that its
+ * padding leaves at a size to be held.
+ */
+function isPlanar(map: ConvMap, batch: number): boolean {
+  const { inSize, strides, dilations } = map
+  if (inSize.length !== 1 && inSize.length !== 2) return false
+  if (strides.some((s) => s !== 1) && dilations.some((d) => d !== 1)) return false
+  const padded = inSize.reduce(
+    (product, size, i) => product * Math.max(size + map.padsBegin[i], extentOf(map, i)),
+    1,
+  )
+  return batch * map.n * map.inChannels * padded <= mostPadded
 }
+
+/** How far the output positions of an axis reach from its first tap. */
+const extentOf = ({ outSize, strides, kernel, dilations }: ConvMap, axis: number): number =>
+  (outSize[axis] - 1) * strides[axis] + (kernel[axis] - 1) * dilations[axis] + 1
