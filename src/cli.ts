@@ -131,7 +131,8 @@ command("prove", "run the model on an input and prove what it said")
     const key = await api.openKeyFile(folder.provingKeyPath(path))
     let prover: api.Prover | undefined
     try {
-      prover = await api.openProver(circuit, key)
+      const verificationKey = folder.loadVerificationKey(folder.verificationKeyPath(path))
+      prover = await api.openProver(circuit, key, { verificationKey })
       const ms = { witness: 0, prove: 0, total: 0 }
       const started = performance.now()
       const receipt = await prover.prove(input, {
