@@ -136,6 +136,7 @@ prove.action(async (path: string, inputPath: string, options) => {
   const start = performance.now()
   const context = proveContext()
   const keyPath = folder.provingKeyPath(path)
+  const verificationKey = folder.loadVerificationKey(folder.verificationKeyPath(path))
   const salts = folder.saltsOf(options.salts, options.reuseSalts === true, folder.readInfo(path))
   for (const out of [options.out, ...(options.salts && !options.reuseSalts ? [options.salts] : [])])
     files.checkOutput(out)
@@ -152,7 +153,7 @@ prove.action(async (path: string, inputPath: string, options) => {
   const key = await api.openKeyFile(keyPath)
   let prover: api.Prover | undefined
   try {
-    prover = await api.openProver(circuit, key)
+    prover = await api.openProver(circuit, key, { verificationKey })
     const ms = { witness: 0, prove: 0, total: 0 }
     const started = performance.now()
     const receipt = await prover.prove(input, {

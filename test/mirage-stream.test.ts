@@ -134,7 +134,7 @@ describe("a streamed key", () => {
     const changed = prove({ size, read }, () => {
       bytes = other
     })
-    await expect(changed).rejects.toThrow(/points are damaged, or were changed/)
+    await expect(changed).rejects.toThrow(/points are wrong, or were changed/)
     await expect(changed).rejects.toBeInstanceOf(FileError)
   })
 

@@ -28,7 +28,7 @@ import { streamBytes } from "./kernels/stream.js"
 import { areLayers, bestLayers, type Layers } from "./kernels/windows.js"
 import { type ByteSource, checkedSource, type ProvingKey, partOf, sectionsOf } from "./keysource.js"
 import { hasProduct, programRows } from "./polynomials.js"
-import { coordinates, coordinates2, setupSection } from "./provingkey.js"
+import { coordinates, coordinates2, type Masks, setupSection } from "./provingkey.js"
 import { digits, quotientMultiples } from "./shares.js"
 
 const magic = "csmk"
@@ -269,8 +269,8 @@ export function writeMirageKey(
 
 /**
  * Reads a proving key that belongs to a circuit. The large sections of one of more than `residentBytes`, or of
- * one that would not fit into the kernels, are not read but given as sources. Of the points themselves nothing
- * is checked: a wrong one makes proofs that do not verify, nothing worse.
+ * one that would not fit into the kernels, are not read but given as sources. Points are checked where they are
+ * used: those that hide in masks.ts, all others by every proof, which is given out only if it verifies.
  * @throws FileError for a damaged or foreign file, another circuit's key, or one that cannot be read
  */
 export async function readMirageKey(
@@ -315,6 +315,13 @@ export function singleOf({ points }: MirageKey, name: Single): Uint8Array {
   }
   throw new RangeError(name)
 }
+
+/** The points that hide. */
+export const mirageMasks = (key: MirageKey): Masks => ({
+  beta1: singleOf(key, "beta1"),
+  delta1: singleOf(key, "delta1"),
+  deltaC1: singleOf(key, "deltaC1"),
+})
 
 /** The points of the verification key that a proving key carries, as decimal strings. */
 export function mirageVerificationPoints(key: MirageKey): {

@@ -2,14 +2,15 @@
 
 import { checkOptions, checkText, checkThing } from "../arguments.js"
 import { type Salts, saltsFor, sideWords } from "../circuit/commitment.js"
-import { type Circuit, type MirageCircuit, witnessOf } from "../circuit/compile.js"
+import { type Circuit, type MirageCircuit, type PlainCircuit, witnessOf } from "../circuit/compile.js"
 import { commitBy } from "../circuit/poseidon.js"
 import type { TensorValues } from "../circuit/witness.js"
 import { FileError, invariant, type OnProgress, UsageError } from "../errors.js"
 import { isNode } from "../platform.js"
 import type { Nested } from "../quantize/nested.js"
 import { quantizeInput, runInteger } from "../quantize/run.js"
-import { keyDigest, parseVerificationKey, type VerificationKey } from "../verifier/key.js"
+import { checkKey, keyDigest, parseVerificationKey, type VerificationKey } from "../verifier/key.js"
+import type { Provenance } from "../verifier/provenance.js"
 import type { Receipt } from "../verifier/receipt.js"
 import { publicSignals, type Statement, type Values } from "../verifier/statement.js"
 import { explain } from "../verifier/verify.js"
@@ -18,17 +19,19 @@ import { devSetup } from "./devsetup.js"
 import type { Engine } from "./engine.js"
 import { kernelEngine } from "./kernelengine.js"
 import { bytesOf, checkProvingKey, type ProvingKey } from "./keysource.js"
+import { checkMasks } from "./masks.js"
 import { openMirage } from "./mirage.js"
 import {
   checkMemory,
   type MirageKey,
+  mirageMasks,
   mirageVerificationPoints,
   proverMemory,
   readMirageKey,
 } from "./miragekey.js"
 import { mirageDevSetup } from "./miragesetup.js"
 import type { DevSetupOptions } from "./multiply.js"
-import { checkZkey, setupOf, verificationPoints } from "./provingkey.js"
+import { checkZkey, type Masks, masksOf, setupOf, verificationPoints } from "./provingkey.js"
 import { writeWtns } from "./witnessfile.js"
 
 export interface SetupOptions extends DevSetupOptions {
@@ -63,30 +66,35 @@ export async function setup(circuit: Circuit, options: SetupOptions): Promise<Ke
 }
 
 /**
- * The verification key that belongs to a circuit and its proving key, of whose points only those few are read.
- * @throws FileError if the proving key is damaged or another circuit's
+ * The verification key that belongs to a circuit and its proving key, of whose points only those few are read and
+ * those that hide (masks.ts).
+ * @throws FileError if the proving key is damaged, another circuit's, or would tell of the input
  */
 export async function verificationKeyOf(circuit: Circuit, provingKey: ProvingKey): Promise<VerificationKey> {
   checkThing("circuit", circuit, "circuit")
   checkProvingKey(provingKey, "provingKey")
-  const { proofSystem, model, layout, linked } = circuit
-  if (proofSystem === "mirage") return keyFor(circuit, await readMirageKey(provingKey, circuit.linked, 0))
+  if (circuit.proofSystem === "mirage")
+    return mirageKey(circuit, await readMirageKey(provingKey, circuit.linked, 0))
   const zkey = await bytesOf(provingKey, "proving key")
-  checkZkey(zkey, linked.r1cs)
-  const points = verificationPoints(zkey)
-  return parseVerificationKey({ version: 1, proofSystem, setup: setupOf(zkey), model, layout, points })
+  checkZkey(zkey, circuit.linked.r1cs)
+  return plainKey(circuit, zkey)
 }
 
-function keyFor({ model, layout }: MirageCircuit, key: MirageKey): VerificationKey {
-  const points = mirageVerificationPoints(key)
-  return parseVerificationKey({
-    version: 1,
-    proofSystem: "mirage",
-    setup: key.setup,
-    model,
-    layout,
-    points,
-  })
+const plainKey = (circuit: PlainCircuit, zkey: Uint8Array): VerificationKey =>
+  keyFor(circuit, setupOf(zkey), verificationPoints(zkey), masksOf(zkey))
+
+const mirageKey = (circuit: MirageCircuit, key: MirageKey): VerificationKey =>
+  keyFor(circuit, key.setup, mirageVerificationPoints(key), mirageMasks(key))
+
+function keyFor(
+  { proofSystem, model, layout }: Circuit,
+  setup: Provenance,
+  points: object,
+  masks: Masks,
+): VerificationKey {
+  const checked = checkKey({ version: 1, proofSystem, setup, model, layout, points })
+  checkMasks(masks, checked)
+  return checked.key
 }
 
 /**
@@ -100,7 +108,12 @@ export async function checkKeys(
   verificationKey: VerificationKey,
 ): Promise<void> {
   checkThing("verificationKey", verificationKey, "verificationKey")
-  const expected = await verificationKeyOf(circuit, provingKey)
+  requireKey(verificationKey, await verificationKeyOf(circuit, provingKey))
+}
+
+/** Whether a verification key is the one of a circuit and its proving key. @throws FileError naming what differs */
+function requireKey(given: VerificationKey, expected: VerificationKey): void {
+  const verificationKey = parseVerificationKey(given)
   const fields = [
     ["proofSystem", "is for another proof system"],
     ["model", "is another model's"],
@@ -110,7 +123,11 @@ export async function checkKeys(
   ] as const
   for (const [field, what] of fields) {
     if (JSON.stringify(verificationKey[field]) === JSON.stringify(expected[field])) continue
-    throw new FileError({ what, where: "verification key", fix: "Run setup for this circuit again" })
+    throw new FileError({
+      what,
+      where: "verification key",
+      fix: "Take both keys, and the circuit, from one setup, or run it again",
+    })
   }
 }
 
@@ -135,8 +152,9 @@ export interface Prover {
   /**
    * Runs the model on an input, flat or nested like its shape, and proves what it said.
    * @throws InputError for inputs that do not fit; UsageError for a malformed context or missing salts;
-   * FileError when the proving key cannot be read any more or was changed; AbortError; CountersignError when a
-   * worker dies
+   * FileError when the proving key cannot be read any more or was changed, and when the receipt does not verify,
+   * because points of the key are wrong: nothing leaves before it does; AbortError; CountersignError when a worker
+   * dies
    */
   prove(input: Readonly<Record<string, Nested>>, options: ProveOptions): Promise<Receipt>
   /** Stops the workers. */
@@ -158,14 +176,19 @@ export interface OpenOptions {
    * kernels. Default: 2^30.
    */
   readonly residentBytes?: number
+  /**
+   * The key that receipts will be verified against, from a place that you trust: the proving key must be of the same
+   * setup. Pin it wherever the proving key comes from somebody else, or from a network.
+   */
+  readonly verificationKey?: VerificationKey
 }
 
 /**
  * Loads a proving key that stays until `close`, or, if it is too large for that, reads it in blocks for each
  * proof. Its bytes must not change meanwhile; a source of them (`openKeyFile`) is the caller's to close, after
  * the prover.
- * @throws FileError if the key is damaged or another circuit's; CountersignError if the proof cannot fit into
- * memory, with the figure
+ * @throws FileError if the key is damaged or another circuit's, not of `verificationKey`, or would tell of the input
+ * (masks.ts); CountersignError if the proof cannot fit into memory, with the figure
  */
 export async function openProver(
   circuit: Circuit,
@@ -177,7 +200,7 @@ export async function openProver(
   checkOptions(options)
   const { prove, close } =
     circuit.proofSystem === "groth16"
-      ? await openGroth16(circuit, provingKey)
+      ? await openGroth16(circuit, provingKey, options)
       : await openTwoPhase(circuit, provingKey, options)
   return {
     async prove(input, proveOptions) {
@@ -206,8 +229,9 @@ export async function openProver(
 }
 
 async function openGroth16(
-  circuit: Extract<Circuit, { proofSystem: "groth16" }>,
+  circuit: PlainCircuit,
   provingKey: ProvingKey,
+  { verificationKey: pinned }: OpenOptions,
 ): Promise<Backend> {
   if (!isNode) {
     throw new UsageError({
@@ -217,6 +241,8 @@ async function openGroth16(
   }
   const zkey = await bytesOf(provingKey, "proving key")
   checkZkey(zkey, circuit.linked.r1cs)
+  const verificationKey = plainKey(circuit, zkey)
+  if (pinned) requireKey(pinned, verificationKey)
   // only here does the GPL come in
   const { openReference } = await import("./resident.js")
   const reference = await openReference(zkey)
@@ -226,7 +252,7 @@ async function openGroth16(
       const { proof, publicSignals: proven } = await reference.prove(wtns, { onProgress, signal })
       const expected = publicSignals(statement, circuit.layout).map(String)
       invariant(`${expected}` === `${proven}`, "the prover's public signals are not the statement's")
-      return { version: 1, proofSystem: "groth16", statement, proof }
+      return checkedReceipt({ version: 1, proofSystem: "groth16", statement, proof }, verificationKey)
     },
     close: reference.close,
   }
@@ -235,11 +261,12 @@ async function openGroth16(
 async function openTwoPhase(
   circuit: MirageCircuit,
   provingKey: ProvingKey,
-  { engine: given, residentBytes }: OpenOptions,
+  { engine: given, residentBytes, verificationKey: pinned }: OpenOptions,
 ): Promise<Backend> {
   checkMemory(circuit.linked, { residentBytes })
   const held = await readMirageKey(provingKey, circuit.linked, residentBytes)
-  const verificationKey = keyFor(circuit, held)
+  const verificationKey = mirageKey(circuit, held)
+  if (pinned) requireKey(pinned, verificationKey)
   const key = keyDigest(verificationKey)
   const engine = given ?? (await kernelEngine())
   const prover = openMirage(circuit, held, engine)
@@ -248,26 +275,24 @@ async function openTwoPhase(
       const words = wordsOf(statement, circuit.layout)
       const { context } = statement
       const proof = await prover.prove(values, { key, context, words }, { salts, onProgress, signal })
-      const receipt: Receipt = { version: 1, proofSystem: "mirage", statement, proof }
-      if (held.streamed) checkStreamed(receipt, verificationKey)
-      return receipt
+      return checkedReceipt({ version: 1, proofSystem: "mirage", statement, proof }, verificationKey)
     },
     close: () => (given ? prover.close() : engine.close()),
   }
 }
 
 /**
- * The points of a streamed key came from outside a moment ago, and not every source says that it has changed;
- * the witness is known to be right, so a proof that does not verify is the key's fault.
+ * The receipt, if it verifies. The witness is known to be right, so what does not is the key's fault; and given out,
+ * such a proof may tell of the input (masks.ts).
  */
-function checkStreamed(receipt: Receipt, verificationKey: VerificationKey): void {
+function checkedReceipt(receipt: Receipt, verificationKey: VerificationKey): Receipt {
   const { model, context } = receipt.statement
   const reason = explain(receipt, { verificationKey, model, context, allowDev: true })
-  if (reason === null) return
+  if (reason === null) return receipt
   throw new FileError({
-    what: `points are damaged, or were changed while the prover was open: ${reason}`,
+    what: `points are wrong, or were changed while the prover was open: ${reason}`,
     where: "proving key",
-    fix: "Open the prover again; if that does not help, make the key again",
+    fix: "Take the key from whoever made it, or make it again; `countersign audit` says which points are wrong",
   })
 }
 

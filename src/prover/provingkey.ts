@@ -125,7 +125,7 @@ export const setupOf = (zkey: Uint8Array): Mark =>
 
 /**
  * Whether a proving key belongs to a circuit: field, counts, section lengths and every coefficient. The
- * points themselves are not checked: a wrong one makes proofs that do not verify, nothing worse.
+ * points are checked where they are used: those that hide in masks.ts, all others by every proof.
  * @throws FileError for a damaged or foreign file, or another circuit's key
  */
 export function checkZkey(zkey: Uint8Array, system: R1cs): void {
@@ -177,11 +177,21 @@ export function checkZkey(zkey: Uint8Array, system: R1cs): void {
   }
 }
 
-/** Affine coordinates of a Montgomery point: [x, y] for G1, [x0, x1, y0, y1] for G2. */
+const fromMontgomery = power(mod(radix, q), q - 2n, q)
+
+/**
+ * Affine coordinates of a Montgomery point: [x, y] for G1, [x0, x1, y0, y1] for G2.
+ * @throws FileError for a coordinate that is not reduced
+ */
 export function coordinates(point: Uint8Array): bigint[] {
-  const inverse = power(mod(radix, q), q - 2n, q)
   const view = new DataView(point.buffer, point.byteOffset, point.length)
-  return Array.from({ length: point.length / 32 }, (_, i) => (readField(view, 32 * i) * inverse) % q)
+  return Array.from({ length: point.length / 32 }, (_, i) => {
+    const value = readField(view, 32 * i)
+    if (value >= q) {
+      throw new FileError({ what: "a coordinate is not below q", where: "proving key", given: `${value}` })
+    }
+    return (value * fromMontgomery) % q
+  })
 }
 
 /** Affine coordinates as a Montgomery point: the other way round. */
@@ -201,6 +211,20 @@ export function coordinates2(point: Uint8Array): bigint[][] {
     [x0, x1],
     [y0, y1],
   ]
+}
+
+/** Points of a proving key that hide, and have a partner in G2, as a file has them. */
+export interface Masks {
+  readonly beta1: Uint8Array
+  readonly delta1: Uint8Array
+  /** Of a two-phase key. */
+  readonly deltaC1?: Uint8Array
+}
+
+/** Those of a `.zkey`. */
+export function masksOf(zkey: Uint8Array): Masks {
+  const header = readBinFile(zkey, "zkey", 1).get(2) as Uint8Array
+  return { beta1: header.subarray(148, 212), delta1: header.subarray(468, 532) }
 }
 
 /** The points of the verification key that a proving key carries, as decimal strings. */
