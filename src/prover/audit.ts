@@ -78,7 +78,7 @@ export function auditReceipt(
   verificationKey: VerificationKey,
 ): Pick<AuditReport, "refused" | "accepted" | "tried"> {
   const { statement } = receipt
-  const accepts = (candidate: unknown, to = statement.context) =>
+  const accepts = (candidate: unknown, to: string = statement.context) =>
     verify(candidate, { verificationKey, model: statement.model, context: to, allowDev: true })
   if (!accepts(receipt)) {
     throw new CountersignError({

@@ -35,12 +35,18 @@ export {
   toSnarkjs,
 } from "./snarkjs.js"
 export {
+  type CallOptions,
   type Groth16Arguments,
+  type Groth16ProofWords,
   type MirageArguments,
+  type MirageProofWords,
+  registrationCall,
   type SolidityArguments,
+  type SolidityCall,
   solidityKey,
   solidityProof,
   toSolidityArguments,
+  verificationCall,
 } from "./solidity.js"
 export {
   type CommittedClaim,
@@ -50,6 +56,7 @@ export {
   type Statement,
   type Values,
 } from "./statement.js"
+export type { Hex } from "./strict.js"
 export { type Expected, explain, verify } from "./verify.js"
 export {
   type CommitmentWord,
