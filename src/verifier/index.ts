@@ -17,6 +17,7 @@ export {
   type TensorLayout,
   type Visibility,
 } from "./layout.js"
+export { libraryName, solidityLibrary } from "./library.js"
 export type { G1Json, G2Json } from "./points.js"
 export {
   type Groth16Proof,

@@ -133,7 +133,7 @@ export function verificationCall(
   verificationKey: VerificationKey,
   options: CallOptions = {},
 ): SolidityCall<SolidityArguments["args"]> {
-  const name = isDev(verificationKey, options) ? "verifyDevInference" : "verifyInference"
+  const name = checkDev(verificationKey, options) ? "verifyDevInference" : "verifyInference"
   const given = toSolidityArguments(receipt, verificationKey)
   if (given.proofSystem === "mirage") {
     const { args, key, context, words, proof } = given
@@ -153,16 +153,20 @@ export function registrationCall(
   verificationKey: VerificationKey,
   options: CallOptions = {},
 ): SolidityCall<readonly [blob: Hex]> {
-  const name = isDev(verificationKey, options) ? "registerDevKey" : "registerKey"
+  const name = checkDev(verificationKey, options) ? "registerDevKey" : "registerKey"
   const blob = solidityKey(verificationKey)
   const words = blob.slice(2).match(/.{64}/g) as string[]
   const parts = [{ length: 32 * words.length, words: words.map((digits) => BigInt(`0x${digits}`)) }]
   return call(`${name}(bytes)`, [blob], parts)
 }
 
-function isDev({ setup }: VerificationKey, { allowDev }: CallOptions): boolean {
+/** Whether a key is a development key. @throws UsageError if it is, and must not be */
+export function checkDev({ setup }: VerificationKey, { allowDev }: CallOptions): boolean {
   if (setup === "dev" && allowDev !== true)
-    throw new UsageError({ what: "this is a development key, whose maker can forge", fix: "Pass allowDev" })
+    throw new UsageError({
+      what: "this is a development key, whose maker can forge",
+      fix: "Accept it with option `allowDev`",
+    })
   return setup === "dev"
 }
 
