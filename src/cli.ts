@@ -1,16 +1,14 @@
 #!/usr/bin/env node
-/**
- * The command line. It alone prints and exits: 0 done or valid, 1 proof invalid, 2 bad input or usage,
- * 3 a fault of ours. With --json, one JSON object goes to standard output and nothing else.
- */
-import { existsSync, readFileSync, statSync } from "node:fs"
-import { dirname, join } from "node:path"
-import { Command, CommanderError } from "commander"
+/** The commands. What they print, and with what code they end, is the business of cli/terminal.ts. */
+import { readFileSync, statSync } from "node:fs"
+import { dirname, join, resolve } from "node:path"
+import { Command } from "commander"
+import { bytes32, dimensions, integer, repeatable, ToolCommand, withContext } from "./cli/options.js"
+import { columns, invalid, note, onProgress, print, run } from "./cli/terminal.js"
+import { verified } from "./cli/verified.js"
+import * as files from "./files.js"
 import * as folder from "./folder.js"
 import * as api from "./index.js"
-
-type Json = Record<string, unknown>
-const zeroContext = `0x${"0".repeat(64)}`
 
 const program = new Command("countersign")
   .description("Prove which model produced which output, and check it anywhere.")
@@ -18,88 +16,100 @@ const program = new Command("countersign")
     (JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string })
       .version,
   )
-  .exitOverride()
-  .configureOutput({ outputError: (text, write) => write(text) })
+  .option("--json", "print one JSON object, of errors too")
 
-let json = false
-const progressLine = { shown: "" }
-
-/** Progress on standard error, only where someone watches. */
-const onProgress: api.OnProgress = ({ stage, done, total }) => {
-  if (json || !process.stderr.isTTY) return
-  const text = total > 1 ? `${stage} ${Math.floor((100 * done) / total)}%` : stage
-  if (text === progressLine.shown) return
-  progressLine.shown = text
-  process.stderr.write(`\r\x1b[2K${text}`)
+const command = (name: string, description: string): ToolCommand => {
+  const made = new ToolCommand(name).description(description).option("--json", "print one JSON object")
+  program.addCommand(made)
+  return made
 }
-
-/** Prints a result: the object itself with --json, else the lines. */
-function print(result: Json, lines: readonly string[]): void {
-  if (progressLine.shown !== "") process.stderr.write("\r\x1b[2K")
-  process.stdout.write(json ? `${JSON.stringify(result)}\n` : `${lines.join("\n")}\n`)
-}
-
-const command = (name: string, description: string): Command =>
-  program
-    .command(name)
-    .description(description)
-    .option("--json", "print one JSON object")
-    .hook("preAction", (_, action) => {
-      json = action.opts().json === true
-    })
 
 const elapsed = (start: number): number => Math.round(performance.now() - start)
-const percent = (share: number | null): string =>
-  share === null ? "not measured" : `${(100 * share).toFixed(2)} %`
+const percent = (share: number): string => `${(100 * share).toFixed(2)} %`
 
 command("compile", "quantize a model and compile it to a circuit")
   .argument("<model>", "an .onnx file, or model.json of tfjs")
-  .requiredOption("--samples <file>", "inputs for calibration: a JSON array or .npz")
-  .requiredOption("--out <folder>", "where the circuit goes")
+  .needs("--samples <file>", "inputs for calibration: a JSON array or .npz")
+  .needs("--out <folder>", "where the circuit goes")
   .option("--precision <bits>", "bits of an activation, 6 to 14", String(api.defaults.precision))
   .option("--input <visibility>", "private, public or committed", "private")
   .option("--output <visibility>", "public or committed", "public")
   .option("--weights <kind>", "fixed", "fixed")
   .option("--proof-system <name>", "mirage or groth16", "mirage")
-  .option("--dimension <name=value...>", "value of an open dimension, by name or input:axis")
+  .addOption(
+    repeatable("--dimension <name=value>", "value of an open dimension, by name or input:axis; repeatable"),
+  )
   .option("--max-constraints <count>", "refuse larger circuits", String(api.defaults.maxConstraints))
   .action(async (path: string, options) => {
     const start = performance.now()
-    const graph = readModel(path, dimensions(options.dimension ?? []))
+    const open = dimensions(options.dimension)
+    const { minPrecision, maxPrecision } = api.defaults
+    const precision = integer("--precision", options.precision, minPrecision, maxPrecision)
+    const maxConstraints = integer("--max-constraints", options.maxConstraints)
+    const { input, output, weights, proofSystem } = options
+    const chosen = { input, output, weights, proofSystem, maxConstraints }
+    folder.checkCircuitFolder(options.out, api.checkCompileOptions(chosen))
+    const sampleFile = files.readWhole(options.samples)
+    const graph = readModel(path, open)
     const lowered = api.lower(graph)
-    const { samples, labels } = api.parseSamples(
-      folder.readWhole(options.samples),
-      options.samples,
-      graph.inputs,
-    )
-    const integers = await api.quantizeProgram(lowered, {
-      samples,
-      precision: integer("--precision", options.precision),
-      onProgress,
-    })
+    const { samples, labels } = api.parseSamples(sampleFile, options.samples, graph.inputs)
+    const warnings = sampleWarnings(lowered, samples.length, labels)
+    for (const warning of warnings) note(`warning: ${warning}`)
+    const integers = await api.quantizeProgram(lowered, { samples, precision, onProgress })
+    folder.checkCircuitFolder(options.out, { input, output, proofSystem, model: api.modelDigest(integers) })
     const accuracy = api.measureAccuracy(lowered, integers, samples, { labels, onProgress })
-    const circuit = await api.compile(integers, {
-      input: options.input,
-      output: options.output,
-      weights: options.weights,
-      proofSystem: options.proofSystem,
-      maxConstraints: integer("--max-constraints", options.maxConstraints),
-      onProgress,
-    })
+    const circuit = await api.compile(integers, { ...chosen, onProgress })
     const info = folder.saveCircuit(options.out, circuit, accuracy)
-    print({ ...info, ms: elapsed(start) }, [
+    const labelled = (share: number | null) => (share === null ? "not measured" : percent(share))
+    print({ ...info, warnings, ms: elapsed(start) }, [
       `model        ${info.model}`,
       `constraints  ${info.constraints} (${info.lookups} lookups, domain ${info.domain}, ${info.nonzeros} non-zeros)`,
-      `accuracy     float ${percent(accuracy.float)}, integer ${percent(accuracy.integer)} on ${accuracy.samples} samples`,
+      ...(labels
+        ? [
+            `accuracy     float ${labelled(accuracy.float)}, integer ${labelled(accuracy.integer)} of the labels`,
+          ]
+        : []),
+      `agreement    ${percent(accuracy.agreement)} of ${accuracy.samples} samples: the same largest output as the float model`,
+      ...accuracy.outputs.map(
+        ({ name, maxError }) => `error        ${name}: at most ${maxError.toPrecision(3)} on these samples`,
+      ),
       `written to   ${options.out}`,
     ])
   })
 
+/** What speaks against samples that can be used all the same. */
+function sampleWarnings(
+  { outputs, tensors }: ReturnType<typeof api.lower>,
+  count: number,
+  labels: readonly number[] | undefined,
+): string[] {
+  const warnings: string[] = []
+  if (count === 1)
+    warnings.push(
+      "one sample only: inputs of another range will be refused, and ranges inside the model cut off",
+    )
+  const classes = tensors[outputs[0].tensor].shape.reduce((size, d) => size * d, 1)
+  const outside = labels?.filter((label) => label >= classes) ?? []
+  if (outside.length > 0)
+    warnings.push(
+      `${outside.length} of ${labels?.length} labels lie outside of output \`${outputs[0].name}\`, which has ${classes} elements: label ${outside[0]}, for one`,
+    )
+  return warnings
+}
+
 command("setup", "make the keys of a compiled circuit")
   .argument("<folder>")
   .option("--dev", "draw the trapdoor here: whoever ran this can forge")
+  .option("--force", "replace the keys that are there")
   .action(async (path: string, options) => {
     const start = performance.now()
+    folder.readInfo(path)
+    folder.checkKeysFolder(path, options.force === true)
+    if (options.dev !== true)
+      throw new api.UsageError({
+        what: "setup makes development keys only, whose maker can forge",
+        fix: "Say that this is meant: --dev",
+      })
     const circuit = await folder.loadCircuit(path, onProgress)
     const keys = await api.setup(circuit, { dev: options.dev, onProgress })
     folder.saveKeys(path, keys.provingKey, keys.verificationKey)
@@ -114,74 +124,88 @@ command("setup", "make the keys of a compiled circuit")
     ])
   })
 
-command("prove", "run the model on an input and prove what it said")
+const prove = command("prove", "run the model on an input and prove what it said")
   .argument("<folder>")
   .argument("<input>", "INPUT.json")
-  .requiredOption("--out <file>", "where the receipt goes")
-  .option("--context <hex>", "32 bytes the receipt is for", zeroContext)
+  .needs("--out <file>", "where the receipt goes")
   .option("--clamp", "move inputs outside the calibrated range to its edge")
-  .option("--salts <file>", "salts of the commitments; drawn and written there if the file does not exist")
-  .action(async (path: string, inputPath: string, options) => {
-    const start = performance.now()
-    const circuit = await folder.loadCircuit(path, onProgress)
-    const input = readInput(inputPath, circuit)
-    const salts = folder.loadSalts(options.salts, circuit)
-    const memory = api.memoryEstimate(circuit)
-    if (memory !== null && !json) process.stderr.write(`memory   about ${Math.ceil(memory / 2 ** 20)} MiB\n`)
-    const key = await api.openKeyFile(folder.provingKeyPath(path))
-    let prover: api.Prover | undefined
-    try {
-      prover = await api.openProver(circuit, key)
-      const ms = { witness: 0, prove: 0, total: 0 }
-      const started = performance.now()
-      const receipt = await prover.prove(input, {
-        context: contextOf(options.context),
-        clampInputs: options.clamp === true,
-        salts,
-        onProgress: (event) => {
-          if (event.stage === "prove" && event.done === 0) ms.witness = elapsed(started)
-          onProgress(event)
-        },
-      })
-      ms.prove = elapsed(started) - ms.witness
-      ms.total = elapsed(start)
-      const text = `${JSON.stringify(receipt, null, 2)}\n`
-      folder.writeWhole(options.out, text)
-      const proofBytes = 32 * api.solidityProof(receipt.proof).length
-      print({ receipt: options.out, proofBytes, memoryBytes: memory, ms }, [
-        `receipt  ${options.out} (proof ${proofBytes} bytes, ${ms.prove} ms)`,
-      ])
-    } finally {
-      await prover?.close()
-      await key.close()
-    }
-  })
+  .option("--salts <file>", "new file for the fresh salts of the commitments: who has it can open them")
+  .option("--reuse-salts", "take the salts that are in the file")
+const proveContext = withContext(prove, "the receipt is for")
+prove.action(async (path: string, inputPath: string, options) => {
+  const start = performance.now()
+  const context = proveContext()
+  const keyPath = folder.provingKeyPath(path)
+  const salts = folder.saltsOf(options.salts, options.reuseSalts === true, folder.readInfo(path))
+  for (const out of [options.out, ...(options.salts && !options.reuseSalts ? [options.salts] : [])])
+    files.checkOutput(out)
+  if (options.salts && resolve(options.salts) === resolve(options.out))
+    throw new api.UsageError({ what: "--salts and --out name the same file", given: `\`${options.out}\`` })
+  const given = folder.readJson(inputPath)
+  const circuit = await folder.loadCircuit(path, onProgress)
+  const input = readInput(given, inputPath, circuit)
+  const clampInputs = options.clamp === true
+  // refused here if it does not fit: before there is a prover
+  api.quantizeInput(circuit.graph, input, { clampInputs })
+  const memory = api.memoryEstimate(circuit)
+  if (memory !== null) note(`memory   about ${Math.ceil(memory / 2 ** 20)} MiB`)
+  const key = await api.openKeyFile(keyPath)
+  let prover: api.Prover | undefined
+  try {
+    prover = await api.openProver(circuit, key)
+    const ms = { witness: 0, prove: 0, total: 0 }
+    const started = performance.now()
+    const receipt = await prover.prove(input, {
+      context: context.bytes,
+      clampInputs,
+      salts: salts.salts,
+      onProgress: (event) => {
+        if (event.stage === "prove" && event.done === 0) ms.witness = elapsed(started)
+        onProgress(event)
+      },
+    })
+    ms.prove = elapsed(started) - ms.witness
+    ms.total = elapsed(start)
+    const text = `${JSON.stringify(receipt, null, 2)}\n`
+    salts.save()
+    files.writeWhole(options.out, text)
+    const proofBytes = 32 * api.solidityProof(receipt.proof).length
+    print({ receipt: options.out, proofBytes, memoryBytes: memory, ms }, [
+      `receipt  ${options.out} (proof ${proofBytes} bytes, ${ms.prove} ms)`,
+    ])
+  } finally {
+    await prover?.close()
+    await key.close()
+  }
+})
 
-command("verify", "check a receipt; exit code 1 if it is not valid")
+const verify = command("verify", "check a receipt; exit code 1 if it is not valid")
   .argument("<receipt>")
-  .requiredOption("--key <file>", "verification key")
-  .option("--context <hex>", "32 bytes the receipt must be for", zeroContext)
+  .needs("--key <file>", "verification key")
+  .option("--key-digest <hex>", "digest that the key must have: a file alone is anyone's word")
   .option("--model <hex>", "model digest the receipt must be for; default: the key's")
   .option("--allow-dev", "accept a development key")
-  .action((path: string, options) => {
-    const verificationKey = folder.loadVerificationKey(options.key)
-    const reason = api.explain(new TextDecoder().decode(folder.readWhole(path)), {
-      verificationKey,
-      model: options.model ?? verificationKey.model,
-      context: contextOf(options.context),
-      allowDev: options.allowDev === true,
-    })
-    print({ valid: reason === null, reason }, [reason === null ? "valid" : `not valid: ${reason}`])
-    if (reason !== null) process.exitCode = 1
-  })
+const verifyContext = withContext(verify, "the receipt must be for")
+verify.action((path: string, options) => {
+  const context = verifyContext()
+  const { key: file, allowDev = false } = options
+  const model = options.model === undefined ? undefined : bytes32("--model", options.model)
+  const keyDigest = options.keyDigest === undefined ? undefined : bytes32("--key-digest", options.keyDigest)
+  const key = folder.loadVerificationKey(file)
+  const receipt = new TextDecoder().decode(files.readWhole(path))
+  const { result, lines } = verified(receipt, { key, file, keyDigest, model, context, allowDev })
+  print(result, lines)
+  if (!result.valid) invalid()
+})
 
 command("run", "run the integer model without proving")
   .argument("<folder>")
   .argument("<input>", "INPUT.json")
   .option("--clamp", "move inputs outside the calibrated range to its edge")
   .action(async (path: string, inputPath: string, options) => {
+    const given = folder.readJson(inputPath)
     const { graph } = await folder.loadCircuit(path, onProgress)
-    const input = readInput(inputPath, { graph })
+    const input = readInput(given, inputPath, { graph })
     const values = api.runInteger(
       graph,
       api.quantizeInput(graph, input, { clampInputs: options.clamp === true }),
@@ -190,7 +214,7 @@ command("run", "run the integer model without proving")
     const outputs: Record<string, number[]> = {}
     for (const { name, tensor } of graph.outputs) {
       integers[name] = Array.from(values.get(tensor) as Float64Array)
-      outputs[name] = Array.from(api.dequantize(graph, tensor, integers[name]))
+      outputs[name] = Array.from(api.dequantize(graph.tensors[tensor], integers[name]))
     }
     print(
       { outputs, integers },
@@ -212,7 +236,7 @@ command("inspect", "what each node costs")
       String(n.lookups || ""),
       String(n.constraints),
       share(n.constraints),
-      n.gadget.slice(0, 60),
+      n.gadget,
     ])
     const total = [
       "total",
@@ -238,9 +262,10 @@ command("audit", "rebuild the circuit from the model, compare it with the key, a
   .argument("<folder>")
   .action(async (path: string) => {
     const start = performance.now()
-    const circuit = await folder.loadCircuit(path, onProgress)
     const key = folder.loadVerificationKey(folder.verificationKeyPath(path))
-    const report = await audited(circuit, folder.provingKeyPath(path), key)
+    const provingKey = folder.provingKeyPath(path)
+    const circuit = await folder.loadCircuit(path, onProgress)
+    const report = await audited(circuit, provingKey, key)
     const valid = report.accepted.length === 0
     print({ valid, model: circuit.model, ...report, ms: elapsed(start) }, [
       `model    ${circuit.model}, rebuilt: the proving key's constraints and the verification key are this circuit's`,
@@ -253,7 +278,7 @@ command("audit", "rebuild the circuit from the model, compare it with the key, a
       `forgeries refused ${report.refused}, accepted ${report.accepted.length}`,
       ...report.accepted,
     ])
-    if (!valid) process.exitCode = 1
+    if (!valid) invalid()
   })
 
 async function audited(
@@ -273,11 +298,12 @@ async function audited(
 command("export", "write the circuit for other tools")
   .argument("<what>", "circom, r1cs or solidity")
   .argument("<folder>")
-  .requiredOption("--out <file>")
+  .needs("--out <file>", "where it goes")
   .option("--allow-dev", "export the arguments of a development key")
   .action(async (what: string, path: string, options) => {
+    files.checkOutput(options.out)
     const content = await exported(what, path, options.allowDev === true)
-    folder.writeWhole(options.out, content)
+    files.writeWhole(options.out, content)
     print({ what, out: options.out, bytes: content.length }, [`written to ${options.out}`])
   })
 
@@ -301,7 +327,7 @@ async function exported(what: string, path: string, allowDev: boolean): Promise<
     throw new api.UsageError({
       what: "this is a development key, whose maker can forge",
       where: `\`${path}\``,
-      fix: "Pass --allow-dev",
+      fix: "Accept it with --allow-dev",
     })
   }
   const calldata = { key: api.keyDigest(key), model: key.model, setup: key.setup, blob: api.solidityKey(key) }
@@ -309,72 +335,21 @@ async function exported(what: string, path: string, allowDev: boolean): Promise<
 }
 
 function readModel(path: string, dimensions: Record<string, number>): api.Graph {
-  const bytes = folder.readWhole(path)
+  const bytes = files.readWhole(path)
   if (!path.endsWith(".json")) return api.importOnnx(bytes, { file: path, dimensions })
   const model = folder.readJson(path) as { weightsManifest?: { paths?: string[] }[] }
   const shards = (model.weightsManifest ?? []).flatMap((group) => group.paths ?? [])
-  const weights = Buffer.concat(shards.map((shard) => folder.readWhole(join(dirname(path), shard))))
+  const weights = Buffer.concat(shards.map((shard) => files.readWhole(join(dirname(path), shard))))
   return api.importTfjs(model, weights, { file: path, dimensions })
 }
 
-function dimensions(entries: readonly string[]): Record<string, number> {
-  return Object.fromEntries(
-    entries.map((entry) => {
-      const at = entry.lastIndexOf("=")
-      return [entry.slice(0, at), integer("--dimension", entry.slice(at + 1))]
-    }),
-  )
-}
-
-function integer(option: string, text: string): number {
-  const value = Number(text)
-  if (!Number.isSafeInteger(value) || value < 1)
-    throw new api.UsageError({ what: option, expected: "a positive integer", given: `\`${text}\`` })
-  return value
-}
-
-function contextOf(text: string): string {
-  const hex = text.toLowerCase().replace(/^(0x)?/, "0x")
-  if (!/^0x[0-9a-f]{64}$/.test(hex))
-    throw new api.UsageError({ what: "--context", expected: "32 bytes in hexadecimal", given: `\`${text}\`` })
-  return hex
-}
-
-function readInput(path: string, { graph }: Pick<api.Circuit, "graph">): Record<string, ArrayLike<number>> {
-  if (!existsSync(path)) throw new api.UsageError({ what: "does not exist", where: `\`${path}\`` })
+function readInput(
+  given: unknown,
+  path: string,
+  { graph }: Pick<api.Circuit, "graph">,
+): Record<string, ArrayLike<number>> {
   const inputs = graph.inputs.map(({ name, tensor }) => ({ name, shape: graph.tensors[tensor].shape }))
-  return api.parseInput(folder.readJson(path), inputs, path)
+  return api.parseInput(given, inputs, path)
 }
 
-/** Pads a table of text. */
-function columns(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)))
-  return rows.map((row) =>
-    row
-      .map((cell, i) => cell.padEnd(widths[i]))
-      .join("  ")
-      .trimEnd(),
-  )
-}
-
-try {
-  await program.parseAsync()
-} catch (error) {
-  if (progressLine.shown !== "") process.stderr.write("\n")
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2
-  else {
-    const expected = error instanceof api.CountersignError
-    const message = error instanceof Error ? error.message : String(error)
-    if (json)
-      process.stdout.write(
-        `${JSON.stringify({ error: { name: error instanceof Error ? error.name : "Error", message } })}\n`,
-      )
-    else
-      process.stderr.write(
-        expected
-          ? `error: ${message}\n`
-          : `this is a fault of countersign, please report it:\n${error instanceof Error ? error.stack : message}\n`,
-      )
-    process.exitCode = expected ? 2 : 3
-  }
-}
+await run(program)

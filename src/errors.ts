@@ -12,16 +12,41 @@ export interface Facts {
   fix?: string
 }
 
-/** Base of all errors caused by what the caller gave. */
+/** Control and format characters (bidi overrides, zero width), line ends, and what stands for no character. */
+const unprintable = /[\p{C}\p{Zl}\p{Zp}]/gu
+
+/**
+ * Text of strangers (a name in a model, say) on one line and without effect on whatever shows it: what is not
+ * printable becomes `\n` or `\u{…}`. It says nothing about quotes, `<` or the like. What is printable stays, so
+ * doing it twice changes nothing.
+ */
+export const printable = (text: string): string =>
+  String(text).replace(unprintable, (c) =>
+    c === "\n" ? "\\n" : `\\u{${(c.codePointAt(0) as number).toString(16).padStart(4, "0")}}`,
+  )
+
+/** JSON text on one line that has nothing unprintable in it either; a reader gets the very same value. */
+export const printableJson = (value: unknown): string =>
+  JSON.stringify(value).replace(unprintable, (c) =>
+    Array.from({ length: c.length }, (_, i) => `\\u${c.charCodeAt(i).toString(16).padStart(4, "0")}`).join(
+      "",
+    ),
+  )
+
+/**
+ * Base of all errors caused by what the caller gave. A message may be shown as it is: it is printable, and the
+ * only line ends are those between the problems of a ModelError. `facts` and `problems` are as they were given.
+ */
 export class CountersignError extends Error {
   // written out, here and below: a bundler may shorten the names of classes
   override name = "CountersignError"
   readonly facts: Facts
-  constructor(facts: Facts) {
-    const parts = [facts.where ? `${facts.where}: ${facts.what}` : facts.what]
-    if (facts.expected !== undefined) parts.push(`expected ${facts.expected}`)
-    if (facts.given !== undefined) parts.push(`given ${facts.given}`)
-    super(parts.join("; ") + (facts.fix ? `. ${facts.fix}` : ""))
+  constructor(facts: Facts, problems: readonly string[] = []) {
+    const what = [facts.what, ...problems].map(printable).join("\n  ")
+    const parts = [facts.where ? `${printable(facts.where)}: ${what}` : what]
+    if (facts.expected !== undefined) parts.push(`expected ${printable(facts.expected)}`)
+    if (facts.given !== undefined) parts.push(`given ${printable(facts.given)}`)
+    super(parts.join("; ") + (facts.fix ? `. ${printable(facts.fix)}` : ""))
     this.facts = facts
   }
 }
@@ -32,7 +57,7 @@ export class ModelError extends CountersignError {
   /** Every problem found, one line each: a model is refused once, with the whole list. */
   readonly problems: readonly string[]
   constructor(facts: Facts, problems: readonly string[] = []) {
-    super(problems.length ? { ...facts, what: `${facts.what}\n  ${problems.join("\n  ")}` } : facts)
+    super(facts, problems)
     this.problems = problems
   }
 }

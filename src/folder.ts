@@ -1,18 +1,7 @@
 /**
  * The folder a model lives in between commands: the files of its circuit (circuit/description.ts), proving.key
- * and verification.json. Files are written whole under a temporary name and renamed, so that an interrupted
- * command leaves the old file.
+ * and verification.json.
  */
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs"
 import { join } from "node:path"
 import type { Salts } from "./circuit/commitment.js"
 import type { Circuit } from "./circuit/compile.js"
@@ -20,9 +9,11 @@ import { type CircuitInfo, describeCircuit, parseCircuitInfo, rebuildCircuit } f
 import { drawSalt } from "./circuit/poseidon.js"
 import { FileError, type OnProgress, UsageError } from "./errors.js"
 import { r } from "./field.js"
+import { checkFolder, exists, makeFolder, readWhole, writeWhole } from "./files.js"
 import type { Accuracy } from "./quantize/accuracy.js"
 import { serialize } from "./quantize/digest.js"
-import { parseVerificationKey, type VerificationKey } from "./verifier/key.js"
+import { keyDigest, parseVerificationKey, type VerificationKey } from "./verifier/key.js"
+import { fromJson } from "./verifier/strict.js"
 
 const names = {
   model: "model.bin",
@@ -32,53 +23,45 @@ const names = {
   verificationKey: "verification.json",
 }
 
-/** Most bytes that are written at once; the platform's limit is 2^31 − 1. */
-const mostBytes = 2 ** 30
-
-/** Writes a file whole or not at all. */
-export function writeWhole(path: string, content: Uint8Array | string): void {
-  const temporary = `${path}.${process.pid}.tmp`
-  try {
-    const file = openSync(temporary, "w")
-    try {
-      const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content
-      for (let at = 0; at < bytes.length; at += mostBytes) {
-        writeFileSync(file, bytes.subarray(at, at + mostBytes))
-      }
-    } finally {
-      closeSync(file)
-    }
-    renameSync(temporary, path)
-  } catch (error) {
-    rmSync(temporary, { force: true })
-    throw new FileError({ what: `cannot be written: ${(error as Error).message}`, where: `\`${path}\`` })
-  }
-}
-
-/** Reads a file; a missing one is the caller's mistake, with what to do about it. */
-export function readWhole(path: string, fix?: string): Uint8Array {
-  try {
-    return readFileSync(path)
-  } catch (error) {
-    const reason =
-      (error as NodeJS.ErrnoException).code === "ENOENT" ? "does not exist" : (error as Error).message
-    throw new UsageError({ what: reason, where: `\`${path}\``, ...(fix ? { fix } : {}) })
-  }
-}
-
-/** Parses JSON that a user gave; the error names the file. */
+/** Parses JSON that a user gave, in which no name occurs twice; the error names the file. */
 export function readJson(path: string, fix?: string): unknown {
-  const text = new TextDecoder().decode(readWhole(path, fix))
+  const bytes = readWhole(path, fix)
+  const where = `\`${path}\``
+  let text: string
   try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new FileError({ what: `is not JSON: ${(error as Error).message}`, where: `\`${path}\`` })
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes)
+  } catch {
+    throw new FileError({ what: "is not text in UTF-8", where })
   }
+  return fromJson(text, where)
+}
+
+type Choices = Pick<CircuitInfo, "proofSystem" | "input" | "output">
+
+/**
+ * Whether a circuit can be saved in a folder, as far as is known of it: asked before there is one.
+ * @throws UsageError if nothing can be written there, or it holds another model or circuit
+ */
+export function checkCircuitFolder(folder: string, circuit: Choices & { readonly model?: string }): void {
+  checkFolder(folder)
+  if (!exists(join(folder, names.info))) return
+  const held = readInfo(folder)
+  const describe = (x: Choices & { readonly model?: string }) =>
+    `${x.model ?? "a model"} in ${x.proofSystem} with ${x.input} input and ${x.output} output`
+  const { model = held.model } = circuit
+  if (describe(held) === describe({ ...circuit, model })) return
+  throw new UsageError({
+    what: "the folder already holds another model",
+    where: `\`${folder}\``,
+    expected: describe(circuit),
+    given: describe(held),
+    fix: "Choose another output folder, or remove this one",
+  })
 }
 
 /**
  * Saves a compiled circuit.
- * @throws UsageError if the folder holds a different model or circuit, which is left untouched
+ * @throws UsageError as `checkCircuitFolder`, and then the folder is left untouched
  */
 export function saveCircuit(
   folder: string,
@@ -86,21 +69,8 @@ export function saveCircuit(
   accuracy: Accuracy,
 ): CircuitInfo & { readonly accuracy: Accuracy } {
   const info = { ...describeCircuit(circuit), accuracy }
-  mkdirSync(folder, { recursive: true })
-  if (existsSync(join(folder, names.info))) {
-    const held = readInfo(folder)
-    const describe = (x: CircuitInfo) =>
-      `${x.model} in ${x.proofSystem} with ${x.input} input and ${x.output} output`
-    if (describe(held) !== describe(info)) {
-      throw new UsageError({
-        what: "the folder already holds another model",
-        where: `\`${folder}\``,
-        expected: describe(info),
-        given: describe(held),
-        fix: "Choose another output folder, or remove this one",
-      })
-    }
-  }
+  checkCircuitFolder(folder, info)
+  makeFolder(folder)
   writeWhole(join(folder, names.model), serialize(circuit.graph))
   writeWhole(join(folder, names.gadgets), JSON.stringify(circuit.gadgets))
   writeWhole(join(folder, names.info), `${JSON.stringify(info, null, 2)}\n`)
@@ -108,7 +78,7 @@ export function saveCircuit(
 }
 
 /** Reads circuit.json. @throws UsageError, FileError */
-function readInfo(folder: string): CircuitInfo {
+export function readInfo(folder: string): CircuitInfo {
   const path = join(folder, names.info)
   return parseCircuitInfo(readJson(path, "Run `countersign compile` first"), `\`${path}\``)
 }
@@ -131,35 +101,89 @@ export async function loadCircuit(folder: string, onProgress?: OnProgress): Prom
   )
 }
 
+/**
+ * Whether keys may be made for a folder.
+ * @throws UsageError if it has some, which `force` would replace, or cannot be written
+ */
+export function checkKeysFolder(folder: string, force: boolean): void {
+  checkFolder(folder)
+  const held = [names.provingKey, names.verificationKey].filter((name) => exists(join(folder, name)))
+  if (held.length === 0 || force) return
+  throw new UsageError({
+    what: `there are keys already: ${held.join(" and ")}, ${describeKey(folder)}`,
+    where: `\`${folder}\``,
+    fix: "Receipts made with them verify with them only. To replace them, say --force",
+  })
+}
+
+/** What the verification key of a folder is, as far as it can be read. */
+function describeKey(folder: string): string {
+  try {
+    const key = loadVerificationKey(verificationKeyPath(folder))
+    return `${key.setup} key ${keyDigest(key)}`
+  } catch {
+    return "of which no verification key can be read"
+  }
+}
+
 /** Saves both keys of a folder. */
 export function saveKeys(folder: string, provingKey: Uint8Array, verificationKey: VerificationKey): void {
   writeWhole(join(folder, names.provingKey), provingKey)
   writeWhole(join(folder, names.verificationKey), `${JSON.stringify(verificationKey, null, 2)}\n`)
 }
 
+/** Salts of a proof, and how they are kept. */
+export interface HeldSalts {
+  readonly salts: Salts
+  /** Writes fresh ones to their file, which only its owner can read; nothing for salts that are used again. */
+  save(): void
+}
+
 /**
- * The salts that a circuit's commitments take, from a file that is made if it does not exist.
- * @throws UsageError if the circuit commits to something and no file is named; FileError for another content
+ * The salts that a circuit's commitments take: fresh ones for a file that does not exist yet, since two receipts
+ * with the same salts show whether they are about the same values; or, to `reuse`, those of an existing one.
+ * @throws UsageError if the file is not named, exists (or, to reuse, does not), or is of no use; FileError for
+ * another content
  */
-export function loadSalts(path: string | undefined, { input, output }: Circuit): Salts {
+export function saltsOf(
+  path: string | undefined,
+  reuse: boolean,
+  { input, output }: Pick<CircuitInfo, "input" | "output">,
+): HeldSalts {
   const sides = (["input", "output"] as const).filter(
     (side) => (side === "input" ? input : output) === "committed",
   )
-  if (sides.length === 0) return {}
-  if (path === undefined) {
+  if (path === undefined && reuse)
+    throw new UsageError({ what: "--reuse-salts", fix: "Name the file with --salts FILE" })
+  if (sides.length === 0) {
+    if (path === undefined) return { salts: {}, save: () => undefined }
+    throw new UsageError({
+      what: "the circuit commits to nothing and takes no salts",
+      fix: "Leave --salts out, or compile with --input committed or --output committed",
+    })
+  }
+  if (path === undefined)
     throw new UsageError({
       what: `the circuit commits to its ${sides.join(" and ")}`,
       fix: "Name a file for the salts: --salts FILE; whoever has it can open the commitment",
     })
-  }
-  if (!existsSync(path)) {
-    const drawn = Object.fromEntries(sides.map((side) => [side, `${drawSalt()}`]))
-    writeWhole(path, `${JSON.stringify(drawn, null, 2)}\n`)
-  }
-  const held = readJson(path) as Record<string, unknown>
+  if (reuse) return { salts: readSalts(path, sides), save: () => undefined }
+  if (exists(path))
+    throw new UsageError({
+      what: "exists already",
+      where: `\`${path}\``,
+      fix: "Name a new file for fresh salts. With these again (--reuse-salts) receipts show which are about the same values",
+    })
+  const drawn = Object.fromEntries(sides.map((side) => [side, drawSalt()]))
+  const text = JSON.stringify(drawn, (_, value) => (typeof value === "bigint" ? `${value}` : value), 2)
+  return { salts: drawn, save: () => writeWhole(path, `${text}\n`, { isPrivate: true, isNew: true }) }
+}
+
+function readSalts(path: string, sides: readonly ("input" | "output")[]): Salts {
+  const held = readJson(path) as Record<string, unknown> | null
   const salts = sides.map((side) => {
     const text = held?.[side]
-    if (typeof text !== "string" || !/^(0|[1-9][0-9]*)$/.test(text) || BigInt(text) >= r)
+    if (typeof text !== "string" || !/^(0|[1-9][0-9]{0,77})$/.test(text) || BigInt(text) >= r)
       throw new FileError({ what: `has no salt \`${side}\``, where: `\`${path}\`` })
     return [side, BigInt(text)]
   })
@@ -170,7 +194,7 @@ const setupFirst = "Run `countersign setup` first"
 /** Where the proving key lies. @throws UsageError if there is none */
 export function provingKeyPath(folder: string): string {
   const path = join(folder, names.provingKey)
-  if (existsSync(path)) return path
+  if (exists(path)) return path
   throw new UsageError({ what: "does not exist", where: `\`${path}\``, fix: setupFirst })
 }
 export const loadVerificationKey = (path: string): VerificationKey =>

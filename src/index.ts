@@ -5,7 +5,7 @@
  * This entry depends on GPL-3.0 packages through the prover; `countersign/verifier` does not.
  */
 export { type AuditReport, auditWitness } from "./circuit/audit.js"
-export { type CompileOptions, compile, witnessOf } from "./circuit/compile.js"
+export { type CompileOptions, checkCompileOptions, compile, witnessOf } from "./circuit/compile.js"
 export { commit } from "./circuit/compile-poseidon.js"
 export { exportCircom } from "./circuit/export-circom.js"
 export { inspect, type NodeReport } from "./circuit/inspect.js"

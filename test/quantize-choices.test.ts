@@ -5,8 +5,9 @@ import { evaluate } from "#src/ops/evaluate.js"
 import type { Program } from "#src/ops/program.js"
 import type { IntGraph } from "#src/quantize/intgraph.js"
 import { type QuantizeOptions, quantizeProgram } from "#src/quantize/quantize.js"
-import { dequantize, quantizeInput, runInteger } from "#src/quantize/run.js"
+import { quantizeInput, runInteger } from "#src/quantize/run.js"
 import { commonMultipliers } from "#src/quantize/scales.js"
+import { dequantize } from "#src/verifier/values.js"
 import { ProgramBuilder, randomSample } from "./programs.js"
 import { Random } from "./random.js"
 
@@ -18,7 +19,7 @@ const count = (graph: IntGraph, kind: string) => graph.nodes.filter((node) => no
 function integerOutput(graph: IntGraph, sample: Sample, i = 0): number[] {
   const { tensor } = graph.outputs[i]
   const values = runInteger(graph, quantizeInput(graph, sample)).get(tensor) as Float64Array
-  return [...dequantize(graph, tensor, values)]
+  return [...dequantize(graph.tensors[tensor], values)]
 }
 
 const floatOutput = (program: Program, sample: Sample, i = 0): number[] => [

@@ -6,8 +6,9 @@ import { FileError, InputError } from "#src/errors.js"
 import { deserialize, modelDigest, serialize } from "#src/quantize/digest.js"
 import type { IntGraph } from "#src/quantize/intgraph.js"
 import { quantizeProgram } from "#src/quantize/quantize.js"
-import { dequantize, quantizeInput } from "#src/quantize/run.js"
+import { quantizeInput } from "#src/quantize/run.js"
 import { parseInput, parseSamples } from "#src/quantize/samples.js"
+import { dequantize } from "#src/verifier/values.js"
 import { ProgramBuilder, randomProgram } from "./programs.js"
 
 const randomGraph = (seed: number): Promise<IntGraph> =>
@@ -84,7 +85,7 @@ describe("inputs", () => {
     const input0 = [0.5 * step, -0.5 * step, 1]
     const { input0: q } = quantizeInput(graph, { input0 })
     expect([...q]).toEqual([1, 0, 127])
-    expect([...dequantize(graph, 0, q)][2]).toBeCloseTo(1, 12)
+    expect([...dequantize(graph.tensors[0], q)][2]).toBeCloseTo(1, 12)
   })
 
   it("out of range are an error naming the element, or clamped on request", async () => {

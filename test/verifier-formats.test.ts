@@ -22,6 +22,7 @@ test("the exports of countersign/verifier", () => {
     "UsageError",
     "challenge",
     "contextSignal",
+    "dequantize",
     "encodeKey",
     "evaluation",
     "explain",
@@ -34,9 +35,11 @@ test("the exports of countersign/verifier", () => {
     "packing",
     "parseReceipt",
     "parseVerificationKey",
+    "printable",
     "proofFromSnarkjs",
     "proofToSnarkjs",
     "publicSignals",
+    "realValues",
     "solidityKey",
     "solidityProof",
     "toSnarkjs",
@@ -48,9 +51,10 @@ test("the exports of countersign/verifier", () => {
   ])
 })
 
-test("the verifier depends on errors, the field, curves and hashes alone", () => {
+test("the verifier depends on errors, argument checks, the field, curves and hashes alone", () => {
   const folder = new URL("../src/verifier/", import.meta.url)
-  const allowed = /^(\.\/[a-z0-9]+\.js|\.\.\/(errors|field)\.js|@noble\/(curves|hashes)\/[a-z0-9]+\.js)$/
+  const allowed =
+    /^(\.\/[a-z0-9]+\.js|\.\.\/(arguments|errors|field)\.js|@noble\/(curves|hashes)\/[a-z0-9]+\.js)$/
   const imported = readdirSync(folder).flatMap((file) =>
     [...readFileSync(new URL(file, folder), "utf8").matchAll(/(?:from|import\()\s*"([^"]+)"/g)].map(
       (m) => m[1],

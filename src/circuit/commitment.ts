@@ -1,6 +1,7 @@
 /** Salted Poseidon commitments to packed words, inside a circuit. */
+import { checkArgument, checkRecord } from "../arguments.js"
 import { invariant, UsageError } from "../errors.js"
-import { mod } from "../field.js"
+import { mod, r } from "../field.js"
 import { packSide, packTensor } from "../verifier/words.js"
 import type { FieldLc, R1csBuilder } from "./builder.js"
 import type { MirageCircuit } from "./compile.js"
@@ -122,7 +123,15 @@ export function saltsFor(
   circuit: { readonly input: string; readonly output: string },
   given: Salts | undefined,
 ): Salts {
+  checkRecord(given ?? {}, "options.salts", "an object with the salt of each committed side")
   for (const side of ["input", "output"] as const) {
+    const salt: unknown = given?.[side]
+    checkArgument(
+      salt === undefined || (typeof salt === "bigint" && salt >= 0n && salt < r),
+      `options.salts.${side}`,
+      "a bigint from 0 to r - 1 (`drawSalt`)",
+      salt,
+    )
     const needed = circuit[side] === "committed"
     if (needed === (given?.[side] !== undefined)) continue
     throw new UsageError({

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
+import { checkList } from "../arguments.js"
 import { InvariantError, invariant } from "../errors.js"
 import { inverse, mod, r } from "../field.js"
 import { cached, runCircom } from "./compile-gadgets.js"
@@ -43,8 +44,10 @@ export function compilePoseidon(): Promise<BlockJson> {
  * The commitment to words under a salt, all in [0, r): what a circuit with committed values shows.
  * @throws UsageError for no words, or a word or salt that is no field element
  */
-export const commit = async (words: readonly bigint[], salt: bigint): Promise<bigint> =>
-  commitBy(parseBlock(await compilePoseidon()), words, salt)
+export async function commit(words: readonly bigint[], salt: bigint): Promise<bigint> {
+  checkList(words, "words")
+  return commitBy(parseBlock(await compilePoseidon()), words, salt)
+}
 
 async function load(): Promise<BlockJson> {
   const require = createRequire(import.meta.url)

@@ -1,5 +1,6 @@
 /** Integer model to circuit: plan, compile the gadgets, link, and say what it costs. */
 
+import { checkArgument, checkOptions, checkThing, kindOf } from "../arguments.js"
 import { defaults } from "../defaults.js"
 import { CountersignError, FileError, type OnProgress, UsageError } from "../errors.js"
 import type { TensorId } from "../ops/program.js"
@@ -79,18 +80,8 @@ export async function compile(
 ): Promise<MirageCircuit>
 export async function compile(graph: IntGraph, options?: CompileOptions): Promise<Circuit>
 export async function compile(graph: IntGraph, options: CompileOptions = {}): Promise<Circuit> {
-  const proofSystem = choice("proofSystem", options.proofSystem, proofSystems)
-  const input = choice("input", options.input, ["private", "public", "committed"] as const)
-  const output = choice("output", options.output, ["public", "committed"] as const)
-  choice("weights", options.weights, ["fixed"] as const)
-  if (proofSystem === "groth16" && (input === "committed" || output === "committed")) {
-    throw new UsageError({
-      what: "plain groth16 has no commitments",
-      expected: "public or private values",
-      fix: "Use proofSystem mirage",
-    })
-  }
-  const limit = options.maxConstraints ?? defaults.maxConstraints
+  checkThing("model", graph, "graph")
+  const { proofSystem, input, output, maxConstraints: limit } = checkCompileOptions(options)
   const lookup = proofSystem === "mirage" ? lookupForms(graph) : undefined
   const plan = planGadgets(graph, lookup ?? bitForms)
   const expected = estimate(graph, plan, lookup?.rows)
@@ -99,7 +90,7 @@ export async function compile(graph: IntGraph, options: CompileOptions = {}): Pr
       what: `the circuit would have about ${expected.constraints} constraints and ${expected.nonzeros} non-zeros`,
       where: `model \`${graph.name}\``,
       expected: `at most ${limit} constraints and ${defaults.maxNonzeros} non-zeros`,
-      fix: "Use a smaller model or lower precision, or raise maxConstraints if the machine has the memory",
+      fix: "Use a smaller model or lower precision, or raise option `maxConstraints` if the machine has the memory",
     })
   }
   options.onProgress?.({ stage: "compile gadgets", done: 0, total: plan.uses.length })
@@ -150,10 +141,43 @@ async function compileHere({ uses }: Plan, committed: boolean): Promise<Compiled
   return { version: 1, gadgets, poseidon: await compilePoseidon() }
 }
 
+/**
+ * What a circuit will be by some options, defaults filled in; without doing anything else.
+ * @throws UsageError for options we do not have, or that exclude each other
+ */
+export function checkCompileOptions(options: CompileOptions): {
+  readonly proofSystem: ProofSystem
+  readonly input: Circuit["input"]
+  readonly output: Circuit["output"]
+  readonly maxConstraints: number
+} {
+  checkOptions(options)
+  const { maxConstraints = defaults.maxConstraints, gadgets } = options
+  const proofSystem = choice("proofSystem", options.proofSystem, proofSystems)
+  const input = choice("input", options.input, ["private", "public", "committed"] as const)
+  const output = choice("output", options.output, ["public", "committed"] as const)
+  choice("weights", options.weights, ["fixed"] as const)
+  if (proofSystem === "groth16" && (input === "committed" || output === "committed")) {
+    throw new UsageError({
+      what: "plain groth16 has no commitments",
+      expected: "public or private values",
+      fix: "Use option `proofSystem` mirage",
+    })
+  }
+  checkArgument(maxConstraints > 0, "options.maxConstraints", "a positive number", maxConstraints)
+  const known = gadgets === undefined || (typeof gadgets?.gadgets === "object" && gadgets.gadgets !== null)
+  checkArgument(known, "options.gadgets", "`gadgets` of a circuit", gadgets)
+  return { proofSystem, input, output, maxConstraints }
+}
+
 function choice<T extends string>(name: string, given: T | undefined, allowed: readonly [T, ...T[]]): T {
   const value = given ?? allowed[0]
   if (allowed.includes(value)) return value
-  throw new UsageError({ what: `option \`${name}\``, expected: allowed.join(" or "), given: `\`${value}\`` })
+  throw new UsageError({
+    what: `option \`${name}\``,
+    expected: allowed.join(" or "),
+    given: kindOf(value),
+  })
 }
 
 /** Names, shapes, scales and ranges of the public side of a model, as the verification key carries them. */
@@ -189,6 +213,8 @@ function layoutOf(graph: IntGraph, input: Visibility, output: "public" | "commit
  * @throws CountersignError naming gadget and tensor if a row fails
  */
 export function witnessOf(circuit: PlainCircuit, values: TensorValues, context: string): Witness {
+  checkThing("circuit", circuit, "circuit")
+  checkArgument(values instanceof Map, "values", "a Map of tensors (`runInteger`)", values)
   const { graph, linked } = circuit
   const witness = assignPlain(graph, linked, values, contextSignal(context))
   const row = firstFailingRow(linked.r1cs, witness)

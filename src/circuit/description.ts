@@ -3,6 +3,7 @@
  * integer model; circuit.json, how it was compiled; gadgets.json, what circom made of the gadgets. The constraints
  * themselves are in none of them: linking takes less time than loading them would.
  */
+import { checkBytes, checkOptions, checkRecord, checkThing } from "../arguments.js"
 import { defaults } from "../defaults.js"
 import { FileError, InvariantError, type OnProgress } from "../errors.js"
 import { deserialize } from "../quantize/digest.js"
@@ -25,18 +26,21 @@ export interface CircuitInfo {
 }
 
 /** The content of circuit.json for a circuit. Its other files: `serialize(circuit.graph)` and `circuit.gadgets`. */
-export const describeCircuit = (circuit: Circuit): CircuitInfo => ({
-  version: 1,
-  model: circuit.model,
-  proofSystem: circuit.proofSystem,
-  input: circuit.input,
-  output: circuit.output,
-  precision: circuit.graph.precision,
-  constraints: circuit.linked.r1cs.rows,
-  domain: circuit.domain,
-  lookups: lookupsOf(circuit),
-  nonzeros: circuit.nonzeros,
-})
+export function describeCircuit(circuit: Circuit): CircuitInfo {
+  checkThing("circuit", circuit, "circuit")
+  return {
+    version: 1,
+    model: circuit.model,
+    proofSystem: circuit.proofSystem,
+    input: circuit.input,
+    output: circuit.output,
+    precision: circuit.graph.precision,
+    constraints: circuit.linked.r1cs.rows,
+    domain: circuit.domain,
+    lookups: lookupsOf(circuit),
+    nonzeros: circuit.nonzeros,
+  }
+}
 
 /** Checks the content of circuit.json. @throws FileError naming the file `where` */
 export function parseCircuitInfo(json: unknown, where: string): CircuitInfo {
@@ -74,6 +78,9 @@ export interface RebuildOptions {
  * @throws FileError for files that are damaged, of another version, or do not belong together
  */
 export async function rebuildCircuit(files: CircuitFiles, options: RebuildOptions = {}): Promise<Circuit> {
+  checkRecord(files, "files", "an object with `model`, `circuit` and `gadgets`")
+  checkBytes(files.model, "files.model")
+  checkOptions(options)
   const { names = { model: "model.bin", circuit: "circuit.json", gadgets: "gadgets.json" }, ...rest } =
     options
   const { input, output, proofSystem, constraints, model } = parseCircuitInfo(files.circuit, names.circuit)

@@ -5,8 +5,9 @@
  */
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
+import { checkThing } from "../arguments.js"
 import { defaults } from "../defaults.js"
-import { InvariantError } from "../errors.js"
+import { InvariantError, printable } from "../errors.js"
 import type { WireLc } from "./builder.js"
 import type { Circuit } from "./compile.js"
 import { circuitsFolder, compileGadgets } from "./compile-gadgets.js"
@@ -20,6 +21,7 @@ const termsPerLine = 16
 
 /** Writes the circuit of a model as circom source; the template is called `CountersignModel`. */
 export async function exportCircom(circuit: Circuit): Promise<string> {
+  checkThing("circuit", circuit, "circuit")
   const { graph } = circuit
   const plan = planGadgets(graph)
   const gadgets = reduceGadgets(plan.uses, await compileGadgets(plan.uses))
@@ -106,10 +108,10 @@ export async function exportCircom(circuit: Circuit): Promise<string> {
     `// Model ${circuit.model}, exported by countersign. Precision ${graph.precision}.`,
     ...graph.inputs.map(
       ({ name, lo, bits: width, tensor }, i) =>
-        `// input${i}: \`${name}\`, integers in [${lo}, ${lo} + 2^${width}), scale ${graph.tensors[tensor].scale}`,
+        `// input${i}: \`${printable(name)}\`, integers in [${lo}, ${lo} + 2^${width}), scale ${graph.tensors[tensor].scale}`,
     ),
     ...graph.outputs.map(
-      ({ name, tensor }, i) => `// output${i}: \`${name}\`, scale ${graph.tensors[tensor].scale}`,
+      ({ name, tensor }, i) => `// output${i}: \`${printable(name)}\`, scale ${graph.tensors[tensor].scale}`,
     ),
     "",
   ]

@@ -1,4 +1,5 @@
 /** What each node costs: the table behind `countersign inspect` and the estimate before a compile. */
+import { checkThing } from "../arguments.js"
 import type { IntNode, LinearMap } from "../ops/program.js"
 import type { IntGraph } from "../quantize/intgraph.js"
 import type { Circuit } from "./compile.js"
@@ -59,6 +60,7 @@ export function inspect(circuit: Circuit): {
   nodes: NodeReport[]
   totals: { constraints: number; lookups: number; nonzeros: number; domain: number; wires: number }
 } {
+  checkThing("circuit", circuit, "circuit")
   const { graph, linked } = circuit
   const rows = new Map<IntNode, number>()
   const gadgets = new Map<IntNode, Map<string, number>>()

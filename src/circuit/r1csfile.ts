@@ -2,6 +2,7 @@
  * The iden3 `.r1cs` file: header, constraints, wire to label map. Written by us and by circom, read by
  * snarkjs. Source: https://github.com/iden3/r1csfile/blob/master/doc/r1cs_bin_format.md
  */
+import { checkBytes, checkThing } from "../arguments.js"
 import { FileError, InvariantError } from "../errors.js"
 import { r } from "../field.js"
 import {
@@ -22,6 +23,7 @@ const entryBytes = 36
 
 /** The constraint system as a `.r1cs` file, version 1; labels are the wire numbers. */
 export function writeR1cs(r1cs: R1cs): Uint8Array {
+  checkThing("r1cs", r1cs, "r1cs")
   const sides = [r1cs.a, r1cs.b, r1cs.c]
   const entries = sides.reduce((sum, side) => sum + side.wires.length, 0)
   const { file, sections } = createBinFile("r1cs", 1, [
@@ -71,6 +73,7 @@ function encodeValues(values: readonly bigint[]): Uint8Array[] {
  * @throws FileError if it is truncated, foreign, over another field, or uses custom gates
  */
 export function readR1cs(file: Uint8Array): R1cs {
+  checkBytes(file, "file")
   const sections = readBinFile(file, "r1cs", 1)
   for (const [id, content] of sections) {
     // circom writes the sections of custom gates always; without any, each holds the count 0.

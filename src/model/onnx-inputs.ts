@@ -83,7 +83,7 @@ export function readInputs(
       if (axis === 0 || (symbol && batchNames.has(symbol))) return 1
       const name = symbol ? `\`${symbol}\`` : "unknown"
       problems.push(
-        `${where}: dimension ${axis} is ${name}; set the option \`dimensions\` to { "${symbol || key}": number }`,
+        `${where}: dimension ${axis} is ${name}; say how large, with option \`dimensions\` for \`${symbol || key}\``,
       )
       return 1
     })

@@ -2,6 +2,7 @@
  * ONNX files to Graph (https://onnx.ai/onnx/repo-docs/IR.html). Everything wrong with a file is collected
  * and reported at once. Which operators exist, and what they mean, is the business of the lowering.
  */
+import { checkArgument, checkBytes, checkOptions, checkRecord } from "../arguments.js"
 import { ModelError } from "../errors.js"
 import type { Attribute, Graph, Node, Tensor } from "./graph.js"
 import { limits as defaultLimits, type Limits } from "./limits.js"
@@ -27,8 +28,14 @@ export interface ImportOptions {
 
 const normalDomain = (domain: string): string => (domain === "ai.onnx" ? "" : domain)
 
-/** Reads an ONNX model; throws ModelError with every problem of the file. */
+/** Reads an ONNX model; throws ModelError with every problem of the file, UsageError for wrong arguments. */
 export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Graph {
+  checkBytes(bytes, "bytes")
+  checkOptions(options)
+  checkRecord(options.dimensions ?? {}, "options.dimensions")
+  checkRecord(options.limits ?? {}, "options.limits")
+  for (const [name, limit] of Object.entries(options.limits ?? {}))
+    checkArgument(Number(limit) >= 0, `options.limits.${name}`, "a number", limit)
   const bounds = { ...defaultLimits, ...options.limits }
   const where = options.file ?? "ONNX model"
   const model = decodeModel(bytes, bounds, where)

@@ -3,6 +3,7 @@
  * ONNX first: convolutions and poolings get a Transpose on either side, which lowering turns into index
  * maps. TensorFlow's padding "same" is ONNX's SAME_UPPER.
  */
+import { checkBytes, checkOptions, checkRecord } from "../arguments.js"
 import { ModelError } from "../errors.js"
 import type { Attribute, Graph, GraphInput, Node, Tensor } from "./graph.js"
 import { layerNodes } from "./tfjs-layers.js"
@@ -46,6 +47,9 @@ const isRecord = (value: unknown): value is Config =>
  * @throws ModelError naming every layer that is not supported and every weight that is missing
  */
 export function importTfjs(model: unknown, weights: Uint8Array, options: TfjsOptions = {}): Graph {
+  checkBytes(weights, "weights")
+  checkOptions(options)
+  checkRecord(options.dimensions ?? {}, "options.dimensions")
   const where = options.file ?? "tfjs model"
   const fail = (what: string): never => {
     throw new ModelError({
@@ -128,7 +132,9 @@ class Reader {
       if (typeof dim === "number" && dim > 0) return dim
       const chosen = this.dimensions[`${name}:${axis}`] ?? (axis === 0 ? 1 : undefined)
       if (chosen === undefined)
-        this.problems.push(`input \`${name}\`: dimension ${axis} is open; give \`${name}:${axis}\``)
+        this.problems.push(
+          `input \`${name}\`: dimension ${axis} is open; say how large, with option \`dimensions\` for \`${name}:${axis}\``,
+        )
       return chosen ?? 1
     })
     this.inputs.push({ name, dtype: "float32", shape })

@@ -1,4 +1,5 @@
 /** Model graph to primitives: every operator is a lowering, and whatever depends on constants alone is computed here. */
+import { checkThing } from "../arguments.js"
 import { ModelError } from "../errors.js"
 import type { Graph, Node } from "../model/graph.js"
 import { fuse } from "./fuse.js"
@@ -44,6 +45,7 @@ type Environment = Map<string, Value | null>
  * @throws ModelError listing every node that cannot be lowered, with operator, position and reason
  */
 export function lower(graph: Graph): Program {
+  checkThing("graph", graph, "graph")
   const builder = new Builder()
   const problems: string[] = []
   const values: Environment = new Map()

@@ -3,6 +3,7 @@
  * receipts. All of it must be refused.
  */
 import { bn254 } from "@noble/curves/bn254.js"
+import { checkThing } from "../arguments.js"
 import { type AuditReport, auditWitness } from "../circuit/audit.js"
 import { assignCommitments } from "../circuit/commitment.js"
 import { type Circuit, witnessOf } from "../circuit/compile.js"
@@ -16,7 +17,7 @@ import type { VerificationKey } from "../verifier/key.js"
 import type { G1Json, G2Json } from "../verifier/points.js"
 import type { Receipt } from "../verifier/receipt.js"
 import { verify } from "../verifier/verify.js"
-import type { ProvingKey } from "./keysource.js"
+import { checkProvingKey, type ProvingKey } from "./keysource.js"
 import { draw, platformRandom } from "./multiply.js"
 import { openProver, statementWords } from "./prover.js"
 
@@ -31,6 +32,9 @@ export async function audit(
   provingKey: ProvingKey,
   verificationKey: VerificationKey,
 ): Promise<AuditReport> {
+  checkThing("circuit", circuit, "circuit")
+  checkProvingKey(provingKey, "provingKey")
+  checkThing("verificationKey", verificationKey, "verificationKey")
   const { graph } = circuit
   const zeros = Object.fromEntries(
     graph.inputs.map(({ name, tensor }) => [name, new Float64Array(graph.tensors[tensor].lo.length)]),
@@ -77,6 +81,9 @@ export function auditReceipt(
   other: Receipt,
   verificationKey: VerificationKey,
 ): Pick<AuditReport, "refused" | "accepted" | "tried"> {
+  checkThing("receipt", receipt, "receipt")
+  checkThing("receipt", other, "other")
+  checkThing("verificationKey", verificationKey, "verificationKey")
   const { statement } = receipt
   const accepts = (candidate: unknown, to: string = statement.context) =>
     verify(candidate, { verificationKey, model: statement.model, context: to, allowDev: true })

@@ -15,6 +15,6 @@ export {
 export { drawSalt } from "../circuit/poseidon.js"
 export type { CompiledGadgets } from "../circuit/reduce-gadgets.js"
 export { serialize } from "../quantize/digest.js"
-export { dequantize } from "../quantize/run.js"
+export { dequantize } from "../verifier/values.js"
 export type { ByteSource, ProvingKey } from "./keysource.js"
 export { memoryEstimate, type OpenOptions, openProver, type ProveOptions, type Prover } from "./prover.js"

@@ -1,5 +1,6 @@
 /** A proving key in a file, read in ranges by Node (pages have Blobs); it may be larger than one array or one read can be. */
 import { open } from "node:fs/promises"
+import { checkText } from "../arguments.js"
 import { FileError, UsageError } from "../errors.js"
 import type { ByteSource } from "./keysource.js"
 
@@ -19,6 +20,7 @@ const mostBytes = 2 ** 30
  * @throws UsageError if it cannot be opened; a read throws FileError once the file has changed
  */
 export async function openKeyFile(path: string): Promise<KeyFile> {
+  checkText(path, "path")
   const handle = await open(path).catch((error: NodeJS.ErrnoException) => {
     const what = error.code === "ENOENT" ? "does not exist" : error.message
     throw new UsageError({ what, where: `\`${path}\`` })

@@ -5,6 +5,8 @@
  *     { size: blob.size,
  *       read: async (from, length) => new Uint8Array(await blob.slice(from, from + length).arrayBuffer()) }
  */
+
+import { checkArgument, kindOf } from "../arguments.js"
 import { findSections, type SectionPlace } from "../circuit/binfile.js"
 import { CountersignError, FileError, invariant } from "../errors.js"
 
@@ -16,6 +18,18 @@ export interface ByteSource {
   read(from: number, length: number): Promise<Uint8Array>
 }
 export type ProvingKey = Uint8Array | ByteSource
+
+/** @throws UsageError unless `key` is bytes or a source of them */
+export function checkProvingKey(key: unknown, parameter: string): void {
+  const source = key as Partial<ByteSource> | null | undefined
+  const isSource =
+    key instanceof Uint8Array ||
+    (typeof source === "object" &&
+      typeof source?.read === "function" &&
+      Number.isSafeInteger(source.size) &&
+      (source.size as number) >= 0)
+  checkArgument(isSource, parameter, "a proving key: bytes, or `openKeyFile` of its path", key)
+}
 
 /** A source whose reads give what was asked for, or a FileError that says `where` they did not. */
 export function checkedSource(key: ProvingKey, where: string): ByteSource {
@@ -41,6 +55,7 @@ export function checkedSource(key: ProvingKey, where: string): ByteSource {
         if (error instanceof CountersignError) throw error
         throw fail(`cannot be read: ${(error as Error).message}`, from, length)
       }
+      if (!(bytes instanceof Uint8Array)) throw fail("did not give bytes", from, length, kindOf(bytes))
       if (bytes.length !== length) throw fail("was cut short", from, length, `${bytes.length}`)
       return bytes
     },

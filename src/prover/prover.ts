@@ -1,10 +1,13 @@
 /** Setup and proving as the public interface offers them: circuit in, keys and receipts out. */
+
+import { checkOptions, checkText, checkThing } from "../arguments.js"
 import { type Salts, saltsFor, sideWords } from "../circuit/commitment.js"
 import { type Circuit, type MirageCircuit, witnessOf } from "../circuit/compile.js"
 import { commitBy } from "../circuit/poseidon.js"
 import type { TensorValues } from "../circuit/witness.js"
 import { FileError, invariant, type OnProgress, UsageError } from "../errors.js"
 import { isNode } from "../platform.js"
+import type { Nested } from "../quantize/nested.js"
 import { quantizeInput, runInteger } from "../quantize/run.js"
 import { keyDigest, parseVerificationKey, type VerificationKey } from "../verifier/key.js"
 import type { Receipt } from "../verifier/receipt.js"
@@ -14,7 +17,7 @@ import { wordsOf } from "../verifier/words.js"
 import { devSetup } from "./devsetup.js"
 import type { Engine } from "./engine.js"
 import { kernelEngine } from "./kernelengine.js"
-import { bytesOf, type ProvingKey } from "./keysource.js"
+import { bytesOf, checkProvingKey, type ProvingKey } from "./keysource.js"
 import { openMirage } from "./mirage.js"
 import {
   checkMemory,
@@ -44,8 +47,13 @@ export interface Keys {
  * @throws UsageError unless `dev` is set; CountersignError for a key that is too large to prove with; AbortError
  */
 export async function setup(circuit: Circuit, options: SetupOptions): Promise<Keys> {
+  checkThing("circuit", circuit, "circuit")
+  checkOptions(options, "an object with `dev`")
   if (options.dev !== true) {
-    throw new UsageError({ what: "setup needs to know how", expected: "`dev: true`", fix: "Pass dev: true" })
+    throw new UsageError({
+      what: "setup needs to know how",
+      fix: "The keys it makes are for development, whose maker can forge: say so with option `dev`",
+    })
   }
   const provingKey =
     circuit.proofSystem === "groth16"
@@ -59,6 +67,8 @@ export async function setup(circuit: Circuit, options: SetupOptions): Promise<Ke
  * @throws FileError if the proving key is damaged or another circuit's
  */
 export async function verificationKeyOf(circuit: Circuit, provingKey: ProvingKey): Promise<VerificationKey> {
+  checkThing("circuit", circuit, "circuit")
+  checkProvingKey(provingKey, "provingKey")
   const { proofSystem, model, layout, linked } = circuit
   if (proofSystem === "mirage") return keyFor(circuit, await readMirageKey(provingKey, circuit.linked, 0))
   const zkey = await bytesOf(provingKey, "proving key")
@@ -89,6 +99,7 @@ export async function checkKeys(
   provingKey: ProvingKey,
   verificationKey: VerificationKey,
 ): Promise<void> {
+  checkThing("verificationKey", verificationKey, "verificationKey")
   const expected = await verificationKeyOf(circuit, provingKey)
   const fields = [
     ["proofSystem", "is for another proof system"],
@@ -104,8 +115,10 @@ export async function checkKeys(
 }
 
 /** Bytes of memory that proving takes next to the process itself, about; null for plain groth16, which is snarkjs's. */
-export const memoryEstimate = (circuit: Circuit): number | null =>
-  circuit.proofSystem === "mirage" ? proverMemory(circuit.linked) : null
+export function memoryEstimate(circuit: Circuit): number | null {
+  checkThing("circuit", circuit, "circuit")
+  return circuit.proofSystem === "mirage" ? proverMemory(circuit.linked) : null
+}
 
 export interface ProveOptions {
   /** The caller's 32 bytes that the receipt is for, as 0x and 64 hexadecimal digits. */
@@ -120,12 +133,12 @@ export interface ProveOptions {
 
 export interface Prover {
   /**
-   * Runs the model on an input and proves what it said.
+   * Runs the model on an input, flat or nested like its shape, and proves what it said.
    * @throws InputError for inputs that do not fit; UsageError for a malformed context or missing salts;
    * FileError when the proving key cannot be read any more or was changed; AbortError; CountersignError when a
    * worker dies
    */
-  prove(input: Readonly<Record<string, ArrayLike<number>>>, options: ProveOptions): Promise<Receipt>
+  prove(input: Readonly<Record<string, Nested>>, options: ProveOptions): Promise<Receipt>
   /** Stops the workers. */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
@@ -159,13 +172,18 @@ export async function openProver(
   provingKey: ProvingKey,
   options: OpenOptions = {},
 ): Promise<Prover> {
+  checkThing("circuit", circuit, "circuit")
+  checkProvingKey(provingKey, "provingKey")
+  checkOptions(options)
   const { prove, close } =
     circuit.proofSystem === "groth16"
       ? await openGroth16(circuit, provingKey)
       : await openTwoPhase(circuit, provingKey, options)
   return {
     async prove(input, proveOptions) {
+      checkOptions(proveOptions, "an object with `context`")
       const { context, clampInputs, onProgress, signal } = proveOptions
+      checkText(context, "options.context")
       if (!/^0x[0-9a-f]{64}$/.test(context)) {
         throw new UsageError({
           what: "malformed context",
@@ -194,7 +212,7 @@ async function openGroth16(
   if (!isNode) {
     throw new UsageError({
       what: "plain groth16 is proven by snarkjs, in Node alone",
-      fix: "Compile the model with proofSystem mirage",
+      fix: "Compile the model with option `proofSystem` mirage",
     })
   }
   const zkey = await bytesOf(provingKey, "proving key")

@@ -14,6 +14,7 @@ export const defaultThreads = (): number => Math.max(1, availableParallelism())
 export class WorkerPool<T> {
   private readonly members: { worker: Worker; remote: Comlink.Remote<T> }[] = []
   private failure: unknown
+  private holders = 0
   private readonly failed: Promise<never>
   private fail!: (error: unknown) => void
 
@@ -36,6 +37,12 @@ export class WorkerPool<T> {
       worker.on("exit", (code) => this.fail(died(`exit code ${code}`)))
       this.members.push({ worker, remote: Comlink.wrap<T>(nodeEndpoint(worker)) })
     }
+  }
+
+  /** Counts what the workers are needed for: idle ones do not keep the process alive. */
+  private hold(change: 1 | -1): void {
+    this.holders += change
+    for (const { worker } of this.members) this.holders > 0 ? worker.ref() : worker.unref()
   }
 
   /** Whether the pool can still work: not closed, no worker died, no work was aborted. */
@@ -68,6 +75,7 @@ export class WorkerPool<T> {
         if (this.alive) onDone?.(++done)
       }
     }
+    this.hold(1)
     try {
       await Promise.race([this.failed, Promise.all(this.members.map(work))])
     } catch (error) {
@@ -76,6 +84,7 @@ export class WorkerPool<T> {
       throw error
     } finally {
       signal?.removeEventListener("abort", abort)
+      this.hold(-1)
     }
     return results
   }
@@ -83,6 +92,7 @@ export class WorkerPool<T> {
   /** Stops all workers; work under way is rejected. */
   async close(): Promise<void> {
     this.fail(new CountersignError({ what: "the workers were closed" }))
+    this.hold(1)
     await Promise.all(this.members.map(({ worker }) => worker.terminate()))
   }
 

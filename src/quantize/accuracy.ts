@@ -1,10 +1,11 @@
 /** What quantization costs: the integer model against the real one on samples, output by output and node by node. */
+import { checkArgument, checkOptions, checkThing } from "../arguments.js"
 import type { OnProgress } from "../errors.js"
 import { evaluate } from "../ops/evaluate.js"
 import type { Origin, Program, RescaleNode, TensorId } from "../ops/program.js"
 import { sourcesOf } from "./bounds.js"
-import type { Sample } from "./calibrate.js"
 import type { IntGraph } from "./intgraph.js"
+import { flatSamples, type Nested } from "./nested.js"
 import { quantizeInput, runInteger } from "./run.js"
 
 export interface OutputAccuracy {
@@ -72,10 +73,16 @@ function excessOf({ shift, lo, bits }: RescaleNode, accumulator: number): number
 export function measureAccuracy(
   program: Program,
   graph: IntGraph,
-  samples: readonly Sample[],
+  given: readonly Readonly<Record<string, Nested>>[],
   options: { labels?: readonly number[] | undefined; onProgress?: OnProgress | undefined } = {},
 ): Accuracy {
+  checkThing("program", program, "program")
+  checkThing("model", graph, "graph")
+  checkOptions(options)
   const { labels, onProgress } = options
+  const samples = flatSamples(program, given)
+  const fits = labels === undefined || (Array.isArray(labels) && labels.length === samples.length)
+  checkArgument(fits, "options.labels", "one label a sample", labels)
   const rescaled = requantized(graph)
   // Names repeat where an operator lowers to several nodes: only these have a counterpart, of the same size.
   const counterparts = new Map(

@@ -2,6 +2,7 @@
  * Calibration: what values each tensor takes on the samples. It chooses scales and nothing else; that no
  * integer overflows is proven by bounds.ts without it.
  */
+import { checkRecord, kindOf } from "../arguments.js"
 import { InputError, type OnProgress, UsageError } from "../errors.js"
 import { evaluate } from "../ops/evaluate.js"
 import { showFormula } from "../ops/formula.js"
@@ -57,6 +58,7 @@ export function checkInputs(
   inputs: Sample,
   where: string,
 ): void {
+  checkRecord(inputs, where, "an object with the values of each input by name")
   const names = program.inputs.map((input) => input.name)
   const listed = names.map((name) => `\`${name}\``).join(", ")
   for (const name of Object.keys(inputs))
@@ -68,8 +70,15 @@ export function checkInputs(
         given: `\`${name}\``,
       })
   for (const { name, tensor } of program.inputs) {
-    const values = inputs[name]
-    if (values === undefined || typeof values !== "object" || typeof values.length !== "number")
+    const values: ArrayLike<number> | null | undefined = inputs[name]
+    if (values !== undefined && !(typeof values === "object" && typeof values?.length === "number"))
+      throw new InputError({
+        what: `input \`${name}\` is no list of numbers`,
+        where,
+        expected: "numbers, flat or nested as the input's shape",
+        given: kindOf(values),
+      })
+    if (values === undefined)
       throw new InputError({
         what: `input \`${name}\` is missing`,
         where,

@@ -27,6 +27,7 @@
  */
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import { bytesToHex } from "@noble/hashes/utils.js"
+import { checkBytes, checkThing } from "../arguments.js"
 import { ModelError } from "../errors.js"
 import type { IntNode, LinearMap, Origin } from "../ops/program.js"
 import { graphBounds } from "./bounds.js"
@@ -41,6 +42,7 @@ const mapKinds = ["dense", "conv", "sparse"] as const
 
 /** Canonical bytes of an integer graph. */
 export function serialize(graph: IntGraph): Uint8Array {
+  checkThing("model", graph, "graph")
   const w = new ByteWriter()
   for (const c of magic) w.byte(c.charCodeAt(0))
   w.byte(versionOf(graph.nodes))
@@ -143,6 +145,7 @@ function writeMap(w: ByteWriter, map: LinearMap): void {
  * `serialize` writes: foreign or truncated data, fields out of range, a second encoding of the same graph.
  */
 export function deserialize(bytes: Uint8Array, file = "integer model"): IntGraph {
+  checkBytes(bytes, "bytes")
   const r = new ByteReader(bytes, file)
   for (const c of magic)
     if (r.byte() !== c.charCodeAt(0)) r.fail("not an integer model", `magic \`${magic}\``)

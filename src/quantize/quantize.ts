@@ -3,8 +3,9 @@
  * integer weights, clamps become rescales, everything else keeps its meaning; a tensor is requantized only
  * where its integers would grow too wide for the node that reads it.
  */
+import { checkArgument, checkOptions, checkThing } from "../arguments.js"
 import { defaults } from "../defaults.js"
-import { InvariantError, ModelError, type OnProgress, UsageError } from "../errors.js"
+import { InvariantError, ModelError, type OnProgress } from "../errors.js"
 import type { Graph } from "../model/graph.js"
 import { lower } from "../ops/lower.js"
 import {
@@ -20,16 +21,10 @@ import {
   type TensorInfo,
 } from "../ops/program.js"
 import { sumLimit, tooLarge, width } from "./bounds.js"
-import {
-  type CalibrationMethod,
-  calibrate,
-  checkSamples,
-  type Range,
-  type Runner,
-  type Sample,
-} from "./calibrate.js"
+import { type CalibrationMethod, calibrate, type Range, type Runner, type Sample } from "./calibrate.js"
 import { IntBuilder, type Target } from "./intbuilder.js"
 import type { IntGraph } from "./intgraph.js"
+import { flatSamples, type Nested } from "./nested.js"
 import { bypassSums, hoistClamps } from "./prepare.js"
 import { withoutUnused } from "./prune.js"
 import {
@@ -51,7 +46,7 @@ import { chooseRunner } from "./tensors.js"
 
 export interface QuantizeOptions {
   /** Inputs that the model will see, for calibration; at least one. */
-  readonly samples: readonly Sample[]
+  readonly samples: readonly Readonly<Record<string, Nested>>[]
   /** w: bits of an activation, 6–14. */
   readonly precision?: number
   readonly calibration?: CalibrationMethod
@@ -62,25 +57,23 @@ export interface QuantizeOptions {
 }
 
 /**
- * Quantizes a model: lowers it, calibrates on the samples, and chooses integers for everything. Throws
- * ModelError for what the model has that we cannot prove, InputError for samples that do not fit it, and
- * UsageError for options out of range.
+ * Quantizes a model: lowers it, calibrates on the samples, and chooses integers for everything.
+ * @throws ModelError for what we cannot prove, InputError for samples that do not fit, UsageError for options
  */
 export const quantize = async (graph: Graph, options: QuantizeOptions): Promise<IntGraph> =>
   quantizeProgram(lower(graph), options)
 
 /** Quantizes a lowered model; errors as `quantize`. */
 export async function quantizeProgram(program: Program, options: QuantizeOptions): Promise<IntGraph> {
-  const { samples, precision = defaults.precision } = options
+  checkThing("program", program, "program")
+  checkOptions(options, "an object with `samples`")
+  const { precision = defaults.precision } = options
   const { minPrecision, maxPrecision } = defaults
-  if (!(Number.isInteger(precision) && precision >= minPrecision && precision <= maxPrecision))
-    throw new UsageError({
-      what: "the precision is out of range",
-      expected: `a whole number of bits from ${minPrecision} to ${maxPrecision}`,
-      given: String(precision),
-    })
+  const good = Number.isInteger(precision) && precision >= minPrecision && precision <= maxPrecision
+  const expected = `a whole number of bits from ${minPrecision} to ${maxPrecision}`
+  checkArgument(good, "options.precision", expected, precision)
   const prepared = bypassSums(hoistClamps(program))
-  checkSamples(prepared, samples)
+  const samples = flatSamples(prepared, options.samples)
   const runner = options.runner ?? (await chooseRunner(prepared, samples.length))
   const ranges = await calibrate(prepared, samples, { ...options, runner })
   return new Quantizer(prepared, ranges, samples, precision).run()

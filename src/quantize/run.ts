@@ -1,9 +1,11 @@
 /** Running the integer model: what a proof says, in exact integers. */
+import { checkOptions, checkRecord, checkThing } from "../arguments.js"
 import { InputError } from "../errors.js"
 import { evaluate } from "../ops/evaluate.js"
 import { sizeOf, type TensorId } from "../ops/program.js"
 import { checkInputs } from "./calibrate.js"
 import type { IntGraph } from "./intgraph.js"
+import { flatInputs, type Nested } from "./nested.js"
 import { roundHalfUp } from "./scales.js"
 
 /**
@@ -13,9 +15,12 @@ import { roundHalfUp } from "./scales.js"
  */
 export function quantizeInput(
   graph: IntGraph,
-  inputs: Readonly<Record<string, ArrayLike<number>>>,
+  given: Readonly<Record<string, Nested>>,
   options: { readonly clampInputs?: boolean } = {},
 ): Record<string, Float64Array> {
+  checkThing("model", graph, "graph")
+  checkOptions(options)
+  const inputs = flatInputs(graph, given, "input")
   checkInputs(graph, inputs, "input")
   const quantized: Record<string, Float64Array> = {}
   for (const { name, tensor, lo, bits } of graph.inputs) {
@@ -31,7 +36,7 @@ export function quantizeInput(
           where: `input \`${name}\`, element ${i}`,
           expected: `${lo * scale} to ${hi * scale}`,
           given: String(values[i]),
-          fix: "Scale the input as the samples were, quantize with samples that cover it, or clamp inputs",
+          fix: "Scale the input as the samples were, quantize with samples that cover it, or clamp it with option `clampInputs`",
         })
       out[i] = Math.min(Math.max(roundHalfUp(exact), lo), hi)
     }
@@ -44,8 +49,8 @@ export function quantizeInput(
 export const runInteger = (
   graph: IntGraph,
   quantized: Readonly<Record<string, ArrayLike<number>>>,
-): Map<TensorId, Float64Array> => evaluate(graph, quantized)
-
-/** Real values scale·q of one tensor. */
-export const dequantize = (graph: IntGraph, tensor: TensorId, integers: ArrayLike<number>): Float64Array =>
-  Float64Array.from(integers, (q) => q * graph.tensors[tensor].scale)
+): Map<TensorId, Float64Array> => {
+  checkThing("model", graph, "graph")
+  checkRecord(quantized, "quantized", "an object with the integers of each input by name")
+  return evaluate(graph, quantized)
+}

@@ -1,8 +1,12 @@
 /** Sample and input files: JSON in our form or EZKL's, and NumPy archives. */
+
+import { checkArgument, checkBytes, checkList, checkText } from "../arguments.js"
 import { defaults } from "../defaults.js"
 import { FileError, InputError } from "../errors.js"
 import { sizeOf } from "../ops/program.js"
+import { fromJson } from "../verifier/strict.js"
 import type { Sample } from "./calibrate.js"
+import { describe, flatten } from "./nested.js"
 import { type NumpyArray, parseNpz } from "./npy.js"
 
 /** Name and shape of a model input, as Graph.inputs has them. */
@@ -17,14 +21,13 @@ export interface Samples {
   readonly labels: number[] | undefined
 }
 
-const maxDepth = 16
-
 /**
  * One input from parsed JSON: `{ "inputs": { name: numbers } }`, or EZKL's `{ "input_data": [numbers, …] }` in
  * the order of the model's inputs; numbers are nested or flat. Throws InputError with the path of whatever
  * does not fit.
  */
 export function parseInput(json: unknown, inputs: readonly InputSpec[], where = "input"): Sample {
+  checkSpecs(inputs)
   const sample: Record<string, Float64Array> = Object.create(null)
   if (isRecord(json) && isRecord(json.inputs)) {
     for (const name of Object.keys(json.inputs))
@@ -69,6 +72,9 @@ export function parseInput(json: unknown, inputs: readonly InputSpec[], where = 
  * unreadable files, InputError with the path of whatever does not fit.
  */
 export function parseSamples(bytes: Uint8Array, file: string, inputs: readonly InputSpec[]): Samples {
+  checkBytes(bytes, "bytes")
+  checkText(file, "file")
+  checkSpecs(inputs)
   if (bytes.length > defaults.maxSampleBytes)
     throw new FileError({
       what: "the file is too large",
@@ -87,12 +93,22 @@ export function parseSamples(bytes: Uint8Array, file: string, inputs: readonly I
   return { samples, labels: labels.every((l) => l === undefined) ? undefined : checkLabels(labels, file) }
 }
 
-/** Parses JSON text in UTF-8; throws FileError naming the file. */
-export function parseJson(bytes: Uint8Array, file: string): unknown {
+/** Parses JSON text in UTF-8, in which no name occurs twice; throws FileError naming the file. */
+function parseJson(bytes: Uint8Array, file: string): unknown {
+  let text: string
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes))
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes)
   } catch (error) {
     throw new FileError({ what: "not readable as JSON", where: file, given: String(error) })
+  }
+  return fromJson(text, file)
+}
+
+function checkSpecs(inputs: readonly InputSpec[]): void {
+  checkList(inputs, "inputs")
+  for (const [i, spec] of inputs.entries()) {
+    const good = typeof spec?.name === "string" && Array.isArray(spec.shape)
+    checkArgument(good, `inputs[${i}]`, "name and shape of an input", spec)
   }
 }
 
@@ -164,52 +180,6 @@ function countOf(array: NumpyArray, input: InputSpec, file: string): number {
   })
 }
 
-/**
- * Numbers in row-major order. A flat list needs as many as the shape has; a nested one must have the shape
- * itself, but for axes of one, so that channels-last data is refused where channels come first.
- */
-function flatten(value: unknown, shape: readonly number[], where: string): Float64Array {
-  const size = sizeOf(shape)
-  const out = new Float64Array(size)
-  const path: number[] = []
-  const lengths: number[] = []
-  const fail = (what: string, expected?: string, given?: string): never => {
-    const at = where + path.map((i) => `[${i}]`).join("")
-    throw new InputError({ what, where: at, ...(expected && { expected }), ...(given && { given }) })
-  }
-  let count = 0
-  const visit = (item: unknown, depth: number): void => {
-    if (Array.isArray(item)) {
-      if (depth === maxDepth) fail(`nested deeper than ${maxDepth} lists`)
-      lengths[depth] ??= item.length
-      if (lengths[depth] !== item.length)
-        fail("lists of unequal length", String(lengths[depth]), String(item.length))
-      for (let i = 0; i < item.length; i++) {
-        path[depth] = i
-        visit(item[i], depth + 1)
-      }
-      path.length = depth
-      return
-    }
-    // EZKL writes truth values into its inputs as they are.
-    const x = typeof item === "boolean" ? Number(item) : item
-    if (typeof x !== "number" || !Number.isFinite(x) || depth !== lengths.length)
-      fail("not a finite number", depth === lengths.length ? undefined : "a list", describe(item))
-    else if (count < size) out[count] = x
-    count++
-  }
-  visit(value, 0)
-  const given = lengths.filter((length) => length !== 1)
-  const expected = shape.filter((length) => length !== 1)
-  if (count !== size || (given.length > 1 && given.join() !== expected.join()))
-    fail(
-      "the values do not fit the shape",
-      `${size} numbers, flat or of shape [${shape.join(", ")}]`,
-      `${count} of shape [${lengths.join(", ")}]`,
-    )
-  return out
-}
-
 function checkFinite(values: Float64Array, where: string): void {
   const bad = values.findIndex((x) => !Number.isFinite(x))
   if (bad >= 0)
@@ -246,6 +216,3 @@ const namesOf = (inputs: readonly InputSpec[]): string => inputs.map(({ name }) 
 
 const isRecord = (x: unknown): x is Record<string, unknown> =>
   typeof x === "object" && x !== null && !Array.isArray(x)
-
-const describe = (x: unknown): string =>
-  x === undefined ? "nothing" : `\`${(JSON.stringify(x) ?? typeof x).slice(0, 60)}\``

@@ -81,7 +81,9 @@ function product({ a, b }: ProofPoints, alphaBeta: Loops, rest: readonly [Lines,
   )
   const { Fp12 } = bn254.fields
   const value = Fp12.finalExponentiate(Fp12.mul(loops, alphaBeta))
-  return Fp12.eql(value, Fp12.ONE) ? null : "the statement was changed, or the proof is not for it"
+  return Fp12.eql(value, Fp12.ONE)
+    ? null
+    : "the statement was changed, or the proof is not for it under this key: it may be another key's"
 }
 
 /** What a Miller loop needs of a key and no proof changes: half the time of a verification. */

@@ -1,5 +1,16 @@
 /** Verification alone: small, synchronous, for Node and browsers, and free of prover code. */
-export * from "../errors.js"
+export {
+  CountersignError,
+  type Facts,
+  FileError,
+  InputError,
+  InvariantError,
+  invariant,
+  ModelError,
+  type OnProgress,
+  printable,
+  UsageError,
+} from "../errors.js"
 export {
   encodeKey,
   type Groth16Key,
@@ -58,6 +69,7 @@ export {
   type Values,
 } from "./statement.js"
 export type { Hex } from "./strict.js"
+export { dequantize, type RealTensor, realValues } from "./values.js"
 export { type Expected, explain, verify } from "./verify.js"
 export {
   type CommitmentWord,

@@ -2,6 +2,7 @@
  * The layout of a model's public side: names, shapes, ranges and visibility of its inputs and outputs, in
  * the one order that statements, words and public signals follow. It is part of the verification key.
  */
+import { checkThing } from "../arguments.js"
 import { array, fail, fields, oneOf } from "./strict.js"
 
 /** Largest absolute value of a public integer: doubles, int256 and the field all hold it exactly. */
@@ -58,7 +59,9 @@ export const publicInputs = (layout: Layout): readonly InputLayout[] =>
   inputVisibility(layout) === "public" ? layout.inputs : []
 
 /** Canonical JSON of a layout: fixed field order, no white space, numbers as ECMAScript writes them. */
-export function layoutJson({ inputs, outputs }: Layout): string {
+export function layoutJson(layout: Layout): string {
+  checkThing("layout", layout, "layout")
+  const { inputs, outputs } = layout
   const tensor = (t: InputLayout) => {
     const { name, shape, scale, lo, bits, visibility } = t
     return { name, shape, scale, lo, bits, visibility }

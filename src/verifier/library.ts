@@ -54,9 +54,7 @@ export function solidityLibrary(key: VerificationKey, name: string, options: Cal
   return `${[
     "// SPDX-License-Identifier: MIT",
     "pragma solidity ^0.8.4;",
-    ...(packed
-      ? ["", 'import {CountersignWords} from "countersign/contracts/CountersignWords.sol";']
-      : []),
+    ...(packed ? ["", 'import {CountersignWords} from "countersign/contracts/CountersignWords.sol";'] : []),
     "",
     `/// @notice A verification key of the proof system ${key.proofSystem}, and how to read what its model said.`,
     "/// @dev    Written by `countersign export solidity`. A reader says what stands in its arguments: verify them first,",

@@ -2,11 +2,12 @@
  * The JSON files of snarkjs for a Groth16 key and proof, to and from ours. Only the format: nothing of
  * snarkjs is used. Its points are projective with a last coordinate of one.
  */
+import { checkRecord, checkThing } from "../arguments.js"
 import { UsageError } from "../errors.js"
 import { type Groth16Key, parseVerificationKey } from "./key.js"
 import type { Layout } from "./layout.js"
 import { type G1Json, type G2Json, parseG1, parseG2 } from "./points.js"
-import type { Groth16Proof } from "./receipt.js"
+import { type Groth16Proof, parseProof } from "./receipt.js"
 import { array, bytes32, fail, object, oneOf } from "./strict.js"
 
 type SnarkjsG1 = [string, string, string]
@@ -44,7 +45,9 @@ const toG2 = ([x, y]: G2Json): SnarkjsG2 => [
  * snarkjs's form of a key; model, layout and setup have no place in it.
  * @throws UsageError for a key of another proof system
  */
-export function toSnarkjs({ proofSystem, points }: Groth16Key): SnarkjsKey {
+export function toSnarkjs(key: Groth16Key): SnarkjsKey {
+  checkThing("verificationKey", key, "key")
+  const { proofSystem, points } = key
   if (proofSystem !== "groth16") {
     throw new UsageError({
       what: "a key that snarkjs has no form for",
@@ -74,6 +77,7 @@ export function fromSnarkjs(
   facts: { readonly model: string; readonly layout: Layout; readonly setup: "dev" | "ceremony" },
 ): Groth16Key {
   const given = groth16(value, "snarkjs key")
+  checkRecord(facts, "facts", "an object with `model`, `layout` and `setup`")
   const ic = array(given.IC, "IC")
   if (given.nPublic !== ic.length - 1)
     fail("IC", {
@@ -98,7 +102,8 @@ export function fromSnarkjs(
 }
 
 /** snarkjs's form of a proof. */
-export function proofToSnarkjs({ a, b, c }: Groth16Proof): SnarkjsProof {
+export function proofToSnarkjs(proof: Groth16Proof): SnarkjsProof {
+  const { a, b, c } = parseProof(proof, "proof")
   return { protocol: "groth16", curve: "bn128", pi_a: toG1(a), pi_b: toG2(b), pi_c: toG1(c) }
 }
 

@@ -4,11 +4,20 @@
  */
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
+import { checkRecord, checkThing } from "../arguments.js"
 import { UsageError } from "../errors.js"
 import { encodeKey, type Groth16Key, keyDigest, type MirageKey, type VerificationKey } from "./key.js"
 import { publicInputs } from "./layout.js"
 import { wordsOfG1, wordsOfG2 } from "./points.js"
-import type { Groth16Proof, Groth16Receipt, MirageProof, MirageReceipt, Receipt } from "./receipt.js"
+import {
+  type Groth16Proof,
+  type Groth16Receipt,
+  type MirageProof,
+  type MirageReceipt,
+  parseMirageProof,
+  parseProof,
+  type Receipt,
+} from "./receipt.js"
 import { flatten } from "./statement.js"
 import type { Hex } from "./strict.js"
 import { encodeWords, wordsOf } from "./words.js"
@@ -64,6 +73,8 @@ export function toSolidityArguments(receipt: Groth16Receipt, key: Groth16Key): G
 export function toSolidityArguments(receipt: MirageReceipt, key: MirageKey): MirageArguments
 export function toSolidityArguments(receipt: Receipt, key: VerificationKey): SolidityArguments
 export function toSolidityArguments(receipt: Receipt, verificationKey: VerificationKey): SolidityArguments {
+  checkThing("receipt", receipt, "receipt")
+  checkThing("verificationKey", verificationKey, "verificationKey")
   const { layout, proofSystem } = verificationKey
   const { statement } = receipt
   const { model, context, input, output } = statement
@@ -96,12 +107,14 @@ export function toSolidityArguments(receipt: Receipt, verificationKey: Verificat
 export function solidityProof(proof: MirageProof): MirageProofWords
 export function solidityProof(proof: Groth16Proof): Groth16ProofWords
 export function solidityProof(proof: Groth16Proof | MirageProof): Groth16ProofWords | MirageProofWords
-export function solidityProof(proof: Groth16Proof | MirageProof): Groth16ProofWords | MirageProofWords {
+export function solidityProof(given: Groth16Proof | MirageProof): Groth16ProofWords | MirageProofWords {
+  checkRecord(given, "proof", "the proof of a receipt")
+  const proof = "d" in given ? parseMirageProof(given, "proof") : parseProof(given, "proof")
   const [[ax, ay], [bx1, bx0, by1, by0]] = [wordsOfG1(proof.a), wordsOfG2(proof.b)]
   const [cx, cy] = wordsOfG1(proof.c)
   const eight = [ax, ay, bx1, bx0, by1, by0, cx, cy] as const
   if (!("d" in proof)) return eight
-  const [dx, dy] = wordsOfG1(proof.d)
+  const [dx, dy] = wordsOfG1((proof as MirageProof).d)
   return [...eight, dx, dy]
 }
 

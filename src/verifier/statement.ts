@@ -5,6 +5,7 @@
  */
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js"
+import { checkThing } from "../arguments.js"
 import { UsageError } from "../errors.js"
 import { mod, r } from "../field.js"
 import {
@@ -54,7 +55,8 @@ export const signalCount = (layout: Layout): number =>
 
 /** The context's public signal, keccak256(context) mod r: hashed, so that no two contexts can be made equal. */
 export function contextSignal(context: string): bigint {
-  return BigInt(`0x${bytesToHex(keccak_256(hexToBytes(context.slice(2))))}`) % r
+  const bytes = hexToBytes(bytes32(context, "context").slice(2))
+  return BigInt(`0x${bytesToHex(keccak_256(bytes))}`) % r
 }
 
 /**
@@ -79,6 +81,8 @@ export function flatten(
  * @throws UsageError when the statement does not fit the layout.
  */
 export function publicSignals(statement: Statement, layout: Layout): bigint[] {
+  checkThing("statement", statement, "statement")
+  checkThing("layout", layout, "layout")
   const { input, output } = statement
   return [
     ...flatten(output, layout.outputs, "output"),

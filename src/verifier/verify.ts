@@ -1,5 +1,6 @@
 /** Verification of a receipt against what the caller expects; the equations are in equation.ts. */
-import { FileError, UsageError } from "../errors.js"
+import { checkRecord } from "../arguments.js"
+import { FileError, printable, UsageError } from "../errors.js"
 import { groth16Problem, mirageProblem } from "./equation.js"
 import { type CheckedKey, checkKey, keyDigest, type VerificationKey } from "./key.js"
 import { parseReceipt, type Receipt } from "./receipt.js"
@@ -27,8 +28,14 @@ export function verify(receipt: unknown, expected: Expected): boolean {
   return explain(receipt, expected) === null
 }
 
-/** Null when the receipt is valid, else the first reason why not, in plain words. @throws as `verify` */
+/** Null when the receipt is valid, else the first reason why not, in plain and printable words. @throws as `verify` */
 export function explain(receipt: unknown, expected: Expected): string | null {
+  const reason = problem(receipt, expected)
+  return reason === null ? null : printable(reason)
+}
+
+function problem(receipt: unknown, expected: Expected): string | null {
+  checkRecord(expected, "expected", "an object with `verificationKey`, `model` and `context`")
   const model = expectedBytes32(expected.model, "model")
   const context = expectedBytes32(expected.context, "context")
   const checkedKey = checkKey(expected.verificationKey)
@@ -36,12 +43,12 @@ export function explain(receipt: unknown, expected: Expected): string | null {
   if (key.model !== model)
     throw new UsageError({
       what: "the verification key is another model's",
-      where: "expected.verificationKey",
+      where: "parameter `expected.verificationKey`",
       expected: `model ${model}`,
       given: key.model,
     })
   if (key.setup === "dev" && expected.allowDev !== true)
-    return "development key: whoever made it can forge receipts; pass allowDev to accept it"
+    return "development key: whoever made it can forge receipts; accept it with option `allowDev`"
   const parsed = read(receipt)
   if (typeof parsed === "string") return parsed
   const { statement } = parsed
@@ -74,7 +81,7 @@ function expectedBytes32(value: unknown, where: string): string {
   if (typeof value !== "string" || !/^0x[0-9a-fA-F]{64}$/.test(value))
     throw new UsageError({
       what: "not 32 bytes",
-      where: `expected.${where}`,
+      where: `parameter \`expected.${where}\``,
       expected: "0x and 64 hexadecimal digits",
       given: shown(value),
     })

@@ -19,6 +19,7 @@
  */
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import { bytesToHex } from "@noble/hashes/utils.js"
+import { checkArgument, checkList, checkThing } from "../arguments.js"
 import { UsageError } from "../errors.js"
 import { r } from "../field.js"
 import {
@@ -29,8 +30,9 @@ import {
   outputVisibility,
   type TensorLayout,
 } from "./layout.js"
-import type { G1Json } from "./points.js"
+import { type G1Json, parseG1 } from "./points.js"
 import { flatten, type Statement } from "./statement.js"
+import { bytes32 } from "./strict.js"
 
 /** Bits of a word that are used: a whole number of bytes, below the bits of r. */
 export const wordBits = 248
@@ -67,6 +69,12 @@ export function elementsPerWord(bits: number): number {
   return Math.floor(wordBits / bits)
 }
 
+function checkBigints(values: readonly bigint[], parameter: string): void {
+  checkList(values, parameter)
+  const wrong = values.findIndex((value) => typeof value !== "bigint")
+  checkArgument(wrong < 0, `${parameter}[${wrong}]`, "a bigint", values[wrong])
+}
+
 /** Number of words of a tensor with so many elements. */
 export const wordsOfTensor = (elements: number, bits: number): number =>
   Math.ceil(elements / elementsPerWord(bits))
@@ -84,6 +92,7 @@ export function packSide(tensors: readonly TensorLayout[], side: "output" | "inp
 
 /** What each public word of a layout holds, in order. */
 export function packing(layout: Layout): Word[] {
+  checkThing("layout", layout, "layout")
   const outputs: Word[] =
     outputVisibility(layout) === "public"
       ? packSide(layout.outputs, "output")
@@ -112,6 +121,8 @@ export function wordCount(layout: Layout): number {
  * @throws UsageError for an integer outside [lo, lo + 2^bits)
  */
 export function packTensor(values: readonly bigint[], lo: number, bits: number): bigint[] {
+  checkBigints(values, "values")
+  checkArgument(Number.isSafeInteger(lo), "lo", "an integer", lo)
   const each = elementsPerWord(bits)
   const [least, size, step] = [BigInt(lo), 2n ** BigInt(bits), BigInt(bits)]
   return Array.from({ length: wordsOfTensor(values.length, bits) }, (_, word) => {
@@ -137,6 +148,9 @@ export function packTensor(values: readonly bigint[], lo: number, bits: number):
  * @throws UsageError when the number of words is wrong, or a word has bits that belong to no element
  */
 export function unpackTensor(words: readonly bigint[], elements: number, lo: number, bits: number): bigint[] {
+  checkBigints(words, "words")
+  checkArgument(Number.isSafeInteger(elements) && elements >= 0, "elements", "a number of elements", elements)
+  checkArgument(Number.isSafeInteger(lo), "lo", "an integer", lo)
   const each = elementsPerWord(bits)
   const expected = wordsOfTensor(elements, bits)
   if (words.length !== expected)
@@ -166,6 +180,8 @@ export function unpackTensor(words: readonly bigint[], elements: number, lo: num
  * @throws UsageError when the statement does not fit the layout
  */
 export function wordsOf(statement: Statement, layout: Layout): bigint[] {
+  checkThing("statement", statement, "statement")
+  checkThing("layout", layout, "layout")
   const { input, output } = statement
   const side = (
     claim: Statement["input"],
@@ -206,11 +222,17 @@ export function encodeWords(words: readonly bigint[]): Uint8Array {
  * @param digest the key's, `keyDigest`
  */
 export function challenge(digest: string, context: string, words: readonly bigint[], d: G1Json): bigint {
+  checkBigints(words, "words")
+  bytes32(digest, "digest")
+  bytes32(context, "context")
+  parseG1(d, "d")
   const transcript = [digest, context, words.length, ...words, ...d].map(BigInt)
   return BigInt(`0x${bytesToHex(keccak_256(encodeWords(transcript)))}`) % r
 }
 
 /** ev = Σ words[j] · c^(j+1) mod r, the second public signal. */
 export function evaluation(words: readonly bigint[], c: bigint): bigint {
+  checkBigints(words, "words")
+  checkArgument(typeof c === "bigint", "c", "a bigint", c)
   return words.reduceRight((sum, word) => ((sum + word) * c) % r, 0n)
 }

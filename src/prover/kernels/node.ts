@@ -16,9 +16,13 @@ export function startWorker(onEnd: (why: string) => void): Thread {
   const worker = new Worker(new URL("./worker.js", import.meta.url), { execArgv: [] })
   worker.on("error", (error) => onEnd(String(error)))
   worker.on("exit", (code) => onEnd(`exit code ${code}`))
+  let ending = false
   return {
     endpoint: nodeEndpoint(worker),
+    hold: (needed) => (needed || ending ? worker.ref() : worker.unref()),
     terminate: async () => {
+      ending = true
+      worker.ref()
       await worker.terminate()
     },
   }

@@ -157,8 +157,11 @@ export class KernelPool {
     const runs = members.map(({ remote }, i) =>
       remote.run(this.program, names, this.scratch + i * this.scratchBytes),
     )
+    for (const { thread } of members) thread.hold(true)
     // All of them: memory must not be touched by anyone any more when the caller goes on.
-    const settled = await Promise.race([death, Promise.allSettled(runs)])
+    const settled = await Promise.race([death, Promise.allSettled(runs)]).finally(() => {
+      for (const { thread } of members) thread.hold(false)
+    })
     const failures = settled.flatMap((run) => (run.status === "rejected" ? [run.reason] : []))
     if (failures.length > 0) throw kernelFailed(failures[0])
   }
@@ -234,6 +237,7 @@ export class KernelPool {
     })
     try {
       await Promise.race([death, Promise.all(starting)])
+      for (const { thread } of members) thread.hold(false)
     } catch (error) {
       over = true
       await this.end(members)

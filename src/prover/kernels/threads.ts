@@ -5,6 +5,8 @@ import { isNode } from "../../platform.js"
 
 export interface Thread {
   readonly endpoint: Endpoint
+  /** Whether the process has to live on for this thread: while it works. An idle one keeps nobody waiting. */
+  hold(needed: boolean): void
   /** Resolves when the thread has ended and touches no memory any more. */
   terminate(): Promise<void>
 }
@@ -37,6 +39,7 @@ export async function startThread(onDeath: (error: CountersignError) => void): P
   const over = ended.catch(() => undefined)
   return {
     endpoint: worker,
+    hold: () => undefined, // a page does not wait for its workers
     terminate: () => {
       worker.terminate()
       return over

@@ -1,0 +1,124 @@
+/**
+ * All that the command line says, and with what code it ends: 0 done or valid, 1 proof invalid, 2 bad input or
+ * usage, or a standard output that takes nothing, 3 a fault of ours. With --json, one JSON object goes to standard
+ * output and nothing else. Whatever is shown passes `printable`: names and paths are a stranger's.
+ */
+import { type Command, CommanderError } from "commander"
+import { printable, printableJson } from "../errors.js"
+import * as api from "../index.js"
+import { inOptions } from "./words.js"
+
+const args = process.argv.slice(2)
+/** Whether --json stands anywhere: also where the arguments cannot be parsed, an error is an object then. */
+const json = args.slice(0, args.includes("--") ? args.indexOf("--") : args.length).includes("--json")
+
+const show = (stream: NodeJS.WriteStream, text: string): void => {
+  stream.write(`${text}\n`)
+}
+const lines = (text: string): string => text.split("\n").map(printable).join("\n")
+
+let progress = ""
+/** Takes the progress line away, so that nothing is left of it beside what follows. */
+function clearProgress(): void {
+  if (progress !== "") process.stderr.write("\r\x1b[2K")
+  progress = ""
+}
+
+/** Progress on standard error, only where someone watches. */
+export const onProgress: api.OnProgress = ({ stage, done, total }) => {
+  if (json || !process.stderr.isTTY) return
+  const text = total > 1 ? `${stage} ${Math.floor((100 * done) / total)}%` : stage
+  if (text === progress) return
+  progress = text
+  process.stderr.write(`\r\x1b[2K${printable(text).slice(0, (process.stderr.columns || 80) - 1)}`)
+}
+
+/** A line for whoever reads, beside the result. */
+export function note(text: string): void {
+  clearProgress()
+  if (!json) show(process.stderr, printable(inOptions(text)))
+}
+
+/** Prints a result: the object itself with --json, else the lines. */
+export function print(result: object, text: readonly string[]): void {
+  clearProgress()
+  show(process.stdout, json ? printableJson(result) : text.map(printable).join("\n"))
+}
+
+/** What was asked for is not so: a receipt is not valid, an audit found something. */
+export const invalid = (): void => {
+  process.exitCode = 1
+}
+
+/** Pads a table of text; a cell is cut where it would only make others wide. */
+export function columns(rows: readonly (readonly string[])[], widest = 60): string[] {
+  const cells = rows.map((row) => row.map((cell) => cut(printable(cell), widest)))
+  const widths = cells[0].map((_, i) => Math.max(...cells.map((row) => row[i].length)))
+  return cells.map((row) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i]))
+      .join("  ")
+      .trimEnd(),
+  )
+}
+
+/** A text that is not longer than `most`, with a mark where it was cut. */
+export const cut = (text: string, most: number): string =>
+  text.length > most ? `${text.slice(0, most - 1)}…` : text
+
+/** Files and folders that the platform refuses: full, read-only, not there. The error names them. */
+const isSystemError = (error: unknown): error is Error =>
+  error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === "string"
+
+/** A mistake, or our fault: on standard error or, with --json, as an object on standard output. */
+function fail(error: unknown): void {
+  clearProgress()
+  const [name, message] = error instanceof Error ? [error.name, error.message] : ["Error", String(error)]
+  const expected = error instanceof api.CountersignError || isSystemError(error)
+  process.exitCode = expected ? 2 : 3
+  if (json) show(process.stdout, printableJson({ error: { name, message: inOptions(lines(message)) } }))
+  else if (expected) show(process.stderr, `error: ${inOptions(lines(message))}`)
+  else {
+    const trace = error instanceof Error ? (error.stack ?? message) : message
+    show(process.stderr, `this is a fault of countersign, please report it:\n${lines(trace)}`)
+  }
+}
+
+/** Arguments that cannot be parsed; help and version are no errors. */
+function failUsage({ message, exitCode, code }: CommanderError, said: string): void {
+  if (exitCode === 0) return
+  process.exitCode = 2
+  const text = code === "commander.help" ? "no command given" : message.replace(/^error: /, "")
+  if (json) show(process.stdout, printableJson({ error: { name: "UsageError", message: lines(text) } }))
+  else process.stderr.write(lines(said))
+}
+
+/** What cannot be written is no verdict: a valid receipt does not become invalid by a full disk or a closed pipe. */
+function watchOutput(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") return
+    process.exitCode ||= 2
+    show(process.stderr, `error: standard output: ${error.message}`)
+  })
+  process.stderr.on("error", () => undefined)
+}
+
+/** Parses the arguments, runs the command, and says what went wrong. */
+export async function run(program: Command): Promise<void> {
+  watchOutput()
+  let said = ""
+  const keep = (text: string) => {
+    said += text
+  }
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().configureOutput({ writeErr: keep, outputError: keep })
+  }
+  try {
+    await program.parseAsync()
+  } catch (error) {
+    if (error instanceof CommanderError) failUsage(error, said)
+    else fail(error)
+  } finally {
+    clearProgress()
+  }
+}

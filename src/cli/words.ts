@@ -1,0 +1,29 @@
+/**
+ * The library speaks of its parameters and the command line of its options. A message of the library writes
+ * "option `maxConstraints`" or "parameter `options.precision`" wherever it names one; here is what the command
+ * line calls it.
+ */
+const options: Readonly<Record<string, string>> = {
+  allowDev: "--allow-dev",
+  clampInputs: "--clamp",
+  context: "--context",
+  dev: "--dev",
+  dimensions: "--dimension",
+  input: "--input",
+  maxConstraints: "--max-constraints",
+  model: "--model",
+  output: "--output",
+  precision: "--precision",
+  proofSystem: "--proof-system",
+  "salts.input": "--salts",
+  "salts.output": "--salts",
+  samples: "--samples",
+  verificationKey: "--key",
+  weights: "--weights",
+}
+
+/** A message of the library in words of the command line. */
+export const inOptions = (message: string): string =>
+  message.replace(/(?:option|parameter) `(?:options\.|expected\.)?([\w.]+)`/g, (words, name: string) =>
+    Object.hasOwn(options, name) ? options[name] : words,
+  )

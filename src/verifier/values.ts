@@ -1,0 +1,67 @@
+/** The numbers behind the integers of a statement: real value ≈ scale · integer, by the key's layout alone. */
+import { checkArgument, checkThing, kindOf } from "../arguments.js"
+import { InputError, UsageError } from "../errors.js"
+import { type Layout, publicInputs, type TensorLayout } from "./layout.js"
+import { type Statement, shapeProblem } from "./statement.js"
+
+/** A tensor that a statement shows. */
+export interface RealTensor {
+  readonly name: string
+  readonly shape: readonly number[]
+  /** What an integer step is worth. */
+  readonly scale: number
+  /** Row-major, as in the statement. */
+  readonly integers: readonly string[]
+  /** scale · integer, row-major. */
+  readonly values: Float64Array
+}
+
+/**
+ * Real values scale · q of one tensor, of a layout or of an integer model; the integers may be a statement's.
+ * @throws UsageError for arguments of another kind; InputError for what is no integer
+ */
+export function dequantize(
+  tensor: Pick<TensorLayout, "scale">,
+  integers: ArrayLike<number | string | bigint>,
+): Float64Array {
+  checkArgument(tensor?.scale > 0, "tensor", "a tensor of a layout, with its scale", tensor)
+  const isList = typeof integers === "object" && typeof integers?.length === "number"
+  checkArgument(isList, "integers", "a list of integers", integers)
+  return Float64Array.from(integers, (given, i) => {
+    const integer = typeof given === "string" && given.trim() === "" ? Number.NaN : Number(given)
+    if (!Number.isSafeInteger(integer))
+      throw new InputError({
+        what: "no integer that a double holds exactly",
+        where: `integers[${i}]`,
+        given: kindOf(given),
+      })
+    return integer * tensor.scale
+  })
+}
+
+/**
+ * What a statement shows, in real numbers and in the layout's order; a side that is hidden or committed to has
+ * no tensors. It says nothing about whether the statement is true: verify the receipt first.
+ * @throws UsageError when the statement does not fit the layout
+ */
+export function realValues(
+  statement: Statement,
+  layout: Layout,
+): { readonly inputs: readonly RealTensor[]; readonly outputs: readonly RealTensor[] } {
+  checkThing("statement", statement, "statement")
+  checkThing("layout", layout, "layout")
+  const problem = shapeProblem(statement, layout)
+  if (problem !== null) throw new UsageError({ what: problem })
+  const read = (claim: Statement["input"], tensors: readonly TensorLayout[]): RealTensor[] =>
+    claim.visibility !== "public"
+      ? []
+      : tensors.map((tensor) => {
+          const { name, shape, scale } = tensor
+          const integers = claim.values[name]
+          return { name, shape, scale, integers, values: dequantize(tensor, integers) }
+        })
+  return {
+    inputs: read(statement.input, publicInputs(layout)),
+    outputs: read(statement.output, layout.outputs),
+  }
+}
