@@ -146,8 +146,8 @@ export function verificationCall(
   verificationKey: VerificationKey,
   options: CallOptions = {},
 ): SolidityCall<SolidityArguments["args"]> {
-  const name = checkDev(verificationKey, options) ? "verifyDevInference" : "verifyInference"
   const given = toSolidityArguments(receipt, verificationKey)
+  const name = checkDev(verificationKey, options) ? "verifyDevInference" : "verifyInference"
   if (given.proofSystem === "mirage") {
     const { args, key, context, words, proof } = given
     const parts = [word(key), word(context), list(words), { words: proof }]
@@ -166,8 +166,8 @@ export function registrationCall(
   verificationKey: VerificationKey,
   options: CallOptions = {},
 ): SolidityCall<readonly [blob: Hex]> {
-  const name = checkDev(verificationKey, options) ? "registerDevKey" : "registerKey"
   const blob = solidityKey(verificationKey)
+  const name = checkDev(verificationKey, options) ? "registerDevKey" : "registerKey"
   const words = blob.slice(2).match(/.{64}/g) as string[]
   const parts = [{ length: 32 * words.length, words: words.map((digits) => BigInt(`0x${digits}`)) }]
   return call(`${name}(bytes)`, [blob], parts)
