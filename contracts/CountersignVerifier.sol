@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
-pragma solidity ^0.8.24;
+// 0.8.25 is the first compiler that targets Cancun by itself (mcopy, transient storage), and 0.8.28 the first
+// with transient state variables.
+pragma solidity ^0.8.28;
+
+import {ICountersignVerifier} from "./ICountersignVerifier.sol";
 
 /// @notice A contract whose code is data: one STOP byte, then the blob of a verification key.
 /// @dev    The blob comes from the creator, not from the creation code, so that the creation code is the same
@@ -29,37 +33,7 @@ contract KeyData {
 ///         first. Proof words: A.x, A.y, B.x1, B.x0, B.y1, B.y0, C.x, C.y, D.x, D.y. docs/FORMATS.md has the
 ///         whole definition, and what the words mean. Anyone can re-randomise a proof, so never use its bytes
 ///         as an identifier or against replay; the context is there for that.
-contract CountersignVerifier {
-    // ---------------------------------------------------------------- errors
-
-    /// The blob does not begin with the magic word of this format.
-    error UnknownFormat();
-    /// The blob does not have 26 words.
-    error WrongLength(uint256 expected, uint256 given);
-    /// A flag other than the development flag is set.
-    error UnknownFlags(uint256 flags);
-    /// The header's numbers of words and outputs contradict each other.
-    error WrongWordCounts(uint256 words, uint256 outputs);
-    /// A point of the blob, by its first word, is infinity, off the curve or outside the subgroup.
-    error InvalidPoint(uint256 word);
-    /// Nobody contributed to a phase of the setup, so anybody can forge.
-    error Uncontributed();
-    /// No key of this digest is registered.
-    error UnknownKey(bytes32 key);
-    /// A development key, in a call that does not accept one.
-    error DevKey(bytes32 key);
-    /// The number of words is not the key's.
-    error WrongCount(uint256 expected, uint256 given);
-    /// Too little gas for a verdict. Without this a starved call would call a valid proof invalid.
-    error NotEnoughGas();
-    /// A precompile of EIP-196 failed on valid points: this chain lacks it or prices it otherwise.
-    error PrecompileFailed();
-
-    // ---------------------------------------------------------------- events
-
-    /// A key was registered for the first time.
-    event KeyRegistered(bytes32 indexed key, bytes32 indexed model, bool dev, uint256 words);
-
+contract CountersignVerifier is ICountersignVerifier {
     // ------------------------------------------------------------- constants
 
     /// Order of the curve and of the scalar field.
@@ -106,25 +80,53 @@ contract CountersignVerifier {
     /// Part of every key's address (EIP-1014).
     bytes32 private immutable _creationCodeHash = keccak256(type(KeyData).creationCode);
 
+    // -------------------------------------------------------------- transient
+
+    /// The blob that is being registered, for the constructor of `KeyData`. It ends with the transaction, and all
+    /// words are written before each use, so nothing is left over from an earlier one. Variables of their own,
+    /// because the language has no transient arrays; their slots follow one another.
+    uint256 private transient _w0;
+    uint256 private transient _w1;
+    uint256 private transient _w2;
+    uint256 private transient _w3;
+    uint256 private transient _w4;
+    uint256 private transient _w5;
+    uint256 private transient _w6;
+    uint256 private transient _w7;
+    uint256 private transient _w8;
+    uint256 private transient _w9;
+    uint256 private transient _w10;
+    uint256 private transient _w11;
+    uint256 private transient _w12;
+    uint256 private transient _w13;
+    uint256 private transient _w14;
+    uint256 private transient _w15;
+    uint256 private transient _w16;
+    uint256 private transient _w17;
+    uint256 private transient _w18;
+    uint256 private transient _w19;
+    uint256 private transient _w20;
+    uint256 private transient _w21;
+    uint256 private transient _w22;
+    uint256 private transient _w23;
+    uint256 private transient _w24;
+    uint256 private transient _w25;
+
     // ---------------------------------------------------------- registration
 
-    /// @notice Stores a key for ever; does nothing if it is registered already. Refuses development keys.
-    /// @return key keccak256 of the blob
+    /// @inheritdoc ICountersignVerifier
     function registerKey(bytes calldata blob) external returns (bytes32 key) {
         return _register(blob, false);
     }
 
-    /// @notice As `registerKey`, and accepts development keys, whose maker can forge receipts.
+    /// @inheritdoc ICountersignVerifier
     function registerDevKey(bytes calldata blob) external returns (bytes32 key) {
         return _register(blob, true);
     }
 
     // ---------------------------------------------------------- verification
 
-    /// @notice Whether `proof` shows that the key's model, run in `context`, gave what `words` say. False for
-    ///         an invalid proof, and for a word that is not below the order of the curve.
-    /// @param  words outputs, then inputs: packed integers of public ones (`CountersignWords` reads them), the
-    ///         commitment of committed ones, nothing of hidden ones
+    /// @inheritdoc ICountersignVerifier
     function verifyInference(
         bytes32 key,
         bytes32 context,
@@ -134,7 +136,7 @@ contract CountersignVerifier {
         return _verify(key, context, words, proof, 0);
     }
 
-    /// @notice As `verifyInference`, and accepts development keys. Not for anything of value.
+    /// @inheritdoc ICountersignVerifier
     function verifyDevInference(
         bytes32 key,
         bytes32 context,
@@ -146,22 +148,22 @@ contract CountersignVerifier {
 
     // ----------------------------------------------------------------- views
 
-    /// @notice Whether a key is registered.
+    /// @inheritdoc ICountersignVerifier
     function isRegistered(bytes32 key) external view returns (bool) {
         return _addressOf(key).code.length != 0;
     }
 
-    /// @notice Whether a registered key is a development key.
+    /// @inheritdoc ICountersignVerifier
     function isDev(bytes32 key) external view returns (bool) {
         return _load(key)[FLAGS] & FLAG_DEV != 0;
     }
 
-    /// @notice The model a registered key belongs to.
+    /// @inheritdoc ICountersignVerifier
     function modelOf(bytes32 key) external view returns (bytes32) {
         return bytes32(_load(key)[MODEL]);
     }
 
-    /// @notice How many words a statement under a registered key has, and how many of them, the first, are outputs.
+    /// @inheritdoc ICountersignVerifier
     function wordsOf(bytes32 key) external view returns (uint256 words, uint256 outputs) {
         uint256[LENGTH] memory blob = _load(key);
         return (blob[WORDS], blob[OUTPUTS]);
@@ -170,7 +172,7 @@ contract CountersignVerifier {
     /// @notice For the creation code of `KeyData` alone: the key that is being registered.
     function pendingKey() external view returns (uint256[LENGTH] memory blob) {
         assembly ("memory-safe") {
-            for { let i := 0 } lt(i, LENGTH) { i := add(i, 1) } { mstore(add(blob, shl(5, i)), tload(i)) }
+            for { let i := 0 } lt(i, LENGTH) { i := add(i, 1) } { mstore(add(blob, shl(5, i)), tload(add(_w0.slot, i))) }
         }
     }
 
@@ -188,13 +190,20 @@ contract CountersignVerifier {
         (uint256 n, uint256 outputs) = (words[WORDS], words[OUTPUTS]);
         if (outputs == 0 || outputs > n || n > MAX_WORDS) revert WrongWordCounts(n, outputs);
         _checkPoints(words);
-        // Transient storage hands the blob over to the constructor below, and ends with the transaction. All
-        // words are written before each use, so nothing is left over from an earlier one.
-        assembly ("memory-safe") {
-            for { let i := 0 } lt(i, LENGTH) { i := add(i, 1) } { tstore(i, mload(add(words, shl(5, i)))) }
-        }
+        _handOver(words);
         new KeyData{salt: key}();
         emit KeyRegistered(key, bytes32(words[MODEL]), words[FLAGS] & FLAG_DEV != 0, n);
+    }
+
+    /// Says to `pendingKey` what it answers to the constructor of `KeyData`.
+    function _handOver(uint256[LENGTH] memory w) private {
+        _w0 = w[0]; _w1 = w[1]; _w2 = w[2]; _w3 = w[3];
+        _w4 = w[4]; _w5 = w[5]; _w6 = w[6]; _w7 = w[7];
+        _w8 = w[8]; _w9 = w[9]; _w10 = w[10]; _w11 = w[11];
+        _w12 = w[12]; _w13 = w[13]; _w14 = w[14]; _w15 = w[15];
+        _w16 = w[16]; _w17 = w[17]; _w18 = w[18]; _w19 = w[19];
+        _w20 = w[20]; _w21 = w[21]; _w22 = w[22]; _w23 = w[23];
+        _w24 = w[24]; _w25 = w[25];
     }
 
     function _checkPoints(uint256[LENGTH] memory words) private view {

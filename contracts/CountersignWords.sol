@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity ^0.8.24;
+pragma solidity ^0.8.4;
 
 /// @title  CountersignWords
 /// @notice Reads integers out of the words of a statement, for contracts that act on what a model said.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-pragma solidity ^0.8.24;
+pragma solidity ^0.8.18;
+
+import {IGroth16Verifier} from "./IGroth16Verifier.sol";
 
 /// @notice A contract whose code is data: one STOP byte, then the bytes it was created with.
 contract KeyChunk {
@@ -20,37 +22,7 @@ contract KeyChunk {
 ///         the imaginary part first. docs/FORMATS.md has the whole definition.
 ///         Proof words: A.x, A.y, B.x1, B.x0, B.y1, B.y0, C.x, C.y. Anyone can re-randomise a proof, so
 ///         never use its bytes as an identifier or against replay; the context is there for that.
-contract Groth16Verifier {
-    // ---------------------------------------------------------------- errors
-
-    /// The blob does not begin with the magic word of this format.
-    error UnknownFormat();
-    /// The length of the blob is not the one its header implies.
-    error WrongLength(uint256 expected, uint256 given);
-    /// A flag other than the development flag is set.
-    error UnknownFlags(uint256 flags);
-    /// The header's numbers of signals and outputs contradict each other.
-    error WrongSignalCounts(uint256 signals, uint256 outputs);
-    /// A point of the blob, by its first word, is infinity, off the curve or outside the subgroup.
-    error InvalidPoint(uint256 word);
-    /// Nobody contributed to a phase of the setup, so anybody can forge.
-    error Uncontributed();
-    /// No key of this digest is registered.
-    error UnknownKey(bytes32 key);
-    /// A development key, in a call that does not accept one.
-    error DevKey(bytes32 key);
-    /// The number of outputs, inputs or signals is not the key's.
-    error WrongCount(uint256 expected, uint256 given);
-    /// Too little gas for a verdict. Without this a starved call would call a valid proof invalid.
-    error NotEnoughGas();
-    /// A precompile of EIP-196 failed on valid points: this chain lacks it or prices it otherwise.
-    error PrecompileFailed();
-
-    // ---------------------------------------------------------------- events
-
-    /// A key was registered for the first time.
-    event KeyRegistered(bytes32 indexed key, bytes32 indexed model, bool dev, uint256 signals);
-
+contract Groth16Verifier is IGroth16Verifier {
     // ------------------------------------------------------------- constants
 
     /// Order of the curve and of the scalar field.
@@ -96,23 +68,19 @@ contract Groth16Verifier {
 
     // ---------------------------------------------------------- registration
 
-    /// @notice Stores a key for ever; does nothing if it is registered already. Refuses development keys.
-    /// @return key keccak256 of the blob
+    /// @inheritdoc IGroth16Verifier
     function registerKey(bytes calldata blob) external returns (bytes32 key) {
         return _register(blob, false);
     }
 
-    /// @notice As `registerKey`, and accepts development keys, whose maker can forge receipts.
+    /// @inheritdoc IGroth16Verifier
     function registerDevKey(bytes calldata blob) external returns (bytes32 key) {
         return _register(blob, true);
     }
 
     // ---------------------------------------------------------- verification
 
-    /// @notice Whether `proof` shows that `model`, run in `context`, gave `outputs` (on `inputs`, where the
-    ///         key has public inputs). False for an invalid proof, a value beyond ±2^52 or another model's key.
-    /// @param  outputs all outputs of the model as integers, in layout order, row-major
-    /// @param  inputs  its public inputs likewise, or none
+    /// @inheritdoc IGroth16Verifier
     function verifyInference(
         bytes32 key,
         bytes32 model,
@@ -124,7 +92,7 @@ contract Groth16Verifier {
         return _verifyInference(_load(key, false), model, context, outputs, inputs, proof);
     }
 
-    /// @notice As `verifyInference`, and accepts development keys. Not for anything of value.
+    /// @inheritdoc IGroth16Verifier
     function verifyDevInference(
         bytes32 key,
         bytes32 model,
@@ -136,8 +104,7 @@ contract Groth16Verifier {
         return _verifyInference(_load(key, true), model, context, outputs, inputs, proof);
     }
 
-    /// @notice Whether `proof` is valid for raw public signals; what they mean is the caller's business.
-    ///         False as well for a signal that is not below the order of the curve.
+    /// @inheritdoc IGroth16Verifier
     function verifyProof(bytes32 key, uint256[] calldata signals, uint256[8] calldata proof)
         external
         view
@@ -150,17 +117,17 @@ contract Groth16Verifier {
 
     // ----------------------------------------------------------------- views
 
-    /// @notice Whether a key is registered.
+    /// @inheritdoc IGroth16Verifier
     function isRegistered(bytes32 key) external view returns (bool) {
         return _chunks[key].length != 0;
     }
 
-    /// @notice Whether a registered key is a development key.
+    /// @inheritdoc IGroth16Verifier
     function isDev(bytes32 key) external view returns (bool) {
         return _load(key, true)[FLAGS] & FLAG_DEV != 0;
     }
 
-    /// @notice The model a registered key belongs to.
+    /// @inheritdoc IGroth16Verifier
     function modelOf(bytes32 key) external view returns (bytes32) {
         return bytes32(_load(key, true)[MODEL]);
     }

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto"
 import { readFileSync } from "node:fs"
+import { CountersignVerifier } from "countersign/artifacts"
 import type { Contract, Signer } from "ethers"
 import {
   compile,
@@ -20,7 +21,7 @@ import {
   toSolidityArguments,
   verify,
 } from "#src/index.js"
-import { compileVerifier, deploy, startChain } from "./chain.js"
+import { deploy, startChain } from "./chain.js"
 import { type Digit, digits } from "./digits.js"
 
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
@@ -128,11 +129,10 @@ async function demonstrate(
   }
   const foreign = hex(randomBytes(32))
   await (await contract.registerDevKey(solidityKey(keys.verificationKey))).wait()
-  const callFor = (given: Receipt, forContext: string): unknown[] => {
-    const args = toSolidityArguments(given, keys.verificationKey)
-    return args.proofSystem === "mirage"
-      ? [args.key, forContext, args.words, args.proof]
-      : [args.key, args.model, forContext, args.outputs, args.inputs, args.proof]
+  // the context is the contract's to say, whatever stands in the receipt
+  const callFor = (given: Receipt, context: string) => {
+    const statement = { ...given.statement, context }
+    return toSolidityArguments({ ...given, statement } as Receipt, keys.verificationKey).args
   }
   const onChain = (given: Receipt, forContext: string): Promise<boolean> =>
     contract.verifyDevInference(...callFor(given, forContext))
@@ -169,7 +169,7 @@ async function demonstrate(
 const test = digits("test")
 const chain = await startChain()
 try {
-  const contract = await deploy(compileVerifier("mirage"), chain.signer)
+  const contract = await deploy(CountersignVerifier, chain.signer)
   say(`One verifier contract for every model, on a local chain: ${await contract.getAddress()}`)
   const rows = [
     await demonstrate("mnist-mlp", "perceptron 784-56-10", test, contract),

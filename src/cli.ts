@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 /** The commands. What they print, and with what code they end, is the business of cli/terminal.ts. */
 import { readFileSync, statSync } from "node:fs"
-import { dirname, join, resolve } from "node:path"
+import { basename, dirname, join, resolve } from "node:path"
 import { Command } from "commander"
+import { calldata, keyFile } from "./cli/onchain.js"
 import { bytes32, dimensions, integer, repeatable, ToolCommand, withContext } from "./cli/options.js"
 import { columns, invalid, note, onProgress, print, run } from "./cli/terminal.js"
-import { verified } from "./cli/verified.js"
+import { type Asked, verified } from "./cli/verified.js"
 import * as files from "./files.js"
 import * as folder from "./folder.js"
 import * as api from "./index.js"
@@ -117,9 +118,11 @@ command("setup", "make the keys of a compiled circuit")
       provingKeyBytes: keys.provingKey.length,
       verificationKeyBytes: statSync(folder.verificationKeyPath(path)).size,
     }
-    print({ setup: "dev", ...sizes, ms: elapsed(start) }, [
+    const key = api.keyDigest(keys.verificationKey)
+    print({ setup: "dev", key, ...sizes, ms: elapsed(start) }, [
       `proving key       ${sizes.provingKeyBytes} bytes`,
       `verification key  ${folder.verificationKeyPath(path)}`,
+      `key digest        ${key}`,
       "These are development keys: whoever ran this setup can forge receipts.",
     ])
   })
@@ -180,23 +183,46 @@ prove.action(async (path: string, inputPath: string, options) => {
   }
 })
 
-const verify = command("verify", "check a receipt; exit code 1 if it is not valid")
-  .argument("<receipt>")
-  .needs("--key <file>", "verification key")
-  .option("--key-digest <hex>", "digest that the key must have: a file alone is anyone's word")
-  .option("--model <hex>", "model digest the receipt must be for; default: the key's")
-  .option("--allow-dev", "accept a development key")
-const verifyContext = withContext(verify, "the receipt must be for")
-verify.action((path: string, options) => {
-  const context = verifyContext()
-  const { key: file, allowDev = false } = options
-  const model = options.model === undefined ? undefined : bytes32("--model", options.model)
-  const keyDigest = options.keyDigest === undefined ? undefined : bytes32("--key-digest", options.keyDigest)
-  const key = folder.loadVerificationKey(file)
-  const receipt = new TextDecoder().decode(files.readWhole(path))
-  const { result, lines } = verified(receipt, { key, file, keyDigest, model, context, allowDev })
+/** Adds the options that say what a receipt must be, and gives what reads it and them. */
+function receiptCommand(name: string, description: string) {
+  const made = command(name, description)
+    .argument("<receipt>")
+    .needs("--key <file>", "verification key")
+    .option("--key-digest <hex>", "digest that the key must have: a file alone is anyone's word")
+    .option("--model <hex>", "model digest the receipt must be for; default: the key's")
+    .option("--allow-dev", "accept a development key")
+  const contextOf = withContext(made, "the receipt must be for")
+  const read = (path: string, options: ReturnType<typeof made.opts>): { receipt: string; asked: Asked } => {
+    const context = contextOf()
+    const { key: file, allowDev = false } = options
+    const model = options.model === undefined ? undefined : bytes32("--model", options.model)
+    const keyDigest = options.keyDigest === undefined ? undefined : bytes32("--key-digest", options.keyDigest)
+    const key = folder.loadVerificationKey(file)
+    const receipt = new TextDecoder().decode(files.readWhole(path))
+    return { receipt, asked: { key, file, keyDigest, model, context, allowDev } }
+  }
+  return { made, read }
+}
+
+const verify = receiptCommand("verify", "check a receipt; exit code 1 if it is not valid")
+verify.made.action((path: string, options) => {
+  const { receipt, asked } = verify.read(path, options)
+  const { result, lines } = verified(receipt, asked)
   print(result, lines)
   if (!result.valid) invalid()
+})
+
+const onchain = receiptCommand("calldata", "check a receipt, and write the call that verifies it on chain")
+onchain.made.action((path: string, options) => {
+  const { receipt, asked } = onchain.read(path, options)
+  const { result, lines } = verified(receipt, asked)
+  if (!result.valid) {
+    print(result, lines)
+    invalid()
+    return
+  }
+  const call = calldata(api.parseReceipt(receipt), asked.key, asked.allowDev)
+  print(call.result, call.lines)
 })
 
 command("run", "run the integer model without proving")
@@ -295,19 +321,24 @@ async function audited(circuit: api.Circuit, path: string, key: api.Verification
   }
 }
 
-command("export", "write the circuit for other tools")
-  .argument("<what>", "circom, r1cs or solidity")
+command("export", "write the circuit or its key for other tools")
+  .argument("<what>", "circom, r1cs, solidity (a library that reads outputs) or key (for its registration)")
   .argument("<folder>")
   .needs("--out <file>", "where it goes")
-  .option("--allow-dev", "export the arguments of a development key")
+  .option("--allow-dev", "export a development key")
   .action(async (what: string, path: string, options) => {
     files.checkOutput(options.out)
-    const content = await exported(what, path, options.allowDev === true)
+    const content = await exported(what, path, options.out, options.allowDev === true)
     files.writeWhole(options.out, content)
     print({ what, out: options.out, bytes: content.length }, [`written to ${options.out}`])
   })
 
-async function exported(what: string, path: string, allowDev: boolean): Promise<Uint8Array | string> {
+async function exported(
+  what: string,
+  path: string,
+  out: string,
+  allowDev: boolean,
+): Promise<Uint8Array | string> {
   if (what === "circom") return api.exportCircom(await folder.loadCircuit(path, onProgress))
   if (what === "r1cs") {
     // a two-phase system is unsound in any other prover, so what leaves is the plain one
@@ -316,22 +347,16 @@ async function exported(what: string, path: string, allowDev: boolean): Promise<
     const plain = await api.compile(graph, { proofSystem: "groth16", input: visibility, onProgress })
     return api.writeR1cs(plain.linked.r1cs)
   }
-  if (what !== "solidity")
+  if (what !== "solidity" && what !== "key")
     throw new api.UsageError({
       what: "unknown export",
-      expected: "circom, r1cs or solidity",
+      expected: "circom, r1cs, solidity or key",
       given: `\`${what}\``,
     })
   const key = folder.loadVerificationKey(folder.verificationKeyPath(path))
-  if (key.setup === "dev" && !allowDev) {
-    throw new api.UsageError({
-      what: "this is a development key, whose maker can forge",
-      where: `\`${path}\``,
-      fix: "Accept it with --allow-dev",
-    })
-  }
-  const calldata = { key: api.keyDigest(key), model: key.model, setup: key.setup, blob: api.solidityKey(key) }
-  return `${JSON.stringify(calldata, null, 2)}\n`
+  return what === "key"
+    ? keyFile(key, allowDev)
+    : api.solidityLibrary(key, basename(out, ".sol"), { allowDev })
 }
 
 function readModel(path: string, dimensions: Record<string, number>): api.Graph {

@@ -4,16 +4,20 @@ import type { Groth16Key, Receipt, VerificationKey } from "#src/verifier/index.j
 import { encodeKey, solidityKey, toSolidityArguments } from "#src/verifier/index.js"
 import { wordsOfG1, wordsOfG2 } from "#src/verifier/points.js"
 import { encodeWords } from "#src/verifier/words.js"
-import { type Chain, compileVerifier, deploy, startChain } from "../examples/chain.js"
+import { compileContract } from "../contracts/compile.js"
+import { type Chain, deploy, startChain } from "../examples/chain.js"
 
 export interface VerifierChain extends Chain {
   readonly contract: Contract
 }
 
+/** The contract that verifies receipts of a proof system. */
+export const verifiers = { mirage: "CountersignVerifier", groth16: "Groth16Verifier" } as const
+
 export async function startVerifier(proofSystem: Receipt["proofSystem"]): Promise<VerifierChain> {
   const chain = await startChain()
   try {
-    return { ...chain, contract: await deploy(compileVerifier(proofSystem), chain.signer) }
+    return { ...chain, contract: await deploy(compileContract(verifiers[proofSystem]), chain.signer) }
   } catch (error) {
     await chain.close()
     throw error
@@ -28,12 +32,9 @@ export async function register(contract: Contract, key: VerificationKey, dev = f
 }
 
 /** Arguments of `verifyInference` as ethers takes them. */
-export function inferenceArguments(receipt: Receipt, key: VerificationKey): unknown[] {
-  const args = toSolidityArguments(receipt, key)
-  return args.proofSystem === "mirage"
-    ? [args.key, args.context, args.words, args.proof]
-    : [args.key, args.model, args.context, args.outputs, args.inputs, args.proof]
-}
+export const inferenceArguments = (receipt: Receipt, key: VerificationKey): unknown[] => [
+  ...toSolidityArguments(receipt, key).args,
+]
 
 /** The canonical bytes of a key with the single points of another of the same system, which need no check. */
 export function blobOf(key: Groth16Key, { alpha1, beta2, gamma2, delta2 }: Groth16Key["points"]): string {

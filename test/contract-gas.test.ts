@@ -9,8 +9,8 @@ import {
   solidityProof,
   type VerificationKey,
 } from "#src/verifier/index.js"
-import { compileVerifier } from "../examples/chain.js"
-import { inferenceArguments, register, startVerifier, type VerifierChain } from "./chain.js"
+import { compileContract } from "../contracts/compile.js"
+import { inferenceArguments, register, startVerifier, type VerifierChain, verifiers } from "./chain.js"
 import { hash32, oracle, scalar, wide } from "./groth16-oracle.js"
 import { mirageOracle } from "./mirage-oracle.js"
 
@@ -76,7 +76,9 @@ async function costs(label: string, key: VerificationKey, receipt: Receipt): Pro
 test("gas is what test/gas.snapshot says, and within its limits", async () => {
   const lines: [string, bigint][] = []
   for (const system of systems) {
-    const sent = await chains[system].signer.sendTransaction({ data: compileVerifier(system).bytecode })
+    const sent = await chains[system].signer.sendTransaction({
+      data: compileContract(verifiers[system]).bytecode,
+    })
     lines.push([`${system} deploy`, (await sent.wait())?.gasUsed ?? 0n])
   }
 

@@ -2,7 +2,8 @@ import { getBytes, getCreate2Address, hexlify, keccak256, toBeHex, zeroPadValue 
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { q, r } from "#src/field.js"
 import { encodeKey, keyDigest, solidityKey } from "#src/verifier/index.js"
-import { compileSolidity, compileVerifier, deploy } from "../examples/chain.js"
+import { compileContract, compileSolidity } from "../contracts/compile.js"
+import { deploy } from "../examples/chain.js"
 import { register, revertOf, startVerifier, type VerifierChain } from "./chain.js"
 import { hash32, outsideSubgroup, pointG1, pointG2 } from "./groth16-oracle.js"
 import { layoutOf, mirageOracle } from "./mirage-oracle.js"
@@ -74,7 +75,7 @@ describe("registration", () => {
     const { contract, provider, signer } = chain
     const fresh = mirageOracle(layoutOf("public"), { seed: "stop" }).key
     await register(contract, fresh)
-    const creation = compileVerifier("mirage", "KeyData").bytecode
+    const creation = compileContract("CountersignVerifier", "KeyData").bytecode
     const address = getCreate2Address(`${contract.target}`, keyDigest(fresh), keccak256(creation))
     expect(await provider.getCode(address)).toBe(`0x00${solidityKey(fresh).slice(2)}`)
     expect(await signer.call({ to: address, data: "0x1234" })).toBe("0x")

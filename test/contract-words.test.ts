@@ -1,27 +1,24 @@
 /** A contract that acts on what a model said: it verifies, then reads logits out of the words. */
-import { readFileSync } from "node:fs"
 import type { Contract } from "ethers"
 import fc from "fast-check"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { keyDigest, type Layout, packTensor, toSolidityArguments } from "#src/verifier/index.js"
-import { compileSolidity, deploy } from "../examples/chain.js"
+import { compileSolidity } from "../contracts/compile.js"
+import { deploy } from "../examples/chain.js"
 import { register, startVerifier, type VerifierChain } from "./chain.js"
 import { edit, hash32, values } from "./groth16-oracle.js"
 import { mirageOracle } from "./mirage-oracle.js"
 
-const library = readFileSync(new URL("../contracts/CountersignWords.sol", import.meta.url), "utf8")
 const consumer = `// SPDX-License-Identifier: MIT
   pragma solidity ^0.8.24;
-  import {CountersignWords} from "./CountersignWords.sol";
-  interface Verifier {
-    function verifyInference(bytes32, bytes32, uint256[] calldata, uint256[10] calldata) external view returns (bool);
-  }
+  import {ICountersignVerifier} from "countersign/contracts/ICountersignVerifier.sol";
+  import {CountersignWords} from "countersign/contracts/CountersignWords.sol";
   contract Oracle {
     using CountersignWords for uint256[];
-    Verifier private immutable _verifier;
+    ICountersignVerifier private immutable _verifier;
     bytes32 private immutable _key;
     error NotVerified();
-    constructor(Verifier verifier, bytes32 key) { (_verifier, _key) = (verifier, key); }
+    constructor(ICountersignVerifier verifier, bytes32 key) { (_verifier, _key) = (verifier, key); }
     /// Index of the largest of ten logits in [-1000, 2^20 - 1000), whose words come second, after a label's.
     function largest(bytes32 context, uint256[] calldata words, uint256[10] calldata proof)
       external view returns (uint256 best)
@@ -51,7 +48,7 @@ let oracle: Contract
 beforeAll(async () => {
   chain = await startVerifier("mirage")
   await register(chain.contract, key)
-  const compiled = compileSolidity({ "CountersignWords.sol": library, "Oracle.sol": consumer }, "Oracle")
+  const compiled = compileSolidity({ "Oracle.sol": consumer }, "Oracle")
   oracle = await deploy(compiled, chain.signer, chain.contract.target, keyDigest(key))
 })
 afterAll(() => chain?.close())

@@ -13,6 +13,7 @@ import {
   type Groth16Key,
   type Groth16Proof,
   type Groth16Receipt,
+  type Hex,
   type Layout,
   type Provenance,
   parseVerificationKey,
@@ -25,7 +26,7 @@ import {
 export const scalar = (seed: string, name: string): bigint =>
   (BigInt(`0x${bytesToHex(keccak_256(utf8ToBytes(`${seed}/${name}`)))}`) % (r - 1n)) + 1n
 
-export const hash32 = (text: string): string => `0x${bytesToHex(keccak_256(utf8ToBytes(text)))}`
+export const hash32 = (text: string): Hex => `0x${bytesToHex(keccak_256(utf8ToBytes(text)))}`
 
 export function pointG1(k: bigint): G1Json {
   if (mod(k) === 0n) return ["0", "0"]
@@ -171,7 +172,7 @@ export const smallLayout: Layout = {
 }
 
 /** A statement about `smallLayout`, with a negative, a zero and an extreme value. */
-export function smallStatement(model: string, changes: Partial<Statement> = {}): Statement {
+export function smallStatement(model: Hex, changes: Partial<Statement> = {}): Statement {
   return {
     model,
     context: hash32("context"),

@@ -7,6 +7,7 @@ import { inverse, mod } from "#src/field.js"
 import {
   challenge,
   evaluation,
+  type Hex,
   keyDigest,
   type Layout,
   type MirageKey,
@@ -141,7 +142,7 @@ export const layoutOf = (
 })
 
 /** A field element to commit with. */
-export const commitment = (text: string): string =>
+export const commitment = (text: string): Hex =>
   `0x${scalar("commitment", text).toString(16).padStart(64, "0")}`
 
 /** A statement about a layout of `layoutOf`. */

@@ -26,7 +26,7 @@ import { register, startVerifier, type VerifierChain } from "./chain.js"
 import { type Network, perceptron, valuesOf } from "./networks.js"
 
 const context = `0x${"31".repeat(32)}`
-const elsewhere = `0x${"32".repeat(32)}`
+const elsewhere = `0x${"32".repeat(32)}` as const
 
 describe("a two-phase proof of a perceptron", () => {
   let chain: VerifierChain

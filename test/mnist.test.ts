@@ -24,7 +24,8 @@ import {
   toSolidityArguments,
   verify,
 } from "#src/verifier/index.js"
-import { type Chain, compileVerifier, deploy, startChain } from "../examples/chain.js"
+import { compileContract } from "../contracts/compile.js"
+import { type Chain, deploy, startChain } from "../examples/chain.js"
 import { digits } from "../examples/digits.js"
 
 const context = `0x${"3c".repeat(32)}`
@@ -48,8 +49,8 @@ let contracts: Record<ProofSystem, Contract>
 beforeAll(async () => {
   chain = await startChain()
   contracts = {
-    groth16: await deploy(compileVerifier("groth16"), chain.signer),
-    mirage: await deploy(compileVerifier("mirage"), chain.signer),
+    groth16: await deploy(compileContract("Groth16Verifier"), chain.signer),
+    mirage: await deploy(compileContract("CountersignVerifier"), chain.signer),
   }
 })
 afterAll(() => chain.close())

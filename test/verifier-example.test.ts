@@ -6,6 +6,7 @@ import {
   challenge,
   encodeKey,
   evaluation,
+  type Hex,
   keyDigest,
   type Layout,
   layoutJson,
@@ -20,7 +21,7 @@ const layout: Layout = {
   inputs: [{ name: "image", shape: [1, 4], scale: 0.25, lo: 0, bits: 8, visibility: "hidden" }],
   outputs: [{ name: "logits", shape: [1, 2], scale: 0.5, lo: -100, bits: 9, visibility: "public" }],
 }
-const model = `0x${"5a".repeat(32)}`
+const model: Hex = `0x${"5a".repeat(32)}`
 const hex = (x: bigint) => x.toString(16).padStart(64, "0")
 const header = (bytes: Uint8Array) =>
   Array.from({ length: 8 }, (_, i) => `${i}  ${bytesToHex(bytes.slice(32 * i, 32 * i + 32))}`)
@@ -42,7 +43,7 @@ test.each([
 })
 
 test("a word, the challenge and the evaluation", () => {
-  const context = `0x${"22".repeat(32)}`
+  const context: Hex = `0x${"22".repeat(32)}`
   const words = wordsOf(
     {
       model,

@@ -43,7 +43,7 @@ export interface CompileOptions {
 interface CircuitBase {
   readonly graph: IntGraph
   /** keccak256 of the canonical integer model. */
-  readonly model: string
+  readonly model: `0x${string}`
   readonly input: "private" | "public" | "committed"
   readonly output: "public" | "committed"
   readonly layout: Layout

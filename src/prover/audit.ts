@@ -123,7 +123,7 @@ export function auditReceipt(
   checkThing("receipt", other, "other")
   checkThing("verificationKey", verificationKey, "verificationKey")
   const { statement } = receipt
-  const accepts = (candidate: unknown, to = statement.context) =>
+  const accepts = (candidate: unknown, to: string = statement.context) =>
     verify(candidate, { verificationKey, model: statement.model, context: to, allowDev: true })
   if (!accepts(receipt)) {
     throw new CountersignError({

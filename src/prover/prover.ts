@@ -310,7 +310,7 @@ function statementOf(circuit: Circuit, values: TensorValues, context: string, sa
   }
   const shown = (entries: readonly { name: string; tensor: number }[]): Values =>
     Object.fromEntries(entries.map(({ name, tensor }) => [name, Array.from(of(tensor), String)]))
-  const committed = (side: "input" | "output"): string => {
+  const committed = (side: "input" | "output"): `0x${string}` => {
     const commitment = circuit.proofSystem === "mirage" ? circuit.linked.commitments[side] : undefined
     invariant(commitment, `the circuit commits to its ${side}`)
     const value = commitBy(
@@ -327,7 +327,7 @@ function statementOf(circuit: Circuit, values: TensorValues, context: string, sa
   }
   return {
     model,
-    context,
+    context: context as Statement["context"], // `prove` has looked at its form
     input: inputClaim(),
     output:
       output === "public"

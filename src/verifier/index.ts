@@ -28,6 +28,7 @@ export {
   type TensorLayout,
   type Visibility,
 } from "./layout.js"
+export { libraryName, solidityLibrary } from "./library.js"
 export type { G1Json, G2Json } from "./points.js"
 export type { Provenance } from "./provenance.js"
 export {
@@ -47,12 +48,18 @@ export {
   toSnarkjs,
 } from "./snarkjs.js"
 export {
+  type CallOptions,
   type Groth16Arguments,
+  type Groth16ProofWords,
   type MirageArguments,
+  type MirageProofWords,
+  registrationCall,
   type SolidityArguments,
+  type SolidityCall,
   solidityKey,
   solidityProof,
   toSolidityArguments,
+  verificationCall,
 } from "./solidity.js"
 export {
   type CommittedClaim,
@@ -62,6 +69,7 @@ export {
   type Statement,
   type Values,
 } from "./statement.js"
+export type { Hex } from "./strict.js"
 export { dequantize, type RealTensor, realValues } from "./values.js"
 export { type Expected, explain, verify } from "./verify.js"
 export {

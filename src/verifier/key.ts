@@ -37,7 +37,7 @@ import {
 } from "./points.js"
 import { flagsOf, type Provenance, parseProvenance } from "./provenance.js"
 import { outputCount, signalCount } from "./statement.js"
-import { array, bytes32, fail, fields, fromJson, object, oneOf } from "./strict.js"
+import { array, bytes32, fail, fields, fromJson, type Hex, object, oneOf } from "./strict.js"
 import { encodeWords, outputWordCount, wordCount } from "./words.js"
 
 interface KeyFacts {
@@ -45,7 +45,7 @@ interface KeyFacts {
   /** How the key was made. */
   readonly setup: Provenance
   /** Digest of the integer model that the circuit computes. */
-  readonly model: string
+  readonly model: Hex
   readonly layout: Layout
 }
 
@@ -259,14 +259,14 @@ export function encodeKey(verificationKey: VerificationKey): Uint8Array {
 }
 
 /** Digests of checked keys, which cannot change: every two-phase verification needs one. */
-const digests = new WeakMap<VerificationKey, string>()
+const digests = new WeakMap<VerificationKey, Hex>()
 
 /** keccak256 of the canonical bytes, the name of a key on-chain; binds model, layout and setup kind too. */
-export function keyDigest(verificationKey: VerificationKey): string {
+export function keyDigest(verificationKey: VerificationKey): Hex {
   const { key } = checkKey(verificationKey)
   const known = digests.get(key)
   if (known !== undefined) return known
-  const digest = `0x${bytesToHex(keccak_256(encodeKey(key)))}`
+  const digest: Hex = `0x${bytesToHex(keccak_256(encodeKey(key)))}`
   digests.set(key, digest)
   return digest
 }

@@ -9,7 +9,7 @@ import type { Layout } from "./layout.js"
 import { type G1Json, type G2Json, parseG1, parseG2 } from "./points.js"
 import type { Provenance } from "./provenance.js"
 import { type Groth16Proof, parseProof } from "./receipt.js"
-import { array, fail, object, oneOf } from "./strict.js"
+import { array, bytes32, fail, object, oneOf } from "./strict.js"
 
 type SnarkjsG1 = [string, string, string]
 type SnarkjsG2 = [[string, string], [string, string], [string, string]]
@@ -91,7 +91,7 @@ export function fromSnarkjs(
     version: 1,
     proofSystem: "groth16",
     setup: facts.setup,
-    model: facts.model,
+    model: bytes32(facts.model, "model"),
     layout: facts.layout,
     points: {
       alpha1: fromG1(given.vk_alpha_1, "vk_alpha_1"),

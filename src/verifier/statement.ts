@@ -19,7 +19,7 @@ import {
   publicInputs,
   type TensorLayout,
 } from "./layout.js"
-import { array, bytes32, fail, fields, integer, object, oneOf } from "./strict.js"
+import { array, bytes32, fail, fields, type Hex, integer, object, oneOf } from "./strict.js"
 
 /** Per tensor the model's integers as canonical decimal strings, flat in row-major order. */
 export type Values = Readonly<Record<string, readonly string[]>>
@@ -33,15 +33,15 @@ export interface PublicClaim {
 /** A side of which the statement has the salted commitment: 0x and 64 hexadecimal digits, below r. */
 export interface CommittedClaim {
   readonly visibility: "committed"
-  readonly commitment: string
+  readonly commitment: Hex
 }
 
 /** The public claim. */
 export interface Statement {
   /** Digest of the integer model, 0x and 64 lower-case hexadecimal digits. */
-  readonly model: string
+  readonly model: Hex
   /** The caller's 32 bytes (chain, contract, request, operator), in the same form. */
-  readonly context: string
+  readonly context: Hex
   readonly input: { readonly visibility: "hidden" } | PublicClaim | CommittedClaim
   readonly output: PublicClaim | CommittedClaim
 }
@@ -158,7 +158,7 @@ function parseClaim(value: unknown, path: string, budget: { values: number }): S
   return { visibility, values: parseValues(given.values, `${path}.values`, budget) }
 }
 
-function parseCommitment(value: unknown, path: string): string {
+function parseCommitment(value: unknown, path: string): Hex {
   const commitment = bytes32(value, path)
   if (BigInt(commitment) >= r)
     fail(path, { what: "not a field element", expected: `below ${r}`, given: commitment })

@@ -7,6 +7,9 @@ import { parseJson, type TextLimits } from "../json.js"
 
 export { parseJson, type TextLimits } from "../json.js"
 
+/** Bytes in hexadecimal, typed as Ethereum libraries type them. */
+export type Hex = `0x${string}`
+
 /** Canonical decimal integers: no sign "+", no "-0", no leading zero, no exponent, no hexadecimal. */
 const canonicalInteger = /^(0|-?[1-9][0-9]*)$/
 const canonicalBytes32 = /^0x[0-9a-f]{64}$/
@@ -77,14 +80,14 @@ export function integer(value: unknown, path: string, lo: bigint, hi: bigint): b
 }
 
 /** 32 bytes as 0x and 64 lower-case hexadecimal digits. */
-export function bytes32(value: unknown, path: string): string {
+export function bytes32(value: unknown, path: string): Hex {
   if (typeof value !== "string" || !canonicalBytes32.test(value))
     fail(path, {
       what: "not 32 bytes",
       expected: "0x and 64 lower-case hexadecimal digits",
       given: shown(value),
     })
-  return value
+  return value as Hex
 }
 
 /** The value of a JSON text as `parseJson` reads it; anything but a string is returned as it is. @throws FileError */

@@ -1,0 +1,87 @@
+/**
+ * The contracts of this folder through solc from npm, reproducibly: for the package's artifacts and the tests.
+ * Sources are named, and import one another, as whoever installed the package imports them.
+ */
+import { readFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { dirname, join } from "node:path"
+
+const require = createRequire(import.meta.url)
+const root = dirname(require.resolve("countersign/package.json"))
+
+/** Settings of every artifact. Other ones give other code of the same meaning. */
+export const settings = {
+  optimizer: { enabled: true, runs: 10_000 },
+  evmVersion: "cancun",
+  metadata: { bytecodeHash: "none", appendCBOR: false },
+} as const
+
+/** A parameter, function, event or error, as the JSON ABI has it. */
+export type AbiItem = Readonly<Record<string, unknown>>
+
+/** A compiled contract, with all that it takes to compile it again: `sourceName` is a file of the package. */
+export interface Artifact {
+  readonly contractName: string
+  readonly sourceName: string
+  readonly abi: readonly AbiItem[]
+  readonly bytecode: `0x${string}`
+  readonly compiler: { readonly version: string; readonly settings: object }
+}
+
+interface Solc {
+  version(): string
+  compile(
+    input: string,
+    callbacks: { import(name: string): { contents: string } | { error: string } },
+  ): string
+}
+
+interface SolcOutput {
+  readonly errors?: readonly { readonly formattedMessage: string }[]
+  readonly contracts?: Record<
+    string,
+    Record<string, { abi: readonly AbiItem[]; evm: { bytecode: { object: string } } }>
+  >
+}
+
+/** A file of this folder by the name that users import it by. */
+const sourceName = (file: string): string => `countersign/contracts/${file}`
+const sourceText = (name: string): string =>
+  readFileSync(join(root, name.slice("countersign/".length)), "utf8")
+
+/**
+ * Compiles one contract of some sources (name → text), which may import this folder's.
+ * @throws Error with the compiler's messages, warnings included
+ */
+export function compileSolidity(
+  sources: Readonly<Record<string, string>>,
+  contract: string,
+  chosen: object = settings,
+): Artifact {
+  const solc = require("solc") as Solc
+  const outputSelection = { "*": { [contract]: ["abi", "evm.bytecode.object"] } }
+  const input = {
+    language: "Solidity",
+    sources: Object.fromEntries(Object.entries(sources).map(([name, content]) => [name, { content }])),
+    settings: { ...chosen, outputSelection },
+  }
+  const found = (name: string) =>
+    name.startsWith(sourceName("")) ? { contents: sourceText(name) } : { error: "not found" }
+  const output = JSON.parse(solc.compile(JSON.stringify(input), { import: found })) as SolcOutput
+  const messages = (output.errors ?? []).map((error) => error.formattedMessage)
+  if (messages.length > 0) throw new Error(messages.join("\n"))
+  for (const [name, contracts] of Object.entries(output.contracts ?? {})) {
+    if (!Object.hasOwn(contracts, contract)) continue
+    const { abi, evm } = contracts[contract]
+    const bytecode = `0x${evm.bytecode.object}` as const
+    const compiler = { version: solc.version(), settings: chosen }
+    return { contractName: contract, sourceName: name, abi, bytecode, compiler }
+  }
+  throw new Error(`no contract ${contract} in ${Object.keys(sources).join(", ")}`)
+}
+
+/** A contract of this folder, or another one of its file. */
+export function compileContract(name: string, contract = name, chosen: object = settings): Artifact {
+  const source = sourceName(`${name}.sol`)
+  return compileSolidity({ [source]: sourceText(source) }, contract, chosen)
+}
