@@ -63,14 +63,17 @@ for (const { name, action, bytes, shape } of cases) {
 `
 
 /** Runs the cases in order; a case that ends the process is reported as the error `gone`. */
-export function measured(cases: readonly Case[], dist = new URL("../dist/index.js", import.meta.url)): Outcome[] {
+export function measured(
+  cases: readonly Case[],
+  dist = new URL("../dist/index.js", import.meta.url),
+): Outcome[] {
   const input = JSON.stringify(
     cases.map(({ bytes, ...rest }) => ({ ...rest, bytes: Buffer.from(bytes).toString("base64") })),
   )
   const child = spawnSync(
     process.execPath,
     ["--expose-gc", "--input-type=module", "-e", program, fileURLToPath(dist)],
-    { input, timeout: 60_000, maxBuffer: 2 ** 28 },
+    { input, timeout: Number(process.env.TMO ?? 60_000), maxBuffer: 2 ** 28 },
   )
   const outcomes = child.stdout
     .toString()
