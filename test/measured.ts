@@ -73,7 +73,7 @@ export function measured(
   const child = spawnSync(
     process.execPath,
     ["--expose-gc", "--input-type=module", "-e", program, fileURLToPath(dist)],
-    { input, timeout: 60_000, maxBuffer: 2 ** 28 },
+    { input, timeout: Number(process.env.TMO ?? 60_000), maxBuffer: 2 ** 28 },
   )
   const outcomes = child.stdout
     .toString()

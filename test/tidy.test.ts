@@ -41,10 +41,9 @@ const allowed: Record<string, readonly string[]> = {
 }
 const room = (path: string) => relative("src", path).split("/")[0]
 const imports = (text: string) =>
-  [...text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)]
-    .map((match) => match[1])
-    // Solidity that a file writes has imports of its own
-    .filter((name) => !name.endsWith(".sol"))
+  [...text.matchAll(/(?:^(?:import|export)\b[^"'`]*?\bfrom\s*|^import\s*|\bimport\(\s*)"([^"]+)"/gm)].map(
+    (match) => match[1],
+  )
 
 describe("imports", () => {
   it.each(sources)("%s", (path) => {

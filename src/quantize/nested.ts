@@ -4,7 +4,8 @@ import { InputError } from "../errors.js"
 import { type Program, sizeOf } from "../ops/program.js"
 import { checkSamples, type Sample } from "./calibrate.js"
 
-const maxDepth = 16
+/** Deepest nesting of a list of values. */
+export const maxDepth = 16
 
 /** Values of an input, flat or nested like its shape, as parsed JSON has them. */
 export type Nested = ArrayLike<number> | readonly Nested[]
@@ -89,5 +90,5 @@ export function flatten(value: unknown, shape: readonly number[], where: string)
 /** A value for a message: the start of it as JSON has it, or what it is. */
 export const describe = (x: unknown): string =>
   x === null || ["string", "number", "boolean"].includes(typeof x)
-    ? `\`${JSON.stringify(x).slice(0, 60)}\``
+    ? `\`${(typeof x === "string" ? JSON.stringify(x.slice(0, 60)) : String(x)).slice(0, 60)}\``
     : kindOf(x)

@@ -6,8 +6,8 @@ import { FileError, InputError } from "../errors.js"
 import { sizeOf } from "../ops/program.js"
 import { fromJson } from "../verifier/strict.js"
 import type { Sample } from "./calibrate.js"
-import { describe, flatten } from "./nested.js"
-import { type NumpyArray, parseNpz } from "./npy.js"
+import { describe, flatten, maxDepth } from "./nested.js"
+import { parseNpz } from "./npy.js"
 
 /** Name and shape of a model input, as Graph.inputs has them. */
 export interface InputSpec {
@@ -83,8 +83,7 @@ export function parseSamples(bytes: Uint8Array, file: string, inputs: readonly I
       given: String(bytes.length),
     })
   const isZip = bytes[0] === 0x50 && bytes[1] === 0x4b
-  if (isZip || file.endsWith(".npz"))
-    return fromArrays(parseNpz(bytes, file, defaults.maxSampleBytes), file, inputs)
+  if (isZip || file.endsWith(".npz")) return fromArrays(bytes, file, inputs)
   const json = parseJson(bytes, file)
   const items: readonly unknown[] = Array.isArray(json) ? json : [json]
   checkCount(items.length, file)
@@ -112,24 +111,24 @@ function checkSpecs(inputs: readonly InputSpec[]): void {
   }
 }
 
-function fromArrays(
-  arrays: ReadonlyMap<string, NumpyArray>,
-  file: string,
-  inputs: readonly InputSpec[],
-): Samples {
-  for (const name of arrays.keys())
-    if (name !== "labels" && !inputs.some((input) => input.name === name))
+function fromArrays(bytes: Uint8Array, file: string, inputs: readonly InputSpec[]): Samples {
+  const arrays = parseNpz(bytes, file, (name, shape) => {
+    const input = inputs.find((each) => each.name === name)
+    if (input) checkCount(countOf(shape, input, file), file)
+    else if (name === "labels") checkCount(sizeOf(shape), file)
+    else
       throw new InputError({
-        what: `unknown array \`${name}\``,
+        what: `unknown array \`${name.slice(0, 100)}\``,
         where: file,
         expected: `${namesOf(inputs)}, optionally \`labels\``,
-        given: `\`${name}\``,
+        given: `\`${name.slice(0, 100)}\``,
       })
+  })
   const columns = inputs.map(({ name, shape }) => {
     const array = arrays.get(name)
     if (!array)
       throw new InputError({ what: `array \`${name}\` is missing`, where: file, expected: namesOf(inputs) })
-    return { name, array, size: sizeOf(shape), count: countOf(array, { name, shape }, file) }
+    return { name, array, size: sizeOf(shape), count: countOf(array.shape, { name, shape }, file) }
   })
   const count = columns[0]?.count ?? 0
   for (const column of columns)
@@ -144,7 +143,7 @@ function fromArrays(
   const samples = Array.from({ length: count }, (_, i) => {
     const sample: Record<string, Float64Array> = Object.create(null)
     for (const { name, array, size } of columns) {
-      sample[name] = array.data.slice(i * size, (i + 1) * size)
+      sample[name] = array.data.subarray(i * size, (i + 1) * size)
       checkFinite(sample[name], `${file}, \`${name}\`, sample ${i}`)
     }
     return sample
@@ -157,26 +156,26 @@ function fromArrays(
       expected: String(count),
       given: String(given.data.length),
     })
-  return { samples, labels: given && checkLabels([...given.data], file) }
+  return { samples, labels: given && checkLabels(Array.from(given.data), file) }
 }
 
 /**
  * Samples in an array: its first axis, where the rest is the input's shape with or without a leading batch
  * axis of one; or exactly one, where the whole array is the input's shape.
  */
-function countOf(array: NumpyArray, input: InputSpec, file: string): number {
+function countOf(shape: readonly number[], input: InputSpec, file: string): number {
   const equal = (a: readonly number[], b: readonly number[]) =>
     a.length === b.length && a.every((x, i) => x === b[i])
-  const [first, ...rest] = array.shape
-  if (equal(array.shape, input.shape) && input.shape[0] === 1) return 1
+  const [first, ...rest] = shape
+  if (equal(shape, input.shape) && input.shape[0] === 1) return 1
   if (first !== undefined && equal(rest, input.shape)) return first
   if (first !== undefined && input.shape[0] === 1 && equal(rest, input.shape.slice(1))) return first
-  if (equal(array.shape, input.shape)) return 1
+  if (equal(shape, input.shape)) return 1
   throw new InputError({
     what: `array \`${input.name}\` has the wrong shape`,
     where: file,
     expected: `[samples, ${input.shape.join(", ")}]`,
-    given: `[${array.shape.join(", ")}]`,
+    given: `[${shape.slice(0, maxDepth).join(", ")}]`,
   })
 }
 
