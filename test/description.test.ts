@@ -90,7 +90,73 @@ describe("files that are no circuit's", () => {
     [
       "another model's",
       /model.bin: the model is not/,
+      ({ circuit }) => Object.assign(circuit, { model: `0x${"00".repeat(32)}` }),
+    ],
+    [
+      "a name for a model",
+      /circuit.json: is not/,
       ({ circuit }) => Object.assign(circuit, { model: "0x00" }),
+    ],
+    ["a field too many", /circuit.json: is not/, ({ circuit }) => Object.assign(circuit, { extra: 1 })],
+    [
+      "no precision",
+      /circuit.json: is not/,
+      ({ circuit }) => delete (circuit as { precision?: 1 }).precision,
+    ],
+    [
+      "endless constraints",
+      /circuit.json: is not/,
+      ({ circuit }) => Object.assign(circuit, { constraints: 2 ** 52 }),
+    ],
+    [
+      "constraints of another",
+      /circuit.json: does not describe/,
+      ({ circuit }) => Object.assign(circuit, { constraints: 7 }),
+    ],
+    ["an unknown part of gadgets", /gadgets.json/, ({ gadgets }) => Object.assign(gadgets, { more: 1 })],
+    ["a list for gadgets", /gadgets.json/, ({ gadgets }) => Object.assign(gadgets, { gadgets: [] })],
+    [
+      "a term twice",
+      /gadgets.json/,
+      ({ gadgets }) => first(gadgets).rows[0][2].push(...first(gadgets).rows[0][2]),
+    ],
+    ["a term of zero", /gadgets.json/, ({ gadgets }) => first(gadgets).rows[0][0].push(["", 0])],
+    [
+      "a signal twice",
+      /gadgets.json/,
+      ({ gadgets }) => first(gadgets).signals.push(first(gadgets).signals[0]),
+    ],
+    [
+      "a gadget without its output",
+      /gadgets.json/,
+      ({ gadgets }) => {
+        const product = Object.entries(gadgets.gadgets).find(([key]) => key.startsWith("Product")) as [
+          string,
+          Json,
+        ]
+        Object.assign(product[1], { signals: ["left", "right"], rows: [] })
+      },
+    ],
+    [
+      "Poseidon with endless wires",
+      /gadgets.json/,
+      ({ gadgets }) => Object.assign(gadgets.poseidon, { wires: 2 ** 40 }),
+    ],
+    [
+      "Poseidon with a coefficient's second name",
+      /gadgets.json/,
+      ({ gadgets }) => {
+        const [row] = (gadgets.poseidon as { rows: { a: [number, string][] }[] }).rows
+        row.a[0][1] = `0${row.a[0][1]}`
+      },
+    ],
+    [
+      "Poseidon with a wire before its row",
+      /gadgets.json/,
+      ({ gadgets }) => {
+        const { rows } = gadgets.poseidon as { rows: unknown[] }
+        rows.reverse()
+      },
     ],
     ["no gadgets", /gadgets.json/, (f) => Object.assign(f, { gadgets: null })],
     ["gadgets of another version", /gadgets.json/, ({ gadgets }) => Object.assign(gadgets, { version: 2 })],
@@ -116,6 +182,38 @@ describe("files that are no circuit's", () => {
     const failure = await rebuildCircuit(changed).catch((error: unknown) => error)
     expect(failure).toBeInstanceOf(FileError)
     expect((failure as Error).message).toMatch(message)
+  })
+
+  it("a field that occurs twice in a text is refused", async () => {
+    const circuit = JSON.stringify(files.circuit)
+    const twice = circuit.replace('"version":1', '"version":1,"version":1')
+    await expect(rebuildCircuit({ ...files, circuit: twice })).rejects.toThrow(
+      /circuit.json: a field name occurs twice/,
+    )
+    const gadgets = JSON.stringify(files.gadgets).replace('"version":1', '"version":1,"version":1')
+    await expect(rebuildCircuit({ ...files, gadgets })).rejects.toThrow(
+      /gadgets.json: a field name occurs twice/,
+    )
+    const rebuilt = await rebuildCircuit({ ...files, circuit, gadgets: JSON.stringify(files.gadgets) })
+    expect(describeCircuit(rebuilt)).toEqual(files.circuit)
+  })
+
+  it("rows of a gadget that grow into one another are refused before they take memory", async () => {
+    const gadgets = copy(files.gadgets) as { gadgets: Record<string, { signals: string[]; rows: unknown[] }> }
+    const [, raw] = Object.entries(gadgets.gadgets).find(([key]) => key.startsWith("Product")) as never as [
+      string,
+      { signals: string[]; rows: unknown[] },
+    ]
+    // t = sum of many, and many sums of t
+    const many = Array.from({ length: 6000 }, (_, i) => `s[${i}]`)
+    raw.signals.push(...many, "range.in", "range.bits[0]")
+    const bit = [[["range.bits[0]", 1]], [], []]
+    raw.rows.push(bit, bit)
+    raw.rows.push([[], [], [["range.in", 1], ...many.map((name) => [name, 1])]])
+    for (const name of many) raw.rows.push([[["range.in", 1]], [[name, 1]], []])
+    const failure = await rebuildCircuit({ ...files, gadgets }).catch((error: unknown) => error)
+    expect(failure).toBeInstanceOf(FileError)
+    expect((failure as Error).message).toMatch(/gadgets.json.*grow into one another/)
   })
 
   it("a damaged model is named", async () => {

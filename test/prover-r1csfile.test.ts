@@ -97,6 +97,13 @@ describe(".r1cs", () => {
     expect(() => readR1cs(damaged)).toThrow(message)
   })
 
+  test("of endless sections nothing is read", () => {
+    const ids = Array.from({ length: 2 ** 16 }, (_, id) => ({ id, bytes: 0 }))
+    const { file: many } = createBinFile("r1cs", 1, ids)
+    expect(() => readBinFile(many, "r1cs", 1)).toThrow(FileError)
+    expect(() => readBinFile(many, "r1cs", 1)).toThrow("too many sections; expected at most 256; given 65536")
+  })
+
   test("circom's empty custom gate sections are accepted", () => {
     const same = rebuilt((s) => s.set(4, new Uint8Array(4)).set(5, new Uint8Array(4)))
     expect(written(readR1cs(same))).toEqual(written(readR1cs(file)))

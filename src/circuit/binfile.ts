@@ -8,6 +8,8 @@ import { r } from "../field.js"
 
 const headerBytes = 12
 const sectionHeaderBytes = 12
+/** More than any format of this kind has. */
+const mostSections = 256
 
 export interface SectionSize {
   readonly id: number
@@ -69,6 +71,7 @@ export function* findSections(
   if (found !== magic) fail("foreign file", `magic \`${magic}\``, JSON.stringify(found))
   if (view.getUint32(4, true) !== version) fail("unknown version", `${version}`, `${view.getUint32(4, true)}`)
   const count = view.getUint32(8, true)
+  if (count > mostSections) fail("too many sections", `at most ${mostSections}`, `${count}`)
   const sections = new Map<number, SectionPlace>()
   let at = headerBytes
   for (let i = 0; i < count; i++) {

@@ -12,12 +12,13 @@ import { contextSignal } from "../verifier/statement.js"
 import { describeRow, firstFailingRow } from "./check.js"
 import { domainSize } from "./domain.js"
 import { lookupForms } from "./forms.js"
+import { gadgetKey } from "./gadgets.js"
 import { estimate } from "./inspect.js"
 import { linkPlain, type PlainLinked } from "./link.js"
 import { linkMirage, type MirageLinked } from "./link-mirage.js"
-import { bitForms, type Plan, planGadgets } from "./plan.js"
+import { bitForms, NONE, type Plan, planGadgets } from "./plan.js"
 import { parseBlock } from "./poseidon.js"
-import { type CompiledGadgets, reduceGadgets } from "./reduce-gadgets.js"
+import { type CompiledGadgets, type Gadget, reduceGadgets } from "./reduce-gadgets.js"
 import { assignPlain, type TensorValues, type Witness } from "./witness.js"
 
 export const proofSystems = ["mirage", "groth16"] as const
@@ -97,6 +98,7 @@ export async function compile(graph: IntGraph, options: CompileOptions = {}): Pr
   const committed = input === "committed" || output === "committed"
   const compiled = options.gadgets ?? (await compileHere(plan, committed))
   const gadgets = reduceGadgets(plan.uses, compiled.gadgets)
+  checkStamped(plan, gadgets)
   options.signal?.throwIfAborted()
   options.onProgress?.({ stage: "link", done: 0, total: expected.constraints })
   const layout = layoutOf(graph, input === "private" ? "hidden" : input, output)
@@ -124,6 +126,24 @@ export async function compile(graph: IntGraph, options: CompileOptions = {}): Pr
   const block = committed && compiled.poseidon ? parseBlock(compiled.poseidon) : undefined
   const linked = linkMirage(graph, plan, gadgets, { layout, tableBits, nonzerosPerRow, block })
   return { ...base, proofSystem: "mirage", linked, tableBits, ...sizes(linked) }
+}
+
+/** Whether stamping stays within the limit of non-zeros: gadgets that were given may be of any length. @throws FileError */
+function checkStamped({ uses, nodes }: Plan, gadgets: ReadonlyMap<string, Gadget>): void {
+  const terms = uses.map((use) => {
+    const { rows, requests } = gadgets.get(gadgetKey(use)) ?? { rows: [], requests: [] }
+    const own = rows.reduce((sum, { a, b, c }) => sum + a.size + b.size + c.size, rows.length)
+    return requests.reduce((sum, { lc }) => sum + lc.size, own)
+  })
+  let total = 0
+  for (const node of nodes.values()) for (const use of node.uses) if (use !== NONE) total += terms[use]
+  if (total <= defaults.maxNonzeros) return
+  throw new FileError({
+    what: "the compiled gadgets are too long",
+    expected: `at most ${defaults.maxNonzeros} non-zeros`,
+    given: `${total}`,
+    fix: "Compile the model again",
+  })
 }
 
 /** What circom makes of the gadgets of a plan. @throws UsageError outside of Node */

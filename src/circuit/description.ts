@@ -6,7 +6,8 @@
 import { checkBytes, checkOptions, checkRecord, checkThing } from "../arguments.js"
 import { defaults } from "../defaults.js"
 import { FileError, InvariantError, type OnProgress } from "../errors.js"
-import { deserialize } from "../quantize/digest.js"
+import { deserialize, modelDigest } from "../quantize/digest.js"
+import { fromJson } from "../verifier/strict.js"
 import { type Circuit, compile, proofSystems } from "./compile.js"
 import { lookupsOf } from "./inspect.js"
 import { parseGadgets } from "./reduce-gadgets.js"
@@ -42,22 +43,31 @@ export function describeCircuit(circuit: Circuit): CircuitInfo {
   }
 }
 
-/** Checks the content of circuit.json. @throws FileError naming the file `where` */
+/** No circuit that a proof of ours has room for is larger in any of these. */
+const mostOfAny = 2 ** 32
+
+/** Checks the content of circuit.json (parsed JSON, or its text). @throws FileError naming the file `where` */
 export function parseCircuitInfo(json: unknown, where: string): CircuitInfo {
-  const info = (json ?? {}) as CircuitInfo
+  const parsed = fromJson(json, where)
+  const info = (parsed ?? {}) as CircuitInfo & { readonly accuracy?: unknown }
+  const { version, model, proofSystem, input, output, precision, accuracy: _, ...counts } = info
+  const { constraints, domain, lookups, nonzeros, ...others } = counts
+  const isCount = (x: unknown) => Number.isSafeInteger(x) && Number(x) >= 0 && Number(x) < mostOfAny
   if (
-    info.version === 1 &&
-    typeof info.model === "string" &&
-    proofSystems.includes(info.proofSystem) &&
-    ["private", "public", "committed"].includes(info.input) &&
-    ["public", "committed"].includes(info.output) &&
-    Number.isSafeInteger(info.constraints)
+    version === 1 &&
+    typeof model === "string" &&
+    /^0x[0-9a-f]{64}$/.test(model) &&
+    proofSystems.includes(proofSystem) &&
+    ["private", "public", "committed"].includes(input) &&
+    ["public", "committed"].includes(output) &&
+    [precision, constraints, domain, lookups, nonzeros].every(isCount) &&
+    Object.keys(others).length === 0
   )
     return info
   throw new FileError({ what: "is not a circuit description of this version", where })
 }
 
-/** The files of a circuit, JSON parsed. */
+/** The files of a circuit, JSON as text or parsed. */
 export interface CircuitFiles {
   readonly model: Uint8Array
   readonly circuit: unknown
@@ -83,9 +93,19 @@ export async function rebuildCircuit(files: CircuitFiles, options: RebuildOption
   checkOptions(options)
   const { names = { model: "model.bin", circuit: "circuit.json", gadgets: "gadgets.json" }, ...rest } =
     options
-  const { input, output, proofSystem, constraints, model } = parseCircuitInfo(files.circuit, names.circuit)
+  const info = parseCircuitInfo(files.circuit, names.circuit)
+  const { input, output, proofSystem, constraints, model } = info
   const gadgets = files.gadgets === undefined ? undefined : parseGadgets(files.gadgets, names.gadgets)
   const graph = deserialize(files.model, names.model)
+  const digest = modelDigest(graph)
+  if (digest !== model) {
+    throw new FileError({
+      what: "the model is not the one that was compiled",
+      where: names.model,
+      expected: model,
+      given: digest,
+    })
+  }
   // the limit was the caller's when the circuit was compiled
   const maxConstraints = Math.max(defaults.maxConstraints, 2 * constraints)
   let circuit: Circuit
@@ -106,11 +126,14 @@ export async function rebuildCircuit(files: CircuitFiles, options: RebuildOption
       fix: "Compile the model again",
     })
   }
-  if (circuit.model === model) return circuit
+  const counts = describeCircuit(circuit)
+  const other = (Object.keys(counts) as (keyof CircuitInfo)[]).find((name) => counts[name] !== info[name])
+  if (other === undefined) return circuit
   throw new FileError({
-    what: "the model is not the one that was compiled",
-    where: names.model,
-    expected: model,
-    given: circuit.model,
+    what: `does not describe this circuit: \`${other}\` differs`,
+    where: names.circuit,
+    expected: `${counts[other]}`,
+    given: `${info[other]}`,
+    fix: "Compile the model again",
   })
 }

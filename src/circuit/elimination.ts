@@ -73,6 +73,9 @@ export function linearForm(row: LocalRow): Lc | undefined {
   return result
 }
 
+/** Terms that replacing signals may write in a gadget of so many: more than any of ours takes. */
+const mostTerms = (terms: number): number => 2 ** 20 + 64 * terms
+
 /** Rows, requests and outputs of one gadget; the combinations given are changed in place. */
 export class Draft {
   /** In order; those that eliminated a signal are gone. */
@@ -86,6 +89,9 @@ export class Draft {
   /** Numbers of the combinations that a signal of the beginning occurs in, or did once. */
   readonly #occurrences = new Map<number, number[]>()
 
+  /** Terms that may still be written. */
+  #left: number
+
   constructor(rows: readonly LocalRow[], requests: readonly { readonly lc: Lc }[], outputs: readonly Lc[]) {
     this.rows = [...rows]
     this.requests = requests
@@ -93,6 +99,7 @@ export class Draft {
     this.#firstRequest = 3 * rows.length
     this.#firstOutput = this.#firstRequest + requests.length
     this.#all = [...rows.flatMap(({ a, b, c }) => [a, b, c]), ...requests.map(({ lc }) => lc), ...outputs]
+    this.#left = mostTerms(this.#all.reduce((sum, lc) => sum + lc.size, 0))
     this.#all.forEach((lc, i) => {
       for (const signal of lc.keys()) {
         const known = this.#occurrences.get(signal)
@@ -170,6 +177,8 @@ export class Draft {
       if (!target.has(signal)) continue
       // a rule may ask what is an output
       const affected = i >= this.#firstOutput ? [...target.keys(), ...lc.keys()] : []
+      this.#left -= lc.size + 1
+      invariant(this.#left >= 0, "the rows of a gadget grow into one another")
       substitute(target, signal, lc)
       rowsOf(i)
       for (const other of lc.keys()) if (target.has(other)) this.#occurrences.get(other)?.push(i)

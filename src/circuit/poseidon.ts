@@ -41,16 +41,30 @@ export interface BlockJson {
   }[]
 }
 
-/** Whether the form is that of a block. */
+/** A canonical coefficient: neither zero nor a second name for another. */
+const isCoefficient = (text: unknown): boolean =>
+  typeof text === "string" && /^-?[1-9][0-9]{0,76}$/.test(text) && BigInt(text) < r && BigInt(text) > -r
+
+/**
+ * Whether JSON is a block: each row speaks of wires known before, and defines one more on side C. So a block that
+ * is none of Poseidon's still has one value for each wire.
+ */
 export function isBlockJson(json: unknown): json is BlockJson {
   const { wires, rows } = (json ?? {}) as Partial<BlockJson>
-  if (!Number.isSafeInteger(wires) || !Array.isArray(rows)) return false
-  const isWire = (wire: unknown) =>
-    Number.isInteger(wire) && Number(wire) >= 0 && Number(wire) < Number(wires)
-  const isTerm = (term: unknown) =>
-    Array.isArray(term) && isWire(term[0]) && typeof term[1] === "string" && /^-?\d{1,78}$/.test(term[1])
-  const isSide = (side: unknown) => Array.isArray(side) && side.every(isTerm)
-  return rows.every((row) => row && isSide(row.a) && isSide(row.b) && isSide(row.c) && isWire(row.defines))
+  const firstOwn = blockInputs + wordsPerBlock + 1
+  if (!Array.isArray(rows) || wires !== firstOwn + rows.length - 1) return false
+  const known = new Set<unknown>([0, ...Array.from({ length: wordsPerBlock + 1 }, (_, i) => blockInputs + i)])
+  const isSide = (side: unknown): boolean =>
+    Array.isArray(side) &&
+    Array.from(side).every((term) => Array.isArray(term) && known.has(term[0]) && isCoefficient(term[1])) &&
+    new Set(side.map(([wire]) => wire)).size === side.length
+  return Array.from(rows).every((row) => {
+    const { a, b, c, defines } = (row ?? {}) as BlockJson["rows"][number]
+    const isNew = Number.isInteger(defines) && defines > 0 && defines < wires && !known.has(defines)
+    if (!isNew || !isSide(a) || !isSide(b)) return false
+    known.add(defines)
+    return isSide(c) && c.some(([wire]) => wire === defines)
+  })
 }
 
 export function parseBlock({ wires, rows }: BlockJson): Block {

@@ -3,6 +3,7 @@
  * copies disappear. What circom made is plain JSON, so that it can go where circom cannot, as into a page.
  */
 import { FileError, invariant } from "../errors.js"
+import { fromJson } from "../verifier/strict.js"
 import { Draft, type Gadget, type Lc, type LocalRow, ONE, type Request, type Rule } from "./elimination.js"
 import { type GadgetUse, gadgetKey } from "./gadgets.js"
 import { type BlockJson, isBlockJson } from "./poseidon.js"
@@ -24,24 +25,38 @@ export interface CompiledGadgets {
 }
 
 /**
- * Checks the form of compiled gadgets, not what they say: a circuit made of others than circom's has another
- * digest, and no key fits it.
+ * Checks the form of compiled gadgets (parsed JSON, or its text), not what they say: a circuit made of others than
+ * circom's has another digest, and no key fits it.
  * @throws FileError
  */
 export function parseGadgets(json: unknown, where: string): CompiledGadgets {
   const isGadget = (given: unknown): boolean => {
     const { signals, rows } = (given ?? {}) as Partial<RawGadget>
-    if (!Array.isArray(signals) || !signals.every((name) => typeof name === "string")) return false
-    const names = new Set(["", ...signals])
+    if (!Array.isArray(signals) || !Array.isArray(rows)) return false
+    const names = new Set<unknown>(["", ...signals])
+    if (names.size !== signals.length + 1 || !Array.from(names).every((name) => typeof name === "string"))
+      return false
     const isTerm = (term: unknown) =>
-      Array.isArray(term) && term.length === 2 && names.has(term[0]) && Number.isSafeInteger(term[1])
-    const isSide = (side: unknown) => Array.isArray(side) && side.every(isTerm)
-    return Array.isArray(rows) && rows.every((row) => row?.length === 3 && Array.from(row).every(isSide))
+      Array.isArray(term) &&
+      term.length === 2 &&
+      names.has(term[0]) &&
+      Number.isSafeInteger(term[1]) &&
+      term[1] !== 0
+    // a signal that is named twice on one side would have the last coefficient alone
+    const isSide = (side: unknown) =>
+      Array.isArray(side) &&
+      Array.from(side).every(isTerm) &&
+      new Set(side.map(([name]) => name)).size === side.length
+    return Array.from(rows).every(
+      (row) => Array.isArray(row) && row.length === 3 && Array.from(row).every(isSide),
+    )
   }
-  const { version, gadgets, poseidon } = (json ?? {}) as CompiledGadgets
-  const known = version === 1 && gadgets !== null && typeof gadgets === "object"
-  if (known && Object.values(gadgets).every(isGadget) && (poseidon === undefined || isBlockJson(poseidon)))
-    return json as CompiledGadgets
+  const parsed = fromJson(json, where)
+  const { version, gadgets, poseidon, ...others } = (parsed ?? {}) as CompiledGadgets
+  const known = version === 1 && gadgets !== null && typeof gadgets === "object" && !Array.isArray(gadgets)
+  const isPoseidon = poseidon === undefined || isBlockJson(poseidon)
+  if (known && isPoseidon && Object.keys(others).length === 0 && Object.values(gadgets).every(isGadget))
+    return parsed as CompiledGadgets
   throw new FileError({
     what: "is not what this version writes for compiled gadgets",
     where,
@@ -82,6 +97,11 @@ function reduce(use: GadgetUse, raw: RawGadget): Gadget {
   const signals = [...inputs, ...plain]
   const local = new Map(signals.map((name, i) => [name, i]))
   local.set("", ONE)
+  const numberOf = (name: string): number => {
+    const number = local.get(name)
+    invariant(number !== undefined, `gadget ${gadgetKey(use)} has no signal ${name}`)
+    return number
+  }
 
   const widths = new Map<string, number>()
   for (const name of raw.signals) {
@@ -103,15 +123,13 @@ function reduce(use: GadgetUse, raw: RawGadget): Gadget {
       rangeRows.set(prefix, (rangeRows.get(prefix) ?? 0) + 1)
       continue
     }
-    const [a, b, c] = entries.map(
-      (side): Lc => new Map(side.map(([name, value]) => [local.get(name) as number, value])),
-    )
+    const [a, b, c] = entries.map((side): Lc => new Map(side.map(([name, value]) => [numberOf(name), value])))
     rows.push({ a, b, c })
   }
   for (const [prefix, width] of widths) {
     invariant(rangeRows.get(prefix) === width + 1, `range component ${prefix} is not a Range template`)
   }
-  const operand = (name: string): Lc => new Map([[local.get(name) as number, 1]])
+  const operand = (name: string): Lc => new Map([[numberOf(name), 1]])
   const requests: Request[] = [...widths].map(([prefix, bits]) => ({ lc: operand(`${prefix}.in`), bits }))
   for (const name of raw.signals) {
     if (!isMemberSignal.test(name)) continue
@@ -119,7 +137,7 @@ function reduce(use: GadgetUse, raw: RawGadget): Gadget {
     invariant(table, `gadget ${gadgetKey(use)} has no table`)
     requests.push({ lc: operand(name), table })
   }
-  const outputs = use.kind.outputs.map((name): Lc => new Map([[local.get(name) as number, 1]]))
+  const outputs = use.kind.outputs.map(operand)
   const draft = new Draft(rows, requests, outputs)
   draft.eliminate([
     // the operand of a range check or of a lookup

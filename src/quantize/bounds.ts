@@ -21,6 +21,7 @@ import {
   type TensorId,
   type TensorInfo,
 } from "../ops/program.js"
+import { extremesOf } from "./extremes.js"
 
 export { sourcesOf } from "../ops/program.js"
 
@@ -283,19 +284,10 @@ function tableBounds(node: TableNode, source: Interval, lo: Float64Array, hi: Fl
       expected: `${entries} entries from ${least}`,
       given: `${node.values.length} entries from ${node.lo}`,
     })
-  for (const y of extremes(node.values)) within(node, "an entry of its table", y)
-  const known = new Map<number, readonly [number, number]>()
-  for (let i = 0; i < lo.length; i++) {
-    const [from, to] = [source.lo[i] - node.lo, source.hi[i] - node.lo]
-    const key = from * entries + to
-    const reach = known.get(key) ?? extremes(node.values.subarray(from, to + 1))
-    known.set(key, reach)
-    ;[lo[i], hi[i]] = reach
-  }
-}
-
-function extremes(values: Float64Array): readonly [number, number] {
-  return [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))]
+  const extremes = extremesOf(node.values)
+  for (const y of extremes(0, node.values.length - 1)) within(node, "an entry of its table", y)
+  for (let i = 0; i < lo.length; i++)
+    [lo[i], hi[i]] = extremes(source.lo[i] - node.lo, source.hi[i] - node.lo)
 }
 
 function concat(sources: readonly Interval[]): Interval {

@@ -2,6 +2,8 @@
 import { FileError, invariant } from "../errors.js"
 
 const utf8 = new TextEncoder()
+/** Largest magnitude of a signed integer. */
+const maxInt = 2 ** 52
 
 /** A growing buffer. */
 export class ByteWriter {
@@ -30,7 +32,7 @@ export class ByteWriter {
 
   /** An integer within ±2^52. */
   int(x: number): void {
-    invariant(Math.abs(x) <= 2 ** 52, `${x} cannot be written as an integer`)
+    invariant(Math.abs(x) <= maxInt, `${x} cannot be written as an integer`)
     this.uint(x < 0 ? -2 * x - 1 : 2 * x)
   }
 
@@ -99,20 +101,14 @@ export class ByteReader {
   }
 
   uint(): number {
-    let [x, unit] = [0, 1]
-    for (;;) {
-      const b = this.byte()
-      x += (b % 128) * unit
-      if (b < 128) break
-      unit *= 128
-      if (unit >= 2 ** 56) this.fail("an integer is too long")
-    }
-    if (x >= 2 ** 54) this.fail("an integer is too large")
+    const x = this.#varint()
+    if (!Number.isSafeInteger(x)) this.fail("an integer is too large")
     return x
   }
 
   int(): number {
-    const x = this.uint()
+    const x = this.#varint()
+    if (x > 2 * maxInt) this.fail("an integer is too large")
     return x % 2 === 1 ? -(x + 1) / 2 : x / 2
   }
 
@@ -142,9 +138,14 @@ export class ByteReader {
     return xs
   }
 
-  deltas(): Float64Array {
+  /** Integers in [least, most], which nothing that takes them may wrap. */
+  deltas(least = -maxInt, most = maxInt): Float64Array {
     const xs = this.ints()
-    for (let i = 1; i < xs.length; i++) xs[i] += xs[i - 1]
+    for (let i = 0, x = 0; i < xs.length; i++) {
+      x += xs[i]
+      if (!(x >= least && x <= most)) this.fail("an integer is out of range", `${least} to ${most}`, `${x}`)
+      xs[i] = x
+    }
     return xs
   }
 
@@ -155,6 +156,18 @@ export class ByteReader {
   end(): void {
     if (this.#at !== this.#bytes.length)
       this.fail("data after the end", "end of file", `${this.#bytes.length - this.#at} more bytes`)
+  }
+
+  #varint(): number {
+    let [x, unit] = [0, 1]
+    for (;;) {
+      const b = this.byte()
+      x += (b % 128) * unit
+      if (b < 128) break
+      unit *= 128
+      if (unit >= 2 ** 56) this.fail("an integer is too long")
+    }
+    return x
   }
 
   /** A length: no list is longer than the bytes that are left, so a damaged one cannot claim memory. */

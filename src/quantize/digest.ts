@@ -28,7 +28,9 @@
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import { bytesToHex } from "@noble/hashes/utils.js"
 import { checkBytes, checkThing } from "../arguments.js"
-import { ModelError } from "../errors.js"
+import { allowanceFor, Budget } from "../budget.js"
+import { defaults } from "../defaults.js"
+import { FileError, ModelError } from "../errors.js"
 import type { IntNode, LinearMap, Origin } from "../ops/program.js"
 import { graphBounds } from "./bounds.js"
 import { ByteReader, ByteWriter } from "./bytes.js"
@@ -142,7 +144,8 @@ function writeMap(w: ByteWriter, map: LinearMap): void {
 
 /**
  * Reads canonical bytes; bounds are recomputed. Throws FileError for anything that is not exactly what
- * `serialize` writes: foreign or truncated data, fields out of range, a second encoding of the same graph.
+ * `serialize` writes: foreign or truncated data, fields out of range, a second encoding of the same graph; and for
+ * a model that would take more memory or work than its file may ask for.
  */
 export function deserialize(bytes: Uint8Array, file = "integer model"): IntGraph {
   checkBytes(bytes, "bytes")
@@ -158,7 +161,12 @@ export function deserialize(bytes: Uint8Array, file = "integer model"): IntGraph
   const inputs = r.list(() => ({ name: r.text(), tensor: r.uint(), lo: r.int(), bits: r.uint() }))
   const outputs = r.list(() => ({ name: r.text(), tensor: r.uint() }))
   r.end()
-  const fault = findFault({ precision, tensors: infos, nodes, inputs, outputs })
+  const { elements } = allowanceFor(bytes.length)
+  // a circuit has a limit of its own, so that work does not grow with the file
+  const budget = new Budget({ elements, work: defaults.budget.work }, (facts) => {
+    throw new FileError({ ...facts, where: `${file}, ${facts.where}` })
+  })
+  const fault = findFault({ precision, tensors: infos, nodes, inputs, outputs }, budget)
   if (fault) r.fail(`${fault} is inconsistent`)
   let tensors: IntTensor[]
   try {
@@ -183,16 +191,16 @@ function readNode(r: ByteReader): IntNode {
     case "input":
       return { kind, out, origin, name: r.text() }
     case "index":
-      return { kind, out, origin, sources: r.uints(), fill: r.int(), map: Int32Array.from(r.deltas()) }
+      return { kind, out, origin, sources: r.uints(), fill: r.int(), map: readIndices(r) }
     case "linear": {
       const terms = r.list(() => ({ source: r.uint(), map: readMap(r) }))
       return r.flag() ? { kind, out, origin, terms, bias: r.ints() } : { kind, out, origin, terms }
     }
     case "max":
-      return { kind, out, origin, source: r.uint(), window: r.uint(), map: Int32Array.from(r.deltas()) }
+      return { kind, out, origin, source: r.uint(), window: r.uint(), map: readIndices(r) }
     case "argmax": {
       const [source, window, last] = [r.uint(), r.uint(), r.flag()]
-      return { kind, out, origin, source, window, last, map: Int32Array.from(r.deltas()) }
+      return { kind, out, origin, source, window, last, map: readIndices(r) }
     }
     case "product":
       return { kind, out, origin, left: r.uint(), right: r.uint() }
@@ -204,6 +212,10 @@ function readNode(r: ByteReader): IntNode {
       return r.fail("unknown kind of node")
   }
 }
+
+/** Largest index that signed and unsigned arrays hold. */
+const maxIndex = 2 ** 31 - 1
+const readIndices = (r: ByteReader): Int32Array => Int32Array.from(r.deltas(-1, maxIndex))
 
 function readMap(r: ByteReader): LinearMap {
   const kind = mapKinds[r.byte()]
@@ -231,9 +243,15 @@ function readMap(r: ByteReader): LinearMap {
       }
     }
     case "sparse": {
-      const rowPtr = Uint32Array.from([0, ...r.uints()])
-      for (let i = 1; i < rowPtr.length; i++) rowPtr[i] += rowPtr[i - 1]
-      return { kind, rowPtr, columns: Uint32Array.from(r.deltas()), values: r.ints() }
+      const lengths = r.uints()
+      const rowPtr = new Uint32Array(lengths.length + 1)
+      let end = 0
+      lengths.forEach((length, row) => {
+        end += length
+        if (end > maxIndex) r.fail("a row is too long")
+        rowPtr[row + 1] = end
+      })
+      return { kind, rowPtr, columns: Uint32Array.from(r.deltas(0, maxIndex)), values: r.ints() }
     }
     default:
       return r.fail("unknown kind of linear map")

@@ -3,7 +3,7 @@
  * the one order that statements, words and public signals follow. It is part of the verification key.
  */
 import { checkThing } from "../arguments.js"
-import { array, fail, fields, oneOf } from "./strict.js"
+import { array, fail, fields, oneOf, type TextLimits } from "./strict.js"
 
 /** Largest absolute value of a public integer: doubles, int256 and the field all hold it exactly. */
 export const maxInteger = 2n ** 52n
@@ -43,6 +43,20 @@ export interface Layout {
 
 /** Number of elements of a shape; a scalar has one. */
 export const count = (shape: readonly number[]): number => shape.reduce((product, d) => product * d, 1)
+
+/** Characters that a receipt may have beside its values and names: points, digests, and white space to be read. */
+const fixedText = 2 ** 14
+/** What a value may take with quotes, comma and white space: twenty levels of indentation leave room. */
+const valueText = 80
+
+/** The longest receipt that a layout has room for, generously: what is longer is no receipt of this key. */
+export function receiptLimits({ inputs, outputs }: Layout): TextLimits {
+  const shown = [...outputs, ...inputs].filter(({ visibility }) => visibility === "public")
+  const values = elementCount(shown)
+  // a character of a name takes six where it is escaped
+  const names = shown.reduce((sum, { name }) => sum + 6 * name.length + valueText, 0)
+  return { characters: fixedText + names + valueText * values, values: 256 + 4 * shown.length + values }
+}
 
 /** Number of elements of some tensors. */
 export const elementCount = (tensors: readonly TensorLayout[]): number =>
@@ -125,13 +139,13 @@ function parseName(value: unknown, path: string): string {
 }
 
 function parseShape(value: unknown, path: string): readonly number[] {
-  const shape = Array.from(array(value, path), (d, i) => {
+  const given = array(value, path)
+  if (given.length > maxRank) fail(path, { what: "too many dimensions", expected: `at most ${maxRank}` })
+  return Array.from(given, (d, i) => {
     if (typeof d !== "number" || !Number.isSafeInteger(d) || d < 1 || d > maxValues)
       fail(`${path}[${i}]`, { what: "not a dimension", expected: `an integer from 1 to ${maxValues}` })
     return d
   })
-  if (shape.length > maxRank) fail(path, { what: "too many dimensions", expected: `at most ${maxRank}` })
-  return shape
 }
 
 function parseScale(value: unknown, path: string): number {

@@ -2,6 +2,7 @@
  * A receipt: a statement and its proof. It names no key and no verifier; what it is checked against is the
  * caller's choice alone. A proof can be re-randomised by anyone, so nothing may be identified by its bytes.
  */
+import { type Layout, receiptLimits } from "./layout.js"
 import { type G1Json, type G2Json, parseG1, parseG2 } from "./points.js"
 import { parseStatement, type Statement } from "./statement.js"
 import { fields, fromJson, object, oneOf } from "./strict.js"
@@ -40,12 +41,16 @@ export type Receipt = Groth16Receipt | MirageReceipt
  * and in range. Says nothing about the proof: that is `verify`.
  * @throws FileError naming the path of the first malformed element.
  */
-export function parseReceipt(value: unknown): Receipt {
-  const parsed = fromJson(value, "receipt")
+export const parseReceipt = (value: unknown): Receipt => readReceipt(value)
+
+/** The same for the receipt of a known layout, beyond which nothing is read. @throws FileError */
+export function readReceipt(value: unknown, layout?: Layout): Receipt {
+  const limits = layout && receiptLimits(layout)
+  const parsed = fromJson(value, "receipt", limits)
   oneOf(object(parsed, "receipt").version, "version", [1])
   const proofSystem = oneOf(object(parsed, "receipt").proofSystem, "proofSystem", ["groth16", "mirage"])
   const given = fields(parsed, "receipt", ["version", "proofSystem", "statement", "proof"])
-  const statement = parseStatement(given.statement, "statement")
+  const statement = parseStatement(given.statement, "statement", limits?.values)
   return proofSystem === "groth16"
     ? { version: 1, proofSystem, statement, proof: parseProof(given.proof, "proof") }
     : { version: 1, proofSystem, statement, proof: parseMirageProof(given.proof, "proof") }

@@ -121,17 +121,18 @@ function mismatch(values: Values, tensors: readonly TensorLayout[], side: string
     if (values[name].length !== count(shape))
       return `${side} ${JSON.stringify(name)} has ${values[name].length} values, expected ${count(shape)}`
   }
-  const extra = Object.keys(values).find((name) => !tensors.some((tensor) => tensor.name === name))
+  const known = new Set(tensors.map(({ name }) => name))
+  const extra = Object.keys(values).find((name) => !known.has(name))
   return extra === undefined ? null : `${side} ${JSON.stringify(extra)} is not one of the model's`
 }
 
 /**
- * Reads a statement strictly.
+ * Reads a statement strictly. Of lists that have more than `most` values in all none is read.
  * @throws FileError naming the path of the first malformed element.
  */
-export function parseStatement(value: unknown, path: string): Statement {
+export function parseStatement(value: unknown, path: string, most = maxValues): Statement {
   const given = fields(value, path, ["model", "context", "input", "output"])
-  const budget = { values: maxValues }
+  const budget: ValueBudget = { most, left: most }
   return {
     model: bytes32(given.model, `${path}.model`),
     context: bytes32(given.context, `${path}.context`),
@@ -140,7 +141,12 @@ export function parseStatement(value: unknown, path: string): Statement {
   }
 }
 
-function parseInput(value: unknown, path: string, budget: { values: number }): Statement["input"] {
+interface ValueBudget {
+  readonly most: number
+  left: number
+}
+
+function parseInput(value: unknown, path: string, budget: ValueBudget): Statement["input"] {
   const visibilities = ["hidden", "public", "committed"] as const
   const visibility = oneOf(object(value, path).visibility, `${path}.visibility`, visibilities)
   if (visibility !== "hidden") return parseClaim(value, path, budget)
@@ -148,7 +154,7 @@ function parseInput(value: unknown, path: string, budget: { values: number }): S
   return { visibility }
 }
 
-function parseClaim(value: unknown, path: string, budget: { values: number }): Statement["output"] {
+function parseClaim(value: unknown, path: string, budget: ValueBudget): Statement["output"] {
   const visibility = oneOf(object(value, path).visibility, `${path}.visibility`, ["public", "committed"])
   if (visibility === "committed") {
     const given = fields(value, path, ["visibility", "commitment"])
@@ -165,14 +171,14 @@ function parseCommitment(value: unknown, path: string): Hex {
   return commitment
 }
 
-function parseValues(value: unknown, path: string, budget: { values: number }): Values {
+function parseValues(value: unknown, path: string, budget: ValueBudget): Values {
   // Object.fromEntries defines own properties, so a tensor named "__proto__" stays a tensor.
   return Object.fromEntries(
     Object.entries(object(value, path)).map(([name, list]) => {
       const at = `${path}[${JSON.stringify(name)}]`
       const elements = array(list, at)
-      budget.values -= elements.length
-      if (budget.values < 0) fail(at, { what: "too many values", expected: `at most ${maxValues} in all` })
+      budget.left -= elements.length
+      if (budget.left < 0) fail(at, { what: "too many values", expected: `at most ${budget.most} in all` })
       return [name, Array.from(elements, (x, i) => `${integer(x, `${at}[${i}]`, -maxInteger, maxInteger)}`)]
     }),
   )

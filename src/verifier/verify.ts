@@ -3,7 +3,8 @@ import { checkRecord } from "../arguments.js"
 import { FileError, printable, UsageError } from "../errors.js"
 import { groth16Problem, mirageProblem } from "./equation.js"
 import { type CheckedKey, checkKey, keyDigest, type VerificationKey } from "./key.js"
-import { parseReceipt, type Receipt } from "./receipt.js"
+import type { Layout } from "./layout.js"
+import { type Receipt, readReceipt } from "./receipt.js"
 import { publicSignals, shapeProblem } from "./statement.js"
 import { shown } from "./strict.js"
 import { wordsOf } from "./words.js"
@@ -49,7 +50,7 @@ function problem(receipt: unknown, expected: Expected): string | null {
     })
   if (key.setup === "dev" && expected.allowDev !== true)
     return "development key: whoever made it can forge receipts; accept it with option `allowDev`"
-  const parsed = read(receipt)
+  const parsed = read(receipt, key.layout)
   if (typeof parsed === "string") return parsed
   const { statement } = parsed
   if (statement.model !== model) return `the receipt is for model ${statement.model}, expected ${model}`
@@ -69,9 +70,9 @@ function proofProblem({ proofSystem, statement, proof }: Receipt, checked: Check
 }
 
 /** The receipt, or why it cannot be read. */
-function read(receipt: unknown): Receipt | string {
+function read(receipt: unknown, layout: Layout): Receipt | string {
   try {
-    return parseReceipt(receipt)
+    return readReceipt(receipt, layout)
   } catch (error) {
     return `malformed receipt: ${error instanceof FileError ? error.message : "its fields cannot be read"}`
   }
