@@ -5,7 +5,7 @@ import { measured } from "./measured.js"
 
 it("x", () => {
   const dist = process.env.DIST
-  const all = [...cases(refused, "onnx"), ...cases(slow, "quantize")]
+  const all = [...cases(refused, "onnx"), ...cases(slow, "quantize")].filter((c) => new RegExp(process.env.ONLY ?? ".").test(c.name))
   for (const c of process.env.EACH ? all.map((x) => [x]) : [all])
     for (const r of measured(c, dist ? pathToFileURL(dist) : undefined))
       console.log(
