@@ -4,10 +4,10 @@
  * 3 a fault of ours. With --json, one JSON object goes to standard output and nothing else.
  */
 import { existsSync, readFileSync, statSync } from "node:fs"
-import { dirname, join } from "node:path"
 import { Command, CommanderError } from "commander"
 import * as folder from "./folder.js"
 import * as api from "./index.js"
+import { readModel } from "./model-files.js"
 
 type Json = Record<string, unknown>
 const zeroContext = `0x${"0".repeat(64)}`
@@ -65,7 +65,7 @@ command("compile", "quantize a model and compile it to a circuit")
   .option("--max-constraints <count>", "refuse larger circuits", String(api.defaults.maxConstraints))
   .action(async (path: string, options) => {
     const start = performance.now()
-    const graph = readModel(path, dimensions(options.dimension ?? []))
+    const graph = readModel(path, { dimensions: dimensions(options.dimension ?? []) })
     const lowered = api.lower(graph)
     const { samples, labels } = api.parseSamples(
       folder.readWhole(options.samples),
@@ -306,15 +306,6 @@ async function exported(what: string, path: string, allowDev: boolean): Promise<
   }
   const calldata = { key: api.keyDigest(key), model: key.model, setup: key.setup, blob: api.solidityKey(key) }
   return `${JSON.stringify(calldata, null, 2)}\n`
-}
-
-function readModel(path: string, dimensions: Record<string, number>): api.Graph {
-  const bytes = folder.readWhole(path)
-  if (!path.endsWith(".json")) return api.importOnnx(bytes, { file: path, dimensions })
-  const model = folder.readJson(path) as { weightsManifest?: { paths?: string[] }[] }
-  const shards = (model.weightsManifest ?? []).flatMap((group) => group.paths ?? [])
-  const weights = Buffer.concat(shards.map((shard) => folder.readWhole(join(dirname(path), shard))))
-  return api.importTfjs(model, weights, { file: path, dimensions })
 }
 
 function dimensions(entries: readonly string[]): Record<string, number> {

@@ -33,7 +33,8 @@ const allowed: Record<string, readonly string[]> = {
   prover: [...ground, "ops", "quantize", "circuit", "verifier"],
   "folder.ts": [...ground, "quantize", "circuit", "verifier"],
   "index.ts": [...ground, "model", "ops", "quantize", "circuit", "prover", "verifier"],
-  "cli.ts": ["index.ts", "folder.ts"],
+  "model-files.ts": [...ground, "model", "quantize"],
+  "cli.ts": ["index.ts", "folder.ts", "model-files.ts"],
 }
 const room = (path: string) => relative("src", path).split("/")[0]
 const imports = (text: string) =>
