@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The commands. What they print, and with what code they end, is the business of cli/terminal.ts. */
 import { readFileSync, statSync } from "node:fs"
-import { basename, dirname, join, resolve } from "node:path"
+import { basename, resolve } from "node:path"
 import { Command } from "commander"
 import { calldata, keyFile } from "./cli/onchain.js"
 import { bytes32, dimensions, integer, repeatable, ToolCommand, withContext } from "./cli/options.js"
@@ -10,6 +10,7 @@ import { type Asked, verified } from "./cli/verified.js"
 import * as files from "./files.js"
 import * as folder from "./folder.js"
 import * as api from "./index.js"
+import { readModel } from "./model-files.js"
 
 const program = new Command("countersign")
   .description("Prove which model produced which output, and check it anywhere.")
@@ -51,7 +52,7 @@ command("compile", "quantize a model and compile it to a circuit")
     const chosen = { input, output, weights, proofSystem, maxConstraints }
     folder.checkCircuitFolder(options.out, api.checkCompileOptions(chosen))
     const sampleFile = files.readWhole(options.samples)
-    const graph = readModel(path, open)
+    const graph = readModel(path, { dimensions: open })
     const lowered = api.lower(graph)
     const { samples, labels } = api.parseSamples(sampleFile, options.samples, graph.inputs)
     const warnings = sampleWarnings(lowered, samples.length, labels)
@@ -357,15 +358,6 @@ async function exported(
   return what === "key"
     ? keyFile(key, allowDev)
     : api.solidityLibrary(key, basename(out, ".sol"), { allowDev })
-}
-
-function readModel(path: string, dimensions: Record<string, number>): api.Graph {
-  const bytes = files.readWhole(path)
-  if (!path.endsWith(".json")) return api.importOnnx(bytes, { file: path, dimensions })
-  const model = folder.readJson(path) as { weightsManifest?: { paths?: string[] }[] }
-  const shards = (model.weightsManifest ?? []).flatMap((group) => group.paths ?? [])
-  const weights = Buffer.concat(shards.map((shard) => files.readWhole(join(dirname(path), shard))))
-  return api.importTfjs(model, weights, { file: path, dimensions })
 }
 
 function readInput(

@@ -51,14 +51,20 @@ export class CountersignError extends Error {
   }
 }
 
+/** What a message shows of the problems of a model, whose names may be of any length. */
+const mostLines = 200
+const mostCharacters = 1000
+
 /** A model file that is malformed, too large, or uses something we do not support. */
 export class ModelError extends CountersignError {
   override name = "ModelError"
-  /** Every problem found, one line each: a model is refused once, with the whole list. */
+  /** Every problem found, one line each: a model is refused once, with the whole list, cut where it is endless. */
   readonly problems: readonly string[]
   constructor(facts: Facts, problems: readonly string[] = []) {
-    super(facts, problems)
-    this.problems = problems
+    const lines = problems.slice(0, mostLines).map((line) => line.slice(0, mostCharacters))
+    if (problems.length > mostLines) lines.push(`… and ${problems.length - mostLines} more`)
+    super(facts, lines)
+    this.problems = lines
   }
 }
 

@@ -61,15 +61,15 @@ const repeated = (operator: string, count: number): string[] => new Array<string
 
 /** Each is refused with a ModelError. */
 export const refused: Readonly<Record<string, OnnxSpec>> = {
-  "Pad by 2^31": one("Pad", [1], { pads: ints(0, 2 ** 31) }),
+  "Pad by 2^27": one("Pad", [1], { pads: ints(0, 2 ** 27) }),
   "Pad by 2^40 in opset 2": one("Pad", [1], {}, { pads: [0, 2 ** 40] }, 2),
   "Pad of an empty axis": one("Pad", [0], { pads: ints(0, 2 ** 33) }),
-  "Range to 2^32": nodes(
+  "Range to 2^27": nodes(
     [
       { operator: "Range", inputs: ["zero", "limit", "one"], outputs: ["r"] },
       { operator: "Add", inputs: ["x", "r"], outputs: ["y"] },
     ],
-    { zero: scalar(0), limit: scalar(2 ** 32), one: scalar(1) },
+    { zero: scalar(0), limit: scalar(2 ** 27), one: scalar(1) },
   ),
   "Range in tiny steps": nodes(
     [
@@ -107,12 +107,12 @@ export const refused: Readonly<Record<string, OnnxSpec>> = {
       { s: ints(1000), last: ints(-1) },
     ),
   },
-  "Tile by 2^40": one("Tile", [1], { repeats: ints(2 ** 40) }),
+  "Tile by 2^27": one("Tile", [1], { repeats: ints(2 ** 27) }),
   "Tile by thousands, four times": chain([1], repeated("Tile", 4), { repeats: ints(1000) }),
   "Tile to nothing": one("Tile", [2], { repeats: ints(0) }),
-  "Tile of nothing": one("Tile", [0], { repeats: ints(3) }),
+  "Tile to nothing, wide": one("Tile", [1, 1, 1], { repeats: ints(2 ** 20, 2 ** 20, 0) }),
   "Expand to nothing": one("Expand", [1], { shape: ints(0) }),
-  "Expand of nothing": one("Expand", [0], { shape: ints(2, 0) }),
+  "Expand to nothing, wide": one("Expand", [1, 1, 1], { shape: ints(2 ** 20, 2 ** 20, 0) }),
   "Gather of 2^24 from a Range": nodes(
     [
       { operator: "Range", inputs: ["zero", "limit", "one"], outputs: ["r"] },
@@ -263,13 +263,15 @@ export const refused: Readonly<Record<string, OnnxSpec>> = {
 
 /** Each was slow out of proportion, or never ended; each is lowered and quantized, or refused, in seconds. */
 export const slow: Readonly<Record<string, OnnxSpec>> = {
-  "exp at subnormals": nodes(
-    [
+  "exp at subnormals": {
+    inputs: [{ name: "x", shape: [2] }],
+    outputs: ["y"],
+    initializers: { c: { shape: [2], data: [-744, -737] } },
+    nodes: [
       { operator: "Add", inputs: ["x", "c"], outputs: ["a"] },
       { operator: "Exp", inputs: ["a"], outputs: ["y"] },
     ],
-    { c: { shape: [1], data: [-744] } },
-  ),
+  },
   "weights at subnormals": nodes(
     [
       { operator: "Mul", inputs: ["x", "c"], outputs: ["a"] },
@@ -290,34 +292,23 @@ export const slow: Readonly<Record<string, OnnxSpec>> = {
     { c: { shape: [1], data: [1e-38] } },
   ),
   "5,000 sigmoids": chain([1], repeated("Sigmoid", 5000)),
-  "5,000 Relus": chain([1], repeated("Relu", 5000)),
   "2,500 sigmoids and Relus in turn": chain(
     [1],
     repeated("Sigmoid", 2500).flatMap((name) => [name, "Relu"]),
   ),
-  "2,500 pools and Relus in turn": {
-    inputs: [{ name: "x", shape: [1, 1, 1, 1] }],
-    outputs: ["t5000"],
-    nodes: Array.from({ length: 5000 }, (_, i) => ({
-      operator: i % 2 === 0 ? "MaxPool" : "Relu",
-      inputs: [i === 0 ? "x" : `t${i}`],
-      outputs: [`t${i + 1}`],
-      attributes: i % 2 === 0 ? { kernel_shape: [1, 1] } : {},
-    })),
-  },
-  "a pool of 5,000 pools before a Relu": {
+  "a pool of 8,000 pools before a Relu": {
     inputs: [{ name: "x", shape: [1, 1, 2, 2] }],
     outputs: ["y"],
     initializers: { w: { shape: [1, 1, 1, 1], data: [2] } },
     nodes: [
       { operator: "Conv", inputs: ["x", "w"], outputs: ["t0"] },
-      ...Array.from({ length: 5000 }, (_, i) => ({
+      ...Array.from({ length: 8000 }, (_, i) => ({
         operator: "MaxPool",
         inputs: [`t${i}`],
         outputs: [`t${i + 1}`],
         attributes: { kernel_shape: [2, 2], pads: [0, 0, 1, 1] },
       })),
-      { operator: "Relu", inputs: ["t5000"], outputs: ["y"] },
+      { operator: "Relu", inputs: ["t8000"], outputs: ["y"] },
     ],
   },
   "pools of pools both ways": {
@@ -336,7 +327,8 @@ export const slow: Readonly<Record<string, OnnxSpec>> = {
         },
         { operator: "Concat", inputs: [`a${i}`, `b${i}`], outputs: [`c${i + 1}`], attributes: { axis: 3 } },
       ]).flat(),
-      { operator: "Relu", inputs: ["c40"], outputs: ["y"] },
+      { operator: "MaxPool", inputs: ["c40"], outputs: ["m"], attributes: { kernel_shape: [1, 2] } },
+      { operator: "Relu", inputs: ["m"], outputs: ["y"] },
     ],
   },
   "a sum of 5,000 products, one by one": {
@@ -346,19 +338,6 @@ export const slow: Readonly<Record<string, OnnxSpec>> = {
       { operator: "Mul", inputs: ["x", "x"], outputs: [`p${i}`] },
       { operator: "Add", inputs: [i === 0 ? "x" : `s${i}`, `p${i}`], outputs: [`s${i + 1}`] },
     ]).flat(),
-  },
-  "Concat of 20,000": {
-    inputs: [{ name: "x", shape: [1] }],
-    outputs: ["y"],
-    nodes: [
-      { operator: "Relu", inputs: ["x"], outputs: ["r"] },
-      {
-        operator: "Concat",
-        inputs: repeated("x", 10_000).flatMap((name) => [name, "r"]),
-        outputs: ["y"],
-        attributes: { axis: 0 },
-      },
-    ],
   },
 }
 

@@ -37,7 +37,8 @@ const allowed: Record<string, readonly string[]> = {
   "folder.ts": [...ground, "files.ts", "quantize", "circuit", "verifier"],
   "index.ts": [...ground, "model", "ops", "quantize", "circuit", "prover", "verifier"],
   cli: ["errors.ts", "index.ts", "folder.ts"],
-  "cli.ts": ["cli", "index.ts", "files.ts", "folder.ts"],
+  "model-files.ts": [...ground, "files.ts", "model", "quantize"],
+  "cli.ts": ["cli", "index.ts", "files.ts", "folder.ts", "model-files.ts"],
 }
 const room = (path: string) => relative("src", path).split("/")[0]
 const imports = (text: string) =>

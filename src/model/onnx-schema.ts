@@ -4,6 +4,7 @@
  * Enumerations are plain int32 here, so that an unknown value reaches the importer, which names it.
  */
 import protobuf, { type INamespace } from "protobufjs/light.js"
+import { invariant } from "../errors.js"
 
 /** A 64-bit integer as the decoder gives it. */
 export type Int64 = number | { readonly low: number; readonly high: number; readonly unsigned: boolean }
@@ -235,6 +236,42 @@ const messages: Record<string, Record<string, string>> = {
   SimpleShardedDimProto: { dimValue: "int64 1", dimParam: "string 2", numShards: "int64 3" },
 }
 
+/** What a field holds: messages of another type, or numbers or text. */
+export interface FieldKind {
+  readonly message?: string
+  readonly scalar?: string
+}
+
+interface Fields {
+  readonly fields: ReadonlyMap<number, FieldKind>
+  /** How many fields are lists, which a decoded message has even where they are empty. */
+  readonly lists: number
+}
+
+const fieldTables = new Map<string, Fields>(
+  Object.entries(messages).map(([name, texts]) => {
+    const parsed = Object.values(texts).map(parseField)
+    const fields = parsed.map(({ id, type }): [number, FieldKind] => [
+      id,
+      Object.hasOwn(messages, type) ? { message: type } : { scalar: type },
+    ])
+    return [name, { fields: new Map(fields), lists: parsed.filter(({ rule }) => rule !== "").length }]
+  }),
+)
+
+/** The fields of a message type by number. */
+export function fieldsOf(name: string): Fields {
+  const found = fieldTables.get(name)
+  invariant(found, `no message \`${name}\``)
+  return found
+}
+
+function parseField(text: string): { rule: string; type: string; id: number } {
+  const parts = /^([*+]?)(\w+) (\d+)$/.exec(text)
+  invariant(parts, `field \`${text}\``)
+  return { rule: parts[1], type: parts[2], id: Number(parts[3]) }
+}
+
 const oneofs: Record<string, string[]> = {
   TypeProto: ["tensorType", "sequenceType", "mapType", "optionalType", "sparseTensorType", "opaqueType"],
   DimensionProto: ["dimValue", "dimParam"],
@@ -244,9 +281,9 @@ function descriptor(): INamespace {
   const nested: Record<string, object> = {}
   for (const [message, fields] of Object.entries(messages)) {
     const entries = Object.entries(fields).map(([name, text]) => {
-      const [, rule, type, id] = /^([*+]?)(\w+) (\d+)$/.exec(text)!
+      const { rule, type, id } = parseField(text)
       const options = rule === "+" ? { packed: true } : {}
-      return [name, { type, id: Number(id), options, ...(rule ? { rule: "repeated" } : {}) }]
+      return [name, { type, id, options, ...(rule ? { rule: "repeated" } : {}) }]
     })
     const choice = oneofs[message]
     nested[message] = {

@@ -146,8 +146,15 @@ export const typeName = (type: number): string => typeNames[type] ?? `number ${t
 /** A tensor, or one line for each thing that is wrong with it. */
 export type Decoded = { readonly tensor: Tensor } | { readonly problems: readonly string[] }
 
-/** Decodes a tensor; its data must have exactly as many finite elements as the shape says. */
-export function decodeTensor(proto: TensorProto, limits: Limits): Decoded {
+/**
+ * Decodes a tensor; its data must have exactly as many finite elements as the shape says. `hold` is told how
+ * many that are before they are decoded.
+ */
+export function decodeTensor(
+  proto: TensorProto,
+  limits: Limits,
+  hold: (elements: number) => void = () => {},
+): Decoded {
   const fail = (...problems: string[]): Decoded => ({ problems })
   const shape = proto.dims.map(toNumber)
   const format = formats[proto.dataType]
@@ -165,8 +172,10 @@ export function decodeTensor(proto: TensorProto, limits: Limits): Decoded {
   const problems = checkSize(shape, limits)
   if (problems.length) return { problems }
   const count = shape.reduce((a, b) => a * b, 1)
+  const mismatched = findMismatch(proto, format, count)
+  if (mismatched) return fail(mismatched)
+  hold(count)
   const decoded = format.bits < 8 ? subByte(proto, format, count) : plain(proto, format, count)
-  if (typeof decoded === "string") return fail(decoded)
   const bad = decoded.findIndex((x) => !Number.isFinite(x))
   if (bad >= 0) return fail(`element ${bad} is ${decoded[bad]}; weights must be finite`)
   return { tensor: { shape, data: decoded, dtype: format.dtype } }
@@ -176,20 +185,29 @@ export function decodeTensor(proto: TensorProto, limits: Limits): Decoded {
 export function checkSize(shape: readonly number[], limits: Limits): string[] {
   if (shape.length > limits.dimensions)
     return [`${shape.length} dimensions, the limit \`dimensions\` is ${limits.dimensions}`]
-  const count = shape.reduce((a, b) => a * b, 1)
+  // a dimension of 0 leaves no elements, but the others are looped over as well
+  const count = shape.reduce((a, b) => a * Math.max(b, 1), 1)
   return count > limits.elements ? [`${count} elements, the limit \`elements\` is ${limits.elements}`] : []
 }
 
 const mismatch = (count: number, given: string): string =>
   `the shape has ${count} elements, the data ${given}`
 
-function plain(proto: TensorProto, format: Format, count: number): Float64Array | string {
+/** What is wrong with the amount of data, if anything. */
+function findMismatch(proto: TensorProto, { bits, field }: Format, count: number): string | undefined {
+  const raw = proto.rawData.length
+  const given = proto[field].length
+  if (bits >= 8 && raw === 0) return given === count ? undefined : mismatch(count, `${given}`)
+  const bytes = raw > 0 ? raw : given
+  return bytes === Math.ceil((count * bits) / 8)
+    ? undefined
+    : mismatch(count, `${bytes} bytes of ${bits}-bit elements`)
+}
+
+function plain(proto: TensorProto, format: Format, count: number): Float64Array {
   const raw = proto.rawData
   const values = proto[format.field]
   const bytes = format.bits / 8
-  if (raw.length > 0 && raw.length !== count * bytes)
-    return mismatch(count, `${raw.length} bytes of ${format.bits}-bit elements`)
-  if (raw.length === 0 && values.length !== count) return mismatch(count, `${values.length}`)
   const data = new Float64Array(count)
   if (raw.length > 0) {
     const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength)
@@ -203,14 +221,12 @@ function plain(proto: TensorProto, format: Format, count: number): Float64Array 
 
 const toNumberOrFloat = (value: Int64): number => (typeof value === "number" ? value : toNumber(value))
 
-function subByte(proto: TensorProto, format: Format, count: number): Float64Array | string {
+function subByte(proto: TensorProto, format: Format, count: number): Float64Array {
   const bytes = proto.rawData.length ? proto.rawData : Uint8Array.from(proto.int32Data)
   const perByte = 8 / format.bits
-  if (bytes.length !== Math.ceil(count / perByte))
-    return mismatch(count, `${bytes.length} bytes of ${format.bits}-bit elements`)
   const mask = (1 << format.bits) - 1
   const half = 1 << (format.bits - 1)
-  return Float64Array.from({ length: count }, (_, i) => {
+  return new Float64Array(count).map((_, i) => {
     const value = (bytes[Math.floor(i / perByte)] >> ((i % perByte) * format.bits)) & mask
     return format.dtype === "int8" && value >= half ? value - 2 * half : value
   })

@@ -3,10 +3,12 @@
  * and reported at once. Which operators exist, and what they mean, is the business of the lowering.
  */
 import { checkArgument, checkBytes, checkOptions, checkRecord } from "../arguments.js"
+import { allowanceFor, Budget } from "../budget.js"
 import { ModelError } from "../errors.js"
 import type { Attribute, Graph, Node, Tensor } from "./graph.js"
 import { limits as defaultLimits, type Limits } from "./limits.js"
 import { type Dimensions, readInputs } from "./onnx-inputs.js"
+import { chargeDecoding } from "./onnx-scan.js"
 import {
   type AttributeProto,
   decodeMessage,
@@ -26,6 +28,9 @@ export interface ImportOptions {
   readonly limits?: Partial<Limits>
 }
 
+/** What the allowance of a file counts a byte as: weights take four, or one. */
+const numbersPerByte = 1 / 8
+
 const normalDomain = (domain: string): string => (domain === "ai.onnx" ? "" : domain)
 
 /** Reads an ONNX model; throws ModelError with every problem of the file, UsageError for wrong arguments. */
@@ -38,7 +43,10 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Grap
     checkArgument(Number(limit) >= 0, `options.limits.${name}`, "a number", limit)
   const bounds = { ...defaultLimits, ...options.limits }
   const where = options.file ?? "ONNX model"
-  const model = decodeModel(bytes, bounds, where)
+  const budget = new Budget(allowanceFor(bytes.length * numbersPerByte), (facts) => {
+    throw new ModelError({ ...facts, where: facts.where ? `${where}, ${facts.where}` : where })
+  })
+  const model = decodeModel(bytes, bounds, where, budget)
   const graph = model.graph
   if (!graph) {
     throw new ModelError({
@@ -64,7 +72,7 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Grap
     graph,
     model,
     opset,
-    { dimensions: options.dimensions ?? {}, limits: bounds },
+    { dimensions: {}, ...options, limits: bounds, budget },
     problems,
   )
   if (problems.length > 0) {
@@ -74,15 +82,17 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Grap
   return result
 }
 
-function decodeModel(bytes: Uint8Array, limits: Limits, where: string): ModelProto {
+function decodeModel(bytes: Uint8Array, limits: Limits, where: string, budget: Budget): ModelProto {
   if (bytes.length > limits.bytes) {
     const expected = `at most \`bytes\` = ${limits.bytes}`
     throw new ModelError({ where, what: "the file is too large", expected, given: `${bytes.length} bytes` })
   }
   if (bytes.length === 0) throw new ModelError({ where, what: "the file is empty" })
   try {
+    chargeDecoding("ModelProto", bytes, limits.nesting, budget)
     return decodeMessage("ModelProto", bytes, limits.nesting) as ModelProto
   } catch (error) {
+    if (error instanceof ModelError) throw error
     const reason = error instanceof Error ? error.message : String(error)
     const deep = reason.includes("max depth")
     throw new ModelError({
@@ -111,7 +121,7 @@ function readOpset(model: ModelProto, graph: GraphProto, problems: string[]): nu
   return versions.get("") ?? 1
 }
 
-type Settings = { readonly dimensions: Dimensions; readonly limits: Limits }
+type Settings = { readonly dimensions: Dimensions; readonly limits: Limits; readonly budget: Budget }
 
 function readGraph(
   graph: GraphProto,
@@ -135,7 +145,7 @@ function readGraph(
   graph.initializer.forEach((proto, i) => {
     const where = `initializer \`${proto.name}\` (number ${i})`
     declared.add(proto.name)
-    const tensor = readTensor(proto, where, settings.limits, problems)
+    const tensor = readTensor(proto, where, settings, problems)
     if (tensor) addConstant(proto.name, tensor, where)
   })
   if (graph.sparseInitializer.length > 0)
@@ -151,11 +161,11 @@ function readGraph(
       problems.push(`${where}: calls a function of the model; inline functions before export (onnx.inliner)`)
     if (domain === "" && proto.opType === "Constant") {
       for (const name of proto.output) declared.add(name)
-      const tensor = readConstant(proto, where, settings.limits, problems)
+      const tensor = readConstant(proto, where, settings, problems)
       if (tensor) addConstant(proto.output[0] ?? "", tensor, where)
       return
     }
-    const attributes = readAttributes(proto, where, settings.limits, problems)
+    const attributes = readAttributes(proto, where, settings, problems)
     const name = proto.name || `#${position}`
     const node: Node = { name, operator, domain, inputs: proto.input, outputs: proto.output, attributes }
     placed.push({ node, position })
@@ -197,8 +207,10 @@ function readOutputs(
   const produced = new Set(placed.flatMap(({ node }) => node.outputs))
   const outputs = graph.output.map((info) => info.name)
   if (outputs.length === 0) problems.push("the graph declares no output")
-  outputs.forEach((name, i) => {
-    if (outputs.indexOf(name) !== i) problems.push(`output \`${name}\`: listed twice`)
+  const listed = new Set<string>()
+  outputs.forEach((name) => {
+    if (listed.has(name)) problems.push(`output \`${name}\`: listed twice`)
+    listed.add(name)
     if (name === "" || !(produced.has(name) || available.has(name)))
       problems.push(`output \`${name}\`: is produced by nothing`)
   })
@@ -208,10 +220,10 @@ function readOutputs(
 function readTensor(
   proto: TensorProto,
   where: string,
-  limits: Limits,
+  { limits, budget }: Settings,
   problems: string[],
 ): Tensor | undefined {
-  const decoded = decodeTensor(proto, limits)
+  const decoded = decodeTensor(proto, limits, (count) => budget.elements(count, where))
   if ("tensor" in decoded) return decoded.tensor
   for (const problem of decoded.problems) problems.push(`${where}: ${problem}`)
   return undefined
@@ -221,7 +233,7 @@ function readTensor(
 function readConstant(
   proto: NodeProto,
   where: string,
-  limits: Limits,
+  settings: Settings,
   problems: string[],
 ): Tensor | undefined {
   const attribute = proto.attribute[0]
@@ -237,7 +249,7 @@ function readConstant(
       if (bad !== undefined) problems.push(`${where}: its value is ${bad}; weights must be finite`)
       return { shape, data, dtype }
     }
-    if (form === "value" && attribute.t) return readTensor(attribute.t, where, limits, problems)
+    if (form === "value" && attribute.t) return readTensor(attribute.t, where, settings, problems)
     if (form === "value_float") return tensor([], [attribute.f], "float32")
     if (form === "value_int") return tensor([], [toNumber(attribute.i)], "int64")
     if (form === "value_floats") return tensor([attribute.floats.length], attribute.floats, "float32")
@@ -253,12 +265,12 @@ const utf8 = new TextDecoder()
 function readAttributes(
   proto: NodeProto,
   where: string,
-  limits: Limits,
+  settings: Settings,
   problems: string[],
 ): Record<string, Attribute> {
   const entries = new Map<string, Attribute>()
   for (const attribute of proto.attribute) {
-    const value = readAttribute(attribute, where, limits, problems)
+    const value = readAttribute(attribute, where, settings, problems)
     if (entries.has(attribute.name)) problems.push(`${where}: attribute \`${attribute.name}\` is there twice`)
     if (value !== undefined) entries.set(attribute.name, value)
   }
@@ -287,7 +299,7 @@ const attributeFields = [
 function readAttribute(
   proto: AttributeProto,
   where: string,
-  limits: Limits,
+  settings: Settings,
   problems: string[],
 ): Attribute | undefined {
   // Files of IR version 1 do not give the type: it is the field that is there.
@@ -320,7 +332,7 @@ function readAttribute(
     case "t":
       if (!proto.t) problems.push(`${at} has no value`)
       else if (proto.t.dataType === 8) return proto.t.stringData.map((bytes) => utf8.decode(bytes))
-      else return readTensor(proto.t, at, limits, problems)
+      else return readTensor(proto.t, at, settings, problems)
       return undefined
     default:
       problems.push(

@@ -1,6 +1,26 @@
 /** Keras layers as ONNX nodes, one entry a layer class (Keras 2 serialisation, as tfjs writes it). */
 import type { Attribute, Tensor } from "./graph.js"
-import { type LayerContext, Refusal } from "./tfjs.js"
+
+export type Config = Readonly<Record<string, unknown>>
+
+/** What a layer's translation may use: its settings, its weights, and a way to add nodes and constants. */
+export interface LayerContext {
+  readonly name: string
+  readonly config: Config
+  readonly inputs: readonly string[]
+  /** The weight whose name ends in `/suffix`. @throws Refusal when the file has none */
+  weight(suffix: string): Tensor
+  constant(suffix: string, shape: readonly number[], data: ArrayLike<number>, integral?: boolean): string
+  /** Adds a node and returns its output's name. */
+  node(operator: string, inputs: readonly string[], attributes?: Record<string, Attribute>): string
+}
+
+/** Why a layer cannot be translated; all of them are collected. */
+export class Refusal extends Error {}
+
+/** A value of the file as messages show it; what is no text may be deep or large. */
+export const shown = (value: unknown): string =>
+  typeof value === "string" ? value.slice(0, 40) : typeof value
 
 type Translate = (layer: LayerContext) => string
 
@@ -11,9 +31,25 @@ function setting(layer: LayerContext, name: string): unknown {
   )
 }
 
-const list = (value: unknown, length: number, fallback: number): number[] => {
-  if (value === undefined || value === null) return new Array<number>(length).fill(fallback)
-  return Array.isArray(value) ? value.map(Number) : new Array<number>(length).fill(Number(value))
+/** A number that a setting holds. */
+function number(layer: LayerContext, value: unknown): number {
+  if (typeof value === "number" && Number.isFinite(value)) return value
+  throw new Refusal(`a setting of layer \`${layer.name}\` is no number`)
+}
+
+/** Numbers of a setting, one for each of `length` axes, or as many as it lists. */
+function list(layer: LayerContext, name: string, length: number, fallback: number): number[] {
+  const value = setting(layer, name) ?? fallback
+  if (Array.isArray(value)) return value.map((each) => number(layer, each))
+  return new Array<number>(length).fill(number(layer, value))
+}
+
+/** A weight of so many dimensions. */
+function weightOf(layer: LayerContext, suffix: string, rank: number): Tensor {
+  const tensor = layer.weight(suffix)
+  if (tensor.shape.length !== rank)
+    throw new Refusal(`weight \`${suffix}\` has ${tensor.shape.length} dimensions, not ${rank}`)
+  return tensor
 }
 
 /** Weights with axes permuted: axis i of the result is axis permutation[i] of the source. */
@@ -23,7 +59,7 @@ function permuted(
 ): { shape: number[]; data: Float64Array } {
   const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((x, y) => x * y, 1))
   const target = permutation.map((axis) => shape[axis])
-  const result = Float64Array.from(data, (_, flat) => {
+  const result = new Float64Array(data.length).map((_, flat) => {
     let at = 0
     for (let axis = target.length - 1, rest = flat; axis >= 0; axis--) {
       at += (rest % target[axis]) * strides[permutation[axis]]
@@ -35,24 +71,26 @@ function permuted(
 }
 
 /** ONNX operator and attributes of Keras's activation names; the lowering decides which it supports. */
-const activations: Readonly<Record<string, [string, Record<string, Attribute>]>> = {
-  relu: ["Relu", {}],
-  softmax: ["Softmax", { axis: -1 }],
-  sigmoid: ["Sigmoid", {}],
-  hard_sigmoid: ["HardSigmoid", { alpha: 0.2, beta: 0.5 }],
-  hardSigmoid: ["HardSigmoid", { alpha: 0.2, beta: 0.5 }],
-  tanh: ["Tanh", {}],
-  elu: ["Elu", {}],
-  selu: ["Selu", {}],
-  softplus: ["Softplus", {}],
-  softsign: ["Softsign", {}],
-  exponential: ["Exp", {}],
-  swish: ["Swish", {}],
-  silu: ["Swish", {}],
-  mish: ["Mish", {}],
-  gelu: ["Gelu", {}],
-  gelu_new: ["Gelu", { approximate: "tanh" }],
-}
+const activations = new Map<unknown, [string, Record<string, Attribute>]>(
+  Object.entries({
+    relu: ["Relu", {}],
+    softmax: ["Softmax", { axis: -1 }],
+    sigmoid: ["Sigmoid", {}],
+    hard_sigmoid: ["HardSigmoid", { alpha: 0.2, beta: 0.5 }],
+    hardSigmoid: ["HardSigmoid", { alpha: 0.2, beta: 0.5 }],
+    tanh: ["Tanh", {}],
+    elu: ["Elu", {}],
+    selu: ["Selu", {}],
+    softplus: ["Softplus", {}],
+    softsign: ["Softsign", {}],
+    exponential: ["Exp", {}],
+    swish: ["Swish", {}],
+    silu: ["Swish", {}],
+    mish: ["Mish", {}],
+    gelu: ["Gelu", {}],
+    gelu_new: ["Gelu", { approximate: "tanh" }],
+  }),
+)
 
 /** min(max(x, 0), most) */
 const rampTo = (layer: LayerContext, x: string, most: number): string =>
@@ -61,8 +99,8 @@ const rampTo = (layer: LayerContext, x: string, most: number): string =>
 function activate(layer: LayerContext, x: string, name: unknown): string {
   if (name === undefined || name === null || name === "linear") return x
   if (name === "relu6") return rampTo(layer, x, 6)
-  const known = activations[String(name)]
-  if (!known) throw new Refusal(`activation \`${name}\` is not supported`)
+  const known = activations.get(name)
+  if (!known) throw new Refusal(`activation \`${shown(name)}\` is not supported`)
   return layer.node(known[0], [x], known[1])
 }
 
@@ -81,8 +119,9 @@ function withChannelsFirst(layer: LayerContext, axes: number, body: (x: string) 
 }
 
 function autoPad(layer: LayerContext): Record<string, Attribute> {
-  const padding = String(setting(layer, "padding") ?? "valid")
-  if (padding !== "same" && padding !== "valid") throw new Refusal(`padding \`${padding}\` is not supported`)
+  const padding = setting(layer, "padding") ?? "valid"
+  if (padding !== "same" && padding !== "valid")
+    throw new Refusal(`padding \`${shown(padding)}\` is not supported`)
   return { auto_pad: padding === "same" ? "SAME_UPPER" : "VALID" }
 }
 
@@ -95,13 +134,13 @@ const biasOf = (layer: LayerContext): string[] => {
 const conv =
   (axes: number): Translate =>
   (layer) => {
-    const kernel = layer.weight("kernel")
+    const kernel = weightOf(layer, "kernel", axes + 2)
     const weight = permuted(kernel, [axes + 1, axes, ...Array.from({ length: axes }, (_, i) => i)])
     const attributes = {
       ...autoPad(layer),
       kernel_shape: kernel.shape.slice(0, axes),
-      strides: list(setting(layer, "strides"), axes, 1),
-      dilations: list(setting(layer, "dilation_rate"), axes, 1),
+      strides: list(layer, "strides", axes, 1),
+      dilations: list(layer, "dilation_rate", axes, 1),
     }
     const parameters = [layer.constant("kernel", weight.shape, weight.data), ...biasOf(layer)]
     const y = withChannelsFirst(layer, axes, (x) => layer.node("Conv", [x, ...parameters], attributes))
@@ -110,7 +149,7 @@ const conv =
 
 /** Depthwise kernel [h, w, C, multiplier] to ONNX's grouped [C·multiplier, 1, h, w]. */
 function depthwise(layer: LayerContext, x: string, suffix: string, bias: readonly string[]): string {
-  const kernel = layer.weight(suffix)
+  const kernel = weightOf(layer, suffix, 4)
   const [h, w, channels, multiplier] = kernel.shape
   const { data } = permuted(kernel, [2, 3, 0, 1])
   const weight = layer.constant(suffix, [channels * multiplier, 1, h, w], data)
@@ -118,8 +157,8 @@ function depthwise(layer: LayerContext, x: string, suffix: string, bias: readonl
     ...autoPad(layer),
     group: channels,
     kernel_shape: [h, w],
-    strides: list(setting(layer, "strides"), 2, 1),
-    dilations: list(setting(layer, "dilation_rate"), 2, 1),
+    strides: list(layer, "strides", 2, 1),
+    dilations: list(layer, "dilation_rate", 2, 1),
   }
   return layer.node("Conv", [x, weight, ...bias], attributes)
 }
@@ -132,7 +171,7 @@ const depthwiseConv: Translate = (layer) => {
 
 const separableConv: Translate = (layer) => {
   const bias = biasOf(layer)
-  const pointwise = permuted(layer.weight("pointwise_kernel"), [3, 2, 0, 1])
+  const pointwise = permuted(weightOf(layer, "pointwise_kernel", 4), [3, 2, 0, 1])
   const weight = layer.constant("pointwise_kernel", pointwise.shape, pointwise.data)
   const y = withChannelsFirst(layer, 2, (x) =>
     layer.node("Conv", [depthwise(layer, x, "depthwise_kernel", []), weight, ...bias], {
@@ -145,12 +184,11 @@ const separableConv: Translate = (layer) => {
 const pool =
   (operator: string, axes: number): Translate =>
   (layer) => {
-    const kernel = list(setting(layer, "pool_size"), axes, 2)
-    const strides = setting(layer, "strides")
+    const kernel = list(layer, "pool_size", axes, 2)
     const attributes = {
       ...autoPad(layer),
       kernel_shape: kernel,
-      strides: strides ? list(strides, axes, 1) : kernel,
+      strides: setting(layer, "strides") ? list(layer, "strides", axes, 1) : kernel,
     }
     return withChannelsFirst(layer, axes, (x) => layer.node(operator, [x], attributes))
   }
@@ -167,7 +205,7 @@ const globalPool =
   }
 
 const dense: Translate = (layer) => {
-  const { shape, data } = layer.weight("kernel")
+  const { shape, data } = weightOf(layer, "kernel", 2)
   let y = layer.node("MatMul", [layer.inputs[0], layer.constant("kernel", shape, data)])
   const bias = biasOf(layer)
   if (bias.length > 0) y = layer.node("Add", [y, bias[0]])
@@ -178,12 +216,12 @@ const dense: Translate = (layer) => {
 const batchNormalization: Translate = (layer) => {
   const mean = layer.weight("moving_mean").data
   const variance = layer.weight("moving_variance").data
-  const epsilon = Number(setting(layer, "epsilon") ?? 1e-3)
+  const epsilon = number(layer, setting(layer, "epsilon") ?? 1e-3)
   const gamma = setting(layer, "scale") === false ? mean.map(() => 1) : layer.weight("gamma").data
   const beta = setting(layer, "center") === false ? mean.map(() => 0) : layer.weight("beta").data
-  const axisSetting = setting(layer, "axis")
-  const axis = Number(Array.isArray(axisSetting) ? axisSetting[0] : (axisSetting ?? -1))
-  if (axis === 1) throw new Refusal("axis 1 is not supported; use channels last")
+  if ([variance, gamma, beta].some(({ length }) => length !== mean.length))
+    throw new Refusal("its weights differ in length")
+  if (list(layer, "axis", 1, -1)[0] === 1) throw new Refusal("axis 1 is not supported; use channels last")
   const scale = gamma.map((g, i) => g / Math.sqrt(variance[i] + epsilon))
   const offset = beta.map((b, i) => b - mean[i] * scale[i])
   const scaled = layer.node("Mul", [layer.inputs[0], layer.constant("scale", [scale.length], scale)])
@@ -199,17 +237,23 @@ const integers = (layer: LayerContext, suffix: string, values: readonly number[]
   layer.constant(suffix, [values.length], values, true)
 
 /** Padding or cropping as [[before, after], …] per spatial axis. */
-function pairs(value: unknown, axes: number): number[][] {
-  if (!Array.isArray(value))
-    return Array.from({ length: axes }, () => [Number(value ?? 1), Number(value ?? 1)])
-  if (axes === 1 && !Array.isArray(value[0])) return [value.map(Number)]
-  return value.map((entry) => (Array.isArray(entry) ? entry.map(Number) : [Number(entry), Number(entry)]))
+function pairs(layer: LayerContext, name: string, axes: number): number[][] {
+  const value = setting(layer, name) ?? 1
+  const both = (entry: unknown): number[] =>
+    Array.isArray(entry)
+      ? entry.map((each) => number(layer, each))
+      : [number(layer, entry), number(layer, entry)]
+  if (!Array.isArray(value)) return Array.from({ length: axes }, () => both(value))
+  const found = axes === 1 && !Array.isArray(value[0]) ? [both(value)] : value.map(both)
+  if (found.length !== axes || found.some(({ length }) => length !== 2))
+    throw new Refusal(`\`${name}\` does not fit ${axes} axes`)
+  return found
 }
 
 const pad =
   (axes: number, name: string, sign: 1 | -1): Translate =>
   (layer) => {
-    const spatial = pairs(setting(layer, name), axes)
+    const spatial = pairs(layer, name, axes)
     const all = channelsLast(layer) ? [[0, 0], ...spatial, [0, 0]] : [[0, 0], [0, 0], ...spatial]
     const pads = [...all.map(([before]) => sign * before), ...all.map(([, after]) => sign * after)]
     return layer.node("Pad", [layer.inputs[0], integers(layer, "pads", pads)])
@@ -219,13 +263,13 @@ const relu: Translate = (layer) => {
   const [maximum, slope, threshold] = ["max_value", "negative_slope", "threshold"].map((name) =>
     setting(layer, name),
   )
-  if (threshold) throw new Refusal("threshold is not supported")
+  if (threshold) throw new Refusal("a threshold is not supported")
   if (slope) {
     if (maximum) throw new Refusal("negative_slope together with max_value is not supported")
-    return layer.node("LeakyRelu", [layer.inputs[0]], { alpha: Number(slope) })
+    return layer.node("LeakyRelu", [layer.inputs[0]], { alpha: number(layer, slope) })
   }
   if (!maximum) return layer.node("Relu", [layer.inputs[0]])
-  return rampTo(layer, layer.inputs[0], Number(maximum))
+  return rampTo(layer, layer.inputs[0], number(layer, maximum))
 }
 
 const layers: Readonly<Record<string, Translate>> = {
@@ -248,11 +292,10 @@ const layers: Readonly<Record<string, Translate>> = {
     return layer.node("Flatten", [x], { axis: 1 })
   },
   Reshape: (layer) => {
-    const shape = [0, ...list(setting(layer, "target_shape"), 1, -1)]
+    const shape = [0, ...list(layer, "target_shape", 1, -1)]
     return layer.node("Reshape", [layer.inputs[0], integers(layer, "shape", shape)])
   },
-  Permute: (layer) =>
-    layer.node("Transpose", [layer.inputs[0]], { perm: [0, ...list(layer.config.dims, 1, 1)] }),
+  Permute: (layer) => layer.node("Transpose", [layer.inputs[0]], { perm: [0, ...list(layer, "dims", 1, 1)] }),
   Dropout: identity,
   SpatialDropout1D: identity,
   SpatialDropout2D: identity,
@@ -264,23 +307,25 @@ const layers: Readonly<Record<string, Translate>> = {
   ReLU: relu,
   LeakyReLU: (layer) =>
     layer.node("LeakyRelu", [layer.inputs[0]], {
-      alpha: Number(setting(layer, "alpha") ?? setting(layer, "negative_slope") ?? 0.3),
+      alpha: number(layer, setting(layer, "alpha") ?? setting(layer, "negative_slope") ?? 0.3),
     }),
-  ELU: (layer) => layer.node("Elu", [layer.inputs[0]], { alpha: Number(layer.config.alpha ?? 1) }),
+  ELU: (layer) => layer.node("Elu", [layer.inputs[0]], { alpha: number(layer, layer.config.alpha ?? 1) }),
   ThresholdedReLU: (layer) =>
-    layer.node("ThresholdedRelu", [layer.inputs[0]], { alpha: Number(layer.config.theta ?? 1) }),
+    layer.node("ThresholdedRelu", [layer.inputs[0]], { alpha: number(layer, layer.config.theta ?? 1) }),
   PReLU: (layer) => {
     const { shape, data } = layer.weight("alpha")
     return layer.node("PRelu", [layer.inputs[0], layer.constant("alpha", shape, data)])
   },
-  Softmax: (layer) => layer.node("Softmax", [layer.inputs[0]], { axis: Number(layer.config.axis ?? -1) }),
+  Softmax: (layer) =>
+    layer.node("Softmax", [layer.inputs[0]], { axis: number(layer, layer.config.axis ?? -1) }),
   Add: merge("Sum"),
   Average: merge("Mean"),
   Subtract: merge("Sub"),
   Multiply: merge("Mul"),
   Maximum: merge("Max"),
   Minimum: merge("Min"),
-  Concatenate: (layer) => layer.node("Concat", layer.inputs, { axis: Number(layer.config.axis ?? -1) }),
+  Concatenate: (layer) =>
+    layer.node("Concat", layer.inputs, { axis: number(layer, layer.config.axis ?? -1) }),
   ZeroPadding1D: pad(1, "padding", 1),
   ZeroPadding2D: pad(2, "padding", 1),
   Cropping1D: pad(1, "cropping", -1),
@@ -289,7 +334,7 @@ const layers: Readonly<Record<string, Translate>> = {
 
 /** Adds the nodes of a layer and returns its output. @throws Refusal */
 export function layerNodes(className: string, layer: LayerContext): string {
-  const translate = layers[className]
+  const translate = Object.hasOwn(layers, className) ? layers[className] : undefined
   if (!translate) throw new Refusal("the layer is not supported")
   return translate(layer)
 }

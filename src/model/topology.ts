@@ -4,8 +4,11 @@ import type { Node } from "./graph.js"
 /** A node as error messages name it: its name, operator and position in the file. */
 export const describeNode = (name: string, operator: string, position: number): string =>
   name && name !== `#${position}`
-    ? `node \`${name}\` (${operator}, number ${position})`
-    : `node number ${position} (${operator})`
+    ? `node \`${name.slice(0, mostShown)}\` (${operator.slice(0, mostShown)}, number ${position})`
+    : `node number ${position} (${operator.slice(0, mostShown)})`
+
+/** Characters of a name that a message shows. */
+const mostShown = 200
 
 export interface Placed {
   readonly node: Node

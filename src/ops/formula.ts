@@ -116,22 +116,18 @@ export function substitute(formula: Formula, inner: Formula): Formula {
   }
 }
 
-/** Nodes of the formula written out: those that are not the variable, and how often the variable occurs. */
-export function partsOf(formula: Formula): [others: number, variables: number] {
-  if (formula.kind === "x") return [0, 1]
-  let [others, variables] = [1, 0]
-  for (const part of below(formula)) {
-    const [more, inner] = partsOf(part)
-    others += more
-    variables += inner
+/** What a formula written out consists of: nodes that are not the variable, variables, names of functions. */
+export function partsOf(formula: Formula) {
+  const found = { others: 0, variables: 0, names: new Set<FunctionName>() }
+  const visit = (part: Formula): void => {
+    if (part.kind === "x") found.variables++
+    else found.others++
+    if (part.kind === "apply") found.names.add(part.name)
+    for (const inner of below(part)) visit(inner)
   }
-  return [others, variables]
+  visit(formula)
+  return found
 }
-
-/** Whether the formula applies a function, one other than `name` where that is given. */
-export const appliesOther = (formula: Formula, name?: FunctionName): boolean =>
-  (formula.kind === "apply" && formula.name !== name) ||
-  below(formula).some((part) => appliesOther(part, name))
 
 /** The formula as a function of doubles. */
 export function functionOf(formula: Formula): (x: number) => number {

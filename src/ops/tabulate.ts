@@ -9,18 +9,22 @@
  */
 import type { Budget } from "../budget.js"
 import { invariant } from "../errors.js"
-import { appliesOther, apply, type Formula, partsOf, substitute, variable } from "./formula.js"
+import { apply, type Formula, partsOf, substitute, variable } from "./formula.js"
 import { type LinearMap, type Program, type RealNode, sizeOf, sourcesOf, type TensorId } from "./program.js"
 import { diagonalOf } from "./scaling.js"
 
 /**
- * The tensors, nearest first, of whose elements a tensor's are functions, itself the first; and how long the
- * formulas would be. The formulas are made of the operations between when one is wanted.
+ * The tensors, nearest first, of whose elements a tensor's are functions, itself the first; how long the
+ * formulas would be, and what they apply. The formulas themselves are made only where one is taken.
  */
 interface Forms {
   readonly bases: Int32Array
   readonly sizes: Int32Array
+  readonly applied: Uint8Array
 }
+
+/** What a formula applies: nothing, clamps alone, or another function as well. */
+const applies = { clamp: 1, other: 2 }
 
 /** One step of a formula: what it makes of the formulas of its operands. */
 interface Operation {
@@ -28,14 +32,19 @@ interface Operation {
   /** Length of the formula: `own`, and the lengths of the operands' formulas, each `times` over. */
   readonly own: number
   readonly times: number
+  /** What the step itself applies. */
+  readonly applied: number
   readonly join: (parts: readonly Formula[]) => Formula
 }
 
 /** Longer formulas are cut: shared branches are written out, and could grow without end. */
 const maxFormula = 400
 
+/** Numbers of 8 bytes that one step of a formula takes in memory. */
+const stepCost = 12
+
 /**
- * Joins every such expression into one `function` node; what it replaces is left for `fuse` to drop.
+ * Joins every such expression into one `function` node; what it replaces is left out.
  * @throws ModelError where the forms of all tensors would exceed the budget
  */
 export function tabulate(program: Program, budget: Budget): { program: Program; changed: boolean } {
@@ -47,6 +56,19 @@ export function tabulate(program: Program, budget: Budget): { program: Program; 
     invariant(found, `tensor ${id} is read before it is written`)
     return found
   }
+  /** Tensors that are better computed from another, by that one. */
+  const chosen = new Map<TensorId, TensorId>()
+  for (const node of program.nodes) {
+    const operation = operationOf(node, (id) => sizeOf(program.tensors[id].shape))
+    const own = operation ? formsWith(operation, node.out, formsOf) : onlyItself(node.out)
+    budget.elements(2 * own.bases.length, describe(node))
+    forms.set(node.out, own)
+    if (operation) operations.set(node.out, operation)
+    if (node.kind === "clamp") clamps.add(node.out)
+    const base = choose(own.bases, clamps)
+    if (base !== undefined && pays(node, base, formsOf)) chosen.set(node.out, base)
+  }
+  if (chosen.size === 0) return { program, changed: false }
   /** A tensor as a formula of one of its bases. */
   const formulaOf = (id: TensorId, base: TensorId): Formula => {
     if (id === base) return variable
@@ -54,46 +76,57 @@ export function tabulate(program: Program, budget: Budget): { program: Program; 
     invariant(operation, `tensor ${id} is no function of tensor ${base}`)
     return operation.join(operation.operands.map((operand) => formulaOf(operand, base)))
   }
-  let changed = false
-  const nodes = program.nodes.map((node): RealNode => {
-    const operation = operationOf(node, (id) => sizeOf(program.tensors[id].shape))
-    const own = operation ? formsWith(operation, node.out, formsOf) : onlyItself(node.out)
-    budget.elements(own.bases.length, `node \`${node.origin.name}\`, operator \`${node.origin.operator}\``)
-    forms.set(node.out, own)
-    if (operation) operations.set(node.out, operation)
-    if (node.kind === "clamp") clamps.add(node.out)
-    const base = choose(own.bases, clamps)
-    if (!operation || base === undefined) return node
-    const formula = formulaOf(node.out, base)
-    const isBase = (id: TensorId) => formsOf(id).bases.includes(base)
-    if (!pays(node, base, formula, (id) => (isBase(id) ? formulaOf(id, base) : undefined))) return node
-    changed = true
-    return { kind: "function", out: node.out, source: base, formula, origin: node.origin }
+  const live = new Set(program.outputs.map(({ tensor }) => tensor))
+  const nodes = program.nodes.toReversed().flatMap((node): RealNode[] => {
+    if (node.kind !== "input" && !live.has(node.out)) return []
+    const source = chosen.get(node.out)
+    for (const id of source === undefined ? sourcesOf(node) : [source]) live.add(id)
+    if (source === undefined) return [node]
+    const { bases, sizes } = formsOf(node.out)
+    budget.elements(stepCost * sizes[bases.indexOf(source)], describe(node))
+    const formula = formulaOf(node.out, source)
+    return [{ kind: "function", out: node.out, source, formula, origin: node.origin }]
   })
-  return { program: { ...program, nodes }, changed }
+  return { program: { ...program, nodes: nodes.reverse() }, changed: true }
 }
 
-const onlyItself = (id: TensorId): Forms => ({ bases: Int32Array.of(id), sizes: Int32Array.of(1) })
+const describe = ({ origin }: RealNode): string => `node \`${origin.name}\`, operator \`${origin.operator}\``
+
+const onlyItself = (id: TensorId): Forms => ({
+  bases: Int32Array.of(id),
+  sizes: Int32Array.of(1),
+  applied: Uint8Array.of(0),
+})
 
 /** The forms of an operation's result: itself, and wherever all operands have a base in common. */
 function formsWith(
-  { operands, own, times }: Operation,
+  { operands, own, times, applied }: Operation,
   out: TensorId,
   formsOf: (id: TensorId) => Forms,
 ): Forms {
   const [first, ...others] = operands.map(formsOf)
-  const sizes = others.map((forms) => new Map(Array.from(forms.bases, (base, i) => [base, forms.sizes[i]])))
-  const found = { bases: [out], sizes: [1] }
+  const places = others.map(({ bases }) => new Map(Array.from(bases, (base, i) => [base, i])))
+  const found = { bases: [out], sizes: [1], applied: [0] }
   for (let i = 0; i < first.bases.length; i++) {
     const base = first.bases[i]
     let size = own + times * first.sizes[i]
-    // an operand without the base makes the size NaN, which is not at most anything
-    for (const sizeFrom of sizes) size += times * (sizeFrom.get(base) ?? Number.NaN)
-    if (!(size <= maxFormula)) continue
+    let flags = applied | first.applied[i]
+    for (let j = 0; j < others.length && size <= maxFormula; j++) {
+      const place = places[j].get(base)
+      // without the base in common there is no formula, of whatever length
+      size += place === undefined ? Number.POSITIVE_INFINITY : times * others[j].sizes[place]
+      if (place !== undefined) flags |= others[j].applied[place]
+    }
+    if (size > maxFormula) continue
     found.bases.push(base)
     found.sizes.push(size)
+    found.applied.push(flags)
   }
-  return { bases: Int32Array.from(found.bases), sizes: Int32Array.from(found.sizes) }
+  return {
+    bases: Int32Array.from(found.bases),
+    sizes: Int32Array.from(found.sizes),
+    applied: Uint8Array.from(found.applied),
+  }
 }
 
 /** The node as a step of a formula, if it is one. */
@@ -102,15 +135,29 @@ function operationOf(node: RealNode, size: (id: TensorId) => number): Operation 
   switch (node.kind) {
     case "function": {
       const { formula } = node
-      const [own, times] = partsOf(formula)
-      return { operands, own, times, join: ([of]) => substitute(formula, of) }
+      const { others: own, variables: times, names } = partsOf(formula)
+      const clamps = names.has("clamp") ? applies.clamp : 0
+      const applied = clamps | (names.size > (clamps ? 1 : 0) ? applies.other : 0)
+      return { operands, own, times, applied, join: ([of]) => substitute(formula, of) }
     }
     case "clamp": {
       const bounds = [node.lo, node.hi]
-      return { operands, own: 1, times: 1, join: ([of]) => apply("clamp", of, bounds) }
+      return {
+        operands,
+        own: 1,
+        times: 1,
+        applied: applies.clamp,
+        join: ([of]) => apply("clamp", of, bounds),
+      }
     }
     case "product":
-      return { operands, own: 1, times: 1, join: ([left, right]) => ({ kind: "product", left, right }) }
+      return {
+        operands,
+        own: 1,
+        times: 1,
+        applied: 0,
+        join: ([left, right]) => ({ kind: "product", left, right }),
+      }
     case "linear": {
       if (operands.length === 0 || operands.length >= maxFormula) return undefined
       const offset = node.bias ? uniform(node.bias) : 0
@@ -126,7 +173,7 @@ function operationOf(node: RealNode, size: (id: TensorId) => number): Operation 
         terms: parts.map((of, i) => ({ factor: factors[i], of })),
         offset,
       })
-      return { operands, own: 1, times: 1, join }
+      return { operands, own: 1, times: 1, applied: 0, join }
     }
     default:
       return undefined
@@ -144,28 +191,21 @@ function choose(bases: Int32Array, clamps: ReadonlySet<TensorId>): TensorId | un
   return bases[best]
 }
 
-/** Whether computing the node as one function is cheaper than as it stands. */
-function pays(
-  node: RealNode,
-  base: TensorId,
-  formula: Formula,
-  partOf: (operand: TensorId) => Formula | undefined,
-): boolean {
+/** Whether computing the node as one function of `base` is cheaper than as it stands. */
+function pays(node: RealNode, base: TensorId, formsOf: (id: TensorId) => Forms): boolean {
+  const appliedIn = (id: TensorId): number => {
+    const { bases, applied } = formsOf(id)
+    return applied[bases.indexOf(base)] ?? 0
+  }
   switch (node.kind) {
     case "function":
       return base !== node.source
     case "clamp":
-      return appliesOther(formula, "clamp")
+      return (appliedIn(node.out) & applies.other) !== 0
     case "product":
-      return appliesOther(formula)
-    case "linear": {
-      let tables = 0
-      for (const { source } of node.terms) {
-        const part = partOf(source)
-        if (part && appliesOther(part, "clamp")) tables++
-      }
-      return tables > 1
-    }
+      return appliedIn(node.out) !== 0
+    case "linear":
+      return node.terms.filter(({ source }) => (appliedIn(source) & applies.other) !== 0).length > 1
     default:
       return false
   }

@@ -93,7 +93,7 @@ export function parseSamples(bytes: Uint8Array, file: string, inputs: readonly I
 }
 
 /** Parses JSON text in UTF-8, in which no name occurs twice; throws FileError naming the file. */
-function parseJson(bytes: Uint8Array, file: string): unknown {
+export function parseJson(bytes: Uint8Array, file: string): unknown {
   let text: string
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes)

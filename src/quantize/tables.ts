@@ -127,7 +127,7 @@ function outputGrid(seen: Float64Array, entries: Float64Array, limit: number): G
   most = Math.min(Math.max(highest, most), least + wide)
   least = Math.max(Math.min(lowest, least), most - wide)
   // below the least scale a step more changes nothing, and the loop would not end
-  let scale = Math.min(Math.max(wide / (limit - 1), leastScale), 1 / leastScale)
+  let scale = Math.max(wide / (limit - 1), leastScale)
   while (roundHalfUp(most / scale) - roundHalfUp(least / scale) >= limit) scale *= 1 + 2 ** -20
   return { scale, lo: roundHalfUp(least / scale) }
 }
