@@ -176,7 +176,7 @@ describe("the command line", () => {
       ],
       [["run", path("keep"), path("nan.json")], /x/],
       [["frobnicate"], /unknown command/],
-      [["export", "pdf", path("keep"), "--out", path("x")], /circom, r1cs or solidity/],
+      [["export", "pdf", path("keep"), "--out", path("x")], /circom, r1cs, solidity or key/],
     ]
     for (const [args, message] of cases) {
       const outcome = await run(...args)
