@@ -18,6 +18,8 @@ import {
 import { type CallOptions, checkDev } from "./solidity.js"
 import { elementsPerWord, outputWordCount, wordCount, wordsOfTensor } from "./words.js"
 
+const wordsFile = "countersign/contracts/CountersignWords.sol"
+
 /** Real numbers are given in units of 1e-18. */
 const unit = 10n ** 18n
 
@@ -54,7 +56,7 @@ export function solidityLibrary(key: VerificationKey, name: string, options: Cal
   return `${[
     "// SPDX-License-Identifier: MIT",
     "pragma solidity ^0.8.4;",
-    ...(packed ? ["", 'import {CountersignWords} from "countersign/contracts/CountersignWords.sol";'] : []),
+    ...(packed ? ["", `import {CountersignWords} from ${JSON.stringify(wordsFile)};`] : []),
     "",
     `/// @notice A verification key of the proof system ${key.proofSystem}, and how to read what its model said.`,
     "/// @dev    Written by `countersign export solidity`. A reader says what stands in its arguments: verify them first,",
@@ -89,18 +91,22 @@ export function libraryName(text: string): string {
 }
 
 function publicTensors(layout: Layout, packed: boolean): PublicTensor[] {
-  const from = (side: "output" | "input", shown: readonly TensorLayout[], start: number): PublicTensor[] => {
+  const placed = (
+    side: "output" | "input",
+    shown: readonly TensorLayout[],
+    start: number,
+  ): PublicTensor[] => {
     let first = start
     return shown.map((tensor) => {
-      const placed = { ...tensor, side, first }
+      const at = { ...tensor, side, first }
       first += packed ? wordsOfTensor(count(tensor.shape), tensor.bits) : count(tensor.shape)
-      return placed
+      return at
     })
   }
   const outputs = outputVisibility(layout) === "public" ? layout.outputs : []
   return [
-    ...from("output", outputs, 0),
-    ...from("input", publicInputs(layout), packed ? outputWordCount(layout) : 0),
+    ...placed("output", outputs, 0),
+    ...placed("input", publicInputs(layout), packed ? outputWordCount(layout) : 0),
   ]
 }
 
