@@ -43,7 +43,7 @@ function callsAgree(receipt: Receipt, key: VerificationKey): void {
 }
 
 describe("a call is what ethers encodes", () => {
-  test.each(["dev", "ceremony"] as const)("of %s keys, every visibility", (setup) => {
+  test.each(["dev", "external"] as const)("of %s keys, every visibility", (setup) => {
     for (const input of ["hidden", "public", "committed"] as const) {
       for (const output of ["public", "committed"] as const) {
         const { key, receipt } = mirageOracle(layoutOf(input, output), { setup })

@@ -92,6 +92,9 @@ export function parseSamples(bytes: Uint8Array, file: string, inputs: readonly I
   return { samples, labels: labels.every((l) => l === undefined) ? undefined : checkLabels(labels, file) }
 }
 
+/** Samples are the largest texts: ten thousand images of 28 by 28 pixels are 8 million values. */
+const sampleLimits = { characters: 2 ** 28, values: 2 ** 25 }
+
 /** Parses JSON text in UTF-8, in which no name occurs twice; throws FileError naming the file. */
 export function parseJson(bytes: Uint8Array, file: string): unknown {
   let text: string
@@ -100,7 +103,7 @@ export function parseJson(bytes: Uint8Array, file: string): unknown {
   } catch (error) {
     throw new FileError({ what: "not readable as JSON", where: file, given: String(error) })
   }
-  return fromJson(text, file)
+  return fromJson(text, file, sampleLimits)
 }
 
 function checkSpecs(inputs: readonly InputSpec[]): void {
