@@ -44,8 +44,13 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
   const values = api.runInteger(model, api.quantizeInput(model, { x }))
   const witness = () => api.witnessOf(plain.circuit as api.PlainCircuit, values, context)
   const words = api.wordsOf(statement, layout)
+  const layers = [
+    { class_name: "InputLayer", config: { name: "x", batch_input_shape: [null, 3] } },
+    { class_name: "Activation", config: { name: "y", activation: "relu" } },
+  ]
+  const tfjs = { modelTopology: { class_name: "Sequential", config: { layers } }, weightsManifest: [] }
   return {
-    audit: [],
+    audit: [[circuit, provingKey, verificationKey]],
     auditReceipt: [[receipt, receipt, verificationKey]],
     auditWitness: [[plain.circuit, witness()]],
     challenge: [[context, context, words, ["1", "2"]]],
@@ -67,7 +72,7 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     exportCircom: [[circuit]],
     fromSnarkjs: [[snarkjs, { model: circuit.model, layout: plain.circuit.layout, setup: "dev" }]],
     importOnnx: [[bytes, { dimensions: {}, limits: {} }]],
-    importTfjs: [],
+    importTfjs: [[tfjs, new Uint8Array(0), { dimensions: {} }]],
     inspect: [[circuit]],
     keyDigest: [[verificationKey]],
     layoutJson: [[layout]],
