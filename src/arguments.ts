@@ -11,6 +11,7 @@ const isRecord = (x: unknown): x is Record<string, unknown> =>
   typeof x === "object" && x !== null && !isList(x) && !ArrayBuffer.isView(x)
 
 const isFunction = (x: unknown) => typeof x === "function"
+const isMap = (x: unknown) => x instanceof Map
 const isMissing = (x: unknown) => x === undefined
 
 /** The things that this library hands from one function to the next, told by the fields they have. */
@@ -27,7 +28,7 @@ const things = {
   receipt: { is: "a receipt", has: { statement: isRecord, proof: isRecord } },
   graph: {
     is: "a float graph (`importOnnx`, `importTfjs`)",
-    has: { nodes: isList, inputs: isList, outputs: isList, constants: (x: unknown) => x instanceof Map },
+    has: { nodes: isList, inputs: isList, outputs: isList, constants: isMap },
   },
   model: {
     is: "an integer model (`quantize`)",
@@ -43,6 +44,7 @@ const things = {
     has: { model: isText, context: isText, input: isRecord, output: isRecord },
   },
   r1cs: { is: "a constraint system", has: { a: isRecord, b: isRecord, c: isRecord, values: isList } },
+  witness: { is: "a witness", has: { small: ArrayBuffer.isView, large: isMap } },
   source: { is: "a source of bytes", has: { size: Number.isFinite, read: isFunction } },
 } satisfies Record<string, { is: string; has: Record<string, (x: unknown) => boolean> }>
 export type Thing = keyof typeof things

@@ -4,7 +4,7 @@
  * quotients and Horner steps. Every forgery must break a constraint. The cheat may choose its inverses as it
  * likes, so a query counts as broken exactly when its operand is no entry of its table.
  */
-import { checkRecord, checkThing } from "../arguments.js"
+import { checkArgument, checkThing } from "../arguments.js"
 import { inverse, mod, power, r, signed } from "../field.js"
 import { firstFailingRow } from "./check.js"
 import type { Circuit } from "./compile.js"
@@ -40,7 +40,9 @@ const spread = (from: number, to: number, count = Number.POSITIVE_INFINITY): num
 /** Attacks up to `perKind` instances of each kind of gadget and of each part of the proof system. */
 export function auditWitness(circuit: Circuit, witness: Witness, perKind = 2): AuditReport {
   checkThing("circuit", circuit, "circuit")
-  checkRecord(witness, "witness", "a witness")
+  checkThing("witness", witness, "witness")
+  const { wires } = circuit.linked.r1cs
+  checkArgument(witness.small.length === wires, "witness", `a witness of ${wires} wires`, witness)
   const { graph } = circuit
   const inverseOfTwo = power(2n, r - 2n)
   const moves = [

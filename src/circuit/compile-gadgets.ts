@@ -9,7 +9,7 @@ import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { InvariantError, invariant } from "../errors.js"
+import { FileError, InvariantError, invariant } from "../errors.js"
 import { signed } from "../field.js"
 import { type GadgetUse, gadgetCall, gadgetKey } from "./gadgets.js"
 import { readR1cs } from "./r1csfile.js"
@@ -35,7 +35,7 @@ export async function runCircom(
 ): Promise<{ r1cs: Uint8Array; symbols: string; wasm: Uint8Array }> {
   const require = createRequire(import.meta.url)
   const { CircomRunner, bindings } = require("circom2") as CircomPackage
-  const folder = fs.mkdtempSync(join(tmpdir(), "countersign-"))
+  const folder = temporaryFolder()
   let printed = ""
   const quiet = {
     ...fs,
@@ -67,11 +67,25 @@ export async function runCircom(
       wasm: fs.readFileSync(join(folder, "main_js", "main.wasm")),
     }
   } catch (error) {
+    if (typeof (error as NodeJS.ErrnoException).syscall === "string") throw unusable(folder, error)
     throw new InvariantError(`circom refused a gadget: ${error}\n${printed}`)
   } finally {
     fs.rmSync(folder, { recursive: true, force: true })
   }
 }
+
+function temporaryFolder(): string {
+  const path = join(tmpdir(), "countersign-")
+  try {
+    return fs.mkdtempSync(path)
+  } catch (error) {
+    throw unusable(path, error)
+  }
+}
+
+/** A folder for temporary files that is full, read-only or not there is no fault of circom's, nor ours. */
+const unusable = (path: string, error: unknown): FileError =>
+  new FileError({ what: `circom's folder cannot be used: ${(error as Error).message}`, where: `\`${path}\`` })
 
 /** One circom program that contains each gadget once, as components g0, g1, …, fed by inputs x0[], x1[], … */
 function mainProgram(uses: readonly GadgetUse[]): string {

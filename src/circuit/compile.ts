@@ -214,6 +214,8 @@ function layoutOf(graph: IntGraph, input: Visibility, output: "public" | "commit
  */
 export function witnessOf(circuit: PlainCircuit, values: TensorValues, context: string): Witness {
   checkThing("circuit", circuit, "circuit")
+  const plain = circuit.proofSystem === "groth16"
+  checkArgument(plain, "circuit", "a circuit of proof system groth16", circuit)
   checkArgument(values instanceof Map, "values", "a Map of tensors (`runInteger`)", values)
   const { graph, linked } = circuit
   const witness = assignPlain(graph, linked, values, contextSignal(context))

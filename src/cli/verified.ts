@@ -7,6 +7,12 @@ import { inOptions } from "./words.js"
 /** Most values of a tensor on a line; `--json` has all of them. */
 const mostShown = 16
 
+/** What a key's provenance means to whoever trusts it. */
+const makers: Readonly<Record<string, string>> = {
+  dev: "a development setup: whoever ran it can forge receipts",
+  external: "other tools; nothing here shows how",
+}
+
 export interface Asked {
   readonly key: api.VerificationKey
   /** Where the key was read. */
@@ -68,7 +74,7 @@ export function verified(receipt: string, asked: Asked) {
   const lines = [
     reason === null ? "valid" : `not valid: ${reason}`,
     `key      ${digest} (from ${file}; ${pinned})`,
-    `made by  ${key.setup === "dev" ? "a development setup: whoever ran it can forge receipts" : key.setup}`,
+    `made by  ${makers[key.setup] ?? key.setup}`,
     `model    ${model} (from ${modelFrom})`,
     `context  ${context.bytes} (${context.from})`,
     ...(statement

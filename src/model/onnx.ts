@@ -32,8 +32,8 @@ const normalDomain = (domain: string): string => (domain === "ai.onnx" ? "" : do
 export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Graph {
   checkBytes(bytes, "bytes")
   checkOptions(options)
-  checkRecord(options.dimensions ?? {}, "options.dimensions")
-  checkRecord(options.limits ?? {}, "options.limits")
+  if (options.dimensions !== undefined) checkRecord(options.dimensions, "options.dimensions")
+  if (options.limits !== undefined) checkRecord(options.limits, "options.limits")
   for (const [name, limit] of Object.entries(options.limits ?? {}))
     checkArgument(Number(limit) >= 0, `options.limits.${name}`, "a number", limit)
   const bounds = { ...defaultLimits, ...options.limits }
@@ -60,7 +60,13 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Grap
   const opset = readOpset(model, graph, problems)
   if (model.trainingInfo.length > 0)
     problems.push("the file holds training information; export the model for inference")
-  const result = readGraph(graph, model, opset, { dimensions: {}, ...options, limits: bounds }, problems)
+  const result = readGraph(
+    graph,
+    model,
+    opset,
+    { dimensions: options.dimensions ?? {}, limits: bounds },
+    problems,
+  )
   if (problems.length > 0) {
     const count = problems.length === 1 ? "one problem" : `${problems.length} problems`
     throw new ModelError({ where, what: `the model cannot be read, ${count}:` }, problems)

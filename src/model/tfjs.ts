@@ -49,7 +49,7 @@ const isRecord = (value: unknown): value is Config =>
 export function importTfjs(model: unknown, weights: Uint8Array, options: TfjsOptions = {}): Graph {
   checkBytes(weights, "weights")
   checkOptions(options)
-  checkRecord(options.dimensions ?? {}, "options.dimensions")
+  if (options.dimensions !== undefined) checkRecord(options.dimensions, "options.dimensions")
   const where = options.file ?? "tfjs model"
   const fail = (what: string): never => {
     throw new ModelError({

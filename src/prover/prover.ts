@@ -52,6 +52,7 @@ export async function setup(circuit: Circuit, options: SetupOptions): Promise<Ke
   if (options.dev !== true) {
     throw new UsageError({
       what: "setup needs to know how",
+      expected: "`dev: true`",
       fix: "The keys it makes are for development, whose maker can forge: say so with option `dev`",
     })
   }

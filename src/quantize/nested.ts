@@ -54,6 +54,8 @@ export function flatten(value: unknown, shape: readonly number[], where: string)
   let count = 0
   const visit = (item: unknown, depth: number): void => {
     if (Array.isArray(item)) {
+      // lists within lists are as deep everywhere as where the first number stood
+      if (count > 0 && depth >= lengths.length) fail("not a finite number", undefined, describe(item))
       if (depth === maxDepth) fail(`nested deeper than ${maxDepth} lists`)
       lengths[depth] ??= item.length
       if (lengths[depth] !== item.length)

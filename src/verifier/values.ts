@@ -27,8 +27,9 @@ export function dequantize(
   checkArgument(tensor?.scale > 0, "tensor", "a tensor of a layout, with its scale", tensor)
   const isList = typeof integers === "object" && typeof integers?.length === "number"
   checkArgument(isList, "integers", "a list of integers", integers)
-  return Float64Array.from(integers, (given, i) => {
-    const integer = typeof given === "string" && given.trim() === "" ? Number.NaN : Number(given)
+  return Float64Array.from(integers, (given: unknown, i) => {
+    const isNumber = typeof given === "number" || typeof given === "bigint"
+    const integer = isNumber || /^-?[0-9]+$/.test(`${given}`) ? Number(given) : Number.NaN
     if (!Number.isSafeInteger(integer))
       throw new InputError({
         what: "no integer that a double holds exactly",
