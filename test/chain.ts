@@ -31,10 +31,22 @@ export async function register(contract: Contract, key: VerificationKey, dev = f
   return (await sent.wait()).gasUsed
 }
 
-/** Arguments of `verifyInference` as ethers takes them. */
-export const inferenceArguments = (receipt: Receipt, key: VerificationKey): unknown[] => [
-  ...toSolidityArguments(receipt, key).args,
-]
+/**
+ * Arguments of `verifyInference` as ethers takes them, whatever the proof's coordinates are: those that
+ * `toSolidityArguments` refuses are for the contract to refuse as well.
+ */
+export function inferenceArguments(receipt: Receipt, key: VerificationKey): unknown[] {
+  const g2 = [
+    ["1", "2"],
+    ["3", "4"],
+  ] as const
+  const wellFormed = { a: ["1", "2"], b: g2, c: ["1", "2"], d: ["1", "2"] } as const
+  const { a, b, c, d } = { d: [], ...receipt.proof }
+  const { d: _, ...three } = wellFormed
+  const proof = receipt.proofSystem === "mirage" ? wellFormed : three
+  const { args } = toSolidityArguments({ ...receipt, proof } as Receipt, key)
+  return [...args.slice(0, -1), [...a, b[0][1], b[0][0], b[1][1], b[1][0], ...c, ...d].map(BigInt)]
+}
 
 /** The canonical bytes of a key with the single points of another of the same system, which need no check. */
 export function blobOf(key: Groth16Key, { alpha1, beta2, gamma2, delta2 }: Groth16Key["points"]): string {

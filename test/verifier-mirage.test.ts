@@ -274,18 +274,17 @@ describe("keys without a contribution are refused, because anyone could forge wi
 })
 
 test("arguments of the contract: words and ten words of proof; another model's receipt is refused", () => {
-  const args = toSolidityArguments(valid, shown.key)
-  expect(args).toEqual({
+  const [key, { context }] = [keyDigest(shown.key), valid.statement]
+  const { a, b, c, d } = valid.proof
+  const proof = [...a, b[0][1], b[0][0], b[1][1], b[1][0], ...c, ...d].map(BigInt)
+  const args = [key, context, words, proof]
+  expect(toSolidityArguments(valid, shown.key)).toEqual({
     proofSystem: "mirage",
-    key: keyDigest(shown.key),
-    context: valid.statement.context,
+    key,
+    context,
     words,
-    proof: [
-      ...valid.proof.a,
-      ...[valid.proof.b[0][1], valid.proof.b[0][0], valid.proof.b[1][1], valid.proof.b[1][0]],
-      ...valid.proof.c,
-      ...valid.proof.d,
-    ].map(BigInt),
+    proof,
+    args,
   })
   const foreign: MirageReceipt = edit(valid, ["statement", "model"], hash32("other"))
   expect(() => toSolidityArguments(foreign, shown.key)).toThrow("another model's")
