@@ -219,6 +219,36 @@ describe.each(["scalar", "relaxed"] as const)("%s module", (variant) => {
     }
   })
 
+  it("what is given back while work with it is under way stays until that has ended", async () => {
+    const { linked } = await compile((await perceptron([10, 8, 3], 6)).graph)
+    const wires = Float64Array.from({ length: linked.r1cs.wires }, (_, i) => i % 7)
+    const bytes = files.g1.subarray(0, 128)
+    // the threads keep their working memory
+    await fast.msm(fast.load("g2", files.g2), Float64Array.of(1))
+    const attempt = async (signal?: AbortSignal): Promise<void> => {
+      const before = fast.heldBytes()
+      const rows = fast.loadRows(linked.r1cs)
+      const points = fast.load("g1", bytes)
+      const expected = await fast.msm(points, [5n, 6n])
+      const held = fast.heldBytes()
+      const work = [fast.rowSums(rows, wires), fast.msm(points, [5n, 6n], { signal })]
+      const freed = [fast.free(rows), fast.free(points)]
+      // as far as it goes without the threads
+      for (let turn = 0; turn < 50; turn++) await null
+      expect(fast.heldBytes()).toBeGreaterThanOrEqual(held)
+      const [sums, product] = await Promise.allSettled(work)
+      expect(sums.status).toBe("fulfilled")
+      if (signal) expect(product).toMatchObject({ status: "rejected", reason: new Error("stop") })
+      else expect(product).toMatchObject({ status: "fulfilled", value: expected })
+      await Promise.all(freed)
+      expect(fast.heldBytes()).toBe(before)
+    }
+    await attempt()
+    const control = new AbortController()
+    control.abort(new Error("stop"))
+    await attempt(control.signal)
+  })
+
   it("row sums of a circuit", async () => {
     const { linked } = await compile((await perceptron([10, 8, 3], 6)).graph)
     const { wires } = linked.r1cs

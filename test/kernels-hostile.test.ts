@@ -185,6 +185,19 @@ describe.each(variants)("%s", (variant) => {
       }
     })
 
+    test("points that do not fit leave nothing behind", async () => {
+      const narrow = await openEngine({ variant, threads: 1, maximumBytes: 2 ** 22 })
+      narrow.free(await narrow.points(group, new Uint8Array(fileBytes[group])))
+      const before = narrow.pool.memory.allocated
+      // room for the points, but not for the bytes they come from; for neither
+      for (const bytes of [2 ** 21, 2 ** 23]) {
+        const refused = narrow.points(group, new Uint8Array(bytes))
+        await expect(refused).rejects.toThrow(/^points of a key does not fit into memory/)
+        expect(narrow.pool.memory.allocated).toBe(before)
+      }
+      await narrow.close()
+    })
+
     test("points that are read in blocks", async () => {
       const points = hostilePoints(group, 60)
       const streams = new Streams(engine, 10 * fileBytes[group])

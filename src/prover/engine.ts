@@ -78,7 +78,7 @@ export interface Engine {
    * field elements of each; c is none of the entries. Whatever uses them waits for them.
    */
   lookupFields(c: bigint, entries: Float64Array, multiplicities: Float64Array, options?: WorkOptions): Fields
-  /** Gives the memory of points, fields or rows back; a source stays its owner's to close. */
+  /** Gives the memory of points, fields or rows back, once work with them has ended; a source stays its owner's. */
   free(loaded: Points | Fields | Rows): Promise<void>
   /** Bytes that are held now, in points, rows and tables. */
   heldBytes(): number

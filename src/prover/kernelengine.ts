@@ -55,8 +55,26 @@ export async function kernelEngine(
   const setsOf = (points: Points): Promise<readonly PointSet[]> => (points as LoadedPoints).sets()
   const multiply: Multiply = async (points, scalars, options) => {
     if (isStreamed(points)) return streams.msm(points, scalars, options)
-    const sets = await setsOf(points)
-    return addPoints(points.group, await Promise.all(sets.map((set) => kernels.msm(set, scalars, options))))
+    const products = (await setsOf(points)).map((set) => kernels.msm(set, scalars, options))
+    // all have ended before anyone gives their memory back
+    await Promise.allSettled(products)
+    return addPoints(points.group, await Promise.all(products))
+  }
+  const msm: Engine["msm"] = async (points, scalars, options) => {
+    if (scalars instanceof Float64Array) return multiply(points, { small: scalars }, options)
+    const full =
+      "fields" in scalars ? pick(await fieldsOf(scalars.fields), scalars.index, pool) : encode(scalars)
+    return multiply(points, { full }, options)
+  }
+  /** Work that needs what was loaded, which is given back only once that has ended, however it ended. */
+  const users = new WeakMap<object, Set<Promise<unknown>>>()
+  const using = <T>(loaded: readonly object[], work: Promise<T>): Promise<T> => {
+    for (const used of loaded) {
+      const works = users.get(used) ?? new Set()
+      users.set(used, works.add(work))
+      work.catch(() => undefined).finally(() => works.delete(work))
+    }
+    return work
   }
   const fieldsOf = (fields: Fields): Promise<FieldSet> => (fields as LoadedFields).set
   // transforms and rows have one place for their values: whoever comes next waits
@@ -95,7 +113,7 @@ export async function kernelEngine(
       const sums = products.map(() => pool.memory.allocate(8 * system.rows, "rows of a circuit"))
       return { system, products, vector, sums } as LoadedRows
     },
-    async rowSums(rows, wires, options) {
+    rowSums(rows, wires, options) {
       const { system, products, vector, sums } = rows as LoadedRows
       const result = sumsQueue.then(async () => {
         pool.memory.doubles(vector, system.wires).set(wires)
@@ -107,13 +125,11 @@ export async function kernelEngine(
         return { a, b, c }
       })
       sumsQueue = result.catch(() => undefined)
-      return result
+      return using([rows], result)
     },
-    async msm(points, scalars, options) {
-      if (scalars instanceof Float64Array) return multiply(points, { small: scalars }, options)
-      const full =
-        "fields" in scalars ? pick(await fieldsOf(scalars.fields), scalars.index, pool) : encode(scalars)
-      return multiply(points, { full }, options)
+    msm(points, scalars, options) {
+      const used = "fields" in scalars ? [points, scalars.fields] : [points]
+      return using(used, msm(points, scalars, options))
     },
     lookupFields(c, entries, multiplicities, options) {
       const run = (steps: readonly Step[]) => kernels.run(steps, options)
@@ -122,11 +138,14 @@ export async function kernelEngine(
       set.catch(() => undefined)
       return { count: 3 * entries.length, set } as LoadedFields
     },
-    async sums(points, entries, groups, options) {
-      const sets = isStreamed(points)
-        ? await streams.sums(points, entries, groups, options)
-        : [await kernels.sums(only(await setsOf(points)), entries, groups, options)]
-      return { group: points.group, count: groups, sets: async () => sets } as LoadedPoints
+    sums(points, entries, groups, options) {
+      const made = async () => {
+        const sets = isStreamed(points)
+          ? await streams.sums(points, entries, groups, options)
+          : [await kernels.sums(only(await setsOf(points)), entries, groups, options)]
+        return { group: points.group, count: groups, sets: async () => sets } as LoadedPoints
+      }
+      return using([points], made())
     },
     quotientMsm(h, rows, options) {
       const product = quotient.then(async () => {
@@ -145,9 +164,10 @@ export async function kernelEngine(
         return streams.msm(h, scalars, options)
       })
       quotient = product.catch(() => undefined)
-      return product
+      return using([h, rows.kept], product)
     },
     async free(loaded) {
+      await Promise.allSettled(users.get(loaded) ?? [])
       if ("group" in loaded) {
         if (isStreamed(loaded)) return streams.free(loaded)
         // of points that were refused nothing is held

@@ -69,6 +69,18 @@ export class KernelMemory {
     return at
   }
 
+  /** Blocks of several sizes, or none. @throws as `allocate` */
+  allocateAll(sizes: readonly number[], what: string): number[] {
+    const blocks: number[] = []
+    try {
+      for (const bytes of sizes) blocks.push(this.allocate(bytes, what))
+      return blocks
+    } catch (error) {
+      for (const at of blocks) this.release(at)
+      throw error
+    }
+  }
+
   /** Gives a block back. */
   release(at: number): void {
     const bytes = this.used.get(at)

@@ -70,11 +70,9 @@ export async function loadPoints(
   const count = given + layer * (layers - 1)
   const { memory } = pool
   const pointBytes = constantOf(pool, `${group}PointBytes`)
-  const address = memory.allocate(count * pointBytes, "points of a key")
   const flagBytes = Math.ceil(count / 8)
-  const infinite = memory.allocate(flagBytes, "points of a key")
-  const source = memory.allocate(bytes.length, "points of a file")
-  const args = memory.allocate(128, "points of a key")
+  const sizes = [count * pointBytes, flagBytes, bytes.length, 128]
+  const [address, infinite, source, args] = memory.allocateAll(sizes, "points of a key")
   memory.bytes(source, bytes.length).set(bytes)
   memory.bytes(infinite, flagBytes).fill(0)
   // the struct of kernels/assembly/curve/files.ts, after it the number of infinities; then that of multiples.ts
