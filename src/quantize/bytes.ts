@@ -111,8 +111,10 @@ export class ByteReader {
     return x
   }
 
+  /** An integer within ±2^52, as it is written. */
   int(): number {
     const x = this.uint()
+    if (x > 2 ** 53) this.fail("an integer is too large")
     return x % 2 === 1 ? -(x + 1) / 2 : x / 2
   }
 
