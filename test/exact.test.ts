@@ -104,6 +104,20 @@ describe("what could round is refused", () => {
       await expect(compile(graph, { proofSystem })).rejects.toThrow(/cancelled: the weights.*2\^80\.0/)
   })
 
+  it("padding under an argmax, which has no number to be", () => {
+    const argmax = (from: number): IntNode => ({
+      kind: "argmax",
+      out: 1,
+      source: 0,
+      window: 2,
+      last: false,
+      map: Int32Array.of(0, from),
+      origin: origin("argmax"),
+    })
+    expect(() => chain([input, argmax(-1)])).toThrow(/the window map of node 1/)
+    expect(chain([input, argmax(0)])).toBeDefined()
+  })
+
   const table = (values: number[]): IntNode => {
     return {
       kind: "table",
@@ -183,6 +197,22 @@ describe("what could round is refused", () => {
 })
 
 describe("circuits say what their models say in exact integers", () => {
+  it("at the limit itself, in a layout of 53 bits", async () => {
+    const ends: IntNode = {
+      kind: "linear",
+      out: 1,
+      terms: [{ source: 0, map: sparse([[[0, 1]], [[0, -1]]]) }],
+      bias: Float64Array.of(limit - 1, 1 - limit),
+      origin: origin("ends"),
+    }
+    const graph = readGraph([1, 2], [input, ends], [{ name: "x", tensor: 0, lo: 0, bits: 1 }], [1])
+    for (const proofSystem of proofSystems) {
+      const circuit = await compile(graph, { proofSystem })
+      expect(circuit.layout.outputs[0]).toMatchObject({ lo: -limit, bits: 53 })
+      for (const probe of probes(graph, 0, () => 0)) expect(differences(circuit, probe)).toEqual([])
+    }
+  })
+
   it("of the quantizer, at the corners of the declared ranges and at random", async () => {
     const random = new Random(3)
     for (const { graph } of [await small(), await mnist("mnist-mlp"), await mnist("mnist-lenet")]) {

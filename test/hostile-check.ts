@@ -88,7 +88,7 @@ export async function examine(seeds: readonly number[]): Promise<Findings> {
     const random = new Random(seed + 1)
     let circuit: Circuit
     try {
-      circuit = await compile(graph, { proofSystem, gadgets })
+      circuit = await compile(graph, { proofSystem, gadgets, input: seed % 2 ? "public" : "private" })
     } catch (error) {
       const fault = refusal(error)
       if (fault === undefined) findings.refusedCircuits++

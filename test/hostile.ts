@@ -73,7 +73,7 @@ class HostileBuilder {
       this.bounds = graphBounds({ tensors, nodes: [...this.nodes, node], inputs })
     } catch (error) {
       if (!(error instanceof ModelError)) throw error
-      this.isRefused = random.next() < 0.02
+      this.isRefused = random.next() < 0.04
       return this.isRefused && this.keep(size, node, inputs)
     }
     return this.keep(size, node, inputs)
@@ -274,6 +274,7 @@ export function hostile(random: Random): Parameters<typeof readGraph> {
     () => b.linear(),
     () => b.linear(),
     () => b.linear(),
+    () => b.linear(),
     () => b.rescale(),
     () => b.rescale(),
     () => b.table(),
@@ -284,7 +285,7 @@ export function hostile(random: Random): Parameters<typeof readGraph> {
   ]
   while (!b.input()) {}
   if (!b.isRefused && random.next() < 0.3) b.input()
-  const nodes = b.next + random.integer(1, 6)
+  const nodes = b.next + random.integer(1, 9)
   for (let tries = 0; !b.isRefused && b.next < nodes && tries < 60; tries++) random.pick(more)()
   const outputs = new Set([b.next - 1, ...(random.next() < 0.5 ? [random.integer(0, b.next - 1)] : [])])
   return [b.sizes, b.nodes, b.inputs, [...outputs], precision]
