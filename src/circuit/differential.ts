@@ -5,6 +5,7 @@
  * then proves (specification.ts) with the node's result, and outputs and words with the values they show. Nothing
  * here trusts a double, the hints or the planner.
  */
+import { invariant } from "../errors.js"
 import { mod, signed } from "../field.js"
 import type { IntNode, TensorId } from "../ops/program.js"
 import { runExactly } from "../quantize/exact.js"
@@ -94,6 +95,7 @@ interface Instance {
 class Comparison {
   readonly #circuit: Circuit
   readonly #exact: readonly bigint[][]
+  readonly #nodes: ReadonlyMap<TensorId, IntNode>
   /** Values of the wires that stand for elements of tensors; wire 0 is one. */
   readonly #wires: bigint[] = [1n]
   readonly #coefficients: readonly bigint[]
@@ -105,6 +107,7 @@ class Comparison {
     this.#circuit = circuit
     this.#exact = exact
     this.#coefficients = circuit.linked.r1cs.values.map(signed)
+    this.#nodes = new Map(circuit.graph.nodes.map((node) => [node.out, node]))
   }
 
   run(): string[] {
@@ -120,12 +123,19 @@ class Comparison {
       for (let i = 0; i < group.base.length; i++) {
         const given = group.plan ? this.#gadget(group, group.plan, i) : this.#definition(group, i)
         if (given !== undefined && fault === undefined)
-          fault = `${nameOf(graph, group.node, group.tensor, i)}: ${given}`
+          fault = `${nameOf(graph, this.#nodeOf(group), group.tensor, i)}: ${given}`
       }
       if (fault !== undefined) found.push(fault)
     }
     const circuit = this.#circuit
     return [...found, ...(circuit.proofSystem === "mirage" ? this.#words(circuit) : this.#outputs())]
+  }
+
+  /** The model's node that makes the tensor of a group, whatever the circuit says that it is. */
+  #nodeOf({ tensor }: StampGroup): IntNode {
+    const node = this.#nodes.get(tensor)
+    invariant(node, `no node makes tensor ${tensor}`)
+    return node
   }
 
   #definition({ tensor, base, firstRow }: StampGroup, i: number): string | undefined {
@@ -150,7 +160,7 @@ class Comparison {
 
   #gadget(group: StampGroup, plan: NodePlan, i: number): string | undefined {
     const { graph, linked } = this.#circuit
-    const { node } = group
+    const node = this.#nodeOf(group)
     const value = this.#exact[group.tensor][i]
     const offset = offsetOf(graph, node)
     const operands = Array.from(
@@ -298,6 +308,17 @@ class Comparison {
   #words(circuit: MirageCircuit): string[] {
     const { layout, linked } = circuit
     const { r1cs, hornerRow, firstFinal, commitments } = linked
+    for (const [tensors, entries] of [
+      [layout.outputs, circuit.graph.outputs],
+      [layout.inputs, circuit.graph.inputs],
+    ] as const) {
+      for (const [k, { name, lo, bits }] of tensors.entries()) {
+        const [least, end] = [BigInt(lo), BigInt(lo) + (1n << BigInt(bits))]
+        const beyond = this.#exact[entries[k].tensor].find((value) => value < least || value >= end)
+        if (beyond !== undefined)
+          return [`\`${name}\`: the circuit shows ${least} to ${end - 1n}, the model gives ${beyond}`]
+      }
+    }
     const values = new Map(this.#exact.map((list, id) => [id, Float64Array.from(list, Number)]))
     const words = (side: "output" | "input") => sideWords(circuit, values, side)
     const found: string[] = []

@@ -60,12 +60,13 @@ export class RowCollector {
 const largest = Number.MAX_SAFE_INTEGER
 
 /** Throws the ModelError for a coefficient of a node's rows that no double may hold exactly. */
-function inexact({ origin }: IntNode, coefficient: number): never {
+function inexact({ origin }: IntNode, ...numbers: readonly number[]): never {
+  const coefficient = Math.max(...numbers.map(Math.abs))
   throw new ModelError({
     what: `the weights of \`${origin.operator}\`, multiplied with those before it, give a coefficient that is not exact`,
     where: origin.name,
-    expected: "coefficients and their partial sums below 2^53",
-    given: `2^${Math.log2(Math.abs(coefficient)).toFixed(1)}`,
+    expected: "coefficients and their partial sums below 2^52",
+    given: `2^${Math.log2(coefficient).toFixed(1)}`,
     fix: "Use a lower precision, or an activation between linear layers",
   })
 }
@@ -77,11 +78,13 @@ export class Accumulator {
   add(lc: WireLc, factor: number): void {
     for (let j = 0; j < lc.wires.length; j++) this.addWire(lc.wires[j], factor * lc.coefficients[j])
   }
-  /** A product as coefficient is as good as its factors: one that was rounded is not below 2^53. */
+  /**
+   * A product of safe integers may be given: if it was rounded, it is not below 2^53. Together with the sum it is
+   * compared once, since this is where linking spends its time.
+   */
   addWire(wire: number, coefficient: number): void {
     const sum = (this.sums.get(wire) ?? 0) + coefficient
-    if (!(Math.abs(coefficient) <= largest)) inexact(this.node, coefficient)
-    if (!(Math.abs(sum) <= largest)) inexact(this.node, sum)
+    if (!(Math.abs(coefficient) + Math.abs(sum) <= largest)) inexact(this.node, coefficient, sum)
     this.sums.set(wire, sum)
   }
   /** Emits the non-zero terms and empties the accumulator. */

@@ -12,6 +12,7 @@ import {
   type TensorInfo,
 } from "../ops/program.js"
 import {
+  hull,
   type InputRange,
   type Interval,
   linearBounds,
@@ -74,8 +75,11 @@ export class IntBuilder {
     return out
   }
 
-  /** The integer linear node of an accumulator, with its bounds; nothing is added to the graph. */
-  draft(accumulator: Accumulator, origin: Origin, size: number) {
+  /**
+   * The integer linear node of an accumulator, with its bounds; nothing is added to the graph. `peak` is the largest
+   * number in it, also once `offset` is added.
+   */
+  draft(accumulator: Accumulator, origin: Origin, size: number, offset = 0) {
     const { terms, bias, scale, rounding } = accumulator
     checkScale(scale, origin)
     this.#budget.work(
@@ -89,7 +93,9 @@ export class IntBuilder {
       ...(integers && { bias: integers }),
       origin,
     }
-    return { node, bounds: linearBounds({ ...node, out: -1 }, (id) => this.tensors[id], size) }
+    const bounds = linearBounds({ ...node, out: -1 }, (id) => this.tensors[id], size)
+    const peak = Math.max(bounds.peak, ...hull(bounds).map((x) => Math.abs(x + offset)))
+    return { node, bounds, peak }
   }
 
   /** The scale at which a linear node is exact and its largest integer fits an activation, if there is one. */

@@ -21,7 +21,7 @@ import {
   type TensorId,
   type TensorInfo,
 } from "../ops/program.js"
-import { hull, sumLimit, tooLarge, width } from "./bounds.js"
+import { sumLimit, tooLarge, width } from "./bounds.js"
 import {
   type CalibrationMethod,
   calibrate,
@@ -241,21 +241,16 @@ class Quantizer {
     const narrow = new Set<TensorId>()
     let accumulator = choose(this.#terms(node, narrow))
     for (;;) {
-      const { node: draft, bounds } = builder.draft(accumulator, node.origin, size)
       const moved = offset(accumulator)
-      const peak = Math.max(bounds.peak, ...hull(bounds).map((x) => Math.abs(x + moved)))
+      const { node: draft, bounds, peak } = builder.draft(accumulator, node.origin, size, moved)
       if (peak <= limit) return { draft, bounds, accumulator }
       // narrower sources do not move a window
       const widest = (Math.abs(moved) > limit / 2 ? [] : node.terms)
         .map(({ source }, i) => ({ source, id: accumulator.terms[i].source }))
         .filter(({ source, id }) => !narrow.has(source) && !builder.isNarrow(id))
         .sort((a, b) => builder.reach(b.id) - builder.reach(a.id))[0]
-      if (widest) {
-        narrow.add(widest.source)
-        accumulator = choose(this.#terms(node, narrow))
-        continue
-      }
-      const next = coarser(accumulator)
+      if (widest) narrow.add(widest.source)
+      const next = widest ? choose(this.#terms(node, narrow)) : coarser(accumulator)
       if (!next) return tooLarge(draft, peak)
       accumulator = next
     }
@@ -274,10 +269,7 @@ class Quantizer {
         rounding: 0,
       }),
       (tried) => {
-        const finest = Math.max(
-          largestFactor(tried.terms),
-          ...(tried.terms.length ? [] : [Number.POSITIVE_INFINITY]),
-        )
+        const finest = tried.terms.length ? largestFactor(tried.terms) : Number.POSITIVE_INFINITY
         return tried.scale * 2 <= finest ? { ...tried, scale: tried.scale * 2 } : undefined
       },
     )
