@@ -199,8 +199,8 @@ export function mutateProtobuf(bytes, random, other) {
     const field = list[at]
     const action = random.below(6)
     if (action === 0) list.splice(at, 1)
-    else if (action === 1) list.splice(at, 0, field)
-    else if (action === 2) list.splice(at, 1, random.pick(random.pick(lists)) ?? field)
+    else if (action === 1) list.splice(at, 0, structuredClone(field))
+    else if (action === 2) list.splice(at, 1, structuredClone(random.pick(random.pick(lists)) ?? field))
     else if (field.value !== undefined) {
       const x = BigInt(random.pick(numbers))
       list[at] = { ...field, value: random.pick([x, -x, field.value + 1n, field.value * 2n]) }

@@ -1,6 +1,6 @@
 /** Runs the fuzzer's workers, each of which may hang or die, and says what they found. */
 import { spawn } from "node:child_process"
-import { existsSync, readFileSync, rmSync } from "node:fs"
+import { readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
@@ -62,12 +62,16 @@ export async function fuzz(
   }
 }
 
-type Result = Omit<Outcome, "parser" | "failures"> & { failures: { n: number; failure: string }[] }
+/** What a worker reports now and then, and when it is done. */
+type Result = Omit<Outcome, "parser" | "failures"> & {
+  readonly failures: readonly { n: number; failure: string }[]
+  readonly done?: boolean
+}
 
 /** One worker's life: what it reports, or how it ended without. */
 function work(folder: string, parameters: readonly string[]): Promise<{ result?: Result; dead?: string }> {
   const file = join(folder, "result.json")
-  rmSync(file, { force: true })
+  for (const left of [file, join(folder, "progress")]) rmSync(left, { force: true })
   return new Promise((resolve, reject) => {
     const flags = [`--max-old-space-size=${heapMib}`, "--expose-gc"]
     const child = spawn(process.execPath, [...flags, worker, ...parameters], {
@@ -90,9 +94,14 @@ function work(folder: string, parameters: readonly string[]): Promise<{ result?:
     child.on("error", reject)
     child.on("exit", (code, signal) => {
       clearInterval(watch)
-      if (existsSync(file)) resolve({ result: JSON.parse(readFileSync(file, "utf8")) as Result })
+      const result = JSON.parse(readIf(file) || "{}") as Partial<Result>
+      if (result.done) resolve({ result: result as Result })
       else if (at === "" && !killed) reject(new Error(`a worker did not begin: ${printed}`))
-      else resolve({ dead: killed ?? `ended with ${signal ?? code}: ${printed}` })
+      else
+        resolve({
+          ...(result.cases ? { result: result as Result } : {}),
+          dead: killed ?? `ended with ${signal ?? code}: ${printed}`,
+        })
     })
   })
 }

@@ -157,7 +157,7 @@ function operators(): Uint8Array[] {
       initializers,
       nodes: nodes.map(([operator, inputs, attributes], i) => ({
         operator,
-        inputs: [...(inputs[0] === "" ? inputs.slice(1) : [`x${i}`, ...inputs])],
+        inputs: [`x${i}`, ...inputs],
         outputs: [`x${i + 1}`],
         ...(attributes ? { attributes } : {}),
       })),

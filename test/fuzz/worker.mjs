@@ -80,10 +80,18 @@ async function run(n) {
   })
 }
 
+const report = () => writeFileSync(join(folder, "result.json"), JSON.stringify(counts))
+
+// what is mutated is accepted as it is
+for (const file of files) await parse(file, state)
 if (Number(seconds) === 0) {
   await run(Number(from))
 } else {
   const end = Date.now() + 1000 * Number(seconds)
-  for (let n = Number(from); Date.now() < end && counts.failures.length < 20; n++) await run(n)
+  for (let n = Number(from); Date.now() < end && counts.failures.length < 20; n++) {
+    await run(n)
+    if (counts.cases % 256 === 0) report()
+  }
 }
-writeFileSync(join(folder, "result.json"), JSON.stringify(counts))
+counts.done = true
+report()
