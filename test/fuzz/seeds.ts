@@ -1,0 +1,281 @@
+/** Real files of every parser, made from the examples and from small networks, in a folder for the fuzzer's workers. */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { zipSync } from "fflate"
+import { type Circuit, compile } from "#src/circuit/compile.js"
+import { describeCircuit } from "#src/circuit/description.js"
+import { writeR1cs } from "#src/circuit/r1csfile.js"
+import { setup } from "#src/prover/prover.js"
+import { serialize } from "#src/quantize/digest.js"
+import { proofToSnarkjs, toSnarkjs } from "#src/verifier/index.js"
+import { oracle, smallLayout, smallStatement } from "../groth16-oracle.js"
+import { layoutOf, mirageOracle, statementOf } from "../mirage-oracle.js"
+import { perceptron, small } from "../networks.js"
+import { encodeOnnx } from "../onnx-writer.js"
+import { Random } from "../random.js"
+
+type Content = Uint8Array | string
+const example = (path: string) =>
+  new Uint8Array(readFileSync(new URL(`../../examples/${path}`, import.meta.url)))
+
+/** Writes the files of all parsers below `folder`. */
+export async function writeSeeds(folder: string): Promise<void> {
+  const bytesOf = (content: Content) =>
+    typeof content === "string" ? new TextEncoder().encode(content) : content
+  /** Files of a parser, each a list of parts, and what goes with them: bytes, text, or JSON. */
+  const put = (
+    name: string,
+    files: readonly (readonly Content[])[],
+    context: Record<string, unknown> = {},
+  ) => {
+    const at = join(folder, name)
+    mkdirSync(at, { recursive: true })
+    files.forEach((parts, i) => {
+      mkdirSync(join(at, `${i}`))
+      parts.forEach((part, k) => {
+        writeFileSync(join(at, `${i}`, `${k}`), bytesOf(part))
+      })
+    })
+    for (const [key, value] of Object.entries(context)) {
+      if (value instanceof Uint8Array) writeFileSync(join(at, `with-${key}`), value)
+      else if (typeof value === "string") writeFileSync(join(at, `with-${key}.txt`), value)
+      else writeFileSync(join(at, `with-${key}.json.txt`), JSON.stringify(value))
+    }
+  }
+  const json = (value: unknown) => JSON.stringify(value)
+
+  put("onnx", [[example("mnist-mlp/model.onnx")], ...operators().map((bytes) => [bytes])])
+  put("tfjs", [tfjs()])
+
+  const { graph } = await small()
+  const tiny = await perceptron([3, 4, 2])
+  const circuits: Circuit[] = [
+    await compile(graph),
+    await compile(graph, { input: "committed", output: "committed" }),
+    await compile(graph, { proofSystem: "groth16" }),
+  ]
+  put("model", [[serialize(graph)], [serialize(tiny.graph)]])
+  const filesOf = (circuit: Circuit) => ({
+    model: serialize(circuit.graph),
+    circuit: json(describeCircuit(circuit)),
+    gadgets: json(circuit.gadgets),
+  })
+  const [mirage, committed, plain] = circuits
+  put("commitments", [[filesOf(committed).gadgets]], filesOf(committed))
+  put("circuit", [[filesOf(mirage).circuit]], filesOf(mirage))
+  put("gadgets", [[filesOf(mirage).gadgets], [filesOf(plain).gadgets]], filesOf(mirage))
+  const tinyCircuit = await compile(tiny.graph)
+  const tinyPlain = await compile(tiny.graph, { proofSystem: "groth16" })
+  const keys = await setup(tinyCircuit, { dev: true })
+  const plainKeys = await setup(tinyPlain, { dev: true })
+  put("mirageKey", [[keys.provingKey]], filesOf(tinyCircuit))
+  put("zkey", [[plainKeys.provingKey]], filesOf(tinyPlain))
+  put("r1cs", [[writeR1cs(tinyPlain.linked.r1cs)], [writeR1cs(plain.linked.r1cs)]])
+
+  const groth16 = oracle(smallLayout)
+  const receipt = groth16.receipt(smallStatement(groth16.key.model))
+  const two = mirageOracle(layoutOf("public", "public"))
+  const twoReceipt = two.receipt(statementOf(two.key))
+  put("verificationKey", [[json(groth16.key)], [json(two.key)], [json(keys.verificationKey)]])
+  const { model, context } = twoReceipt.statement
+  put("receipt", [[json(twoReceipt)], [json(receipt)]], {
+    verificationKey: bytesOf(json(two.key)),
+    model,
+    context,
+  })
+  put("snarkjs", [[json(toSnarkjs(groth16.key)), json(proofToSnarkjs(receipt.proof))]], {
+    facts: { model: groth16.key.model, layout: smallLayout, setup: groth16.key.setup },
+  })
+
+  const inputs = [
+    { name: "image", shape: [1, 2, 3] },
+    { name: "age", shape: [1] },
+  ]
+  const sample = (k: number) => ({
+    inputs: {
+      image: [
+        [
+          [1, 2, k],
+          [4, 0.5, -6],
+        ],
+      ],
+      age: [k],
+    },
+    label: k,
+  })
+  put("npz", [[archive(0)], [archive(6)]], { inputs })
+  put(
+    "samples",
+    [[json([sample(1), sample(2), sample(3)])], [json([{ input_data: [[1, 2, 3, 4, 5, 6], [7]] }])]],
+    {
+      inputs,
+    },
+  )
+  put("input", [[json(sample(1))], [json({ input_data: [[1, 2, 3, 4, 5, 6], [7]] })]], { inputs })
+  put("salts", [[json({ input: "123456789", output: "987654321" })]], {})
+}
+
+/** Two arrays and labels as NumPy writes them. */
+function archive(level: 0 | 6): Uint8Array {
+  const npy = (dtype: string, shape: readonly number[], data: Uint8Array) => {
+    const header = `{'descr': '${dtype}', 'fortran_order': False, 'shape': (${shape.join(", ")},), }`
+    const padded = `${header.padEnd(128 - 10 - 1)}\n`
+    return Uint8Array.from([
+      ...[0x93, ...new TextEncoder().encode("NUMPY"), 1, 0, padded.length % 256, padded.length >> 8],
+      ...new TextEncoder().encode(padded),
+      ...data,
+    ])
+  }
+  const bytes = (list: Float32Array | Float64Array | BigInt64Array) => new Uint8Array(list.buffer)
+  return zipSync(
+    {
+      "image.npy": npy("<f4", [3, 2, 3], bytes(Float32Array.from({ length: 18 }, (_, i) => i / 4))),
+      "age.npy": npy("<f8", [3, 1], bytes(Float64Array.of(1, 2, 3))),
+      "labels.npy": npy("<i8", [3], bytes(BigInt64Array.of(0n, 1n, 2n))),
+    },
+    { level },
+  )
+}
+
+/** Small models that together have most kinds of operators. */
+function operators(): Uint8Array[] {
+  const random = new Random(11)
+  const weights = (...shape: number[]) => ({ shape, data: random.reals(shape.reduce((a, b) => a * b, 1)) })
+  const integers = (...data: number[]) => ({ shape: [data.length], data, dtype: "int64" as const })
+  const model = (
+    shape: number[],
+    nodes: [
+      operator: string,
+      inputs: string[],
+      attributes?: Record<string, never | number | string | number[]>,
+    ][],
+    initializers: Record<string, ReturnType<typeof weights> | ReturnType<typeof integers>> = {},
+  ) =>
+    encodeOnnx({
+      inputs: [{ name: "x0", shape }],
+      outputs: [`x${nodes.length}`],
+      initializers,
+      nodes: nodes.map(([operator, inputs, attributes], i) => ({
+        operator,
+        inputs: [`x${i}`, ...inputs],
+        outputs: [`x${i + 1}`],
+        ...(attributes ? { attributes } : {}),
+      })),
+    })
+  return [
+    model(
+      [1, 2, 6, 6],
+      [
+        ["Conv", ["w", "b"], { pads: [1, 1, 1, 1], strides: [2, 2] }],
+        ["Relu", []],
+        ["MaxPool", [], { kernel_shape: [2, 2], strides: [1, 1] }],
+        ["Pad", ["pads"]],
+        ["Resize", ["", "", "sizes"]],
+        ["GlobalAveragePool", []],
+        ["Flatten", []],
+        ["Gemm", ["v"], { transB: 1 }],
+        ["Softmax", []],
+      ].slice(0, 8) as never,
+      {
+        w: weights(3, 2, 3, 3),
+        b: weights(3),
+        v: weights(4, 3),
+        pads: integers(0, 0, 1, 1, 0, 0, 0, 1),
+        sizes: integers(1, 3, 5, 5),
+      },
+    ),
+    model(
+      [2, 3],
+      [
+        ["Transpose", [], { perm: [1, 0] }],
+        ["Tile", ["repeats"]],
+        ["Slice", ["starts", "ends"]],
+        ["Reshape", ["shape"]],
+        ["Unsqueeze", ["axes"]],
+        ["Expand", ["larger"]],
+        ["Sigmoid", []],
+        ["Clip", []],
+        ["ReduceSum", ["axes"], { keepdims: 0 }],
+        ["ArgMax", [], { axis: 1 }],
+      ] as never,
+      {
+        repeats: integers(2, 1),
+        starts: integers(1, 0),
+        ends: integers(5, 2),
+        shape: integers(2, -1),
+        axes: integers(0),
+        larger: integers(3, 2, 4),
+      },
+    ),
+    model(
+      [1, 8],
+      [
+        ["MatMul", ["w"]],
+        ["Exp", []],
+        ["Concat", ["x1"], { axis: 1 }],
+        ["Gather", ["at"], { axis: 1 }],
+        ["Mul", ["x4"]],
+        ["Sqrt", []],
+        ["Neg", []],
+        ["LeakyRelu", [], { alpha: 1 }],
+      ] as never,
+      { w: weights(8, 4), at: integers(0, 5, 2) },
+    ),
+  ]
+}
+
+/** A Sequential model as tfjs writes it. */
+function tfjs(): [string, Uint8Array] {
+  const plain = { trainable: true, dtype: "float32" }
+  const channels = { padding: "valid", data_format: "channels_last" }
+  const layers = [
+    {
+      class_name: "Conv2D",
+      config: {
+        ...{
+          ...plain,
+          ...channels,
+          name: "c",
+          filters: 2,
+          kernel_size: [3, 3],
+          strides: [1, 1],
+          dilation_rate: [1, 1],
+        },
+        ...{ activation: "relu", use_bias: true, batch_input_shape: [null, 6, 6, 1] },
+      },
+    },
+    {
+      class_name: "BatchNormalization",
+      config: { ...plain, name: "b", axis: -1, momentum: 0.99, epsilon: 0.001, center: true, scale: true },
+    },
+    {
+      class_name: "MaxPooling2D",
+      config: { ...plain, ...channels, name: "p", pool_size: [2, 2], strides: [2, 2] },
+    },
+    { class_name: "Flatten", config: { ...plain, name: "f" } },
+    { class_name: "Dense", config: { ...plain, name: "d", units: 3, activation: "sigmoid", use_bias: true } },
+  ]
+  const shapes: [string, number[]][] = [
+    ["c/kernel", [3, 3, 1, 2]],
+    ["c/bias", [2]],
+    ["b/gamma", [2]],
+    ["b/beta", [2]],
+    ["d/kernel", [8, 3]],
+    ["d/bias", [3]],
+    ["b/moving_mean", [2]],
+    ["b/moving_variance", [2]],
+  ]
+  const weights = shapes.map(([name, shape]) => ({ name, shape, dtype: "float32" }))
+  const count = shapes.reduce((sum, [, shape]) => sum + shape.reduce((a, b) => a * b, 1), 0)
+  const data = Float32Array.from(new Random(2).reals(count).map((x) => Math.abs(x) + 0.1))
+  const model = {
+    modelTopology: {
+      class_name: "Sequential",
+      config: { name: "s", layers },
+      keras_version: "tfjs-layers 4.22.0",
+      backend: "tensor_flow.js",
+    },
+    weightsManifest: [{ paths: [], weights }],
+  }
+  return [JSON.stringify(model), new Uint8Array(data.buffer)]
+}

@@ -1,0 +1,119 @@
+/**
+ * The parsers, each with the way its files are mutated. A parser is given the parts of a file as bytes, of which one
+ * was changed, and what goes with it; it returns, or throws what it throws.
+ */
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { rebuildCircuit } from "#src/circuit/description.js"
+import { readR1cs } from "#src/circuit/r1csfile.js"
+import * as folder from "#src/folder.js"
+import { importOnnx } from "#src/model/onnx.js"
+import { importTfjs } from "#src/model/tfjs.js"
+import { lower } from "#src/ops/lower.js"
+import { verificationKeyOf } from "#src/prover/prover.js"
+import { deserialize } from "#src/quantize/digest.js"
+import { parseInput, parseJson, parseSamples } from "#src/quantize/samples.js"
+import {
+  encodeKey,
+  explain,
+  fromSnarkjs,
+  parseReceipt,
+  parseVerificationKey,
+  proofFromSnarkjs,
+} from "#src/verifier/index.js"
+import { mutateBytes, mutateJson, mutateProtobuf, mutateZip } from "./mutate.mjs"
+
+const text = (bytes) => new TextDecoder().decode(bytes)
+/** Half by structure, half by bytes. */
+const both = (structured) => (bytes, random, other) =>
+  (random.below(2) === 0 ? structured : mutateBytes)(bytes, random, other)
+
+/**
+ * `parts`: how each part of a file is mutated; `prepare` makes of the seeds' context what stays between cases.
+ * @type {Record<string, { parts: Function[], prepare?: Function, parse: Function }>}
+ */
+export const targets = {
+  onnx: {
+    parts: [both(mutateProtobuf)],
+    parse: ([model]) => lower(importOnnx(model)),
+  },
+  tfjs: {
+    parts: [mutateJson, mutateBytes],
+    parse: ([model, weights]) => lower(importTfjs(parseJson(model, "model.json"), weights)),
+  },
+  model: {
+    parts: [mutateBytes],
+    parse: ([model]) => deserialize(model),
+  },
+  circuit: {
+    parts: [mutateJson],
+    parse: ([circuit], { model, gadgets }) => rebuildCircuit({ model, circuit: text(circuit), gadgets }),
+  },
+  gadgets: {
+    parts: [mutateJson],
+    parse: ([gadgets], { model, circuit }) => rebuildCircuit({ model, circuit, gadgets: text(gadgets) }),
+  },
+  commitments: {
+    parts: [mutateJson],
+    parse: ([gadgets], { model, circuit }) => rebuildCircuit({ model, circuit, gadgets: text(gadgets) }),
+  },
+  mirageKey: {
+    parts: [mutateBytes],
+    prepare: rebuild,
+    parse: ([key], circuit) => verificationKeyOf(circuit, key),
+  },
+  zkey: {
+    parts: [mutateBytes],
+    prepare: rebuild,
+    parse: ([key], circuit) => verificationKeyOf(circuit, key),
+  },
+  verificationKey: {
+    parts: [mutateJson],
+    parse: ([key]) => encodeKey(parseVerificationKey(text(key))),
+  },
+  receipt: {
+    parts: [mutateJson],
+    parse([receipt], { verificationKey, model, context }) {
+      const expected = { verificationKey: parseVerificationKey(text(verificationKey)), model, context }
+      const reason = explain(text(receipt), expected)
+      parseReceipt(text(receipt))
+      return reason
+    },
+  },
+  snarkjs: {
+    parts: [mutateJson, mutateJson],
+    parse([key, proof], { facts }) {
+      proofFromSnarkjs(parseJson(proof, "proof.json"))
+      fromSnarkjs(parseJson(key, "verification_key.json"), facts)
+    },
+  },
+  npz: {
+    parts: [mutateZip],
+    parse: ([samples], { inputs }) => parseSamples(samples, "samples.npz", inputs),
+  },
+  samples: {
+    parts: [mutateJson],
+    parse: ([samples], { inputs }) => parseSamples(samples, "samples.json", inputs),
+  },
+  input: {
+    parts: [mutateJson],
+    parse: ([input], { inputs }) => parseInput(parseJson(input, "input.json"), inputs),
+  },
+  salts: {
+    parts: [mutateJson],
+    parse([salts], { scratch }) {
+      const path = join(scratch, "salts.json")
+      writeFileSync(path, salts)
+      const sides = { input: "committed", output: "committed" }
+      return folder.saltsOf ? folder.saltsOf(path, true, sides) : folder.loadSalts(path, sides)
+    },
+  },
+  r1cs: {
+    parts: [mutateBytes],
+    parse: ([system]) => readR1cs(system),
+  },
+}
+
+function rebuild({ model, circuit, gadgets }) {
+  return rebuildCircuit({ model, circuit, gadgets })
+}
