@@ -13,6 +13,8 @@ export interface Case {
   readonly bytes: Uint8Array
   /** Shape of the only input, `x`, of samples and inputs. */
   readonly shape?: readonly number[]
+  /** Values of the only input to quantize with; zeros if absent. */
+  readonly sample?: readonly number[]
 }
 
 export interface Outcome {
@@ -31,14 +33,15 @@ const api = await import(process.argv[1])
 const cases = JSON.parse(readFileSync(0, "utf8"))
 const peak = () => process.resourceUsage().maxRSS / 1024
 const none = peak()
-const quantized = async (graph) => {
+const quantized = async (graph, sample) => {
   const program = api.lower(graph)
-  const inputs = graph.inputs.map(({ name, shape }) => [name, new Float64Array(shape.reduce((a, b) => a * b, 1))])
+  const zeros = (shape) => new Float64Array(shape.reduce((a, b) => a * b, 1))
+  const inputs = graph.inputs.map(({ name, shape }) => [name, sample ?? zeros(shape)])
   await api.quantizeProgram(program, { samples: [Object.fromEntries(inputs)] })
 }
 const actions = {
   onnx: (bytes) => api.lower(api.importOnnx(bytes)),
-  quantize: (bytes) => quantized(api.importOnnx(bytes)),
+  quantize: (bytes, _, sample) => quantized(api.importOnnx(bytes), sample),
   tfjs: (bytes) => {
     const { model, weights } = JSON.parse(new TextDecoder().decode(bytes))
     return api.lower(api.importTfjs(model, new Uint8Array(weights)))
@@ -46,13 +49,13 @@ const actions = {
   samples: (bytes, shape) => api.parseSamples(bytes, "samples", [{ name: "x", shape }]),
   input: (bytes, shape) => api.parseInput(JSON.parse(new TextDecoder().decode(bytes)), [{ name: "x", shape }]),
 }
-for (const { name, action, bytes, shape } of cases) {
+for (const { name, action, bytes, shape, sample } of cases) {
   const content = Buffer.from(bytes, "base64")
   gc()
   const start = performance.now()
   let [error, message] = [null, ""]
   try {
-    await actions[action](content, shape)
+    await actions[action](content, shape, sample)
   } catch (thrown) {
     error = thrown?.name ?? "unknown"
     message = String(thrown?.message).slice(0, 2000)
@@ -73,7 +76,7 @@ export function measured(
   const child = spawnSync(
     process.execPath,
     ["--expose-gc", "--input-type=module", "-e", program, fileURLToPath(dist)],
-    { input, timeout: Number(process.env.TMO ?? 60_000), maxBuffer: 2 ** 28 },
+    { input, timeout: 60_000, maxBuffer: 2 ** 28 },
   )
   const outcomes = child.stdout
     .toString()

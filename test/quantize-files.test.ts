@@ -9,6 +9,7 @@ import { quantizeProgram } from "#src/quantize/quantize.js"
 import { quantizeInput } from "#src/quantize/run.js"
 import { parseInput, parseSamples } from "#src/quantize/samples.js"
 import { dequantize } from "#src/verifier/values.js"
+import { npy } from "./npy-writer.js"
 import { ProgramBuilder, randomProgram } from "./programs.js"
 
 const randomGraph = (seed: number): Promise<IntGraph> =>
@@ -213,23 +214,6 @@ describe("JSON samples", () => {
       expect(() => parseSamples(bytes, "s.json", inputs)).toThrow(FileError)
   })
 })
-
-/** A `.npy` file, version 1. */
-function npy(descr: string, shape: number[], data: Uint8Array, fortran = false): Uint8Array {
-  const dimensions = shape.join(", ") + (shape.length === 1 ? "," : "")
-  const text = `{'descr': '${descr}', 'fortran_order': ${fortran ? "True" : "False"}, 'shape': (${dimensions}), }`
-  const header = new TextEncoder().encode(`${text.padEnd(117)}\n`)
-  return Uint8Array.from([
-    0x93,
-    ...new TextEncoder().encode("NUMPY"),
-    1,
-    0,
-    header.length,
-    0,
-    ...header,
-    ...data,
-  ])
-}
 
 describe("NumPy samples", () => {
   const inputs = [{ name: "x", shape: [1, 2, 3] }]

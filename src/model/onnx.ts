@@ -262,6 +262,9 @@ function readConstant(
 
 const utf8 = new TextDecoder()
 
+/** Text of a field; the decoder gives one that is not there as an empty list. */
+const textOf = (bytes: Uint8Array): string => (bytes.length === 0 ? "" : utf8.decode(bytes))
+
 function readAttributes(
   proto: NodeProto,
   where: string,
@@ -316,13 +319,13 @@ function readAttribute(
     case "i":
       return toNumber(proto.i)
     case "s":
-      return utf8.decode(proto.s)
+      return textOf(proto.s)
     case "floats":
       return proto.floats
     case "ints":
       return proto.ints.map(toNumber)
     case "strings":
-      return proto.strings.map((bytes) => utf8.decode(bytes))
+      return proto.strings.map(textOf)
     case "g":
     case "graphs":
       return "<graph>"
@@ -331,7 +334,7 @@ function readAttribute(
       return "<type>"
     case "t":
       if (!proto.t) problems.push(`${at} has no value`)
-      else if (proto.t.dataType === 8) return proto.t.stringData.map((bytes) => utf8.decode(bytes))
+      else if (proto.t.dataType === 8) return proto.t.stringData.map(textOf)
       else return readTensor(proto.t, at, settings, problems)
       return undefined
     default:
