@@ -1,6 +1,6 @@
 /**
- * Everything that can be tried against a circuit and its keys: forged witnesses (circuit/audit) and edited
- * receipts. All of it must be refused.
+ * Everything that can be tried against a circuit and its keys: whether the keys' points fit it (auditkey.ts), forged
+ * witnesses (circuit/audit) and edited receipts. All forgeries must be refused.
  */
 import { bn254 } from "@noble/curves/bn254.js"
 import { type AuditReport, auditWitness } from "../circuit/audit.js"
@@ -12,25 +12,30 @@ import { assignCommitted, challengedWitness, type TensorValues } from "../circui
 import { CountersignError } from "../errors.js"
 import { inverseAll, mod, q } from "../field.js"
 import { quantizeInput, runInteger } from "../quantize/run.js"
-import type { VerificationKey } from "../verifier/key.js"
+import { checkKey, type VerificationKey } from "../verifier/key.js"
 import type { G1Json, G2Json } from "../verifier/points.js"
 import type { Receipt } from "../verifier/receipt.js"
 import { verify } from "../verifier/verify.js"
+import { auditKey } from "./auditkey.js"
 import type { ProvingKey } from "./keysource.js"
 import { draw, platformRandom } from "./multiply.js"
-import { openProver, statementWords } from "./prover.js"
+import { checkKeys, openProver, statementWords } from "./prover.js"
 
 const context = `0x${"00".repeat(32)}`
 
 /**
  * Runs the model on zeros (moved into the declared range), proves that, and attacks witness and receipt.
- * @throws CountersignError if the honest receipt does not verify: the keys are broken
+ * `points` is the number of points of the proving key that were compared.
+ * @throws FileError if the keys are not the circuit's, points of the proving key are wrong (it names the section), or
+ * the honest proof does not verify
  */
 export async function audit(
   circuit: Circuit,
   provingKey: ProvingKey,
   verificationKey: VerificationKey,
-): Promise<AuditReport> {
+): Promise<AuditReport & { readonly points: number }> {
+  await checkKeys(circuit, provingKey, verificationKey)
+  const points = await auditKey(circuit, provingKey, checkKey(verificationKey))
   const { graph } = circuit
   const zeros = Object.fromEntries(
     graph.inputs.map(({ name, tensor }) => [name, new Float64Array(graph.tensors[tensor].lo.length)]),
@@ -41,7 +46,7 @@ export async function audit(
     ...(circuit.input === "committed" ? { input: drawSalt() } : {}),
     ...(circuit.output === "committed" ? { output: drawSalt() } : {}),
   }
-  const prover = await openProver(circuit, provingKey)
+  const prover = await openProver(circuit, provingKey, { verificationKey })
   let receipts: [Receipt, Receipt]
   try {
     const prove = (to: string) => prover.prove(zeros, { context: to, clampInputs: true, salts })
@@ -51,6 +56,7 @@ export async function audit(
   }
   const edited = auditReceipt(receipts[0], receipts[1], verificationKey)
   return {
+    points,
     gadgets: witnesses.gadgets,
     refused: witnesses.refused + edited.refused,
     accepted: [...witnesses.accepted, ...edited.accepted],
