@@ -1,6 +1,7 @@
 /**
  * Everything that can be tried against a circuit and its keys: the circuit compared with its model in exact integers
- * (circuit/differential), forged witnesses (circuit/audit) and edited receipts, all of which must be refused.
+ * (circuit/differential), the points of the keys with the circuit (auditkey.ts), forged witnesses (circuit/audit) and
+ * edited receipts, all of which must be refused.
  */
 import { bn254 } from "@noble/curves/bn254.js"
 import { checkThing } from "../arguments.js"
@@ -8,20 +9,21 @@ import { type AuditReport, auditWitness } from "../circuit/audit.js"
 import { describeRow, firstFailingRow } from "../circuit/check.js"
 import { assignCommitments } from "../circuit/commitment.js"
 import { type Circuit, witnessOf } from "../circuit/compile.js"
-import { differences, probes } from "../circuit/differential.js"
+import { differences, type Probe, probes } from "../circuit/differential.js"
 import { entriesOf } from "../circuit/lookup.js"
 import { drawSalt } from "../circuit/poseidon.js"
 import { assignCommitted, challengedWitness, type TensorValues, type Witness } from "../circuit/witness.js"
 import { CountersignError } from "../errors.js"
 import { inverseAll, mod, q } from "../field.js"
 import { runInteger } from "../quantize/run.js"
-import type { VerificationKey } from "../verifier/key.js"
+import { checkKey, type VerificationKey } from "../verifier/key.js"
 import type { G1Json, G2Json } from "../verifier/points.js"
 import type { Receipt } from "../verifier/receipt.js"
 import { verify } from "../verifier/verify.js"
+import { auditKey } from "./auditkey.js"
 import { checkProvingKey, type ProvingKey } from "./keysource.js"
 import { draw, platformRandom } from "./multiply.js"
-import { openProver, statementWords } from "./prover.js"
+import { checkKeys, openProver, statementWords } from "./prover.js"
 
 const context = `0x${"00".repeat(32)}`
 
@@ -34,12 +36,15 @@ export interface Audit extends AuditReport {
   readonly compared: number
   /** Where circuit and model differ, at the first of them that shows it. */
   readonly differences: readonly string[]
+  /** Points of the proving key that were compared with the circuit and each other. */
+  readonly points: number
 }
 
 /**
- * Compares the circuit with its model at the corners of the declared ranges and at random; if they agree, runs the
- * model on zeros (moved into the declared range), proves that, and attacks witness and receipt.
- * @throws CountersignError if the honest receipt does not verify: the keys are broken
+ * Compares the circuit with its model at the corners of the declared ranges and at random; if they agree, compares the
+ * points of the keys with the circuit, proves one of the random executions, and attacks witness and receipt.
+ * @throws FileError if the keys are not the circuit's, points of the proving key are wrong (it names the section), or
+ * the honest proof does not verify
  */
 export async function audit(
   circuit: Circuit,
@@ -50,26 +55,32 @@ export async function audit(
   checkProvingKey(provingKey, "provingKey")
   checkThing("verificationKey", verificationKey, "verificationKey")
   const { graph } = circuit
-  const { witness, ...comparison } = compare(circuit)
-  if (!witness) return { gadgets: {}, refused: 0, accepted: [], tried: {}, ...comparison }
-  const witnesses = auditWitness(circuit, witness)
-  const zeros = Object.fromEntries(
-    graph.inputs.map(({ name, tensor }) => [name, new Float64Array(graph.tensors[tensor].lo.length)]),
+  const { last, ...comparison } = compare(circuit)
+  if (!last) return { points: 0, gadgets: {}, refused: 0, accepted: [], tried: {}, ...comparison }
+  await checkKeys(circuit, provingKey, verificationKey)
+  const points = await auditKey(circuit, provingKey, checkKey(verificationKey))
+  const witnesses = auditWitness(circuit, last.witness)
+  const input = Object.fromEntries(
+    graph.inputs.map(({ name, tensor }) => [
+      name,
+      last.probe[name].map((x) => x * graph.tensors[tensor].scale),
+    ]),
   )
   const salts = {
     ...(circuit.input === "committed" ? { input: drawSalt() } : {}),
     ...(circuit.output === "committed" ? { output: drawSalt() } : {}),
   }
-  const prover = await openProver(circuit, provingKey)
+  const prover = await openProver(circuit, provingKey, { verificationKey })
   let receipts: [Receipt, Receipt]
   try {
-    const prove = (to: string) => prover.prove(zeros, { context: to, clampInputs: true, salts })
+    const prove = (to: string) => prover.prove(input, { context: to, clampInputs: true, salts })
     receipts = [await prove(context), await prove(`0x${"01".repeat(32)}`)]
   } finally {
     await prover.close()
   }
   const edited = auditReceipt(receipts[0], receipts[1], verificationKey)
   return {
+    points,
     gadgets: witnesses.gadgets,
     refused: witnesses.refused + edited.refused,
     accepted: [...witnesses.accepted, ...edited.accepted],
@@ -78,14 +89,22 @@ export async function audit(
   }
 }
 
-/** Circuit, evaluation and witness against exact integers; with the last witness, if nothing differs. */
-function compare(circuit: Circuit): Pick<Audit, "compared" | "differences"> & { readonly witness?: Witness } {
+/** An input and the witness of its execution. */
+interface Execution {
+  readonly probe: Probe
+  readonly witness: Witness
+}
+
+/** Circuit, evaluation and witness against exact integers; with the last execution, if nothing differs. */
+function compare(circuit: Circuit): Pick<Audit, "compared" | "differences"> & { readonly last?: Execution } {
   const uniform = () => crypto.getRandomValues(new Uint32Array(1))[0] / 2 ** 32
-  let [compared, witness] = [0, undefined as Witness | undefined]
+  let compared = 0
+  let last: Execution | undefined
   for (const probe of probes(circuit.graph, randomProbes, uniform)) {
     compared++
     const found = differences(circuit, probe)
     if (found.length > 0) return { compared, differences: found }
+    let witness: Witness
     try {
       witness = fullWitness(circuit, runInteger(circuit.graph, probe))
     } catch (error) {
@@ -93,11 +112,12 @@ function compare(circuit: Circuit): Pick<Audit, "compared" | "differences"> & { 
       return { compared, differences: [error.message] }
     }
     const row = firstFailingRow(circuit.linked.r1cs, witness)
+    last = { probe, witness }
     if (row < 0) continue
     const what = describeRow(circuit.graph, circuit.linked, row)
     return { compared, differences: [`constraint ${row} refuses the model's own integers: ${what}`] }
   }
-  return { compared, differences: [], ...(witness && { witness }) }
+  return { compared, differences: [], ...(last && { last }) }
 }
 
 /** Every wire of an honest execution; a two-phase circuit's with a random challenge. */
