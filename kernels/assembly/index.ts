@@ -14,4 +14,5 @@ export {
   transformQuotient,
   transformUp,
 } from "./transform"
+export { pairing, pairingLimit, pairingScratch } from "./pairing"
 export * from "./curves"

@@ -4,6 +4,7 @@
  */
 import type { R1cs } from "../circuit/r1cs.js"
 import type { Entries } from "./kernels/grouping.js"
+import type { PointPair } from "./kernels/pairing.js"
 import type { LoadOptions, Multiples, NameOf } from "./kernels/points.js"
 import type { Layers } from "./kernels/windows.js"
 import type { ByteSource } from "./keysource.js"
@@ -15,7 +16,7 @@ export interface Points {
   readonly count: number
 }
 
-export type { Entries, Layers, LoadOptions, Multiples }
+export type { Entries, Layers, LoadOptions, Multiples, PointPair }
 
 /** Field elements kept in the engine's own form. */
 export interface Fields {
@@ -78,6 +79,11 @@ export interface Engine {
    * field elements of each; c is none of the entries. Whatever uses them waits for them.
    */
   lookupFields(c: bigint, entries: Float64Array, multiplicities: Float64Array, options?: WorkOptions): Fields
+  /**
+   * Whether the product of the pairings of points is one. A point that is off its curve, or of the twist but outside
+   * the subgroup of order r, makes it false; the pairing of infinity is one.
+   */
+  pairingsAreOne(pairs: readonly PointPair[]): boolean
   /** Gives the memory of points, fields or rows back, once work with them has ended; a source stays its owner's. */
   free(loaded: Points | Fields | Rows): Promise<void>
   /** Bytes that are held now, in points, rows and tables. */

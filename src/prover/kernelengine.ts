@@ -5,6 +5,7 @@ import { mod } from "../field.js"
 import type { Affine, Engine, Fields, Points, QuotientRows, Rows, Vector, WorkOptions } from "./engine.js"
 import { type EngineOptions, openEngine, type PointSet, type Scalars } from "./kernels/engine.js"
 import { type FieldSet, lookupFields } from "./kernels/lookup.js"
+import { pairingsAreOne } from "./kernels/pairing.js"
 import { addPoints, fileBytes } from "./kernels/points.js"
 import type { KernelPool, Step } from "./kernels/pool.js"
 import { SparseProduct } from "./kernels/sparse.js"
@@ -182,6 +183,7 @@ export async function kernelEngine(
       for (const product of products) product.close()
       for (const at of [vector, ...sums]) pool.memory.release(at)
     },
+    pairingsAreOne: (pairs) => pairingsAreOne(pool, pairs),
     heldBytes: () => pool.memory.allocated,
     close: () => kernels.close(),
   }

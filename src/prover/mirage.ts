@@ -27,7 +27,8 @@ import {
 } from "../circuit/witness.js"
 import type { OnProgress } from "../errors.js"
 import { mod, r } from "../field.js"
-import type { G1Json } from "../verifier/points.js"
+import type { MirageProofPoints } from "../verifier/equation.js"
+import type { G1Json, G1Point, G2Point } from "../verifier/points.js"
 import type { MirageProof } from "../verifier/receipt.js"
 import { challenge } from "../verifier/words.js"
 import type { Affine, Engine, Fields, RowSums, WorkOptions } from "./engine.js"
@@ -40,8 +41,6 @@ import { pointName, type Share, Shares } from "./shares.js"
 
 const G1 = bn254.G1.Point
 const G2 = bn254.G2.Point
-type G1Point = typeof G1.BASE
-type G2Point = typeof G2.BASE
 
 const firstCommitted = 3
 
@@ -59,6 +58,8 @@ export interface MirageOptions {
   readonly random?: ((n: number) => Uint8Array) | undefined
   readonly onProgress?: OnProgress | undefined
   readonly signal?: AbortSignal | undefined
+  /** Is given the points of the proof, and the sum of the key's points over the public signals. */
+  readonly onPoints?: ((points: MirageProofPoints, ic: G1Point) => void) | undefined
 }
 
 export interface MirageProver {
@@ -111,6 +112,7 @@ export function openMirage(circuit: MirageCircuit, key: MirageKey, engine: Engin
     [single("delta1"), single("deltaC1")],
   )
   const h = engine.loadQuotient(key.h, key.layers, (point) => pointName("H", point))
+  const shown = shares.load("g1", [{ name: "IC", wires: range(0, firstCommitted), points: key.ic }])
   const rows = engine.loadRows(r1cs)
   const single1 = (name: Single) => point1(coordinates(single(name)))
   const alpha = single1("alpha1")
@@ -132,7 +134,7 @@ export function openMirage(circuit: MirageCircuit, key: MirageKey, engine: Engin
   const proveCommitted = async (
     committed: CommittedWitness,
     statement: MirageStatement,
-    { onProgress, signal, random = platformRandom }: MirageOptions,
+    { onProgress, signal, random = platformRandom, onPoints }: MirageOptions,
     check: (sums: RowSums) => void,
   ): Promise<MirageProof> => {
     const work = { signal }
@@ -180,6 +182,7 @@ export function openMirage(circuit: MirageCircuit, key: MirageKey, engine: Engin
         multiply(b1, witness, [y], work),
         multiply(b2, witness, [y], work),
         multiply(last, witness, [mod(-x * y), mod(-rho)], work),
+        multiply(shown, witness, [], work),
       ])
       // the threads are busy with these while the rest is prepared here
       products.catch(() => undefined)
@@ -191,23 +194,21 @@ export function openMirage(circuit: MirageCircuit, key: MirageKey, engine: Engin
       const quotient = engine.quotientMsm(h, evaluations, work)
       const factors = { fields: kept, index: occurring.map((entry) => entries.length + entry) }
       const byEntry = groups.map(async (group) => group && engine.msm(await group, factors, work))
-      const [[pointA, pointB1, pointB2, pointLast], pointH, lookupsA, lookupsLast] = await Promise.all([
-        products,
-        quotient,
-        ...byEntry,
-      ])
+      const [[pointA, pointB1, pointB2, pointLast, pointShown], pointH, lookupsA, lookupsLast] =
+        await Promise.all([products, quotient, ...byEntry])
       step(3)
       const proofA = alpha.add(add1([pointA, lookupsA]))
       const proofB = beta.add(add1([pointB1]))
       const masked = await multiplyPair([proofA, proofB], [y, x], work)
-      const proof: MirageProof = {
-        a: json1(proofA),
-        b: json2(beta2.add(add2([pointB2]))),
-        c: json1(add1([pointLast, lookupsLast, pointH, masked])),
-        d: json1(d),
+      const points = {
+        a: proofA,
+        b: beta2.add(add2([pointB2])),
+        c: add1([pointLast, lookupsLast, pointH, masked]),
+        d,
       }
+      onPoints?.(points, add1([pointShown]))
       step(4)
-      return proof
+      return { a: json1(points.a), b: json2(points.b), c: json1(points.c), d: json1(d) }
     } finally {
       if (kept) await engine.free(kept).catch(() => undefined)
       for (const group of await Promise.allSettled(groups)) {

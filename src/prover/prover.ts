@@ -5,18 +5,20 @@ import { type Salts, saltsFor, sideWords } from "../circuit/commitment.js"
 import { type Circuit, type MirageCircuit, type PlainCircuit, witnessOf } from "../circuit/compile.js"
 import { commitBy } from "../circuit/poseidon.js"
 import type { TensorValues } from "../circuit/witness.js"
-import { FileError, invariant, type OnProgress, UsageError } from "../errors.js"
+import { FileError, InvariantError, invariant, type OnProgress, UsageError } from "../errors.js"
 import { isNode } from "../platform.js"
 import type { Nested } from "../quantize/nested.js"
 import { quantizeInput, runInteger } from "../quantize/run.js"
+import { type MirageProofPoints, mirageFactors } from "../verifier/equation.js"
 import { checkKey, keyDigest, parseVerificationKey, type VerificationKey } from "../verifier/key.js"
+import type { G1Point, G2Point } from "../verifier/points.js"
 import type { Provenance } from "../verifier/provenance.js"
 import type { Receipt } from "../verifier/receipt.js"
 import { publicSignals, type Statement, type Values } from "../verifier/statement.js"
 import { explain } from "../verifier/verify.js"
 import { wordsOf } from "../verifier/words.js"
 import { devSetup } from "./devsetup.js"
-import type { Engine } from "./engine.js"
+import type { Affine, Engine, PointPair } from "./engine.js"
 import { kernelEngine } from "./kernelengine.js"
 import { bytesOf, checkProvingKey, type ProvingKey } from "./keysource.js"
 import { checkMasks } from "./masks.js"
@@ -270,13 +272,27 @@ async function openTwoPhase(
   if (pinned) requireKey(pinned, verificationKey)
   const key = keyDigest(verificationKey)
   const engine = given ?? (await kernelEngine())
+  const checked = checkKey(verificationKey)
+  const pairsOf = (points: MirageProofPoints, ic: G1Point): PointPair[] => {
+    invariant(checked.proofSystem === "mirage", "the key is a two-phase one")
+    return mirageFactors(checked, points, ic).map(([one, two]) => ({ one: affine1(one), two: affine2(two) }))
+  }
   const prover = openMirage(circuit, held, engine)
   return {
     async prove(values, statement, { salts, onProgress, signal }) {
       const words = wordsOf(statement, circuit.layout)
       const { context } = statement
-      const proof = await prover.prove(values, { key, context, words }, { salts, onProgress, signal })
-      return checkedReceipt({ version: 1, proofSystem: "mirage", statement, proof }, verificationKey)
+      let holds = false
+      const onPoints = (points: MirageProofPoints, ic: G1Point) => {
+        holds =
+          Object.values(points).every((point) => !point.is0()) && engine.pairingsAreOne(pairsOf(points, ic))
+      }
+      const options = { salts, onProgress, signal, onPoints }
+      const proof = await prover.prove(values, { key, context, words }, options)
+      const receipt: Receipt = { version: 1, proofSystem: "mirage", statement, proof }
+      if (holds) return receipt
+      checkedReceipt(receipt, verificationKey)
+      throw new InvariantError("the kernels refuse a proof that verifies")
     },
     close: () => (given ? prover.close() : engine.close()),
   }
@@ -295,6 +311,15 @@ function checkedReceipt(receipt: Receipt, verificationKey: VerificationKey): Rec
     where: "proving key",
     fix: "Take the key from whoever made it, or make it again; `countersign audit` says which points are wrong",
   })
+}
+
+const affine1 = (point: G1Point): Affine => {
+  const { x, y } = point.toAffine()
+  return point.is0() ? null : [x, y]
+}
+const affine2 = (point: G2Point): Affine => {
+  const { x, y } = point.toAffine()
+  return point.is0() ? null : [x.c0, x.c1, y.c0, y.c1]
 }
 
 /** The public words of an execution of a two-phase circuit. */

@@ -19,6 +19,10 @@ interface SlowPoints extends Points {
   readonly points: Promise<readonly (G1Point | G2Point)[]>
 }
 
+const point1 = ([x, y]: readonly bigint[]): G1Point => G1.fromAffine({ x, y })
+const point2 = ([x0, x1, y0, y1]: readonly bigint[]): G2Point =>
+  G2.fromAffine({ x: { c0: x0, c1: x1 }, y: { c0: y0, c1: y1 } })
+
 export const slowEngine = (): Engine => {
   const sum = async (points: Points, given: Scalars): Promise<Affine> => {
     const list = await (points as SlowPoints).points
@@ -46,8 +50,7 @@ export const slowEngine = (): Engine => {
         const points = Array.from({ length: own }, (_, i) => {
           const values = coordinates(bytes.subarray(i * size, (i + 1) * size))
           if (values.every((value) => value === 0n)) return group === "g1" ? G1.ZERO : G2.ZERO
-          if (group === "g1") return G1.fromAffine({ x: values[0], y: values[1] })
-          return G2.fromAffine({ x: { c0: values[0], c1: values[1] }, y: { c0: values[2], c1: values[3] } })
+          return group === "g1" ? point1(values) : point2(values)
         })
         let layer = points.slice(from) as G1Point[]
         for (let k = 1; k < layers; k++) {
@@ -87,6 +90,18 @@ export const slowEngine = (): Engine => {
       const quotients = inverses.map((value, i) => mod(BigInt(multiplicities[i]) * value))
       const values = [...differences, ...inverses, ...quotients]
       return { count: values.length, values } as SlowFields
+    },
+    pairingsAreOne(pairs) {
+      const finite = pairs.flatMap(({ one, two }) =>
+        one && two ? [{ g1: point1(one), g2: point2(two) }] : [],
+      )
+      try {
+        for (const pair of finite) for (const point of [pair.g1, pair.g2]) point.assertValidity()
+      } catch {
+        return false
+      }
+      const { Fp12 } = bn254.fields
+      return finite.length === 0 || Fp12.eql(bn254.pairingBatch(finite), Fp12.ONE)
     },
     free: async () => undefined,
     heldBytes: () => 0,

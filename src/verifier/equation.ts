@@ -13,6 +13,42 @@ import { type G1Point, type G2Point, g1, g2 } from "./points.js"
 import type { Groth16Proof, MirageProof } from "./receipt.js"
 import { challenge, evaluation } from "./words.js"
 
+/** Points of G1 and G2 to be paired. */
+export type Factor = readonly [one: G1Point, two: G2Point]
+
+/** The points that proofs of both systems have. */
+export interface ProofPoints {
+  readonly a: G1Point
+  readonly b: G2Point
+  readonly c: G1Point
+}
+export interface MirageProofPoints extends ProofPoints {
+  readonly d: G1Point
+}
+
+const { BASE } = bn254.G2.Point
+
+/** The product of their pairings is one exactly if the equation holds; `ic` is the sum over the public signals. */
+const groth16Factors = (key: CheckedGroth16Key, { a, b, c }: ProofPoints, ic: G1Point): Factor[] => [
+  [a.negate(), b],
+  [key.alpha1, key.beta2],
+  [ic, key.gamma2],
+  [c, key.delta2],
+]
+
+/** The same for a two-phase proof, for provers that check what they give out. */
+export const mirageFactors = (
+  key: CheckedMirageKey,
+  { a, b, c, d }: MirageProofPoints,
+  ic: G1Point,
+): Factor[] => [
+  [a.negate(), b],
+  [key.alpha1, key.beta2],
+  [ic, BASE],
+  [d, key.deltaC2],
+  [c, key.delta2],
+]
+
 /** Why a Groth16 proof is not valid for public signals, or null. */
 export function groth16Problem(
   proof: Groth16Proof,
@@ -21,11 +57,7 @@ export function groth16Problem(
 ): string | null {
   const points = finite(proof)
   if (typeof points === "string") return points
-  const { alphaBeta, fixed } = linesOf(key, [key.gamma2, key.delta2])
-  return product(points, alphaBeta, [
-    [fixed[0], linear(key.ic, signals)],
-    [fixed[1], points.c],
-  ])
+  return product(groth16Factors(key, points, linear(key.ic, signals)), key)
 }
 
 /** Why a two-phase proof is not valid for a context and words under a key of this digest, or null. */
@@ -40,19 +72,8 @@ export function mirageProblem(
   if (typeof points === "string") return points
   const d = g1(proof.d)
   if (d === null) return "proof.d is not a point of G1, or the point at infinity"
-  const { alphaBeta, fixed } = linesOf(key, [bn254.G2.Point.BASE, key.deltaC2, key.delta2])
   const c = challenge(digest, context, words, proof.d)
-  return product(points, alphaBeta, [
-    [fixed[0], linear(key.ic, [c, evaluation(words, c)])],
-    [fixed[1], d],
-    [fixed[2], points.c],
-  ])
-}
-
-interface ProofPoints {
-  readonly a: G1Point
-  readonly b: G2Point
-  readonly c: G1Point
+  return product(mirageFactors(key, { ...points, d }, linear(key.ic, [c, evaluation(words, c)])), key)
 }
 
 /** The points that both systems have, or which of them is none. */
@@ -67,16 +88,16 @@ function finite(proof: Groth16Proof): ProofPoints | string {
 type Lines = ReturnType<typeof bn254.utils.calcPairingPrecomputes>
 type Loops = ReturnType<typeof bn254.millerLoopBatch>
 
-/** Null when e(−A, B) · e(α, β) · Π e(P, Q) is one. */
-function product({ a, b }: ProofPoints, alphaBeta: Loops, rest: readonly [Lines, G1Point][]): string | null {
-  const terms: [Lines, G1Point][] = [[bn254.utils.calcPairingPrecomputes(b), a.negate()], ...rest]
+/** Null when the product of the pairings is one. */
+function product(factors: readonly Factor[], key: CheckedKey): string | null {
+  const { alphaBeta, lines } = partsOf(key)
   // The pairing of infinity is one, and noble's takes finite points only; just the public part can be it.
   const loops = bn254.millerLoopBatch(
-    terms
-      .filter(([, point]) => !point.is0())
-      .map(([lines, point]) => {
-        const { x, y } = point.toAffine()
-        return [lines, x, y]
+    factors
+      .filter(([one]) => one !== key.alpha1 && !one.is0())
+      .map(([one, two]) => {
+        const { x, y } = one.toAffine()
+        return [lines.get(two) ?? bn254.utils.calcPairingPrecomputes(two), x, y]
       }),
   )
   const { Fp12 } = bn254.fields
@@ -87,22 +108,24 @@ function product({ a, b }: ProofPoints, alphaBeta: Loops, rest: readonly [Lines,
 }
 
 /** What a Miller loop needs of a key and no proof changes: half the time of a verification. */
-interface KeyLines {
+interface KeyParts {
+  /** That of e(α, β). */
   readonly alphaBeta: Loops
-  readonly fixed: readonly Lines[]
+  readonly lines: ReadonlyMap<G2Point, Lines>
 }
 
-const keyLines = new WeakMap<CheckedKey, KeyLines>()
+const keyParts = new WeakMap<CheckedKey, KeyParts>()
 
-function linesOf(key: CheckedKey, points: readonly G2Point[]): KeyLines {
-  const known = keyLines.get(key)
+function partsOf(key: CheckedKey): KeyParts {
+  const known = keyParts.get(key)
   if (known) return known
-  const lines: KeyLines = {
+  const fixed = key.proofSystem === "groth16" ? [key.gamma2, key.delta2] : [BASE, key.deltaC2, key.delta2]
+  const parts: KeyParts = {
     alphaBeta: bn254.pairing(key.alpha1, key.beta2, false),
-    fixed: points.map((point) => bn254.utils.calcPairingPrecomputes(point)),
+    lines: new Map(fixed.map((point) => [point, bn254.utils.calcPairingPrecomputes(point)])),
   }
-  keyLines.set(key, lines)
-  return lines
+  keyParts.set(key, parts)
+  return parts
 }
 
 /** ic[0] + Σ signals[i] · ic[i + 1]; small negative integers are multiplied by their absolute value. */
