@@ -1,5 +1,6 @@
 /** Keras layers as ONNX nodes, one entry a layer class (Keras 2 serialisation, as tfjs writes it). */
 import type { Attribute, Tensor } from "./graph.js"
+import { limits } from "./limits.js"
 
 export type Config = Readonly<Record<string, unknown>>
 
@@ -74,7 +75,6 @@ function permuted(
 const activations = new Map<unknown, [string, Record<string, Attribute>]>(
   Object.entries({
     relu: ["Relu", {}],
-    softmax: ["Softmax", { axis: -1 }],
     sigmoid: ["Sigmoid", {}],
     hard_sigmoid: ["HardSigmoid", { alpha: 0.2, beta: 0.5 }],
     hardSigmoid: ["HardSigmoid", { alpha: 0.2, beta: 0.5 }],
@@ -221,10 +221,15 @@ const batchNormalization: Translate = (layer) => {
   const beta = setting(layer, "center") === false ? mean.map(() => 0) : layer.weight("beta").data
   if ([variance, gamma, beta].some(({ length }) => length !== mean.length))
     throw new Refusal("its weights differ in length")
-  if (list(layer, "axis", 1, -1)[0] === 1) throw new Refusal("axis 1 is not supported; use channels last")
+  const [axis] = list(layer, "axis", 1, -1)
+  if (axis !== -1 && !(Number.isInteger(axis) && axis >= 1 && axis < limits.dimensions))
+    throw new Refusal(`axis ${axis} is not supported; use channels last`)
   const scale = gamma.map((g, i) => g / Math.sqrt(variance[i] + epsilon))
   const offset = beta.map((b, i) => b - mean[i] * scale[i])
-  const scaled = layer.node("Mul", [layer.inputs[0], layer.constant("scale", [scale.length], scale)])
+  // a permutation that changes nothing, and is refused where the axis is not the last
+  const perm = Array.from({ length: axis + 1 }, (_, i) => i)
+  const x = axis === -1 ? layer.inputs[0] : layer.node("Transpose", [layer.inputs[0]], { perm })
+  const scaled = layer.node("Mul", [x, layer.constant("scale", [scale.length], scale)])
   return layer.node("Add", [scaled, layer.constant("offset", [offset.length], offset)])
 }
 
@@ -272,7 +277,7 @@ const relu: Translate = (layer) => {
   return rampTo(layer, layer.inputs[0], number(layer, maximum))
 }
 
-const layers: Readonly<Record<string, Translate>> = {
+const translations: Readonly<Record<string, Translate>> = {
   Dense: dense,
   Conv1D: conv(1),
   Conv2D: conv(2),
@@ -316,8 +321,6 @@ const layers: Readonly<Record<string, Translate>> = {
     const { shape, data } = layer.weight("alpha")
     return layer.node("PRelu", [layer.inputs[0], layer.constant("alpha", shape, data)])
   },
-  Softmax: (layer) =>
-    layer.node("Softmax", [layer.inputs[0]], { axis: number(layer, layer.config.axis ?? -1) }),
   Add: merge("Sum"),
   Average: merge("Mean"),
   Subtract: merge("Sub"),
@@ -332,9 +335,46 @@ const layers: Readonly<Record<string, Translate>> = {
   Cropping2D: pad(2, "cropping", -1),
 }
 
+const padding = "`padding` is `same` or `valid`"
+const activation = "`activation` is one of those below"
+
+/** What a translation takes less than Keras does: lines of docs/OPERATORS.md (bench/operators.mjs). */
+const narrower: Readonly<Record<string, readonly string[]>> = {
+  Dense: [activation],
+  Conv1D: [padding, activation],
+  Conv2D: [padding, activation],
+  DepthwiseConv2D: [padding, activation],
+  SeparableConv2D: [padding, activation],
+  BatchNormalization: ["`axis` is the last"],
+  MaxPooling1D: [padding],
+  MaxPooling2D: [padding],
+  AveragePooling1D: [padding],
+  AveragePooling2D: [padding],
+  Activation: [activation],
+  ReLU: ["no `threshold`", "no `negative_slope` beside a `max_value`"],
+}
+
+/** The layers that can be imported, with the limits of each. */
+export const layers: ReadonlyMap<
+  string,
+  { readonly translate: Translate; readonly limits: readonly string[] }
+> = new Map(
+  Object.entries(translations).map(([name, translate]) => [
+    name,
+    { translate, limits: narrower[name] ?? [] },
+  ]),
+)
+
+/** The activations that a layer may name. */
+export const activationNames: readonly string[] = [
+  "linear",
+  "relu6",
+  ...(activations.keys() as Iterable<string>),
+]
+
 /** Adds the nodes of a layer and returns its output. @throws Refusal */
 export function layerNodes(className: string, layer: LayerContext): string {
-  const translate = Object.hasOwn(layers, className) ? layers[className] : undefined
-  if (!translate) throw new Refusal("the layer is not supported")
-  return translate(layer)
+  const found = layers.get(className)
+  if (!found) throw new Refusal("the layer is not supported")
+  return found.translate(layer)
 }

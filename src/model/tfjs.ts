@@ -80,7 +80,8 @@ export function importTfjs(model: unknown, weights: Uint8Array, options: TfjsOpt
   if (outputs && new Set(outputs).size !== outputs.length)
     reader.problems.push("an output layer is listed twice")
   if (reader.problems.length > 0 || !outputs) {
-    throw new ModelError({ what: "the model cannot be read:", where }, reader.problems)
+    const fix = "docs/OPERATORS.md lists the layers that are supported, and their limits"
+    throw new ModelError({ what: "the model cannot be read:", where, fix }, reader.problems)
   }
   return {
     name: isRecord(config) && typeof config.name === "string" ? config.name : "tfjs",

@@ -8,12 +8,13 @@ import { fuse } from "./fuse.js"
 import { activations } from "./operators/activation.js"
 import { arithmetic } from "./operators/arithmetic.js"
 import { Builder } from "./operators/builder.js"
-import { Call, type Lowering } from "./operators/call.js"
+import { Call } from "./operators/call.js"
 import { convolutions } from "./operators/conv.js"
 import { fold } from "./operators/fold.js"
 import { microsoftOperators, unaryFunctions } from "./operators/functions.js"
 import { gathering } from "./operators/gather.js"
 import { layout } from "./operators/layout.js"
+import type { Operators } from "./operators/limits.js"
 import { linearLayers } from "./operators/linear.js"
 import { movement } from "./operators/movement.js"
 import { pooling } from "./operators/pool.js"
@@ -24,7 +25,7 @@ import { constant, isConstant, isIntegral, type Value } from "./operators/values
 import { type Program, sizeOf, type TensorId } from "./program.js"
 
 /** Every operator of the default ONNX domain that can be lowered. */
-export const operators: Readonly<Record<string, Lowering>> = {
+export const operators: Operators = {
   ...activations,
   ...arithmetic,
   ...convolutions,
@@ -38,6 +39,9 @@ export const operators: Readonly<Record<string, Lowering>> = {
   ...resizing,
   ...unaryFunctions,
 }
+
+/** Where a refusal sends its reader: the page is made of the operators' limits. */
+const supported = "docs/OPERATORS.md lists the operators that are supported, and their limits"
 
 /** Values by name; null is what a refused node would have computed. */
 type Environment = Map<string, Value | null>
@@ -84,7 +88,7 @@ export function lower(graph: Graph): Program {
   if (problems.length > 0) {
     const count = problems.length === 1 ? "one problem" : `${problems.length} problems`
     const where = graph.name === "" ? "model" : `model \`${graph.name}\``
-    throw new ModelError({ what: `the model cannot be proven, ${count}:`, where }, problems)
+    throw new ModelError({ what: `the model cannot be proven, ${count}:`, where, fix: supported }, problems)
   }
   const { tensors, nodes } = builder
   return fuse({ name: graph.name, tensors, nodes, inputs, outputs, held }, budget)
@@ -113,7 +117,7 @@ function lowerNode(
   opset: number,
 ): readonly Value[] | undefined {
   const isDefault = node.domain === "" || node.domain === "ai.onnx"
-  const known = isDefault ? operators : node.domain === "com.microsoft" ? microsoftOperators : {}
+  const known: Operators = isDefault ? operators : node.domain === "com.microsoft" ? microsoftOperators : {}
   if (!Object.hasOwn(known, node.operator)) return unsupported("the operator is not supported")
   const inputs: (Value | undefined)[] = []
   for (const name of node.inputs) {
@@ -126,7 +130,7 @@ function lowerNode(
   builder.origin = { name: node.name, operator: node.operator }
   builder.outputName = node.outputs.find((name) => name !== "") ?? node.name
   const call = new Call(node, inputs, builder, opset)
-  const results = known[node.operator](call)
+  const results = known[node.operator].lower(call)
   call.finish(results)
   for (const { shape } of results) checkShape(shape)
   for (const result of results)

@@ -1,5 +1,6 @@
 /** Activation functions that are linear between clamps. */
-import type { Call, Lowering, Lowerings } from "./call.js"
+import type { Call, Lowering } from "./call.js"
+import { constantInput, type Operators, operator } from "./limits.js"
 import { axisOf, broadcastShape, sameShape, show, unsupported } from "./shapes.js"
 import { constant, isConstant, type Value } from "./values.js"
 
@@ -69,11 +70,11 @@ const hardSwish: Lowering = (call) => {
   return [call.builder.product(x, ramp(call, x, 1 / 6, 0.5))]
 }
 
-export const activations: Lowerings = {
-  Relu: relu,
-  Clip: clip,
-  LeakyRelu: leakyRelu,
-  PRelu: prelu,
-  HardSigmoid: hardSigmoid,
-  HardSwish: hardSwish,
+export const activations: Operators = {
+  Relu: operator(relu),
+  Clip: operator(clip, constantInput(1, "min"), constantInput(2, "max")),
+  LeakyRelu: operator(leakyRelu),
+  PRelu: operator(prelu, constantInput(1, "slope")),
+  HardSigmoid: operator(hardSigmoid),
+  HardSwish: operator(hardSwish),
 }

@@ -1,7 +1,8 @@
 /** Elementwise arithmetic on activations and constants, with numpy broadcasting and that of opsets before 7. */
 
 import type { Term } from "./builder.js"
-import type { Call, Lowering, Lowerings } from "./call.js"
+import type { Call, Lowering } from "./call.js"
+import { constantInput, type Operators, operator, other, realOnly, wideOnly } from "./limits.js"
 import { axisOf, broadcastShape, sameShape, show, unsupported } from "./shapes.js"
 import { type Activation, constant, isConstant, isInteger, type Value } from "./values.js"
 
@@ -178,16 +179,22 @@ function power({ builder }: Call, x: Activation, n: number): Value {
   }
 }
 
-export const arithmetic: Lowerings = {
-  Add: addition(1),
-  Sub: addition(-1),
-  Mul: mul,
-  Div: div,
-  Sum: sum(false),
-  Mean: sum(true),
-  Neg: neg,
-  Abs: abs,
-  Pow: pow,
-  Max: extreme(1),
-  Min: extreme(-1),
+export const arithmetic: Operators = {
+  Add: operator(addition(1), wideOnly),
+  Sub: operator(addition(-1), wideOnly),
+  Mul: operator(mul, wideOnly),
+  Div: operator(div, realOnly, other("no division by a constant with a zero")),
+  Sum: operator(sum(false), wideOnly),
+  Mean: operator(sum(true), realOnly),
+  Neg: operator(neg, wideOnly),
+  Abs: operator(abs, wideOnly),
+  Pow: operator(
+    pow,
+    wideOnly,
+    constantInput(1, "exponent"),
+    other("one exponent for all activations"),
+    other("a power of integer activations has an exponent from 1 to 4"),
+  ),
+  Max: operator(extreme(1)),
+  Min: operator(extreme(-1)),
 }

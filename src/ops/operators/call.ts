@@ -10,7 +10,6 @@ import { type Activation, type Constant, isConstant, isInteger, type Value } fro
 
 /** Lowers one node; the values are its outputs in order. */
 export type Lowering = (call: Call) => readonly Value[]
-export type Lowerings = Readonly<Record<string, Lowering>>
 
 export class Call {
   private readonly readAttributes = new Set<string>()

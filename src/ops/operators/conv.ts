@@ -1,7 +1,8 @@
 /** Convolution and its transpose with constant weights, over any number of spatial axes. */
 import { forEachTap, productsOf } from "../linearmap.js"
 import { type LinearMap, sizeOf } from "../program.js"
-import type { Call, Lowering, Lowerings } from "./call.js"
+import type { Call, Lowering } from "./call.js"
+import { activationInput, constantInput, type Operators, operator } from "./limits.js"
 import { perChannel } from "./linear.js"
 import { fromEntries } from "./maps.js"
 import { checkShape, sameShape, show, unsupported } from "./shapes.js"
@@ -125,4 +126,12 @@ const convTranspose: Lowering = (call) => {
   return [call.builder.linear([{ source: x.tensor, map }], shape, x.dtype, biasOf(call, shape))]
 }
 
-export const convolutions: Lowerings = { Conv: conv, ConvTranspose: convTranspose }
+export const convolutions: Operators = {
+  Conv: operator(conv, activationInput(0, "X"), constantInput(1, "W"), constantInput(2, "B")),
+  ConvTranspose: operator(
+    convTranspose,
+    activationInput(0, "X"),
+    constantInput(1, "W"),
+    constantInput(2, "B"),
+  ),
+}

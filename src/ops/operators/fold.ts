@@ -5,7 +5,8 @@
 import type { DataType } from "../../model/graph.js"
 import { sizeOf } from "../program.js"
 import { pair } from "./arithmetic.js"
-import type { Lowering, Lowerings } from "./call.js"
+import type { Lowering } from "./call.js"
+import { constantsOnly, type Operators, operator, other } from "./limits.js"
 import { axisOf, checkShape, forEachPosition, numbers, show, stridesOf, unsupported } from "./shapes.js"
 import { type Constant, constant, isConstant, isInteger, isIntegral, type Value } from "./values.js"
 
@@ -203,7 +204,8 @@ const castLike: Lowering = (call) => {
   return [castTo(call.input(0), call.input(1).dtype)]
 }
 
-export const fold: Lowerings = {
+/** Lowerings that fold constants, and take nothing else. */
+const folds: Readonly<Record<string, Lowering>> = {
   Not: map((x) => (x === 0 ? 1 : 0), "bool"),
   Equal: test((x, y) => x === y),
   Less: test((x, y) => x < y),
@@ -214,14 +216,20 @@ export const fold: Lowerings = {
   Or: test((x, y) => x !== 0 || y !== 0),
   Xor: test((x, y) => (x !== 0) !== (y !== 0)),
   Mod: mod,
-  Shape: shapeOf,
-  Size: (call) => [constant([], [sizeOf(call.input(0).shape)], "int64")],
-  ConstantOfShape: constantOfShape,
-  Range: rangeOf,
-  EyeLike: eyeLike,
   NonZero: nonZero,
   CumSum: cumSum,
-  OneHot: oneHot,
-  Cast: cast,
-  CastLike: castLike,
+}
+
+const widening = other("no cast of activations that rounds or wraps")
+
+export const fold: Operators = {
+  ...Object.fromEntries(Object.entries(folds).map(([name, lower]) => [name, operator(lower, constantsOnly)])),
+  Shape: operator(shapeOf),
+  Size: operator((call) => [constant([], [sizeOf(call.input(0).shape)], "int64")]),
+  ConstantOfShape: operator(constantOfShape, constantsOnly),
+  Range: operator(rangeOf, constantsOnly),
+  EyeLike: operator(eyeLike),
+  OneHot: operator(oneHot, constantsOnly),
+  Cast: operator(cast, widening),
+  CastLike: operator(castLike, widening),
 }

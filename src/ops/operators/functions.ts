@@ -4,7 +4,8 @@
  */
 import type { FunctionName } from "../formula.js"
 import { pair } from "./arithmetic.js"
-import type { Call, Lowering, Lowerings } from "./call.js"
+import type { Call, Lowering } from "./call.js"
+import { type Operators, operator, other, realOnly } from "./limits.js"
 import { unsupported } from "./shapes.js"
 import type { Value } from "./values.js"
 
@@ -82,45 +83,45 @@ const celu: Lowering = (call) => {
   return [call.builder.apply(call.input(0), "celu", alpha)]
 }
 
-export const unaryFunctions: Lowerings = {
-  Sigmoid: applied("sigmoid"),
-  Tanh: applied("tanh"),
-  Exp: applied("exp"),
-  Log: applied("log"),
-  Sqrt: applied("sqrt"),
-  Reciprocal: applied("reciprocal"),
-  Erf: applied("erf"),
-  Softplus: applied("softplus"),
-  Softsign: applied("softsign"),
-  Elu: applied("elu", { alpha: 1 }),
-  Selu: applied("selu", { alpha: 1.6732631921768188, gamma: 1.0507010221481323 }),
-  Celu: celu,
-  ThresholdedRelu: applied("thresholdedRelu", { alpha: 1 }),
-  Shrink: applied("shrink", { lambd: 0.5, bias: 0 }),
-  Swish: swish(1),
-  Mish: mish,
-  Gelu: gelu,
-  Sign: applied("sign"),
-  Floor: rounding("floor"),
-  Ceil: rounding("ceil"),
-  Round: rounding("round"),
-  Sin: applied("sin"),
-  Cos: applied("cos"),
-  Tan: applied("tan"),
-  Asin: applied("asin"),
-  Acos: applied("acos"),
-  Atan: applied("atan"),
-  Sinh: applied("sinh"),
-  Cosh: applied("cosh"),
-  Asinh: applied("asinh"),
-  Acosh: applied("acosh"),
-  Atanh: applied("atanh"),
+export const unaryFunctions: Operators = {
+  Sigmoid: operator(applied("sigmoid"), realOnly),
+  Tanh: operator(applied("tanh"), realOnly),
+  Exp: operator(applied("exp"), realOnly),
+  Log: operator(applied("log"), realOnly),
+  Sqrt: operator(applied("sqrt"), realOnly),
+  Reciprocal: operator(applied("reciprocal"), realOnly),
+  Erf: operator(applied("erf"), realOnly),
+  Softplus: operator(applied("softplus"), realOnly),
+  Softsign: operator(applied("softsign"), realOnly),
+  Elu: operator(applied("elu", { alpha: 1 }), realOnly),
+  Selu: operator(applied("selu", { alpha: 1.6732631921768188, gamma: 1.0507010221481323 }), realOnly),
+  Celu: operator(celu, other("`alpha` is not 0")),
+  ThresholdedRelu: operator(applied("thresholdedRelu", { alpha: 1 }), realOnly),
+  Shrink: operator(applied("shrink", { lambd: 0.5, bias: 0 }), realOnly),
+  Swish: operator(swish(1)),
+  Mish: operator(mish),
+  Gelu: operator(gelu),
+  Sign: operator(applied("sign")),
+  Floor: operator(rounding("floor")),
+  Ceil: operator(rounding("ceil")),
+  Round: operator(rounding("round")),
+  Sin: operator(applied("sin"), realOnly),
+  Cos: operator(applied("cos"), realOnly),
+  Tan: operator(applied("tan"), realOnly),
+  Asin: operator(applied("asin"), realOnly),
+  Acos: operator(applied("acos"), realOnly),
+  Atan: operator(applied("atan"), realOnly),
+  Sinh: operator(applied("sinh"), realOnly),
+  Cosh: operator(applied("cosh"), realOnly),
+  Asinh: operator(applied("asinh"), realOnly),
+  Acosh: operator(applied("acosh"), realOnly),
+  Atanh: operator(applied("atanh"), realOnly),
 }
 
 /** What onnxruntime makes of the above when it optimizes a model (its domain com.microsoft). */
-export const microsoftOperators: Lowerings = {
-  Gelu: biasedGelu(true),
-  BiasGelu: biasedGelu(true),
-  FastGelu: biasedGelu(false),
-  QuickGelu: swish(1.702),
+export const microsoftOperators: Operators = {
+  Gelu: operator(biasedGelu(true)),
+  BiasGelu: operator(biasedGelu(true)),
+  FastGelu: operator(biasedGelu(false)),
+  QuickGelu: operator(swish(1.702)),
 }

@@ -1,7 +1,8 @@
 /** Gather and Scatter with indices known while compiling: index maps like any other movement. */
 
 import { sizeOf } from "../program.js"
-import type { Call, Lowering, Lowerings } from "./call.js"
+import type { Call, Lowering } from "./call.js"
+import { constantInput, type Operators, operator, other } from "./limits.js"
 import {
   axisTable,
   forEachPosition,
@@ -126,11 +127,11 @@ const scatterNd: Lowering = (call) => {
   return [scattered(call, data, updates, slicesFrom(call, starts, rest))]
 }
 
-export const gathering: Lowerings = {
-  Gather: gather,
-  GatherElements: gatherElements,
-  GatherND: gatherNd,
-  Scatter: scatterElements,
-  ScatterElements: scatterElements,
-  ScatterND: scatterNd,
+export const gathering: Operators = {
+  Gather: operator(gather, constantInput(1, "indices")),
+  GatherElements: operator(gatherElements, constantInput(1, "indices")),
+  GatherND: operator(gatherNd, constantInput(1, "indices")),
+  Scatter: operator(scatterElements, constantInput(1, "indices")),
+  ScatterElements: operator(scatterElements, constantInput(1, "indices"), other("`reduction` is `none`")),
+  ScatterND: operator(scatterNd, constantInput(1, "indices"), other("`reduction` is `none`")),
 }

@@ -1,7 +1,8 @@
 /** Operators that keep every element: new shapes for the same order, and permutations. */
 
 import { sizeOf } from "../program.js"
-import { type Call, type Lowering, type Lowerings, unary } from "./call.js"
+import { type Call, type Lowering, unary } from "./call.js"
+import { constantInput, type Operators, operator, other } from "./limits.js"
 import {
   axesOf,
   axisTable,
@@ -136,14 +137,14 @@ const dropout: Lowering = (call) => {
   return [x, constant(x.shape, mask, call.opset < 10 ? x.dtype : "bool")]
 }
 
-export const layout: Lowerings = {
-  Identity: unary((x) => x),
-  Dropout: dropout,
-  Reshape: reshape,
-  Flatten: flatten,
-  Squeeze: squeeze,
-  Unsqueeze: unsqueeze,
-  Transpose: transpose,
-  DepthToSpace: depthToSpace,
-  SpaceToDepth: spaceToDepth,
+export const layout: Operators = {
+  Identity: operator(unary((x) => x)),
+  Dropout: operator(dropout, other("`training_mode` is off")),
+  Reshape: operator(reshape, constantInput(1, "shape")),
+  Flatten: operator(flatten),
+  Squeeze: operator(squeeze, constantInput(1, "axes")),
+  Unsqueeze: operator(unsqueeze, constantInput(1, "axes")),
+  Transpose: operator(transpose),
+  DepthToSpace: operator(depthToSpace),
+  SpaceToDepth: operator(spaceToDepth),
 }

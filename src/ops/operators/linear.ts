@@ -1,8 +1,9 @@
 /** Matrix products and inference-time batch normalization. Letters: N rows, K inner, M columns. */
 import { sizeOf } from "../program.js"
 import type { Builder } from "./builder.js"
-import type { Call, Lowering, Lowerings } from "./call.js"
+import type { Call, Lowering } from "./call.js"
 import { transposed } from "./layout.js"
+import { constantInput, type Operators, operator, other, wideOnly } from "./limits.js"
 import { windowSum } from "./reduce.js"
 import {
   axisTable,
@@ -181,8 +182,17 @@ const batchNormalization: Lowering = (call) => {
   ]
 }
 
-export const linearLayers: Lowerings = {
-  MatMul: matMul,
-  Gemm: gemm,
-  BatchNormalization: batchNormalization,
+const products = other(`at most ${maxProducts} products of two activations`)
+
+export const linearLayers: Operators = {
+  MatMul: operator(matMul, wideOnly, products),
+  Gemm: operator(gemm, wideOnly, products),
+  BatchNormalization: operator(
+    batchNormalization,
+    constantInput(1, "scale"),
+    constantInput(2, "B"),
+    constantInput(3, "mean"),
+    constantInput(4, "var"),
+    other("`training_mode` is off"),
+  ),
 }

@@ -2,7 +2,8 @@
 
 import { sizeOf } from "../program.js"
 import { aligned } from "./arithmetic.js"
-import type { Call, Lowering, Lowerings } from "./call.js"
+import type { Call, Lowering } from "./call.js"
+import { constantInput, type Operators, operator } from "./limits.js"
 import {
   axesOf,
   axisTable,
@@ -205,14 +206,20 @@ const compress: Lowering = (call) => {
   return [call.builder.move([x], separableMap(call.builder, tables), shape)]
 }
 
-export const movement: Lowerings = {
-  Concat: concat,
-  Slice: slice,
-  Split: split,
-  Pad: pad,
-  Expand: expand,
-  Tile: tile,
-  Where: where,
-  Trilu: triangle,
-  Compress: compress,
+export const movement: Operators = {
+  Concat: operator(concat),
+  Slice: operator(
+    slice,
+    constantInput(1, "starts"),
+    constantInput(2, "ends"),
+    constantInput(3, "axes"),
+    constantInput(4, "steps"),
+  ),
+  Split: operator(split, constantInput(1, "split")),
+  Pad: operator(pad, constantInput(1, "pads"), constantInput(2, "constant_value"), constantInput(3, "axes")),
+  Expand: operator(expand, constantInput(1, "shape")),
+  Tile: operator(tile, constantInput(1, "repeats")),
+  Where: operator(where, constantInput(0, "condition")),
+  Trilu: operator(triangle, constantInput(1, "k")),
+  Compress: operator(compress, constantInput(1, "condition")),
 }

@@ -1,6 +1,7 @@
 /** Pooling: maxima of windows, and averages as linear maps. */
 import { sizeOf } from "../program.js"
-import type { Call, Lowering, Lowerings } from "./call.js"
+import type { Call, Lowering } from "./call.js"
+import { type Operators, operator, other } from "./limits.js"
 import { type Windows, windowMax, windowSum } from "./reduce.js"
 import { axisTable, forEachPosition, type Ledger, narrow, numbers, show, unsupported } from "./shapes.js"
 import { type Geometry, geometry, spatial, taps } from "./window.js"
@@ -68,9 +69,11 @@ const globalPool =
     return [mean ? windowSum(call, x, windows, weight) : windowMax(call, x, windows, 1)]
   }
 
-export const pooling: Lowerings = {
-  MaxPool: maxPool,
-  AveragePool: averagePool,
-  GlobalAveragePool: globalPool(true),
-  GlobalMaxPool: globalPool(false),
+const padding = other("no window lies in the padding entirely")
+
+export const pooling: Operators = {
+  MaxPool: operator(maxPool, other("without `Indices` (output 1)"), padding),
+  AveragePool: operator(averagePool, padding),
+  GlobalAveragePool: operator(globalPool(true)),
+  GlobalMaxPool: operator(globalPool(false)),
 }

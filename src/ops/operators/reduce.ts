@@ -1,7 +1,8 @@
 /** Reductions along axes: sums are linear, extrema are `max` primitives (of the negative for minima). */
 import { sizeOf } from "../program.js"
 import { absolute } from "./arithmetic.js"
-import type { Call, Lowering, Lowerings } from "./call.js"
+import type { Call, Lowering } from "./call.js"
+import { constantInput, constantsOnly, type Operators, operator, realOnly, wideOnly } from "./limits.js"
 import { windowSums } from "./maps.js"
 import {
   axesOf,
@@ -178,14 +179,22 @@ const arg =
     return [constant(shape, data, "int64")]
   }
 
-export const reductions: Lowerings = {
-  ReduceSum: reduceSum((_, x) => x, 13),
-  ReduceL1: reduceSum(absolute, 18),
-  ReduceSumSquare: reduceSum(({ builder }, x) => builder.product(x, x), 18),
-  ReduceMean: reduceMean,
-  ReduceMax: reduceExtreme(1),
-  ReduceMin: reduceExtreme(-1),
-  ReduceProd: reduceProduct,
-  ArgMax: arg(1),
-  ArgMin: arg(-1),
+export const reductions: Operators = {
+  ReduceSum: operator(
+    reduceSum((_, x) => x, 13),
+    wideOnly,
+    constantInput(1, "axes"),
+  ),
+  ReduceL1: operator(reduceSum(absolute, 18), wideOnly, constantInput(1, "axes")),
+  ReduceSumSquare: operator(
+    reduceSum(({ builder }, x) => builder.product(x, x), 18),
+    wideOnly,
+    constantInput(1, "axes"),
+  ),
+  ReduceMean: operator(reduceMean, realOnly, constantInput(1, "axes")),
+  ReduceMax: operator(reduceExtreme(1), constantInput(1, "axes")),
+  ReduceMin: operator(reduceExtreme(-1), constantInput(1, "axes")),
+  ReduceProd: operator(reduceProduct, constantsOnly),
+  ArgMax: operator(arg(1)),
+  ArgMin: operator(arg(-1)),
 }

@@ -4,7 +4,8 @@
  */
 import { sizeOf } from "../program.js"
 import type { Builder } from "./builder.js"
-import type { Call, Lowering, Lowerings } from "./call.js"
+import type { Call, Lowering } from "./call.js"
+import { constantInput, type Operators, operator, other } from "./limits.js"
 import { fromEntries } from "./maps.js"
 import {
   axesOf,
@@ -289,4 +290,13 @@ const resize: Lowering = (call) => {
   return [resized(call, x, all, settings)]
 }
 
-export const resizing: Lowerings = { Upsample: upsample, Resize: resize }
+export const resizing: Operators = {
+  Upsample: operator(upsample, constantInput(1, "scales")),
+  Resize: operator(
+    resize,
+    constantInput(1, "roi"),
+    constantInput(2, "scales"),
+    constantInput(3, "sizes"),
+    other("`antialias` is 0"),
+  ),
+}

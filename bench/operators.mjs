@@ -1,0 +1,70 @@
+/**
+ * Writes docs/OPERATORS.md from the operators' own limits; with --print, to standard output instead.
+ *
+ *   npm run operators
+ */
+import { writeFileSync } from "node:fs"
+import { defaults } from "../dist/defaults.js"
+import { limits } from "../dist/model/limits.js"
+import { activationNames, layers } from "../dist/model/tfjs-layers.js"
+import { operators } from "../dist/ops/lower.js"
+import { microsoftOperators } from "../dist/ops/operators/functions.js"
+import { describeLimit } from "../dist/ops/operators/limits.js"
+
+const cell = (parts) => parts.join("; ") || "—"
+const table = (head, rows) =>
+  [`| ${head} | limits |`, "|---|---|", ...rows.map(([name, parts]) => `| ${name} | ${cell(parts)} |`)].join(
+    "\n",
+  )
+const byName = (entries) => [...entries].sort(([a], [b]) => (a < b ? -1 : 1))
+const onnx = (known) =>
+  table(
+    "operator",
+    byName(Object.entries(known)).map(([name, { limits: list }]) => [name, list.map(describeLimit)]),
+  )
+const count = (n) => n.toLocaleString("en")
+
+const page = `# Operators
+
+What \`importOnnx\`, \`importTfjs\` and \`lower\` take. This page is made of the operators' own data by
+\`npm run operators\`; test/operator-limits.test.ts compares the two and has every limit below refused.
+
+## All models
+
+- Every shape is known once open dimensions have a value; an open first dimension is 1. An input has elements.
+- An attribute, input or output that an operator's lowering does not know is refused, not ignored.
+- Where the meaning of an operator changed between opsets, the one of the opset that the file names is taken.
+- Constants alone are folded, in double precision, whatever the operator. What depends on the model's input is an
+  *activation*.
+- Element types: floats of 16, 32 and 64 bits and bfloat16, integers of 8 to 64 bits, bool; constants also of 2 and 4
+  bits. No strings, complex numbers or 8-bit floats; no sequences, maps, optional or sparse tensors; no subgraphs, no
+  functions of the model's own, no data in other files.
+- A file has at most ${count(limits.bytes)} bytes and ${count(limits.nodes)} nodes, a tensor at most ${limits.dimensions} dimensions and ${count(limits.elements)} elements.
+- What reading, lowering and quantizing may cost is limited for each: ${count(defaults.budget.elements)} numbers held and
+  ${count(defaults.budget.work)} steps, and for every number that the file holds itself ${defaults.elementsPerNumber} numbers and ${count(defaults.workPerNumber)} steps more.
+
+## ONNX
+
+${onnx(operators)}
+
+\`Constant\` is read as a tensor (\`value\`) or as \`value_int(s)\` and \`value_float(s)\`.
+
+### Of the domain \`com.microsoft\`
+
+${onnx(microsoftOperators)}
+
+## Layers of tfjs
+
+Keras 2 models (\`Sequential\`, \`Model\`, \`Functional\`) as \`model.save\` writes them; a layer is used once. Weights are
+float32, float16, int32, uint16, uint8 or bool, or quantized to uint8 or uint16.
+
+${table(
+  "layer",
+  byName(layers.entries()).map(([name, { limits: list }]) => [name, list]),
+)}
+
+Activations: ${activationNames.map((name) => `\`${name}\``).join(", ")}.
+`
+
+if (process.argv.includes("--print")) process.stdout.write(page)
+else writeFileSync(new URL("../docs/OPERATORS.md", import.meta.url), page)
