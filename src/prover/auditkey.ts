@@ -134,11 +134,7 @@ export async function auditKey(circuit: Circuit, provingKey: ProvingKey, key: Ch
     const { relations, points } = await relationsOf(sections, key, engine)
     const failing = relations.filter(({ holds }) => !holds)
     if (failing.length === 0) return points
-    throw new FileError({
-      what: `points of ${suspects(relations).join(" or ")} do not fit the circuit or the other sections`,
-      where: "proving key",
-      fix: "Take the key from whoever made it, or run setup again",
-    })
+    throw misfit(suspects(relations).join(" or "))
   } finally {
     await engine.close()
   }
@@ -173,19 +169,21 @@ async function relationsOf(
   const add = (whole: readonly string[], part: readonly string[], holds: boolean) => {
     relations.push({ whole, part, holds })
   }
-  const load = ({ points, wires }: Section, group: "g1" | "g2" = "g1") => {
+  const load = ({ name, points, wires }: Section, group: "g1" | "g2" = "g1") => {
     const loaded = engine.load(group, points)
-    return (values: readonly bigint[]) =>
-      engine.msm(
-        loaded,
-        Array.from(wires, (wire) => mod(values[wire])),
-      )
+    return (values: readonly bigint[]) => {
+      const scalars = Array.from(wires, (wire) => mod(values[wire]))
+      return naming(name, engine.msm(loaded, scalars))
+    }
   }
 
-  if (h.layers.count > 1) add([h.name], [], await layersHold(engine, h.points, h.layers, domain))
+  if (h.layers.count > 1) {
+    add([h.name], [], await naming(h.name, layersHold(engine, h.points, h.layers, domain)))
+  }
 
   const quotient = engine.loadQuotient(h.points, h.layers)
-  const byH = quotientBy(engine, quotient, domain)
+  const byQuotient = quotientBy(engine, quotient, domain)
+  const byH: typeof byQuotient = (x, y) => naming(h.name, byQuotient(x, y))
   const ones = new Array<bigint>(domain).fill(1n)
   if (c) {
     const rho = randomVector(system.wires)
@@ -277,6 +275,19 @@ async function relationsOf(
   const points = [a, b1, b2, ...groups, ...(c ? [c] : [])].reduce((sum, { wires }) => sum + wires.length, 0)
   return { relations, points: points + domain * h.layers.count }
 }
+
+/** What the kernels themselves say of points, with the section that has them. */
+const naming = <T>(name: string, work: Promise<T>): Promise<T> =>
+  work.catch((error) => {
+    throw error instanceof FileError ? misfit(name, error.message) : error
+  })
+
+const misfit = (names: string, why?: string): FileError =>
+  new FileError({
+    what: `points of ${names} do not fit the circuit or the other sections${why ? `: ${why}` : ""}`,
+    where: "proving key",
+    fix: "Take the key from whoever made it, or run setup again",
+  })
 
 /** Whether every layer of H is 2^(b·l) times the first. */
 async function layersHold(
