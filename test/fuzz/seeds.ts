@@ -63,7 +63,7 @@ export async function writeSeeds(folder: string): Promise<void> {
   const [mirage, committed, plain] = circuits
   put("commitments", [[filesOf(committed).gadgets]], filesOf(committed))
   put("circuit", [[filesOf(mirage).circuit]], filesOf(mirage))
-  put("gadgets", [[filesOf(mirage).gadgets], [filesOf(plain).gadgets]], filesOf(mirage))
+  put("gadgets", [[filesOf(mirage).gadgets]], filesOf(mirage))
   const tinyCircuit = await compile(tiny.graph)
   const tinyPlain = await compile(tiny.graph, { proofSystem: "groth16" })
   const keys = await setup(tinyCircuit, { dev: true })
