@@ -80,7 +80,7 @@ export async function writeSeeds(folder: string): Promise<void> {
   put("verificationKey", [[json(groth16.key)], [json(two.key)], [json(keys.verificationKey)]])
   const { model, context } = twoReceipt.statement
   put("receipt", [[json(twoReceipt)], [json(receipt)]], {
-    verificationKey: bytesOf(json(two.key)),
+    verificationKey: two.key,
     model,
     context,
   })
