@@ -5,6 +5,7 @@ import { zipSync } from "fflate"
 import { type Circuit, compile } from "#src/circuit/compile.js"
 import { describeCircuit } from "#src/circuit/description.js"
 import { writeR1cs } from "#src/circuit/r1csfile.js"
+import type { IntNode } from "#src/ops/program.js"
 import { setup } from "#src/prover/prover.js"
 import { serialize } from "#src/quantize/digest.js"
 import { proofToSnarkjs, toSnarkjs } from "#src/verifier/index.js"
@@ -54,7 +55,7 @@ export async function writeSeeds(folder: string): Promise<void> {
     await compile(graph, { input: "committed", output: "committed" }),
     await compile(graph, { proofSystem: "groth16" }),
   ]
-  put("model", [[serialize(graph)], [serialize(tiny.graph)]])
+  put("model", [[serialize(graph)], [serialize(tiny.graph)], ...singleNodes().map((bytes) => [bytes])])
   const filesOf = (circuit: Circuit) => ({
     model: serialize(circuit.graph),
     circuit: json(describeCircuit(circuit)),
@@ -63,7 +64,7 @@ export async function writeSeeds(folder: string): Promise<void> {
   const [mirage, committed, plain] = circuits
   put("commitments", [[filesOf(committed).gadgets]], filesOf(committed))
   put("circuit", [[filesOf(mirage).circuit]], filesOf(mirage))
-  put("gadgets", [[filesOf(mirage).gadgets], [filesOf(plain).gadgets]], filesOf(mirage))
+  put("gadgets", [[filesOf(mirage).gadgets]], filesOf(mirage))
   const tinyCircuit = await compile(tiny.graph)
   const tinyPlain = await compile(tiny.graph, { proofSystem: "groth16" })
   const keys = await setup(tinyCircuit, { dev: true })
@@ -79,7 +80,7 @@ export async function writeSeeds(folder: string): Promise<void> {
   put("verificationKey", [[json(groth16.key)], [json(two.key)], [json(keys.verificationKey)]])
   const { model, context } = twoReceipt.statement
   put("receipt", [[json(twoReceipt)], [json(receipt)]], {
-    verificationKey: bytesOf(json(two.key)),
+    verificationKey: two.key,
     model,
     context,
   })
@@ -113,6 +114,43 @@ export async function writeSeeds(folder: string): Promise<void> {
   )
   put("input", [[json(sample(1))], [json({ input_data: [[1, 2, 3, 4, 5, 6], [7]] })]], { inputs })
   put("salts", [[json({ input: "123456789", output: "987654321" })]], {})
+}
+
+/** Integer models of one node or none, where a number that is changed has nothing to disagree with. */
+function singleNodes(): Uint8Array[] {
+  const none = new Float64Array()
+  const origin = { name: "n", operator: "o" }
+  const model = (shapes: number[][], nodes: IntNode[]) =>
+    serialize({
+      name: "g",
+      precision: 8,
+      tensors: shapes.map((shape, i) => ({ name: `t${i}`, shape, scale: 1, lo: none, hi: none })),
+      nodes: [{ kind: "input", out: 0, name: "x", origin }, ...nodes],
+      inputs: [{ name: "x", tensor: 0, lo: 0, bits: 8 }],
+      outputs: [{ name: "y", tensor: shapes.length - 1 }],
+    })
+  const map = { kind: "conv" as const, n: 1, groups: 1, inChannels: 1, outChannels: 1, padsBegin: [0] }
+  const sizes = {
+    inSize: [4],
+    kernel: [1],
+    outSize: [4],
+    strides: [1],
+    dilations: [1],
+    weight: Float64Array.of(1),
+  }
+  return [
+    model([[4]], []),
+    model(
+      [[4], [4]],
+      [{ kind: "linear", out: 1, terms: [{ source: 0, map: { ...map, ...sizes } }], origin }],
+    ),
+    model([[4], [1]], [{ kind: "index", out: 1, sources: [0], fill: 0, map: Int32Array.of(2), origin }]),
+    model([[4], [4]], [{ kind: "rescale", out: 1, source: 0, shift: 8, lo: 0, bits: 8, origin }]),
+    model(
+      [[4], [1]],
+      [{ kind: "argmax", out: 1, source: 0, window: 4, last: false, map: Int32Array.of(0, 1, 2, 3), origin }],
+    ),
+  ]
 }
 
 /** Two arrays and labels as NumPy writes them. */
@@ -162,7 +200,16 @@ function operators(): Uint8Array[] {
         ...(attributes ? { attributes } : {}),
       })),
     })
+  const pair = integers(1, 2)
   return [
+    model([1, 2], [["Tile", ["w0"]]], { w0: pair }),
+    model([1, 2], [["Expand", ["w0"]]], { w0: pair }),
+    model([1, 2], [["Pad", ["w0"]]], { w0: integers(0, 1, 0, 1) }),
+    model([1, 1, 2, 2], [["Resize", ["", "", "w0"]]], { w0: integers(1, 1, 3, 3) }),
+    model([1, 2], [["Reshape", ["w0"]]], { w0: integers(2, -1) }),
+    model([1, 2], [["Slice", ["w0", "w1"]]], { w0: integers(0), w1: integers(1) }),
+    model([1, 2], [["Exp", []]]),
+    model([1, 3], [["Concat", ["x0"], { axis: 1 }]]),
     model(
       [1, 2, 6, 6],
       [
