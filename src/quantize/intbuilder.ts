@@ -78,6 +78,8 @@ export class IntBuilder {
   draft(accumulator: Accumulator, origin: Origin, size: number) {
     const { terms, bias, scale, rounding } = accumulator
     checkScale(scale, origin)
+    // weights and their magnitudes; sources, peaks, centres, radii and bounds
+    this.#budget.momentary(2 * weightsOf(terms) + 12 * size, describe(origin))
     this.#budget.work(
       terms.reduce((sum, { map }) => sum + boundingSteps * productsOf(map), searchSteps * weightsOf(terms)),
       describe(origin),
