@@ -52,7 +52,7 @@ export class CountersignError extends Error {
 }
 
 /** What a message shows of the problems of a model, whose names may be of any length. */
-const mostLines = 200
+const mostLines = 1000
 const mostCharacters = 1000
 
 /** A model file that is malformed, too large, or uses something we do not support. */

@@ -25,6 +25,15 @@ describe("a budget", () => {
     budget.elements(0, "nothing is free")
   })
 
+  it("has room for what is held for a moment, time and again", () => {
+    const budget = new Budget({ elements: 10, work: 0 })
+    budget.elements(4, "a")
+    for (let i = 0; i < 100; i++) budget.momentary(6, "b")
+    expect(() => budget.momentary(7, "b")).toThrow(ModelError)
+    budget.elements(6, "c")
+    expect(() => budget.momentary(1, "d")).toThrow(ModelError)
+  })
+
   it("is exceeded by whatever is no count", () => {
     for (const count of [-1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 60]) {
       expect(() => new Budget().elements(count, "x")).toThrow(ModelError)

@@ -264,6 +264,13 @@ export const refused: Readonly<Record<string, OnnxSpec>> = {
 /** Each was slow out of proportion, or never ended; each is lowered and quantized, or refused, in seconds. */
 export const slow: Readonly<Record<string, OnnxSpec>> = {
   "exp at subnormals": one("Exp", [2]),
+  "four million elements, negated": nodes(
+    [
+      { operator: "Expand", inputs: ["x", "s"], outputs: ["e"] },
+      { operator: "Neg", inputs: ["e"], outputs: ["y"] },
+    ],
+    { s: ints(2 ** 22) },
+  ),
   "weights at subnormals": nodes(
     [
       { operator: "Mul", inputs: ["x", "c"], outputs: ["a"] },

@@ -82,6 +82,8 @@ export class IntBuilder {
   draft(accumulator: Accumulator, origin: Origin, size: number, offset = 0) {
     const { terms, bias, scale, rounding } = accumulator
     checkScale(scale, origin)
+    // weights and their magnitudes; sources, peaks, centres, radii and bounds
+    this.#budget.momentary(2 * weightsOf(terms) + 12 * size, describe(origin))
     this.#budget.work(
       terms.reduce((sum, { map }) => sum + boundingSteps * productsOf(map), searchSteps * weightsOf(terms)),
       describe(origin),
