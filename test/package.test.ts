@@ -26,7 +26,7 @@ describe("the package as users import it", () => {
   })
 
   it.each([
-    ["verifier", /dist\/(verifier\/|errors|field)|@noble\/(curves|hashes)\//],
+    ["verifier", /dist\/(verifier\/|errors|field|json)|@noble\/(curves|hashes)\//],
     [
       "prover",
       /dist\/(?!cli|index|folder|model|prover\/resident|circuit\/compile-)|@noble\/(curves|hashes)\/|\/comlink\//,
