@@ -72,7 +72,7 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Grap
     graph,
     model,
     opset,
-    { dimensions: {}, ...options, limits: bounds, budget },
+    { dimensions: options.dimensions ?? {}, limits: bounds, budget },
     problems,
   )
   if (problems.length > 0) {

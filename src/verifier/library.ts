@@ -6,6 +6,7 @@
  * of their letters and digits and always end in a word of ours (`LOGITS_BITS`, `logitsAt`), so none is reserved,
  * and none is another's: see `namesFor`.
  */
+import { checkOptions, checkText, checkThing } from "../arguments.js"
 import { keyDigest, type VerificationKey } from "./key.js"
 import {
   count,
@@ -48,6 +49,9 @@ interface Names {
  * @throws UsageError for a development key unless it is allowed; FileError on a malformed key
  */
 export function solidityLibrary(key: VerificationKey, name: string, options: CallOptions = {}): string {
+  checkThing("verificationKey", key, "key")
+  checkText(name, "name")
+  checkOptions(options)
   const digest = keyDigest(key)
   const dev = checkDev(key, options)
   const packed = key.proofSystem === "mirage"
@@ -85,6 +89,7 @@ export function solidityLibrary(key: VerificationKey, name: string, options: Cal
 
 /** Text as a name of a library. */
 export function libraryName(text: string): string {
+  checkText(text, "text")
   const name = letters(text).map(capital).join("").slice(0, maxLetters)
   const legal = /^[A-Z]/.test(name) ? name : `Model${name}`
   return ours.includes(legal) ? `${legal}Library` : legal

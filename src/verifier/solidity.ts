@@ -4,7 +4,7 @@
  */
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
-import { checkRecord, checkThing } from "../arguments.js"
+import { checkOptions, checkRecord, checkThing } from "../arguments.js"
 import { UsageError } from "../errors.js"
 import { encodeKey, type Groth16Key, keyDigest, type MirageKey, type VerificationKey } from "./key.js"
 import { publicInputs } from "./layout.js"
@@ -146,6 +146,7 @@ export function verificationCall(
   verificationKey: VerificationKey,
   options: CallOptions = {},
 ): SolidityCall<SolidityArguments["args"]> {
+  checkOptions(options)
   const given = toSolidityArguments(receipt, verificationKey)
   const name = checkDev(verificationKey, options) ? "verifyDevInference" : "verifyInference"
   if (given.proofSystem === "mirage") {
@@ -166,6 +167,7 @@ export function registrationCall(
   verificationKey: VerificationKey,
   options: CallOptions = {},
 ): SolidityCall<readonly [blob: Hex]> {
+  checkOptions(options)
   const blob = solidityKey(verificationKey)
   const name = checkDev(verificationKey, options) ? "registerDevKey" : "registerKey"
   const words = blob.slice(2).match(/.{64}/g) as string[]
