@@ -6,7 +6,7 @@
 import { writeFileSync } from "node:fs"
 import { defaults } from "../dist/defaults.js"
 import { limits } from "../dist/model/limits.js"
-import { activationNames, layers } from "../dist/model/tfjs-layers.js"
+import { activationNames, layers } from "../dist/model/tfjs/layers.js"
 import { operators } from "../dist/ops/lower.js"
 import { microsoftOperators } from "../dist/ops/operators/functions.js"
 import { describeLimit } from "../dist/ops/operators/limits.js"

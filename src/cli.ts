@@ -3,14 +3,14 @@
 import { readFileSync, statSync } from "node:fs"
 import { basename, resolve } from "node:path"
 import { Command } from "commander"
+import * as files from "./cli/files.js"
+import * as folder from "./cli/folder.js"
+import { readModel } from "./cli/model-files.js"
 import { calldata, keyFile } from "./cli/onchain.js"
 import { bytes32, dimensions, integer, repeatable, ToolCommand, withContext } from "./cli/options.js"
 import { columns, invalid, note, onProgress, print, run } from "./cli/terminal.js"
 import { type Asked, verified } from "./cli/verified.js"
-import * as files from "./files.js"
-import * as folder from "./folder.js"
 import * as api from "./index.js"
-import { readModel } from "./model-files.js"
 
 const program = new Command("countersign")
   .description("Prove which model produced which output, and check it anywhere.")

@@ -4,16 +4,17 @@
  * model file → importOnnx / importTfjs → quantize → compile → setup → openProver → prove → verify.
  * This entry depends on GPL-3.0 packages through the prover; `countersign/verifier` does not.
  */
-export { type AuditReport, auditWitness } from "./circuit/audit.js"
-export { type CompileOptions, checkCompileOptions, compile, witnessOf } from "./circuit/compile.js"
-export { commit } from "./circuit/compile-poseidon.js"
-export { exportCircom } from "./circuit/export-circom.js"
-export { inspect, type NodeReport } from "./circuit/inspect.js"
-export { readR1cs, writeR1cs } from "./circuit/r1csfile.js"
+
+export { readR1cs, writeR1cs } from "./circuit/formats/r1csfile.js"
+export { commit } from "./circuit/gadgets/circom-poseidon.js"
+export { type CompileOptions, checkCompileOptions, compile, witnessOf } from "./compile/compile.js"
+export { exportCircom } from "./compile/export-circom.js"
+export { type AuditReport, auditWitness } from "./compile/forgeries.js"
+export { inspect, type NodeReport } from "./compile/inspect.js"
 export { defaults } from "./defaults.js"
 export type { Graph } from "./model/graph.js"
-export { type ImportOptions, importOnnx } from "./model/onnx.js"
-export { importTfjs } from "./model/tfjs.js"
+export { type ImportOptions, importOnnx } from "./model/onnx/onnx.js"
+export { importTfjs } from "./model/tfjs/tfjs.js"
 export { lower } from "./ops/lower.js"
 export { type Audit, audit, auditReceipt } from "./prover/audit.js"
 export * from "./prover/index.js"
@@ -24,7 +25,7 @@ export {
   type SetupOptions,
   setup,
   verificationKeyOf,
-} from "./prover/prover.js"
+} from "./prover/open.js"
 export { type Accuracy, measureAccuracy } from "./quantize/accuracy.js"
 export { deserialize, modelDigest } from "./quantize/digest.js"
 export type { IntGraph } from "./quantize/intgraph.js"

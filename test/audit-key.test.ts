@@ -1,15 +1,15 @@
 /** The audit of a key's points: each kind of damage is found, and the section that has it is named. */
 import { beforeAll, describe, expect, it } from "vitest"
-import { type Circuit, compile } from "#src/circuit/compile.js"
+import { type Circuit, compile } from "#src/compile/compile.js"
 import { FileError } from "#src/errors.js"
 import { inverse, mod, r } from "#src/field.js"
-import { auditKey } from "#src/prover/auditkey.js"
-import { supportOf } from "#src/prover/miragekey.js"
-import { draw } from "#src/prover/multiply.js"
-import { publicCount } from "#src/prover/polynomials.js"
-import { type Keys, setup } from "#src/prover/prover.js"
-import { coordinates } from "#src/prover/provingkey.js"
+import { auditKey } from "#src/prover/audit-key.js"
+import { type Keys, setup } from "#src/prover/open.js"
 import { BoundVectors, isEmpty, KnownRows, randomVector, rowSums, sideOf } from "#src/prover/rowspace.js"
+import { publicCount } from "#src/setup/qap.js"
+import { draw } from "#src/setup/trapdoor.js"
+import { coordinates } from "#src/systems/groth16/zkey.js"
+import { supportOf } from "#src/systems/mirage/keyfile.js"
 import { checkKey } from "#src/verifier/key.js"
 import {
   bytesOfG1,

@@ -1,9 +1,9 @@
 /** What contract tests share: a chain with the verifier deployed, and the name of a call's custom error. */
 import { type Contract, hexlify } from "ethers"
+import { wordsOfG1, wordsOfG2 } from "#src/statement/points.js"
+import { encodeWords } from "#src/statement/words.js"
 import type { Groth16Key, Receipt, VerificationKey } from "#src/verifier/index.js"
 import { encodeKey, solidityKey, toSolidityArguments } from "#src/verifier/index.js"
-import { wordsOfG1, wordsOfG2 } from "#src/verifier/points.js"
-import { encodeWords } from "#src/verifier/words.js"
 import { compileContract } from "../contracts/compile.js"
 import { type Chain, deploy, startChain } from "../examples/chain.js"
 

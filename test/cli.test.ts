@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { rebuildCircuit } from "#src/circuit/description.js"
+import { rebuildCircuit } from "#src/compile/description.js"
 import { run, writeModel, writeSamples } from "./cli-support.js"
 
 const context = `0x${"c0".repeat(32)}`

@@ -1,12 +1,12 @@
 /** A circuit rebuilt from its files, without circom, is the circuit; files that are not its own are refused. */
 import { beforeAll, describe, expect, it } from "vitest"
-import { type CompileOptions, compile, type MirageCircuit } from "#src/circuit/compile.js"
-import { type CircuitFiles, describeCircuit, rebuildCircuit } from "#src/circuit/description.js"
-import { drawSalt } from "#src/circuit/poseidon.js"
+import { drawSalt } from "#src/circuit/gadgets/poseidon.js"
+import { type CompileOptions, compile, type MirageCircuit } from "#src/compile/compile.js"
+import { type CircuitFiles, describeCircuit, rebuildCircuit } from "#src/compile/description.js"
 import { FileError } from "#src/errors.js"
-import { digestOf } from "#src/prover/miragekey.js"
-import { openProver, setup } from "#src/prover/prover.js"
+import { openProver, setup } from "#src/prover/open.js"
 import { serialize } from "#src/quantize/digest.js"
+import { digestOf } from "#src/systems/mirage/keyfile.js"
 import { explain } from "#src/verifier/index.js"
 import { type Network, small } from "./networks.js"
 

@@ -1,13 +1,13 @@
 /** The kernels against the reference engine, as the prover calls them. */
 import fc from "fast-check"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { compile } from "#src/circuit/compile.js"
+import { compile } from "#src/compile/compile.js"
 import { mod, r } from "#src/field.js"
-import type { Engine, Entries, LoadOptions, Vector } from "#src/prover/engine.js"
-import { kernelEngine } from "#src/prover/kernelengine.js"
+import type { Engine, Entries, LoadOptions, Vector } from "#src/prover/engine/engine.js"
+import { kernelEngine } from "#src/prover/engine/kernels.js"
+import { slowEngine } from "#src/prover/engine/slow.js"
 import { bestLayers, type Layers } from "#src/prover/kernels/windows.js"
-import { multiplyParts } from "#src/prover/multiply.js"
-import { slowEngine } from "#src/prover/slowengine.js"
+import { multiplyParts } from "#src/setup/trapdoor.js"
 import { equivalent } from "./equivalent.js"
 import { perceptron } from "./networks.js"
 

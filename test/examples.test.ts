@@ -1,7 +1,7 @@
 /** The files of examples/: standard operators, sizes, and which split each digit comes from. */
 import { readFileSync, statSync } from "node:fs"
 import { describe, expect, it } from "vitest"
-import { importOnnx } from "#src/model/onnx.js"
+import { importOnnx } from "#src/model/onnx/onnx.js"
 import { parseInput, parseSamples } from "#src/quantize/samples.js"
 import { digits } from "../examples/digits.js"
 

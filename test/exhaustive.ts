@@ -3,9 +3,9 @@
  * attacker finds hints, so what is not found here does not exist (for these parameters and this field).
  */
 
-import type { Query, Stamp } from "#src/circuit/ranges.js"
-import type { Lc, LocalRow } from "#src/circuit/reduce-gadgets.js"
-import { ONE } from "#src/circuit/reduce-gadgets.js"
+import type { Query, Stamp } from "#src/circuit/gadgets/ranges.js"
+import type { Lc, LocalRow } from "#src/circuit/gadgets/reduce.js"
+import { ONE } from "#src/circuit/gadgets/reduce.js"
 
 const modulo = (x: number, p: number): number => ((x % p) + p) % p
 

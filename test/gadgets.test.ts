@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { wtns } from "snarkjs"
 import { beforeAll, describe, expect, it } from "vitest"
-import { compileGadgets, runCircom } from "#src/circuit/compile-gadgets.js"
+import { compileGadgets, runCircom } from "#src/circuit/gadgets/circom.js"
 import {
   bitLength,
   clampGadget,
@@ -10,10 +10,10 @@ import {
   gadgetKey,
   gadgetKinds,
   tableGadget,
-} from "#src/circuit/gadgets.js"
-import { bits, lookups, lookupsOf, type RangeStrategy, type Stamp } from "#src/circuit/ranges.js"
-import { type Gadget, ONE, reduceGadgets } from "#src/circuit/reduce-gadgets.js"
-import { functionTable, gatedTable, signedTable } from "#src/circuit/tables.js"
+} from "#src/circuit/gadgets/families.js"
+import { bits, lookups, lookupsOf, type RangeStrategy, type Stamp } from "#src/circuit/gadgets/ranges.js"
+import { type Gadget, ONE, reduceGadgets } from "#src/circuit/gadgets/reduce.js"
+import { functionTable, gatedTable, signedTable } from "#src/circuit/gadgets/tables.js"
 import { acceptedOutputs } from "./exhaustive.js"
 
 const use = (kind: keyof typeof gadgetKinds, ...parameters: number[]): GadgetUse => ({

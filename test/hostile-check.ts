@@ -1,21 +1,22 @@
 /** Hostile graphs, many at a time, because circom compiles the gadgets of all of them in one run. */
-import { describeRow, firstFailingRow } from "#src/circuit/check.js"
-import { type Circuit, compile, proofSystems } from "#src/circuit/compile.js"
-import { compileGadgets } from "#src/circuit/compile-gadgets.js"
-import { differences, type Probe, probes } from "#src/circuit/differential.js"
-import { lookupForms } from "#src/circuit/forms.js"
-import { entriesOf } from "#src/circuit/lookup.js"
-import { bitForms, planGadgets } from "#src/circuit/plan.js"
+
+import { compileGadgets } from "#src/circuit/gadgets/circom.js"
+import { entriesOf } from "#src/circuit/link/lookup.js"
+import { lookupForms } from "#src/circuit/plan/forms.js"
+import { bitForms, planGadgets } from "#src/circuit/plan/plan.js"
+import { describeRow, firstFailingRow } from "#src/circuit/witness/check.js"
 import {
   assignCommitted,
   assignPlain,
   challengedWitness,
   type TensorValues,
   type Witness,
-} from "#src/circuit/witness.js"
+} from "#src/circuit/witness/witness.js"
+import { type Circuit, compile, proofSystems } from "#src/compile/compile.js"
+import { differences, type Probe, probes } from "#src/compile/differential.js"
 import { CountersignError } from "#src/errors.js"
 import { inverseAll, mod } from "#src/field.js"
-import { statementWords } from "#src/prover/prover.js"
+import { statementWords } from "#src/prover/open.js"
 import type { IntGraph } from "#src/quantize/intgraph.js"
 import { runInteger } from "#src/quantize/run.js"
 import { hostile, readGraph } from "./hostile.js"

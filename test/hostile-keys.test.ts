@@ -4,15 +4,15 @@
  */
 import { bn254 } from "@noble/curves/bn254.js"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { createBinFile, readBinFile } from "#src/circuit/binfile.js"
-import { compile, type MirageCircuit } from "#src/circuit/compile.js"
+import { createBinFile, readBinFile } from "#src/circuit/formats/container.js"
+import { compile, type MirageCircuit } from "#src/compile/compile.js"
 import { CountersignError, FileError } from "#src/errors.js"
 import { q } from "#src/field.js"
-import type { Engine } from "#src/prover/engine.js"
-import { kernelEngine } from "#src/prover/kernelengine.js"
-import { mirageDomain } from "#src/prover/miragekey.js"
-import { type Keys, openProver, setup } from "#src/prover/prover.js"
-import { coordinates, montgomeryPoint } from "#src/prover/provingkey.js"
+import type { Engine } from "#src/prover/engine/engine.js"
+import { kernelEngine } from "#src/prover/engine/kernels.js"
+import { type Keys, openProver, setup } from "#src/prover/open.js"
+import { coordinates, montgomeryPoint } from "#src/systems/groth16/zkey.js"
+import { mirageDomain } from "#src/systems/mirage/keyfile.js"
 import { explain } from "#src/verifier/index.js"
 import {
   anyBelow,

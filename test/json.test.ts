@@ -2,7 +2,7 @@
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { FileError } from "#src/errors.js"
-import { parseJson } from "#src/json.js"
+import { parseJson } from "#src/statement/json.js"
 
 const refused = (text: string, message: string, limits?: { characters: number; values: number }) => {
   expect(() => parseJson(text, "a file", limits)).toThrow(FileError)

@@ -3,13 +3,13 @@
  * they give a typed error or a point of the curve. What adds up on a curve that is another one adds up there, too.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { checkedSource } from "#src/circuit/formats/source.js"
 import { FileError, InputError } from "#src/errors.js"
 import { q, r } from "#src/field.js"
 import { type KernelEngine, openEngine } from "#src/prover/kernels/engine.js"
 import type { Entries } from "#src/prover/kernels/grouping.js"
 import { affineOf, fileBytes, type LoadOptions, type PointSet } from "#src/prover/kernels/points.js"
 import { Streams } from "#src/prover/kernels/stream.js"
-import { checkedSource } from "#src/prover/keysource.js"
 import {
   add,
   anywhere,

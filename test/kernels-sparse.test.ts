@@ -1,6 +1,6 @@
 /** Sparse rows against sums of bigint: small ones, sums that overflow, large wires and coefficients. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import type { SparseRows } from "#src/circuit/r1cs.js"
+import type { SparseRows } from "#src/circuit/formats/r1cs.js"
 import { mod, r } from "#src/field.js"
 import { KernelPool } from "#src/prover/kernels/pool.js"
 import { SparseProduct } from "#src/prover/kernels/sparse.js"

@@ -7,7 +7,7 @@ import {
   domainSize,
   domainSizes,
   lagrangeBasis,
-} from "#src/circuit/domain.js"
+} from "#src/circuit/link/domain.js"
 import { InvariantError } from "#src/errors.js"
 import { inverse, inverseAll, mod, power, r } from "#src/field.js"
 import { KernelPool } from "#src/prover/kernels/pool.js"

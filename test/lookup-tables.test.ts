@@ -1,7 +1,7 @@
 /** Tables of the lookup argument: where their entries are. */
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { signedTable } from "#src/circuit/tables.js"
+import { signedTable } from "#src/circuit/gadgets/tables.js"
 
 describe("a signed table", () => {
   it("has rows where its entries are, and nowhere else", () => {

@@ -1,6 +1,7 @@
 /** Forgeries against the two-phase proof that need its trapdoor or its transcript; each must be refused. */
 import { keccak256 } from "ethers"
 import { inverse, mod, r } from "#src/field.js"
+import { encodeWords } from "#src/statement/words.js"
 import {
   challenge,
   evaluation,
@@ -8,7 +9,6 @@ import {
   type MirageProof,
   type MirageReceipt,
 } from "#src/verifier/index.js"
-import { encodeWords } from "#src/verifier/words.js"
 import { edit, pointG1, scalar } from "./groth16-oracle.js"
 import { type MirageOracle, pointsOf } from "./mirage-oracle.js"
 

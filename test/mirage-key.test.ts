@@ -1,14 +1,14 @@
 import { readFileSync } from "node:fs"
 import { beforeAll, describe, expect, it } from "vitest"
-import { compile, type MirageCircuit } from "#src/circuit/compile.js"
+import { compile, type MirageCircuit } from "#src/compile/compile.js"
+import { checkKeys, openProver, setup, verificationKeyOf } from "#src/prover/open.js"
 import {
   digestOf,
   type MiragePoints,
   quotientLayers,
   readMirageKey,
   writeMirageKey,
-} from "#src/prover/miragekey.js"
-import { checkKeys, openProver, setup, verificationKeyOf } from "#src/prover/prover.js"
+} from "#src/systems/mirage/keyfile.js"
 import { verify } from "#src/verifier/index.js"
 import { perceptron } from "./networks.js"
 

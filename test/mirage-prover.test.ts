@@ -1,17 +1,17 @@
 /** Attacks that need a prover: what it may choose, pushed through to TypeScript and the contract. */
 import type { Contract } from "ethers"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { compile, type MirageCircuit } from "#src/circuit/compile.js"
-import { drawSalt } from "#src/circuit/poseidon.js"
-import { assignCommitted, type CommittedWitness, type TensorValues } from "#src/circuit/witness.js"
+import { drawSalt } from "#src/circuit/gadgets/poseidon.js"
+import { assignCommitted, type CommittedWitness, type TensorValues } from "#src/circuit/witness/witness.js"
+import { compile, type MirageCircuit } from "#src/compile/compile.js"
 import { r } from "#src/field.js"
 import { auditReceipt } from "#src/prover/audit.js"
-import type { Engine } from "#src/prover/engine.js"
-import { kernelEngine } from "#src/prover/kernelengine.js"
-import { type MirageProver, openMirage } from "#src/prover/mirage.js"
-import { readMirageKey } from "#src/prover/miragekey.js"
-import { type Keys, openProver, setup, statementWords } from "#src/prover/prover.js"
+import type { Engine } from "#src/prover/engine/engine.js"
+import { kernelEngine } from "#src/prover/engine/kernels.js"
+import { type Keys, openProver, setup, statementWords } from "#src/prover/open.js"
 import { deserialize, serialize } from "#src/quantize/digest.js"
+import { readMirageKey } from "#src/systems/mirage/keyfile.js"
+import { type MirageProver, openMirage } from "#src/systems/mirage/prove.js"
 import {
   challenge,
   explain,
@@ -132,7 +132,7 @@ describe("a two-phase proof of a perceptron", () => {
     const texts = textsOf(values)
     texts[0] = `${BigInt(texts[0]) + 1n}`
     const claim: Statement = { ...statement, output: { visibility: "public", values: { y: texts } } }
-    const { wordsOf } = await import("#src/verifier/words.js")
+    const { wordsOf } = await import("#src/statement/words.js")
     await attempt(
       forged(() => {}),
       wordsOf(claim, circuit.layout),
@@ -148,7 +148,7 @@ describe("a two-phase proof of a perceptron", () => {
     const step = list[0] === "0" ? 1 : -1
     list[0] = `${Number(list[0]) + step}`
     const claim: Statement = { ...statement, input: { visibility: "public", values: { x0: list } } }
-    const { wordsOf } = await import("#src/verifier/words.js")
+    const { wordsOf } = await import("#src/statement/words.js")
     // the new input with the old activations, and the old input under the new words
     const shifted = forged(({ small }) => {
       small[wire] += step * 40

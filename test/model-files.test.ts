@@ -5,8 +5,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { readModel } from "#src/cli/model-files.js"
 import { CountersignError, FileError, ModelError, UsageError } from "#src/errors.js"
-import { readModel } from "#src/model-files.js"
 
 let folder: string
 const path = (name: string) => join(folder, name)

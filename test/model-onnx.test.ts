@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { ModelError } from "#src/errors.js"
-import { importOnnx } from "#src/model/onnx.js"
+import { importOnnx } from "#src/model/onnx/onnx.js"
 import { lower } from "#src/ops/lower.js"
 import { encodeOnnx, type OnnxSpec } from "./onnx-writer.js"
 

@@ -1,13 +1,18 @@
 /** Models that several tests compile, and witnesses of their circuits. */
 import { readFileSync } from "node:fs"
 import { expect } from "vitest"
-import { assignCommitments, type Salts } from "#src/circuit/commitment.js"
-import type { MirageCircuit } from "#src/circuit/compile.js"
-import { entriesOf } from "#src/circuit/lookup.js"
-import { assignCommitted, challengedWitness, type TensorValues, type Witness } from "#src/circuit/witness.js"
+import { assignCommitments, type Salts } from "#src/circuit/link/commitment.js"
+import { entriesOf } from "#src/circuit/link/lookup.js"
+import {
+  assignCommitted,
+  challengedWitness,
+  type TensorValues,
+  type Witness,
+} from "#src/circuit/witness/witness.js"
+import type { MirageCircuit } from "#src/compile/compile.js"
 import { inverseAll, mod } from "#src/field.js"
-import { importOnnx } from "#src/model/onnx.js"
-import { statementWords } from "#src/prover/prover.js"
+import { importOnnx } from "#src/model/onnx/onnx.js"
+import { statementWords } from "#src/prover/open.js"
 import type { IntGraph } from "#src/quantize/intgraph.js"
 import { quantize } from "#src/quantize/quantize.js"
 import { quantizeInput, runInteger } from "#src/quantize/run.js"

@@ -1,5 +1,5 @@
 /** ONNX files for tests, through the schema the importer reads with. */
-import { messageType } from "#src/model/onnx-schema.js"
+import { messageType } from "#src/model/onnx/schema.js"
 
 export type AttributeSpec =
   | number

@@ -5,7 +5,7 @@ import { fileURLToPath, pathToFileURL } from "node:url"
 import { describe, expect, it } from "vitest"
 import { ModelError } from "#src/errors.js"
 import type { Graph } from "#src/model/graph.js"
-import { importOnnx } from "#src/model/onnx.js"
+import { importOnnx } from "#src/model/onnx/onnx.js"
 import { operators } from "#src/ops/lower.js"
 import { allFixed, attempt, dataSet, fix, haveModels, models, worstError } from "./ops-support.js"
 

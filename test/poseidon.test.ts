@@ -1,8 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest"
-import { auditWitness } from "#src/circuit/audit.js"
-import { firstFailingRow } from "#src/circuit/check.js"
-import { compile } from "#src/circuit/compile.js"
-import { commit, compilePoseidon } from "#src/circuit/compile-poseidon.js"
+import { commit, compilePoseidon } from "#src/circuit/gadgets/circom-poseidon.js"
 import {
   type Block,
   blockInputs,
@@ -10,7 +7,10 @@ import {
   drawSalt,
   parseBlock,
   solveBlock,
-} from "#src/circuit/poseidon.js"
+} from "#src/circuit/gadgets/poseidon.js"
+import { firstFailingRow } from "#src/circuit/witness/check.js"
+import { compile } from "#src/compile/compile.js"
+import { auditWitness } from "#src/compile/forgeries.js"
 import { mod, r } from "#src/field.js"
 import { mirageWitness, perceptron, valuesOf } from "./networks.js"
 

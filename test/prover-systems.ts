@@ -1,7 +1,7 @@
 /** Random satisfiable constraint systems and their witnesses, for tests of files, setup and prover. */
 import fc from "fast-check"
-import type { R1cs, SparseRows } from "#src/circuit/r1cs.js"
-import { fieldValue, type Witness } from "#src/circuit/witness.js"
+import type { R1cs, SparseRows } from "#src/circuit/formats/r1cs.js"
+import { fieldValue, type Witness } from "#src/circuit/witness/witness.js"
 import { mod, power, r } from "#src/field.js"
 
 export interface Instance {

@@ -3,10 +3,10 @@ import { execFile } from "node:child_process"
 import { promisify } from "node:util"
 import { describe, expect, test } from "vitest"
 import { CountersignError, UsageError } from "#src/errors.js"
-import { devSetup } from "#src/prover/devsetup.js"
-import { openReference } from "#src/prover/resident.js"
-import { writeWtns } from "#src/prover/witnessfile.js"
-import { WorkerPool } from "#src/prover/workers.js"
+import { openReference } from "#src/systems/groth16/resident.js"
+import { devSetup } from "#src/systems/groth16/setup.js"
+import { writeWtns } from "#src/systems/groth16/witnessfile.js"
+import { WorkerPool } from "#src/systems/groth16/workers.js"
 import { squarings } from "./prover-systems.js"
 
 interface Api {
@@ -148,7 +148,7 @@ describe("setup and prover", () => {
       const { publicSignals } = await prover.prove(wtns)
       await prover.close()
       console.log(publicSignals.join())`
-    const { writeR1cs } = await import("#src/circuit/r1csfile.js")
+    const { writeR1cs } = await import("#src/circuit/formats/r1csfile.js")
     const files = [writeR1cs(system), wtns].map((bytes) => Buffer.from(bytes).toString("base64"))
     const { stdout, stderr } = await promisify(execFile)(
       process.execPath,

@@ -1,20 +1,20 @@
 import fc from "fast-check"
 import { groth16, zKey } from "snarkjs"
 import { beforeAll, describe, expect, it } from "vitest"
-import { R1csBuilder } from "#src/circuit/builder.js"
-import { type Circuit, compile } from "#src/circuit/compile.js"
-import { lagrangeBasis, rootOfUnity } from "#src/circuit/domain.js"
-import type { R1cs } from "#src/circuit/r1cs.js"
-import type { Witness } from "#src/circuit/witness.js"
+import type { R1cs } from "#src/circuit/formats/r1cs.js"
+import { R1csBuilder } from "#src/circuit/link/builder.js"
+import { lagrangeBasis, rootOfUnity } from "#src/circuit/link/domain.js"
+import type { Witness } from "#src/circuit/witness/witness.js"
+import { type Circuit, compile } from "#src/compile/compile.js"
 import { mod, r } from "#src/field.js"
-import { importOnnx } from "#src/model/onnx.js"
-import { devSetup } from "#src/prover/devsetup.js"
-import { evaluateQap, plainDomain } from "#src/prover/polynomials.js"
-import { type Keys, openProver, setup } from "#src/prover/prover.js"
-import type { SnarkjsWorker } from "#src/prover/snarkjs-worker.js"
-import { writeWtns } from "#src/prover/witnessfile.js"
-import { WorkerPool } from "#src/prover/workers.js"
+import { importOnnx } from "#src/model/onnx/onnx.js"
+import { type Keys, openProver, setup } from "#src/prover/open.js"
 import { quantize } from "#src/quantize/quantize.js"
+import { evaluateQap, plainDomain } from "#src/setup/qap.js"
+import { devSetup } from "#src/systems/groth16/setup.js"
+import type { SnarkjsWorker } from "#src/systems/groth16/snarkjs-worker.js"
+import { writeWtns } from "#src/systems/groth16/witnessfile.js"
+import { WorkerPool } from "#src/systems/groth16/workers.js"
 import {
   explain,
   type Groth16Key,
@@ -113,7 +113,7 @@ describe("polynomials", () => {
 describe("development setup", () => {
   it("gives keys with which snarkjs proves and verifies random systems, and refuses wrong signals and witnesses", async () => {
     const pool = new WorkerPool<SnarkjsWorker>(
-      new URL("../dist/prover/snarkjs-worker.js", import.meta.url),
+      new URL("../dist/systems/groth16/snarkjs-worker.js", import.meta.url),
       1,
     )
     try {

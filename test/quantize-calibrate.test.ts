@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import { InputError, UsageError } from "#src/errors.js"
-import { importOnnx } from "#src/model/onnx.js"
+import { importOnnx } from "#src/model/onnx/onnx.js"
 import { evaluate } from "#src/ops/evaluate.js"
 import { lower } from "#src/ops/lower.js"
 import type { LinearMap, Program } from "#src/ops/program.js"

@@ -7,7 +7,7 @@ import type { IntGraph } from "#src/quantize/intgraph.js"
 import { type QuantizeOptions, quantizeProgram } from "#src/quantize/quantize.js"
 import { quantizeInput, runInteger } from "#src/quantize/run.js"
 import { commonMultipliers } from "#src/quantize/scales.js"
-import { dequantize } from "#src/verifier/values.js"
+import { dequantize } from "#src/statement/values.js"
 import { ProgramBuilder, randomSample } from "./programs.js"
 import { Random } from "./random.js"
 

@@ -8,7 +8,7 @@ import type { IntGraph } from "#src/quantize/intgraph.js"
 import { quantizeProgram } from "#src/quantize/quantize.js"
 import { quantizeInput } from "#src/quantize/run.js"
 import { parseInput, parseSamples } from "#src/quantize/samples.js"
-import { dequantize } from "#src/verifier/values.js"
+import { dequantize } from "#src/statement/values.js"
 import { npy } from "./npy-writer.js"
 import { ProgramBuilder, randomProgram } from "./programs.js"
 

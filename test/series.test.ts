@@ -1,10 +1,7 @@
 /** Lists of thousands: gadgets unrolled from short ones, and eliminations in time proportional to what they change. */
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { firstFailingRow } from "#src/circuit/check.js"
-import { compile, type MirageCircuit, type PlainCircuit, witnessOf } from "#src/circuit/compile.js"
-import { compileGadgets, runCircom } from "#src/circuit/compile-gadgets.js"
-import { describeCircuit, rebuildCircuit } from "#src/circuit/description.js"
+import { compileGadgets, runCircom } from "#src/circuit/gadgets/circom.js"
 import {
   Draft,
   type Gadget,
@@ -13,17 +10,26 @@ import {
   linearForm,
   ONE,
   type Rule,
-} from "#src/circuit/elimination.js"
-import { argmaxGadget, type GadgetUse, gadgetCall, gadgetKey, gadgetKinds } from "#src/circuit/gadgets.js"
-import { bits, lookups } from "#src/circuit/ranges.js"
-import { reduceGadgets } from "#src/circuit/reduce-gadgets.js"
-import { seedsOf, unroll } from "#src/circuit/series.js"
+} from "#src/circuit/gadgets/elimination.js"
+import {
+  argmaxGadget,
+  type GadgetUse,
+  gadgetCall,
+  gadgetKey,
+  gadgetKinds,
+} from "#src/circuit/gadgets/families.js"
+import { bits, lookups } from "#src/circuit/gadgets/ranges.js"
+import { reduceGadgets } from "#src/circuit/gadgets/reduce.js"
+import { seedsOf, unroll } from "#src/circuit/gadgets/series.js"
+import { firstFailingRow } from "#src/circuit/witness/check.js"
+import { compile, type MirageCircuit, type PlainCircuit, witnessOf } from "#src/compile/compile.js"
+import { describeCircuit, rebuildCircuit } from "#src/compile/description.js"
 import { FileError, InvariantError } from "#src/errors.js"
-import { importOnnx } from "#src/model/onnx.js"
-import { digestOf } from "#src/prover/miragekey.js"
+import { importOnnx } from "#src/model/onnx/onnx.js"
 import { serialize } from "#src/quantize/digest.js"
 import type { IntGraph } from "#src/quantize/intgraph.js"
 import { quantize } from "#src/quantize/quantize.js"
+import { digestOf } from "#src/systems/mirage/keyfile.js"
 import { acceptedOutputs } from "./exhaustive.js"
 import { mirageWitness, valuesOf } from "./networks.js"
 import { encodeOnnx } from "./onnx-writer.js"
@@ -194,7 +200,7 @@ describe("what circom makes of a gadget", () => {
         })
         .join("\n")} } component main = Main();`
     const { r1cs, symbols } = await runCircom(program)
-    const { splitByComponent } = await import("#src/circuit/compile-gadgets.js")
+    const { splitByComponent } = await import("#src/circuit/gadgets/circom.js")
     expect(splitByComponent(r1cs, symbols, 2)[1]).toEqual(alone)
   })
 })

@@ -1,12 +1,12 @@
 /** Points that are read block by block: the same products as of points that stay, whatever the blocks. */
 import fc from "fast-check"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
+import { type ByteSource, checkedSource, gather, join } from "#src/circuit/formats/source.js"
 import { FileError } from "#src/errors.js"
 import { r } from "#src/field.js"
-import type { Engine, Entries, Points, Vector } from "#src/prover/engine.js"
-import { kernelEngine } from "#src/prover/kernelengine.js"
-import { type ByteSource, checkedSource, gather, join } from "#src/prover/keysource.js"
-import { multiplyParts } from "#src/prover/multiply.js"
+import type { Engine, Entries, Points, Vector } from "#src/prover/engine/engine.js"
+import { kernelEngine } from "#src/prover/engine/kernels.js"
+import { multiplyParts } from "#src/setup/trapdoor.js"
 
 /** Points in a block, of G1. */
 const block = 10

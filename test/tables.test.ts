@@ -1,8 +1,8 @@
 /** Functions of one variable: how they are found, and what their tables of integers say. */
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { auditWitness } from "#src/circuit/audit.js"
-import { compile, witnessOf } from "#src/circuit/compile.js"
+import { compile, witnessOf } from "#src/compile/compile.js"
+import { auditWitness } from "#src/compile/forgeries.js"
 import { FileError, InputError, ModelError } from "#src/errors.js"
 import type { Attribute, Graph } from "#src/model/graph.js"
 import { evaluate } from "#src/ops/evaluate.js"

@@ -1,6 +1,7 @@
 /** What a receipt and a key may cost: limited by the layout before anything is read. */
 import { describe, expect, test } from "vitest"
 import { FileError } from "#src/errors.js"
+import { receiptLimits } from "#src/statement/layout.js"
 import {
   type Expected,
   explain,
@@ -9,7 +10,6 @@ import {
   type Statement,
   type VerificationKey,
 } from "#src/verifier/index.js"
-import { receiptLimits } from "#src/verifier/layout.js"
 import { edit, hash32, oracle, smallLayout, smallStatement } from "./groth16-oracle.js"
 import { mirageOracle } from "./mirage-oracle.js"
 

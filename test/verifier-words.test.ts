@@ -3,6 +3,7 @@ import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { UsageError } from "#src/errors.js"
 import { r } from "#src/field.js"
+import { outputWordCount, packSide, wordCount } from "#src/statement/words.js"
 import {
   challenge,
   evaluation,
@@ -13,7 +14,6 @@ import {
   unpackTensor,
   wordsOf,
 } from "#src/verifier/index.js"
-import { outputWordCount, packSide, wordCount } from "#src/verifier/words.js"
 import { edit, hash32, values } from "./groth16-oracle.js"
 import { commitment, layoutOf, mirageOracle, statementOf } from "./mirage-oracle.js"
 

@@ -5,25 +5,30 @@
  */
 import { bn254 } from "@noble/curves/bn254.js"
 import { checkThing } from "../arguments.js"
-import { type AuditReport, auditWitness } from "../circuit/audit.js"
-import { describeRow, firstFailingRow } from "../circuit/check.js"
-import { assignCommitments } from "../circuit/commitment.js"
-import { type Circuit, witnessOf } from "../circuit/compile.js"
-import { differences, type Probe, probes } from "../circuit/differential.js"
-import { entriesOf } from "../circuit/lookup.js"
-import { drawSalt } from "../circuit/poseidon.js"
-import { assignCommitted, challengedWitness, type TensorValues, type Witness } from "../circuit/witness.js"
+import { checkProvingKey, type ProvingKey } from "../circuit/formats/source.js"
+import { drawSalt } from "../circuit/gadgets/poseidon.js"
+import { assignCommitments } from "../circuit/link/commitment.js"
+import { entriesOf } from "../circuit/link/lookup.js"
+import { describeRow, firstFailingRow } from "../circuit/witness/check.js"
+import {
+  assignCommitted,
+  challengedWitness,
+  type TensorValues,
+  type Witness,
+} from "../circuit/witness/witness.js"
+import { type Circuit, witnessOf } from "../compile/compile.js"
+import { differences, type Probe, probes } from "../compile/differential.js"
+import { type AuditReport, auditWitness } from "../compile/forgeries.js"
 import { CountersignError } from "../errors.js"
 import { inverseAll, mod, q } from "../field.js"
 import { runInteger } from "../quantize/run.js"
+import { draw, platformRandom } from "../setup/trapdoor.js"
+import type { G1Json, G2Json } from "../statement/points.js"
+import type { Receipt } from "../statement/receipt.js"
 import { checkKey, type VerificationKey } from "../verifier/key.js"
-import type { G1Json, G2Json } from "../verifier/points.js"
-import type { Receipt } from "../verifier/receipt.js"
 import { verify } from "../verifier/verify.js"
-import { auditKey } from "./auditkey.js"
-import { checkProvingKey, type ProvingKey } from "./keysource.js"
-import { draw, platformRandom } from "./multiply.js"
-import { checkKeys, openProver, statementWords } from "./prover.js"
+import { auditKey } from "./audit-key.js"
+import { checkKeys, openProver, statementWords } from "./open.js"
 
 const context = `0x${"00".repeat(32)}`
 

@@ -1,8 +1,8 @@
 /** A proving key in a file, read in ranges by Node (pages have Blobs); it may be larger than one array or one read can be. */
 import { open } from "node:fs/promises"
 import { checkText } from "../arguments.js"
+import type { ByteSource } from "../circuit/formats/source.js"
 import { FileError, UsageError } from "../errors.js"
-import type { ByteSource } from "./keysource.js"
 
 /** A file that stays open until `close`. */
 export interface KeyFile extends ByteSource {

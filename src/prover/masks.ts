@@ -15,10 +15,10 @@
  */
 import { bn254 } from "@noble/curves/bn254.js"
 import { FileError } from "../errors.js"
+import { platformRandom } from "../setup/trapdoor.js"
+import { type G1Json, type G1Point, type G2Point, requireG1 } from "../statement/points.js"
+import { coordinates, type Masks } from "../systems/groth16/zkey.js"
 import type { CheckedKey } from "../verifier/key.js"
-import { type G1Json, type G1Point, type G2Point, requireG1 } from "../verifier/points.js"
-import { platformRandom } from "./multiply.js"
-import { coordinates, type Masks } from "./provingkey.js"
 
 const G1 = bn254.G1.Point
 const G2 = bn254.G2.Point

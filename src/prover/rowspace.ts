@@ -8,9 +8,9 @@
  *
  * Both are found by peeling, in time linear in the entries.
  */
-import type { R1cs, SparseRows } from "../circuit/r1cs.js"
+import type { R1cs, SparseRows } from "../circuit/formats/r1cs.js"
 import { inverse, mod, r } from "../field.js"
-import { platformRandom } from "./multiply.js"
+import { platformRandom } from "../setup/trapdoor.js"
 
 /** One side of a system, by rows and by columns; coefficients of least absolute value. */
 export interface Side {

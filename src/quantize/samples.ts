@@ -4,7 +4,7 @@ import { checkArgument, checkBytes, checkList, checkText } from "../arguments.js
 import { defaults } from "../defaults.js"
 import { FileError, InputError } from "../errors.js"
 import { sizeOf } from "../ops/program.js"
-import { fromJson } from "../verifier/strict.js"
+import { fromJson } from "../statement/strict.js"
 import type { Sample } from "./calibrate.js"
 import { describe, flatten, maxDepth } from "./nested.js"
 import { parseNpz } from "./npy.js"

@@ -8,10 +8,10 @@
  */
 import { bn254 } from "@noble/curves/bn254.js"
 import { signed } from "../field.js"
+import { type G1Point, type G2Point, g1, g2 } from "../statement/points.js"
+import type { Groth16Proof, MirageProof } from "../statement/receipt.js"
+import { challenge, evaluation } from "../statement/words.js"
 import type { CheckedGroth16Key, CheckedKey, CheckedMirageKey } from "./key.js"
-import { type G1Point, type G2Point, g1, g2 } from "./points.js"
-import type { Groth16Proof, MirageProof } from "./receipt.js"
-import { challenge, evaluation } from "./words.js"
 
 /** Points of G1 and G2 to be paired. */
 export type Factor = readonly [one: G1Point, two: G2Point]

@@ -12,14 +12,6 @@ export {
   UsageError,
 } from "../errors.js"
 export {
-  encodeKey,
-  type Groth16Key,
-  keyDigest,
-  type MirageKey,
-  parseVerificationKey,
-  type VerificationKey,
-} from "./key.js"
-export {
   type InputLayout,
   type Layout,
   layoutJson,
@@ -27,10 +19,9 @@ export {
   type OutputLayout,
   type TensorLayout,
   type Visibility,
-} from "./layout.js"
-export { libraryName, solidityLibrary } from "./library.js"
-export type { G1Json, G2Json } from "./points.js"
-export type { Provenance } from "./provenance.js"
+} from "../statement/layout.js"
+export type { G1Json, G2Json } from "../statement/points.js"
+export type { Provenance } from "../statement/provenance.js"
 export {
   type Groth16Proof,
   type Groth16Receipt,
@@ -38,7 +29,29 @@ export {
   type MirageReceipt,
   parseReceipt,
   type Receipt,
-} from "./receipt.js"
+} from "../statement/receipt.js"
+export {
+  type CommittedClaim,
+  contextSignal,
+  type PublicClaim,
+  publicSignals,
+  type Statement,
+  type Values,
+} from "../statement/statement.js"
+export type { Hex } from "../statement/strict.js"
+export { dequantize, type RealTensor, realValues } from "../statement/values.js"
+export {
+  type CommitmentWord,
+  challenge,
+  evaluation,
+  packing,
+  packTensor,
+  unpackTensor,
+  type ValuesWord,
+  type Word,
+  wordBits,
+  wordsOf,
+} from "../statement/words.js"
 export {
   fromSnarkjs,
   proofFromSnarkjs,
@@ -46,7 +59,16 @@ export {
   type SnarkjsKey,
   type SnarkjsProof,
   toSnarkjs,
-} from "./snarkjs.js"
+} from "../systems/groth16/snarkjs.js"
+export {
+  encodeKey,
+  type Groth16Key,
+  keyDigest,
+  type MirageKey,
+  parseVerificationKey,
+  type VerificationKey,
+} from "./key.js"
+export { libraryName, solidityLibrary } from "./library.js"
 export {
   type CallOptions,
   type Groth16Arguments,
@@ -61,26 +83,4 @@ export {
   toSolidityArguments,
   verificationCall,
 } from "./solidity.js"
-export {
-  type CommittedClaim,
-  contextSignal,
-  type PublicClaim,
-  publicSignals,
-  type Statement,
-  type Values,
-} from "./statement.js"
-export type { Hex } from "./strict.js"
-export { dequantize, type RealTensor, realValues } from "./values.js"
 export { type Expected, explain, verify } from "./verify.js"
-export {
-  type CommitmentWord,
-  challenge,
-  evaluation,
-  packing,
-  packTensor,
-  unpackTensor,
-  type ValuesWord,
-  type Word,
-  wordBits,
-  wordsOf,
-} from "./words.js"

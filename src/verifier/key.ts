@@ -18,7 +18,13 @@
  */
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
-import { inputVisibility, type Layout, layoutJson, outputVisibility, parseLayout } from "./layout.js"
+import {
+  inputVisibility,
+  type Layout,
+  layoutJson,
+  outputVisibility,
+  parseLayout,
+} from "../statement/layout.js"
 import {
   type G1Json,
   type G1Point,
@@ -34,11 +40,11 @@ import {
   samePoint,
   wordsOfG1,
   wordsOfG2,
-} from "./points.js"
-import { flagsOf, type Provenance, parseProvenance } from "./provenance.js"
-import { outputCount, signalCount } from "./statement.js"
-import { array, bytes32, fail, fields, fromJson, type Hex, object, oneOf } from "./strict.js"
-import { encodeWords, outputWordCount, wordCount } from "./words.js"
+} from "../statement/points.js"
+import { flagsOf, type Provenance, parseProvenance } from "../statement/provenance.js"
+import { outputCount, signalCount } from "../statement/statement.js"
+import { array, bytes32, fail, fields, fromJson, type Hex, object, oneOf } from "../statement/strict.js"
+import { encodeWords, outputWordCount, wordCount } from "../statement/words.js"
 
 interface KeyFacts {
   readonly version: 1

@@ -7,7 +7,6 @@
  * and none is another's: see `namesFor`.
  */
 import { checkOptions, checkText, checkThing } from "../arguments.js"
-import { keyDigest, type VerificationKey } from "./key.js"
 import {
   count,
   inputVisibility,
@@ -15,9 +14,10 @@ import {
   outputVisibility,
   publicInputs,
   type TensorLayout,
-} from "./layout.js"
+} from "../statement/layout.js"
+import { elementsPerWord, outputWordCount, wordCount, wordsOfTensor } from "../statement/words.js"
+import { keyDigest, type VerificationKey } from "./key.js"
 import { type CallOptions, checkDev } from "./solidity.js"
-import { elementsPerWord, outputWordCount, wordCount, wordsOfTensor } from "./words.js"
 
 const wordsFile = "countersign/contracts/CountersignWords.sol"
 

@@ -6,9 +6,8 @@ import { keccak_256 } from "@noble/hashes/sha3.js"
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
 import { checkOptions, checkRecord, checkThing } from "../arguments.js"
 import { UsageError } from "../errors.js"
-import { encodeKey, type Groth16Key, keyDigest, type MirageKey, type VerificationKey } from "./key.js"
-import { publicInputs } from "./layout.js"
-import { wordsOfG1, wordsOfG2 } from "./points.js"
+import { publicInputs } from "../statement/layout.js"
+import { wordsOfG1, wordsOfG2 } from "../statement/points.js"
 import {
   type Groth16Proof,
   type Groth16Receipt,
@@ -17,10 +16,11 @@ import {
   parseMirageProof,
   parseProof,
   type Receipt,
-} from "./receipt.js"
-import { flatten } from "./statement.js"
-import type { Hex } from "./strict.js"
-import { encodeWords, wordsOf } from "./words.js"
+} from "../statement/receipt.js"
+import { flatten } from "../statement/statement.js"
+import type { Hex } from "../statement/strict.js"
+import { encodeWords, wordsOf } from "../statement/words.js"
+import { encodeKey, type Groth16Key, keyDigest, type MirageKey, type VerificationKey } from "./key.js"
 
 type Two = readonly [bigint, bigint]
 type Eight = readonly [...Two, ...Two, ...Two, ...Two]

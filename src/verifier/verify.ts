@@ -1,13 +1,13 @@
 /** Verification of a receipt against what the caller expects; the equations are in equation.ts. */
 import { checkRecord } from "../arguments.js"
 import { FileError, printable, UsageError } from "../errors.js"
+import type { Layout } from "../statement/layout.js"
+import { type Receipt, readReceipt } from "../statement/receipt.js"
+import { publicSignals, shapeProblem } from "../statement/statement.js"
+import { shown } from "../statement/strict.js"
+import { wordsOf } from "../statement/words.js"
 import { groth16Problem, mirageProblem } from "./equation.js"
 import { type CheckedKey, checkKey, keyDigest, type VerificationKey } from "./key.js"
-import type { Layout } from "./layout.js"
-import { type Receipt, readReceipt } from "./receipt.js"
-import { publicSignals, shapeProblem } from "./statement.js"
-import { shown } from "./strict.js"
-import { wordsOf } from "./words.js"
 
 /** What a receipt is checked against; all of it comes from the caller, none of it from the receipt. */
 export interface Expected {

@@ -4,8 +4,9 @@
  * hold one block in the kernels, and at most three outside: the one converted, the one being read, and what it
  * is picked out of.
  */
+
+import { type ByteSource, partOf } from "../../circuit/formats/source.js"
 import { invariant } from "../../errors.js"
-import { type ByteSource, partOf } from "../keysource.js"
 import type { KernelEngine } from "./engine.js"
 import type { Entries } from "./grouping.js"
 import { countOf, type Scalars } from "./multiplication.js"

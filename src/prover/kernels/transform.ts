@@ -6,7 +6,7 @@
  * field elements. Everything lives in the memory of the pool and is allocated once; a proof allocates nothing.
  */
 
-import { cosetRoot, domainRoot, domainShape, rootOfUnity } from "../../circuit/domain.js"
+import { cosetRoot, domainRoot, domainShape, rootOfUnity } from "../../circuit/link/domain.js"
 import { invariant } from "../../errors.js"
 import { inverse, mod, power, r } from "../../field.js"
 import type { KernelPool, Step } from "./pool.js"

@@ -1,0 +1,259 @@
+/**
+ * The forms of rescale nodes with one output width, and the tables they share: which tables are worth their rows, and
+ * who uses them. Exact: for a range table of given width no other choice has fewer rows, up to thinned thresholds.
+ */
+import { invariant } from "../../errors.js"
+import type { RescaleNode } from "../../ops/program.js"
+import { bitLength } from "../gadgets/families.js"
+import { lookupsOf } from "../gadgets/ranges.js"
+
+/** Most digits or limbs of a form. */
+const maxDigits = 3
+/** Thresholds per side of a shared table; more distinct needs than this are thinned. */
+const maxThresholds = 12
+/** Entries and accumulators stay exact in doubles. */
+const exact = 2 ** 52
+
+/** What a rescale node asks for. */
+export interface Demand {
+  readonly node: RescaleNode
+  readonly bits: number
+  readonly shift: number
+  /** Largest |acc|, and how far the quotient can leave the window above and below. */
+  readonly magnitude: number
+  readonly above: number
+  readonly below: number
+  /** Elements that are not constant, by their interval of quotients. */
+  readonly elements: readonly { readonly least: number; readonly most: number }[]
+}
+
+/** A node's form. `digits`: digits of `signed`, limbs below the table's step of `gated`. */
+export type Form =
+  | { readonly name: "excess" }
+  | { readonly name: "gated"; readonly digits: number }
+  | { readonly name: "signed"; readonly digits: number }
+
+/** Tables that forms of one output width share: one for all signed forms, one for gated forms of each number of limbs. */
+export interface Shared {
+  readonly signed?: SignedTable
+  readonly gated: readonly GatedTable[]
+}
+interface SignedTable {
+  readonly x: number
+  readonly y: number
+  readonly j: number
+}
+interface GatedTable {
+  readonly digits: number
+  readonly a: number
+  readonly b: number
+  readonly j: number
+}
+/** A table that could be made: its rows, and those of each demand in a form that uses it. */
+interface Offer<T> {
+  readonly table: T
+  readonly size: number
+  readonly rows: readonly number[]
+  readonly forms: readonly Form[]
+}
+
+/** Lookups of a range check that may be wider than asked. */
+const loosely = (width: number, bits: number): number => Math.ceil(width / bits)
+
+/** Rows of a demand as a function of what an element costs in the node's form. */
+function demandRows({ shift, bits: w, elements }: Demand, bits: number): (own: number) => number {
+  const lo = lookupsOf(shift, bits)
+  let fixed = 0
+  /** Elements by the rows of the form that they can take instead. */
+  const others = new Map<number, number>()
+  for (const { least, most } of elements) {
+    const n = Math.max(1, loosely(bitLength(Math.max(0, most)), bits))
+    if (least >= 0 && most < 2 ** w) fixed += lo + n
+    else {
+      const instead =
+        most < 2 ** w ? lo + n + Math.max(1, loosely(bitLength(-least), bits)) + 1 : Number.POSITIVE_INFINITY
+      others.set(instead, (others.get(instead) ?? 0) + 1)
+    }
+  }
+  return (own) => {
+    let total = fixed
+    for (const [instead, count] of others) total += Math.min(own, instead) * count
+    return total
+  }
+}
+
+/** Least digits in base 2^w, each up to `digit`, that reach `distance`. Infinity if more than allowed. */
+function digitsFor(distance: number, digit: number, w: number): number {
+  const base = 2 ** w
+  for (let n = 1; n <= maxDigits; n++) {
+    if (n > 1 && digit < base - 1) break
+    if (distance <= digit * base ** (n - 1) + base ** (n - 1) - 1) return n
+  }
+  return Number.POSITIVE_INFINITY
+}
+
+/** Candidate sizes of one side of a signed table: what one, two, … digits of each demand need. */
+function digitThresholds(distances: readonly number[], w: number): number[] {
+  const base = 2 ** w
+  const sizes = new Set([0])
+  for (const distance of distances) {
+    sizes.add(distance)
+    for (let n = 2; n <= maxDigits; n++)
+      sizes.add(Math.max(base - 1, Math.ceil((distance + 1) / base ** (n - 1)) - 1))
+  }
+  return thin([...sizes].sort((p, q) => p - q))
+}
+
+function thin(sorted: readonly number[]): number[] {
+  if (sorted.length <= maxThresholds) return [...sorted]
+  return Array.from(
+    { length: maxThresholds },
+    (_, i) => sorted[Math.round((i * (sorted.length - 1)) / (maxThresholds - 1))],
+  )
+}
+
+/** Least j with 2^(scale + j) > bound. */
+const exponent = (bound: number, scale: number): number => {
+  let j = 0
+  while (2 ** (scale + j) <= bound) j++
+  return j
+}
+
+/** j that the header of signed.circom asks for. */
+const signedExponent = ({ shift, bits: w, magnitude }: Demand, x: number, y: number, n: number): number => {
+  const digits = (2 ** (w * n) - 1) / (2 ** w - 1)
+  return exponent(magnitude + 2 ** (shift + w) + 2 ** shift * Math.max(x, y) * digits, shift)
+}
+/** j that the header of gated.circom asks for. */
+const gatedExponent = ({ shift, bits: w, magnitude }: Demand, a: number, b: number, low: number): number =>
+  exponent(magnitude + 2 ** shift * (2 ** w + 2 ** low) + 2 ** (shift + low) * Math.max(a, b), shift + low)
+
+/** Tables, and the form of each demand. */
+export interface GroupPlan {
+  readonly rows: number
+  readonly shared: Shared
+  readonly forms: readonly Form[]
+}
+
+/** The best forms of all demands with one output width, under a range table of 2^bits rows. */
+export function planGroup(demands: readonly Demand[], bits: number): GroupPlan {
+  const w = demands[0].bits
+  const base = (demand: Demand) => lookupsOf(demand.shift, bits) + lookupsOf(w, bits)
+  const cost = demands.map((demand) => demandRows(demand, bits))
+  const excess = demands.map((demand, i) => {
+    const e = Math.max(1, loosely(bitLength(Math.max(demand.above, demand.below)), bits))
+    return cost[i](base(demand) + e + 2)
+  })
+  const xs = digitThresholds(
+    demands.map((d) => d.above),
+    w,
+  )
+  const ys = digitThresholds(
+    demands.map((d) => d.below),
+    w,
+  )
+  const signed: Offer<SignedTable>[] = []
+  for (const x of xs) {
+    for (const y of ys) {
+      let j = 0
+      const digits = demands.map((demand) => {
+        const n = Math.max(digitsFor(demand.above, x, w), digitsFor(demand.below, y, w))
+        if (n > 1 && Math.min(x, y) < 2 ** w - 1) return Number.POSITIVE_INFINITY
+        if (!Number.isFinite(n)) return n
+        const needed = signedExponent(demand, x, y, n)
+        if (2 ** (needed + w + demand.shift) >= exact) return Number.POSITIVE_INFINITY
+        j = Math.max(j, needed)
+        return n
+      })
+      signed.push({
+        table: { x, y, j },
+        size: 2 ** w + x + y + 1,
+        rows: demands.map((demand, i) =>
+          Number.isFinite(digits[i]) ? cost[i](base(demand) + digits[i]) : Number.POSITIVE_INFINITY,
+        ),
+        forms: digits.map((n) => ({ name: "signed", digits: n })),
+      })
+    }
+  }
+  const gated = Array.from({ length: maxDigits }, (_, d) => {
+    const digits = d + 1
+    const step = 2 ** (bits * digits)
+    const as = thin([...new Set(demands.map((d) => Math.ceil(d.below / step)))].sort((p, q) => p - q))
+    const bs = thin([...new Set(demands.map((d) => Math.floor(d.above / step) + 1))].sort((p, q) => p - q))
+    return as.flatMap((a) =>
+      bs.map((b): Offer<GatedTable> => {
+        let j = 0
+        const rows = demands.map((demand, i) => {
+          if (demand.below > a * step || demand.above >= b * step) return Number.POSITIVE_INFINITY
+          const needed = gatedExponent(demand, a, b, bits * digits)
+          if (2 ** (needed + w + bits * digits + demand.shift) >= exact) return Number.POSITIVE_INFINITY
+          j = Math.max(j, needed)
+          return cost[i](base(demand) + digits + 2)
+        })
+        const forms = demands.map((): Form => ({ name: "gated", digits }))
+        return { table: { digits, a, b, j }, size: a + b + 1, rows, forms }
+      }),
+    )
+  })
+  const plain: Choice = { rows: excess, forms: demands.map(() => ({ name: "excess" })) }
+  let best: GroupPlan | undefined
+  for (const offer of [undefined, ...signed]) {
+    const start = offer ? taking(plain, offer) : plain
+    const before = sum(start.rows) + (offer?.size ?? 0)
+    const { tables, saved } = worthwhile(start.rows, gated, best ? before - best.rows : 0)
+    const rows = before - saved
+    if (best && rows >= best.rows) continue
+    const { forms } = tables.reduce<Choice>(taking, start)
+    const shared = { gated: tables.map(({ table }) => table), ...(offer ? { signed: offer.table } : {}) }
+    best = { rows, shared, forms }
+  }
+  invariant(best, "there is always a plan")
+  return best
+}
+
+/** Rows and form of each demand. */
+interface Choice {
+  readonly rows: readonly number[]
+  readonly forms: readonly Form[]
+}
+
+/** Every demand in the better one of the form it has and the one that a table offers. */
+function taking(choice: Choice, offer: Choice): Choice {
+  return {
+    rows: choice.rows.map((rows, i) => Math.min(rows, offer.rows[i])),
+    forms: choice.forms.map((form, i) => (offer.rows[i] < choice.rows[i] ? offer.forms[i] : form)),
+  }
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
+
+/**
+ * At most one table of each list, so that as many rows as possible are saved, if more than `least` can be.
+ * Beside other tables a table saves at most what it saves alone, so one that is not worth its own rows is dropped,
+ * and so is what could not save more than has been found already: the result is still the best of all.
+ */
+function worthwhile<T>(
+  rows: readonly number[],
+  [list, ...others]: readonly (readonly Offer<T>[])[],
+  least: number,
+): { tables: readonly Offer<T>[]; saved: number } {
+  if (!list) return { tables: [], saved: 0 }
+  const gain = (offer: Offer<T>) =>
+    rows.reduce((saved, r, i) => saved + Math.max(0, r - offer.rows[i]), -offer.size)
+  const gains = (offers: readonly Offer<T>[]) =>
+    offers
+      .map((offer) => ({ offer, alone: gain(offer) }))
+      .filter(({ alone }) => alone > 0)
+      .sort((p, q) => q.alone - p.alone)
+  const rest = sum(others.map((offers) => gains(offers)[0]?.alone ?? 0))
+  let best: { tables: readonly Offer<T>[]; saved: number } = { tables: [], saved: 0 }
+  for (const { offer, alone } of [...gains(list), { offer: undefined, alone: 0 }]) {
+    const goal = Math.max(least, best.saved)
+    if (alone + rest <= goal) continue
+    const after = offer ? rows.map((r, i) => Math.min(r, offer.rows[i])) : rows
+    const { tables, saved } = worthwhile(after, others, goal - alone)
+    if (alone + saved > best.saved)
+      best = { tables: offer ? [offer, ...tables] : tables, saved: alone + saved }
+  }
+  return best
+}

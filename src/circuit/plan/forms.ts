@@ -1,0 +1,177 @@
+/**
+ * Which gadget form serves which node under the lookup strategy, and how wide the range table is. Everything
+ * is exact for all admissible inputs; what differs is the number of rows, and that is minimised over the
+ * whole circuit: forms share tables, so no node can be decided alone.
+ */
+import { invariant } from "../../errors.js"
+import type { RescaleNode } from "../../ops/program.js"
+import type { IntGraph } from "../../quantize/intgraph.js"
+import { argmaxGadget, bitLength, clampGadget, type GadgetUse, gadgetKinds } from "../gadgets/families.js"
+import { lookupsOf } from "../gadgets/ranges.js"
+import { type Demand, type Form, type GroupPlan, planGroup, type Shared } from "./form-tables.js"
+import { accumulatorBounds, bitForms, type Forms, NONE, planGadgets } from "./plan.js"
+
+/** Bits of the widest range check: every integer of a model has at most so many. */
+const mostBits = 52
+/** Range tables of 2^bits rows that are tried. */
+const tableBits = [4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]
+
+/** The chosen plan: forms to give to planGadgets, the table's width, and the rows they predict. */
+export interface LookupForms extends Forms {
+  readonly tableBits: number
+  readonly rows: number
+  readonly chosen: ReadonlyMap<RescaleNode, Form>
+}
+
+/** Bits of a range check that may be wider than asked, as long as its powers of two are safe integers. */
+const roundUp = (width: number, bits: number): number => {
+  const wider = Math.max(1, Math.ceil(width / bits)) * bits
+  return wider <= mostBits ? wider : width
+}
+
+/** The cheapest of gadgets under tables of 2^bits rows. */
+const rowsOf = ({ kind, parameters }: GadgetUse, bits: number): number => {
+  const { rows, ranges, members } = kind.lookups(parameters)
+  return ranges.reduce((sum, width) => sum + lookupsOf(width, bits), rows + members)
+}
+const cheapest = (uses: readonly GadgetUse[], bits: number): GadgetUse =>
+  uses.reduce((best, use) => (rowsOf(use, bits) < rowsOf(best, bits) ? use : best))
+
+const maxForm = (m: number, b: number, bits: number): GadgetUse => {
+  const parameters = [m, roundUp(b, bits)]
+  return cheapest(
+    [
+      { kind: gadgetKinds.Largest, parameters },
+      { kind: gadgetKinds.Max, parameters },
+    ],
+    bits,
+  )
+}
+const argmaxForm = (m: number, b: number, bits: number): GadgetUse => argmaxGadget(m, roundUp(b, bits))
+
+const entryForm = (values: readonly number[], bits: number): GadgetUse => {
+  const b = roundUp(bitLength(Math.max(...values)), bits)
+  return { kind: gadgetKinds.Entry, parameters: [values.length, b, bitLength(values.length - 1), ...values] }
+}
+
+/** The gadget of one element whose node has a form, or the constant it always gives. */
+function clampForm(
+  demand: Demand,
+  form: Form,
+  shared: Shared,
+  bits: number,
+  min: number,
+  max: number,
+): GadgetUse | number {
+  const { shift, bits: w } = demand
+  const simple = clampGadget(shift, w, min, max)
+  if (typeof simple === "number") return simple
+  const least = Math.floor(min / 2 ** shift)
+  const most = Math.floor(max / 2 ** shift)
+  if (simple.kind === gadgetKinds.Truncate) {
+    return { kind: gadgetKinds.Truncate, parameters: [shift, roundUp(bitLength(most), bits)] }
+  }
+  const own = formUse(demand, form, shared, bits)
+  if (most > 2 ** w - 1) return own
+  const n = roundUp(bitLength(most), bits)
+  const e = roundUp(bitLength(-least), bits)
+  return cheapest([own, { kind: gadgetKinds.Complement, parameters: [shift, n, e] }], bits)
+}
+
+function formUse({ shift, bits: w, ...demand }: Demand, form: Form, shared: Shared, bits: number): GadgetUse {
+  if (form.name === "excess") {
+    const e = roundUp(bitLength(Math.max(demand.above, demand.below)), bits)
+    return { kind: gadgetKinds.Excess, parameters: [shift, w, e] }
+  }
+  if (form.name === "gated") {
+    const table = shared.gated.find(({ digits }) => digits === form.digits)
+    invariant(table, "a gated form has a table")
+    const { a, b, j } = table
+    return { kind: gadgetKinds.Gated, parameters: [shift, w, bits * form.digits, a, b, j] }
+  }
+  invariant(shared.signed, "a signed form has a table")
+  const { x, y, j } = shared.signed
+  return { kind: gadgetKinds.Signed, parameters: [shift, w, form.digits, x, y, j] }
+}
+
+function demandOf(graph: IntGraph, node: RescaleNode): Demand {
+  const { bits, shift } = node
+  let [magnitude, above, below] = [0, 0, 0]
+  const elements: { least: number; most: number }[] = []
+  for (let i = 0; i < graph.tensors[node.out].lo.length; i++) {
+    const [min, max] = accumulatorBounds(graph, node, i)
+    if (typeof clampGadget(shift, bits, min, max) === "number") continue
+    const [least, most] = [Math.floor(min / 2 ** shift), Math.floor(max / 2 ** shift)]
+    magnitude = Math.max(magnitude, -min, max)
+    above = Math.max(above, most - 2 ** bits + 1)
+    below = Math.max(below, -least)
+    elements.push({ least, most })
+  }
+  return { node, bits, shift, magnitude, above, below, elements }
+}
+
+/** Gadgets of all nodes but the rescales, with what they need as the bit strategy would ask for it. */
+function otherGadgets(graph: IntGraph): { count: number; use: GadgetUse }[] {
+  const table = (values: Float64Array) => ({ kind: gadgetKinds.Entry, parameters: [0, 0, 0, ...values] })
+  const plan = planGadgets(graph, { ...bitForms, clamp: () => 0, table })
+  const counts = new Array<number>(plan.uses.length).fill(0)
+  for (const { uses } of plan.nodes.values()) for (const use of uses) if (use !== NONE) counts[use]++
+  return plan.uses.map((use, i) => ({ count: counts[i], use }))
+}
+
+/** Chooses table width and forms with the fewest rows. */
+export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBits): LookupForms {
+  const demands = graph.nodes.flatMap((node) => (node.kind === "rescale" ? [demandOf(graph, node)] : []))
+  const others = otherGadgets(graph)
+  const groups = new Map<number, Demand[]>()
+  for (const demand of demands) {
+    if (demand.elements.length === 0) continue
+    groups.set(demand.bits, [...(groups.get(demand.bits) ?? []), demand])
+  }
+  let best: { bits: number; rows: number; plans: Map<number, GroupPlan> } | undefined
+  for (const bits of widths) {
+    let rows = 2 ** bits + 1
+    for (const { count, use } of others) {
+      const { kind, parameters } = use
+      let form = use
+      if (kind === gadgetKinds.Max) form = maxForm(parameters[0], parameters[1], bits)
+      if (kind === gadgetKinds.Argmax || kind === gadgetKinds.Position)
+        form = argmaxForm(parameters[0], parameters[1], bits)
+      if (kind === gadgetKinds.Entry) {
+        form = entryForm(parameters.slice(3), bits)
+        rows += parameters.length - 3 + 1 // entries and their sum
+      }
+      rows += count * rowsOf(form, bits)
+    }
+    const plans = new Map<number, GroupPlan>()
+    for (const [w, group] of groups) {
+      const plan = planGroup(group, bits)
+      plans.set(w, plan)
+      rows += plan.rows
+    }
+    if (best === undefined || rows < best.rows) best = { bits, rows, plans }
+  }
+  invariant(best, "there is always a table width")
+  const { bits, rows, plans } = best
+  const chosen = new Map<RescaleNode, Form>()
+  for (const [w, group] of groups) {
+    group.forEach((demand, i) => {
+      chosen.set(demand.node, plans.get(w)?.forms[i] ?? { name: "excess" })
+    })
+  }
+  const byNode = new Map(demands.map((demand) => [demand.node, demand]))
+  return {
+    tableBits: bits,
+    rows,
+    chosen,
+    clamp(node, min, max) {
+      const demand = byNode.get(node)
+      invariant(demand, `node ${node.origin.name} was not planned`)
+      const form = chosen.get(node) ?? { name: "excess" }
+      return clampForm(demand, form, plans.get(node.bits)?.shared ?? { gated: [] }, bits, min, max)
+    },
+    max: (m, b) => maxForm(m, b, bits),
+    argmax: (m, b) => argmaxForm(m, b, bits),
+    table: (values) => entryForm([...values], bits),
+  }
+}

@@ -1,0 +1,260 @@
+/**
+ * The witness, straight from the integer execution: every wire's value is a small integer that follows
+ * from tensor values and gadget hints. Only the context is a full field element.
+ */
+import { CountersignError, invariant } from "../../errors.js"
+import { mod, r } from "../../field.js"
+import type { TensorId } from "../../ops/program.js"
+import type { IntGraph } from "../../quantize/intgraph.js"
+import { evaluation } from "../../statement/words.js"
+import type { LinkedNodes, PlainLinked } from "../../systems/groth16/boundary.js"
+import { CHALLENGE, EVALUATION, type MirageLinked } from "../../systems/mirage/boundary.js"
+import type { Stamp } from "../gadgets/ranges.js"
+import { type Lc, ONE } from "../gadgets/reduce.js"
+import type { StampGroup } from "../link/nodes.js"
+import { NONE } from "../plan/plan.js"
+
+/** Values per wire: safe integers in `small`; wires in `large` hold canonical field elements instead. */
+export interface Witness {
+  readonly small: Float64Array
+  readonly large: ReadonlyMap<number, bigint>
+}
+
+/** Canonical field element of a wire. */
+export const fieldValue = (witness: Witness, wire: number): bigint =>
+  witness.large.get(wire) ?? mod(BigInt(witness.small[wire]))
+
+/** Integers of every tensor, see quantize/run. */
+export type TensorValues = ReadonlyMap<TensorId, Float64Array>
+
+/** Assigns every wire of a plain circuit. `contextSignal` is the context as a field element. */
+export function assignPlain(
+  graph: IntGraph,
+  linked: PlainLinked,
+  values: TensorValues,
+  contextSignal: bigint,
+): Witness {
+  const small = new Float64Array(linked.r1cs.wires)
+  assignNodes(graph, linked, values, small)
+  const tensor = tensorsOf(graph, values)
+  for (const [i, output] of graph.outputs.entries()) small.set(tensor(output.tensor), linked.outputs[i])
+  const large = new Map([
+    [linked.context, mod(contextSignal)],
+    [linked.contextSquare, (contextSignal * contextSignal) % r],
+  ])
+  return { small, large }
+}
+
+/** What is known of a two-phase witness before its challenge. */
+export interface CommittedWitness extends Witness {
+  /** Per query the entry it hits, numbered over all tables. */
+  readonly entries: Uint32Array
+}
+
+/**
+ * Assigns the committed wires of a two-phase circuit.
+ * @throws CountersignError if a query hits no entry: the integers are not an execution of the model
+ */
+export function assignCommitted(
+  graph: IntGraph,
+  linked: MirageLinked,
+  values: TensorValues,
+): CommittedWitness {
+  const { lookup } = linked
+  const small = new Float64Array(linked.r1cs.wires)
+  const entries = new Uint32Array(lookup.table.length)
+  const { table, scale, tables, tableStart } = lookup
+  let query = 0
+  assignNodes(graph, linked, values, small, (sums, group, i) => {
+    for (let k = 0; k < sums.length; k++) {
+      const value = sums[k] / scale[query]
+      const entry = tables[table[query]].rowOf(value)
+      if (entry < 0) {
+        throw new CountersignError({
+          what: `query ${query} finds no entry of ${tables[table[query]].key}`,
+          where: `tensor \`${graph.tensors[group.tensor].name}\`[${i}] (node \`${group.node.origin.name}\`)`,
+          given: `${value}`,
+          fix: "The integers given are not an execution of this model",
+        })
+      }
+      entries[query] = tableStart[table[query]] + entry
+      query++
+    }
+  })
+  for (const entry of entries) small[lookup.multiplicities + entry]++
+  return { small, large: new Map(), entries }
+}
+
+/**
+ * What joins a committed witness once the challenge is known: c, ev and the Horner steps; and, if `inverse` gives
+ * 1 / (c − t) for each entry t, the inverses and quotients of the lookup argument.
+ */
+export function challengedWitness(
+  { lookup, steps }: MirageLinked,
+  committed: CommittedWitness,
+  words: readonly bigint[],
+  c: bigint,
+  inverse?: readonly bigint[],
+): Witness {
+  const large = new Map(committed.large)
+  large.set(CHALLENGE, c)
+  large.set(EVALUATION, evaluation(words, c))
+  // the linker allocates the step of the last word first
+  let step = 0n
+  for (let j = words.length - 1; j > 0; j--) {
+    step = ((words[j] + step) * c) % r
+    large.set(steps + words.length - 1 - j, step)
+  }
+  if (inverse) {
+    inverse.forEach((value, entry) => {
+      const multiplicity = committed.small[lookup.multiplicities + entry]
+      if (multiplicity > 0) large.set(lookup.quotients + entry, (value * BigInt(multiplicity)) % r)
+    })
+    committed.entries.forEach((entry, query) => {
+      large.set(lookup.inverses + query, inverse[entry])
+    })
+  }
+  return { small: committed.small, large }
+}
+
+function tensorsOf(graph: IntGraph, values: TensorValues): (id: TensorId) => Float64Array {
+  return (id) => {
+    const data = values.get(id)
+    invariant(data, `tensor ${graph.tensors[id].name} has no values`)
+    return data
+  }
+}
+
+/** Is told what an instance looks up; the array is used again. */
+type OnQueries = (sums: Float64Array, group: StampGroup, instance: number) => void
+
+/** Assigns inputs and gadgets, in the linker's order. */
+function assignNodes(
+  graph: IntGraph,
+  linked: LinkedNodes,
+  values: TensorValues,
+  small: Float64Array,
+  onQueries?: OnQueries,
+): void {
+  small[0] = 1
+  const tensor = tensorsOf(graph, values)
+  for (const [i, first] of linked.inputs.entries()) small.set(tensor(graph.inputs[i].tensor), first)
+  for (const group of linked.groups) {
+    if (group.plan) assignGadgets(group, linked.stamps, tensor, small, onQueries)
+    else {
+      const data = tensor(group.tensor)
+      group.base.forEach((wire, i) => {
+        if (wire !== NONE) small[wire] = data[i]
+      })
+    }
+  }
+}
+
+function assignGadgets(
+  group: StampGroup,
+  stamps: readonly Stamp[],
+  tensor: (id: TensorId) => Float64Array,
+  small: Float64Array,
+  onQueries: OnQueries | undefined,
+): void {
+  const plan = group.plan
+  invariant(plan, "a gadget group has a plan")
+  const { uses, operandPtr, elements, operandOffset } = plan
+  const sources = plan.sources.map(tensor)
+  const writers = new Map<number, StampWriter>()
+  const operands: number[] = []
+  for (let i = 0; i < uses.length; i++) {
+    const use = uses[i]
+    if (use === NONE) continue
+    const first = operandPtr[i]
+    const count = operandPtr[i + 1] - first
+    if (operands.length !== count) operands.length = count
+    for (let j = 0; j < count; j++) {
+      const source = sources[Math.min(j, sources.length - 1)]
+      operands[j] = source[elements[first + j]] + operandOffset
+    }
+    let writer = writers.get(use)
+    if (!writer) {
+      writer = stampWriter(stamps[use])
+      writers.set(use, writer)
+    }
+    const sums = writer(operands, small, group.base[i])
+    onQueries?.(sums, group, i)
+  }
+}
+
+/** Writes the wires of an instance from `base` on; returns what it looks up. */
+type StampWriter = (operands: readonly number[], small: Float64Array, base: number) => Float64Array
+
+/** Prepares the assignment of one kind of stamp, so that names are looked up once. */
+function stampWriter(stamp: Stamp): StampWriter {
+  const { gadget, sources } = stamp
+  const { inputs, signals } = gadget
+  const { kind, parameters } = gadget.use
+  const signal = new Map(signals.map((name, i) => [name, i]))
+  /** Signals, and locals, with 1 behind them. */
+  const values = new Float64Array(signals.length + 1).fill(1, signals.length)
+  const locals = new Float64Array(inputs + sources.length + 1).fill(1, inputs + sources.length)
+  const set = (name: string, value: number) => {
+    const index = signal.get(name)
+    if (index !== undefined) values[index] = value
+  }
+  // limbs of one operand are neighbours: each operand is evaluated once
+  const operandsOfBits = [...new Set(sources.flatMap((source) => ("of" in source ? [source.of] : [])))]
+  const ranged = flatten(operandsOfBits, signals.length)
+  const queries = flatten(
+    stamp.queries.map(({ lc }) => lc),
+    inputs + sources.length,
+  )
+  /** Of each wire: its signal, or else a combination and which of its bits. */
+  const from = Int32Array.from(sources, (source) =>
+    "of" in source ? operandsOfBits.indexOf(source.of) : source.signal,
+  )
+  const step = Float64Array.from(sources, (source) => ("of" in source ? 2 ** source.shift : 0))
+  const size = Float64Array.from(sources, (source) => ("of" in source ? 2 ** source.size : 0))
+  return (operands, small, base) => {
+    values.set(operands)
+    locals.set(operands)
+    kind.hints(parameters, operands, set)
+    evaluate(ranged, values)
+    for (let j = 0; j < from.length; j++) {
+      const isSignal = step[j] === 0
+      const value = isSignal ? values[from[j]] : Math.floor(ranged.sums[from[j]] / step[j]) % size[j]
+      locals[inputs + j] = value
+      small[base + j] = value
+    }
+    evaluate(queries, locals)
+    return queries.sums
+  }
+}
+
+/** Combinations over numbered values, as sparse rows, and room for their sums. */
+interface Combinations {
+  readonly rowPtr: Uint32Array
+  readonly indices: Uint32Array
+  readonly coefficients: Float64Array
+  readonly sums: Float64Array
+}
+
+/** `one`: index of the value 1. */
+function flatten(list: readonly Lc[], one: number): Combinations {
+  const rowPtr = new Uint32Array(list.length + 1)
+  list.forEach((lc, row) => {
+    rowPtr[row + 1] = rowPtr[row] + lc.size
+  })
+  const terms = list.flatMap((lc) => [...lc])
+  return {
+    rowPtr,
+    indices: Uint32Array.from(terms, ([index]) => (index === ONE ? one : index)),
+    coefficients: Float64Array.from(terms, ([, coefficient]) => coefficient),
+    sums: new Float64Array(list.length),
+  }
+}
+
+function evaluate({ rowPtr, indices, coefficients, sums }: Combinations, values: Float64Array): void {
+  for (let row = 0; row < sums.length; row++) {
+    let sum = 0
+    for (let k = rowPtr[row]; k < rowPtr[row + 1]; k++) sum += coefficients[k] * values[indices[k]]
+    sums[row] = sum
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * The folder a model lives in between commands: the files of its circuit (circuit/description.ts), proving.key
+ * and verification.json.
+ */
+import { join } from "node:path"
+import { drawSalt } from "../circuit/gadgets/poseidon.js"
+import type { Salts } from "../circuit/link/commitment.js"
+import type { Circuit } from "../compile/compile.js"
+import {
+  type CircuitInfo,
+  describeCircuit,
+  parseCircuitInfo,
+  rebuildCircuit,
+} from "../compile/description.js"
+import { FileError, type OnProgress, UsageError } from "../errors.js"
+import { r } from "../field.js"
+import type { Accuracy } from "../quantize/accuracy.js"
+import { serialize } from "../quantize/digest.js"
+import { fromJson } from "../statement/strict.js"
+import { keyDigest, parseVerificationKey, type VerificationKey } from "../verifier/key.js"
+import { checkFolder, exists, makeFolder, readWhole, writeWhole } from "./files.js"
+
+const names = {
+  model: "model.bin",
+  info: "circuit.json",
+  gadgets: "gadgets.json",
+  provingKey: "proving.key",
+  verificationKey: "verification.json",
+}
+
+/** Parses JSON that a user gave, in which no name occurs twice; the error names the file. */
+export function readJson(path: string, fix?: string): unknown {
+  const bytes = readWhole(path, fix)
+  const where = `\`${path}\``
+  let text: string
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes)
+  } catch {
+    throw new FileError({ what: "is not text in UTF-8", where })
+  }
+  return fromJson(text, where)
+}
+
+type Choices = Pick<CircuitInfo, "proofSystem" | "input" | "output">
+
+/**
+ * Whether a circuit can be saved in a folder, as far as is known of it: asked before there is one.
+ * @throws UsageError if nothing can be written there, or it holds another model or circuit
+ */
+export function checkCircuitFolder(folder: string, circuit: Choices & { readonly model?: string }): void {
+  checkFolder(folder)
+  if (!exists(join(folder, names.info))) return
+  const held = readInfo(folder)
+  const describe = (x: Choices & { readonly model?: string }) =>
+    `${x.model ?? "a model"} in ${x.proofSystem} with ${x.input} input and ${x.output} output`
+  const { model = held.model } = circuit
+  if (describe(held) === describe({ ...circuit, model })) return
+  throw new UsageError({
+    what: "the folder already holds another model",
+    where: `\`${folder}\``,
+    expected: describe(circuit),
+    given: describe(held),
+    fix: "Choose another output folder, or remove this one",
+  })
+}
+
+/**
+ * Saves a compiled circuit.
+ * @throws UsageError as `checkCircuitFolder`, and then the folder is left untouched
+ */
+export function saveCircuit(
+  folder: string,
+  circuit: Circuit,
+  accuracy: Accuracy,
+): CircuitInfo & { readonly accuracy: Accuracy } {
+  const info = { ...describeCircuit(circuit), accuracy }
+  checkCircuitFolder(folder, info)
+  makeFolder(folder)
+  writeWhole(join(folder, names.model), serialize(circuit.graph))
+  writeWhole(join(folder, names.gadgets), JSON.stringify(circuit.gadgets))
+  writeWhole(join(folder, names.info), `${JSON.stringify(info, null, 2)}\n`)
+  return info
+}
+
+/** Reads circuit.json. @throws UsageError, FileError */
+export function readInfo(folder: string): CircuitInfo {
+  const path = join(folder, names.info)
+  return parseCircuitInfo(readJson(path, "Run `countersign compile` first"), `\`${path}\``)
+}
+
+/**
+ * Rebuilds the circuit of a folder from its integer model. The gadgets are the installed ones, not the folder's:
+ * what is set up or audited here must not depend on what somebody wrote there.
+ * @throws FileError if the model is not the one the folder was compiled for
+ */
+export async function loadCircuit(folder: string, onProgress?: OnProgress): Promise<Circuit> {
+  const path = (name: string) => join(folder, name)
+  const circuit = readInfo(folder)
+  const { model, info, gadgets } = names
+  return rebuildCircuit(
+    { model: readWhole(path(model)), circuit },
+    {
+      names: { model: path(model), circuit: path(info), gadgets: path(gadgets) },
+      ...(onProgress ? { onProgress } : {}),
+    },
+  )
+}
+
+/**
+ * Whether keys may be made for a folder.
+ * @throws UsageError if it has some, which `force` would replace, or cannot be written
+ */
+export function checkKeysFolder(folder: string, force: boolean): void {
+  checkFolder(folder)
+  const held = [names.provingKey, names.verificationKey].filter((name) => exists(join(folder, name)))
+  if (held.length === 0 || force) return
+  throw new UsageError({
+    what: `there are keys already: ${held.join(" and ")}, ${describeKey(folder)}`,
+    where: `\`${folder}\``,
+    fix: "Receipts made with them verify with them only. To replace them, say --force",
+  })
+}
+
+/** What the verification key of a folder is, as far as it can be read. */
+function describeKey(folder: string): string {
+  try {
+    const key = loadVerificationKey(verificationKeyPath(folder))
+    return `${key.setup} key ${keyDigest(key)}`
+  } catch {
+    return "of which no verification key can be read"
+  }
+}
+
+/** Saves both keys of a folder. */
+export function saveKeys(folder: string, provingKey: Uint8Array, verificationKey: VerificationKey): void {
+  writeWhole(join(folder, names.provingKey), provingKey)
+  writeWhole(join(folder, names.verificationKey), `${JSON.stringify(verificationKey, null, 2)}\n`)
+}
+
+/** Salts of a proof, and how they are kept. */
+export interface HeldSalts {
+  readonly salts: Salts
+  /** Writes fresh ones to their file, which only its owner can read; nothing for salts that are used again. */
+  save(): void
+}
+
+/**
+ * The salts that a circuit's commitments take: fresh ones for a file that does not exist yet, since two receipts
+ * with the same salts show whether they are about the same values; or, to `reuse`, those of an existing one.
+ * @throws UsageError if the file is not named, exists (or, to reuse, does not), or is of no use; FileError for
+ * another content
+ */
+export function saltsOf(
+  path: string | undefined,
+  reuse: boolean,
+  { input, output }: Pick<CircuitInfo, "input" | "output">,
+): HeldSalts {
+  const sides = (["input", "output"] as const).filter(
+    (side) => (side === "input" ? input : output) === "committed",
+  )
+  if (path === undefined && reuse)
+    throw new UsageError({ what: "--reuse-salts", fix: "Name the file with --salts FILE" })
+  if (sides.length === 0) {
+    if (path === undefined) return { salts: {}, save: () => undefined }
+    throw new UsageError({
+      what: "the circuit commits to nothing and takes no salts",
+      fix: "Leave --salts out, or compile with --input committed or --output committed",
+    })
+  }
+  if (path === undefined)
+    throw new UsageError({
+      what: `the circuit commits to its ${sides.join(" and ")}`,
+      fix: "Name a file for the salts: --salts FILE; whoever has it can open the commitment",
+    })
+  if (reuse) return { salts: readSalts(path, sides), save: () => undefined }
+  if (exists(path))
+    throw new UsageError({
+      what: "exists already",
+      where: `\`${path}\``,
+      fix: "Name a new file for fresh salts. With these again (--reuse-salts) receipts show which are about the same values",
+    })
+  const drawn = Object.fromEntries(sides.map((side) => [side, drawSalt()]))
+  const text = JSON.stringify(drawn, (_, value) => (typeof value === "bigint" ? `${value}` : value), 2)
+  return { salts: drawn, save: () => writeWhole(path, `${text}\n`, { isPrivate: true, isNew: true }) }
+}
+
+function readSalts(path: string, sides: readonly ("input" | "output")[]): Salts {
+  const held = readJson(path) as Record<string, unknown> | null
+  const salts = sides.map((side) => {
+    const text = held?.[side]
+    if (typeof text !== "string" || !/^(0|[1-9][0-9]{0,77})$/.test(text) || BigInt(text) >= r)
+      throw new FileError({ what: `has no salt \`${side}\``, where: `\`${path}\`` })
+    return [side, BigInt(text)]
+  })
+  return Object.fromEntries(salts)
+}
+
+const setupFirst = "Run `countersign setup` first"
+/** Where the proving key lies. @throws UsageError if there is none */
+export function provingKeyPath(folder: string): string {
+  const path = join(folder, names.provingKey)
+  if (exists(path)) return path
+  throw new UsageError({ what: "does not exist", where: `\`${path}\``, fix: setupFirst })
+}
+export const loadVerificationKey = (path: string): VerificationKey =>
+  parseVerificationKey(readJson(path, setupFirst))
+export const verificationKeyPath = (folder: string): string => join(folder, names.verificationKey)

@@ -1,0 +1,139 @@
+/**
+ * A compiled circuit as three files, from which it is rebuilt anywhere, also in a page: model.bin, the canonical
+ * integer model; circuit.json, how it was compiled; gadgets.json, what circom made of the gadgets. The constraints
+ * themselves are in none of them: linking takes less time than loading them would.
+ */
+import { checkBytes, checkOptions, checkRecord, checkThing } from "../arguments.js"
+import { parseGadgets } from "../circuit/gadgets/reduce.js"
+import { defaults } from "../defaults.js"
+import { FileError, InvariantError, type OnProgress } from "../errors.js"
+import { deserialize, modelDigest } from "../quantize/digest.js"
+import { fromJson } from "../statement/strict.js"
+import { type Circuit, compile, proofSystems } from "./compile.js"
+import { lookupsOf } from "./inspect.js"
+
+/** Content of circuit.json; a folder's has the accuracy that was measured as well. */
+export interface CircuitInfo {
+  readonly version: 1
+  readonly model: string
+  readonly proofSystem: Circuit["proofSystem"]
+  readonly input: Circuit["input"]
+  readonly output: Circuit["output"]
+  readonly precision: number
+  readonly constraints: number
+  readonly domain: number
+  readonly lookups: number
+  readonly nonzeros: number
+}
+
+/** The content of circuit.json for a circuit. Its other files: `serialize(circuit.graph)` and `circuit.gadgets`. */
+export function describeCircuit(circuit: Circuit): CircuitInfo {
+  checkThing("circuit", circuit, "circuit")
+  return {
+    version: 1,
+    model: circuit.model,
+    proofSystem: circuit.proofSystem,
+    input: circuit.input,
+    output: circuit.output,
+    precision: circuit.graph.precision,
+    constraints: circuit.linked.r1cs.rows,
+    domain: circuit.domain,
+    lookups: lookupsOf(circuit),
+    nonzeros: circuit.nonzeros,
+  }
+}
+
+/** No circuit that a proof of ours has room for is larger in any of these. */
+const mostOfAny = 2 ** 32
+
+/** Checks the content of circuit.json (parsed JSON, or its text). @throws FileError naming the file `where` */
+export function parseCircuitInfo(json: unknown, where: string): CircuitInfo {
+  const parsed = fromJson(json, where)
+  const info = (parsed ?? {}) as CircuitInfo & { readonly accuracy?: unknown }
+  const { version, model, proofSystem, input, output, precision, accuracy: _, ...counts } = info
+  const { constraints, domain, lookups, nonzeros, ...others } = counts
+  const isCount = (x: unknown) => Number.isSafeInteger(x) && Number(x) >= 0 && Number(x) < mostOfAny
+  if (
+    version === 1 &&
+    typeof model === "string" &&
+    /^0x[0-9a-f]{64}$/.test(model) &&
+    proofSystems.includes(proofSystem) &&
+    ["private", "public", "committed"].includes(input) &&
+    ["public", "committed"].includes(output) &&
+    [precision, constraints, domain, lookups, nonzeros].every(isCount) &&
+    Object.keys(others).length === 0
+  )
+    return info
+  throw new FileError({ what: "is not a circuit description of this version", where })
+}
+
+/** The files of a circuit, JSON as text or parsed. */
+export interface CircuitFiles {
+  readonly model: Uint8Array
+  readonly circuit: unknown
+  /** Without, circom runs, which takes Node. */
+  readonly gadgets?: unknown
+}
+
+export interface RebuildOptions {
+  /** What errors call the files. */
+  readonly names?: { readonly model: string; readonly circuit: string; readonly gadgets: string }
+  readonly onProgress?: OnProgress
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Rebuilds a circuit from its files. With `gadgets` it has the constraints that they say: prove with it, against a
+ * key that it must fit, but set up and audit a circuit whose gadgets circom compiled where you are.
+ * @throws FileError for files that are damaged, of another version, or do not belong together
+ */
+export async function rebuildCircuit(files: CircuitFiles, options: RebuildOptions = {}): Promise<Circuit> {
+  checkRecord(files, "files", "an object with `model`, `circuit` and `gadgets`")
+  checkBytes(files.model, "files.model")
+  checkOptions(options)
+  const { names = { model: "model.bin", circuit: "circuit.json", gadgets: "gadgets.json" }, ...rest } =
+    options
+  const info = parseCircuitInfo(files.circuit, names.circuit)
+  const { input, output, proofSystem, constraints, model } = info
+  const gadgets = files.gadgets === undefined ? undefined : parseGadgets(files.gadgets, names.gadgets)
+  const graph = deserialize(files.model, names.model)
+  const digest = modelDigest(graph)
+  if (digest !== model) {
+    throw new FileError({
+      what: "the model is not the one that was compiled",
+      where: names.model,
+      expected: model,
+      given: digest,
+    })
+  }
+  // the limit was the caller's when the circuit was compiled
+  const maxConstraints = Math.max(defaults.maxConstraints, 2 * constraints)
+  let circuit: Circuit
+  try {
+    circuit = await compile(graph, {
+      ...rest,
+      input,
+      output,
+      proofSystem,
+      maxConstraints,
+      ...(gadgets ? { gadgets } : {}),
+    })
+  } catch (error) {
+    if (!gadgets || !(error instanceof InvariantError)) throw error
+    throw new FileError({
+      what: `does not hold what circom makes of the gadgets: ${error.message}`,
+      where: names.gadgets,
+      fix: "Compile the model again",
+    })
+  }
+  const counts = describeCircuit(circuit)
+  const other = (Object.keys(counts) as (keyof CircuitInfo)[]).find((name) => counts[name] !== info[name])
+  if (other === undefined) return circuit
+  throw new FileError({
+    what: `does not describe this circuit: \`${other}\` differs`,
+    where: names.circuit,
+    expected: `${counts[other]}`,
+    given: `${info[other]}`,
+    fix: "Compile the model again",
+  })
+}

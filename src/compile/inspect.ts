@@ -1,0 +1,130 @@
+/** What each node costs: the table behind `countersign inspect` and the estimate before a compile. */
+import { checkThing } from "../arguments.js"
+import { bitLength, gadgetKey } from "../circuit/gadgets/families.js"
+import { NONE, type Plan } from "../circuit/plan/plan.js"
+import type { IntNode, LinearMap } from "../ops/program.js"
+import type { IntGraph } from "../quantize/intgraph.js"
+import type { Circuit } from "./compile.js"
+
+export interface NodeReport {
+  readonly name: string
+  readonly operator: string
+  readonly primitive: string
+  /** Gadgets used, most frequent first, with counts. */
+  readonly gadget: string
+  /** Bits of the largest accumulator magnitude, sign included. */
+  readonly accBits: number
+  readonly lookups: number
+  readonly constraints: number
+}
+
+/** Multiplications of a linear map, an upper bound of its non-zeros. */
+const macs = (map: LinearMap): number => {
+  if (map.kind === "sparse") return map.values.length
+  if (map.kind === "dense") return map.n * map.k * map.m
+  const outputs = map.outSize.reduce((x, y) => x * y, map.n * map.outChannels)
+  return outputs * (map.inChannels / map.groups) * map.kernel.reduce((x, y) => x * y, 1)
+}
+
+/**
+ * Constraints (exact but for linear results that get wires, and words) and non-zeros (approximate), before
+ * linking. `lookupRows`: what the lookup strategy predicts; without, the bit strategy's costs are added up.
+ */
+export function estimate(
+  graph: IntGraph,
+  plan: Plan,
+  lookupRows?: number,
+): { constraints: number; nonzeros: number } {
+  let constraints = lookupRows ?? 1
+  let nonzeros = 0
+  for (const node of graph.nodes) {
+    if (node.kind === "linear") for (const term of node.terms) nonzeros += macs(term.map)
+    for (const use of plan.nodes.get(node)?.uses ?? []) {
+      if (use === NONE || lookupRows !== undefined) continue
+      const { kind, parameters } = plan.uses[use]
+      constraints += kind.cost?.(parameters) ?? 0
+      // a table is written into the rows of its gadget
+      if (kind.scalars !== undefined) nonzeros += parameters.length
+    }
+  }
+  for (const output of graph.outputs) constraints += graph.tensors[output.tensor].lo.length
+  return { constraints, nonzeros: nonzeros + 4 * constraints }
+}
+
+/** Lookup queries of a circuit. */
+export const lookupsOf = (circuit: Circuit): number =>
+  circuit.proofSystem === "mirage" ? circuit.linked.lookup.row.length : 0
+
+/** One line per node of the integer model, and totals that add up to the whole circuit. */
+export function inspect(circuit: Circuit): {
+  nodes: NodeReport[]
+  totals: { constraints: number; lookups: number; nonzeros: number; domain: number; wires: number }
+} {
+  checkThing("circuit", circuit, "circuit")
+  const { graph, linked } = circuit
+  const rows = new Map<IntNode, number>()
+  const gadgets = new Map<IntNode, Map<string, number>>()
+  const lookups = new Map<IntNode, number>()
+  for (const group of linked.groups) {
+    const count = group.rowEnd - (group.firstRow[0] ?? group.rowEnd)
+    rows.set(group.node, (rows.get(group.node) ?? 0) + count)
+    const names = gadgets.get(group.node) ?? new Map<string, number>()
+    const add = (name: string) => names.set(name, (names.get(name) ?? 0) + 1)
+    group.base.forEach((base, i) => {
+      const use = group.plan?.uses[i]
+      if (use !== undefined && use !== NONE) {
+        const { gadget, queries } = linked.stamps[use]
+        add(gadgetKey(gadget.use))
+        lookups.set(group.node, (lookups.get(group.node) ?? 0) + queries.length)
+      } else if (!group.plan && base !== NONE) add("wire")
+    })
+    gadgets.set(group.node, names)
+  }
+  const nodes: NodeReport[] = graph.nodes.map((node) => {
+    const source = node.kind === "rescale" ? node.source : node.out
+    const { lo, hi } = graph.tensors[source]
+    let magnitude = 0
+    for (let i = 0; i < lo.length; i++) magnitude = Math.max(magnitude, -lo[i], hi[i])
+    const names = [...(gadgets.get(node) ?? [])].sort((x, y) => y[1] - x[1])
+    return {
+      name: node.origin.name,
+      operator: node.origin.operator,
+      primitive: node.kind,
+      gadget: names.map(([name, count]) => `${name}×${count}`).join(" "),
+      accBits: bitLength(Math.round(magnitude)) + 1,
+      lookups: lookups.get(node) ?? 0,
+      constraints: rows.get(node) ?? 0,
+    }
+  })
+  nodes.push(...boundaryOf(circuit))
+  const { r1cs } = linked
+  return {
+    nodes,
+    totals: {
+      constraints: r1cs.rows,
+      lookups: lookupsOf(circuit),
+      nonzeros: circuit.nonzeros,
+      domain: circuit.domain,
+      wires: r1cs.wires,
+    },
+  }
+}
+
+/** What belongs to no node: outputs and context, or tables, commitments and words. */
+function boundaryOf(circuit: Circuit): NodeReport[] {
+  const part = (name: string, primitive: string, constraints: number): NodeReport => {
+    return { name, operator: "", primitive, gadget: "", accBits: 0, lookups: 0, constraints }
+  }
+  if (circuit.proofSystem === "groth16") {
+    const { graph } = circuit
+    const outputs = graph.outputs.reduce((sum, { tensor }) => sum + graph.tensors[tensor].lo.length, 0)
+    return [part("outputs", "output", outputs), part("context", "context", 1)]
+  }
+  const { lookup, hornerRow, r1cs, commitments } = circuit.linked
+  const commitmentRows = Object.values(commitments).reduce((sum, { rows }) => sum + rows, 0)
+  return [
+    ...lookup.tables.map(({ key, entries }) => part(key, "lookup table", entries.length + 1)),
+    ...(commitmentRows > 0 ? [part("commitments", "commitment", commitmentRows)] : []),
+    part("words", "word", r1cs.rows - hornerRow),
+  ]
+}

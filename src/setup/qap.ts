@@ -1,0 +1,63 @@
+/**
+ * The quadratic arithmetic program of a constraint system at one point τ (Groth16, eprint 2016/260,
+ * section 2.3), in the conventions of snarkjs: after the constraints comes one row wire·0 = 0 for the
+ * constant and each public wire.
+ */
+
+import type { R1cs, SparseRows } from "../circuit/formats/r1cs.js"
+import { lagrangeBasis } from "../circuit/link/domain.js"
+import { r } from "../field.js"
+
+/** Wires 0 … nPublic are the constant and the public ones. */
+export const publicCount = (system: R1cs): number => system.publicOutputs + system.publicInputs
+
+/** Rows of the program: the system's and those of the constant and the public wires. */
+export const programRows = (system: R1cs): number => system.rows + publicCount(system) + 1
+
+/** Size of the domain that snarkjs uses: the next power of two, at least two. */
+export const plainDomain = (system: R1cs): number =>
+  2 ** Math.max(1, Math.ceil(Math.log2(programRows(system))))
+
+export interface QapAt {
+  /** u_i(τ), v_i(τ), w_i(τ) for each wire i. */
+  readonly u: bigint[]
+  readonly v: bigint[]
+  readonly w: bigint[]
+  /** The part of w_i(τ) that rows with entries on sides A and B have. */
+  readonly wProducts: bigint[]
+}
+
+/** Whether a row has entries on sides A and B; without, it says 0 = lc. */
+export const hasProduct = ({ a, b }: R1cs, row: number): boolean =>
+  a.rowPtr[row] < a.rowPtr[row + 1] && b.rowPtr[row] < b.rowPtr[row + 1]
+
+/** Evaluates the polynomials of every wire, over a domain of n points, at τ. */
+export function evaluateQap(system: R1cs, n: number, tau: bigint): QapAt {
+  const basis = lagrangeBasis(n, tau)
+  // negative coefficients as small negative integers keep the products short
+  const values = system.values.map((value) => (value > r >> 1n ? value - r : value))
+  const [u, v, w] = [system.a, system.b, system.c].map((side) => transpose(side, system, values, basis))
+  for (let i = 0; i <= publicCount(system); i++) u[i] = (u[i] + basis[system.rows + i]) % r
+  const inProducts = basis.map((value, row) => (row < system.rows && hasProduct(system, row) ? value : 0n))
+  return { u, v, w, wProducts: transpose(system.c, system, values, inProducts) }
+}
+
+function transpose(
+  side: SparseRows,
+  system: R1cs,
+  values: readonly bigint[],
+  basis: readonly bigint[],
+): bigint[] {
+  const sums = new Array<bigint>(system.wires).fill(0n)
+  for (let row = 0; row < system.rows; row++) {
+    const at = basis[row]
+    for (let j = side.rowPtr[row]; j < side.rowPtr[row + 1]; j++) {
+      sums[side.wires[j]] += values[side.coefficients[j]] * at
+    }
+  }
+  for (let i = 0; i < sums.length; i++) {
+    const reduced = sums[i] % r
+    sums[i] = reduced < 0n ? reduced + r : reduced
+  }
+  return sums
+}

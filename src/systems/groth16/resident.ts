@@ -1,0 +1,73 @@
+/** A proving key that stays loaded in a worker, and proofs against it, one after the other. */
+import * as Comlink from "comlink"
+import { type OnProgress, UsageError } from "../../errors.js"
+import type { ProofPoints } from "./reference.js"
+import type { SnarkjsWorker } from "./snarkjs-worker.js"
+import { WorkerPool } from "./workers.js"
+
+export interface WitnessProver {
+  /**
+   * Proves the witness of a `.wtns` file.
+   * @throws UsageError after `close`; the reason of an abort; CountersignError when the worker dies
+   */
+  prove(
+    wtns: Uint8Array,
+    options?: { onProgress?: OnProgress | undefined; signal?: AbortSignal | undefined },
+  ): Promise<{ proof: ProofPoints; publicSignals: string[] }>
+  /** Stops the worker; a proof under way is rejected. */
+  close(): Promise<void>
+}
+
+/** Starts a worker with the `.zkey` of `provingKey`, of which it keeps a copy. */
+export async function openReference(provingKey: Uint8Array): Promise<WitnessProver> {
+  let pool: WorkerPool<SnarkjsWorker> | undefined
+  let closed = false
+  const worker = async (): Promise<WorkerPool<SnarkjsWorker>> => {
+    if (closed) throw new UsageError({ what: "the prover is closed", fix: "Open another one" })
+    if (pool?.alive) return pool
+    pool = new WorkerPool(new URL("./snarkjs-worker.js", import.meta.url), 1)
+    try {
+      await pool.map([provingKey], (remote, key) => remote.load(key))
+    } catch (error) {
+      await pool.close()
+      throw error
+    }
+    return pool
+  }
+  await worker()
+
+  let last: Promise<unknown> = Promise.resolve()
+  const prove: WitnessProver["prove"] = async (wtns, { onProgress, signal } = {}) => {
+    const settled = new AbortController()
+    const aborted = new Promise<never>((_, reject) => {
+      const abort = () => reject(signal?.reason)
+      if (signal?.aborted) abort()
+      else signal?.addEventListener("abort", abort, { once: true, signal: settled.signal })
+    })
+    let parts = 1
+    const report = (done: number, total: number) => {
+      parts = total
+      if (!settled.signal.aborted) onProgress?.({ stage: "prove", done, total })
+    }
+    const result = Promise.race([last, aborted]).then(async () => {
+      const onPart = onProgress && Comlink.proxy(report)
+      const current = await worker()
+      const [proof] = await current.map([wtns], (remote, file) => remote.prove(file, onPart), { signal })
+      return proof
+    })
+    // Whoever comes next waits for this proof and for the ones before it, even if this one gave up waiting.
+    last = Promise.allSettled([last, result])
+    try {
+      const proof = await result
+      report(parts, parts)
+      return proof
+    } finally {
+      settled.abort()
+    }
+  }
+  const close = async () => {
+    closed = true
+    await pool?.close()
+  }
+  return { prove, close }
+}

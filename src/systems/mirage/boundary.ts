@@ -1,0 +1,145 @@
+/**
+ * The boundary of a two-phase circuit (proof system `mirage`). Wire order: one, the challenge c, the
+ * evaluation ev, then the committed wires (inputs, gadgets, multiplicities, commitments), then the final ones,
+ * which depend on c. The values a statement shows are no public signals: they are packed into words p_j, and
+ * ev = Σ p_j · c^(j+1) by Horner's rule.
+ */
+
+import type { Block } from "../../circuit/gadgets/poseidon.js"
+import { lookups } from "../../circuit/gadgets/ranges.js"
+import type { Gadget } from "../../circuit/gadgets/reduce.js"
+import { type FieldLc, R1csBuilder } from "../../circuit/link/builder.js"
+import { type Commitment, linkCommitment } from "../../circuit/link/commitment.js"
+import { type Lookup, LookupBuilder } from "../../circuit/link/lookup.js"
+import { linkNodes, sizeOf } from "../../circuit/link/nodes.js"
+import { rowOf, type TensorRows } from "../../circuit/link/rows.js"
+import type { Plan } from "../../circuit/plan/plan.js"
+import type { TensorId } from "../../ops/program.js"
+import type { IntGraph } from "../../quantize/intgraph.js"
+import type { Layout } from "../../statement/layout.js"
+import { packSide } from "../../statement/words.js"
+import { type LinkedNodes, stampsOf } from "../groth16/boundary.js"
+import { checkGroups } from "./phases.js"
+
+export const CHALLENGE = 1
+export const EVALUATION = 2
+
+/** A circuit for the two-phase proof. */
+export interface MirageLinked extends LinkedNodes {
+  readonly lookup: Lookup
+  /** Wires 3 … firstFinal−1 are committed, those from firstFinal on are final. */
+  readonly firstFinal: number
+  /** Salted commitments that stand for the outputs and the inputs. */
+  readonly commitments: { readonly output?: Commitment; readonly input?: Commitment }
+  /** First wire and row of the Horner steps for words 1, 2, …; row `hornerRow` defines ev. */
+  readonly steps: number
+  readonly hornerRow: number
+  /** Wires whose values are full field elements, in ascending order. */
+  readonly large: Uint32Array
+}
+
+export interface MirageOptions {
+  readonly layout: Layout
+  readonly tableBits: number
+  readonly nonzerosPerRow: number
+  /** Poseidon's rows; needed where a layout has commitments. */
+  readonly block?: Block | undefined
+}
+
+/** Builds the two-phase constraint system of an integer model and checks its wire groups. */
+export function linkMirage(
+  graph: IntGraph,
+  plan: Plan,
+  gadgets: ReadonlyMap<string, Gadget>,
+  options: MirageOptions,
+): MirageLinked {
+  const stamps = stampsOf(plan, gadgets, lookups(options.tableBits))
+  const builder = new R1csBuilder()
+  builder.allocate(2)
+  const inputs = graph.inputs.map((input) => builder.allocate(sizeOf(graph, input.tensor)))
+  const lookup = new LookupBuilder(builder, CHALLENGE)
+  const { groups, rowsOf } = linkNodes({
+    graph,
+    plan,
+    stamps,
+    builder,
+    inputs,
+    nonzerosPerRow: options.nonzerosPerRow,
+    lookup,
+  })
+  const allInputs = graph.inputs.map(({ tensor }, index) => wires(inputs[index], sizeOf(graph, tensor)))
+  const inputRows = (index: number): TensorRows => allInputs[index]
+  const outputRows = (index: number): TensorRows => rowsOf(graph.outputs[index].tensor as TensorId)
+  const { layout } = options
+  const words: FieldLc[] = []
+  const commitments: { output?: Commitment; input?: Commitment } = {}
+  for (const [group, tensors, rows] of [
+    ["output", layout.outputs, outputRows],
+    ["input", layout.inputs, inputRows],
+  ] as const) {
+    const { visibility } = tensors[0] ?? { visibility: "hidden" }
+    if (visibility === "hidden") continue
+    const packed = packSide(tensors, group).map(({ tensor, first, count, lo, bits }) =>
+      packedWord(rows(tensor), first, count, lo, bits),
+    )
+    if (visibility === "public") for (const word of packed) words.push(word)
+    else {
+      const commitment = linkCommitment(builder, packed, options.block)
+      commitments[group] = commitment
+      words.push(commitment.value)
+    }
+  }
+  const { queries, ...parts } = lookup.finish()
+  const hornerRow = builder.rows
+  const steps = builder.finals
+  let after: number | undefined
+  for (let j = words.length - 1; j >= 0; j--) {
+    const target = j === 0 ? EVALUATION : builder.allocateFinal()
+    const sum = new Map(words[j])
+    if (after !== undefined) sum.set(after, 1)
+    builder.fieldRow(sum, new Map([[CHALLENGE, 1]]), new Map([[target, 1]]))
+    after = target
+  }
+  const firstFinal = builder.wires
+  const r1cs = builder.finish(0, 2, 0)
+  checkGroups(r1cs, firstFinal)
+  const large = Object.values(commitments).flatMap((commitment) => commitment.wires)
+  return {
+    r1cs,
+    stamps,
+    groups,
+    inputs,
+    lookup: { ...parts, inverses: firstFinal, quotients: firstFinal + queries },
+    firstFinal,
+    commitments,
+    steps: firstFinal + steps,
+    hornerRow,
+    large: Uint32Array.from(large).sort(),
+  }
+}
+
+/** A tensor whose element i is wire first + i. */
+function wires(first: number, count: number): TensorRows {
+  return {
+    rowPtr: Uint32Array.from({ length: count + 1 }, (_, i) => i),
+    wires: Uint32Array.from({ length: count }, (_, i) => first + i),
+    coefficients: new Float64Array(count).fill(1),
+  }
+}
+
+/** Σ (element − lo) · 2^(bits·i) over `count` elements from `first` on. */
+function packedWord(rows: TensorRows, first: number, count: number, lo: number, bits: number): FieldLc {
+  const sum = new Map<number, bigint>()
+  const add = (wire: number, coefficient: bigint) => {
+    const value = (sum.get(wire) ?? 0n) + coefficient
+    if (value === 0n) sum.delete(wire)
+    else sum.set(wire, value)
+  }
+  for (let i = 0; i < count; i++) {
+    const weight = 1n << BigInt(bits * i)
+    const lc = rowOf(rows, first + i)
+    for (let j = 0; j < lc.wires.length; j++) add(lc.wires[j], weight * BigInt(lc.coefficients[j]))
+    add(0, -weight * BigInt(lo))
+  }
+  return sum
+}

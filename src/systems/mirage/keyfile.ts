@@ -1,0 +1,348 @@
+/**
+ * The proving key of the two-phase proof: an iden3 binary container of type "csmk", version 1. Points are
+ * affine, Montgomery, little endian, as in a `.zkey`; the coefficients are not in it, only their digest,
+ * because the circuit is rebuilt from the model.
+ *
+ *     1  header    wires, first final wire, domain size, bits b and number of layers of H (u32 each), digest of the
+ *                  constraints (32 bytes)
+ *     2  points    alpha1, beta1, delta1, deltaC1 (64 bytes each), beta2, delta2, deltaC2 (128 each)
+ *     3  IC        one, c, ev                      6  B2          the same wires, in G2
+ *     4  A         wires that occur on side A      7  committed   K_i / deltaC of committed wires
+ *     5  B1        wires that occur on side B      8  final       K_i / delta of final wires
+ *     9  H         one per domain point, in layers 10  C          wires that occur on side C of a product
+ *                                                  1000           how the key was made: "dev"
+ *
+ * Layer k of H is 2^(b·k) times layer 0. Sections 4 to 8 and 10 are in ascending order of wires; the public wires
+ * one, c and ev occur on side A by the rows that keep their columns independent. docs/FORMATS.md has an example
+ * byte by byte.
+ */
+import { sha256 } from "@noble/hashes/sha2.js"
+import { checkSection, createBinFile } from "../../circuit/formats/container.js"
+import type { R1cs } from "../../circuit/formats/r1cs.js"
+import {
+  type ByteSource,
+  checkedSource,
+  type ProvingKey,
+  partOf,
+  sectionsOf,
+} from "../../circuit/formats/source.js"
+import { domainSize } from "../../circuit/link/domain.js"
+import { CountersignError, FileError } from "../../errors.js"
+import { fileBytes as pointBytes } from "../../prover/kernels/points.js"
+import { streamBytes } from "../../prover/kernels/stream.js"
+import { areLayers, bestLayers, type Layers } from "../../prover/kernels/windows.js"
+import { hasProduct, programRows } from "../../setup/qap.js"
+import { encodeMark, type Mark, markBytes, parseMark } from "../../statement/provenance.js"
+import { coordinates, coordinates2, type Masks, setupSection } from "../groth16/zkey.js"
+import type { MirageLinked } from "./boundary.js"
+import { digits, quotientMultiples } from "./sections.js"
+
+const magic = "csmk"
+const version = 1
+const publicWires = 3
+
+/** Size of the domain of a two-phase circuit. */
+export const mirageDomain = (system: R1cs): number => domainSize(programRows(system))
+
+/** Largest domain whose points H have multiples in the key. */
+const largestLayered = 2 ** 16
+
+/**
+ * The multiples of H in a key that is made now: they save a sixth of the additions of the largest multiplication. A key
+ * says which it has.
+ */
+export function quotientLayers(system: R1cs): Layers {
+  const domain = mirageDomain(system)
+  return bestLayers(domain, domain <= largestLayered ? 4 : 1)
+}
+
+/** Sections with points, by number. */
+const sections = { points: 2, ic: 3, a: 4, b1: 5, b2: 6, committed: 7, final: 8, h: 9, c: 10 } as const
+export type MirageSection = keyof typeof sections
+export type MiragePoints = Readonly<Record<MirageSection, Uint8Array>>
+/** Sections that grow with the circuit. */
+type LargeSection = Exclude<MirageSection, "points" | "ic">
+
+/** A proving key as the prover takes it. */
+export interface MirageKey extends Readonly<Record<LargeSection, Uint8Array | ByteSource>> {
+  readonly points: Uint8Array
+  readonly ic: Uint8Array
+  readonly setup: Mark
+  /** The multiples of H. */
+  readonly layers: Layers
+  /** Whether the large sections are sources that each multiplication reads. */
+  readonly streamed: boolean
+}
+
+/** Points of section 2 in order. */
+const singles = [
+  ["alpha1", "g1"],
+  ["beta1", "g1"],
+  ["delta1", "g1"],
+  ["deltaC1", "g1"],
+  ["beta2", "g2"],
+  ["delta2", "g2"],
+  ["deltaC2", "g2"],
+] as const
+export type Single = (typeof singles)[number][0]
+
+/**
+ * Wires that occur on a side, ascending; on side A the public ones always do. Side C counts in rows that have a
+ * product: in the others, 0 · 0 = lc, it is zero.
+ */
+export function supportOf(system: R1cs, side: "a" | "b" | "c"): Uint32Array {
+  const used = new Uint8Array(system.wires)
+  const { rowPtr, wires: occurring } = system[side]
+  for (let row = 0; row < system.rows; row++) {
+    if (side === "c" && !hasProduct(system, row)) continue
+    for (let j = rowPtr[row]; j < rowPtr[row + 1]; j++) used[occurring[j]] = 1
+  }
+  if (side === "a") used.fill(1, 0, publicWires)
+  let count = 0
+  for (const is of used) count += is
+  const wires = new Uint32Array(count)
+  let at = 0
+  for (let wire = 0; at < count; wire++) if (used[wire]) wires[at++] = wire
+  return wires
+}
+
+/** SHA-256 of a system's rows and coefficients. */
+export function digestOf(system: R1cs): Uint8Array {
+  const hash = sha256.create()
+  const numbers = (list: Uint32Array) =>
+    hash.update(new Uint8Array(list.buffer, list.byteOffset, list.byteLength))
+  numbers(Uint32Array.of(system.wires, system.rows, system.values.length))
+  const text = new TextEncoder()
+  for (const value of system.values) hash.update(text.encode(`${value},`))
+  for (const side of [system.a, system.b, system.c]) {
+    numbers(side.rowPtr)
+    numbers(side.wires)
+    numbers(side.coefficients)
+  }
+  return hash.digest()
+}
+
+/** Bytes of each section for a circuit. */
+function sizesOf(
+  { r1cs, firstFinal }: MirageLinked,
+  layers = quotientLayers(r1cs),
+): Record<MirageSection, number> {
+  const { g1, g2 } = pointBytes
+  const b = supportOf(r1cs, "b").length
+  return {
+    points: singles.reduce((sum, [, group]) => sum + pointBytes[group], 0),
+    ic: publicWires * g1,
+    a: supportOf(r1cs, "a").length * g1,
+    b1: b * g1,
+    b2: b * g2,
+    committed: (firstFinal - publicWires) * g1,
+    final: (r1cs.wires - firstFinal) * g1,
+    h: mirageDomain(r1cs) * layers.count * g1,
+    c: supportOf(r1cs, "c").length * g1,
+  }
+}
+
+/** Bytes of a key up to which its points stay in the kernels between proofs; those of a larger one are streamed. */
+export const residentKeyBytes = 2 ** 30
+
+const totalOf = (sizes: Record<MirageSection, number>): number =>
+  Object.values(sizes).reduce((sum, bytes) => sum + bytes, 0)
+
+/** Largest memory of the kernels: what 32-bit addresses reach. */
+const addressable = 2 ** 32
+
+/** What a proof is made with, as far as memory depends on it. */
+export interface MemoryOptions {
+  /** A larger key is streamed; default `residentKeyBytes`. */
+  readonly residentBytes?: number | undefined
+}
+
+/**
+ * Bytes that a proof takes, about: rows, the transform, and either the points in the kernels' form with the
+ * largest multiplication, that by H, or what streaming them takes.
+ */
+function memoryOf(linked: MirageLinked, streamed: boolean): number {
+  const { r1cs } = linked
+  const nonzeros = r1cs.a.wires.length + r1cs.b.wires.length + r1cs.c.wires.length
+  const domain = mirageDomain(r1cs)
+  // a point grows from 64 bytes to 80; an entry of a row is an index and a double; a value of the transform
+  // lies in a source, a vector, two tables and the result, and again as a scalar, with its digits or without
+  const multiplied = streamed ? streamBytes + 32 * domain : 1.25 * totalOf(sizesOf(linked)) + 160 * domain
+  const rows = 12 * nonzeros + 8 * (r1cs.wires + 3 * r1cs.rows)
+  return Math.ceil(rows + 256 * domain + multiplied + multiplesOf(linked) + 2 ** 24)
+}
+
+/**
+ * Bytes of the multiples that come with points (shares.ts), in the kernels' form: of wires with field elements, in A,
+ * B1, committed and B2, and of quotients, in A and final.
+ */
+function multiplesOf({ large, lookup }: MirageLinked): number {
+  const entries = lookup.tableStart[lookup.tables.length]
+  return 80 * (digits * large.length * 5 + quotientMultiples(lookup) * entries * 2)
+}
+
+/** Whether a key is streamed: its points are more than `residentBytes`, or would not fit into the kernels. */
+const isStreamed = (linked: MirageLinked, residentBytes = residentKeyBytes): boolean =>
+  totalOf(sizesOf(linked)) > residentBytes || memoryOf(linked, false) > addressable
+
+/** Bytes that a proof takes, about. */
+export const proverMemory = (linked: MirageLinked, { residentBytes }: MemoryOptions = {}): number =>
+  memoryOf(linked, isStreamed(linked, residentBytes))
+
+/**
+ * Whether a proof fits. Where a key may be streamed, what decides is the transform.
+ * @throws CountersignError if not, with the figure
+ */
+export function checkMemory(linked: MirageLinked, options: MemoryOptions = {}): void {
+  const bytes = proverMemory(linked, options)
+  if (bytes <= addressable) return
+  throw new CountersignError({
+    what: "the proof does not fit into the kernels' memory",
+    expected: `at most ${addressable / 2 ** 20} MiB`,
+    given: `about ${Math.ceil(bytes / 2 ** 20)} MiB`,
+    fix: "Prove a smaller model, or compile it with lower precision",
+  })
+}
+
+const headerBytes = 52
+/** Where b and the number of layers are in it. */
+const layersAt = 12
+
+function headerOf({ r1cs, firstFinal }: MirageLinked, { bits, count }: Layers): Uint8Array {
+  const counts = Uint32Array.of(r1cs.wires, firstFinal, mirageDomain(r1cs), bits, count)
+  return new Uint8Array([...new Uint8Array(counts.buffer), ...digestOf(r1cs)])
+}
+
+/** The layers that a header gives, if it is the circuit's. */
+async function readHeader(linked: MirageLinked, section: ByteSource, where: string): Promise<Layers> {
+  const given = await section.read(0, section.size)
+  const view = new DataView(given.buffer, given.byteOffset)
+  const layers = { bits: view.getUint32(layersAt, true), count: view.getUint32(layersAt + 4, true) }
+  const expected = headerOf(linked, layers)
+  if (given.some((byte, i) => byte !== expected[i])) {
+    throw new FileError({
+      what: "belongs to another circuit: sizes or constraints differ",
+      where,
+      fix: "Run setup for this circuit again",
+    })
+  }
+  if (!areLayers(layers)) {
+    throw new FileError({
+      what: "layers of H",
+      where,
+      expected: "multiples that scalars can be cut into",
+      given: `${layers.count} layers, ${layers.bits} bits apart`,
+      fix: "The file is damaged: run setup for this circuit again",
+    })
+  }
+  return layers
+}
+
+/** Most bytes that one array has on every platform, with room for the table of a key. */
+const mostKeyBytes = 2 ** 32 - 2 ** 12
+
+/** Whether a setup can make the key, which it holds as one array. @throws CountersignError if not, with the figure */
+export function checkKeySize(linked: MirageLinked): void {
+  const bytes = totalOf(sizesOf(linked))
+  if (bytes <= mostKeyBytes) return
+  throw new CountersignError({
+    what: "the proving key does not fit into one array",
+    expected: `at most ${mostKeyBytes} bytes`,
+    given: `${bytes}`,
+    fix: "Prove a smaller model, or compile it with lower precision",
+  })
+}
+
+/** Bytes of a proving key. `setup` says how it was made. */
+export function writeMirageKey(
+  linked: MirageLinked,
+  points: MiragePoints,
+  setup: Mark,
+  layers = quotientLayers(linked.r1cs),
+): Uint8Array {
+  const contents = [
+    { id: 1, content: headerOf(linked, layers) },
+    ...Object.entries(sections).map(([name, id]) => ({ id, content: points[name as MirageSection] })),
+    { id: setupSection, content: encodeMark(setup) },
+  ]
+  const sizes = contents.map(({ id, content }) => ({ id, bytes: content.length }))
+  const { file, sections: places } = createBinFile(magic, version, sizes)
+  contents.forEach(({ content }, i) => {
+    places[i].set(content)
+  })
+  return file
+}
+
+/**
+ * Reads a proving key that belongs to a circuit. The large sections of one of more than `residentBytes`, or of
+ * one that would not fit into the kernels, are not read but given as sources. Points are checked where they are
+ * used: those that hide in masks.ts, all others by every proof, which is given out only if it verifies.
+ * @throws FileError for a damaged or foreign file, another circuit's key, or one that cannot be read
+ */
+export async function readMirageKey(
+  provingKey: ProvingKey,
+  linked: MirageLinked,
+  residentBytes?: number,
+): Promise<MirageKey> {
+  const where = "proving key"
+  const source = checkedSource(provingKey, where)
+  const held = await sectionsOf(source, magic, version)
+  const part = (id: number, bytes?: number) => partOf(source, checkSection(held.get(id), id, where, bytes))
+  const layers = await readHeader(linked, part(1, headerBytes), where)
+  const sizes = sizesOf(linked, layers)
+  const streamed = isStreamed(linked, residentBytes)
+  const read = (name: MirageSection) => part(sections[name], sizes[name]).read(0, sizes[name])
+  const large = async (name: LargeSection) => (streamed ? part(sections[name], sizes[name]) : read(name))
+  return {
+    points: await read("points"),
+    ic: await read("ic"),
+    a: await large("a"),
+    b1: await large("b1"),
+    b2: await large("b2"),
+    committed: await large("committed"),
+    final: await large("final"),
+    h: await large("h"),
+    c: await large("c"),
+    setup: parseMark(held.has(setupSection) ? await contentOf(part(setupSection)) : undefined, where),
+    layers,
+    streamed,
+  }
+}
+
+/** What says whether a section is a mark. */
+const contentOf = ({ size, read }: ByteSource): Promise<Uint8Array> => read(0, Math.min(size, markBytes))
+
+/** Bytes of one point of section 2. */
+export function singleOf({ points }: MirageKey, name: Single): Uint8Array {
+  let at = 0
+  for (const [other, group] of singles) {
+    if (other === name) return points.subarray(at, at + pointBytes[group])
+    at += pointBytes[group]
+  }
+  throw new RangeError(name)
+}
+
+/** The points that hide. */
+export const mirageMasks = (key: MirageKey): Masks => ({
+  beta1: singleOf(key, "beta1"),
+  delta1: singleOf(key, "delta1"),
+  deltaC1: singleOf(key, "deltaC1"),
+})
+
+/** The points of the verification key that a proving key carries, as decimal strings. */
+export function mirageVerificationPoints(key: MirageKey): {
+  alpha1: string[]
+  beta2: string[][]
+  delta2: string[][]
+  deltaC2: string[][]
+  ic: string[][]
+} {
+  const two = (name: Single) => coordinates2(singleOf(key, name)).map((pair) => pair.map(String))
+  return {
+    alpha1: coordinates(singleOf(key, "alpha1")).map(String),
+    beta2: two("beta2"),
+    delta2: two("delta2"),
+    deltaC2: two("deltaC2"),
+    ic: [0, 64, 128].map((at) => coordinates(key.ic.subarray(at, at + 64)).map(String)),
+  }
+}

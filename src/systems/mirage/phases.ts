@@ -1,0 +1,106 @@
+/**
+ * The linker's static proof that nothing the challenge is drawn after depends on it. Every row is one of five
+ * shapes, read from the finished system and not from what the linker meant to write:
+ *
+ *     committed   only one and committed wires
+ *     query       inv · (s·c − committed) = s·one
+ *     entry       quotient · (c − t·one) = multiplicity
+ *     sum         0 · 0 = Σ inv − Σ quotient
+ *     Horner      (committed + at most one step) · c = step, or ev
+ *
+ * So queries, multiplicities and packed words are combinations of one and committed wires; the challenge
+ * defines final wires and nothing else; and every final wire is defined once and used where it must be.
+ */
+
+import type { R1cs, SparseRows } from "../../circuit/formats/r1cs.js"
+import { InvariantError } from "../../errors.js"
+import { r } from "../../field.js"
+
+const ONE = 0
+const CHALLENGE = 1
+const EVALUATION = 2
+const firstCommitted = 3
+
+/** @throws InvariantError naming the first row that has none of the five shapes, or the wire it misuses */
+export function checkGroups(system: R1cs, firstFinal: number): void {
+  const refuse = (row: number, why: string): never => {
+    throw new InvariantError(`row ${row} breaks the order of the proof's phases: ${why}`)
+  }
+  const isCommitted = (wire: number) => wire === ONE || (wire >= firstCommitted && wire < firstFinal)
+  const isFinal = (wire: number) => wire >= firstFinal
+  const terms = (side: SparseRows, row: number) =>
+    Array.from({ length: side.rowPtr[row + 1] - side.rowPtr[row] }, (_, k): [wire: number, value: bigint] => {
+      const j = side.rowPtr[row] + k
+      return [side.wires[j], system.values[side.coefficients[j]]]
+    })
+  const allCommitted = (side: SparseRows, row: number): boolean => {
+    for (let j = side.rowPtr[row]; j < side.rowPtr[row + 1]; j++)
+      if (!isCommitted(side.wires[j])) return false
+    return true
+  }
+  const sole = (list: readonly [number, bigint][]): number | undefined =>
+    list.length === 1 && list[0][1] === 1n ? list[0][0] : undefined
+
+  const inverses = new Set<number>()
+  const quotients = new Set<number>()
+  const multiplicities = new Set<number>()
+  const steps = new Set<number>()
+  const stepsUsed = new Set<number>()
+  const summed = new Set<number>()
+  const sums: number[] = []
+  let evaluations = 0
+  const once = (set: Set<number>, wire: number, row: number, what: string) => {
+    if (set.has(wire)) refuse(row, `${what} ${wire} occurs twice`)
+    set.add(wire)
+  }
+  for (let row = 0; row < system.rows; row++) {
+    if ([system.a, system.b, system.c].every((side) => allCommitted(side, row))) continue
+    const [a, b, c] = [terms(system.a, row), terms(system.b, row), terms(system.c, row)]
+    if (a.length === 0 && b.length === 0) {
+      if (!c.every(([wire, value]) => isFinal(wire) && (value === 1n || value === r - 1n)))
+        refuse(row, "a linear row mixes final wires with others")
+      sums.push(row)
+      continue
+    }
+    const challenge = b.find(([wire]) => wire === CHALLENGE)?.[1] ?? refuse(row, "no challenge on side B")
+    if (!b.every(([wire]) => wire === CHALLENGE || isCommitted(wire))) refuse(row, "side B has a final wire")
+    const factor = sole(a)
+    const target = sole(c)
+    const isEvaluation = target === EVALUATION
+    if (b.length === 1 && challenge === 1n && target !== undefined && (isFinal(target) || isEvaluation)) {
+      if (isEvaluation) evaluations++
+      else once(steps, target, row, "step")
+      const used = a.filter(([wire]) => !isCommitted(wire))
+      if (used.length > 1 || !used.every(([wire, value]) => isFinal(wire) && value === 1n))
+        refuse(row, "a word depends on the challenge")
+      for (const [wire] of used) once(stepsUsed, wire, row, "step")
+    } else if (factor !== undefined && isFinal(factor)) {
+      if (c.length === 1 && c[0][0] === ONE) {
+        if (c[0][1] !== challenge) refuse(row, "a query's scales differ")
+        once(inverses, factor, row, "inverse")
+      } else {
+        if (challenge !== 1n || b.length > 2 || !b.every(([wire]) => wire === CHALLENGE || wire === ONE))
+          refuse(row, "an entry is no constant")
+        if (target === undefined || target < firstCommitted || target >= firstFinal)
+          throw new InvariantError(`row ${row}: a multiplicity is not committed`)
+        once(multiplicities, target, row, "multiplicity")
+        once(quotients, factor, row, "quotient")
+      }
+    } else refuse(row, "it has none of the known shapes")
+  }
+  for (const row of sums) {
+    for (const [wire, value] of terms(system.c, row)) {
+      once(summed, wire, row, "summand")
+      if (!(value === 1n ? inverses : quotients).has(wire))
+        refuse(row, `wire ${wire} is summed with a wrong sign`)
+    }
+  }
+  for (const wire of [...inverses, ...quotients])
+    if (!summed.has(wire)) refuse(system.rows, `final wire ${wire} is in no sum`)
+  const defined = new Set([...inverses, ...quotients, ...steps])
+  for (const wire of steps) if (!stepsUsed.has(wire)) refuse(system.rows, `step ${wire} is not used`)
+  if (defined.size !== inverses.size + quotients.size + steps.size || stepsUsed.size !== steps.size)
+    refuse(system.rows, "a final wire is defined twice")
+  if (defined.size !== system.wires - firstFinal) refuse(system.rows, "a final wire is not defined")
+  if (evaluations !== 1) refuse(system.rows, "the evaluation is not defined once")
+}

@@ -1,0 +1,208 @@
+/**
+ * The points of a key, by what is known of the values they are multiplied by:
+ *
+ *     small      small integers
+ *     full       field elements: c, ev, Horner steps, Poseidon's wires; then masks, which multiply points of the
+ *                key itself. Their points come with 2^(8k) times themselves, so their bytes are small integers, too,
+ *                and all of these are one multiplication.
+ *     lookups    inverses and quotients of the lookup argument: 1/(c − t) for an entry t, or a small multiple
+ */
+
+import { type ByteSource, gather, join } from "../../circuit/formats/source.js"
+import type { Lookup } from "../../circuit/link/lookup.js"
+import type { CommittedWitness, Witness } from "../../circuit/witness/witness.js"
+import type { MirageCircuit } from "../../compile/compile.js"
+import { invariant } from "../../errors.js"
+import type { Engine, Entries, Points } from "../../prover/engine/engine.js"
+import { fileBytes, type NameOf } from "../../prover/kernels/points.js"
+import { CHALLENGE, EVALUATION } from "./boundary.js"
+
+/** Points of a section of the key: one for each wire, in the same order, which is ascending. */
+export interface Section {
+  /** What errors call it. */
+  readonly name: string
+  readonly wires: Uint32Array
+  readonly points: Uint8Array | ByteSource
+}
+
+export interface Share {
+  readonly small: Uint32Array
+  readonly full: Uint32Array
+  /** Points of `small`, of `full` and of the masks with their multiples. */
+  readonly points: Points
+  /** Points of the inverses, then of the quotients with 2^k times themselves. */
+  readonly lookups: Points | undefined
+}
+
+const digitBits = 8
+/** Multiples of a point that meets field elements: one for each of their bytes. */
+export const digits = 32
+
+/** Multiples of the point of a quotient: one for each bit of a multiplicity, none of which is above the queries. */
+export const quotientMultiples = ({ table }: Pick<Lookup, "table">): number =>
+  Math.max(1, Math.ceil(Math.log2(table.length + 1)))
+
+export class Shares {
+  private readonly isFull: Uint8Array
+  private readonly firstLookup: number
+  private readonly firstQuotient: number
+  private readonly entryCount: number
+  private readonly quotientLayers: number
+  private readonly multiplicities: number
+  private readonly loaded: Points[] = []
+
+  constructor(
+    { linked }: MirageCircuit,
+    private readonly engine: Engine,
+  ) {
+    const { r1cs, lookup, large, firstFinal } = linked
+    this.isFull = new Uint8Array(r1cs.wires)
+    for (const wire of [...large, CHALLENGE, EVALUATION]) this.isFull[wire] = 1
+    this.isFull.fill(1, firstFinal)
+    this.firstLookup = lookup.inverses
+    this.firstQuotient = lookup.quotients
+    this.entryCount = lookup.tableStart[lookup.tables.length]
+    this.multiplicities = lookup.multiplicities
+    this.quotientLayers = quotientMultiples(lookup)
+  }
+
+  /** Loads the points of one multiplication; `masks` are points as in a file. */
+  load(group: "g1" | "g2", sections: readonly Section[], masks: readonly Uint8Array[] = []): Share {
+    const size = fileBytes[group]
+    const isLookup = (wire: number) => wire >= this.firstLookup && wire < this.firstQuotient + this.entryCount
+    const pick = (belongs: (wire: number) => boolean) => {
+      const places = sections.map(({ wires }) =>
+        Uint32Array.from(wires.keys()).filter((i) => belongs(wires[i])),
+      )
+      const wires = new Uint32Array(places.reduce((sum, { length }) => sum + length, 0))
+      let at = 0
+      sections.forEach((section, k) => {
+        for (const place of places[k]) wires[at++] = section.wires[place]
+      })
+      const parts = sections.map(({ name }, k) => ({ name, places: places[k] }))
+      return { wires, parts, points: sections.map(({ points }, k) => gather(points, size, places[k])) }
+    }
+    const small = pick((wire) => this.isFull[wire] === 0)
+    const full = pick((wire) => this.isFull[wire] === 1 && !isLookup(wire))
+    const lookups = pick(isLookup)
+    const multiples = { from: small.wires.length, bits: digitBits, layers: digits }
+    const points = this.engine.load(group, join([...small.points, ...full.points, ...masks]), {
+      multiples,
+      nameOf: nameOf([...small.parts, ...full.parts]),
+    })
+    this.loaded.push(points)
+    let lookupPoints: Points | undefined
+    if (lookups.wires.length > 0) {
+      const queries = this.firstQuotient - this.firstLookup
+      invariant(
+        lookups.wires.length === queries + this.entryCount,
+        "all wires of the lookup argument share a section",
+      )
+      const powers = { from: queries, bits: 1, layers: this.quotientLayers }
+      lookupPoints = this.engine.load(group, join(lookups.points), {
+        multiples: powers,
+        nameOf: nameOf(lookups.parts),
+      })
+      this.loaded.push(lookupPoints)
+    }
+    return {
+      small: small.wires,
+      full: full.wires,
+      points,
+      lookups: lookupPoints,
+    }
+  }
+
+  /** What the points of a share are multiplied by, lookups aside. */
+  scalars({ small, full, points }: Share, witness: Witness, masks: readonly bigint[]): Float64Array {
+    const scalars = new Float64Array(points.count)
+    for (let i = 0; i < small.length; i++) scalars[i] = witness.small[small[i]]
+    const layer = full.length + masks.length
+    const write = (value: bigint, i: number) => {
+      signedDigits(value, (k, digit) => {
+        scalars[small.length + k * layer + i] = digit
+      })
+    }
+    full.forEach((wire, i) => {
+      write(witness.large.get(wire) ?? 0n, i)
+    })
+    masks.forEach((value, i) => {
+      write(value, full.length + i)
+    })
+    return scalars
+  }
+
+  /**
+   * The wires of the lookup argument by entry t, those that occur: the points of the queries that hit it and, as
+   * its quotient is the multiplicity times its inverse, the point of the quotient as often. Group g is entry
+   * `occurring[g]`.
+   */
+  entries({ entries, small }: CommittedWitness): { occurring: Uint32Array; grouped: Entries } {
+    const queries = entries.length
+    // multiplicities of no execution, which make no proof, need not fit
+    const bound = 2 ** this.quotientLayers
+    const multiplicity = (entry: number): number => small[this.multiplicities + entry] % bound
+    const groupOf = new Uint32Array(this.entryCount)
+    for (const entry of entries) groupOf[entry] = 1
+    let count = queries
+    let groups = 0
+    for (let entry = 0; entry < this.entryCount; entry++) {
+      let m = multiplicity(entry)
+      if (m > 0 || groupOf[entry] === 1) groupOf[entry] = groups++
+      for (; m > 0; m >>= 1) count += m & 1
+    }
+    const occurring = new Uint32Array(groups)
+    const group = new Uint32Array(count)
+    const point = new Uint32Array(count)
+    for (let i = 0; i < queries; i++) {
+      point[i] = i
+      group[i] = groupOf[entries[i]]
+      occurring[group[i]] = entries[i]
+    }
+    let at = queries
+    for (let entry = 0; entry < this.entryCount; entry++) {
+      let multiple = queries + entry
+      for (let m = multiplicity(entry); m > 0; m >>= 1) {
+        if (m & 1) {
+          occurring[groupOf[entry]] = entry
+          group[at] = groupOf[entry]
+          point[at++] = multiple
+        }
+        multiple += this.entryCount
+      }
+    }
+    return { occurring, grouped: { group, point } }
+  }
+
+  async free(): Promise<void> {
+    await Promise.all(this.loaded.splice(0).map((points) => this.engine.free(points)))
+  }
+}
+
+/** Where points stand that were picked out of sections, one part behind the other; masks come last. */
+const nameOf =
+  (parts: readonly { readonly name: string; readonly places: Uint32Array }[]): NameOf =>
+  (point) => {
+    for (const { name, places } of parts) {
+      if (point < places.length) return pointName(name, places[point])
+      point -= places.length
+    }
+    return "proving key, a mask"
+  }
+
+/** What errors call point number `point` of a section. */
+export const pointName = (section: string, point: number): string =>
+  `proving key, section ${section}, point ${point}`
+
+/** The digits of a field element below 2^254 with base 2^8, from −128 to 128, least first. */
+function signedDigits(value: bigint, write: (k: number, digit: number) => void): void {
+  const text = value.toString(16).padStart(2 * digits, "0")
+  let carry = 0
+  for (let k = 0; k < digits; k++) {
+    const at = text.length - 2 * (k + 1)
+    let digit = Number.parseInt(text.slice(at, at + 2), 16) + carry
+    carry = digit > 128 ? 1 : 0
+    digit -= carry << 8
+    write(k, digit)
+  }
+}
