@@ -1,5 +1,7 @@
-/** Is a decoded integer graph well formed? Asked of every file, before anything reads it. How large its numbers
- * may be is asked with the bounds. */
+/**
+ * Is a decoded integer graph well formed? Asked of every file, before anything reads it. How large its numbers may be
+ * is asked with the bounds.
+ */
 import type { Budget } from "../budget.js"
 import { defaults } from "../defaults.js"
 import type { IntNode, LinearMap, TensorId, TensorInfo } from "../ops/program.js"
