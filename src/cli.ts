@@ -241,9 +241,12 @@ command("audit", "rebuild the circuit from the model, compare it with the key, a
     const circuit = await folder.loadCircuit(path, onProgress)
     const key = folder.loadVerificationKey(folder.verificationKeyPath(path))
     const report = await audited(circuit, folder.provingKeyPath(path), key)
-    const valid = report.accepted.length === 0
+    const valid = report.accepted.length === 0 && report.differences.length === 0
+    const agreement = report.differences.length === 0 ? "no difference" : "the circuit is not the model's:"
     print({ valid, model: circuit.model, ...report, ms: elapsed(start) }, [
       `model    ${circuit.model}, rebuilt: the proving key's constraints and the verification key are this circuit's`,
+      `compared with the model in exact integers on ${report.compared} inputs: ${agreement}`,
+      ...report.differences,
       `gadgets  ${Object.entries(report.gadgets)
         .map(([name, count]) => `${name} ${count}`)
         .join(", ")}`,
@@ -256,11 +259,7 @@ command("audit", "rebuild the circuit from the model, compare it with the key, a
     if (!valid) process.exitCode = 1
   })
 
-async function audited(
-  circuit: api.Circuit,
-  path: string,
-  key: api.VerificationKey,
-): Promise<api.AuditReport> {
+async function audited(circuit: api.Circuit, path: string, key: api.VerificationKey): Promise<api.Audit> {
   const provingKey = await api.openKeyFile(path)
   try {
     await api.checkKeys(circuit, provingKey, key)

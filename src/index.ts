@@ -15,7 +15,7 @@ export type { Graph } from "./model/graph.js"
 export { type ImportOptions, importOnnx } from "./model/onnx.js"
 export { importTfjs } from "./model/tfjs.js"
 export { lower } from "./ops/lower.js"
-export { audit, auditReceipt } from "./prover/audit.js"
+export { type Audit, audit, auditReceipt } from "./prover/audit.js"
 export * from "./prover/index.js"
 export { type KeyFile, openKeyFile } from "./prover/keyfile.js"
 export {

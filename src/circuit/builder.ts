@@ -1,4 +1,5 @@
 /** Growing constraint systems: typed arrays that double, and rows assembled without duplicate wires. */
+import { invariant } from "../errors.js"
 import { mod } from "../field.js"
 import type { R1cs, SparseRows } from "./r1cs.js"
 
@@ -70,6 +71,11 @@ export class R1csBuilder {
     if (coefficient === 0 || coefficient === 0n) return
     let index = this.dictionary.get(coefficient)
     if (index === undefined) {
+      // rows.ts has refused models that compose others; every double beyond is even and so looks like an integer
+      invariant(
+        typeof coefficient === "bigint" || Number.isSafeInteger(coefficient),
+        "an inexact coefficient",
+      )
       index = this.values.length
       this.values.push(coefficient)
       this.dictionary.set(coefficient, index)

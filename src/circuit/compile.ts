@@ -68,7 +68,8 @@ export type Circuit = PlainCircuit | MirageCircuit
 /**
  * Compiles an integer model.
  * @throws UsageError for options we do not have; FileError if `gadgets` lack one of the circuit's;
- * CountersignError when the circuit would be too large, with the estimate.
+ * ModelError for a model whose numbers, or coefficients made of them, are no safe integers; CountersignError when
+ * the circuit would be too large, with the estimate.
  */
 export async function compile(
   graph: IntGraph,

@@ -11,6 +11,8 @@ import { argmaxGadget, bitLength, clampGadget, type GadgetUse, gadgetKinds } fro
 import { accumulatorBounds, bitForms, type Forms, NONE, planGadgets } from "./plan.js"
 import { lookupsOf } from "./ranges.js"
 
+/** Bits of the widest range check: every integer of a model has at most so many. */
+const mostBits = 52
 /** Range tables of 2^bits rows that are tried. */
 const tableBits = [4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]
 
@@ -21,8 +23,11 @@ export interface LookupForms extends Forms {
   readonly chosen: ReadonlyMap<RescaleNode, Form>
 }
 
-/** Bits of a range check that may be wider than asked. */
-const roundUp = (width: number, bits: number): number => Math.max(1, Math.ceil(width / bits)) * bits
+/** Bits of a range check that may be wider than asked, as long as its powers of two are safe integers. */
+const roundUp = (width: number, bits: number): number => {
+  const wider = Math.max(1, Math.ceil(width / bits)) * bits
+  return wider <= mostBits ? wider : width
+}
 
 /** The cheapest of gadgets under tables of 2^bits rows. */
 const rowsOf = ({ kind, parameters }: GadgetUse, bits: number): number => {

@@ -59,7 +59,7 @@ export interface NodeLinking {
 /** Elements of a tensor. */
 export const sizeOf = (graph: IntGraph, tensor: TensorId): number => graph.tensors[tensor].lo.length
 
-/** Links all nodes. `rowsOf` gives the combinations of the model's outputs. */
+/** Links all nodes. `rowsOf` gives the combinations of the model's outputs. Throws ModelError, see rows.ts. */
 export function linkNodes(linking: NodeLinking): {
   groups: StampGroup[]
   rowsOf: (tensor: TensorId) => TensorRows
@@ -156,7 +156,7 @@ function stampNode(
   rowsOf: (tensor: TensorId) => TensorRows,
   groups: StampGroup[],
 ): TensorRows {
-  const accumulator = new Accumulator()
+  const accumulator = new Accumulator(plan.node)
   const count = plan.uses.length
   const base = new Uint32Array(count).fill(NONE)
   const firstRow = new Uint32Array(count)

@@ -4,16 +4,9 @@
  */
 import { InvariantError, invariant } from "../errors.js"
 import type { IntNode, RescaleNode, TensorId } from "../ops/program.js"
-import { type IntGraph, type IntTensor, tableOutput } from "../quantize/intgraph.js"
-import {
-  argmaxGadget,
-  bitLength,
-  clampGadget,
-  type GadgetUse,
-  gadgetKey,
-  gadgetKinds,
-  tableGadget,
-} from "./gadgets.js"
+import { shiftedBounds, spreadBits, windowOffset } from "../quantize/bounds.js"
+import { type IntGraph, tableOutput } from "../quantize/intgraph.js"
+import { argmaxGadget, clampGadget, type GadgetUse, gadgetKey, gadgetKinds, tableGadget } from "./gadgets.js"
 
 /** No gadget: the element is a constant, or a copy of its single operand. */
 export const NONE = 0xffffffff
@@ -65,12 +58,10 @@ export const bitForms: Forms = {
 /** Interval of element i of a rescale node's accumulator, shifted so that the window begins at zero. */
 export function accumulatorBounds(graph: IntGraph, node: RescaleNode, i: number): [min: number, max: number] {
   const { lo, hi } = graph.tensors[node.source]
-  const offset = accumulatorOffset(node)
-  return [lo[i] + offset, hi[i] + offset]
+  return shiftedBounds(node, lo[i], hi[i])
 }
-const accumulatorOffset = (node: RescaleNode): number => -node.lo * 2 ** node.shift
 
-/** Chooses gadgets for every node of an integer model. */
+/** Chooses gadgets for every node of an integer model. Throws ModelError for numbers that are no safe integers. */
 export function planGadgets(graph: IntGraph, forms: Forms = bitForms): Plan {
   const uses: GadgetUse[] = []
   const known = new Map<string, number>()
@@ -149,7 +140,7 @@ function planNode(
           const choice = forms.clamp(node, ...accumulatorBounds(graph, node, i))
           return { choice, operands: typeof choice === "number" ? [] : [i] }
         },
-        accumulatorOffset(node),
+        windowOffset(node),
         node.lo,
       )
     }
@@ -160,13 +151,16 @@ function planNode(
           (element) => element >= 0,
         )
         // an element that can never exceed another one's least value decides nothing
-        const floor = Math.max(...window.map((element) => source.lo[element]))
+        const floor = window.reduce(
+          (least, element) => Math.max(least, source.lo[element]),
+          Number.NEGATIVE_INFINITY,
+        )
         const keeper = window.find((element) => source.lo[element] === floor)
         const operands = [...new Set(window)].filter(
           (element) => element === keeper || source.hi[element] > floor,
         )
         if (operands.length === 1) return { choice: "copy", operands }
-        return { choice: forms.max(operands.length, spread(source, operands)), operands }
+        return { choice: forms.max(operands.length, spreadBits(node, source, operands)), operands }
       })
     }
     case "argmax": {
@@ -180,7 +174,7 @@ function planNode(
         if (operands.length === 1) return { choice: 0, operands: [] }
         // the last of equal maxima is the first of the reversed window
         if (node.last) operands.reverse()
-        return { choice: forms.argmax(operands.length, spread(source, operands)), operands }
+        return { choice: forms.argmax(operands.length, spreadBits(node, source, operands)), operands }
       }
       return node.last
         ? assemble([node.source], choose, 0, node.window - 1, -1)
@@ -207,15 +201,4 @@ function planNode(
     default:
       throw new InvariantError(`no gadget for ${(node as IntNode).kind}`)
   }
-}
-
-/** Least b with |x_i − x_j| < 2^b for all admissible inputs. */
-function spread(tensor: IntTensor, elements: readonly number[]): number {
-  let lo = Number.POSITIVE_INFINITY
-  let hi = Number.NEGATIVE_INFINITY
-  for (const element of elements) {
-    lo = Math.min(lo, tensor.lo[element])
-    hi = Math.max(hi, tensor.hi[element])
-  }
-  return Math.max(1, bitLength(hi - lo))
 }

@@ -191,7 +191,11 @@ function assemble(
     for (const signal of lc.keys()) if (signal !== ONE && signal >= gadget.inputs) used.add(signal)
   const sorted = [...used].sort((x, y) => x - y)
   const number = new Map(sorted.map((signal, i) => [signal, gadget.inputs + i]))
-  const rename = (lc: Lc): Lc => renamed(lc, (signal) => number.get(signal) ?? signal)
+  const rename = (lc: Lc): Lc => {
+    for (const value of lc.values())
+      invariant(Number.isSafeInteger(value), `a coefficient of ${gadget.key} exceeds 2^53`)
+    return renamed(lc, (signal) => number.get(signal) ?? signal)
+  }
   return {
     gadget,
     wires: sorted.length,

@@ -1,10 +1,11 @@
 /**
  * Tensors as linear combinations of wires. Linear and index nodes never add constraints: they only
- * combine rows. All coefficients are safe integers because every partial sum of the integer model is.
+ * combine rows. Static bounds say nothing of coefficients, whose products may cancel in every value, so each
+ * product and partial sum of them is compared with the largest safe integer here, and refused beyond it.
  */
-import { invariant } from "../errors.js"
+import { invariant, ModelError } from "../errors.js"
 import { sparseRows } from "../ops/linearmap.js"
-import type { IndexNode, LinearNode, TensorId } from "../ops/program.js"
+import type { IndexNode, IntNode, LinearNode, TensorId } from "../ops/program.js"
 import type { WireLc } from "./builder.js"
 
 /** One combination per element, compressed; wire 0 is the constant one. */
@@ -56,14 +57,35 @@ export class RowCollector {
   }
 }
 
-/** Sums combinations without duplicate wires; reused for all rows of a circuit. */
+const largest = Number.MAX_SAFE_INTEGER
+
+/** Throws the ModelError for a coefficient of a node's rows that no double may hold exactly. */
+function inexact({ origin }: IntNode, ...numbers: readonly number[]): never {
+  const coefficient = Math.max(...numbers.map(Math.abs))
+  throw new ModelError({
+    what: `the weights of \`${origin.operator}\`, multiplied with those before it, give a coefficient that is not exact`,
+    where: origin.name,
+    expected: "coefficients and their partial sums below 2^52",
+    given: `2^${Math.log2(coefficient).toFixed(1)}`,
+    fix: "Use a lower precision, or an activation between linear layers",
+  })
+}
+
+/** Sums combinations without duplicate wires; reused for all rows of a node. Throws ModelError, as above. */
 export class Accumulator {
   private readonly sums = new Map<number, number>()
+  constructor(private readonly node: IntNode) {}
   add(lc: WireLc, factor: number): void {
     for (let j = 0; j < lc.wires.length; j++) this.addWire(lc.wires[j], factor * lc.coefficients[j])
   }
+  /**
+   * A product of safe integers may be given: if it was rounded, it is not below 2^53. Together with the sum it is
+   * compared once, since this is where linking spends its time.
+   */
   addWire(wire: number, coefficient: number): void {
-    this.sums.set(wire, (this.sums.get(wire) ?? 0) + coefficient)
+    const sum = (this.sums.get(wire) ?? 0) + coefficient
+    if (!(Math.abs(coefficient) + Math.abs(sum) <= largest)) inexact(this.node, coefficient, sum)
+    this.sums.set(wire, sum)
   }
   /** Emits the non-zero terms and empties the accumulator. */
   flush(emit: (wire: number, coefficient: number) => void): void {
@@ -72,7 +94,7 @@ export class Accumulator {
   }
 }
 
-/** out[i] = Σ weights · source rows + bias. `source(id)` gives the rows of an operand. */
+/** out[i] = Σ weights · source rows + bias. `source(id)` gives the rows of an operand. Throws ModelError. */
 export function linearRows(
   node: LinearNode,
   elements: number,
@@ -82,14 +104,17 @@ export function linearRows(
   const collector = new RowCollector(elements)
   // a row needs merging only if two of its operands can share a wire
   const simple = terms.length === 1 && isWireTensor(terms[0].rows)
-  const accumulator = new Accumulator()
+  const accumulator = new Accumulator(node)
   const emit = (wire: number, coefficient: number) => collector.entry(wire, coefficient)
   for (let i = 0; i < elements; i++) {
     const bias = node.bias?.[i] ?? 0
     if (simple) {
       const { rows, map } = terms[0]
-      for (let j = map.rowPtr[i]; j < map.rowPtr[i + 1]; j++)
-        emit(rows.wires[map.columns[j]], map.values[j] * rows.coefficients[map.columns[j]])
+      for (let j = map.rowPtr[i]; j < map.rowPtr[i + 1]; j++) {
+        const coefficient = map.values[j] * rows.coefficients[map.columns[j]]
+        if (!(Math.abs(coefficient) <= largest)) inexact(node, coefficient)
+        emit(rows.wires[map.columns[j]], coefficient)
+      }
       emit(0, bias)
     } else {
       for (const { rows, map } of terms) {

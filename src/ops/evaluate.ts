@@ -1,6 +1,7 @@
 /**
  * The slow reference that stays for ever: plain loops over the primitives in double precision, for real
- * programs and integer ones. Integer programs keep every partial sum within ±2^52, so there it is exact.
+ * programs and integer ones. Integer programs keep every partial sum below 2^52 (quantize/bounds.ts), so there it is
+ * exact; quantize/exact.ts says so.
  */
 import { InputError, InvariantError, invariant } from "../errors.js"
 import { functionOf } from "./formula.js"

@@ -1,17 +1,19 @@
 /**
- * Everything that can be tried against a circuit and its keys: forged witnesses (circuit/audit) and edited
- * receipts. All of it must be refused.
+ * Everything that can be tried against a circuit and its keys: the circuit compared with its model in exact integers
+ * (circuit/differential), forged witnesses (circuit/audit) and edited receipts, all of which must be refused.
  */
 import { bn254 } from "@noble/curves/bn254.js"
 import { type AuditReport, auditWitness } from "../circuit/audit.js"
+import { describeRow, firstFailingRow } from "../circuit/check.js"
 import { assignCommitments } from "../circuit/commitment.js"
 import { type Circuit, witnessOf } from "../circuit/compile.js"
+import { differences, probes } from "../circuit/differential.js"
 import { entriesOf } from "../circuit/lookup.js"
 import { drawSalt } from "../circuit/poseidon.js"
-import { assignCommitted, challengedWitness, type TensorValues } from "../circuit/witness.js"
+import { assignCommitted, challengedWitness, type TensorValues, type Witness } from "../circuit/witness.js"
 import { CountersignError } from "../errors.js"
 import { inverseAll, mod, q } from "../field.js"
-import { quantizeInput, runInteger } from "../quantize/run.js"
+import { runInteger } from "../quantize/run.js"
 import type { VerificationKey } from "../verifier/key.js"
 import type { G1Json, G2Json } from "../verifier/points.js"
 import type { Receipt } from "../verifier/receipt.js"
@@ -22,21 +24,34 @@ import { openProver, statementWords } from "./prover.js"
 
 const context = `0x${"00".repeat(32)}`
 
+/** Random inputs at which circuit and model are compared, besides the corners of the declared ranges. */
+const randomProbes = 4
+
+/** What an audit found; nothing is wrong if `accepted` and `differences` are empty. */
+export interface Audit extends AuditReport {
+  /** Inputs at which the circuit was compared with its model in exact integers. */
+  readonly compared: number
+  /** Where circuit and model differ, at the first of them that shows it. */
+  readonly differences: readonly string[]
+}
+
 /**
- * Runs the model on zeros (moved into the declared range), proves that, and attacks witness and receipt.
+ * Compares the circuit with its model at the corners of the declared ranges and at random; if they agree, runs the
+ * model on zeros (moved into the declared range), proves that, and attacks witness and receipt.
  * @throws CountersignError if the honest receipt does not verify: the keys are broken
  */
 export async function audit(
   circuit: Circuit,
   provingKey: ProvingKey,
   verificationKey: VerificationKey,
-): Promise<AuditReport> {
+): Promise<Audit> {
   const { graph } = circuit
+  const { witness, ...comparison } = compare(circuit)
+  if (!witness) return { gadgets: {}, refused: 0, accepted: [], tried: {}, ...comparison }
+  const witnesses = auditWitness(circuit, witness)
   const zeros = Object.fromEntries(
     graph.inputs.map(({ name, tensor }) => [name, new Float64Array(graph.tensors[tensor].lo.length)]),
   )
-  const values = runInteger(graph, quantizeInput(graph, zeros, { clampInputs: true }))
-  const witnesses = auditWitness(circuit, fullWitness(circuit, values))
   const salts = {
     ...(circuit.input === "committed" ? { input: drawSalt() } : {}),
     ...(circuit.output === "committed" ? { output: drawSalt() } : {}),
@@ -55,11 +70,34 @@ export async function audit(
     refused: witnesses.refused + edited.refused,
     accepted: [...witnesses.accepted, ...edited.accepted],
     tried: { ...witnesses.tried, ...edited.tried },
+    ...comparison,
   }
 }
 
+/** Circuit, evaluation and witness against exact integers; with the last witness, if nothing differs. */
+function compare(circuit: Circuit): Pick<Audit, "compared" | "differences"> & { readonly witness?: Witness } {
+  const uniform = () => crypto.getRandomValues(new Uint32Array(1))[0] / 2 ** 32
+  let [compared, witness] = [0, undefined as Witness | undefined]
+  for (const probe of probes(circuit.graph, randomProbes, uniform)) {
+    compared++
+    const found = differences(circuit, probe)
+    if (found.length > 0) return { compared, differences: found }
+    try {
+      witness = fullWitness(circuit, runInteger(circuit.graph, probe))
+    } catch (error) {
+      if (!(error instanceof CountersignError)) throw error
+      return { compared, differences: [error.message] }
+    }
+    const row = firstFailingRow(circuit.linked.r1cs, witness)
+    if (row < 0) continue
+    const what = describeRow(circuit.graph, circuit.linked, row)
+    return { compared, differences: [`constraint ${row} refuses the model's own integers: ${what}`] }
+  }
+  return { compared, differences: [], ...(witness && { witness }) }
+}
+
 /** Every wire of an honest execution; a two-phase circuit's with a random challenge. */
-function fullWitness(circuit: Circuit, values: TensorValues) {
+function fullWitness(circuit: Circuit, values: TensorValues): Witness {
   if (circuit.proofSystem === "groth16") return witnessOf(circuit, values, context)
   const committed = assignCommitted(circuit.graph, circuit.linked, values)
   const salts = { input: drawSalt(), output: drawSalt() }

@@ -1,14 +1,21 @@
 /**
  * Static bounds: an interval per element that holds for every admissible input, by interval arithmetic.
- * Nothing here looks at samples, so a proof never rests on calibration. All values are integers in
- * doubles, exact because every sum of magnitudes is held below 2^52.
+ * Nothing here looks at samples, so a proof never rests on calibration. All values are integers in doubles.
+ *
+ * The rule: whatever a model adds up stays within ±`sumLimit`, so a sum or difference of any two such numbers is
+ * a safe integer. It is asked here of every number of every node, for the quantizer's models as for those that
+ * come in files; `circuit/rows.ts` asks the same of the numbers that rows are composed of. Comparing a rounded
+ * result with the limit is enough: rounding is monotone, and whatever is below 2^53 was not rounded.
  */
 import { InvariantError, ModelError } from "../errors.js"
 import { evaluate } from "../ops/evaluate.js"
 import {
+  type ArgmaxNode,
   type IntNode,
   type LinearMap,
   type LinearNode,
+  type MaxNode,
+  type RescaleNode,
   sizeOf,
   type TableNode,
   type TensorId,
@@ -16,8 +23,8 @@ import {
 } from "../ops/program.js"
 import { extremesOf } from "./extremes.js"
 
-/** Largest magnitude any partial sum of a linear node may reach. */
-export const sumLimit = 2 ** 52
+/** Largest magnitude of any integer of a model, and of any partial sum of them: 52 bits. */
+export const sumLimit = 2 ** 52 - 1
 
 export interface Interval {
   readonly lo: Float64Array
@@ -37,14 +44,23 @@ export const magnitude = ({ lo, hi }: Interval): number => {
   return m
 }
 
-/** Width of the hull of all elements: largest hi minus smallest lo. */
-export const width = ({ lo, hi }: Interval): number => {
+/** The hull of all elements, or of some: smallest lo and largest hi; zeros if there are none. */
+export function hull(
+  { lo, hi }: Interval,
+  elements: Iterable<number> = lo.keys(),
+): [least: number, most: number] {
   let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
-  for (let i = 0; i < lo.length; i++) {
+  for (const i of elements) {
     if (lo[i] < least) least = lo[i]
     if (hi[i] > most) most = hi[i]
   }
-  return lo.length ? most - least : 0
+  return least <= most ? [least, most] : [0, 0]
+}
+
+/** Width of the hull of all elements. */
+export const width = (interval: Interval): number => {
+  const [least, most] = hull(interval)
+  return most - least
 }
 
 /** Tensors a node reads, in the order of its fields. */
@@ -98,8 +114,9 @@ function applyLinear(node: LinearNode, sources: readonly Float64Array[], size: n
 }
 
 /**
- * Interval and `peak` of a linear node: peak is the largest Σ|W|·max(|lo|,|hi|) + |bias| of any output,
- * which bounds every partial sum. When peak exceeds `sumLimit` the interval is inexact and not to be used.
+ * Interval and `peak` of a linear node: peak is the largest Σ|W|·max(1,|lo|,|hi|) + |bias| of any output, which
+ * bounds every partial sum, and every weight also where its source is always zero. When peak exceeds `sumLimit`
+ * the interval is inexact and not to be used.
  */
 export function linearBounds(
   node: LinearNode,
@@ -116,13 +133,13 @@ export function linearBounds(
     sources.map(({ lo, hi }) => Float64Array.from(lo, (x, i) => f(x, hi[i])))
   const peaks = applyLinear(
     absolute,
-    zip((lo, hi) => Math.max(Math.abs(lo), Math.abs(hi))),
+    zip((lo, hi) => Math.max(1, -lo, hi)),
     size,
   )
   let peak = 0
   for (const p of peaks) if (p > peak) peak = p
 
-  // Centre and radius, both doubled to stay integral: [W·(lo+hi) ± |W|·(hi−lo)] / 2.
+  // Centre and radius, both doubled to stay integral: [W·(lo+hi) ± |W|·(hi−lo)] / 2. No sum exceeds 2·peak.
   const withoutBias = ({ bias: _, ...rest }: LinearNode): LinearNode => rest
   const centre = applyLinear(
     withoutBias(node),
@@ -144,20 +161,45 @@ export function linearBounds(
   return { lo, hi, peak }
 }
 
-/** Throws the ModelError for a node whose integers could outgrow exact arithmetic. */
-export function tooLarge(node: IntNode, peak: number): never {
+/** Throws the ModelError for a node whose integers could outgrow exact arithmetic; `what` says which. */
+export function tooLarge({ origin }: Pick<IntNode, "origin">, peak: number, what = "its integers"): never {
   throw new ModelError({
-    what: `the integers of \`${node.origin.operator}\` could grow beyond 52 bits`,
-    where: node.origin.name,
-    expected: "partial sums of magnitude at most 2^52",
+    what: `\`${origin.operator}\`: ${what} could grow beyond 52 bits`,
+    where: origin.name,
+    expected: "numbers and partial sums of magnitude below 2^52",
     given: `2^${Math.log2(peak).toFixed(1)}`,
     fix: "Use a lower precision, or samples with a smaller range",
   })
 }
 
+/** The number itself, which is `what` of a node. Throws the ModelError unless |x| ≤ `sumLimit`. */
+function within(node: IntNode, what: string, x: number): number {
+  return Math.abs(x) <= sumLimit ? x : tooLarge(node, Math.abs(x), what)
+}
+
+/** What moves the window of a rescale node to begin at zero: its gadgets see acc + offset. Throws ModelError. */
+export const windowOffset = (node: RescaleNode): number =>
+  within(node, "the offset of its window", -node.lo * 2 ** node.shift + 0)
+
+/** Interval of a rescale node's shifted accumulator, which lies in [lo, hi] before. Throws ModelError. */
+export function shiftedBounds(node: RescaleNode, lo: number, hi: number): [min: number, max: number] {
+  const offset = windowOffset(node)
+  const what = "its accumulator with the offset of its window"
+  return [within(node, what, lo + offset), within(node, what, hi + offset)]
+}
+
+/** Bits of the differences of some elements: the least b with |x − y| < 2^b, at least 1. Throws ModelError. */
+export function spreadBits(node: MaxNode | ArgmaxNode, source: Interval, elements: Iterable<number>): number {
+  const [least, most] = hull(source, elements)
+  const difference = within(node, "a difference of integers it compares", most - least)
+  let b = 1
+  while (2 ** b <= difference) b++
+  return b
+}
+
 /**
  * Interval of each element of a node's output, from the intervals of its sources.
- * Throws ModelError when a sum or product could exceed 2^52.
+ * Throws ModelError when a number of the node, or any sum or product, could exceed `sumLimit`.
  */
 export function nodeBounds(
   node: IntNode,
@@ -170,11 +212,12 @@ export function nodeBounds(
   switch (node.kind) {
     case "input": {
       if (!input) throw new InvariantError(`input \`${node.name}\` has no range`)
-      lo.fill(input.lo)
-      hi.fill(input.lo + 2 ** input.bits - 1)
+      lo.fill(within(node, "its range", input.lo))
+      hi.fill(within(node, "its range", input.lo + 2 ** input.bits - 1))
       break
     }
     case "index": {
+      within(node, "its fill", node.fill)
       const sources = node.sources.map(bounds)
       const all = concat(sources)
       for (let i = 0; i < size; i++) {
@@ -212,15 +255,18 @@ export function nodeBounds(
         lo[i] = Math.max(lo[i], source.lo[from])
         hi[i] = Math.max(hi[i], source.hi[from])
       }
+      checkWindows(node, source, size)
       break
     }
     case "argmax":
+      checkWindows(node, bounds(node.source), size)
       hi.fill(node.window - 1)
       break
     case "rescale": {
       const source = bounds(node.source)
-      const top = node.lo + 2 ** node.bits - 1
+      const top = within(node, "its window", node.lo + 2 ** node.bits - 1)
       const apply = (x: number) => Math.min(Math.max(Math.floor(x / 2 ** node.shift), node.lo), top)
+      shiftedBounds(node, ...hull(source))
       for (let i = 0; i < size; i++) {
         lo[i] = apply(source.lo[i])
         hi[i] = apply(source.hi[i])
@@ -233,13 +279,20 @@ export function nodeBounds(
   return { lo, hi }
 }
 
+function checkWindows(node: MaxNode | ArgmaxNode, source: Interval, size: number): void {
+  for (let i = 0; i < size; i++) {
+    const window = node.map.subarray(i * node.window, (i + 1) * node.window)
+    spreadBits(node, source, window.includes(-1) ? window.filter((element) => element >= 0) : window)
+  }
+}
+
 /**
  * Writes the least and largest entry that each element can reach. Throws ModelError unless the table has
  * exactly one entry for each integer between the least and the largest of all elements of its source.
  */
 function tableBounds(node: TableNode, source: Interval, lo: Float64Array, hi: Float64Array): void {
-  const least = source.lo.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY)
-  const entries = width(source) + 1
+  const [least, most] = hull(source)
+  const entries = most - least + 1
   if (node.lo !== least || node.values.length !== entries)
     throw new ModelError({
       what: `the table of \`${node.origin.operator}\` does not fit its source`,
@@ -248,6 +301,7 @@ function tableBounds(node: TableNode, source: Interval, lo: Float64Array, hi: Fl
       given: `${node.values.length} entries from ${node.lo}`,
     })
   const extremes = extremesOf(node.values)
+  for (const y of extremes(0, entries - 1)) within(node, "an entry of its table", y)
   for (let i = 0; i < lo.length; i++)
     [lo[i], hi[i]] = extremes(source.lo[i] - node.lo, source.hi[i] - node.lo)
 }

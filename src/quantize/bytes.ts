@@ -106,6 +106,7 @@ export class ByteReader {
     return x
   }
 
+  /** An integer within ±2^52, as it is written. */
   int(): number {
     const x = this.#varint()
     if (x > 2 * maxInt) this.fail("an integer is too large")

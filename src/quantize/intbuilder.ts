@@ -9,6 +9,7 @@ import {
   type TensorInfo,
 } from "../ops/program.js"
 import {
+  hull,
   type InputRange,
   type Interval,
   linearBounds,
@@ -66,8 +67,11 @@ export class IntBuilder {
     return out
   }
 
-  /** The integer linear node of an accumulator, with its bounds; nothing is added to the graph. */
-  draft(accumulator: Accumulator, origin: Origin, size: number) {
+  /**
+   * The integer linear node of an accumulator, with its bounds; nothing is added to the graph. `peak` is the largest
+   * number in it, also once `offset` is added.
+   */
+  draft(accumulator: Accumulator, origin: Origin, size: number, offset = 0) {
     const { terms, bias, scale, rounding } = accumulator
     const integers = integerBias(bias, scale, rounding, size)
     const node: Omit<LinearNode, "out"> = {
@@ -76,7 +80,9 @@ export class IntBuilder {
       ...(integers && { bias: integers }),
       origin,
     }
-    return { node, bounds: linearBounds({ ...node, out: -1 }, (id) => this.tensors[id], size) }
+    const bounds = linearBounds({ ...node, out: -1 }, (id) => this.tensors[id], size)
+    const peak = Math.max(bounds.peak, ...hull(bounds).map((x) => Math.abs(x + offset)))
+    return { node, bounds, peak }
   }
 
   /** The scale at which a linear node is exact and its largest integer fits an activation, if there is one. */
@@ -128,7 +134,9 @@ export class IntBuilder {
     const { scale } = this.tensors[source]
     const size = sizeOf(info.shape)
     const reach = this.reach(source)
-    const { shift, multiplier } = chooseMultiplier(scale / wanted, reach, this.precision, fixed)
+    const outScaleAt = (k: number, m: number) => (fixed ? wanted : (scale / m) * 2 ** k)
+    const window = (k: number, m: number) => Math.abs(lo(outScaleAt(k, m))) * 2 ** k
+    const { shift, multiplier } = chooseMultiplier(scale / wanted, reach, this.precision, fixed, window)
     const accumulator = this.add(
       {
         kind: "linear",
@@ -140,7 +148,7 @@ export class IntBuilder {
       scale / multiplier,
       this.range(source),
     )
-    const outScale = fixed ? wanted : (scale / multiplier) * 2 ** shift
+    const outScale = outScaleAt(shift, multiplier)
     return this.add(
       { kind: "rescale", source: accumulator, shift, lo: lo(outScale), bits: this.precision, origin },
       info,
@@ -164,21 +172,31 @@ export function diagonal(size: number, multiplier: number) {
 /**
  * Smallest shift, a multiple of w, at which ratio·2^shift is precise enough as an integer: 8 when the scale
  * may adapt (it loses at most an eighth of the resolution), 2^w when it is fixed; less where 2^52 forbids it.
+ * `window` is how far the window's least integer moves an accumulator, by shift and multiplier.
  */
-function chooseMultiplier(ratio: number, reach: number, precision: number, fixed: boolean) {
+function chooseMultiplier(
+  ratio: number,
+  reach: number,
+  precision: number,
+  fixed: boolean,
+  window: (shift: number, multiplier: number) => number,
+) {
   if (!(ratio > 0 && Number.isFinite(ratio))) throw new InvariantError(`ratio of scales is ${ratio}`)
   const at = (shift: number) => {
     const exact = ratio * 2 ** shift
     // A ratio that is an integer up to the noise of division must not lose one by the floor.
     return fixed || Math.abs(exact - Math.round(exact)) < 1e-9 * exact ? Math.round(exact) : Math.floor(exact)
   }
-  const fits = (shift: number) => at(shift) * reach + 2 ** (shift - 1) <= sumLimit
+  const isWithin = (shift: number, multiplier: number) =>
+    multiplier * reach + 2 ** (shift - 1) + window(shift, multiplier) <= sumLimit
   let best = { shift: precision, multiplier: at(precision) }
-  for (let shift = precision; shift <= 51 && fits(shift); shift += precision) {
+  for (let shift = precision; shift <= 51 && isWithin(shift, at(shift)); shift += precision) {
     best = { shift, multiplier: at(shift) }
     if (best.multiplier >= (fixed ? 2 ** precision : 8)) break
   }
   // Only a source far wider than its samples gets here too large: then the scale gives way.
   const most = Math.floor((sumLimit - 2 ** (best.shift - 1)) / Math.max(reach, 1))
-  return { shift: best.shift, multiplier: Math.max(1, Math.min(best.multiplier, most)) }
+  let multiplier = Math.max(1, Math.min(best.multiplier, most))
+  while (multiplier > 1 && !isWithin(best.shift, multiplier)) multiplier = Math.floor(multiplier / 2)
+  return { shift: best.shift, multiplier }
 }

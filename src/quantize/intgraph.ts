@@ -1,7 +1,7 @@
 /**
  * The integer model: what is proven. A tensor with scale s holds integers q that stand for x ≈ s·q.
  * Bounds are static: `lo[i] ≤ q[i] ≤ hi[i]` for ALL admissible inputs, by interval arithmetic, and every
- * partial sum of every linear node stays within ±2^52, so doubles carry all integers exactly.
+ * partial sum of every linear node stays below 2^52, so doubles carry all integers exactly.
  */
 import type { IntNode, TableNode, TensorId, TensorInfo } from "../ops/program.js"
 

@@ -229,33 +229,32 @@ class Quantizer {
   }
 
   /**
-   * Drafts an accumulator; while its sums could exceed `limit`, requantizes its widest source, then lets
-   * `coarser` give up resolution, and at last throws ModelError.
+   * Drafts an accumulator; while its sums could exceed `limit`, also once the window is moved by `offset`,
+   * requantizes its widest source, then lets `coarser` give up resolution, and at last throws ModelError.
    */
   #fit<T extends Accumulator>(
     node: LinearNode,
     limit: number,
     choose: (terms: ScaledTerm[]) => T,
     coarser: (tried: T) => T | undefined,
+    offset: (tried: T) => number = () => 0,
   ) {
     const builder = this.#builder
     const size = sizeOf(this.#program.tensors[node.out].shape)
     const narrow = new Set<TensorId>()
     let accumulator = choose(this.#terms(node, narrow))
     for (;;) {
-      const { node: draft, bounds } = builder.draft(accumulator, node.origin, size)
-      if (bounds.peak <= limit) return { draft, bounds, accumulator }
-      const widest = node.terms
+      const moved = offset(accumulator)
+      const { node: draft, bounds, peak } = builder.draft(accumulator, node.origin, size, moved)
+      if (peak <= limit) return { draft, bounds, accumulator }
+      // narrower sources do not move a window
+      const widest = (Math.abs(moved) > limit / 2 ? [] : node.terms)
         .map(({ source }, i) => ({ source, id: accumulator.terms[i].source }))
         .filter(({ source, id }) => !narrow.has(source) && !builder.isNarrow(id))
         .sort((a, b) => builder.reach(b.id) - builder.reach(a.id))[0]
-      if (widest) {
-        narrow.add(widest.source)
-        accumulator = choose(this.#terms(node, narrow))
-        continue
-      }
-      const next = coarser(accumulator)
-      if (!next) return tooLarge({ ...draft, out: -1 }, bounds.peak)
+      if (widest) narrow.add(widest.source)
+      const next = widest ? choose(this.#terms(node, narrow)) : coarser(accumulator)
+      if (!next) return tooLarge(draft, peak)
       accumulator = next
     }
   }
@@ -273,10 +272,7 @@ class Quantizer {
         rounding: 0,
       }),
       (tried) => {
-        const finest = Math.max(
-          largestFactor(tried.terms),
-          ...(tried.terms.length ? [] : [Number.POSITIVE_INFINITY]),
-        )
+        const finest = tried.terms.length ? largestFactor(tried.terms) : Number.POSITIVE_INFINITY
         return tried.scale * 2 <= finest ? { ...tried, scale: tried.scale * 2 } : undefined
       },
     )
@@ -304,6 +300,7 @@ class Quantizer {
         return chooseShift(terms, node.bias, wanted, w, target.fixed)
       },
       (tried) => (tried.shift > w ? atShift(tried.terms, node.bias, wanted, tried.shift - w) : undefined),
+      ({ scale, shift }) => -target.lo(scale * 2 ** shift) * 2 ** shift,
     )
     const { shift } = accumulator
     const accumulated = { ...info, name: `${info.name}:acc` }

@@ -1,9 +1,10 @@
-/** Is a decoded integer graph well formed? Asked of every file, before anything reads it. */
+/** Is a decoded integer graph well formed? Asked of every file, before anything reads it. How large its numbers
+ * may be is asked with the bounds. */
 import type { Budget } from "../budget.js"
 import { defaults } from "../defaults.js"
 import type { IntNode, LinearMap, TensorId, TensorInfo } from "../ops/program.js"
 import { sizeOf } from "../ops/program.js"
-import { sourcesOf, sumLimit } from "./bounds.js"
+import { sourcesOf } from "./bounds.js"
 import { tableOutput } from "./intgraph.js"
 
 interface Structure {
@@ -130,8 +131,10 @@ function nodeFault(node: IntNode, size: (id: TensorId) => number, precision: num
     case "argmax": {
       const { map, window } = node
       if (!(window >= 1) || map.length !== out * window) return "the window"
+      // only a maximum may have padding
+      const least = node.kind === "max" ? -1 : 0
       const from = size(node.source)
-      if (!map.every((element) => element >= -1 && element < from)) return "the window map"
+      if (!map.every((element) => element >= least && element < from)) return "the window map"
       for (let i = 0; i < out; i++)
         if (map.subarray(i * window, (i + 1) * window).every((from) => from === -1)) return "an empty window"
       return undefined
@@ -148,7 +151,7 @@ function nodeFault(node: IntNode, size: (id: TensorId) => number, precision: num
       // both sides of a table are activations; that every entry is reachable is checked with the bounds
       const { lo, values } = node
       if (!isInteger(lo) || !(values.length >= 1 && values.length <= 2 ** precision)) return "the table size"
-      if (!values.every((y) => isInteger(y) && Math.abs(y) <= sumLimit)) return "a table entry"
+      if (!values.every(isInteger)) return "a table entry"
       return tableOutput(node).bits <= precision ? undefined : "the range of a table"
     }
   }

@@ -1,0 +1,347 @@
+/**
+ * Does a circuit say what its model says? The model is run in integers without limit (quantize/exact.ts), its tensors
+ * are put on the wires that stand for them, and what the linker stamped is compared with it, number by number: the
+ * rows of each gadget with its stamp, the sums of earlier wires in them with the node's operands, what the gadget
+ * then proves (specification.ts) with the node's result, and outputs and words with the values they show. Nothing
+ * here trusts a double, the hints or the planner.
+ */
+import { invariant } from "../errors.js"
+import { mod, signed } from "../field.js"
+import type { IntNode, TensorId } from "../ops/program.js"
+import { runExactly } from "../quantize/exact.js"
+import type { IntGraph } from "../quantize/intgraph.js"
+import { runInteger } from "../quantize/run.js"
+import { packing } from "../verifier/words.js"
+import { sideWords } from "./commitment.js"
+import type { Circuit, MirageCircuit } from "./compile.js"
+import { gadgetKey } from "./gadgets.js"
+import { CHALLENGE } from "./link-mirage.js"
+import type { StampGroup } from "./link-nodes.js"
+import { NONE, type NodePlan } from "./plan.js"
+import type { SparseRows } from "./r1cs.js"
+import type { Stamp } from "./ranges.js"
+import { type Lc, ONE } from "./reduce-gadgets.js"
+import { specified } from "./specification.js"
+
+/** Integers of the inputs, by name. */
+export type Probe = Readonly<Record<string, Float64Array>>
+
+/**
+ * Inputs at which a circuit is compared: all elements at the least of their range, all at the largest, both in turn,
+ * and `count` random ones, every second of them at random corners. `random` is uniform in [0, 1).
+ */
+export function probes({ inputs, tensors }: IntGraph, count: number, random: () => number): Probe[] {
+  const make = (draw: (i: number) => number): Probe =>
+    Object.fromEntries(
+      inputs.map(({ name, tensor, lo, bits }) => [
+        name,
+        Float64Array.from(tensors[tensor].lo, (_, i) => lo + Math.floor(draw(i) * 2 ** bits)),
+      ]),
+    )
+  const corner = (isTop: boolean) => (isTop ? 1 - 2 ** -53 : 0)
+  return [
+    make(() => corner(false)),
+    make(() => corner(true)),
+    make((i) => corner(i % 2 === 0)),
+    make((i) => corner(i % 2 === 1)),
+    ...Array.from({ length: count }, (_, k) => make(k % 2 === 0 ? random : () => corner(random() < 0.5))),
+  ]
+}
+
+/** What differs between a circuit and its model on an input: a line for the first element of each node, if any. */
+export function differences(circuit: Circuit, probe: Probe): string[] {
+  const exact = runExactly(circuit.graph, probe)
+  const evaluated = evaluationDifferences(circuit.graph, probe, exact)
+  return evaluated.length > 0 ? evaluated : new Comparison(circuit, exact).run()
+}
+
+const nameOf = ({ tensors }: IntGraph, node: IntNode, tensor: TensorId, i: number): string =>
+  `${node.kind} of node \`${node.origin.name}\`, tensor \`${tensors[tensor].name}\`[${i}]`
+
+/** Where the fast evaluation, or a static bound, is wrong. */
+function evaluationDifferences(graph: IntGraph, probe: Probe, exact: readonly bigint[][]): string[] {
+  const fast = runInteger(graph, probe)
+  return graph.nodes.flatMap((node) => {
+    const { lo, hi } = graph.tensors[node.out]
+    const given = fast.get(node.out) ?? new Float64Array()
+    for (const [i, value] of exact[node.out].entries()) {
+      const name = nameOf(graph, node, node.out, i)
+      if (`${given[i]}` !== `${value}` && BigInt(given[i]) !== value)
+        return [`${name}: evaluation gives ${given[i]}, the model gives ${value}`]
+      if (value < BigInt(lo[i]) || value > BigInt(hi[i]))
+        return [`${name}: the model gives ${value}, outside of its bounds ${lo[i]} to ${hi[i]}`]
+    }
+    return []
+  })
+}
+
+/** What is added to the operands of a node before its gadgets see them, from the definition of the node. */
+function offsetOf({ inputs }: IntGraph, node: IntNode): bigint {
+  if (node.kind === "rescale") return -BigInt(node.lo) << BigInt(node.shift)
+  if (node.kind === "table") return -BigInt(node.lo)
+  if (node.kind !== "input") return 0n
+  return -BigInt(inputs.find(({ tensor }) => tensor === node.out)?.lo ?? 0)
+}
+
+/** A gadget of one element: what its rows must say, and what they would prove of other operands. */
+interface Instance {
+  readonly stamp: Stamp
+  readonly base: number
+  /** The model's operands, as the gadget sees them. */
+  readonly operands: readonly bigint[]
+  readonly says: (operands: readonly bigint[]) => string
+}
+
+class Comparison {
+  readonly #circuit: Circuit
+  readonly #exact: readonly bigint[][]
+  readonly #nodes: ReadonlyMap<TensorId, IntNode>
+  /** Values of the wires that stand for elements of tensors; wire 0 is one. */
+  readonly #wires: bigint[] = [1n]
+  readonly #coefficients: readonly bigint[]
+  readonly #functions = new Map<number, ReturnType<typeof specified>>()
+  /** Queries compared so far: they are numbered in the order of gadgets. */
+  #queries = 0
+
+  constructor(circuit: Circuit, exact: readonly bigint[][]) {
+    this.#circuit = circuit
+    this.#exact = exact
+    this.#coefficients = circuit.linked.r1cs.values.map(signed)
+    this.#nodes = new Map(circuit.graph.nodes.map((node) => [node.out, node]))
+  }
+
+  run(): string[] {
+    const { graph, linked } = this.#circuit
+    linked.inputs.forEach((first, k) => {
+      this.#exact[graph.inputs[k].tensor].forEach((value, i) => {
+        this.#wires[first + i] = value
+      })
+    })
+    const found: string[] = []
+    for (const group of linked.groups) {
+      let fault: string | undefined
+      for (let i = 0; i < group.base.length; i++) {
+        const given = group.plan ? this.#gadget(group, group.plan, i) : this.#definition(group, i)
+        if (given !== undefined && fault === undefined)
+          fault = `${nameOf(graph, this.#nodeOf(group), group.tensor, i)}: ${given}`
+      }
+      if (fault !== undefined) found.push(fault)
+    }
+    const circuit = this.#circuit
+    return [...found, ...(circuit.proofSystem === "mirage" ? this.#words(circuit) : this.#outputs())]
+  }
+
+  /** The model's node that makes the tensor of a group, whatever the circuit says that it is. */
+  #nodeOf({ tensor }: StampGroup): IntNode {
+    const node = this.#nodes.get(tensor)
+    invariant(node, `no node makes tensor ${tensor}`)
+    return node
+  }
+
+  #definition({ tensor, base, firstRow }: StampGroup, i: number): string | undefined {
+    if (base[i] === NONE) return undefined
+    this.#wires[base[i]] = this.#exact[tensor][i]
+    return this.#equals(firstRow[i], base[i], this.#exact[tensor][i])
+  }
+
+  /** Row 0 · 0 = combination − wire, with a combination that is `value`. */
+  #equals(
+    row: number,
+    wire: number,
+    value: bigint,
+    isEqual = (x: bigint) => x === value,
+  ): string | undefined {
+    const { a, b, c } = this.#circuit.linked.r1cs
+    const [left, right, side] = [a, b, c].map((matrix) => this.#side(matrix, row, wire, 1))
+    if (left.entries + right.entries > 0 || side.own.get(0) !== -1n)
+      return `constraint ${row} does not define it`
+    return isEqual(side.sum) ? undefined : `the circuit gives ${side.sum}, the model gives ${value}`
+  }
+
+  #gadget(group: StampGroup, plan: NodePlan, i: number): string | undefined {
+    const { graph, linked } = this.#circuit
+    const node = this.#nodeOf(group)
+    const value = this.#exact[group.tensor][i]
+    const offset = offsetOf(graph, node)
+    const operands = Array.from(
+      plan.elements.subarray(plan.operandPtr[i], plan.operandPtr[i + 1]),
+      (element, j) => this.#exact[plan.sources[Math.min(j, plan.sources.length - 1)]][element] + offset,
+    )
+    const element = (given: bigint) => BigInt(plan.outputSign) * given + BigInt(plan.outputOffset)
+    const use = plan.uses[i]
+    if (use === NONE) {
+      const given = Number.isNaN(plan.constants[i]) ? operands[0] : element(BigInt(plan.constants[i]))
+      return given === value ? undefined : `the circuit gives ${given}, the model gives ${value}`
+    }
+    const stamp = linked.stamps[use]
+    const base = group.base[i]
+    const [output] = stamp.outputs
+    if (output !== undefined)
+      this.#wires[base + output - operands.length] =
+        BigInt(plan.outputSign) * (value - BigInt(plan.outputOffset))
+    const prove = this.#functions.get(use) ?? specified(stamp.gadget.use)
+    this.#functions.set(use, prove)
+    const says = (of: readonly bigint[]): string => {
+      const proven = prove(of)
+      const result = proven === undefined || output === undefined ? proven : element(proven)
+      return `${result ?? "nothing"} for ${of.slice(0, 4).join(", ")}${of.length > 4 ? ", …" : ""}`
+    }
+    const proven = prove(operands)
+    if (proven === undefined || (output !== undefined && element(proven) !== value))
+      return `the circuit gives ${says(operands)}, the model gives ${value}`
+    if (node.kind === "input" && linked.inputs.length === 0) {
+      // a hidden input without a wire is the sum of its bits
+      stamp.sources.forEach((source, j) => {
+        if ("of" in source) this.#wires[base + j] = (operands[0] >> BigInt(source.shift)) % 2n
+      })
+      return undefined
+    }
+    return this.#stamped({ stamp, base, operands, says }, group.firstRow[i])
+  }
+
+  /** The rows and queries of a gadget, as its stamp has them. */
+  #stamped(instance: Instance, firstRow: number): string | undefined {
+    const { rows, queries } = instance.stamp
+    const { a, b, c } = this.#circuit.linked.r1cs
+    for (const [k, row] of rows.entries()) {
+      const fault =
+        this.#combination(instance, a, firstRow + k, row.a) ??
+        this.#combination(instance, b, firstRow + k, row.b) ??
+        this.#combination(instance, c, firstRow + k, row.c)
+      if (fault !== undefined) return fault
+    }
+    if (this.#circuit.proofSystem === "groth16") return undefined
+    const { lookup } = this.#circuit.linked
+    for (const [k, { lc, scale, table }] of queries.entries()) {
+      const row = firstRow + rows.length + k
+      const query = this.#queries++
+      const [inverse, one] = [this.#side(a, row, lookup.inverses + query, 1), this.#side(c, row, 0, 1)]
+      const isQuery =
+        lookup.row[query] === row &&
+        lookup.scale[query] === scale &&
+        lookup.tables[lookup.table[query]].key === table.key &&
+        inverse.entries === 1 &&
+        inverse.own.get(0) === 1n &&
+        one.entries === 1 &&
+        one.own.get(0) === BigInt(scale)
+      if (!isQuery) return `constraint ${row} is no query of ${gadgetKey(instance.stamp.gadget.use)}`
+      const fault = this.#combination(instance, b, row, lc, BigInt(scale))
+      if (fault !== undefined) return fault
+    }
+    return undefined
+  }
+
+  /**
+   * A side of a gadget's row: its own wires with the coefficients of the stamp, and of the others a sum that is the
+   * model's. A query has the negative of that, next to the challenge.
+   */
+  #combination(
+    { stamp, base, operands, says }: Instance,
+    matrix: SparseRows,
+    row: number,
+    lc: Lc,
+    challenge?: bigint,
+  ): string | undefined {
+    const sign = challenge === undefined ? 1n : -1n
+    const given = this.#side(matrix, row, base, stamp.wires, challenge)
+    let [expected, constant, own] = [0n, 0n, 0]
+    const used: number[] = []
+    for (const [local, coefficient] of lc) {
+      if (local === ONE) constant = BigInt(coefficient)
+      else if (local < operands.length) {
+        expected += BigInt(coefficient) * operands[local]
+        used.push(local)
+      } else if (given.own.get(local - operands.length) === sign * BigInt(coefficient)) own++
+    }
+    if (
+      given.own.size !== own ||
+      own !== lc.size - used.length - (lc.has(ONE) ? 1 : 0) ||
+      !given.isChallenged
+    )
+      return `constraint ${row} is not that of ${gadgetKey(stamp.gadget.use)}`
+    const sum = sign * given.sum - constant
+    if (sum === expected) return undefined
+    const factor = BigInt(lc.get(used[0]) ?? 0)
+    if (operands.length === 1 && used.length === 1 && sum % factor === 0n)
+      return `the circuit gives ${says([sum / factor])}, the model gives ${says(operands)}`
+    return `the operands in constraint ${row} give ${sum}, those of the model give ${expected}`
+  }
+
+  /**
+   * One side of a row: coefficients of `count` wires from `first` on by position, and the sum of all others; the
+   * challenge apart, which must have the given coefficient.
+   */
+  #side(
+    { rowPtr, wires, coefficients }: SparseRows,
+    row: number,
+    first: number,
+    count: number,
+    challenge?: bigint,
+  ) {
+    const own = new Map<number, bigint>()
+    let [sum, found] = [0n, 0n]
+    for (let j = rowPtr[row]; j < rowPtr[row + 1]; j++) {
+      const [wire, coefficient] = [wires[j], this.#coefficients[coefficients[j]]]
+      if (wire >= first && wire < first + count)
+        own.set(wire - first, (own.get(wire - first) ?? 0n) + coefficient)
+      else if (challenge !== undefined && wire === CHALLENGE) found += coefficient
+      else sum += coefficient * (this.#wires[wire] ?? 0n)
+    }
+    const isChallenged = found === (challenge ?? 0n)
+    return { own, sum, isChallenged, entries: rowPtr[row + 1] - rowPtr[row] }
+  }
+
+  /** The public outputs of a plain system, each defined by a row behind those of the nodes. */
+  #outputs(): string[] {
+    const { graph, linked } = this.#circuit
+    if (!("outputs" in linked)) return []
+    let row = linked.groups.at(-1)?.rowEnd ?? 0
+    return graph.outputs.flatMap(({ name, tensor }, k) =>
+      this.#exact[tensor].flatMap((value, i) => {
+        const fault = this.#equals(row++, linked.outputs[k] + i, value)
+        return fault === undefined ? [] : [`output \`${name}\`[${i}]: ${fault}`]
+      }),
+    )
+  }
+
+  /** The packed words of a two-phase system: in the rows of Horner's rule, the last one first, or committed to. */
+  #words(circuit: MirageCircuit): string[] {
+    const { layout, linked } = circuit
+    const { r1cs, hornerRow, firstFinal, commitments } = linked
+    for (const [tensors, entries] of [
+      [layout.outputs, circuit.graph.outputs],
+      [layout.inputs, circuit.graph.inputs],
+    ] as const) {
+      for (const [k, { name, lo, bits }] of tensors.entries()) {
+        const [least, end] = [BigInt(lo), BigInt(lo) + (1n << BigInt(bits))]
+        const beyond = this.#exact[entries[k].tensor].find((value) => value < least || value >= end)
+        if (beyond !== undefined)
+          return [`\`${name}\`: the circuit shows ${least} to ${end - 1n}, the model gives ${beyond}`]
+      }
+    }
+    const values = new Map(this.#exact.map((list, id) => [id, Float64Array.from(list, Number)]))
+    const words = (side: "output" | "input") => sideWords(circuit, values, side)
+    const found: string[] = []
+    const isSame = (given: bigint, word: bigint) => mod(given - word) === 0n
+    const shown = packing(layout)
+    const expected = (["output", "input"] as const).flatMap((side) => {
+      const own = shown.filter((word) => word.side === side)
+      if (own[0]?.kind === "values") return words(side)
+      const commitment = commitments[side]
+      if (!commitment) return []
+      for (const [k, word] of words(side).entries()) {
+        const wire = commitment.wires[1 + k]
+        const fault = this.#equals(commitment.firstRow + k, wire, word, (given) => isSame(given, word))
+        if (fault !== undefined) found.push(`word ${k} of the ${side}: ${fault}`)
+      }
+      return [undefined]
+    })
+    for (const [j, word] of expected.entries()) {
+      if (word === undefined) continue
+      const row = hornerRow + expected.length - 1 - j
+      const { sum } = this.#side(r1cs.a, row, firstFinal, r1cs.wires - firstFinal)
+      if (!isSame(sum, word)) found.push(`word ${j}: the circuit gives ${mod(sum)}, the model gives ${word}`)
+    }
+    return found
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * What each gadget proves, as its circom header says it, in integers without limit: the function, and where it is
+ * defined. Nothing is shared with the hints in gadgets.ts; `audit` compares circuits and models by it.
+ */
+import { InvariantError } from "../errors.js"
+import type { GadgetUse } from "./gadgets.js"
+
+type Specification = (parameters: readonly bigint[], operands: readonly bigint[]) => bigint | undefined
+
+const power = (exponent: bigint): bigint => 1n << exponent
+const abs = (x: bigint): bigint => (x < 0n ? -x : x)
+const larger = (x: bigint, y: bigint): bigint => (x > y ? x : y)
+
+/** clamp(acc >> k, 0, 2^w − 1) where `isDefined` says so of d, the distance of the quotient from the window. */
+const clamped = (
+  k: bigint,
+  w: bigint,
+  acc: bigint,
+  isDefined: (d: bigint) => boolean,
+): bigint | undefined => {
+  const [quotient, top] = [acc >> k, power(w) - 1n]
+  const out = quotient < 0n ? 0n : quotient > top ? top : quotient
+  return isDefined(quotient - out) ? out : undefined
+}
+
+const smaller = (x: bigint, y: bigint): bigint => (x < y ? x : y)
+
+const isClose = (b: bigint, operands: readonly bigint[]): boolean =>
+  operands.reduce(larger) - operands.reduce(smaller) < power(b)
+
+const largest: Specification = ([, b], operands) =>
+  isClose(b, operands) ? operands.reduce(larger) : undefined
+
+const firstLargest: Specification = ([, b], operands) =>
+  isClose(b, operands) ? BigInt(operands.indexOf(operands.reduce(larger))) : undefined
+
+const specifications: Readonly<Record<string, Specification>> = {
+  InRange: ([n], [x]) => (x >= 0n && x < power(n) ? x : undefined),
+  Clamp: ([k, w, t], [acc]) => clamped(k, w, acc, () => acc >= -power(k + w + t) && acc < power(k + w + t)),
+  Rectify: ([k, n], [acc]) => clamped(k, n, acc, () => acc >= -power(k + n) && acc < power(k + n)),
+  Truncate: ([k, n], [acc]) => clamped(k, n, acc, () => acc >= 0n && acc < power(k + n)),
+  Complement: ([k, n, e], [acc]) =>
+    clamped(k, n, acc, () => acc >= -power(k) * (power(e) - 1n) && acc < power(k + n)),
+  Excess: ([k, w, e], [acc]) => clamped(k, w, acc, (d) => abs(d) < power(e)),
+  Gated([k, w, n, a, b, j], [acc]) {
+    const reach = abs(acc) + power(k) * (power(w) + power(n)) + power(k + n) * larger(a, b)
+    return clamped(k, w, acc, (d) => power(k + n + j) > reach && -a * power(n) <= d && d < b * power(n))
+  },
+  Signed([k, w, n, x, y, j], [acc]) {
+    const digits = (power(w * n) - 1n) / (power(w) - 1n)
+    const reach = abs(acc) + power(k + w) + power(k) * larger(x, y) * digits
+    // n digits, all but the last in base 2^w: the last one may be as large as the table allows
+    const most = (last: bigint) => power(w * (n - 1n)) * last + power(w * (n - 1n)) - 1n
+    const isTabled = n === 1n || (x >= power(w) - 1n && y >= power(w) - 1n)
+    return clamped(k, w, acc, (d) => power(k + j) > reach && isTabled && d <= most(x) && -d <= most(y))
+  },
+  Max: largest,
+  Largest: largest,
+  Argmax: firstLargest,
+  Position: firstLargest,
+  Product: (_, [x, y]) => x * y,
+  Table: ([n, ...values], [x]) => (x >= 0n && x < power(n) ? values[Number(x)] : undefined),
+  Entry: ([m, , , ...values], [x]) => (x >= 0n && x < m ? values[Number(x)] : undefined),
+}
+
+/** A gadget as a function of its operands; undefined where it is not defined, so that no proof exists or any might. */
+export function specified({
+  kind,
+  parameters,
+}: GadgetUse): (operands: readonly bigint[]) => bigint | undefined {
+  const specification = specifications[kind.template]
+  if (!specification) throw new InvariantError(`no specification of ${kind.template}`)
+  const integers = parameters.map(BigInt)
+  return (operands) => specification(integers, operands)
+}
