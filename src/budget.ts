@@ -1,7 +1,7 @@
 /**
  * What reading one file may cost in all. Whoever allocates or loops by a number that stands in a file charges
- * it here first, so that a few bytes cannot ask for gigabytes or for hours. Nothing is given back: the total
- * bounds every moment of the reading, and a chain of small steps as well as one large one.
+ * it here first, so that a few bytes cannot ask for gigabytes or for hours. What is held is not given back: the
+ * total bounds every moment of the reading, and a chain of small steps as well as one large one.
  */
 import { defaults } from "./defaults.js"
 import { type Facts, ModelError } from "./errors.js"
@@ -45,6 +45,13 @@ export class Budget {
   /** Charges numbers about to be held; `where` is a node, tensor or field. */
   elements(count: number, where: string): void {
     this.#charge("elements", count, where)
+  }
+
+  /** Charges numbers that are held for a moment: there must be room for them, but they leave it again. */
+  momentary(count: number, where: string): void {
+    const before = this.#spent.elements
+    this.#charge("elements", count, where)
+    this.#spent.elements = before
   }
 
   /** Charges steps about to be made. */
