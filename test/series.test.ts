@@ -21,6 +21,7 @@ import {
 import { bits, lookups } from "#src/circuit/gadgets/ranges.js"
 import { reduceGadgets } from "#src/circuit/gadgets/reduce.js"
 import { seedsOf, unroll } from "#src/circuit/gadgets/series.js"
+import { specified } from "#src/circuit/gadgets/specification.js"
 import { firstFailingRow } from "#src/circuit/witness/check.js"
 import { compile, type MirageCircuit, type PlainCircuit, witnessOf } from "#src/compile/compile.js"
 import { describeCircuit, rebuildCircuit } from "#src/compile/description.js"
@@ -258,6 +259,15 @@ describe.each(["ArgMax", "ReduceMax"] as const)("%s over 10,000 elements", (oper
     const circuit: PlainCircuit = await compile(graph, { proofSystem: "groth16" })
     const values = valuesOf({ graph, input: { x: new Random(9).reals(1000) } })
     expect(() => witnessOf(circuit, values, `0x${"11".repeat(32)}`)).not.toThrow()
+  })
+})
+
+describe("every family of gadgets", () => {
+  it("has a specification", () => {
+    for (const kind of Object.values(gadgetKinds))
+      expect(() => specified({ kind, parameters: [4, 4] })).not.toThrow()
+    const far = specified(use("Position", 3, 2))
+    expect([far([1n, 3n, 3n]), far([2n, 0n, 2n]), far([0n, 0n, 4n])]).toEqual([1n, 0n, undefined])
   })
 })
 
