@@ -35,6 +35,10 @@ export class ToolCommand extends Command {
   }
 }
 
+/** A command, with the option that all of them have. */
+export const command = (name: string, description: string): ToolCommand =>
+  new ToolCommand(name).description(description).option("--json", "print one JSON object")
+
 /** An option that may be given several times, once for each value, and so takes nothing that comes after. */
 export const repeatable = (flags: string, description: string): Option =>
   new Option(flags, description)
