@@ -17,10 +17,9 @@ import {
 } from "node:fs"
 import { dirname, join } from "node:path"
 import { FileError, UsageError } from "../errors.js"
+import { mostBytes } from "../platform.js"
 import { fromJson } from "../statement/strict.js"
 
-/** Most bytes of one read or write; the platform's limit is 2^31 − 1. */
-const mostBytes = 2 ** 30
 /** Most bytes of a file that is read whole; model, samples and JSON all have lower limits of their own. */
 const mostInMemory = 2 ** 31
 

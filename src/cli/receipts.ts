@@ -5,7 +5,7 @@
 import * as api from "../index.js"
 import { readWhole } from "./files.js"
 import { loadVerificationKey } from "./folder.js"
-import { bytes32, type Context, command, type ToolCommand, withContext } from "./options.js"
+import { type Context, command, hex32, type ToolCommand, withContext } from "./options.js"
 import { cut, invalid, print } from "./terminal.js"
 import { inOptions } from "./words.js"
 
@@ -65,8 +65,8 @@ export function receiptCommand(
 
 function askedBy(options: ReturnType<ToolCommand["opts"]>, context: Context): Asked {
   const { key: file, allowDev = false } = options
-  const model = options.model === undefined ? undefined : bytes32("--model", options.model)
-  const keyDigest = options.keyDigest === undefined ? undefined : bytes32("--key-digest", options.keyDigest)
+  const model = options.model === undefined ? undefined : hex32("--model", options.model)
+  const keyDigest = options.keyDigest === undefined ? undefined : hex32("--key-digest", options.keyDigest)
   return { key: loadVerificationKey(file), file, keyDigest, model, context, allowDev }
 }
 

@@ -3,7 +3,7 @@ import * as api from "../../index.js"
 import { readWhole } from "../files.js"
 import { checkCircuitFolder, saveCircuit } from "../folder.js"
 import { readModel } from "../model-files.js"
-import { command, dimensions, integer, repeatable } from "../options.js"
+import { command, dimensions, repeatable, wholeNumber } from "../options.js"
 import { elapsed, note, onProgress, print } from "../terminal.js"
 
 const { precision, minPrecision, maxPrecision, maxConstraints } = api.defaults
@@ -24,8 +24,8 @@ export const compileCommand = command("compile", "quantize a model and compile i
   .action(async (path: string, options) => {
     const start = performance.now()
     const open = dimensions(options.dimension)
-    const bits = integer("--precision", options.precision, minPrecision, maxPrecision)
-    const most = integer("--max-constraints", options.maxConstraints)
+    const bits = wholeNumber("--precision", options.precision, minPrecision, maxPrecision)
+    const most = wholeNumber("--max-constraints", options.maxConstraints)
     const { input, output, weights, proofSystem, out } = options
     const chosen = { input, output, weights, proofSystem, maxConstraints: most }
     checkCircuitFolder(out, api.checkCompileOptions(chosen))
@@ -69,13 +69,13 @@ function sampleWarnings(
 }
 
 function accuracyLines(
-  { float, integer: whole, agreement, samples, outputs }: api.Accuracy,
+  { float, integer, agreement, samples, outputs }: api.Accuracy,
   labelled: boolean,
 ): string[] {
   const percent = (share: number | null) =>
     share === null ? "not measured" : `${(100 * share).toFixed(2)} %`
   return [
-    ...(labelled ? [`accuracy     float ${percent(float)}, integer ${percent(whole)} of the labels`] : []),
+    ...(labelled ? [`accuracy     float ${percent(float)}, integer ${percent(integer)} of the labels`] : []),
     `agreement    ${percent(agreement)} of ${samples} samples: the same largest output as the float model`,
     ...outputs.map(
       ({ name, maxError }) => `error        ${name}: at most ${maxError.toPrecision(3)} on these samples`,
