@@ -1,5 +1,5 @@
 /**
- * The folder a model lives in between commands: the files of its circuit (circuit/description.ts), proving.key
+ * The folder a model lives in between commands: the files of its circuit (compile/description.ts), proving.key
  * and verification.json.
  */
 import { join } from "node:path"
