@@ -1,6 +1,6 @@
 /**
  * What each gadget proves, as its circom header says it, in integers without limit: the function, and where it is
- * defined. Nothing is shared with the hints in gadgets.ts; `audit` compares circuits and models by it.
+ * defined. Nothing is shared with the hints in families.ts; `audit` compares circuits and models by it.
  */
 import { InvariantError } from "../../errors.js"
 import type { GadgetUse } from "./families.js"

@@ -1,6 +1,6 @@
 /**
  * Transforms over the scalar field on a pool, and what the quotient of Groth16 needs of them: from the values of
- * polynomials A and B on a domain of n points to A·B on its odd coset η·ω^k (see circuit/domain.ts).
+ * polynomials A and B on a domain of n points to A·B on its odd coset η·ω^k (see circuit/link/domain.ts).
  *
  * Values are float64 numbers: safe integers stand for themselves, `largeValue(i)` for entry i of a table of
  * field elements. Everything lives in the memory of the pool and is allocated once; a proof allocates nothing.
