@@ -14,7 +14,7 @@ import {
 import type { R1cs } from "../../circuit/formats/r1cs.js"
 import { FileError } from "../../errors.js"
 import { mod, power, q, r } from "../../field.js"
-import { fileBytes as pointBytes } from "../../prover/kernels/points.js"
+import { fileBytes as pointBytes } from "../../prover/kernels/points/points.js"
 import { plainDomain, publicCount } from "../../setup/qap.js"
 import { encodeMark, type Mark, parseMark } from "../../statement/provenance.js"
 

@@ -14,7 +14,7 @@ import type { CommittedWitness, Witness } from "../../circuit/witness/witness.js
 import type { MirageCircuit } from "../../compile/compile.js"
 import { invariant } from "../../errors.js"
 import type { Engine, Entries, Points } from "../../prover/engine/engine.js"
-import { fileBytes, type NameOf } from "../../prover/kernels/points.js"
+import { fileBytes, type NameOf } from "../../prover/kernels/points/points.js"
 import { CHALLENGE, EVALUATION } from "./boundary.js"
 
 /** Points of a section of the key: one for each wire, in the same order, which is ascending. */

@@ -6,10 +6,10 @@
  * field elements. Everything lives in the memory of the pool and is allocated once; a proof allocates nothing.
  */
 
-import { cosetRoot, domainRoot, domainShape, rootOfUnity } from "../../circuit/link/domain.js"
-import { invariant } from "../../errors.js"
-import { inverse, mod, power, r } from "../../field.js"
-import type { KernelPool, Step } from "./pool.js"
+import { cosetRoot, domainRoot, domainShape, rootOfUnity } from "../../../circuit/link/domain.js"
+import { invariant } from "../../../errors.js"
+import { inverse, mod, power, r } from "../../../field.js"
+import type { KernelPool, Step } from "../pool.js"
 
 /** 2^53 + 2·index: a number that is no safe integer stands for an entry of the table of field elements. */
 export const largeValue = (index: number): number => 2 ** 53 + 2 * index
