@@ -2,10 +2,10 @@
  * The folder a model lives in between commands: the files of its circuit (circuit/description.ts), proving.key
  * and verification.json.
  */
+
 import { join } from "node:path"
 import { drawSalt } from "../circuit/gadgets/poseidon.js"
-import type { Salts } from "../circuit/link/commitment.js"
-import type { Circuit } from "../compile/compile.js"
+import type { Salts } from "../circuit/witness/commitment.js"
 import {
   type CircuitInfo,
   describeCircuit,
@@ -17,6 +17,7 @@ import { r } from "../field.js"
 import type { Accuracy } from "../quantize/accuracy.js"
 import { serialize } from "../quantize/digest.js"
 import { fromJson } from "../statement/strict.js"
+import type { Circuit } from "../systems/index.js"
 import { keyDigest, parseVerificationKey, type VerificationKey } from "../verifier/key.js"
 import { checkFolder, exists, makeFolder, readWhole, writeWhole } from "./files.js"
 
