@@ -2,8 +2,9 @@
  * The folder a model lives in between commands: the files of its circuit (compile/description.ts), proving.key
  * and verification.json.
  */
+
 import { join } from "node:path"
-import type { Circuit } from "../compile/compile.js"
+
 import {
   type CircuitInfo,
   describeCircuit,
@@ -13,6 +14,7 @@ import {
 import { type OnProgress, UsageError } from "../errors.js"
 import type { Accuracy } from "../quantize/accuracy.js"
 import { serialize } from "../quantize/digest.js"
+import type { Circuit } from "../systems/index.js"
 import { keyDigest, parseVerificationKey, type VerificationKey } from "../verifier/key.js"
 import { checkFolder, exists, makeFolder, readJson, readWhole, writeWhole } from "./files.js"
 

@@ -1,6 +1,6 @@
 /** Files of salts: who has one can open the commitments of its receipt. */
 import { drawSalt } from "../circuit/gadgets/poseidon.js"
-import type { Salts } from "../circuit/link/commitment.js"
+import type { Salts } from "../circuit/witness/commitment.js"
 import type { CircuitInfo } from "../compile/description.js"
 import { FileError, UsageError } from "../errors.js"
 import { r } from "../field.js"

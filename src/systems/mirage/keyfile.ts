@@ -16,8 +16,10 @@
  * one, c and ev occur on side A by the rows that keep their columns independent. docs/FORMATS.md has an example
  * byte by byte.
  */
+
 import { sha256 } from "@noble/hashes/sha2.js"
 import { checkSection, createBinFile } from "../../circuit/formats/container.js"
+import { coordinates, coordinates2 } from "../../circuit/formats/points.js"
 import type { R1cs } from "../../circuit/formats/r1cs.js"
 import {
   type ByteSource,
@@ -33,8 +35,8 @@ import { streamBytes } from "../../prover/kernels/points/stream.js"
 import { areLayers, bestLayers, type Layers } from "../../prover/kernels/points/windows.js"
 import { hasProduct, programRows } from "../../setup/qap.js"
 import { encodeMark, type Mark, markBytes, parseMark } from "../../statement/provenance.js"
-import { coordinates, coordinates2, type Masks, setupSection } from "../groth16/zkey.js"
-import type { MirageLinked } from "./boundary.js"
+import { type Masks, setupSection } from "../groth16/zkey.js"
+import type { MirageLinked } from "./circuit.js"
 import { digits, quotientMultiples } from "./sections.js"
 
 const magic = "csmk"

@@ -2,12 +2,13 @@
 
 import type { R1cs, SparseRows } from "../../circuit/formats/r1cs.js"
 import { describeRow } from "../../circuit/witness/check.js"
-import { type CommittedWitness, fieldValue, type Witness } from "../../circuit/witness/witness.js"
-import type { MirageCircuit } from "../../compile/compile.js"
+import { fieldValue, type Witness } from "../../circuit/witness/witness.js"
 import { CountersignError } from "../../errors.js"
 import { inverse as inverseOf, mod, r } from "../../field.js"
 import type { Fields, QuotientRows, RowSums, Vector } from "../../prover/engine/engine.js"
 import { CHALLENGE, EVALUATION } from "./boundary.js"
+import type { MirageCircuit } from "./circuit.js"
+import type { CommittedWitness } from "./witness.js"
 
 /**
  * A row without challenge holds, and a query's operand is its entry times its scale.
