@@ -1,4 +1,3 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { wtns } from "snarkjs"
 import { beforeAll, describe, expect, it } from "vitest"
 import { readR1cs, writeR1cs } from "#src/circuit/formats/r1csfile.js"
@@ -11,6 +10,7 @@ import { exportCircom } from "#src/compile/export-circom.js"
 import { inspect } from "#src/compile/inspect.js"
 import { power, r } from "#src/field.js"
 import { quantizeInput, runInteger } from "#src/quantize/run.js"
+import { expectGolden } from "../support/golden.js"
 import { mnist, perceptron, small } from "../support/networks.js"
 
 const context = `0x${"2a".repeat(32)}`
@@ -22,8 +22,6 @@ const witnessFor = (circuit: PlainCircuit, input: Record<string, ArrayLike<numbe
   )
 
 describe("golden counts", () => {
-  const golden = new URL("../constraints.csv", import.meta.url)
-
   it("are those of test/constraints.csv, and within the limits we set ourselves", async () => {
     const lines = ["model,proofSystem,input,constraints,lookups,wires,nonzeros,domain"]
     const limits: Record<string, Record<string, number>> = {
@@ -49,9 +47,7 @@ describe("golden counts", () => {
         }
       }
     }
-    const text = `${lines.join("\n")}\n`
-    if (!existsSync(golden)) writeFileSync(golden, text)
-    expect(text).toBe(readFileSync(golden, "utf8"))
+    await expectGolden("constraints.csv", `${lines.join("\n")}\n`)
   })
 })
 

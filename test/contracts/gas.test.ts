@@ -17,6 +17,7 @@ import {
   type VerifierChain,
   verifiers,
 } from "../support/chain.js"
+import { expectGolden } from "../support/golden.js"
 import { hash32, oracle, scalar, wide } from "../support/groth16-oracle.js"
 import { mirageOracle } from "../support/mirage-oracle.js"
 
@@ -116,5 +117,5 @@ test("gas is what test/gas.snapshot says, and within its limits", async () => {
     lines.push([`groth16 verifyProof ${label}`, await gasOf(chains.groth16, "verifyProof", raw)])
   }
   const text = ["transaction,gas", ...lines.map(([name, used]) => `${name},${used}`)].join("\n")
-  await expect(`${text}\n`).toMatchFileSnapshot("../gas.snapshot")
+  await expectGolden("gas.snapshot", `${text}\n`)
 })
