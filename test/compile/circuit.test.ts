@@ -117,7 +117,7 @@ describe("a linked circuit", () => {
       Float64Array.from(values.get(rescale?.out ?? -1) ?? [], (q) => q + 1),
     )
     expect(() => witnessOf(circuit, forged, context)).toThrow(
-      /Max\(.*tensor `c`.*|Clamp|Product|the definition|output/,
+      /^constraint \d+ does not hold: Max\(4,10\) of tensor `c`\[0\] \(node `#2`\)\. The integers given are not an execution/,
     )
   })
 
