@@ -256,21 +256,43 @@ describe("a two-phase proof of a perceptron", () => {
     )
   })
 
-  it("refuses integers that are no execution before it proves anything", async () => {
-    const wrong = new Map(values)
-    const { out } = network.graph.nodes.find((node) => node.kind === "rescale") ?? { out: -1 }
-    wrong.set(
-      out,
-      (values.get(out) as Float64Array).map((x) => x + 1),
-    )
-    // the hints follow from the accumulators, so a wrong activation shows in the next layer's words
-    await expect(prover.prove(wrong, transcript())).resolves.toBeDefined()
-    const source = network.graph.nodes.flatMap((node) => (node.kind === "rescale" ? [node.source] : []))[0]
-    wrong.set(
-      source,
-      (values.get(source) as Float64Array).map((x) => x + 2 ** 30),
-    )
-    await expect(prover.prove(wrong, transcript())).rejects.toThrow(/not an execution/)
+  /** The integers of the execution with one of them changed. */
+  const withWrong = (tensor: number, i: number, by: number): TensorValues => {
+    const wrong = (values.get(tensor) as Float64Array).slice()
+    wrong[i] += by
+    return new Map(values).set(tensor, wrong)
+  }
+  const rescales = () => network.graph.nodes.flatMap((node) => (node.kind === "rescale" ? [node] : []))
+  const valid = async (integers: TensorValues) => {
+    const proof = await prover.prove(integers, transcript())
+    expect(explain(receiptOf(proof), expected())).toBe(null)
+  }
+
+  it("refuses an accumulator that is not that of its inputs, before it proves anything", async () => {
+    let tried = 0
+    for (const { source, shift } of rescales()) {
+      for (const [i, most] of network.graph.tensors[source].hi.entries()) {
+        // an element that is always off is no wire
+        if (most < 2 ** shift) continue
+        for (const by of [-1, 1, 2 ** shift, 2 ** 30]) {
+          const integers = withWrong(source, i, by)
+          await expect(prover.prove(integers, transcript())).rejects.toThrow(/not an execution/)
+          tried++
+        }
+      }
+    }
+    expect(tried).toBe(16)
+  })
+
+  it("refuses an input that is not what the accumulators were made of", async () => {
+    const [{ tensor }] = network.graph.inputs
+    await expect(prover.prove(withWrong(tensor, 0, 1), transcript())).rejects.toThrow(/not an execution/)
+  })
+
+  it("takes activations from the accumulators: given wrong ones, it proves the true execution", async () => {
+    for (const { out } of rescales()) {
+      for (const i of network.graph.tensors[out].lo.keys()) await valid(withWrong(out, i, 1))
+    }
   })
 })
 
