@@ -8,8 +8,8 @@ import { applyMap, sparseRows } from "#src/ops/linearmap.js"
 import type { ClampNode, LinearMap, Program, RealNode, TensorId, TensorInfo } from "#src/ops/program.js"
 import { ownerOf } from "#src/ops/segments.js"
 import { countUses, hoistClamps } from "#src/quantize/prepare.js"
-import { ProgramBuilder, randomProgram } from "./programs.js"
-import { Random } from "./random.js"
+import { ProgramBuilder, randomProgram } from "./support/programs.js"
+import { Random } from "./support/random.js"
 
 describe("a budget", () => {
   it("is spent in all, and nothing is given back", () => {

@@ -16,7 +16,7 @@ import { measureAccuracy } from "#src/quantize/accuracy.js"
 import { quantize } from "#src/quantize/quantize.js"
 import type { Circuit } from "#src/systems/index.js"
 import { explain } from "#src/verifier/verify.js"
-import { run, smallModel } from "./cli-support.js"
+import { run, smallModel } from "./support/cli.js"
 
 const ansi = "\u001b[2J\u001b]0;owned\u0007\u009b31m"
 const bidi = "\u202e\u2066drawer\u2028\u2029"

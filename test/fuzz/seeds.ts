@@ -11,11 +11,11 @@ import { setup } from "#src/prover/open.js"
 import { serialize } from "#src/quantize/digest.js"
 import type { Circuit } from "#src/systems/index.js"
 import { proofToSnarkjs, toSnarkjs } from "#src/verifier/index.js"
-import { oracle, smallLayout, smallStatement } from "../groth16-oracle.js"
-import { layoutOf, mirageOracle, statementOf } from "../mirage-oracle.js"
-import { perceptron, small } from "../networks.js"
-import { encodeOnnx } from "../onnx-writer.js"
-import { Random } from "../random.js"
+import { oracle, smallLayout, smallStatement } from "../support/groth16-oracle.js"
+import { layoutOf, mirageOracle, statementOf } from "../support/mirage-oracle.js"
+import { perceptron, small } from "../support/networks.js"
+import { encodeOnnx } from "../support/onnx-writer.js"
+import { Random } from "../support/random.js"
 
 type Content = Uint8Array | string
 const example = (path: string) =>
