@@ -2,7 +2,6 @@
  * The folder a model lives in between commands: the files of its circuit (circuit/description.ts), proving.key
  * and verification.json.
  */
-
 import { join } from "node:path"
 import { drawSalt } from "../circuit/gadgets/poseidon.js"
 import type { Salts } from "../circuit/witness/commitment.js"
@@ -18,7 +17,8 @@ import type { Accuracy } from "../quantize/accuracy.js"
 import { serialize } from "../quantize/digest.js"
 import { fromJson } from "../statement/strict.js"
 import type { Circuit } from "../systems/index.js"
-import { keyDigest, parseVerificationKey, type VerificationKey } from "../verifier/key.js"
+import type { VerificationKey } from "../systems/verifiers.js"
+import { keyDigest, parseVerificationKey } from "../verifier/key.js"
 import { checkFolder, exists, makeFolder, readWhole, writeWhole } from "./files.js"
 
 const names = {
