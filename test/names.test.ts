@@ -1,5 +1,4 @@
 /** Names are a stranger's text: wherever one leaves, it stays on its line and does nothing to who shows it. */
-
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"

@@ -90,12 +90,22 @@ describe("imports", () => {
     expect(circles.filter((circle) => !threads.every((path) => circle.includes(path)))).toEqual([])
   })
 
-  it("keep the verifier free of Node and of GPL packages", () => {
-    for (const path of files("src/verifier", ".ts")) {
-      for (const name of imports(read(path)).filter((target) => !target.startsWith("."))) {
-        expect(name, path).toMatch(/^@noble\/(curves|hashes)\//)
+  it("keep the verifier to the statement, halves of proof systems, curves and hashes", () => {
+    const own = /^src\/(verifier\/|statement\/|systems\/verifiers|systems\/\w+\/(verify|solidity|snarkjs)\.)/
+    const seen = new Set<string>()
+    const visit = (path: string) => {
+      if (seen.has(path)) return
+      seen.add(path)
+      expect(ground.some((name) => path === `src/${name}`) || own.test(path), path).toBe(true)
+      for (const name of imports(read(path))) {
+        if (name.startsWith(".")) visit(join(dirname(path), name.replace(/\.js$/, ".ts")))
+        else expect(name, path).toMatch(/^@noble\/(curves|hashes)\//)
       }
     }
+    visit("src/verifier/index.ts")
+    for (const path of files("src/systems", "verify.ts"))
+      for (const name of imports(read(path)))
+        expect(name, path).toMatch(/^(\.\.\/\.\.\/statement\/|@noble\/)/)
     for (const path of ["src/errors.ts", "src/field.ts"]) expect(imports(read(path))).toEqual([])
   })
 

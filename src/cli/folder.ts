@@ -2,7 +2,6 @@
  * The folder a model lives in between commands: the files of its circuit (compile/description.ts), proving.key
  * and verification.json.
  */
-
 import { join } from "node:path"
 
 import {
@@ -15,7 +14,8 @@ import { type OnProgress, UsageError } from "../errors.js"
 import type { Accuracy } from "../quantize/accuracy.js"
 import { serialize } from "../quantize/digest.js"
 import type { Circuit } from "../systems/index.js"
-import { keyDigest, parseVerificationKey, type VerificationKey } from "../verifier/key.js"
+import type { VerificationKey } from "../systems/verifiers.js"
+import { keyDigest, parseVerificationKey } from "../verifier/key.js"
 import { checkFolder, exists, makeFolder, readJson, readWhole, writeWhole } from "./files.js"
 
 const names = {

@@ -3,7 +3,6 @@
  * It is written from the linker's own trace, so both routes describe the same gadgets on the same
  * combinations; range checks are by bits. Values of inputs and outputs are the model's integers.
  */
-
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { checkThing } from "../arguments.js"

@@ -16,7 +16,6 @@
  * no such vector, its K_i would be left to the proofs; in the circuits of the tests there is none. Anything else that is wrong, in any one point,
  * shows but for a chance below 2^-100.
  */
-
 import { bn254 } from "@noble/curves/bn254.js"
 import { readBinFile } from "../circuit/formats/container.js"
 import type { R1cs } from "../circuit/formats/r1cs.js"
@@ -29,7 +28,7 @@ import type { PlainCircuit } from "../systems/groth16/circuit.js"
 import type { Circuit } from "../systems/index.js"
 import type { MirageCircuit } from "../systems/mirage/circuit.js"
 import { mirageDomain, readMirageKey, supportOf } from "../systems/mirage/keyfile.js"
-import type { CheckedKey } from "../verifier/key.js"
+import type { CheckedKey } from "../systems/verifiers.js"
 import type { Affine, Engine, Layers, Points, Vector } from "./engine/engine.js"
 import { kernelEngine } from "./engine/kernels.js"
 import { BoundVectors, isEmpty, KnownRows, kernelVector, randomVector, rowSums, sideOf } from "./rowspace.js"

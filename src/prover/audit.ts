@@ -3,7 +3,6 @@
  * (compile/differential.ts), the points of the keys with the circuit (audit-key.ts), forged witnesses
  * (compile/forgeries.ts) and edited receipts, all of which must be refused.
  */
-
 import { bn254 } from "@noble/curves/bn254.js"
 import { checkThing } from "../arguments.js"
 import { checkProvingKey, type ProvingKey } from "../circuit/formats/source.js"
@@ -18,11 +17,11 @@ import { inverseAll, mod, q } from "../field.js"
 import { runInteger } from "../quantize/run.js"
 import { draw, platformRandom } from "../setup/trapdoor.js"
 import type { G1Json, G2Json } from "../statement/points.js"
-import type { Receipt } from "../statement/receipt.js"
 import { witnessOf } from "../systems/groth16/witness.js"
 import type { Circuit } from "../systems/index.js"
 import { challengedWitness, committedWitness } from "../systems/mirage/witness.js"
-import { checkKey, type VerificationKey } from "../verifier/key.js"
+import type { Receipt, VerificationKey } from "../systems/verifiers.js"
+import { checkKey } from "../verifier/key.js"
 import { verify } from "../verifier/verify.js"
 import { auditKey } from "./audit-key.js"
 import { checkKeys, openProver, statementWords } from "./open.js"

@@ -13,7 +13,8 @@ import { setup } from "#src/prover/open.js"
 import { measureAccuracy } from "#src/quantize/accuracy.js"
 import { quantizeProgram } from "#src/quantize/quantize.js"
 import { parseSamples } from "#src/quantize/samples.js"
-import { keyDigest, type VerificationKey } from "#src/verifier/key.js"
+import type { VerificationKey } from "#src/systems/verifiers.js"
+import { keyDigest } from "#src/verifier/key.js"
 import { type Outcome, run, shell, smallModel, writeModel, writeSamples } from "../support/cli.js"
 
 const context = `0x${"c0".repeat(32)}`

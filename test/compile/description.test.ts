@@ -1,5 +1,4 @@
 /** A circuit rebuilt from its files, without circom, is the circuit; files that are not its own are refused. */
-
 import { beforeAll, describe, expect, it } from "vitest"
 import { drawSalt } from "#src/circuit/gadgets/poseidon.js"
 import { type CompileOptions, compile } from "#src/compile/compile.js"

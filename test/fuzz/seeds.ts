@@ -1,5 +1,4 @@
 /** Real files of every parser, made from the examples and from small networks, in a folder for the fuzzer's workers. */
-
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { zipSync } from "fflate"

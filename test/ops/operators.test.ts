@@ -2,7 +2,6 @@
  * Every operator on random shapes and parameters: onnxruntime = real program, integer model within its
  * stated tolerance, and the circuit accepts exactly the integer execution.
  */
-
 import fc from "fast-check"
 import { InferenceSession, Tensor } from "onnxruntime-node"
 import { describe, expect, it } from "vitest"

@@ -26,10 +26,13 @@ describe("the package as users import it", () => {
   })
 
   it.each([
-    ["verifier", /dist\/(verifier\/|errors|arguments|field|json)|@noble\/(curves|hashes)\//],
+    [
+      "verifier",
+      /dist\/(verifier\/|statement\/|systems\/verifiers|systems\/\w+\/(verify|solidity|snarkjs)\.|errors|arguments|field)|@noble\/(curves|hashes)\//,
+    ],
     [
       "prover",
-      /dist\/(?!cli|index|folder|model|prover\/resident|circuit\/compile-)|@noble\/(curves|hashes)\/|\/comlink\//,
+      /dist\/(?!cli|index|systems\/groth16\/(snarkjs-|reference|workers)|circuit\/gadgets\/circom)|@noble\/(curves|hashes)\/|\/comlink\//,
     ],
   ])("has a %s entry that loads neither Node's modules nor GPL packages", (entry, allowed) => {
     // a loader hook that tells every module the entry reaches

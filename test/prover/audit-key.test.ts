@@ -1,5 +1,4 @@
 /** The audit of a key's points: each kind of damage is found, and the section that has it is named. */
-
 import { beforeAll, describe, expect, it } from "vitest"
 import { coordinates } from "#src/circuit/formats/points.js"
 import { compile } from "#src/compile/compile.js"

@@ -2,7 +2,6 @@
  * Proving keys with points that are none, in every section, kept and streamed: a typed error or a proof that does not
  * verify, at once, and the same engine proves with the honest key as if nothing had happened.
  */
-
 import { bn254 } from "@noble/curves/bn254.js"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { createBinFile, readBinFile } from "#src/circuit/formats/container.js"

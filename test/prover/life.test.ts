@@ -1,5 +1,4 @@
 /** A prover over time: aborts, proofs at once, many in a row, a thread that dies. */
-
 import type { Worker } from "node:worker_threads"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { drawSalt } from "#src/circuit/gadgets/poseidon.js"

@@ -1,5 +1,4 @@
 /** Proofs with a key that is not kept but read block by block, from bytes, a Blob or a file. */
-
 import {
   appendFileSync,
   copyFileSync,

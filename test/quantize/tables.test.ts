@@ -1,5 +1,4 @@
 /** Functions of one variable: how they are found, and what their tables of integers say. */
-
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { compile } from "#src/compile/compile.js"

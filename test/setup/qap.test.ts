@@ -1,5 +1,4 @@
 /** The polynomials of a system against their definition. */
-
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { writeField } from "#src/circuit/formats/container.js"

@@ -1,5 +1,4 @@
 /** Proving keys whose maker chose points, for tests of what a prover refuses. */
-
 import { bn254 } from "@noble/curves/bn254.js"
 import { createBinFile, readBinFile } from "#src/circuit/formats/container.js"
 import { montgomeryPoint } from "#src/circuit/formats/points.js"

@@ -1,5 +1,4 @@
 /** What an execution puts into its circuit's commitments: salts and packed words. */
-
 import { checkArgument, checkRecord } from "../../arguments.js"
 import { invariant, UsageError } from "../../errors.js"
 import { mod, r } from "../../field.js"

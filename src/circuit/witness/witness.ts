@@ -2,7 +2,6 @@
  * The witness, straight from the integer execution: every wire's value is a small integer that follows from tensor
  * values and gadget hints. What a proof system adds to that may be full field elements.
  */
-
 import { invariant } from "../../errors.js"
 import { mod } from "../../field.js"
 import type { TensorId } from "../../ops/program.js"

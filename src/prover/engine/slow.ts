@@ -1,5 +1,4 @@
 /** The reference engine: @noble/curves and bigint transforms. Every kernel must agree with it. */
-
 import { bn254 } from "@noble/curves/bn254.js"
 import { coordinates } from "../../circuit/formats/points.js"
 import type { R1cs, SparseRows } from "../../circuit/formats/r1cs.js"

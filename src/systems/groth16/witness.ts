@@ -1,9 +1,7 @@
 /** The witness of a plain circuit: an execution of the model, its outputs and the context. */
-
 import { checkArgument, checkThing } from "../../arguments.js"
 import { describeRow, firstFailingRow } from "../../circuit/witness/check.js"
-import type { TensorValues, Witness } from "../../circuit/witness/witness.js"
-import { assignNodes, tensorsOf } from "../../circuit/witness/witness.js"
+import { assignNodes, type TensorValues, tensorsOf, type Witness } from "../../circuit/witness/witness.js"
 import { CountersignError } from "../../errors.js"
 import { mod, r } from "../../field.js"
 import type { IntGraph } from "../../quantize/intgraph.js"

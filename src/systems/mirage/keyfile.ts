@@ -16,7 +16,6 @@
  * one, c and ev occur on side A by the rows that keep their columns independent. docs/FORMATS.md has an example
  * byte by byte.
  */
-
 import { sha256 } from "@noble/hashes/sha2.js"
 import { checkSection, createBinFile } from "../../circuit/formats/container.js"
 import { coordinates, coordinates2 } from "../../circuit/formats/points.js"
@@ -66,7 +65,7 @@ export type MiragePoints = Readonly<Record<MirageSection, Uint8Array>>
 type LargeSection = Exclude<MirageSection, "points" | "ic">
 
 /** A proving key as the prover takes it. */
-export interface MirageKey extends Readonly<Record<LargeSection, Uint8Array | ByteSource>> {
+export interface MirageProvingKey extends Readonly<Record<LargeSection, Uint8Array | ByteSource>> {
   readonly points: Uint8Array
   readonly ic: Uint8Array
   readonly setup: Mark
@@ -285,7 +284,7 @@ export async function readMirageKey(
   provingKey: ProvingKey,
   linked: MirageLinked,
   residentBytes?: number,
-): Promise<MirageKey> {
+): Promise<MirageProvingKey> {
   const where = "proving key"
   const source = checkedSource(provingKey, where)
   const held = await sectionsOf(source, magic, version)
@@ -315,7 +314,7 @@ export async function readMirageKey(
 const contentOf = ({ size, read }: ByteSource): Promise<Uint8Array> => read(0, Math.min(size, markBytes))
 
 /** Bytes of one point of section 2. */
-export function singleOf({ points }: MirageKey, name: Single): Uint8Array {
+export function singleOf({ points }: MirageProvingKey, name: Single): Uint8Array {
   let at = 0
   for (const [other, group] of singles) {
     if (other === name) return points.subarray(at, at + pointBytes[group])
@@ -325,14 +324,14 @@ export function singleOf({ points }: MirageKey, name: Single): Uint8Array {
 }
 
 /** The points that hide. */
-export const mirageMasks = (key: MirageKey): Masks => ({
+export const mirageMasks = (key: MirageProvingKey): Masks => ({
   beta1: singleOf(key, "beta1"),
   delta1: singleOf(key, "delta1"),
   deltaC1: singleOf(key, "deltaC1"),
 })
 
 /** The points of the verification key that a proving key carries, as decimal strings. */
-export function mirageVerificationPoints(key: MirageKey): {
+export function mirageVerificationPoints(key: MirageProvingKey): {
   alpha1: string[]
   beta2: string[][]
   delta2: string[][]

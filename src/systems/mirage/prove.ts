@@ -14,7 +14,6 @@
  * values there add up to is linear in the witness, −C(τ)·(1 − τ^n)/2, and the key has a point for each wire of
  * side C, of which there are few: linear rows 0 · 0 = lc are zero.
  */
-
 import { bn254 } from "@noble/curves/bn254.js"
 import { coordinates, montgomeryPoint } from "../../circuit/formats/points.js"
 import { entriesOf } from "../../circuit/link/lookup.js"
@@ -26,15 +25,13 @@ import type { Affine, Engine, Fields, RowSums, WorkOptions } from "../../prover/
 import { nextTurn } from "../../prover/kernels/threads.js"
 import { draw, platformRandom } from "../../setup/trapdoor.js"
 import type { G1Json, G1Point, G2Point } from "../../statement/points.js"
-import type { MirageProof } from "../../statement/receipt.js"
 import { challenge } from "../../statement/words.js"
-import type { MirageProofPoints } from "../../verifier/equation.js"
 import type { MirageCircuit } from "./circuit.js"
-import { type MirageKey, mirageDomain, type Single, singleOf, supportOf } from "./keyfile.js"
+import { type MirageProvingKey, mirageDomain, type Single, singleOf, supportOf } from "./keyfile.js"
 import { checkSums, quotientRows } from "./rows.js"
 import { pointName, type Share, Shares } from "./sections.js"
-import type { CommittedWitness } from "./witness.js"
-import { challengedWitness, committedWitness } from "./witness.js"
+import type { MirageProof, MirageProofPoints } from "./verify.js"
+import { type CommittedWitness, challengedWitness, committedWitness } from "./witness.js"
 
 const G1 = bn254.G1.Point
 const G2 = bn254.G2.Point
@@ -80,7 +77,7 @@ export interface MirageProver {
 }
 
 /** Loads a key of the circuit (`readMirageKey`); what is not in memory is read again for each proof. */
-export function openMirage(circuit: MirageCircuit, key: MirageKey, engine: Engine): MirageProver {
+export function openMirage(circuit: MirageCircuit, key: MirageProvingKey, engine: Engine): MirageProver {
   const { linked } = circuit
   const { r1cs, lookup, firstFinal } = linked
   const domain = mirageDomain(r1cs)

@@ -2,7 +2,6 @@
  * Development setup of the two-phase proof (MIRAGE, eprint 2020/278, with γ = 1). Trapdoor τ, α, β, δ_C, δ;
  * for a wire i, K_i = β·u_i(τ) + α·v_i(τ) + w_i(τ). δ_C is as secret as δ: whoever knows either can forge.
  */
-
 import { lagrangeBasis } from "../../circuit/link/domain.js"
 import { inverse, mod, power, r } from "../../field.js"
 import { evaluateQap } from "../../setup/qap.js"

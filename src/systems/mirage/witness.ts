@@ -1,9 +1,6 @@
 /** The witness of a two-phase circuit: what is committed to, and what the challenge adds. */
-
-import type { Salts } from "../../circuit/witness/commitment.js"
-import { assignCommitments } from "../../circuit/witness/commitment.js"
-import type { TensorValues, Witness } from "../../circuit/witness/witness.js"
-import { assignNodes } from "../../circuit/witness/witness.js"
+import { assignCommitments, type Salts } from "../../circuit/witness/commitment.js"
+import { assignNodes, type TensorValues, type Witness } from "../../circuit/witness/witness.js"
 import { CountersignError } from "../../errors.js"
 import { r } from "../../field.js"
 import type { IntGraph } from "../../quantize/intgraph.js"

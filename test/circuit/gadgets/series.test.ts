@@ -1,5 +1,4 @@
 /** Lists of thousands: gadgets unrolled from short ones, and eliminations in time proportional to what they change. */
-
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { compileGadgets, runCircom } from "#src/circuit/gadgets/circom.js"

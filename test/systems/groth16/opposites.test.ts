@@ -7,9 +7,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { FileError } from "#src/errors.js"
 import { mod, r } from "#src/field.js"
 import { g1, g2 } from "#src/statement/points.js"
+import type { CheckedGroth16Key } from "#src/systems/groth16/verify.js"
 import { groth16Problem } from "#src/verifier/equation.js"
 import { parseVerificationKey, publicSignals } from "#src/verifier/index.js"
-import type { CheckedGroth16Key } from "#src/verifier/key.js"
 import { blobOf, revertOf, startVerifier, type VerifierChain } from "../../support/chain.js"
 import {
   keyJson,

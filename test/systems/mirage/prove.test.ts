@@ -1,5 +1,4 @@
 /** Attacks that need a prover: what it may choose, pushed through to TypeScript and the contract. */
-
 import type { Contract } from "ethers"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { drawSalt } from "#src/circuit/gadgets/poseidon.js"
@@ -14,8 +13,7 @@ import { deserialize, serialize } from "#src/quantize/digest.js"
 import type { MirageCircuit } from "#src/systems/mirage/circuit.js"
 import { readMirageKey } from "#src/systems/mirage/keyfile.js"
 import { type MirageProver, openMirage } from "#src/systems/mirage/prove.js"
-import type { CommittedWitness } from "#src/systems/mirage/witness.js"
-import { assignCommitted } from "#src/systems/mirage/witness.js"
+import { assignCommitted, type CommittedWitness } from "#src/systems/mirage/witness.js"
 import {
   challenge,
   explain,
