@@ -16,7 +16,7 @@ import { NONE, type NodePlan } from "../circuit/plan/plan.js"
 import { sideWords } from "../circuit/witness/commitment.js"
 import { invariant } from "../errors.js"
 import { mod, signed } from "../field.js"
-import type { IntNode, TensorId } from "../ops/program.js"
+import { type IntNode, type PerKind, perKind, type TensorId } from "../ops/program.js"
 import { runExactly } from "../quantize/exact.js"
 import type { IntGraph } from "../quantize/intgraph.js"
 import { runInteger } from "../quantize/run.js"
@@ -77,12 +77,18 @@ function evaluationDifferences(graph: IntGraph, probe: Probe, exact: readonly bi
   })
 }
 
+const unmoved = () => 0n
+
 /** What is added to the operands of a node before its gadgets see them, from the definition of the node. */
-function offsetOf({ inputs }: IntGraph, node: IntNode): bigint {
-  if (node.kind === "rescale") return -BigInt(node.lo) << BigInt(node.shift)
-  if (node.kind === "table") return -BigInt(node.lo)
-  if (node.kind !== "input") return 0n
-  return -BigInt(inputs.find(({ tensor }) => tensor === node.out)?.lo ?? 0)
+const offsets: PerKind<IntNode, [graph: IntGraph], bigint> = {
+  input: ({ out }, { inputs }) => -BigInt(inputs.find(({ tensor }) => tensor === out)?.lo ?? 0),
+  index: unmoved,
+  linear: unmoved,
+  max: unmoved,
+  argmax: unmoved,
+  product: unmoved,
+  rescale: ({ lo, shift }) => -BigInt(lo) << BigInt(shift),
+  table: ({ lo }) => -BigInt(lo),
 }
 
 /** A gadget of one element: what its rows must say, and what they would prove of other operands. */
@@ -164,7 +170,7 @@ class Comparison {
     const { graph, linked } = this.#circuit
     const node = this.#nodeOf(group)
     const value = this.#exact[group.tensor][i]
-    const offset = offsetOf(graph, node)
+    const offset = perKind(offsets, node, graph)
     const operands = Array.from(
       plan.elements.subarray(plan.operandPtr[i], plan.operandPtr[i + 1]),
       (element, j) => this.#exact[plan.sources[Math.min(j, plan.sources.length - 1)]][element] + offset,

@@ -270,4 +270,10 @@ describe("the specification of a gadget", () => {
     for (const x of inside) expect(prove([x])).toBeDefined()
     for (const x of outside) expect(prove([x])).toBeUndefined()
   })
+
+  it.each(["Argmax", "Position"] as const)("of %s names the first of the largest operands", (kind) => {
+    const prove = specified({ kind: gadgetKinds[kind], parameters: [3, 2] })
+    expect(prove([1n, 3n, 3n])).toBe(1n)
+    expect(prove([0n, 1n, 4n])).toBeUndefined()
+  })
 })
