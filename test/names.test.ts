@@ -1,11 +1,11 @@
 /** Names are a stranger's text: wherever one leaves, it stays on its line and does nothing to who shows it. */
+
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as fc from "fast-check"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import * as folders from "#src/cli/folder.js"
-import type { Circuit } from "#src/compile/compile.js"
 import { compile } from "#src/compile/compile.js"
 import { exportCircom } from "#src/compile/export-circom.js"
 import { FileError, ModelError, printable, printableJson } from "#src/errors.js"
@@ -14,6 +14,7 @@ import { lower } from "#src/ops/lower.js"
 import { setup } from "#src/prover/open.js"
 import { measureAccuracy } from "#src/quantize/accuracy.js"
 import { quantize } from "#src/quantize/quantize.js"
+import type { Circuit } from "#src/systems/index.js"
 import { explain } from "#src/verifier/verify.js"
 import { run, smallModel } from "./support/cli.js"
 

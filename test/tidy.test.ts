@@ -34,6 +34,7 @@ const order = [
   "circuit/gadgets",
   "circuit/plan",
   "circuit/link",
+  "circuit/witness",
   "prover/kernels",
   "prover/engine",
   "setup",
@@ -41,7 +42,6 @@ const order = [
   "systems/mirage",
   "systems",
   "verifier",
-  "circuit/witness",
   "compile",
   "prover",
   "index.ts",
@@ -68,6 +68,27 @@ describe("imports", () => {
       expect(order.indexOf(to), `${path} imports ${target}`).toBeLessThan(order.indexOf(from))
       expect(ground, `${path} imports ${target}`).not.toContain(from)
     }
+  })
+
+  it("make no circle between files, types included", () => {
+    const targets = new Map(
+      sources.map((path) => {
+        const named = imports(read(path)).filter((name) => name.startsWith("."))
+        return [path, named.map((name) => join(dirname(path), name.replace(/\.js$/, ".ts")))]
+      }),
+    )
+    const ended = new Set<string>()
+    const circles: string[] = []
+    const visit = (path: string, way: readonly string[]) => {
+      if (way.includes(path)) circles.push([...way.slice(way.indexOf(path)), path].join(" -> "))
+      if (way.includes(path) || ended.has(path)) return
+      for (const target of targets.get(path) ?? []) visit(target, [...way, path])
+      ended.add(path)
+    }
+    for (const path of sources) visit(path, [])
+    // until what both import stands in a file of its own
+    const threads = ["node", "threads"].map((name) => `src/prover/kernels/${name}.ts`)
+    expect(circles.filter((circle) => !threads.every((path) => circle.includes(path)))).toEqual([])
   })
 
   it("keep the verifier free of Node and of GPL packages", () => {

@@ -3,6 +3,7 @@
  * It is written from the linker's own trace, so both routes describe the same gadgets on the same
  * combinations; range checks are by bits. Values of inputs and outputs are the model's integers.
  */
+
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { checkThing } from "../arguments.js"
@@ -14,7 +15,7 @@ import { NONE, planGadgets } from "../circuit/plan/plan.js"
 import { defaults } from "../defaults.js"
 import { InvariantError, printable } from "../errors.js"
 import { linkPlain } from "../systems/groth16/boundary.js"
-import type { Circuit } from "./compile.js"
+import type { Circuit } from "../systems/index.js"
 
 /** Terms per statement: circom's parser recurses over long sums. */
 const termsPerLine = 16

@@ -4,6 +4,7 @@
  * quotients and Horner steps. Every forgery must break a constraint. The cheat may choose its inverses as it
  * likes, so a query counts as broken exactly when its operand is no entry of its table.
  */
+
 import { checkArgument, checkThing } from "../arguments.js"
 import type { R1cs } from "../circuit/formats/r1cs.js"
 import { gadgetKey } from "../circuit/gadgets/families.js"
@@ -12,7 +13,7 @@ import { NONE } from "../circuit/plan/plan.js"
 import { firstFailingRow } from "../circuit/witness/check.js"
 import { fieldValue, type Witness } from "../circuit/witness/witness.js"
 import { inverse, mod, power, r, signed } from "../field.js"
-import type { Circuit } from "./compile.js"
+import type { Circuit } from "../systems/index.js"
 
 export interface AuditReport {
   /** Forgeries tried and refused. */

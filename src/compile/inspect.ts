@@ -1,10 +1,11 @@
 /** What each node costs: the table behind `countersign inspect` and the estimate before a compile. */
+
 import { checkThing } from "../arguments.js"
 import { bitLength, gadgetKey } from "../circuit/gadgets/families.js"
 import { NONE, type Plan } from "../circuit/plan/plan.js"
 import type { IntNode, LinearMap } from "../ops/program.js"
 import type { IntGraph } from "../quantize/intgraph.js"
-import type { Circuit } from "./compile.js"
+import type { Circuit } from "../systems/index.js"
 
 export interface NodeReport {
   readonly name: string

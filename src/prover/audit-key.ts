@@ -16,15 +16,18 @@
  * no such vector, its K_i would be left to the proofs; in the circuits of the tests there is none. Anything else that is wrong, in any one point,
  * shows but for a chance below 2^-100.
  */
+
 import { bn254 } from "@noble/curves/bn254.js"
 import { readBinFile } from "../circuit/formats/container.js"
 import type { R1cs } from "../circuit/formats/r1cs.js"
 import { type ByteSource, bytesOf, type ProvingKey } from "../circuit/formats/source.js"
-import type { Circuit, MirageCircuit, PlainCircuit } from "../compile/compile.js"
 import { FileError } from "../errors.js"
 import { mod, r } from "../field.js"
 import { hasProduct, plainDomain, publicCount } from "../setup/qap.js"
 import type { G1Point, G2Point } from "../statement/points.js"
+import type { PlainCircuit } from "../systems/groth16/circuit.js"
+import type { Circuit } from "../systems/index.js"
+import type { MirageCircuit } from "../systems/mirage/circuit.js"
 import { mirageDomain, readMirageKey, supportOf } from "../systems/mirage/keyfile.js"
 import type { CheckedKey } from "../verifier/key.js"
 import type { Affine, Engine, Layers, Points, Vector } from "./engine/engine.js"

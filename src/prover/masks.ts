@@ -13,11 +13,13 @@
  * What is left is whether there is a receipt at all: with a key whose other points are wrong, that may depend on the
  * input (docs/SECURITY.md).
  */
+
 import { bn254 } from "@noble/curves/bn254.js"
+import { coordinates } from "../circuit/formats/points.js"
 import { FileError } from "../errors.js"
 import { platformRandom } from "../setup/trapdoor.js"
 import { type G1Json, type G1Point, type G2Point, requireG1 } from "../statement/points.js"
-import { coordinates, type Masks } from "../systems/groth16/zkey.js"
+import type { Masks } from "../systems/groth16/zkey.js"
 import type { CheckedKey } from "../verifier/key.js"
 
 const G1 = bn254.G1.Point

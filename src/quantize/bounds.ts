@@ -4,7 +4,7 @@
  *
  * The rule: whatever a model adds up stays within ±`sumLimit`, so a sum or difference of any two such numbers is
  * a safe integer. It is asked here of every number of every node, for the quantizer's models as for those that
- * come in files; `circuit/rows.ts` asks the same of the numbers that rows are composed of. Comparing a rounded
+ * come in files; `circuit/link/rows.ts` asks the same of the numbers that rows are composed of. Comparing a rounded
  * result with the limit is enough: rounding is monotone, and whatever is below 2^53 was not rounded.
  */
 import { InvariantError, ModelError } from "../errors.js"

@@ -1,5 +1,7 @@
-/** Is a decoded integer graph well formed? Asked of every file, before anything reads it. How large its numbers
- * may be is asked with the bounds. */
+/**
+ * Is a decoded integer graph well formed? Asked of every file, before anything reads it. How large its numbers may be
+ * is asked with the bounds.
+ */
 import type { Budget } from "../budget.js"
 import { defaults } from "../defaults.js"
 import type { IntNode, LinearMap, TensorId, TensorInfo } from "../ops/program.js"
@@ -46,8 +48,6 @@ export function findFault(graph: Structure, budget: Budget): string | undefined 
   const size = (id: TensorId) => sizeOf(tensors[id].shape)
   const written = new Set<TensorId>()
   const inputNodes = new Set<TensorId>()
-  /** What the node that takes most holds beside its output. */
-  let largest = 0
   const declared = new Map(inputs.map((input) => [input.tensor, input]))
   if (declared.size !== inputs.length || new Set(inputs.map((input) => input.name)).size !== inputs.length)
     return "an input declared twice"
@@ -56,7 +56,7 @@ export function findFault(graph: Structure, budget: Budget): string | undefined 
     if (!(node.out < tensors.length) || written.has(node.out)) return `the output of node ${i}`
     const fault = nodeFault(node, size, precision)
     if (fault) return `${fault} of node ${i}`
-    largest = Math.max(largest, transientOf(node, size))
+    budget.momentary(transientOf(node, size), `node ${i}`)
     budget.work(workOf(node, size), `node ${i}`)
     if (node.kind === "input") {
       const input = declared.get(node.out)
@@ -73,7 +73,6 @@ export function findFault(graph: Structure, budget: Budget): string | undefined 
   if (inputNodes.size !== inputs.length) return "an input node not declared"
   if (!outputs.length || !outputs.every(({ tensor }) => written.has(tensor))) return "an output"
   if (new Set(outputs.map((output) => output.name)).size !== outputs.length) return "an output declared twice"
-  budget.elements(largest, "its largest node")
   return undefined
 }
 

@@ -1,13 +1,15 @@
 /** Real files of every parser, made from the examples and from small networks, in a folder for the fuzzer's workers. */
+
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { zipSync } from "fflate"
 import { writeR1cs } from "#src/circuit/formats/r1csfile.js"
-import { type Circuit, compile } from "#src/compile/compile.js"
+import { compile } from "#src/compile/compile.js"
 import { describeCircuit } from "#src/compile/description.js"
 import type { IntNode } from "#src/ops/program.js"
 import { setup } from "#src/prover/open.js"
 import { serialize } from "#src/quantize/digest.js"
+import type { Circuit } from "#src/systems/index.js"
 import { proofToSnarkjs, toSnarkjs } from "#src/verifier/index.js"
 import { oracle, smallLayout, smallStatement } from "../support/groth16-oracle.js"
 import { layoutOf, mirageOracle, statementOf } from "../support/mirage-oracle.js"

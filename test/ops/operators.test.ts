@@ -2,11 +2,12 @@
  * Every operator on random shapes and parameters: onnxruntime = real program, integer model within its
  * stated tolerance, and the circuit accepts exactly the integer execution.
  */
+
 import fc from "fast-check"
 import { InferenceSession, Tensor } from "onnxruntime-node"
 import { describe, expect, it } from "vitest"
 import { firstFailingRow } from "#src/circuit/witness/check.js"
-import { compile, witnessOf } from "#src/compile/compile.js"
+import { compile } from "#src/compile/compile.js"
 import { importOnnx } from "#src/model/onnx/onnx.js"
 import { evaluate } from "#src/ops/evaluate.js"
 import { lower, operators } from "#src/ops/lower.js"
@@ -14,6 +15,7 @@ import { sizeOf } from "#src/ops/program.js"
 import { measureAccuracy } from "#src/quantize/accuracy.js"
 import { quantizeProgram } from "#src/quantize/quantize.js"
 import { quantizeInput, runInteger } from "#src/quantize/run.js"
+import { witnessOf } from "#src/systems/groth16/witness.js"
 import { functionCases } from "../support/function-cases.js"
 import { mirageWitness } from "../support/networks.js"
 import { encodeOnnx, type OnnxSpec } from "../support/onnx-writer.js"

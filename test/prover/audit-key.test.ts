@@ -1,6 +1,8 @@
 /** The audit of a key's points: each kind of damage is found, and the section that has it is named. */
+
 import { beforeAll, describe, expect, it } from "vitest"
-import { type Circuit, compile } from "#src/compile/compile.js"
+import { coordinates } from "#src/circuit/formats/points.js"
+import { compile } from "#src/compile/compile.js"
 import { FileError } from "#src/errors.js"
 import { inverse, mod, r } from "#src/field.js"
 import { auditKey } from "#src/prover/audit-key.js"
@@ -8,7 +10,7 @@ import { type Keys, setup } from "#src/prover/open.js"
 import { BoundVectors, isEmpty, KnownRows, randomVector, rowSums, sideOf } from "#src/prover/rowspace.js"
 import { publicCount } from "#src/setup/qap.js"
 import { draw } from "#src/setup/trapdoor.js"
-import { coordinates } from "#src/systems/groth16/zkey.js"
+import type { Circuit } from "#src/systems/index.js"
 import { supportOf } from "#src/systems/mirage/keyfile.js"
 import { checkKey } from "#src/verifier/key.js"
 import {

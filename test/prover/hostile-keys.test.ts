@@ -2,16 +2,18 @@
  * Proving keys with points that are none, in every section, kept and streamed: a typed error or a proof that does not
  * verify, at once, and the same engine proves with the honest key as if nothing had happened.
  */
+
 import { bn254 } from "@noble/curves/bn254.js"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { createBinFile, readBinFile } from "#src/circuit/formats/container.js"
-import { compile, type MirageCircuit } from "#src/compile/compile.js"
+import { coordinates, montgomeryPoint } from "#src/circuit/formats/points.js"
+import { compile } from "#src/compile/compile.js"
 import { CountersignError, FileError } from "#src/errors.js"
 import { q } from "#src/field.js"
 import type { Engine } from "#src/prover/engine/engine.js"
 import { kernelEngine } from "#src/prover/engine/kernels.js"
 import { type Keys, openProver, setup } from "#src/prover/open.js"
-import { coordinates, montgomeryPoint } from "#src/systems/groth16/zkey.js"
+import type { MirageCircuit } from "#src/systems/mirage/circuit.js"
 import { mirageDomain } from "#src/systems/mirage/keyfile.js"
 import { explain } from "#src/verifier/index.js"
 import {

@@ -1,12 +1,14 @@
 /** A prover over time: aborts, proofs at once, many in a row, a thread that dies. */
+
 import type { Worker } from "node:worker_threads"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { drawSalt } from "#src/circuit/gadgets/poseidon.js"
-import { compile, type MirageCircuit } from "#src/compile/compile.js"
+import { compile } from "#src/compile/compile.js"
 import { CountersignError } from "#src/errors.js"
 import type { Engine } from "#src/prover/engine/engine.js"
 import { kernelEngine } from "#src/prover/engine/kernels.js"
 import { type Keys, memoryEstimate, openProver, type Prover, setup } from "#src/prover/open.js"
+import type { MirageCircuit } from "#src/systems/mirage/circuit.js"
 import { verify } from "#src/verifier/index.js"
 import { mnist, type Network, perceptron } from "../support/networks.js"
 

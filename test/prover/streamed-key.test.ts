@@ -1,4 +1,5 @@
 /** Proofs with a key that is not kept but read block by block, from bytes, a Blob or a file. */
+
 import {
   appendFileSync,
   copyFileSync,
@@ -13,12 +14,13 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { ByteSource } from "#src/circuit/formats/source.js"
-import { compile, type MirageCircuit } from "#src/compile/compile.js"
+import { compile } from "#src/compile/compile.js"
 import { FileError, UsageError } from "#src/errors.js"
 import type { Engine } from "#src/prover/engine/engine.js"
 import { kernelEngine } from "#src/prover/engine/kernels.js"
 import { openKeyFile } from "#src/prover/keyfile.js"
 import { type Keys, openProver, setup, verificationKeyOf } from "#src/prover/open.js"
+import type { MirageCircuit } from "#src/systems/mirage/circuit.js"
 import { checkKeySize, checkMemory, proverMemory, residentKeyBytes } from "#src/systems/mirage/keyfile.js"
 import { mirageDevSetup } from "#src/systems/mirage/setup.js"
 import { explain } from "#src/verifier/index.js"

@@ -1,7 +1,8 @@
 /** Functions of one variable: how they are found, and what their tables of integers say. */
+
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { compile, witnessOf } from "#src/compile/compile.js"
+import { compile } from "#src/compile/compile.js"
 import { auditWitness } from "#src/compile/forgeries.js"
 import { FileError, InputError, ModelError } from "#src/errors.js"
 import type { Attribute, Graph } from "#src/model/graph.js"
@@ -15,6 +16,7 @@ import { deserialize, serialize } from "#src/quantize/digest.js"
 import { type IntGraph, tableOutput } from "#src/quantize/intgraph.js"
 import { quantizeProgram } from "#src/quantize/quantize.js"
 import { quantizeInput, runInteger } from "#src/quantize/run.js"
+import { witnessOf } from "#src/systems/groth16/witness.js"
 import { ProgramBuilder, randomProgram } from "../support/programs.js"
 import { Random } from "../support/random.js"
 

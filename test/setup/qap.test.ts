@@ -1,12 +1,13 @@
 /** The polynomials of a system against their definition. */
+
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { writeField } from "#src/circuit/formats/container.js"
+import { coordinates } from "#src/circuit/formats/points.js"
 import type { SparseRows } from "#src/circuit/formats/r1cs.js"
 import { lagrangeBasis, rootOfUnity } from "#src/circuit/link/domain.js"
 import { inverse, mod, power, q, r } from "#src/field.js"
 import { evaluateQap, plainDomain, publicCount } from "#src/setup/qap.js"
-import { coordinates } from "#src/systems/groth16/zkey.js"
 import { instances } from "../support/r1cs-systems.js"
 
 function encode(scalars: readonly bigint[]): Uint8Array {

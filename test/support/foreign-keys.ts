@@ -1,9 +1,10 @@
 /** Proving keys whose maker chose points, for tests of what a prover refuses. */
+
 import { bn254 } from "@noble/curves/bn254.js"
 import { createBinFile, readBinFile } from "#src/circuit/formats/container.js"
+import { montgomeryPoint } from "#src/circuit/formats/points.js"
 import { q } from "#src/field.js"
 import type { G1Point, G2Point } from "#src/statement/points.js"
-import { montgomeryPoint } from "#src/systems/groth16/zkey.js"
 import { outsideSubgroup } from "./groth16-oracle.js"
 
 export const G1 = bn254.G1.Point

@@ -5,20 +5,17 @@ import { entriesOf } from "#src/circuit/link/lookup.js"
 import { lookupForms } from "#src/circuit/plan/forms.js"
 import { bitForms, planGadgets } from "#src/circuit/plan/plan.js"
 import { describeRow, firstFailingRow } from "#src/circuit/witness/check.js"
-import {
-  assignCommitted,
-  assignPlain,
-  challengedWitness,
-  type TensorValues,
-  type Witness,
-} from "#src/circuit/witness/witness.js"
-import { type Circuit, compile, proofSystems } from "#src/compile/compile.js"
+import type { TensorValues, Witness } from "#src/circuit/witness/witness.js"
+import { compile, proofSystems } from "#src/compile/compile.js"
 import { differences, type Probe, probes } from "#src/compile/differential.js"
 import { CountersignError } from "#src/errors.js"
 import { inverseAll, mod } from "#src/field.js"
 import { statementWords } from "#src/prover/open.js"
 import type { IntGraph } from "#src/quantize/intgraph.js"
 import { runInteger } from "#src/quantize/run.js"
+import { assignPlain } from "#src/systems/groth16/witness.js"
+import type { Circuit } from "#src/systems/index.js"
+import { assignCommitted, challengedWitness } from "#src/systems/mirage/witness.js"
 import { hostile, readGraph } from "./hostile-graphs.js"
 import { Random } from "./random.js"
 

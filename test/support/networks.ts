@@ -1,15 +1,10 @@
 /** Models that several tests compile, and witnesses of their circuits. */
+
 import { readFileSync } from "node:fs"
 import { expect } from "vitest"
-import { assignCommitments, type Salts } from "#src/circuit/link/commitment.js"
 import { entriesOf } from "#src/circuit/link/lookup.js"
-import {
-  assignCommitted,
-  challengedWitness,
-  type TensorValues,
-  type Witness,
-} from "#src/circuit/witness/witness.js"
-import type { MirageCircuit } from "#src/compile/compile.js"
+import type { Salts } from "#src/circuit/witness/commitment.js"
+import type { TensorValues, Witness } from "#src/circuit/witness/witness.js"
 import { inverseAll, mod } from "#src/field.js"
 import { importOnnx } from "#src/model/onnx/onnx.js"
 import { statementWords } from "#src/prover/open.js"
@@ -17,6 +12,8 @@ import type { IntGraph } from "#src/quantize/intgraph.js"
 import { quantize } from "#src/quantize/quantize.js"
 import { quantizeInput, runInteger } from "#src/quantize/run.js"
 import { parseSamples } from "#src/quantize/samples.js"
+import type { MirageCircuit } from "#src/systems/mirage/circuit.js"
+import { challengedWitness, committedWitness } from "#src/systems/mirage/witness.js"
 import { encodeOnnx } from "./onnx-writer.js"
 import { Random } from "./random.js"
 
@@ -98,8 +95,7 @@ export async function mirageWitness(
   c: bigint,
   salts: Salts = {},
 ): Promise<Witness> {
-  const committed = assignCommitted(circuit.graph, circuit.linked, values)
-  assignCommitments(circuit, values, committed, salts)
+  const committed = committedWitness(circuit, values, salts)
   const inverse = entriesOf(circuit.linked.lookup).map((entry) => mod(c - entry))
   expect(inverse).not.toContain(0n)
   inverseAll(inverse)

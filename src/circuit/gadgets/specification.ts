@@ -1,6 +1,6 @@
 /**
  * What each gadget proves, as its circom header says it, in integers without limit: the function, and where it is
- * defined. Nothing is shared with the hints in gadgets.ts; `audit` compares circuits and models by it.
+ * defined. Nothing is shared with the hints in families.ts; `audit` compares circuits and models by it.
  */
 import { InvariantError } from "../../errors.js"
 import type { GadgetUse } from "./families.js"
@@ -31,6 +31,9 @@ const isClose = (b: bigint, operands: readonly bigint[]): boolean =>
 const largest: Specification = ([, b], operands) =>
   isClose(b, operands) ? operands.reduce(larger) : undefined
 
+const firstLargest: Specification = ([, b], operands) =>
+  isClose(b, operands) ? BigInt(operands.indexOf(operands.reduce(larger))) : undefined
+
 const specifications: Readonly<Record<string, Specification>> = {
   InRange: ([n], [x]) => (x >= 0n && x < power(n) ? x : undefined),
   Clamp: ([k, w, t], [acc]) => clamped(k, w, acc, () => acc >= -power(k + w + t) && acc < power(k + w + t)),
@@ -53,10 +56,8 @@ const specifications: Readonly<Record<string, Specification>> = {
   },
   Max: largest,
   Largest: largest,
-  Argmax([, b], operands) {
-    const best = operands.reduce(larger)
-    return isClose(b, operands) ? BigInt(operands.indexOf(best)) : undefined
-  },
+  Argmax: firstLargest,
+  Position: firstLargest,
   Product: (_, [x, y]) => x * y,
   Table: ([n, ...values], [x]) => (x >= 0n && x < power(n) ? values[Number(x)] : undefined),
   Entry: ([m, , , ...values], [x]) => (x >= 0n && x < m ? values[Number(x)] : undefined),

@@ -3,10 +3,10 @@
  * multiplication. An engine owns its threads and memory; whoever opens it closes it.
  */
 import { invariant, UsageError } from "../../errors.js"
-import { BaseTable, baseWindows } from "./fixedbase.js"
-import { type Entries, Grouping } from "./grouping.js"
 import { canRun, chooseModule, loadModule, type Variant } from "./modules.js"
-import { countOf, Multiplication, type MultiplicationOptions, type Scalars } from "./multiplication.js"
+import { BaseTable, baseWindows } from "./points/fixedbase.js"
+import { type Entries, Grouping } from "./points/grouping.js"
+import { countOf, Multiplication, type MultiplicationOptions, type Scalars } from "./points/multiplication.js"
 import {
   type Affine,
   addPoints,
@@ -15,15 +15,15 @@ import {
   loadPoints,
   type PointSet,
   releasePoints,
-} from "./points.js"
+} from "./points/points.js"
 import { KernelPool, type RunOptions, type Step } from "./pool.js"
 import { maximumSteps } from "./program.js"
 import { nextTurn } from "./threads.js"
 
-export type { Entries } from "./grouping.js"
 export type { Variant } from "./modules.js"
-export type { Scalars } from "./multiplication.js"
-export type { Affine, Group, LoadOptions, Multiples, NameOf, PointSet } from "./points.js"
+export type { Entries } from "./points/grouping.js"
+export type { Scalars } from "./points/multiplication.js"
+export type { Affine, Group, LoadOptions, Multiples, NameOf, PointSet } from "./points/points.js"
 
 export interface EngineOptions {
   /** Default: as many as may work at the same time. */

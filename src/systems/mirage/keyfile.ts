@@ -16,8 +16,10 @@
  * one, c and ev occur on side A by the rows that keep their columns independent. docs/FORMATS.md has an example
  * byte by byte.
  */
+
 import { sha256 } from "@noble/hashes/sha2.js"
 import { checkSection, createBinFile } from "../../circuit/formats/container.js"
+import { coordinates, coordinates2 } from "../../circuit/formats/points.js"
 import type { R1cs } from "../../circuit/formats/r1cs.js"
 import {
   type ByteSource,
@@ -28,13 +30,13 @@ import {
 } from "../../circuit/formats/source.js"
 import { domainSize } from "../../circuit/link/domain.js"
 import { CountersignError, FileError } from "../../errors.js"
-import { fileBytes as pointBytes } from "../../prover/kernels/points.js"
-import { streamBytes } from "../../prover/kernels/stream.js"
-import { areLayers, bestLayers, type Layers } from "../../prover/kernels/windows.js"
+import { fileBytes as pointBytes } from "../../prover/kernels/points/points.js"
+import { streamBytes } from "../../prover/kernels/points/stream.js"
+import { areLayers, bestLayers, type Layers } from "../../prover/kernels/points/windows.js"
 import { hasProduct, programRows } from "../../setup/qap.js"
 import { encodeMark, type Mark, markBytes, parseMark } from "../../statement/provenance.js"
-import { coordinates, coordinates2, type Masks, setupSection } from "../groth16/zkey.js"
-import type { MirageLinked } from "./boundary.js"
+import { type Masks, setupSection } from "../groth16/zkey.js"
+import type { MirageLinked } from "./circuit.js"
 import { digits, quotientMultiples } from "./sections.js"
 
 const magic = "csmk"
@@ -173,7 +175,7 @@ function memoryOf(linked: MirageLinked, streamed: boolean): number {
 }
 
 /**
- * Bytes of the multiples that come with points (shares.ts), in the kernels' form: of wires with field elements, in A,
+ * Bytes of the multiples that come with points (sections.ts), in the kernels' form: of wires with field elements, in A,
  * B1, committed and B2, and of quotients, in A and final.
  */
 function multiplesOf({ large, lookup }: MirageLinked): number {

@@ -14,17 +14,12 @@
  * values there add up to is linear in the witness, −C(τ)·(1 − τ^n)/2, and the key has a point for each wire of
  * side C, of which there are few: linear rows 0 · 0 = lc are zero.
  */
+
 import { bn254 } from "@noble/curves/bn254.js"
-import { assignCommitments, type Salts } from "../../circuit/link/commitment.js"
+import { coordinates, montgomeryPoint } from "../../circuit/formats/points.js"
 import { entriesOf } from "../../circuit/link/lookup.js"
-import {
-  assignCommitted,
-  type CommittedWitness,
-  challengedWitness,
-  type TensorValues,
-  type Witness,
-} from "../../circuit/witness/witness.js"
-import type { MirageCircuit } from "../../compile/compile.js"
+import type { Salts } from "../../circuit/witness/commitment.js"
+import type { TensorValues, Witness } from "../../circuit/witness/witness.js"
 import type { OnProgress } from "../../errors.js"
 import { mod, r } from "../../field.js"
 import type { Affine, Engine, Fields, RowSums, WorkOptions } from "../../prover/engine/engine.js"
@@ -34,10 +29,12 @@ import type { G1Json, G1Point, G2Point } from "../../statement/points.js"
 import type { MirageProof } from "../../statement/receipt.js"
 import { challenge } from "../../statement/words.js"
 import type { MirageProofPoints } from "../../verifier/equation.js"
-import { coordinates, montgomeryPoint } from "../groth16/zkey.js"
+import type { MirageCircuit } from "./circuit.js"
 import { type MirageKey, mirageDomain, type Single, singleOf, supportOf } from "./keyfile.js"
 import { checkSums, quotientRows } from "./rows.js"
 import { pointName, type Share, Shares } from "./sections.js"
+import type { CommittedWitness } from "./witness.js"
+import { challengedWitness, committedWitness } from "./witness.js"
 
 const G1 = bn254.G1.Point
 const G2 = bn254.G2.Point
@@ -84,7 +81,7 @@ export interface MirageProver {
 
 /** Loads a key of the circuit (`readMirageKey`); what is not in memory is read again for each proof. */
 export function openMirage(circuit: MirageCircuit, key: MirageKey, engine: Engine): MirageProver {
-  const { linked, graph } = circuit
+  const { linked } = circuit
   const { r1cs, lookup, firstFinal } = linked
   const domain = mirageDomain(r1cs)
   const entries = Float64Array.from(entriesOf(lookup), Number)
@@ -124,8 +121,7 @@ export function openMirage(circuit: MirageCircuit, key: MirageKey, engine: Engin
 
   const prove: MirageProver["prove"] = async (values, statement, options = {}) => {
     options.signal?.throwIfAborted()
-    const committed = assignCommitted(graph, linked, values)
-    assignCommitments(circuit, values, committed, options.salts)
+    const committed = committedWitness(circuit, values, options.salts)
     return proveCommitted(committed, statement, options, (sums) => checkSums(circuit, committed, sums))
   }
   const proveWitness: MirageProver["proveWitness"] = (committed, statement, options = {}) =>

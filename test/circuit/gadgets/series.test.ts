@@ -1,4 +1,5 @@
 /** Lists of thousands: gadgets unrolled from short ones, and eliminations in time proportional to what they change. */
+
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { compileGadgets, runCircom } from "#src/circuit/gadgets/circom.js"
@@ -21,14 +22,18 @@ import {
 import { bits, lookups } from "#src/circuit/gadgets/ranges.js"
 import { reduceGadgets } from "#src/circuit/gadgets/reduce.js"
 import { seedsOf, unroll } from "#src/circuit/gadgets/series.js"
+import { specified } from "#src/circuit/gadgets/specification.js"
 import { firstFailingRow } from "#src/circuit/witness/check.js"
-import { compile, type MirageCircuit, type PlainCircuit, witnessOf } from "#src/compile/compile.js"
+import { compile } from "#src/compile/compile.js"
 import { describeCircuit, rebuildCircuit } from "#src/compile/description.js"
 import { FileError, InvariantError } from "#src/errors.js"
 import { importOnnx } from "#src/model/onnx/onnx.js"
 import { serialize } from "#src/quantize/digest.js"
 import type { IntGraph } from "#src/quantize/intgraph.js"
 import { quantize } from "#src/quantize/quantize.js"
+import type { PlainCircuit } from "#src/systems/groth16/circuit.js"
+import { witnessOf } from "#src/systems/groth16/witness.js"
+import type { MirageCircuit } from "#src/systems/mirage/circuit.js"
 import { digestOf } from "#src/systems/mirage/keyfile.js"
 import { acceptedOutputs } from "../../support/exhaustive.js"
 import { mirageWitness, valuesOf } from "../../support/networks.js"
@@ -258,6 +263,15 @@ describe.each(["ArgMax", "ReduceMax"] as const)("%s over 10,000 elements", (oper
     const circuit: PlainCircuit = await compile(graph, { proofSystem: "groth16" })
     const values = valuesOf({ graph, input: { x: new Random(9).reals(1000) } })
     expect(() => witnessOf(circuit, values, `0x${"11".repeat(32)}`)).not.toThrow()
+  })
+})
+
+describe("every family of gadgets", () => {
+  it("has a specification", () => {
+    for (const kind of Object.values(gadgetKinds))
+      expect(() => specified({ kind, parameters: [4, 4] })).not.toThrow()
+    const far = specified(use("Position", 3, 2))
+    expect([far([1n, 3n, 3n]), far([2n, 0n, 2n]), far([0n, 0n, 4n])]).toEqual([1n, 0n, undefined])
   })
 })
 

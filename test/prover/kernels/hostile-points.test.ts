@@ -7,9 +7,9 @@ import { checkedSource } from "#src/circuit/formats/source.js"
 import { FileError, InputError } from "#src/errors.js"
 import { q, r } from "#src/field.js"
 import { type KernelEngine, openEngine } from "#src/prover/kernels/engine.js"
-import type { Entries } from "#src/prover/kernels/grouping.js"
-import { affineOf, fileBytes, type LoadOptions, type PointSet } from "#src/prover/kernels/points.js"
-import { Streams } from "#src/prover/kernels/stream.js"
+import type { Entries } from "#src/prover/kernels/points/grouping.js"
+import { affineOf, fileBytes, type LoadOptions, type PointSet } from "#src/prover/kernels/points/points.js"
+import { Streams } from "#src/prover/kernels/points/stream.js"
 import {
   add,
   anywhere,

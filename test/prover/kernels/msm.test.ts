@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
 import { InputError } from "#src/errors.js"
 import { mod, r } from "#src/field.js"
 import { type Group, type KernelEngine, openEngine, type Scalars } from "#src/prover/kernels/engine.js"
-import { Multiplication } from "#src/prover/kernels/multiplication.js"
+import { Multiplication } from "#src/prover/kernels/points/multiplication.js"
 import { bytesOf, variants } from "../../support/kernels.js"
 import { Random } from "../../support/random.js"
 

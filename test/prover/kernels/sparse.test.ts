@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import type { SparseRows } from "#src/circuit/formats/r1cs.js"
 import { mod, r } from "#src/field.js"
+import { SparseProduct } from "#src/prover/kernels/fields/sparse.js"
+import { largeValue } from "#src/prover/kernels/fields/transform.js"
 import { KernelPool } from "#src/prover/kernels/pool.js"
-import { SparseProduct } from "#src/prover/kernels/sparse.js"
-import { largeValue } from "#src/prover/kernels/transform.js"
 import { variants, wasmOf } from "../../support/kernels.js"
 import { Random } from "../../support/random.js"
 

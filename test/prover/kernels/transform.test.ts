@@ -10,8 +10,8 @@ import {
 } from "#src/circuit/link/domain.js"
 import { InvariantError } from "#src/errors.js"
 import { inverse, inverseAll, mod, power, r } from "#src/field.js"
+import { largeValue, Transform } from "#src/prover/kernels/fields/transform.js"
 import { KernelPool } from "#src/prover/kernels/pool.js"
-import { largeValue, Transform } from "#src/prover/kernels/transform.js"
 import { bigintOf, bytesOf, variants, wasmOf } from "../../support/kernels.js"
 import { Random } from "../../support/random.js"
 

@@ -5,7 +5,7 @@ import type { R1cs } from "#src/circuit/formats/r1cs.js"
 import { R1csBuilder } from "#src/circuit/link/builder.js"
 import { lagrangeBasis, rootOfUnity } from "#src/circuit/link/domain.js"
 import type { Witness } from "#src/circuit/witness/witness.js"
-import { type Circuit, compile } from "#src/compile/compile.js"
+import { compile } from "#src/compile/compile.js"
 import { mod, r } from "#src/field.js"
 import { importOnnx } from "#src/model/onnx/onnx.js"
 import { type Keys, openProver, setup } from "#src/prover/open.js"
@@ -15,6 +15,7 @@ import { devSetup } from "#src/systems/groth16/setup.js"
 import type { SnarkjsWorker } from "#src/systems/groth16/snarkjs-worker.js"
 import { writeWtns } from "#src/systems/groth16/witnessfile.js"
 import { WorkerPool } from "#src/systems/groth16/workers.js"
+import type { Circuit } from "#src/systems/index.js"
 import {
   explain,
   type Groth16Key,

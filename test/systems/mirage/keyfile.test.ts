@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs"
 import { beforeAll, describe, expect, it } from "vitest"
-import { compile, type MirageCircuit } from "#src/compile/compile.js"
+import { compile } from "#src/compile/compile.js"
 import { checkKeys, openProver, setup, verificationKeyOf } from "#src/prover/open.js"
+import type { MirageCircuit } from "#src/systems/mirage/circuit.js"
 import {
   digestOf,
   type MiragePoints,

@@ -2,11 +2,11 @@
  * Multiples of the generators of G1 and G2 on a pool, for a setup: a table of multiples for each window, then
  * for each scalar the sum of an entry of every table (kernels/assembly/curve/fixedbase.ts).
  */
-import { invariant } from "../../errors.js"
-import { q, r } from "../../field.js"
+import { invariant } from "../../../errors.js"
+import { q, r } from "../../../field.js"
+import type { KernelPool, RunOptions } from "../pool.js"
 import { largeScalar } from "./multiplication.js"
 import { constantOf, fileBytes, type Group } from "./points.js"
-import type { KernelPool, RunOptions } from "./pool.js"
 import { type Windows, windowsOf } from "./windows.js"
 
 /** Generators: G1 of EIP-196, G2 of EIP-197; x, y or x0, x1, y0, y1. */

@@ -1,9 +1,9 @@
 /** Products of pairings on the thread that calls: kernels/assembly/pairing.ts. */
 import { bn254 } from "@noble/curves/bn254.js"
-import { invariant } from "../../errors.js"
-import { inverse, mod, q } from "../../field.js"
+import { invariant } from "../../../errors.js"
+import { inverse, mod, q } from "../../../field.js"
+import type { KernelPool } from "../pool.js"
 import { type Affine, constantOf } from "./points.js"
-import type { KernelPool } from "./pool.js"
 
 /** A point of G1 and one of the twist; the pairing of infinity is one. */
 export interface PointPair {

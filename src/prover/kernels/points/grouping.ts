@@ -3,10 +3,10 @@
  * addition an entry and a multiplication over the groups. The sums are the buckets of one window whose sorted
  * list is written here; its accumulation is that of a multiplication (kernels/assembly/curve/pippenger.ts).
  */
-import { invariant } from "../../errors.js"
+import { invariant } from "../../../errors.js"
+import type { KernelPool, Step } from "../pool.js"
 import { multiplicationFields } from "./multiplication.js"
 import { constantOf, type PointSet } from "./points.js"
-import type { KernelPool, Step } from "./pool.js"
 
 /** Entries that are worth an item. */
 const leastPart = 1024

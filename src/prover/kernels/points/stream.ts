@@ -5,13 +5,13 @@
  * is picked out of.
  */
 
-import { type ByteSource, partOf } from "../../circuit/formats/source.js"
-import { invariant } from "../../errors.js"
-import type { KernelEngine } from "./engine.js"
+import { type ByteSource, partOf } from "../../../circuit/formats/source.js"
+import { invariant } from "../../../errors.js"
+import type { KernelEngine } from "../engine.js"
+import type { RunOptions } from "../pool.js"
 import type { Entries } from "./grouping.js"
 import { countOf, type Scalars } from "./multiplication.js"
 import { type Affine, addPoints, fileBytes, type Group, type LoadOptions, type PointSet } from "./points.js"
-import type { RunOptions } from "./pool.js"
 
 /** Bytes of a block: so many that what a multiplication costs beside its points does not show. */
 export const blockBytes = 2 ** 25

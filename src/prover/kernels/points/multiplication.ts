@@ -2,10 +2,10 @@
  * A multi-scalar multiplication on a pool: Σ scalars[i]·points[i]. The steps are those of
  * kernels/assembly/curve/pippenger.ts; they may be part of a larger program.
  */
-import { InputError, invariant } from "../../errors.js"
-import { r } from "../../field.js"
+import { InputError, invariant } from "../../../errors.js"
+import { r } from "../../../field.js"
+import type { KernelPool, Step } from "../pool.js"
 import { type Affine, constantOf, fileBytes, integersOf, type PointSet, productOf } from "./points.js"
-import type { KernelPool, Step } from "./pool.js"
 import { centreOf, chooseWindows, type Layers, layeredWindows, type Windows } from "./windows.js"
 
 /**

@@ -3,10 +3,10 @@
  * their sums are exact in float64; the kernel says where they may not be. What is left is done with bigint:
  * entries with a large coefficient or a large wire, which are set apart beforehand, and rows that overflow.
  */
-import type { SparseRows } from "../../circuit/formats/r1cs.js"
-import { invariant } from "../../errors.js"
-import { mod, r } from "../../field.js"
-import type { KernelPool, Step } from "./pool.js"
+import type { SparseRows } from "../../../circuit/formats/r1cs.js"
+import { invariant } from "../../../errors.js"
+import { mod, r } from "../../../field.js"
+import type { KernelPool, Step } from "../pool.js"
 
 /** Entries that are worth an item. */
 const leastEntries = 4096

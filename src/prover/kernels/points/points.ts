@@ -1,8 +1,8 @@
 /** Points of G1 and G2 in the memory of a pool, in the form of the kernels. */
 import { bn254 } from "@noble/curves/bn254.js"
-import { FileError, invariant } from "../../errors.js"
-import { inverse, mod, q } from "../../field.js"
-import type { KernelPool, Step } from "./pool.js"
+import { FileError, invariant } from "../../../errors.js"
+import { inverse, mod, q } from "../../../field.js"
+import type { KernelPool, Step } from "../pool.js"
 
 export type Group = "g1" | "g2"
 

@@ -1,15 +1,15 @@
 /**
  * Transforms over the scalar field on a pool, and what the quotient of Groth16 needs of them: from the values of
- * polynomials A and B on a domain of n points to A·B on its odd coset η·ω^k (see circuit/domain.ts).
+ * polynomials A and B on a domain of n points to A·B on its odd coset η·ω^k (see circuit/link/domain.ts).
  *
  * Values are float64 numbers: safe integers stand for themselves, `largeValue(i)` for entry i of a table of
  * field elements. Everything lives in the memory of the pool and is allocated once; a proof allocates nothing.
  */
 
-import { cosetRoot, domainRoot, domainShape, rootOfUnity } from "../../circuit/link/domain.js"
-import { invariant } from "../../errors.js"
-import { inverse, mod, power, r } from "../../field.js"
-import type { KernelPool, Step } from "./pool.js"
+import { cosetRoot, domainRoot, domainShape, rootOfUnity } from "../../../circuit/link/domain.js"
+import { invariant } from "../../../errors.js"
+import { inverse, mod, power, r } from "../../../field.js"
+import type { KernelPool, Step } from "../pool.js"
 
 /** 2^53 + 2·index: a number that is no safe integer stands for an entry of the table of field elements. */
 export const largeValue = (index: number): number => 2 ** 53 + 2 * index

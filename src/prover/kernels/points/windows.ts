@@ -2,8 +2,8 @@
  * How scalars are cut into windows for a multi-scalar multiplication: W windows of c bits, signed digits (see
  * kernels/assembly/digits.ts). The choice is the one with the fewest additions of points.
  */
-import { invariant } from "../../errors.js"
-import { r } from "../../field.js"
+import { invariant } from "../../../errors.js"
+import { r } from "../../../field.js"
 
 /** A digit, from −2^15 to 2^15 − 1, has 16 bits. */
 const maximumBits = 16

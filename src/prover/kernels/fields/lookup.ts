@@ -1,8 +1,8 @@
 /** Field elements of a lookup argument, made on a pool (kernels/assembly/lookup.ts). */
-import { invariant } from "../../errors.js"
-import { inverse, mod } from "../../field.js"
-import { constantOf } from "./points.js"
-import type { KernelPool, Step } from "./pool.js"
+import { invariant } from "../../../errors.js"
+import { inverse, mod } from "../../../field.js"
+import { constantOf } from "../points/points.js"
+import type { KernelPool, Step } from "../pool.js"
 
 const fileRadix = 1n << 256n
 const shift = 1n << 53n
