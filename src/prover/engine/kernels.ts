@@ -3,7 +3,7 @@ import { writeField } from "../../circuit/formats/container.js"
 import { partOf } from "../../circuit/formats/source.js"
 import { invariant } from "../../errors.js"
 import { mod } from "../../field.js"
-import { type EngineOptions, openEngine, type PointSet, type Scalars } from "../kernels/engine.js"
+import { type EngineOptions, openEngine, type PointSet, type RawScalars } from "../kernels/engine.js"
 import { type FieldSet, lookupFields } from "../kernels/fields/lookup.js"
 import { SparseProduct } from "../kernels/fields/sparse.js"
 import { largeValue, Transform } from "../kernels/fields/transform.js"
@@ -189,7 +189,7 @@ export async function kernelEngine(
   }
 }
 
-type Multiply = (points: Points, scalars: Scalars, options?: WorkOptions) => Promise<Affine>
+type Multiply = (points: Points, scalars: RawScalars, options?: WorkOptions) => Promise<Affine>
 
 /** The set of loaded points. */
 function only(sets: readonly PointSet[]): PointSet {

@@ -3,7 +3,7 @@ import { bn254 } from "@noble/curves/bn254.js"
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
 import { InputError } from "#src/errors.js"
 import { mod, r } from "#src/field.js"
-import { type Group, type KernelEngine, openEngine, type Scalars } from "#src/prover/kernels/engine.js"
+import { type Group, type KernelEngine, openEngine, type RawScalars } from "#src/prover/kernels/engine.js"
 import { Multiplication } from "#src/prover/kernels/points/multiplication.js"
 import { bytesOf, variants } from "../../support/kernels.js"
 import { Random } from "../../support/random.js"
@@ -17,8 +17,8 @@ const encode = (scalars: readonly bigint[]): Uint8Array => {
   for (const [i, scalar] of scalars.entries()) bytes.set(bytesOf(scalar), 32 * i)
   return bytes
 }
-const full = (scalars: readonly bigint[]): Scalars => ({ full: encode(scalars) })
-const small = (scalars: readonly number[]): Scalars => ({ small: Float64Array.from(scalars) })
+const full = (scalars: readonly bigint[]): RawScalars => ({ full: encode(scalars) })
+const small = (scalars: readonly number[]): RawScalars => ({ small: Float64Array.from(scalars) })
 type Scalar = bigint | number
 
 /** Affine coordinates of k times the generator. */

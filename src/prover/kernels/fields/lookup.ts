@@ -1,13 +1,13 @@
 /** Field elements of a lookup argument, made on a pool (kernels/assembly/lookup.ts). */
 import { invariant } from "../../../errors.js"
-import { inverse, mod } from "../../../field.js"
-import { constantOf } from "../points/points.js"
-import type { KernelPool, Step } from "../pool.js"
+import { inverse, mod, radix } from "../../../field.js"
+import { Blocks } from "../blocks.js"
+import type { KernelPool } from "../pool.js"
+import type { Step } from "../program.js"
 
-const fileRadix = 1n << 256n
 const shift = 1n << 53n
 /** What the kernel needs besides c: 2^−256 and 2^512. */
-const factors = [inverse(fileRadix), mod(fileRadix * fileRadix)]
+const factors = [inverse(radix), mod(radix * radix)]
 
 /** What is released as a whole: 32 bytes each, canonical, little endian. */
 export interface FieldSet {
@@ -30,25 +30,29 @@ export async function lookupFields(
   const { memory } = pool
   const n = entries.length
   invariant(multiplicities.length === n, "an entry has one multiplicity")
-  const address = memory.allocate(96 * n, "a lookup argument")
-  const work = memory.allocate(16 * n + 128 + 20, "a lookup argument")
-  const constants = work + 16 * n
-  const args = constants + 96
-  memory.doubles(work, n).set(entries)
-  memory.doubles(work + 8 * n, n).set(multiplicities)
-  ;[mod(c + shift), ...factors].forEach((value, i) => {
-    const bytes = memory.bytes(constants + 32 * i, 32)
-    for (let j = 0; j < 32; j++, value >>= 8n) bytes[j] = Number(value & 255n)
-  })
-  memory.unsigned(args, 5).set([work, work + 8 * n, n, constants, address])
-  const items = Math.ceil(n / constantOf(pool, "lookupRange"))
+  const what = "a lookup argument"
+  const out = memory.allocate(96 * n, what)
+  const lent = new Blocks(memory, what)
   try {
-    await run([{ kernel: "lookup", args, items, scratchBytes: constantOf(pool, "lookupScratch") }])
-    return { count: 3 * n, address }
+    const job = lent.struct("Lookup")
+    const values = {
+      entries: lent.allocate(8 * n),
+      multiplicities: lent.allocate(8 * n),
+      count: n,
+      constants: lent.allocate(96),
+      out,
+    }
+    job.write(values)
+    memory.doubles(values.entries, n).set(entries)
+    memory.doubles(values.multiplicities, n).set(multiplicities)
+    memory.writeIntegers(values.constants, [mod(c + shift), ...factors])
+    const items = Math.ceil(n / pool.constant("lookupRange"))
+    await run([{ kernel: "lookup", args: job.at, items, scratchBytes: pool.constant("lookupScratch") }])
+    return { count: 3 * n, address: out }
   } catch (error) {
-    memory.release(address)
+    memory.release(out)
     throw error
   } finally {
-    memory.release(work)
+    lent.release()
   }
 }

@@ -5,8 +5,11 @@
  */
 import type { SparseRows } from "../../../circuit/formats/r1cs.js"
 import { invariant } from "../../../errors.js"
-import { mod, r } from "../../../field.js"
-import type { KernelPool, Step } from "../pool.js"
+import { mod, signed } from "../../../field.js"
+import { Blocks } from "../blocks.js"
+import type { KernelPool } from "../pool.js"
+import type { Step } from "../program.js"
+import type { Struct } from "../structs.js"
 
 /** Entries that are worth an item. */
 const leastEntries = 4096
@@ -26,8 +29,8 @@ export class SparseProduct {
   private readonly values: readonly bigint[]
   /** Entries with a large wire or coefficient, by row. */
   private readonly rest = new Map<number, RestEntry[]>()
-  private readonly block: number
-  private readonly args: number
+  private readonly blocks: Blocks
+  private readonly job: Struct<"SparseRows">
   private readonly items: number
 
   /**
@@ -37,18 +40,13 @@ export class SparseProduct {
   constructor(pool: KernelPool, matrix: SparseRows, values: readonly bigint[], large: ReadonlySet<number>) {
     this.pool = pool
     this.matrix = matrix
-    this.values = values.map((value) => (value > r >> 1n ? value - r : value))
+    this.values = values.map(signed)
     this.rows = matrix.rowPtr.length - 1
     const entries = matrix.wires.length
     this.items = Math.max(1, Math.min(16 * pool.threads, Math.floor(entries / leastEntries)))
-    const words = this.items + 1 + (this.rows + 1) + entries
-    const doubles = 4 * (words + (words & 1))
-    this.block = pool.memory.allocate(doubles + 8 * entries, "rows of the circuit")
-    this.args = pool.memory.allocate(64, "rows of the circuit")
-    const bounds = pool.memory.unsigned(this.block, this.items + 1)
-    const rowPtr = pool.memory.unsigned(this.block + 4 * bounds.length, this.rows + 1)
-    const wires = pool.memory.unsigned(this.block + 4 * (bounds.length + rowPtr.length), entries)
-    const coefficients = pool.memory.doubles(this.block + doubles, entries)
+    this.blocks = new Blocks(pool.memory, "rows of the circuit")
+    this.job = this.blocks.struct("SparseRows")
+    const { bounds, rowPtr, wires, coefficients } = this.reserve(entries)
     const small = this.values.map((value) => (isSafe(value) ? Number(value) : Number.NaN))
     let kept = 0
     let length = 0
@@ -71,9 +69,27 @@ export class SparseProduct {
     this.wires = length
     bounds[this.items] = this.rows
     rowPtr[this.rows] = kept
-    pool.memory
-      .unsigned(this.args, 4)
-      .set([bounds.byteOffset, rowPtr.byteOffset, wires.byteOffset, coefficients.byteOffset])
+    this.job.write({
+      bounds: bounds.byteOffset,
+      rowPtr: rowPtr.byteOffset,
+      wires: wires.byteOffset,
+      coefficients: coefficients.byteOffset,
+      vector: 0,
+      out: 0,
+    })
+  }
+
+  /** Memory for the rows, all of it before anyone looks at it. */
+  private reserve(entries: number) {
+    const { memory } = this.pool
+    const sizes = [4 * (this.items + 1), 4 * (this.rows + 1), 4 * entries, 8 * entries]
+    const [bounds, rowPtr, wires, coefficients] = sizes.map((bytes) => this.blocks.allocate(bytes))
+    return {
+      bounds: memory.unsigned(bounds, this.items + 1),
+      rowPtr: memory.unsigned(rowPtr, this.rows + 1),
+      wires: memory.unsigned(wires, entries),
+      coefficients: memory.doubles(coefficients, entries),
+    }
   }
 
   /**
@@ -81,8 +97,9 @@ export class SparseProduct {
    * NaN where the sum may not be exact. What is set apart is not in them.
    */
   steps(vector: number, out: number, after: readonly number[] = []): Step[] {
-    this.pool.memory.unsigned(this.args, 6).set([vector, out], 4)
-    return [{ kernel: "sparseRows", args: this.args, items: this.items, after }]
+    this.job.set("vector", vector)
+    this.job.set("out", out)
+    return [{ kernel: "sparseRows", args: this.job.at, items: this.items, after }]
   }
 
   /**
@@ -113,8 +130,7 @@ export class SparseProduct {
 
   /** Gives the memory back. */
   close(): void {
-    this.pool.memory.release(this.block)
-    this.pool.memory.release(this.args)
+    this.blocks.release()
   }
 
   private setApart(row: number, wire: number, coefficient: number): void {
@@ -131,8 +147,8 @@ const isSafe = (value: bigint): boolean => value <= largestSafe && -value <= lar
 function numberOf(sum: bigint, store: (value: bigint) => number): number {
   if (isSafe(sum)) return Number(sum)
   const canonical = mod(sum)
-  const signed = canonical > r >> 1n ? canonical - r : canonical
-  if (isSafe(signed)) return Number(signed)
+  const least = signed(canonical)
+  if (isSafe(least)) return Number(least)
   const number = store(canonical)
   invariant(number >= 2 ** 53, "a large value has no number of its own")
   return number

@@ -8,15 +8,17 @@
 
 import { cosetRoot, domainRoot, domainShape, rootOfUnity } from "../../../circuit/link/domain.js"
 import { invariant } from "../../../errors.js"
-import { inverse, mod, power, r } from "../../../field.js"
-import type { KernelPool, Step } from "../pool.js"
+import { inverse, mod, power, r, radix } from "../../../field.js"
+import { Blocks } from "../blocks.js"
+import type { KernelPool } from "../pool.js"
+import { chain, type Step } from "../program.js"
+import type { Struct } from "../structs.js"
 
 /** 2^53 + 2·index: a number that is no safe integer stands for an entry of the table of field elements. */
 export const largeValue = (index: number): number => 2 ** 53 + 2 * index
 
 /** Kernels have room for this many pairs on each thread. */
 const scratchBytes = 1024
-const fileRadix = 1n << 256n
 /** Least number of butterflies that is worth an item. */
 const leastChunk = 128
 /** Powers that one item computes. */
@@ -32,24 +34,19 @@ export interface Representation {
 
 export function representationOf(pool: KernelPool): Representation {
   const { memory, exports } = pool
-  const size = (name: string) => (exports[name] as unknown as WebAssembly.Global<"i32">).value
   const at = memory.allocate(256, "constants")
   exports.frRaw2(at, 1, 1)
   exports.frWrite2(at + 192, at + 224, at)
-  const fileFactor = fromBytes(memory.bytes(at + 192, 32))
+  const fileFactor = memory.integer(at + 192)
   memory.release(at)
-  return { elementBytes: size("elementBytes"), pairBytes: size("pairBytes"), fileFactor }
+  return { elementBytes: pool.constant("elementBytes"), pairBytes: pool.constant("pairBytes"), fileFactor }
 }
 
-/** 32 bytes little endian. */
-function toBytes(x: bigint, bytes: Uint8Array): void {
-  for (let i = 0; i < 32; i++, x >>= 8n) bytes[i] = Number(x & 255n)
-}
-
-function fromBytes(bytes: Uint8Array): bigint {
-  let x = 0n
-  for (let i = 31; i >= 0; i--) x = (x << 8n) | BigInt(bytes[i])
-  return x
+/** A stage that reaches beyond a block: its half-size, and a struct for each direction. */
+interface Stage {
+  readonly half: number
+  readonly down: Struct<"TransformPass">
+  readonly up: Struct<"TransformPass">
 }
 
 export class Transform {
@@ -64,10 +61,10 @@ export class Transform {
   readonly out: number
   private readonly pool: KernelPool
   private readonly representation: Representation
-  private readonly blocks: number[] = []
-  private readonly job: number
-  private readonly passes: { half: number; down: number; up: number }[] = []
-  private readonly reading: number
+  private readonly blocks: Blocks
+  private readonly job: Struct<"Transform">
+  private readonly stages: Stage[] = []
+  private readonly reading: Struct<"Elements">
   private readonly factor: number
   private readonly chunks: number
   private readonly blockCount: number
@@ -82,6 +79,7 @@ export class Transform {
     invariant(shape, `${n} is no size of a domain`)
     this.pool = pool
     this.n = n
+    this.blocks = new Blocks(pool.memory, `a transform of ${n} values`)
     this.polynomials = polynomials
     this.leaf = shape.odd
     this.representation = representationOf(pool)
@@ -91,16 +89,18 @@ export class Transform {
     const top = Math.min(levels, Math.ceil(Math.log2(pool.threads)) + 2)
     this.blockCount = 2 ** top
     this.chunks = Math.max(1, Math.min(4 * pool.threads, Math.floor(vectors / 2 / leastChunk)))
+    const { blocks } = this
     try {
       const each = Array.from({ length: polynomials })
-      this.sources = each.map(() => this.allocate(8 * n))
-      this.data = each.map(() => this.allocate(vectors * this.representation.pairBytes))
-      this.out = this.allocate(32 * n)
-      this.job = this.allocate(64)
-      this.reading = this.allocate(64)
-      this.factor = this.allocate(this.representation.pairBytes)
+      this.sources = each.map(() => blocks.allocate(8 * n))
+      this.data = each.map(() => blocks.allocate(vectors * this.representation.pairBytes))
+      this.out = blocks.allocate(32 * n)
+      this.job = blocks.struct("Transform")
+      this.reading = blocks.struct("Elements")
+      this.factor = blocks.allocate(this.representation.pairBytes)
       for (let i = 1; i <= top; i++) {
-        this.passes.push({ half: vectors / 2 ** i, down: this.allocate(64), up: this.allocate(64) })
+        const [down, up] = [blocks.struct("TransformPass"), blocks.struct("TransformPass")]
+        this.stages.push({ half: vectors / 2 ** i, down, up })
       }
     } catch (error) {
       this.close()
@@ -122,7 +122,7 @@ export class Transform {
 
   /** Gives the memory back. */
   close(): void {
-    for (const at of this.blocks.splice(0)) this.pool.memory.release(at)
+    this.blocks.release()
     if (this.largeCapacity > 0) this.releaseLarge()
   }
 
@@ -150,26 +150,23 @@ export class Transform {
    */
   quotientSteps(first = 0, after: readonly number[] = []): Step[] {
     invariant(this.polynomials === 2, "a quotient is of two polynomials")
-    const add = chain(first, after)
-    this.enter(add)
-    add("transformBlocks", this.job, this.polynomials * this.blockCount)
-    for (const { up } of this.passes.toReversed()) add("transformUp", up, this.polynomials * this.chunks)
-    return add("transformQuotient", this.job, this.chunks)
+    const { job, polynomials, blockCount, chunks } = this
+    const blocks = step("transformBlocks", job, polynomials * blockCount)
+    const product = step("transformQuotient", job, chunks)
+    return chain([...this.enter(), blocks, ...this.up(), product], first, after)
   }
 
   /** Steps from the sources to coefficients in `data`, n times too large, in the order of the module. */
   inverseSteps(first = 0, after: readonly number[] = []): Step[] {
-    const add = chain(first, after)
-    this.enter(add)
-    return add("transformBlocksDown", this.job, this.polynomials * this.blockCount)
+    const blocks = step("transformBlocksDown", this.job, this.polynomials * this.blockCount)
+    return chain([...this.enter(), blocks], first, after)
   }
 
   /** Steps from coefficients in the order of the module to values, in `data`. */
   forwardSteps(first = 0, after: readonly number[] = []): Step[] {
-    const add = chain(first, after)
-    add("transformBlocksUp", this.job, this.polynomials * this.blockCount)
-    for (const { up } of this.passes.toReversed()) add("transformUp", up, this.polynomials * this.chunks)
-    return add("transformLeave", this.job, this.polynomials * this.chunks)
+    const { job, polynomials, blockCount, chunks } = this
+    const blocks = step("transformBlocksUp", job, polynomials * blockCount)
+    return chain([blocks, ...this.up(), step("transformLeave", job, polynomials * chunks)], first, after)
   }
 
   /** Indices of the coefficients that the two lanes of vector p hold after the inverse transform. */
@@ -194,112 +191,135 @@ export class Transform {
     for (let p = 0; p < this.n / 2; p++) {
       exports.frWrite2(at + 192, at + 224, this.data[polynomial] + p * pairBytes)
       const [i, j] = this.coefficientsOf(p)
-      result[i] = mod(fromBytes(memory.bytes(at + 192, 32)) * back)
-      result[j] = mod(fromBytes(memory.bytes(at + 224, 32)) * back)
+      result[i] = mod(memory.integer(at + 192) * back)
+      result[j] = mod(memory.integer(at + 224) * back)
     }
     memory.release(at)
     return result
   }
 
-  private enter(add: ReturnType<typeof chain>): void {
+  /** Steps from the sources to where the blocks of the inverse transform begin. */
+  private enter(): Step[] {
     this.writeJob()
-    if (this.largeCount > 0) {
-      const chunk = Math.max(2, 2 * Math.ceil(this.largeCount / 8 / this.pool.threads))
-      const words = this.pool.memory.unsigned(this.reading, 5)
-      words.set([this.largeBytes, this.largeElements, this.largeCount, chunk, this.factor])
-      add("tableElements", this.reading, Math.ceil(this.largeCount / chunk))
+    const { largeCount, polynomials, chunks } = this
+    const steps: Step[] = []
+    if (largeCount > 0) {
+      const chunk = Math.max(2, 2 * Math.ceil(largeCount / 8 / this.pool.threads))
+      this.reading.write({
+        from: this.largeBytes,
+        to: this.largeElements,
+        count: largeCount,
+        chunk,
+        factor: this.factor,
+      })
+      steps.push(step("tableElements", this.reading, Math.ceil(largeCount / chunk)))
     }
-    add("transformEnter", this.job, this.polynomials * this.chunks)
-    for (const { down } of this.passes) add("transformDown", down, this.polynomials * this.chunks)
+    steps.push(step("transformEnter", this.job, polynomials * chunks))
+    return [...steps, ...this.stages.map(({ down }) => step("transformDown", down, polynomials * chunks))]
   }
 
-  private tables: { twiddles: number; constants: number; scale: number } | undefined
+  /** Steps of the forward transform behind its blocks. */
+  private up(): Step[] {
+    return this.stages.toReversed().map(({ up }) => step("transformUp", up, this.polynomials * this.chunks))
+  }
+
+  private tables: Record<"twiddles" | "constants" | "scale", number> | undefined
 
   private writeJob(): void {
-    const { tables } = this
+    const { tables, sources, data } = this
     invariant(tables, "the transform has no tables")
-    const pad = (addresses: readonly number[]) => [...addresses, 0].slice(0, 2)
-    this.pool.memory
-      .unsigned(this.job, 14)
-      .set([
-        this.n / 2,
-        this.leaf,
-        this.blockCount,
-        this.chunks,
-        tables.twiddles,
-        tables.constants,
-        tables.scale,
-        this.largeElements,
-        this.out,
-        ...pad(this.sources),
-        ...pad(this.data),
-        this.largeCount,
-      ])
+    this.job.write({
+      ...tables,
+      vectors: this.n / 2,
+      leaf: this.leaf,
+      blocks: this.blockCount,
+      chunks: this.chunks,
+      table: this.largeElements,
+      out: this.out,
+      source0: sources[0],
+      source1: sources[1] ?? 0,
+      data0: data[0],
+      data1: data[1] ?? 0,
+      tableCount: this.largeCount,
+    })
   }
 
   private async fillTables(): Promise<void> {
-    const { pool, n, leaf, representation } = this
-    const { elementBytes, pairBytes, fileFactor } = representation
+    const { n, leaf, blocks } = this
+    const { elementBytes, pairBytes } = this.representation
     const vectors = n / 2
-    const omega = domainRoot(n)
     const tables = {
-      twiddles: this.allocate((n - leaf + 1) * elementBytes),
-      constants: this.allocate(5 * pairBytes),
-      scale: this.allocate(vectors * pairBytes),
+      twiddles: blocks.allocate((n - leaf + 1) * elementBytes),
+      constants: blocks.allocate(5 * pairBytes),
+      scale: blocks.allocate(vectors * pairBytes),
     }
     this.tables = tables
+    this.writeConstants(tables.constants)
+    const halves = Math.log2(vectors / leaf)
+    const lent = new Blocks(this.pool.memory, "tables of transforms")
+    try {
+      const job = this.tableJob(lent, tables)
+      const items = Math.ceil((vectors + 1) / tableChunk)
+      await this.pool.run([
+        step("tablePowers", job, items),
+        { ...step("tableHalves", job, halves), after: [0] },
+        { ...step("tableScale", job, Math.ceil(vectors / tableChunk)), after: [0] },
+      ])
+    } finally {
+      lent.release()
+    }
+    for (const [stage, { half, down, up }] of this.stages.entries()) {
+      down.write({ job: this.job.at, half, stage })
+      up.write({ job: this.job.at, half, stage: halves - 1 - stage })
+    }
+  }
+
+  private writeConstants(at: number): void {
+    const { leaf, representation } = this
+    const { pairBytes, fileFactor } = representation
     const ninth = (i: number) => (leaf === 9 ? power(rootOfUnity(9), BigInt(i)) : 1n)
     const third = leaf === 1 ? 1n : rootOfUnity(3)
-    const montgomery = (x: bigint) => x * fileRadix
     for (const [i, x] of [third, ninth(1), ninth(2), ninth(4)].entries()) {
-      this.setPair(tables.constants + i * pairBytes, montgomery(x), montgomery(x))
+      this.setPair(at + i * pairBytes, x * radix, x * radix)
     }
     // the integer that a result stands for: Montgomery form away, and what the writing of elements adds
-    this.setPair(tables.constants + 4 * pairBytes, 1n, 1n)
-    this.setPair(this.factor, fileRadix * fileFactor, fileRadix * fileFactor)
+    this.setPair(at + 4 * pairBytes, 1n, 1n)
+    this.setPair(this.factor, radix * fileFactor, radix * fileFactor)
+  }
 
+  /** What the tables are made of, in memory that is lent for as long. */
+  private tableJob(lent: Blocks, { twiddles, scale }: NonNullable<typeof this.tables>) {
+    const { n, leaf, representation, pool } = this
+    const { pairBytes, fileFactor } = representation
+    const vectors = n / 2
+    const omega = domainRoot(n)
     const items = Math.ceil((vectors + 1) / tableChunk)
-    const memory = pool.memory
-    const args = memory.allocate(64, "tables of transforms")
-    const constants = memory.allocate(2 * pairBytes, "tables of transforms")
-    const starts = memory.allocate(32 * items, "tables of transforms")
-    const words = [vectors, leaf, tableChunk, tables.twiddles, tables.scale, starts, constants]
-    memory.unsigned(args, 7).set(words)
-    this.setPair(constants, montgomery(omega), montgomery(omega))
+    const job = lent.struct("TransformTables")
+    const constants = lent.allocate(2 * pairBytes)
+    const starts = lent.allocate(32 * items)
+    job.write({ vectors, leaf, chunk: tableChunk, twiddles, scale, starts, constants })
+    this.setPair(constants, omega * radix, omega * radix)
     // 1/n undoes the inverse transform; the radix is what integers lack that are not in Montgomery form
-    const scale = fileRadix * inverse(fileFactor) * inverse(BigInt(n))
-    this.setPair(constants + pairBytes, montgomery(scale), montgomery(scale * cosetRoot(n)))
-    const step = power(omega, BigInt(tableChunk))
-    for (let i = 0, x = fileRadix % r; i < items; i++, x = (x * step) % r) {
-      toBytes(x, memory.bytes(starts + 32 * i, 32))
-    }
-    const halves = Math.log2(vectors / leaf)
-    await pool.run([
-      { kernel: "tablePowers", args, items, scratchBytes },
-      { kernel: "tableHalves", args, items: halves, after: [0], scratchBytes },
-      { kernel: "tableScale", args, items: Math.ceil(vectors / tableChunk), after: [0], scratchBytes },
-    ])
-    for (const at of [args, constants, starts]) memory.release(at)
-    for (const [stage, { half, down, up }] of this.passes.entries()) {
-      memory.unsigned(down, 3).set([this.job, half, stage])
-      memory.unsigned(up, 3).set([this.job, half, halves - 1 - stage])
-    }
+    const factor = radix * inverse(fileFactor) * inverse(BigInt(n))
+    this.setPair(constants + pairBytes, factor * radix, factor * cosetRoot(n) * radix)
+    const stride = power(omega, BigInt(tableChunk))
+    let x = radix % r
+    const powers = Array.from({ length: items }, () => {
+      const start = x
+      x = (x * stride) % r
+      return start
+    })
+    pool.memory.writeIntegers(starts, powers)
+    return job
   }
 
   /** The pair at `at` = the residues x0 and x1 as they are in a file. */
   private setPair(at: number, x0: bigint, x1: bigint): void {
     const { memory, exports } = this.pool
     const bytes = memory.allocate(64, "constants")
-    toBytes(mod(x0), memory.bytes(bytes, 32))
-    toBytes(mod(x1), memory.bytes(bytes + 32, 32))
+    memory.writeIntegers(bytes, [mod(x0), mod(x1)])
     exports.frRead2(at, bytes, bytes + 32)
     memory.release(bytes)
-  }
-
-  private allocate(bytes: number): number {
-    const at = this.pool.memory.allocate(bytes, `a transform of ${this.n} values`)
-    this.blocks.push(at)
-    return at
   }
 
   private releaseLarge(): void {
@@ -309,12 +329,6 @@ export class Transform {
   }
 }
 
-/** Steps of which each waits for the one before it. */
-function chain(first: number, after: readonly number[]) {
-  const steps: Step[] = []
-  return (kernel: string, args: number, items: number): Step[] => {
-    const before = steps.length === 0 ? after : [first + steps.length - 1]
-    steps.push({ kernel, args, items, after: before, scratchBytes })
-    return steps
-  }
+const step = (kernel: string, { at }: { readonly at: number }, items: number): Step => {
+  return { kernel, args: at, items, scratchBytes }
 }

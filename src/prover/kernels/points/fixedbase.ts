@@ -3,10 +3,12 @@
  * for each scalar the sum of an entry of every table (kernels/assembly/curve/fixedbase.ts).
  */
 import { invariant } from "../../../errors.js"
-import { q, r } from "../../../field.js"
+import { q, r, radix } from "../../../field.js"
+import { Blocks } from "../blocks.js"
 import type { KernelPool, RunOptions } from "../pool.js"
+import type { Struct, Values } from "../structs.js"
 import { largeScalar } from "./multiplication.js"
-import { constantOf, fileBytes, type Group } from "./points.js"
+import { fileBytes, type Group } from "./points.js"
 import { type Windows, windowsOf } from "./windows.js"
 
 /** Generators: G1 of EIP-196, G2 of EIP-197; x, y or x0, x1, y0, y1. */
@@ -22,8 +24,6 @@ const generators: Readonly<Record<Group, readonly bigint[]>> = {
 
 /** Scalars whose multiples lie in the memory of the pool at the same time. */
 const batch = 2 ** 16
-/** Fields of the struct in kernels/assembly/curve/fixedbase.ts; the last one says that a scalar was refused. */
-const fields = 11
 const minimumBits = 4
 const maximumBits = 15
 
@@ -42,9 +42,9 @@ export class BaseTable {
   readonly group: Group
   readonly windows: Windows
   private readonly pool: KernelPool
-  private readonly blocks: number[] = []
-  private readonly args: number
-  private readonly struct: number[]
+  private readonly blocks: Blocks
+  private readonly job: Struct<"FixedBase">
+  private readonly table: Omit<Values<"FixedBase">, "scalars" | "count" | "out">
   private filled = false
 
   /** Takes memory for tables that suit about `scalars` scalars. */
@@ -52,20 +52,23 @@ export class BaseTable {
     this.pool = pool
     this.group = group
     this.windows = baseWindows(scalars)
+    this.blocks = new Blocks(pool.memory, "tables of a generator")
     const { bits, count: W, offset } = this.windows
     const { memory } = pool
     const entries = 2 ** (bits - 1)
-    const last = Number((r - 1n + offset) >> BigInt(bits * (W - 1)))
-    const tableBytes = ((W - 1) * entries + last) * constantOf(pool, `${group}PointBytes`)
+    const lastEntries = Number((r - 1n + offset) >> BigInt(bits * (W - 1)))
+    const tableBytes = ((W - 1) * entries + lastEntries) * pool.constant(`${group}PointBytes`)
     try {
-      const point = this.allocate(fileBytes[group])
-      const offsetAt = this.allocate(32)
-      this.args = this.allocate(4 * fields)
-      this.struct = [point, bits, W, entries, last, this.allocate(tableBytes), offsetAt]
-      generators[group].forEach((x, i) => {
-        writeInteger(memory.bytes(point + 32 * i, 32), (x << 256n) % q)
-      })
-      writeInteger(memory.bytes(offsetAt, 32), offset)
+      const point = this.blocks.allocate(fileBytes[group])
+      const offsetAt = this.blocks.allocate(32)
+      this.job = this.blocks.struct("FixedBase")
+      const tables = this.blocks.allocate(tableBytes)
+      this.table = { point, bits, windows: W, entries, lastEntries, tables, offset: offsetAt, refused: 0 }
+      memory.writeIntegers(
+        point,
+        generators[group].map((x) => (x * radix) % q),
+      )
+      memory.writeIntegers(offsetAt, [offset])
     } catch (error) {
       this.release()
       throw error
@@ -77,7 +80,7 @@ export class BaseTable {
    * was copied of the scalars is overwritten.
    * @throws InputError for a scalar that is not below r; what KernelPool.run throws
    */
-  async multiply(scalars: Uint8Array, options: RunOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+  async multiples(scalars: Uint8Array, options: RunOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
     const count = scalars.length / 32
     invariant(Number.isInteger(count), "scalars take 32 bytes each")
     if (!this.filled) await this.fill(options)
@@ -91,10 +94,10 @@ export class BaseTable {
       for (let first = 0; first < count; first += most) {
         const length = Math.min(most, count - first)
         memory.bytes(source, 32 * length).set(scalars.subarray(32 * first, 32 * (first + length)))
-        this.write(source, length, out)
-        const items = Math.ceil(length / constantOf(this.pool, "baseRange"))
+        this.job.write({ ...this.table, scalars: source, count: length, out })
+        const items = Math.ceil(length / this.pool.constant("baseRange"))
         await this.pool.run([this.step("MultiplyBase", items)], options)
-        if (memory.unsigned(this.args, fields)[fields - 1] !== 0) throw largeScalar(scalars)
+        if (this.job.get("refused") !== 0) throw largeScalar(scalars)
         result.set(memory.bytes(out, size * length), size * first)
       }
     } finally {
@@ -107,32 +110,19 @@ export class BaseTable {
 
   /** Gives the memory back. */
   release(): void {
-    for (const at of this.blocks.splice(0)) this.pool.memory.release(at)
+    this.blocks.release()
   }
 
   private async fill(options: RunOptions): Promise<void> {
-    this.write(0, 0, 0)
+    this.job.write({ ...this.table, scalars: 0, count: 0, out: 0 })
     const steps = [this.step("TableBases", 1), { ...this.step("TableFill", this.windows.count), after: [0] }]
     await this.pool.run(steps, { signal: options.signal })
     this.filled = true
   }
 
   private step(kernel: string, items: number) {
-    const { group, args, pool } = this
-    return { kernel: `${group}${kernel}`, args, items, scratchBytes: constantOf(pool, `${group}BaseScratch`) }
+    const { group, job, pool } = this
+    const scratchBytes = pool.constant(`${group}BaseScratch`)
+    return { kernel: `${group}${kernel}`, args: job.at, items, scratchBytes }
   }
-
-  private write(scalars: number, count: number, out: number): void {
-    this.pool.memory.unsigned(this.args, fields).set([...this.struct, scalars, count, out, 0])
-  }
-
-  private allocate(bytes: number): number {
-    const at = this.pool.memory.allocate(bytes, "tables of a generator")
-    this.blocks.push(at)
-    return at
-  }
-}
-
-function writeInteger(bytes: Uint8Array, x: bigint): void {
-  for (let i = 0; i < bytes.length; i++, x >>= 8n) bytes[i] = Number(x & 255n)
 }

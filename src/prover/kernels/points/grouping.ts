@@ -4,9 +4,11 @@
  * list is written here; its accumulation is that of a multiplication (kernels/assembly/curve/pippenger.ts).
  */
 import { invariant } from "../../../errors.js"
-import type { KernelPool, Step } from "../pool.js"
-import { multiplicationFields } from "./multiplication.js"
-import { constantOf, type PointSet } from "./points.js"
+import { Blocks } from "../blocks.js"
+import type { KernelPool } from "../pool.js"
+import { chain, type Step } from "../program.js"
+import { noFields, type Struct } from "../structs.js"
+import type { PointSet } from "./points.js"
 
 /** Entries that are worth an item. */
 const leastPart = 1024
@@ -24,8 +26,8 @@ export class Grouping {
   readonly sums: PointSet
   private readonly pool: KernelPool
   private readonly group: PointSet["group"]
-  private readonly blocks: number[] = []
-  private readonly args: number
+  private readonly blocks: Blocks
+  private readonly job: Struct<"Multiplication">
   private readonly parts: number
   private readonly flags: number
   private readonly pointBytes: number
@@ -35,21 +37,34 @@ export class Grouping {
     invariant((entries.point?.length ?? points.count) === count, "there is a group for each entry")
     this.pool = pool
     this.group = points.group
+    this.blocks = new Blocks(pool.memory, "sums of points by group")
     const bits = Math.max(1, Math.ceil(Math.log2(groups)) + 1)
     const buckets = 2 ** (bits - 1)
     this.parts = Math.max(1, Math.min(8 * pool.threads, Math.floor(count / leastPart)))
-    const pointBytes = constantOf(pool, `${points.group}PointBytes`)
+    const pointBytes = pool.constant(`${points.group}PointBytes`)
     this.pointBytes = pointBytes
+    const { blocks } = this
     const { memory } = pool
     try {
-      const sums = this.allocate((buckets + 1) * pointBytes)
-      const heads = this.allocate(this.parts * pointBytes)
-      const sorted = this.allocate(4 * count)
-      const starts = this.allocate(4 * (buckets + 2))
-      this.flags = this.allocate(Math.ceil(groups / 8))
-      this.args = this.allocate(4 * multiplicationFields)
-      const struct = [points.address, count, 0, 0, 0, bits, 1, 0, count, 0, sorted, starts, sums, this.parts]
-      memory.unsigned(this.args, multiplicationFields).set([...struct, heads, 0, 0])
+      const sums = blocks.allocate((buckets + 1) * pointBytes)
+      const heads = blocks.allocate(this.parts * pointBytes)
+      const sorted = blocks.allocate(4 * count)
+      const starts = blocks.allocate(4 * (buckets + 2))
+      this.flags = blocks.allocate(Math.ceil(groups / 8))
+      this.job = blocks.struct("Multiplication")
+      this.job.write({
+        ...noFields("Multiplication"),
+        points: points.address,
+        count,
+        bits,
+        windows: 1,
+        rangeLength: count,
+        sorted,
+        starts,
+        buckets: sums,
+        parts: this.parts,
+        heads,
+      })
       memory.bytes(sums, (buckets + 1) * pointBytes).fill(0)
       memory.bytes(heads, this.parts * pointBytes).fill(0)
       this.sums = { group: points.group, count: groups, address: sums + pointBytes, infinite: this.flags }
@@ -83,12 +98,10 @@ export class Grouping {
 
   /** Steps for a program in which they begin at index `first` and wait for the steps `after`. */
   steps(first = 0, after: readonly number[] = []): Step[] {
-    const { group, pool, args } = this
-    const scratchBytes = constantOf(pool, `${group}PippengerScratch`)
-    const step = (kernel: string, items: number, index: number): Step => {
-      return { kernel, items, args, after: index === 0 ? after : [first + index - 1], scratchBytes }
-    }
-    return [step(`${group}Accumulate`, this.parts, 0), step(`${group}Join`, 1, 1)]
+    const { group, pool } = this
+    const own = { args: this.job.at, scratchBytes: pool.constant(`${group}PippengerScratch`) }
+    const accumulate = { ...own, kernel: `${group}Accumulate`, items: this.parts }
+    return chain([accumulate, { ...own, kernel: `${group}Join`, items: 1 }], first, after)
   }
 
   /** Once the steps are done: marks the groups that have no sum, which are left as zero bytes. */
@@ -107,13 +120,7 @@ export class Grouping {
 
   /** Gives the memory back, the sums with it. */
   release(): void {
-    for (const at of this.blocks.splice(0)) this.pool.memory.release(at)
-  }
-
-  private allocate(bytes: number): number {
-    const at = this.pool.memory.allocate(bytes, "sums of points by group")
-    this.blocks.push(at)
-    return at
+    this.blocks.release()
   }
 }
 

@@ -4,20 +4,23 @@
  */
 import { InputError, invariant } from "../../../errors.js"
 import { r } from "../../../field.js"
-import type { KernelPool, Step } from "../pool.js"
-import { type Affine, constantOf, fileBytes, integersOf, type PointSet, productOf } from "./points.js"
+import { Blocks } from "../blocks.js"
+import type { KernelPool } from "../pool.js"
+import { chain, type Step } from "../program.js"
+import type { Struct, Values } from "../structs.js"
+import { type Affine, fileBytes, integersOf, type PointSet, productOf } from "./points.js"
 import { centreOf, chooseWindows, type Layers, layeredWindows, type Windows } from "./windows.js"
 
 /**
  * 32-byte little-endian integers below r, or safe integers of any sign. `at` is the address of integers below r
  * that are there when the steps run.
  */
-export type Scalars =
+export type RawScalars =
   | { readonly full: Uint8Array }
   | { readonly small: Float64Array }
   | { readonly at: number; readonly count: number }
 
-export const countOf = (scalars: Scalars): number => {
+export const countOf = (scalars: RawScalars): number => {
   if ("full" in scalars) return scalars.full.length / 32
   return "small" in scalars ? scalars.small.length : scalars.count
 }
@@ -37,10 +40,6 @@ const foldsPerThread = 4
  */
 const mostRange = 4096
 const pointsPerBucket = 4
-/** Fields of the struct in kernels/assembly/digits.ts; the last one says that a scalar was refused. */
-export const multiplicationFields = 24
-/** Where the address of the scalars is in it. */
-const scalarsField = 2
 
 export interface MultiplicationOptions {
   /** First point, a multiple of 8; default 0. */
@@ -53,25 +52,60 @@ export interface MultiplicationOptions {
   readonly mayCentre?: boolean
 }
 
+/** How a multiplication is cut up. */
+interface Plan {
+  readonly windows: Windows
+  /** Windows that do not share their buckets with one before. */
+  readonly sets: number
+  readonly layers: number
+  /** Buckets of a window. */
+  readonly buckets: number
+  /** Whether every range of points has buckets of its own. */
+  readonly byRanges: boolean
+  /** Points of a range. */
+  readonly rangeLength: number
+  readonly ranges: number
+  /** Items for each set: while buckets are summed up, and while their rows and columns are. */
+  readonly parts: number
+  readonly foldParts: number
+}
+
+function planOf(count: number, windows: Windows, layers: Layers | undefined, threads: number): Plan {
+  const sets = layers ? layers.bits / windows.bits : windows.count
+  const buckets = 2 ** (windows.bits - 1)
+  const range = Math.max(leastRange, Math.ceil(count / (4 * threads)))
+  const shortRange = Math.min(range, mostRange)
+  const bucketsOfRange = windows.count * buckets
+  const byRanges = !layers && shortRange < count && bucketsOfRange * pointsPerBucket <= shortRange
+  const rangeLength = byRanges ? shortRange : range
+  const parts = Math.ceil(((byRanges ? 2 : itemsPerThread) * threads) / sets)
+  const mostParts = byRanges ? buckets : Math.floor((count * (layers?.count ?? 1)) / leastPart)
+  const folds = Math.ceil((foldsPerThread * threads) / sets)
+  return {
+    windows,
+    sets,
+    layers: layers?.count ?? 1,
+    buckets,
+    byRanges,
+    rangeLength,
+    ranges: Math.ceil(count / rangeLength),
+    parts: Math.max(1, Math.min(parts, mostParts)),
+    foldParts: Math.max(1, Math.min(folds, Math.floor(buckets / leastFold))),
+  }
+}
+
 export class Multiplication {
   /** The sum of all points, that many times, is missing in the product. */
   readonly centre: number
   private readonly pool: KernelPool
   private readonly points: PointSet
   private readonly count: number
-  private readonly windows: Windows
-  private readonly blocks: number[] = []
+  private readonly plan: Plan
+  private readonly blocks: Blocks
+  private readonly scalars: number
   /** The struct for the digits, and the one for what follows: the same, unless points come in layers. */
-  private readonly digitArgs: number
-  private readonly args: number
-  /** Windows of the second struct: those that do not share their buckets with one before. */
-  private readonly bucketSets: number
-  private readonly result: number
-  private readonly parts: number
-  private readonly foldParts: number
-  private readonly rangeLength: number
-  /** Whether every range of points has buckets of its own. */
-  private readonly byRanges: boolean
+  private readonly digits: Struct<"Multiplication">
+  private readonly sums: Struct<"Multiplication">
 
   /**
    * Takes memory for the product with points `from` … ; the scalars are copied. If points come in layers, full
@@ -80,135 +114,129 @@ export class Multiplication {
   constructor(
     pool: KernelPool,
     points: PointSet,
-    scalars: Scalars,
+    scalars: RawScalars,
     { from = 0, layers, windowBits, mayCentre = false }: MultiplicationOptions = {},
   ) {
     this.pool = pool
     this.points = points
     this.count = countOf(scalars)
+    this.blocks = new Blocks(pool.memory, "a multiplication of points")
     const { count } = this
     const isSmall = "small" in scalars
-    const layerCount = layers?.count ?? 1
     invariant(Number.isInteger(count), "scalars take 32 bytes each")
     invariant(from >= 0 && from % 8 === 0 && from + count <= points.count, "there is a point for each scalar")
     invariant(
-      layers === undefined || (!isSmall && from === 0 && count * layerCount === points.count),
+      layers === undefined || (!isSmall && from === 0 && count * layers.count === points.count),
       "there are as many points in a layer as scalars",
     )
-    const pointBytes = constantOf(pool, `${points.group}PointBytes`)
     try {
-      const { memory } = pool
-      let scalarsAt = "at" in scalars ? scalars.at : 0
-      if ("full" in scalars) {
-        scalarsAt = this.allocate(32 * count)
-        memory.bytes(scalarsAt, 32 * count).set(scalars.full)
-      } else if ("small" in scalars) {
-        scalarsAt = this.allocate(8 * count)
-        memory.doubles(scalarsAt, count).set(scalars.small)
-      }
+      this.scalars = this.place(scalars)
       const { size, negative } = isSmall
-        ? largestOf(pool, scalarsAt, count)
+        ? largestOf(pool, this.scalars, count)
         : { size: r - 1n, negative: false }
       const centre = mayCentre && isSmall && !negative ? centreOf(count, size) : 0n
       this.centre = Number(centre)
       const largest = centre > 0n ? centre - 1n : size
-      this.windows = layers ? layeredWindows(count, layers) : chooseWindows(count, largest, windowBits)
-      const { bits, count: W, offset } = this.windows
-      const sets = layers ? layers.bits / bits : W
-      const rows = sets * layerCount
-      this.bucketSets = sets
-      const buckets = 2 ** (bits - 1)
-      const range = Math.max(leastRange, Math.ceil(count / (4 * pool.threads)))
-      const shortRange = Math.min(range, mostRange)
-      this.byRanges = !layers && shortRange < count && W * buckets * pointsPerBucket <= shortRange
-      this.rangeLength = this.byRanges ? shortRange : range
-      const wanted = Math.ceil(((this.byRanges ? 2 : itemsPerThread) * pool.threads) / sets)
-      const most = this.byRanges ? buckets : Math.floor((count * layerCount) / leastPart)
-      this.parts = Math.max(1, Math.min(wanted, most))
-      const partials = this.byRanges ? Math.ceil(count / shortRange) * W * (buckets + 1) : 0
-      const folds = Math.ceil((foldsPerThread * pool.threads) / sets)
-      this.foldParts = Math.max(1, Math.min(folds, Math.floor(buckets / leastFold)))
-      const width = 2 ** (bits >> 1)
-      const rowsAndColumns = sets * (buckets / width + width - 1)
-      const offsetAt = this.allocate(40)
-      this.result = this.allocate(fileBytes[points.group])
-      const digits = this.allocate(2 * rows * count)
-      const infinite = points.infinite === 0 ? 0 : points.infinite + from / 8
-      const buffers = [
-        this.allocate(4 * rows * count),
-        this.byRanges ? 0 : this.allocate(4 * sets * (buckets + 2)),
-        this.allocate(sets * (buckets + 1) * pointBytes),
-        this.parts,
-        this.byRanges ? 0 : this.allocate(sets * this.parts * pointBytes),
-        this.allocate(sets * constantOf(pool, `${points.group}ProjectiveBytes`)),
-        this.result,
-        partials === 0 ? 0 : this.allocate(partials * pointBytes),
-        layerCount,
-        this.foldParts,
-        this.allocate(rowsAndColumns * pointBytes),
-        this.centre,
-        sets,
-        0,
-      ]
-      const first = points.address + from * pointBytes
-      const struct = (n: number, windows: number): number => {
-        const at = this.allocate(4 * multiplicationFields)
-        const fields = [first, n, scalarsAt, isSmall ? 1 : 0, infinite, bits, windows, offsetAt]
-        fields.push(this.rangeLength, digits, ...buffers)
-        invariant(fields.length === multiplicationFields, "the struct has all its fields")
-        memory.unsigned(at, multiplicationFields).set(fields)
-        return at
+      const windows = layers ? layeredWindows(count, layers) : chooseWindows(count, largest, windowBits)
+      this.plan = planOf(count, windows, layers, pool.threads)
+      this.digits = this.blocks.struct("Multiplication")
+      const fields = this.fields(from, isSmall)
+      this.digits.write(fields)
+      this.sums = this.digits
+      if (layers) {
+        this.sums = this.blocks.struct("Multiplication")
+        this.sums.write({ ...fields, count: count * layers.count, windows: this.plan.sets })
       }
-      this.digitArgs = struct(count, W)
-      this.args = layers ? struct(count * layerCount, sets) : this.digitArgs
-      const words = memory.unsigned(offsetAt, 10)
-      for (let i = 0; i < 10; i++) words[i] = Number((offset >> BigInt(32 * i)) & 0xffffffffn)
     } catch (error) {
       this.release()
       throw error
     }
   }
 
+  /** Address of the scalars, which are copied if they are not there already. */
+  private place(scalars: RawScalars): number {
+    const { memory } = this.pool
+    if ("at" in scalars) return scalars.at
+    if ("full" in scalars) {
+      const at = this.blocks.allocate(scalars.full.length)
+      memory.bytes(at, scalars.full.length).set(scalars.full)
+      return at
+    }
+    const at = this.blocks.allocate(scalars.small.byteLength)
+    memory.doubles(at, scalars.small.length).set(scalars.small)
+    return at
+  }
+
+  /** The struct for the digits, and memory for all that it has the address of. */
+  private fields(from: number, isSmall: boolean): Values<"Multiplication"> {
+    const { pool, points, count, blocks } = this
+    const { windows, sets, layers, buckets, byRanges, rangeLength, ranges, parts, foldParts } = this.plan
+    const { bits } = windows
+    const pointBytes = pool.constant(`${points.group}PointBytes`)
+    const offset = blocks.allocate(40)
+    const words = pool.memory.unsigned(offset, 10)
+    for (let i = 0; i < 10; i++) words[i] = Number((windows.offset >> BigInt(32 * i)) & 0xffffffffn)
+    const rows = sets * layers
+    const width = 2 ** (bits >> 1)
+    const rowsAndColumns = sets * (buckets / width + width - 1)
+    return {
+      points: points.address + from * pointBytes,
+      count,
+      scalars: this.scalars,
+      small: isSmall ? 1 : 0,
+      infinite: points.infinite === 0 ? 0 : points.infinite + from / 8,
+      bits,
+      windows: windows.count,
+      offset,
+      rangeLength,
+      digits: blocks.allocate(2 * rows * count),
+      sorted: blocks.allocate(4 * rows * count),
+      starts: byRanges ? 0 : blocks.allocate(4 * sets * (buckets + 2)),
+      buckets: blocks.allocate(sets * (buckets + 1) * pointBytes),
+      parts,
+      heads: byRanges ? 0 : blocks.allocate(sets * parts * pointBytes),
+      sums: blocks.allocate(sets * pool.constant(`${points.group}ProjectiveBytes`)),
+      result: blocks.allocate(fileBytes[points.group]),
+      partials: byRanges ? blocks.allocate(ranges * windows.count * (buckets + 1) * pointBytes) : 0,
+      layers,
+      foldParts,
+      folds: blocks.allocate(rowsAndColumns * pointBytes),
+      centre: this.centre,
+      sets,
+      refused: 0,
+    }
+  }
+
   /** Steps for a program in which they begin at index `first` and wait for the steps `after`. */
   steps(first = 0, after: readonly number[] = []): Step[] {
-    const { group } = this.points
     if (this.count === 0) return []
+    const { group } = this.points
+    const { byRanges, ranges, sets, parts, foldParts } = this.plan
     const scratchBytes = Math.max(
-      constantOf(this.pool, `${group}PippengerScratch`),
-      constantOf(this.pool, `${group}RangesScratch`),
+      this.pool.constant(`${group}PippengerScratch`),
+      this.pool.constant(`${group}RangesScratch`),
     )
-    const W = this.bucketSets
-    const step = (kernel: string, items: number, index: number): Step => ({
-      kernel,
+    const own = (kernel: string, items: number) => ({
+      kernel: `${group}${kernel}`,
       items,
-      args: index === 0 ? this.digitArgs : this.args,
-      after: index === 0 ? after : [first + index - 1],
+      args: this.sums.at,
       scratchBytes,
     })
-    const rangeCount = Math.ceil(this.count / this.rangeLength)
-    if (this.byRanges) {
-      return [
-        step(`${group}Ranges`, rangeCount, 0),
-        step(`${group}Merge`, W * this.parts, 1),
-        step(`${group}Fold`, W * this.foldParts, 2),
-        step(`${group}Reduce`, W, 3),
-        step(`${group}Combine`, 1, 4),
-      ]
-    }
-    return [
-      step("digits", rangeCount, 0),
-      step(`${group}Sort`, W, 1),
-      step(`${group}Accumulate`, W * this.parts, 2),
-      step(`${group}Join`, W, 3),
-      step(`${group}Fold`, W * this.foldParts, 4),
-      step(`${group}Reduce`, W, 5),
-      step(`${group}Combine`, 1, 6),
-    ]
+    const buckets = byRanges
+      ? [own("Ranges", ranges), own("Merge", sets * parts)]
+      : [
+          { kernel: "digits", items: ranges, args: this.digits.at, scratchBytes },
+          own("Sort", sets),
+          own("Accumulate", sets * parts),
+          own("Join", sets),
+        ]
+    const total = [own("Fold", sets * foldParts), own("Reduce", sets), own("Combine", 1)]
+    return chain([...buckets, ...total], first, after)
   }
 
   /** About how many additions in G1 it takes as long as. */
   get weight(): number {
-    return (this.points.group === "g1" ? 1 : 3) * this.count * this.windows.count
+    return (this.points.group === "g1" ? 1 : 3) * this.count * this.plan.windows.count
   }
 
   /**
@@ -218,22 +246,14 @@ export class Multiplication {
   value(): Affine {
     if (this.count === 0) return null
     const { memory } = this.pool
-    const fields = memory.unsigned(this.digitArgs, multiplicationFields)
-    if (fields[multiplicationFields - 1] !== 0) {
-      throw largeScalar(memory.bytes(fields[scalarsField], 32 * this.count))
-    }
-    return productOf(this.points.group, memory.bytes(this.result, fileBytes[this.points.group]))
+    if (this.digits.get("refused") !== 0) throw largeScalar(memory.bytes(this.scalars, 32 * this.count))
+    const { group } = this.points
+    return productOf(group, memory.bytes(this.digits.get("result"), fileBytes[group]))
   }
 
   /** Gives the memory back. */
   release(): void {
-    for (const at of this.blocks.splice(0)) this.pool.memory.release(at)
-  }
-
-  private allocate(bytes: number): number {
-    const at = this.pool.memory.allocate(bytes, "a multiplication of points")
-    this.blocks.push(at)
-    return at
+    this.blocks.release()
   }
 }
 

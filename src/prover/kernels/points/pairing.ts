@@ -1,9 +1,10 @@
 /** Products of pairings on the thread that calls: kernels/assembly/pairing.ts. */
 import { bn254 } from "@noble/curves/bn254.js"
 import { invariant } from "../../../errors.js"
-import { inverse, mod, q } from "../../../field.js"
+import { inverse, mod, q, radix } from "../../../field.js"
+import { Blocks } from "../blocks.js"
 import type { KernelPool } from "../pool.js"
-import { type Affine, constantOf } from "./points.js"
+import { type Affine, isOnCurve } from "./points.js"
 
 /** A point of G1 and one of the twist; the pairing of infinity is one. */
 export interface PointPair {
@@ -11,7 +12,6 @@ export interface PointPair {
   readonly two: Affine
 }
 
-const radix = 1n << 256n
 /** Digits of 6x + 2 for x = 4965661367192848881, none of two neighbours not zero, the highest first. */
 const digits = signedDigits(6n * 4965661367192848881n + 2n)
 
@@ -49,73 +49,54 @@ const generator = [
   bn254.G2.Point.BASE.y.c1,
 ]
 
-/** Whether a finite point is on the curve, or on the twist. */
-function isOnCurve(point: readonly bigint[]): boolean {
-  if (point.length === 2) return mod(point[1] ** 2n - point[0] ** 3n - 3n, q) === 0n
-  const { Fp2 } = bn254.fields
-  const [x, y] = [Fp2.create({ c0: point[0], c1: point[1] }), Fp2.create({ c0: point[2], c1: point[3] })]
-  return Fp2.eql(Fp2.sqr(y), Fp2.add(Fp2.mul(Fp2.sqr(x), x), bn254.G2.Point.CURVE().b))
-}
-
 /**
  * Whether the product of some pairings is one. A point that is off its curve, or of the twist but outside the subgroup
  * of order r, makes it false.
  */
-export function pairingsAreOne(
-  { memory, exports }: Pick<KernelPool, "memory" | "exports">,
-  pairs: readonly PointPair[],
-): boolean {
-  const pool = { exports } as KernelPool
-  const finite = pairs.filter(({ one, two }) => one !== null && two !== null)
+export function pairingsAreOne(pool: KernelPool, pairs: readonly PointPair[]): boolean {
+  const finite = pairs.flatMap(({ one, two }) => (one && two ? [{ one, two }] : []))
   const count = Math.ceil(finite.length / 2)
   if (count === 0) return true
-  if (!finite.every(({ one, two }) => isOnCurve(one as bigint[]) && isOnCurve(two as bigint[]))) return false
-  invariant(count <= constantOf(pool, "pairingLimit"), "a product has at most eight pairings")
-  // what the kernel takes of G1; y is never zero there
-  const inverses = inverse(
-    finite.reduce((all, { one }) => (all * (one as bigint[])[1]) % q, 1n),
-    q,
-  )
-  const words: bigint[] = finite.flatMap(({ one, two }, i) => {
-    const others = finite.reduce(
-      (all, pair, j) => (i === j ? all : (all * (pair.one as bigint[])[1]) % q),
-      inverses,
-    )
-    const [x] = one as bigint[]
-    return [mod(x * others, q), others, ...(two as bigint[])]
-  })
-  if (finite.length % 2 === 1) words.push(0n, 0n, ...generator)
-  const sizes = [
-    32 * words.length,
-    32 * frobenius().length,
-    Math.ceil(digits.length / 8) * 8,
-    8 * (count + 1),
-    64,
-    constantOf(pool, "pairingScratch"),
-  ]
-  const at = memory.allocate(
-    sizes.reduce((sum, size) => sum + size, 0),
-    "a product of pairings",
-  )
-  const places = sizes.map((_, i) => sizes.slice(0, i).reduce((sum, size) => sum + size, at))
-  const [points, constants, digitsAt, result, args, scratch] = places
+  if (!finite.every(({ one, two }) => isOnCurve("g1", one) && isOnCurve("g2", two))) return false
+  invariant(count <= pool.constant("pairingLimit"), "a product has at most eight pairings")
+  const words = wordsOf(finite)
+  const { memory, exports } = pool
+  const blocks = new Blocks(memory, "a product of pairings")
   try {
-    write(memory.bytes(points, sizes[0]), words)
-    write(memory.bytes(constants, sizes[1]), frobenius())
-    memory.bytes(digitsAt, digits.length).set(new Uint8Array(digits.buffer))
-    memory.unsigned(args, 6).set([count, points, constants, digitsAt, digits.length, result])
-    exports.pairing(0, args, scratch)
+    const job = blocks.struct("Pairings")
+    const result = blocks.allocate(4 * (count + 1))
+    const values = {
+      count,
+      points: blocks.allocate(32 * words.length),
+      frobenius: blocks.allocate(32 * frobenius().length),
+      digits: blocks.allocate(digits.length),
+      digitCount: digits.length,
+      result,
+    }
+    const scratch = blocks.allocate(pool.constant("pairingScratch"))
+    job.write(values)
+    memory.writeIntegers(values.points, words.map(montgomery))
+    memory.writeIntegers(values.frobenius, frobenius().map(montgomery))
+    memory.bytes(values.digits, digits.length).set(new Uint8Array(digits.buffer))
+    exports.pairing(0, job.at, scratch)
     const [isOne, ...inSubgroup] = memory.unsigned(result, count + 1)
     return isOne === 1 && inSubgroup.every((lanes) => lanes === 3)
   } finally {
-    memory.release(at)
+    blocks.release()
   }
 }
 
-/** Coordinates in Montgomery form, 32 bytes each. */
-function write(bytes: Uint8Array, values: readonly bigint[]): void {
-  values.forEach((value, i) => {
-    let rest = mod(value * radix, q)
-    for (let j = 0; j < 32; j++, rest >>= 8n) bytes[32 * i + j] = Number(rest & 255n)
+const montgomery = (value: bigint): bigint => mod(value * radix, q)
+
+/** What the kernel takes of each pair, an even number of them: x/y and 1/y of G1, where y is never zero, and G2. */
+function wordsOf(pairs: readonly Readonly<Record<"one" | "two", readonly bigint[]>>[]): bigint[] {
+  const inverses = inverse(
+    pairs.reduce((all, { one }) => (all * one[1]) % q, 1n),
+    q,
+  )
+  const words = pairs.flatMap(({ one: [x], two }, i) => {
+    const inverseY = pairs.reduce((all, pair, j) => (i === j ? all : (all * pair.one[1]) % q), inverses)
+    return [mod(x * inverseY, q), inverseY, ...two]
   })
+  return pairs.length % 2 === 1 ? [...words, 0n, 0n, ...generator] : words
 }

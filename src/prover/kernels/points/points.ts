@@ -1,8 +1,11 @@
 /** Points of G1 and G2 in the memory of a pool, in the form of the kernels. */
 import { bn254 } from "@noble/curves/bn254.js"
+import { readField } from "../../../circuit/formats/container.js"
 import { FileError, invariant } from "../../../errors.js"
-import { inverse, mod, q } from "../../../field.js"
-import type { KernelPool, Step } from "../pool.js"
+import { inverse, mod, q, radix } from "../../../field.js"
+import { Blocks } from "../blocks.js"
+import type { KernelPool } from "../pool.js"
+import type { Step } from "../program.js"
 
 export type Group = "g1" | "g2"
 
@@ -36,13 +39,6 @@ export interface PointSet {
   readonly infinite: number
 }
 
-/** Value of a constant that the module exports. */
-export const constantOf = (pool: KernelPool, name: string): number => {
-  const constant = pool.exports[name] as unknown as WebAssembly.Global<"i32"> | undefined
-  invariant(constant, `the module has no constant ${name}`)
-  return constant.value
-}
-
 export interface LoadOptions {
   readonly multiples?: Multiples | undefined
   readonly nameOf?: NameOf | undefined
@@ -68,61 +64,73 @@ export async function loadPoints(
   const layer = given - first
   invariant(layer >= 0, "there is a point to begin with")
   const count = given + layer * (layers - 1)
-  const { memory } = pool
-  const pointBytes = constantOf(pool, `${group}PointBytes`)
+  const what = "points of a key"
+  const kept = new Blocks(pool.memory, what)
+  const lent = new Blocks(pool.memory, what)
   const flagBytes = Math.ceil(count / 8)
-  const sizes = [count * pointBytes, flagBytes, bytes.length, 128]
-  const [address, infinite, source, args] = memory.allocateAll(sizes, "points of a key")
-  memory.bytes(source, bytes.length).set(bytes)
-  memory.bytes(infinite, flagBytes).fill(0)
-  // the struct of kernels/assembly/curve/files.ts, after it the number of infinities; then that of multiples.ts
-  const words = 7
-  const multiplesAt = args + 64
-  memory
-    .unsigned(args, words + 1)
-    .set([source, address, given, infinite, args + 4 * words, rangeLength, 0, 0])
-  const steps = [readStep(pool, group, args, given)]
-  memory.unsigned(multiplesAt, 5).set([address + first * pointBytes, layer, layers, bits, 0])
-  if (layer > 0) steps.push({ ...multiplesStep(pool, group, multiplesAt, layer), after: [0] })
-  let infinities = 0
+  const pointBytes = pool.constant(`${group}PointBytes`)
   try {
+    const address = kept.allocate(count * pointBytes)
+    const infinite = kept.allocate(flagBytes)
+    const source = lent.allocate(bytes.length)
+    const infinities = lent.allocate(4)
+    const reading = lent.struct("FilePoints")
+    const adding = lent.struct("Multiples")
+    pool.memory.bytes(source, bytes.length).set(bytes)
+    pool.memory.bytes(infinite, flagBytes).fill(0)
+    pool.memory.unsigned(infinities, 1)[0] = 0
+    reading.write({
+      from: source,
+      to: address,
+      count: given,
+      infinite,
+      infinities,
+      rangeLength,
+      refused: 0,
+    })
+    adding.write({ points: address + first * pointBytes, count: layer, layers, bits, refused: 0 })
+    const steps = [readStep(pool, group, reading.at, given)]
+    if (layer > 0) steps.push({ ...multiplesStep(pool, group, adding.at, layer), after: [0] })
     await pool.run(steps)
-    const [refused, found] = memory.unsigned(args + 4 * (words - 1), 2)
-    if (refused !== 0) throw largeCoordinate(group, bytes, nameOf)
-    const [noMultiple] = memory.unsigned(multiplesAt + 16, 1)
+    if (reading.get("refused") !== 0) throw largeCoordinate(group, bytes, nameOf)
+    const noMultiple = adding.get("refused")
     if (noMultiple !== 0) throw inNoGroup(group, nameOf(first + noMultiple - 1))
-    infinities = found
+    const hasInfinite = pool.memory.unsigned(infinities, 1)[0] > 0
+    if (hasInfinite && multiples)
+      markMultiples(pool.memory.bytes(infinite, flagBytes), { given, count, layer })
+    if (!hasInfinite) pool.memory.release(infinite)
+    return { group, count, address, infinite: hasInfinite ? infinite : 0 }
   } catch (error) {
-    memory.release(address)
-    memory.release(infinite)
+    kept.release()
     throw error
   } finally {
-    memory.release(source)
-    memory.release(args)
+    lent.release()
   }
-  if (infinities === 0) memory.release(infinite)
-  else if (multiples) {
-    const flags = memory.bytes(infinite, flagBytes)
-    for (let i = given; i < count; i++) {
-      const base = i - layer
-      if ((flags[base >> 3] >> (base & 7)) & 1) flags[i >> 3] |= 1 << (i & 7)
-    }
+}
+
+/** A multiple is infinity where the point is, which stands a layer before it. */
+function markMultiples(
+  flags: Uint8Array,
+  { given, count, layer }: Readonly<Record<"given" | "count" | "layer", number>>,
+): void {
+  for (let i = given; i < count; i++) {
+    const base = i - layer
+    if ((flags[base >> 3] >> (base & 7)) & 1) flags[i >> 3] |= 1 << (i & 7)
   }
-  return { group, count, address, infinite: infinities === 0 ? 0 : infinite }
 }
 
 const readStep = (pool: KernelPool, group: Group, args: number, count: number): Step => ({
   kernel: `${group}ReadPoints`,
   args,
   items: Math.ceil(count / rangeLength),
-  scratchBytes: constantOf(pool, `${group}ReadScratch`),
+  scratchBytes: pool.constant(`${group}ReadScratch`),
 })
 
 const multiplesStep = (pool: KernelPool, group: Group, args: number, count: number): Step => ({
   kernel: `${group}Multiples`,
   args,
-  items: Math.ceil(count / constantOf(pool, "multiplesRange")),
-  scratchBytes: constantOf(pool, `${group}MultiplesScratch`),
+  items: Math.ceil(count / pool.constant("multiplesRange")),
+  scratchBytes: pool.constant(`${group}MultiplesScratch`),
 })
 
 export function releasePoints(pool: KernelPool, points: PointSet): void {
@@ -150,14 +158,11 @@ const inNoGroup = (group: Group, where: string): FileError =>
 
 /** Integers of 32 bytes, little endian. */
 export function integersOf(bytes: Uint8Array): bigint[] {
-  return Array.from({ length: bytes.length / 32 }, (_, k) => {
-    let x = 0n
-    for (let i = 32 * k + 31; i >= 32 * k; i--) x = (x << 8n) | BigInt(bytes[i])
-    return x
-  })
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  return Array.from({ length: bytes.length / 32 }, (_, i) => readField(view, 32 * i))
 }
 
-const fromMontgomery = inverse(1n << 256n, q)
+const fromMontgomery = inverse(radix, q)
 
 /** A point of a file as integers. */
 export function affineOf(bytes: Uint8Array): Affine {
@@ -180,7 +185,8 @@ export function productOf(group: Group, bytes: Uint8Array): Affine {
   })
 }
 
-function isOnCurve(group: Group, [x0, x1, y0, y1]: readonly bigint[]): boolean {
+/** Whether a finite point is on the curve, or on the twist. */
+export function isOnCurve(group: Group, [x0, x1, y0, y1]: readonly bigint[]): boolean {
   if (group === "g1") return mod(x1 * x1 - (x0 * x0 * x0 + 3n), q) === 0n
   const { Fp, CURVE } = bn254.G2.Point
   const [x, y] = [Fp.create({ c0: x0, c1: x1 }), Fp.create({ c0: y0, c1: y1 })]

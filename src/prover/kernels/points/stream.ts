@@ -10,7 +10,7 @@ import { invariant } from "../../../errors.js"
 import type { KernelEngine } from "../engine.js"
 import type { RunOptions } from "../pool.js"
 import type { Entries } from "./grouping.js"
-import { countOf, type Scalars } from "./multiplication.js"
+import { countOf, type RawScalars } from "./multiplication.js"
 import { type Affine, addPoints, fileBytes, type Group, type LoadOptions, type PointSet } from "./points.js"
 
 /** Bytes of a block: so many that what a multiplication costs beside its points does not show. */
@@ -67,7 +67,7 @@ export class Streams {
   }
 
   /** As `KernelEngine.msm`; scalars of points with multiples are small. @throws what reading throws, too */
-  async msm(points: StreamedPoints, scalars: Scalars, options: RunOptions = {}): Promise<Affine> {
+  async msm(points: StreamedPoints, scalars: RawScalars, options: RunOptions = {}): Promise<Affine> {
     const { group, head, tail } = points
     const own = head.size / fileBytes[group]
     const given = countOf(scalars)
@@ -184,7 +184,7 @@ const shifted = (nameOf: LoadOptions["nameOf"], from: number): LoadOptions["name
   nameOf && ((point) => nameOf(from + point))
 
 /** Those from number `from` to before number `to`. */
-function some(scalars: Scalars, from: number, to: number): Scalars {
+function some(scalars: RawScalars, from: number, to: number): RawScalars {
   if ("full" in scalars) return { full: scalars.full.subarray(32 * from, 32 * to) }
   if ("small" in scalars) return { small: scalars.small.subarray(from, to) }
   return { at: scalars.at + 32 * from, count: to - from }
