@@ -25,13 +25,16 @@ export const printable = (text: string): string =>
     c === "\n" ? "\\n" : `\\u{${(c.codePointAt(0) as number).toString(16).padStart(4, "0")}}`,
   )
 
-/** JSON text on one line that has nothing unprintable in it either; a reader gets the very same value. */
-export const printableJson = (value: unknown): string =>
-  JSON.stringify(value).replace(unprintable, (c) =>
+/** JSON text in which some characters are written as escapes; a reader gets the very same value. */
+export const escapedJson = (value: unknown, escaped: RegExp): string =>
+  JSON.stringify(value).replace(escaped, (c) =>
     Array.from({ length: c.length }, (_, i) => `\\u${c.charCodeAt(i).toString(16).padStart(4, "0")}`).join(
       "",
     ),
   )
+
+/** JSON text on one line that has nothing unprintable in it either. */
+export const printableJson = (value: unknown): string => escapedJson(value, unprintable)
 
 /**
  * Base of all errors caused by what the caller gave. A message may be shown as it is: it is printable, and the

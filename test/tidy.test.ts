@@ -18,7 +18,15 @@ const read = (path: string) => readFileSync(join(root, path), "utf8")
 const sources = files("src", ".ts")
 const tests = [...files("test", ".ts"), ...files("test", ".mjs")]
 
-const ground = ["errors.ts", "arguments.ts", "field.ts", "defaults.ts", "platform.ts", "budget.ts"]
+const ground = [
+  "errors.ts",
+  "arguments.ts",
+  "field.ts",
+  "defaults.ts",
+  "platform.ts",
+  "budget.ts",
+  "queue.ts",
+]
 /**
  * The rooms in the order that data flows: each may import the ground, itself, and rooms above it in this list. A
  * folder that is not named belongs to the room that its own folder is in.

@@ -1,4 +1,5 @@
 /** Order and single assignment of nodes: the two promises Graph makes about its list of nodes. */
+import { LeastFirst } from "../queue.js"
 import type { Node } from "./graph.js"
 
 /** A node as error messages name it: its name, operator and position in the file. */
@@ -58,14 +59,15 @@ export function sortNodes(
 
   const order: number[] = []
   const done = placed.map(() => false)
-  const runnable = new Queue()
+  // the least first, so that nodes already in order stay in order
+  const runnable = new LeastFirst()
   waiting.forEach((count, i) => {
-    if (count === 0) runnable.push(i)
+    if (count === 0) runnable.add(i)
   })
-  for (let i = runnable.pop(); i !== undefined; i = runnable.pop()) {
+  for (let i = runnable.take(); i !== undefined; i = runnable.take()) {
     order.push(i)
     done[i] = true
-    for (const reader of readers[i]) if (--waiting[reader] === 0) runnable.push(reader)
+    for (const reader of readers[i]) if (--waiting[reader] === 0) runnable.add(reader)
   }
   const stuck = placed.filter((_, i) => !done[i])
   if (stuck.length > 0) {
@@ -73,39 +75,4 @@ export function sortNodes(
     problems.push(`${stuck.length} nodes wait for each other in a cycle or behind one: ${names}`)
   }
   return order.map((i) => placed[i].node)
-}
-
-/** Smallest first: a binary heap, so that nodes already in order stay in order. */
-class Queue {
-  readonly #heap: number[] = []
-
-  push(value: number): void {
-    const heap = this.#heap
-    let at = heap.push(value) - 1
-    while (at > 0) {
-      const parent = (at - 1) >> 1
-      if (heap[parent] <= value) break
-      heap[at] = heap[parent]
-      at = parent
-    }
-    heap[at] = value
-  }
-
-  pop(): number | undefined {
-    const heap = this.#heap
-    const top = heap[0]
-    const last = heap.pop()
-    if (heap.length === 0 || last === undefined) return top
-    let at = 0
-    for (;;) {
-      let child = 2 * at + 1
-      if (child >= heap.length) break
-      if (child + 1 < heap.length && heap[child + 1] < heap[child]) child++
-      if (heap[child] >= last) break
-      heap[at] = heap[child]
-      at = child
-    }
-    heap[at] = last
-    return top
-  }
 }

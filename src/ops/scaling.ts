@@ -1,7 +1,5 @@
 /** Scaling the rows and columns of linear maps, where weights are not shared by rows or columns of other factors. */
-import type { LinearMap } from "./program.js"
-
-const area = (size: readonly number[]): number => size.reduce((x, y) => x * y, 1)
+import { type LinearMap, sizeOf } from "./program.js"
 
 /** The factors of a diagonal map, if it is one. */
 export function diagonalOf(map: LinearMap): Float64Array | undefined {
@@ -28,7 +26,7 @@ export function scaleRows(map: LinearMap, factor: Float64Array): LinearMap | und
     return { ...map, values }
   }
   const channels = map.kind === "dense" ? map.m : map.outChannels
-  const scales = byChannel(factor, channels, map.kind === "dense" ? 1 : area(map.outSize))
+  const scales = byChannel(factor, channels, map.kind === "dense" ? 1 : sizeOf(map.outSize))
   if (!scales) return undefined
   const size = map.weight.length / channels
   return { ...map, weight: map.weight.map((w, i) => w * scales[Math.floor(i / size)]) }
@@ -43,9 +41,9 @@ export function scaleColumns(map: LinearMap, factor: Float64Array): LinearMap | 
     const scales = byChannel(factor, map.k, 1)
     return scales && { ...map, weight: map.weight.map((w, i) => w * scales[i % map.k]) }
   }
-  const scales = byChannel(factor, map.inChannels, area(map.inSize))
+  const scales = byChannel(factor, map.inChannels, sizeOf(map.inSize))
   if (!scales) return undefined
-  const taps = area(map.kernel)
+  const taps = sizeOf(map.kernel)
   const perGroup = map.inChannels / map.groups
   const outPerGroup = map.outChannels / map.groups
   return {

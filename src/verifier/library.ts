@@ -7,6 +7,7 @@
  * and none is another's: see `namesFor`.
  */
 import { checkOptions, checkText, checkThing } from "../arguments.js"
+import { escapedJson } from "../errors.js"
 import {
   count,
   inputVisibility,
@@ -230,8 +231,4 @@ function fixedPoint({ scale, lo, bits }: TensorLayout): { numerator: bigint; den
 }
 
 /** A string in quotes, of printable ASCII alone: nothing in it ends a comment that runs to the end of the line. */
-const ascii = (text: string): string =>
-  JSON.stringify(text).replace(
-    /[^\x20-\x7e]/g,
-    (unit16) => `\\u${unit16.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  )
+const ascii = (text: string): string => escapedJson(text, /[^\x20-\x7e]/g)

@@ -1,5 +1,6 @@
 /** `countersign compile`: from a model file to the folder of a circuit. */
 import * as api from "../../index.js"
+import { sizeOf } from "../../ops/program.js"
 import { readWhole } from "../files.js"
 import { checkCircuitFolder, saveCircuit } from "../folder.js"
 import { readModel } from "../model-files.js"
@@ -59,7 +60,7 @@ function sampleWarnings(
     warnings.push(
       "one sample only: inputs of another range will be refused, and ranges inside the model cut off",
     )
-  const classes = tensors[outputs[0].tensor].shape.reduce((size, d) => size * d, 1)
+  const classes = sizeOf(tensors[outputs[0].tensor].shape)
   const outside = labels?.filter((label) => label >= classes) ?? []
   if (outside.length > 0)
     warnings.push(
