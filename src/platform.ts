@@ -1,2 +1,11 @@
-/** What this code runs in. */
+/** What this code runs in, and what Node's file system allows and says. */
 export const isNode = typeof process === "object" && typeof process.versions?.node === "string"
+
+/** Most bytes of one read or write; the platform's limit is 2^31 − 1. */
+export const mostBytes = 2 ** 30
+
+/** Why the file system refused. */
+export const refusalOf = (error: unknown): string => {
+  const { code, message } = error as NodeJS.ErrnoException
+  return code === "ENOENT" ? "does not exist" : (message ?? String(error))
+}

@@ -17,9 +17,9 @@ import {
 } from "node:fs"
 import { dirname, join } from "node:path"
 import { FileError, UsageError } from "../errors.js"
+import { mostBytes } from "../platform.js"
+import { fromJson } from "../statement/strict.js"
 
-/** Most bytes of one read or write; the platform's limit is 2^31 − 1. */
-const mostBytes = 2 ** 30
 /** Most bytes of a file that is read whole; model, samples and JSON all have lower limits of their own. */
 const mostInMemory = 2 ** 31
 
@@ -186,4 +186,17 @@ function readAll(file: number, path: string): Uint8Array {
     larger.set(bytes)
     bytes = larger
   }
+}
+
+/** Parses JSON that a user gave, in which no name occurs twice; the error names the file. */
+export function readJson(path: string, fix?: string): unknown {
+  const bytes = readWhole(path, fix)
+  const where = `\`${path}\``
+  let text: string
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes)
+  } catch {
+    throw new FileError({ what: "is not text in UTF-8", where })
+  }
+  return fromJson(text, where)
 }

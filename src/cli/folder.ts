@@ -1,24 +1,22 @@
 /**
- * The folder a model lives in between commands: the files of its circuit (circuit/description.ts), proving.key
+ * The folder a model lives in between commands: the files of its circuit (compile/description.ts), proving.key
  * and verification.json.
  */
 import { join } from "node:path"
-import { drawSalt } from "../circuit/gadgets/poseidon.js"
-import type { Salts } from "../circuit/link/commitment.js"
-import type { Circuit } from "../compile/compile.js"
+
 import {
   type CircuitInfo,
   describeCircuit,
   parseCircuitInfo,
   rebuildCircuit,
 } from "../compile/description.js"
-import { FileError, type OnProgress, UsageError } from "../errors.js"
-import { r } from "../field.js"
+import { type OnProgress, UsageError } from "../errors.js"
 import type { Accuracy } from "../quantize/accuracy.js"
 import { serialize } from "../quantize/digest.js"
-import { fromJson } from "../statement/strict.js"
-import { keyDigest, parseVerificationKey, type VerificationKey } from "../verifier/key.js"
-import { checkFolder, exists, makeFolder, readWhole, writeWhole } from "./files.js"
+import type { Circuit } from "../systems/index.js"
+import type { VerificationKey } from "../systems/verifiers.js"
+import { keyDigest, parseVerificationKey } from "../verifier/key.js"
+import { checkFolder, exists, makeFolder, readJson, readWhole, writeWhole } from "./files.js"
 
 const names = {
   model: "model.bin",
@@ -26,19 +24,6 @@ const names = {
   gadgets: "gadgets.json",
   provingKey: "proving.key",
   verificationKey: "verification.json",
-}
-
-/** Parses JSON that a user gave, in which no name occurs twice; the error names the file. */
-export function readJson(path: string, fix?: string): unknown {
-  const bytes = readWhole(path, fix)
-  const where = `\`${path}\``
-  let text: string
-  try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes)
-  } catch {
-    throw new FileError({ what: "is not text in UTF-8", where })
-  }
-  return fromJson(text, where)
 }
 
 type Choices = Pick<CircuitInfo, "proofSystem" | "input" | "output">
@@ -135,64 +120,6 @@ function describeKey(folder: string): string {
 export function saveKeys(folder: string, provingKey: Uint8Array, verificationKey: VerificationKey): void {
   writeWhole(join(folder, names.provingKey), provingKey)
   writeWhole(join(folder, names.verificationKey), `${JSON.stringify(verificationKey, null, 2)}\n`)
-}
-
-/** Salts of a proof, and how they are kept. */
-export interface HeldSalts {
-  readonly salts: Salts
-  /** Writes fresh ones to their file, which only its owner can read; nothing for salts that are used again. */
-  save(): void
-}
-
-/**
- * The salts that a circuit's commitments take: fresh ones for a file that does not exist yet, since two receipts
- * with the same salts show whether they are about the same values; or, to `reuse`, those of an existing one.
- * @throws UsageError if the file is not named, exists (or, to reuse, does not), or is of no use; FileError for
- * another content
- */
-export function saltsOf(
-  path: string | undefined,
-  reuse: boolean,
-  { input, output }: Pick<CircuitInfo, "input" | "output">,
-): HeldSalts {
-  const sides = (["input", "output"] as const).filter(
-    (side) => (side === "input" ? input : output) === "committed",
-  )
-  if (path === undefined && reuse)
-    throw new UsageError({ what: "--reuse-salts", fix: "Name the file with --salts FILE" })
-  if (sides.length === 0) {
-    if (path === undefined) return { salts: {}, save: () => undefined }
-    throw new UsageError({
-      what: "the circuit commits to nothing and takes no salts",
-      fix: "Leave --salts out, or compile with --input committed or --output committed",
-    })
-  }
-  if (path === undefined)
-    throw new UsageError({
-      what: `the circuit commits to its ${sides.join(" and ")}`,
-      fix: "Name a file for the salts: --salts FILE; whoever has it can open the commitment",
-    })
-  if (reuse) return { salts: readSalts(path, sides), save: () => undefined }
-  if (exists(path))
-    throw new UsageError({
-      what: "exists already",
-      where: `\`${path}\``,
-      fix: "Name a new file for fresh salts. With these again (--reuse-salts) receipts show which are about the same values",
-    })
-  const drawn = Object.fromEntries(sides.map((side) => [side, drawSalt()]))
-  const text = JSON.stringify(drawn, (_, value) => (typeof value === "bigint" ? `${value}` : value), 2)
-  return { salts: drawn, save: () => writeWhole(path, `${text}\n`, { isPrivate: true, isNew: true }) }
-}
-
-function readSalts(path: string, sides: readonly ("input" | "output")[]): Salts {
-  const held = readJson(path) as Record<string, unknown> | null
-  const salts = sides.map((side) => {
-    const text = held?.[side]
-    if (typeof text !== "string" || !/^(0|[1-9][0-9]{0,77})$/.test(text) || BigInt(text) >= r)
-      throw new FileError({ what: `has no salt \`${side}\``, where: `\`${path}\`` })
-    return [side, BigInt(text)]
-  })
-  return Object.fromEntries(salts)
 }
 
 const setupFirst = "Run `countersign setup` first"

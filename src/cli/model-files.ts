@@ -20,6 +20,7 @@ import { limits } from "../model/limits.js"
 import { importOnnx } from "../model/onnx/onnx.js"
 import { importTfjs } from "../model/tfjs/tfjs.js"
 import { readManifest } from "../model/tfjs/weights.js"
+import { mostBytes, refusalOf } from "../platform.js"
 import { parseJson } from "../quantize/samples.js"
 
 export interface ReadOptions {
@@ -86,7 +87,7 @@ function confined(folder: string, path: string, where: string): string {
     root = realpathSync(folder)
     real = realpathSync(join(folder, path))
   } catch (error) {
-    refuse(reasonOf(error))
+    refuse(refusalOf(error))
   }
   const inside = relative(root, real)
   if (inside === "" || inside === ".." || inside.startsWith(`..${sep}`) || isAbsolute(inside))
@@ -99,7 +100,7 @@ function confined(folder: string, path: string, where: string): string {
  * anything is read. Devices, pipes and folders are refused without waiting for them.
  */
 function readFiles(paths: readonly string[], judge: (bytes: number) => void): Uint8Array {
-  const sizes = paths.map((path) => sizeOf(path, () => statSync(path)))
+  const sizes = paths.map((path) => fileSize(path, () => statSync(path)))
   const total = sizes.reduce((sum, size) => sum + size, 0)
   judge(total)
   const bytes = new Uint8Array(total)
@@ -108,7 +109,7 @@ function readFiles(paths: readonly string[], judge: (bytes: number) => void): Ui
     // without waiting for the writer of a pipe that took the file's place
     const file = attempt(path, () => openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)))
     try {
-      if (sizeOf(path, () => fstatSync(file)) !== sizes[i])
+      if (fileSize(path, () => fstatSync(file)) !== sizes[i])
         throw new FileError({ what: "changed while it was read", where: `\`${path}\`` })
       for (const end = at + sizes[i]; at < end; ) {
         const count = attempt(path, () => readSync(file, bytes, at, Math.min(end - at, mostBytes), null))
@@ -123,25 +124,17 @@ function readFiles(paths: readonly string[], judge: (bytes: number) => void): Ui
 }
 
 /** The size of a regular file. */
-function sizeOf(path: string, status: () => Stats): number {
+function fileSize(path: string, status: () => Stats): number {
   const found = attempt(path, status)
   if (!found.isFile()) throw new FileError({ what: "is no regular file", where: `\`${path}\`` })
   return found.size
 }
-
-/** Most bytes that are read at once; the platform's limit is 2^31 − 1. */
-const mostBytes = 2 ** 30
 
 /** A call to the file system; what fails is the caller's mistake. */
 function attempt<T>(path: string, call: () => T): T {
   try {
     return call()
   } catch (error) {
-    throw new UsageError({ what: reasonOf(error), where: `\`${path}\`` })
+    throw new UsageError({ what: refusalOf(error), where: `\`${path}\`` })
   }
-}
-
-const reasonOf = (error: unknown): string => {
-  const { code, message } = error as NodeJS.ErrnoException
-  return code === "ENOENT" ? "does not exist" : (message ?? String(error))
 }

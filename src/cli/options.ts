@@ -5,7 +5,7 @@ import * as api from "../index.js"
 const zeroContext = `0x${"0".repeat(64)}`
 
 /** A whole number from `least` on, and to `most` where that is given. @throws UsageError */
-export function integer(option: string, text: string, least = 1, most = Number.MAX_SAFE_INTEGER): number {
+export function wholeNumber(option: string, text: string, least = 1, most = Number.MAX_SAFE_INTEGER): number {
   const value = Number(text)
   if (/^[0-9]+$/.test(text) && value >= least && value <= most) return value
   const expected =
@@ -14,7 +14,7 @@ export function integer(option: string, text: string, least = 1, most = Number.M
 }
 
 /** 32 bytes, with or without 0x. @throws UsageError */
-export function bytes32(option: string, text: string): string {
+export function hex32(option: string, text: string): string {
   const hex = text.toLowerCase().replace(/^(0x)?/, "0x")
   if (/^0x[0-9a-f]{64}$/.test(hex)) return hex
   throw new api.UsageError({ what: option, expected: "32 bytes in hexadecimal", given: `\`${text}\`` })
@@ -35,6 +35,10 @@ export class ToolCommand extends Command {
   }
 }
 
+/** A command, with the option that all of them have. */
+export const command = (name: string, description: string): ToolCommand =>
+  new ToolCommand(name).description(description).option("--json", "print one JSON object")
+
 /** An option that may be given several times, once for each value, and so takes nothing that comes after. */
 export const repeatable = (flags: string, description: string): Option =>
   new Option(flags, description)
@@ -51,7 +55,7 @@ export function dimensions(entries: readonly string[]): Record<string, number> {
       throw new api.UsageError({ what: "--dimension", expected: "NAME=VALUE", given: `\`${entry}\`` })
     if (names.has(name)) throw new api.UsageError({ what: `--dimension gives \`${name}\` twice` })
     names.add(name)
-    return [name, integer("--dimension", entry.slice(at + 1))]
+    return [name, wholeNumber("--dimension", entry.slice(at + 1))]
   })
   return Object.fromEntries(values)
 }
@@ -89,6 +93,6 @@ export function withContext(command: Command, purpose: string): () => Context {
       })
     return hex === undefined
       ? { bytes: zeroContext, from: "--no-context" }
-      : { bytes: bytes32("--context", hex), from: "--context" }
+      : { bytes: hex32("--context", hex), from: "--context" }
   }
 }

@@ -45,6 +45,9 @@ export function print(result: object, text: readonly string[]): void {
   show(process.stdout, json ? printableJson(result) : text.map(printable).join("\n"))
 }
 
+/** Milliseconds since a time of `performance.now`, as results tell them. */
+export const elapsed = (start: number): number => Math.round(performance.now() - start)
+
 /** What was asked for is not so: a receipt is not valid, an audit found something. */
 export const invalid = (): void => {
   process.exitCode = 1
@@ -104,7 +107,7 @@ function watchOutput(): void {
 }
 
 /** Parses the arguments, runs the command, and says what went wrong. */
-export async function run(program: Command): Promise<void> {
+export async function execute(program: Command): Promise<void> {
   watchOutput()
   let said = ""
   const keep = (text: string) => {

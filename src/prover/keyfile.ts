@@ -3,15 +3,13 @@ import { open } from "node:fs/promises"
 import { checkText } from "../arguments.js"
 import type { ByteSource } from "../circuit/formats/source.js"
 import { FileError, UsageError } from "../errors.js"
+import { mostBytes, refusalOf } from "../platform.js"
 
 /** A file that stays open until `close`. */
 export interface KeyFile extends ByteSource {
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
-
-/** Most bytes of one read; the platform's limit is 2^31 − 1. */
-const mostBytes = 2 ** 30
 
 /**
  * Opens a file for `openProver`. It is the file that is opened, not its name: one that is replaced by renaming
@@ -21,9 +19,8 @@ const mostBytes = 2 ** 30
  */
 export async function openKeyFile(path: string): Promise<KeyFile> {
   checkText(path, "path")
-  const handle = await open(path).catch((error: NodeJS.ErrnoException) => {
-    const what = error.code === "ENOENT" ? "does not exist" : error.message
-    throw new UsageError({ what, where: `\`${path}\`` })
+  const handle = await open(path).catch((error: unknown) => {
+    throw new UsageError({ what: refusalOf(error), where: `\`${path}\`` })
   })
   const before = await handle.stat({ bigint: true })
   const close = () => handle.close()

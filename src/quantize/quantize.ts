@@ -21,6 +21,7 @@ import {
   type TensorId,
   type TensorInfo,
 } from "../ops/program.js"
+import { liveNodes, renumbered } from "../ops/traversal.js"
 import { sumLimit, tooLarge, width } from "./bounds.js"
 import {
   type CalibrationMethod,
@@ -35,7 +36,6 @@ import { IntBuilder, type Target } from "./intbuilder.js"
 import type { IntGraph } from "./intgraph.js"
 import { flatSamples, type Nested } from "./nested.js"
 import { bypassSums, hoistClamps } from "./prepare.js"
-import { withoutUnused } from "./prune.js"
 import {
   type Accumulator,
   atShift,
@@ -124,11 +124,13 @@ class Quantizer {
     }
     const outputs = this.#program.outputs.map(({ name, tensor }) => ({ name, tensor: this.#source(tensor) }))
     const { tensors, nodes } = this.#builder
-    return withoutUnused({
+    // a wide sum goes whose readers all took accumulators of their own
+    const needed = liveNodes({ nodes, outputs })
+    return renumbered({
       name: this.#program.name,
       precision: this.#precision,
       tensors,
-      nodes,
+      nodes: needed,
       inputs: this.#inputs,
       outputs,
     })

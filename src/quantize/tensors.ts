@@ -9,16 +9,9 @@ import type { Tensor, Tensor2D, Tensor4D } from "@tensorflow/tfjs-core"
 import { InvariantError, invariant } from "../errors.js"
 import { functionOf } from "../ops/formula.js"
 import { applyMap, productsOf } from "../ops/linearmap.js"
-import {
-  type LinearMap,
-  type Program,
-  type RealNode,
-  sizeOf,
-  sourcesOf,
-  type TensorId,
-} from "../ops/program.js"
+import { type LinearMap, type Program, type RealNode, sizeOf, type TensorId } from "../ops/program.js"
+import { readersOf, sourcesOf } from "../ops/traversal.js"
 import { plainRunner, type Runner, type Sample } from "./calibrate.js"
-import { countUses } from "./prepare.js"
 
 type Tf = typeof import("@tensorflow/tfjs-core")
 type ConvMap = Extract<LinearMap, { kind: "conv" }>
@@ -88,13 +81,14 @@ class BatchRun {
 
   run(visit: (tensor: TensorId, values: ArrayLike<number>) => void): void {
     const { nodes } = this.#program
-    const left = countUses({ ...this.#program, outputs: [] })
+    const left = readersOf({ nodes, outputs: [] })
     for (const node of nodes) {
       const value = this.#tf.tidy(() => this.#node(node))
       visit(node.out, value.dataSync())
       this.#values.set(node.out, value)
       for (const id of [...sourcesOf(node), node.out]) {
-        const remaining = id === node.out ? left[id] : --left[id]
+        const remaining = (left.get(id) ?? 0) - (id === node.out ? 0 : 1)
+        left.set(id, remaining)
         if (remaining === 0) {
           this.#values.get(id)?.dispose()
           this.#values.delete(id)

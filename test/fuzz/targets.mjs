@@ -5,7 +5,7 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { readR1cs } from "#src/circuit/formats/r1csfile.js"
-import * as folder from "#src/cli/folder.js"
+import { saltsOf } from "#src/cli/salts.js"
 import { rebuildCircuit } from "#src/compile/description.js"
 import { importOnnx } from "#src/model/onnx/onnx.js"
 import { importTfjs } from "#src/model/tfjs/tfjs.js"
@@ -107,7 +107,7 @@ export const targets = {
       const path = join(scratch, "salts.json")
       writeFileSync(path, salts)
       const sides = { input: "committed", output: "committed" }
-      return folder.saltsOf ? folder.saltsOf(path, true, sides) : folder.loadSalts(path, sides)
+      return saltsOf(path, true, sides)
     },
   },
   r1cs: {

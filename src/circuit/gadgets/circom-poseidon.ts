@@ -70,7 +70,7 @@ async function load(): Promise<BlockJson> {
 const write = (terms: Terms): [number, string][] => terms.map(([wire, value]) => [wire, `${value}`])
 
 /** A combination of the wires that are kept. */
-type Lc = Map<number, bigint>
+type Combination = Map<number, bigint>
 
 /**
  * Keeps the wires that products define and expresses all others by them. circom's rows come unsimplified: a
@@ -78,19 +78,19 @@ type Lc = Map<number, bigint>
  */
 function reduce(system: R1cs): Block {
   const inputs = Array.from({ length: wordsPerBlock + 1 }, (_, i) => blockInputs + i)
-  const known = new Map<number, Lc>([0, ...inputs].map((wire) => [wire, new Map([[wire, 1n]])]))
-  const rows: { a: Lc; b: Lc; c: Lc; wire: number }[] = []
+  const known = new Map<number, Combination>([0, ...inputs].map((wire) => [wire, new Map([[wire, 1n]])]))
+  const rows: { a: Combination; b: Combination; c: Combination; wire: number }[] = []
   /** What is known of a side, and the signals of it that are not. */
   const expand = ({ rowPtr, wires, coefficients }: SparseRows, row: number) => {
-    const lc: Lc = new Map()
+    const sum: Combination = new Map()
     const unknown: [number, bigint][] = []
     for (let j = rowPtr[row]; j < rowPtr[row + 1]; j++) {
       const value = system.values[coefficients[j]]
       const definition = known.get(wires[j])
-      if (definition) add(lc, definition, value)
+      if (definition) add(sum, definition, value)
       else unknown.push([wires[j], value])
     }
-    return { lc, unknown }
+    return { sum, unknown }
   }
   let rest = Array.from({ length: system.rows }, (_, row) => row)
   while (rest.length > 0) {
@@ -99,20 +99,20 @@ function reduce(system: R1cs): Block {
       if (a.unknown.length > 0 || b.unknown.length > 0 || c.unknown.length !== 1) {
         const defined = linearDefinition(a, b, c)
         if (defined === undefined) return true
-        known.set(defined.wire, defined.lc)
+        known.set(defined.wire, defined.sum)
         return false
       }
       const [[wire, factor]] = c.unknown
-      const scale = constant(a.lc) ?? constant(b.lc)
+      const scale = constant(a.sum) ?? constant(b.sum)
       if (scale === undefined) {
         known.set(wire, new Map([[wire, 1n]]))
-        rows.push({ a: a.lc, b: b.lc, c: c.lc.set(wire, factor), wire })
+        rows.push({ a: a.sum, b: b.sum, c: c.sum.set(wire, factor), wire })
       } else {
-        const product = constant(a.lc) === undefined ? a.lc : b.lc
-        const lc: Lc = new Map()
-        add(lc, product, (scale * inverse(factor)) % r)
-        add(lc, c.lc, mod(-inverse(factor)))
-        known.set(wire, lc)
+        const product = constant(a.sum) === undefined ? a.sum : b.sum
+        const sum: Combination = new Map()
+        add(sum, product, (scale * inverse(factor)) % r)
+        add(sum, c.sum, mod(-inverse(factor)))
+        known.set(wire, sum)
       }
       return false
     })
@@ -120,15 +120,15 @@ function reduce(system: R1cs): Block {
       throw new InvariantError("Poseidon's rows do not define its wires in turn")
     rest = later
   }
-  // the result is a combination: it gets a wire by a last row, lc · 1 = result
+  // the result is a combination: it gets a wire by a last row, sum · 1 = result
   const result = known.get(blockResult)
   invariant(result, "Poseidon has a result")
   if (!rows.some(({ wire }) => wire === blockResult))
     rows.push({ a: result, b: new Map([[0, 1n]]), c: new Map([[blockResult, 1n]]), wire: blockResult })
   const number = new Map([0, blockResult, ...inputs].map((wire) => [wire, wire]))
   for (const { wire } of rows) if (!number.has(wire)) number.set(wire, number.size)
-  const local = (lc: Lc): Terms =>
-    [...lc].map(([wire, value]): [number, bigint] => [number.get(wire) as number, value])
+  const local = (sum: Combination): Terms =>
+    [...sum].map(([wire, value]): [number, bigint] => [number.get(wire) as number, value])
   return {
     wires: number.size,
     rows: rows.map(({ a, b, c, wire }) => {
@@ -140,26 +140,26 @@ function reduce(system: R1cs): Block {
 }
 
 interface Side {
-  readonly lc: Lc
+  readonly sum: Combination
   readonly unknown: readonly [number, bigint][]
 }
 
 /** The signal that a linear row defines on side A or B, where circom put the whole sum there. */
-function linearDefinition(a: Side, b: Side, c: Side): { wire: number; lc: Lc } | undefined {
-  const [factor, side] = constant(b.lc) !== undefined && b.unknown.length === 0 ? [b, a] : [a, b]
-  const scale = constant(factor.lc)
+function linearDefinition(a: Side, b: Side, c: Side): { wire: number; sum: Combination } | undefined {
+  const [factor, side] = constant(b.sum) !== undefined && b.unknown.length === 0 ? [b, a] : [a, b]
+  const scale = constant(factor.sum)
   if (scale === undefined || scale === 0n || factor.unknown.length > 0) return undefined
   if (side.unknown.length + c.unknown.length !== 1 || side.unknown.length === 0) return undefined
   const [[wire, value]] = side.unknown
   const over = inverse((scale * value) % r)
-  const lc: Lc = new Map()
-  add(lc, c.lc, over)
-  add(lc, side.lc, mod(-scale * over))
-  return { wire, lc }
+  const sum: Combination = new Map()
+  add(sum, c.sum, over)
+  add(sum, side.sum, mod(-scale * over))
+  return { wire, sum }
 }
 
-function add(target: Lc, lc: Lc, factor: bigint): void {
-  for (const [wire, value] of lc) {
+function add(target: Combination, added: Combination, factor: bigint): void {
+  for (const [wire, value] of added) {
     const sum = ((target.get(wire) ?? 0n) + factor * value) % r
     if (sum === 0n) target.delete(wire)
     else target.set(wire, sum)
@@ -167,4 +167,5 @@ function add(target: Lc, lc: Lc, factor: bigint): void {
 }
 
 /** The value of a combination of one alone. */
-const constant = (lc: Lc): bigint | undefined => (lc.size === 0 ? 0n : lc.size === 1 ? lc.get(0) : undefined)
+const constant = (sum: Combination): bigint | undefined =>
+  sum.size === 0 ? 0n : sum.size === 1 ? sum.get(0) : undefined

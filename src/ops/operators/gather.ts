@@ -6,12 +6,12 @@ import { constantInput, type Operators, operator, other } from "./limits.js"
 import {
   axisTable,
   forEachPosition,
+  indexTable,
   narrow,
   sameShape,
   separableMap,
   show,
   stridesOf,
-  tableOf,
   unsupported,
 } from "./shapes.js"
 import type { Constant, Value } from "./values.js"
@@ -32,7 +32,7 @@ const gather: Lowering = (call) => {
   const { builder } = call
   const tables = x.shape.map((dim, i) =>
     i === axis
-      ? tableOf(builder, indices.constant.length, (at) => wrapped(indices.constant[at], dim) * strides[i])
+      ? indexTable(builder, indices.constant.length, (at) => wrapped(indices.constant[at], dim) * strides[i])
       : axisTable(builder, dim, strides[i]),
   )
   const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)]
@@ -73,7 +73,7 @@ function tupleStarts({ builder }: Call, data: Value, indices: Constant, batch: n
   const tuples = sizeOf(indices.shape.slice(0, -1))
   const perBatch = tuples / sizeOf(data.shape.slice(0, batch))
   const batchSize = sizeOf(data.shape.slice(batch))
-  return tableOf(builder, tuples, (t) => {
+  return indexTable(builder, tuples, (t) => {
     let at = Math.floor(t / perBatch) * batchSize
     for (let d = 0; d < depth; d++)
       at += wrapped(indices.constant[t * depth + d], data.shape[batch + d]) * strides[batch + d]

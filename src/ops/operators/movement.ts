@@ -9,12 +9,12 @@ import {
   axisTable,
   broadcastShape,
   checkShape,
+  indexTable,
   narrow,
   range,
   separableMap,
   show,
   stridesOf,
-  tableOf,
   unsupported,
 } from "./shapes.js"
 import { isConstant, type Value } from "./values.js"
@@ -136,7 +136,7 @@ const pad: Lowering = (call) => {
   checkShape(shape)
   const strides = stridesOf(x.shape)
   const tables = shape.map((dim, axis) =>
-    tableOf(call.builder, dim, (p) => {
+    indexTable(call.builder, dim, (p) => {
       const from = paddedSource(p - before[axis], x.shape[axis], mode)
       return from < 0 ? -1 : from * strides[axis]
     }),
@@ -162,7 +162,7 @@ const tile: Lowering = (call) => {
   if (repeats.length !== rank) unsupported(`${repeats.length} repeats do not fit ${show(x.shape)}`)
   const shape = checkShape(x.shape.map((dim, i) => dim * repeats[i]))
   const strides = stridesOf(x.shape)
-  const tables = shape.map((dim, i) => tableOf(call.builder, dim, (p) => (p % x.shape[i]) * strides[i]))
+  const tables = shape.map((dim, i) => indexTable(call.builder, dim, (p) => (p % x.shape[i]) * strides[i]))
   return [call.builder.move([x], separableMap(call.builder, tables), shape)]
 }
 
@@ -171,7 +171,7 @@ const where: Lowering = (call) => {
   const [c, x, y] = aligned(call, [condition, call.input(1), call.input(2)])
   if (!isConstant(c)) return unsupported("condition (input 0) depends on the model's input")
   const size = c.constant.length
-  const map = tableOf(call.builder, size, (i) => (c.constant[i] !== 0 ? i : size + i))
+  const map = indexTable(call.builder, size, (i) => (c.constant[i] !== 0 ? i : size + i))
   return [call.builder.move([x, y], map, c.shape)]
 }
 
@@ -182,7 +182,7 @@ const triangle: Lowering = (call) => {
   const rank = x.shape.length
   if (rank < 2) unsupported(`shape ${show(x.shape)} is no matrix`)
   const [rows, columns] = x.shape.slice(-2)
-  const map = tableOf(call.builder, sizeOf(x.shape), (flat) => {
+  const map = indexTable(call.builder, sizeOf(x.shape), (flat) => {
     const [row, column] = [Math.floor(flat / columns) % rows, flat % columns]
     return (upper ? column - row >= k : column - row <= k) ? flat : -1
   })

@@ -11,12 +11,12 @@ import {
   axesOf,
   checkShape,
   forEachPosition,
+  indexTable,
   type Ledger,
   range,
   separableMap,
   show,
   stridesOf,
-  tableOf,
   unsupported,
 } from "./shapes.js"
 import { constant, isConstant, type Value } from "./values.js"
@@ -152,7 +152,7 @@ function resized(call: Call, x: Value, axes: readonly Axis[], settings: Settings
   )
   if (isMovement) {
     const tables = taps.map(({ start, offset, outside }) =>
-      tableOf(builder, outside.length, (p) => (outside[p] ? -1 : offset[start[p]])),
+      indexTable(builder, outside.length, (p) => (outside[p] ? -1 : offset[start[p]])),
     )
     return builder.move([x], separableMap(builder, tables), shape, settings.outside)
   }

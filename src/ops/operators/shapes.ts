@@ -104,7 +104,7 @@ export function separableMap(ledger: Ledger, tables: readonly ArrayLike<number>[
 }
 
 /** An entry for each of `count` positions of an axis. */
-export function tableOf(ledger: Ledger, count: number, entry: (position: number) => number): Int32Array {
+export function indexTable(ledger: Ledger, count: number, entry: (position: number) => number): Int32Array {
   ledger.hold(narrow(count))
   const table = new Int32Array(count)
   for (let i = 0; i < count; i++) table[i] = entry(i)
@@ -113,7 +113,7 @@ export function tableOf(ledger: Ledger, count: number, entry: (position: number)
 
 /** Table entries start·stride, (start + step)·stride, …: the part of an axis that a slice reads. */
 export const axisTable = (ledger: Ledger, count: number, stride: number, start = 0, step = 1): Int32Array =>
-  tableOf(ledger, count, (i) => (start + i * step) * stride)
+  indexTable(ledger, count, (i) => (start + i * step) * stride)
 
 /** Numbers to be filled in. */
 export function numbers(ledger: Ledger, count: number): Float64Array {

@@ -1,0 +1,84 @@
+/** `countersign compile`: from a model file to the folder of a circuit. */
+import * as api from "../../index.js"
+import { readWhole } from "../files.js"
+import { checkCircuitFolder, saveCircuit } from "../folder.js"
+import { readModel } from "../model-files.js"
+import { command, dimensions, repeatable, wholeNumber } from "../options.js"
+import { elapsed, note, onProgress, print } from "../terminal.js"
+
+const { precision, minPrecision, maxPrecision, maxConstraints } = api.defaults
+
+export const compileCommand = command("compile", "quantize a model and compile it to a circuit")
+  .argument("<model>", "an .onnx file, or model.json of tfjs")
+  .needs("--samples <file>", "inputs for calibration: a JSON array or .npz")
+  .needs("--out <folder>", "where the circuit goes")
+  .option("--precision <bits>", "bits of an activation, 6 to 14", String(precision))
+  .option("--input <visibility>", "private, public or committed", "private")
+  .option("--output <visibility>", "public or committed", "public")
+  .option("--weights <kind>", "fixed", "fixed")
+  .option("--proof-system <name>", "mirage or groth16", "mirage")
+  .addOption(
+    repeatable("--dimension <name=value>", "value of an open dimension, by name or input:axis; repeatable"),
+  )
+  .option("--max-constraints <count>", "refuse larger circuits", String(maxConstraints))
+  .action(async (path: string, options) => {
+    const start = performance.now()
+    const open = dimensions(options.dimension)
+    const bits = wholeNumber("--precision", options.precision, minPrecision, maxPrecision)
+    const most = wholeNumber("--max-constraints", options.maxConstraints)
+    const { input, output, weights, proofSystem, out } = options
+    const chosen = { input, output, weights, proofSystem, maxConstraints: most }
+    checkCircuitFolder(out, api.checkCompileOptions(chosen))
+    const sampleFile = readWhole(options.samples)
+    const graph = readModel(path, { dimensions: open })
+    const lowered = api.lower(graph)
+    const { samples, labels } = api.parseSamples(sampleFile, options.samples, graph.inputs)
+    const warnings = sampleWarnings(lowered, samples.length, labels)
+    for (const warning of warnings) note(`warning: ${warning}`)
+    const integers = await api.quantizeProgram(lowered, { samples, precision: bits, onProgress })
+    checkCircuitFolder(out, { input, output, proofSystem, model: api.modelDigest(integers) })
+    const accuracy = api.measureAccuracy(lowered, integers, samples, { labels, onProgress })
+    const circuit = await api.compile(integers, { ...chosen, onProgress })
+    const info = saveCircuit(out, circuit, accuracy)
+    print({ ...info, warnings, ms: elapsed(start) }, [
+      `model        ${info.model}`,
+      `constraints  ${info.constraints} (${info.lookups} lookups, domain ${info.domain}, ${info.nonzeros} non-zeros)`,
+      ...accuracyLines(accuracy, labels !== undefined),
+      `written to   ${out}`,
+    ])
+  })
+
+/** What speaks against samples that can be used all the same. */
+function sampleWarnings(
+  { outputs, tensors }: ReturnType<typeof api.lower>,
+  count: number,
+  labels: readonly number[] | undefined,
+): string[] {
+  const warnings: string[] = []
+  if (count === 1)
+    warnings.push(
+      "one sample only: inputs of another range will be refused, and ranges inside the model cut off",
+    )
+  const classes = tensors[outputs[0].tensor].shape.reduce((size, d) => size * d, 1)
+  const outside = labels?.filter((label) => label >= classes) ?? []
+  if (outside.length > 0)
+    warnings.push(
+      `${outside.length} of ${labels?.length} labels lie outside of output \`${outputs[0].name}\`, which has ${classes} elements: label ${outside[0]}, for one`,
+    )
+  return warnings
+}
+
+function accuracyLines(
+  { float, integer, agreement, samples, outputs }: api.Accuracy,
+  labelled: boolean,
+): string[] {
+  const percent = (share: number | null) =>
+    share === null ? "not measured" : `${(100 * share).toFixed(2)} %`
+  return [
+    ...(labelled ? [`accuracy     float ${percent(float)}, integer ${percent(integer)} of the labels`] : []),
+    `agreement    ${percent(agreement)} of ${samples} samples: the same largest output as the float model`,
+    ...outputs.map(
+      ({ name, maxError }) => `error        ${name}: at most ${maxError.toPrecision(3)} on these samples`,
+    ),
+  ]
+}

@@ -1,0 +1,69 @@
+/** `countersign prove`: runs the model on an input and writes the receipt of what it said. */
+import { resolve } from "node:path"
+import * as api from "../../index.js"
+import { checkOutput, writeWhole } from "../files.js"
+import { loadVerificationKey, provingKeyPath, readInfo, verificationKeyPath } from "../folder.js"
+import { clampOption, loadWithInput } from "../input.js"
+import { command, withContext } from "../options.js"
+import { saltsOf } from "../salts.js"
+import { elapsed, note, onProgress, print } from "../terminal.js"
+
+export const proveCommand = command("prove", "run the model on an input and prove what it said")
+  .argument("<folder>")
+  .argument("<input>", "INPUT.json")
+  .needs("--out <file>", "where the receipt goes")
+  .addOption(clampOption)
+  .option("--salts <file>", "new file for the fresh salts of the commitments: who has it can open them")
+  .option("--reuse-salts", "take the salts that are in the file")
+const contextOf = withContext(proveCommand, "the receipt is for")
+
+proveCommand.action(async (folder: string, inputPath: string, options) => {
+  const start = performance.now()
+  const { bytes: context } = contextOf()
+  const { out, salts: saltsPath, reuseSalts = false, clamp: clampInputs = false } = options
+  const keyPath = provingKeyPath(folder)
+  const verificationKey = loadVerificationKey(verificationKeyPath(folder))
+  const salts = saltsOf(saltsPath, reuseSalts, readInfo(folder))
+  checkOutputs(out, saltsPath, reuseSalts)
+  const { circuit, input } = await loadWithInput(folder, inputPath, clampInputs)
+  const memoryBytes = api.memoryEstimate(circuit)
+  if (memoryBytes !== null) note(`memory   about ${Math.ceil(memoryBytes / 2 ** 20)} MiB`)
+  await using key = await api.openKeyFile(keyPath)
+  await using prover = await api.openProver(circuit, key, { verificationKey })
+  const made = await timed(prover, input, { context, clampInputs, salts: salts.salts })
+  const ms = { ...made.ms, total: elapsed(start) }
+  const text = `${JSON.stringify(made.receipt, null, 2)}\n`
+  salts.save()
+  writeWhole(out, text)
+  const proofBytes = 32 * api.solidityProof(made.receipt.proof).length
+  print({ receipt: out, proofBytes, memoryBytes, ms }, [
+    `receipt  ${out} (proof ${proofBytes} bytes, ${ms.prove} ms)`,
+  ])
+})
+
+/** What will be written can be, to two files that are not the same. */
+function checkOutputs(out: string, salts: string | undefined, reuse: boolean): void {
+  checkOutput(out)
+  if (salts === undefined) return
+  if (!reuse) checkOutput(salts)
+  if (resolve(salts) === resolve(out))
+    throw new api.UsageError({ what: "--salts and --out name the same file", given: `\`${out}\`` })
+}
+
+/** A receipt, and the milliseconds that the witness and the proof took. */
+async function timed(
+  prover: api.Prover,
+  input: Parameters<api.Prover["prove"]>[0],
+  options: api.ProveOptions,
+) {
+  const start = performance.now()
+  let witness = 0
+  const receipt = await prover.prove(input, {
+    ...options,
+    onProgress: (event) => {
+      if (event.stage === "prove" && event.done === 0) witness = elapsed(start)
+      onProgress(event)
+    },
+  })
+  return { receipt, ms: { witness, prove: elapsed(start) - witness } }
+}

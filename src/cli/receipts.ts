@@ -1,0 +1,155 @@
+/**
+ * Commands about a receipt: the options that say what it must be, and what `countersign verify` says of it: the
+ * verdict, what was taken from where, and the numbers it proves.
+ */
+import * as api from "../index.js"
+import { readWhole } from "./files.js"
+import { loadVerificationKey } from "./folder.js"
+import { type Context, command, hex32, type ToolCommand, withContext } from "./options.js"
+import { cut, invalid, print } from "./terminal.js"
+import { inOptions } from "./words.js"
+
+/** Most values of a tensor on a line; `--json` has all of them. */
+const mostShown = 16
+
+/** What a key's provenance means to whoever trusts it. */
+const makers: Readonly<Record<string, string>> = {
+  dev: "a development setup: whoever ran it can forge receipts",
+  external: "other tools; nothing here shows how",
+}
+
+/** What a receipt must be. */
+interface Asked {
+  readonly key: api.VerificationKey
+  /** Where the key was read. */
+  readonly file: string
+  /** The digest that the key must have. */
+  readonly keyDigest: string | undefined
+  /** The model that the receipt must be for; the key's if nothing is said. */
+  readonly model: string | undefined
+  readonly context: Context
+  readonly allowDev: boolean
+}
+
+/** The object that `--json` prints, and the lines. */
+interface Said {
+  readonly result: object
+  readonly lines: readonly string[]
+}
+
+/**
+ * A command that checks a receipt: it says the verdict on one that is not valid, with exit code 1, and of a valid
+ * one what `say` gives.
+ */
+export function receiptCommand(
+  name: string,
+  description: string,
+  say: (receipt: api.Receipt, given: Asked & { readonly verdict: Said }) => Said,
+): ToolCommand {
+  const made = command(name, description)
+    .argument("<receipt>")
+    .needs("--key <file>", "verification key")
+    .option("--key-digest <hex>", "digest that the key must have: a file alone is anyone's word")
+    .option("--model <hex>", "model digest the receipt must be for; default: the key's")
+    .option("--allow-dev", "accept a development key")
+  const contextOf = withContext(made, "the receipt must be for")
+  return made.action((path: string, options) => {
+    const asked = askedBy(options, contextOf())
+    const text = new TextDecoder().decode(readWhole(path))
+    const { receipt, ...verdict } = judge(text, asked)
+    const said = receipt ? say(receipt, { ...asked, verdict }) : verdict
+    print(said.result, said.lines)
+    if (!receipt) invalid()
+  })
+}
+
+function askedBy(options: ReturnType<ToolCommand["opts"]>, context: Context): Asked {
+  const { key: file, allowDev = false } = options
+  const model = options.model === undefined ? undefined : hex32("--model", options.model)
+  const keyDigest = options.keyDigest === undefined ? undefined : hex32("--key-digest", options.keyDigest)
+  return { key: loadVerificationKey(file), file, keyDigest, model, context, allowDev }
+}
+
+/**
+ * The verdict on a receipt, which is given back if it is valid.
+ * @throws UsageError for another key or model than was asked for
+ */
+function judge(text: string, asked: Asked): Said & { readonly receipt: api.Receipt | null } {
+  const { key, file, context, allowDev } = asked
+  const digest = api.keyDigest(key)
+  if (asked.keyDigest !== undefined && asked.keyDigest !== digest)
+    throw new api.UsageError({
+      what: "the key is another one",
+      where: `\`${file}\``,
+      expected: `the one with --key-digest ${asked.keyDigest}`,
+      given: digest,
+    })
+  const { model = key.model } = asked
+  const given = api.explain(text, { verificationKey: key, model, context: context.bytes, allowDev })
+  const reason = given === null ? null : inOptions(given)
+  const receipt = reason === null ? api.parseReceipt(text) : null
+  const shown = receipt ? claims(receipt.statement, key) : { result: {}, lines: [] }
+  const pinned = asked.keyDigest !== undefined
+  const modelFrom = asked.model === undefined ? "the key" : "--model"
+  const { setup, proofSystem } = key
+  const result = {
+    valid: reason === null,
+    reason,
+    key: { file, digest, pinned, setup, proofSystem },
+    model: { digest: model, from: modelFrom },
+    context: { bytes: context.bytes, from: context.from },
+    ...shown.result,
+  }
+  const lines = [
+    reason === null ? "valid" : `not valid: ${reason}`,
+    `key      ${digest} (from ${file}; ${pinned ? "as --key-digest says" : "--key-digest would pin it"})`,
+    `made by  ${makers[setup] ?? setup}`,
+    `model    ${model} (from ${modelFrom})`,
+    `context  ${context.bytes} (${context.from})`,
+    ...shown.lines,
+  ]
+  return { result, lines, receipt }
+}
+
+/** What a statement says of both sides of the model. */
+function claims(statement: api.Statement, { layout }: api.VerificationKey): Said {
+  const { input, output } = statement
+  const { inputs, outputs } = api.realValues(statement, layout)
+  return {
+    result: { input: claimOf(input, inputs), output: claimOf(output, outputs) },
+    lines: [...claimLines("input", input, inputs), ...claimLines("output", output, outputs)],
+  }
+}
+
+type Claim = api.Statement["input"]
+
+const claimOf = (claim: Claim, tensors: readonly api.RealTensor[]) => ({
+  visibility: claim.visibility,
+  ...(claim.visibility === "committed" ? { commitment: claim.commitment } : {}),
+  tensors: tensors.map(({ values, ...rest }) => ({
+    ...rest,
+    values: Array.from(values),
+    largest: values.length > 1 ? largest(values) : null,
+  })),
+})
+
+/** Index of the largest value, the first of equal ones: the class, where the outputs are scores of classes. */
+function largest(values: Float64Array): number {
+  let best = 0
+  values.forEach((x, i) => {
+    if (x > values[best]) best = i
+  })
+  return best
+}
+
+function claimLines(side: string, claim: Claim, tensors: readonly api.RealTensor[]): string[] {
+  const label = side.padEnd(8)
+  if (claim.visibility === "hidden") return [`${label} hidden`]
+  if (claim.visibility === "committed") return [`${label} commitment ${claim.commitment}`]
+  return tensors.map(({ name, shape, values }) => {
+    const real = Array.from(values.subarray(0, mostShown), (x) => `${Number(x.toPrecision(6))}`)
+    const more = values.length > mostShown ? ` … (${values.length} in all)` : ""
+    const best = values.length > 1 ? `; largest: element ${largest(values)}` : ""
+    return `${label} ${cut(api.printable(name), 60)} [${shape.join(", ")}]: ${real.join(" ")}${more}${best}`
+  })
+}
