@@ -3,10 +3,10 @@ import { execFileSync, spawnSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { readModel } from "#src/cli/model-files.js"
 import { CountersignError, FileError, ModelError, UsageError } from "#src/errors.js"
+import { cli } from "../support/cli.js"
 
 let folder: string
 const path = (name: string) => join(folder, name)
@@ -132,7 +132,6 @@ describe("model files", () => {
 
   it("make `compile` end with exit code 2, and not wait", () => {
     writeFileSync(path("samples.json"), JSON.stringify([{ inputs: { dense_input: [1, 2, 3] } }]))
-    const cli = fileURLToPath(new URL("../../dist/cli.js", import.meta.url))
     for (const name of ["/dev/zero", "../outside.bin", "pipe.bin"]) {
       const args = ["compile", written("bad", name), "--samples", path("samples.json"), "--out", path("out")]
       const { status, stderr } = spawnSync(process.execPath, [cli, ...args], { timeout: 20_000 })

@@ -3,7 +3,6 @@ import { execFile } from "node:child_process"
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { saveCircuit, saveKeys } from "#src/cli/folder.js"
 import { compile, proofSystems } from "#src/compile/compile.js"
@@ -13,6 +12,7 @@ import { type Keys, setup } from "#src/prover/open.js"
 import { modelDigest, serialize } from "#src/quantize/digest.js"
 import type { IntGraph } from "#src/quantize/intgraph.js"
 import type { Circuit } from "#src/systems/index.js"
+import { cli } from "../support/cli.js"
 import { origin, readGraph, sparse } from "../support/hostile-graphs.js"
 
 type Rescale = Extract<IntNode, { kind: "rescale" }>
@@ -181,7 +181,6 @@ describe("a tampered rescale in a folder", () => {
 
   const run = (name: string): Promise<{ code: unknown; text: string }> =>
     new Promise((resolve) => {
-      const cli = fileURLToPath(new URL("../../dist/cli.js", import.meta.url))
       execFile(process.execPath, [cli, "audit", path(name)], (error, stdout, stderr) =>
         resolve({ code: error?.code ?? 0, text: stdout + stderr }),
       )

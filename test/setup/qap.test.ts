@@ -5,6 +5,7 @@ import { writeField } from "#src/circuit/formats/container.js"
 import { coordinates } from "#src/circuit/formats/points.js"
 import type { SparseRows } from "#src/circuit/formats/r1cs.js"
 import { lagrangeBasis, rootOfUnity } from "#src/circuit/link/domain.js"
+import { fieldValue } from "#src/circuit/witness/witness.js"
 import { inverse, mod, power, q, r } from "#src/field.js"
 import { evaluateQap, plainDomain, publicCount } from "#src/setup/qap.js"
 import { instances } from "../support/r1cs-systems.js"
@@ -41,6 +42,20 @@ describe("polynomials", () => {
         expect(lagrangeBasis(2 ** bits, tau, 1, 2)).toEqual(basis.filter((_, i) => i % 2 === 1))
       }),
       { numRuns: 30 },
+    )
+  })
+
+  test("the Lagrange basis interpolates: Σ (ω^i)^d·L_i(τ) = τ^d for d below the size", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 4 }), point, (bits, tau) => {
+        const omega = rootOfUnity(2 ** bits)
+        const basis = lagrangeBasis(2 ** bits, tau)
+        for (let d = 0n; d < 2n ** BigInt(bits); d++) {
+          const sum = basis.reduce((acc, value, i) => mod(acc + value * power(omega, BigInt(i) * d)), 0n)
+          expect(sum).toBe(power(tau, d))
+        }
+      }),
+      { numRuns: 10 },
     )
   })
 
@@ -82,6 +97,27 @@ describe("polynomials", () => {
         }
       }),
       { numRuns: 40 },
+    )
+  })
+
+  // of degree below 2n and zero on the n even points: the odd ones determine it, as section H has it
+  test("A·B − C of a solution is what its values on the odd half of the double domain say it is", () => {
+    fc.assert(
+      fc.property(instances(6), point, ({ system, witness }, tau) => {
+        const domain = plainDomain(system)
+        const at = (x: bigint) => {
+          const { u, v, w } = evaluateQap(system, domain, x)
+          const [a, b, c] = [u, v, w].map((column) =>
+            column.reduce((acc, value, wire) => mod(acc + value * fieldValue(witness, wire)), 0n),
+          )
+          return mod(a * b - c)
+        }
+        const omega = rootOfUnity(2 * domain)
+        const odd = lagrangeBasis(2 * domain, tau, 1, 2)
+        const sum = odd.reduce((acc, value, i) => mod(acc + value * at(power(omega, BigInt(2 * i + 1)))), 0n)
+        expect(sum).toBe(at(tau))
+      }),
+      { numRuns: 10 },
     )
   })
 })

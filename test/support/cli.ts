@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url"
 import { encodeOnnx } from "./onnx-writer.js"
 import { Random } from "./random.js"
 
-const cli = fileURLToPath(new URL("../../dist/cli.js", import.meta.url))
+/** The command, as `node` runs it. */
+export const cli = fileURLToPath(new URL("../../dist/cli.js", import.meta.url))
 
 export interface Outcome {
   readonly code: number

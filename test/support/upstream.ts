@@ -8,6 +8,7 @@ import { evaluate } from "#src/ops/evaluate.js"
 import { lower } from "#src/ops/lower.js"
 import type { Program } from "#src/ops/program.js"
 
+/** Models of other people, which lie beside the repository where it is developed. */
 export const models = new URL("../../../shared/models/", import.meta.url)
 export const haveModels = existsSync(models)
 

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs"
+import { readdirSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import fc from "fast-check"
@@ -7,6 +7,7 @@ import { ModelError } from "#src/errors.js"
 import { importOnnx } from "#src/model/onnx/onnx.js"
 import { lower } from "#src/ops/lower.js"
 import { encodeOnnx, type OnnxSpec } from "../../support/onnx-writer.js"
+import { haveModels, models } from "../../support/upstream.js"
 
 const good: OnnxSpec = {
   inputs: [{ name: "x", shape: ["batch", 3] }],
@@ -115,14 +116,14 @@ describe("importOnnx", () => {
   })
 })
 
-const folder = fileURLToPath(new URL("../../../../shared/models", import.meta.url))
+const folder = fileURLToPath(models)
 const files = (path: string): string[] =>
   readdirSync(path).flatMap((name) => {
     const full = join(path, name)
     return statSync(full).isDirectory() ? files(full) : name.endsWith(".onnx") ? [full] : []
   })
 
-describe.skipIf(!existsSync(folder))("models of other people", () => {
+describe.skipIf(!haveModels)("models of other people", () => {
   it("lower, or are refused with a reason that names a node, an input or an operator", () => {
     let lowered = 0
     for (const file of [...files(join(folder, "ezkl")), ...files(join(folder, "other"))]) {

@@ -1,16 +1,13 @@
-import fc from "fast-check"
 import { groth16, zKey } from "snarkjs"
-import { beforeAll, describe, expect, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { R1cs } from "#src/circuit/formats/r1cs.js"
 import { R1csBuilder } from "#src/circuit/link/builder.js"
-import { lagrangeBasis, rootOfUnity } from "#src/circuit/link/domain.js"
 import type { Witness } from "#src/circuit/witness/witness.js"
 import { compile } from "#src/compile/compile.js"
-import { mod, r } from "#src/field.js"
+import { FileError } from "#src/errors.js"
 import { importOnnx } from "#src/model/onnx/onnx.js"
-import { type Keys, openProver, setup } from "#src/prover/open.js"
+import { type Keys, openProver, type Prover, setup } from "#src/prover/open.js"
 import { quantize } from "#src/quantize/quantize.js"
-import { evaluateQap, plainDomain } from "#src/setup/qap.js"
 import { devSetup } from "#src/systems/groth16/setup.js"
 import type { SnarkjsWorker } from "#src/systems/groth16/snarkjs-worker.js"
 import { writeWtns } from "#src/systems/groth16/witnessfile.js"
@@ -19,6 +16,7 @@ import type { Circuit } from "#src/systems/index.js"
 import {
   explain,
   type Groth16Key,
+  type Groth16Receipt,
   type PublicClaim,
   proofToSnarkjs,
   publicSignals,
@@ -62,55 +60,6 @@ function randomSystem(seed: number): { r1cs: R1cs; witness: Witness } {
   }
 }
 
-describe("polynomials", () => {
-  it("the Lagrange basis interpolates, on whole domains and on their odd half", () => {
-    const tau = 123456789n
-    for (const bits of [1, 3, 4]) {
-      const omega = rootOfUnity(2 ** bits)
-      const basis = lagrangeBasis(2 ** bits, tau)
-      // Σ (ω^i)^d·L_i(τ) = τ^d for d below the size
-      for (const d of [0n, 1n, BigInt(2 ** bits - 1)]) {
-        let sum = 0n
-        let x = 1n
-        for (const value of basis) {
-          sum += value * mod(x ** d)
-          x = (x * omega) % r
-        }
-        expect(mod(sum)).toBe(mod(tau ** d))
-      }
-      expect(lagrangeBasis(2 ** bits, tau, 1, 2)).toEqual(basis.filter((_, i) => i % 2 === 1))
-    }
-  })
-
-  it("A·B − C of a solution is what its values on the odd half of the double domain say it is", () => {
-    fc.assert(
-      fc.property(fc.integer(), (seed) => {
-        const { r1cs, witness } = randomSystem(seed)
-        const tau = 987654321987654321n
-        const domain = plainDomain(r1cs)
-        const at = (point: bigint) => {
-          const { u, v, w } = evaluateQap(r1cs, domain, point)
-          const [a, b, c] = [u, v, w].map((xs) =>
-            mod(xs.reduce((sum, x, i) => sum + x * BigInt(witness.small[i]), 0n)),
-          )
-          return mod(a * b - c)
-        }
-        // degree below 2n and zero on the n even points, so the odd points determine it (the H section)
-        const odd = lagrangeBasis(2 * domain, tau, 1, 2)
-        const omega = rootOfUnity(2 * domain)
-        let sum = 0n
-        let x = omega
-        for (const value of odd) {
-          sum += at(x) * value
-          x = mod(x * omega * omega)
-        }
-        expect(mod(sum)).toBe(at(tau))
-      }),
-      { numRuns: 10 },
-    )
-  })
-})
-
 describe("development setup", () => {
   it("gives keys with which snarkjs proves and verifies random systems, and refuses wrong signals and witnesses", async () => {
     const pool = new WorkerPool<SnarkjsWorker>(
@@ -145,9 +94,11 @@ describe("development setup", () => {
   })
 })
 
-describe("a model, proven", () => {
+describe("a proof of a model", () => {
   let circuit: Circuit
   let keys: Keys
+  let prover: Prover
+  let receipt: Groth16Receipt
   const input = { x: [0.5, -0.25, 1] }
   beforeAll(async () => {
     const random = new Random(11)
@@ -168,80 +119,90 @@ describe("a model, proven", () => {
     const graph = await quantize(importOnnx(bytes), { samples: [...samples, { x: [1, -1, 1] }] })
     circuit = await compile(graph, { proofSystem: "groth16" })
     keys = await setup(circuit, { dev: true })
+    prover = await openProver(circuit, keys.provingKey)
+    receipt = (await prover.prove(input, { context })) as Groth16Receipt
+  })
+  afterAll(() => prover?.close())
+
+  const expected = () => ({
+    verificationKey: keys.verificationKey,
+    model: circuit.model,
+    context,
+    allowDev: true,
   })
 
-  it("is accepted by our verifier and by snarkjs's; every change is refused", async () => {
-    const prover = await openProver(circuit, keys.provingKey)
-    try {
-      const receipt = await prover.prove(input, { context })
-      const expected = {
-        verificationKey: keys.verificationKey,
-        model: circuit.model,
-        context,
-        allowDev: true,
-      }
-      expect(explain(receipt, expected)).toBeNull()
-      expect(verify(JSON.stringify(receipt), expected)).toBe(true)
-      const signals = publicSignals(receipt.statement, circuit.layout).map(String)
-      expect(
-        await groth16.verify(
-          toSnarkjs(keys.verificationKey as Groth16Key),
-          signals,
-          proofToSnarkjs(receipt.proof),
-        ),
-      ).toBe(true)
-      const again = await prover.prove(input, { context })
-      expect(again.statement).toEqual(receipt.statement)
-      expect(again.proof).not.toEqual(receipt.proof)
-
-      const values = (receipt.statement.output as PublicClaim).values.y
-      const changed = {
-        ...receipt,
-        statement: {
-          ...receipt.statement,
-          output: { visibility: "public", values: { y: [String(Number(values[0]) + 1), values[1]] } },
-        },
-      }
-      expect(verify(changed, expected)).toBe(false)
-      expect(verify(receipt, { ...expected, context: `0x${"52".repeat(32)}` })).toBe(false)
-      expect(verify(receipt, { ...expected, allowDev: false })).toBe(false)
-      const other = await setup(circuit, { dev: true })
-      expect(verify(receipt, { ...expected, verificationKey: other.verificationKey })).toBe(false)
-    } finally {
-      await prover.close()
-    }
+  it("is accepted by our verifier, as an object and as text", () => {
+    expect(explain(receipt, expected())).toBeNull()
+    expect(verify(JSON.stringify(receipt), expected())).toBe(true)
   })
 
-  it("refuses inputs that do not fit, and a key of another circuit", async () => {
-    const prover = await openProver(circuit, keys.provingKey)
-    try {
-      await expect(prover.prove({ x: [9, 0, 0] }, { context })).rejects.toThrow(/outside the range/)
-      await expect(prover.prove({ x: [0, 0] }, { context })).rejects.toThrow(/input `x`/)
-      await expect(prover.prove({ x: [0, 0, Number.NaN] }, { context })).rejects.toThrow(/input `x`/)
-      await expect(prover.prove(input, { context: "0x12" })).rejects.toThrow(/malformed context/)
-    } finally {
-      await prover.close()
-    }
+  it("is accepted by snarkjs's verifier", async () => {
+    const signals = publicSignals(receipt.statement, circuit.layout).map(String)
+    const key = toSnarkjs(keys.verificationKey as Groth16Key)
+    expect(await groth16.verify(key, signals, proofToSnarkjs(receipt.proof))).toBe(true)
+  })
+
+  it("again has the same statement and another proof", async () => {
+    const again = await prover.prove(input, { context })
+    expect(again.statement).toEqual(receipt.statement)
+    expect(again.proof).not.toEqual(receipt.proof)
+  })
+
+  it("is refused with another output", () => {
+    const [first, second] = (receipt.statement.output as PublicClaim).values.y
+    const output = { visibility: "public", values: { y: [String(Number(first) + 1), second] } }
+    expect(verify({ ...receipt, statement: { ...receipt.statement, output } }, expected())).toBe(false)
+  })
+
+  it("is refused for another context, and with a key for development where none is allowed", () => {
+    expect(verify(receipt, { ...expected(), context: `0x${"52".repeat(32)}` })).toBe(false)
+    expect(verify(receipt, { ...expected(), allowDev: false })).toBe(false)
+  })
+
+  it("is refused under the key of another setup", async () => {
+    const { verificationKey } = await setup(circuit, { dev: true })
+    expect(verify(receipt, { ...expected(), verificationKey })).toBe(false)
+  })
+
+  it.each<[string, Record<string, number[]>, RegExp]>([
+    ["out of range", { x: [9, 0, 0] }, /outside the range/],
+    ["too short", { x: [0, 0] }, /input `x`/],
+    ["no number", { x: [0, 0, Number.NaN] }, /input `x`/],
+  ])("is not made of an input that is %s", async (_, wrong, message) => {
+    await expect(prover.prove(wrong, { context })).rejects.toThrow(message)
+  })
+
+  it("is not made for a context that is none", async () => {
+    await expect(prover.prove(input, { context: "0x12" })).rejects.toThrow(/malformed context/)
+  })
+
+  it("is not made with the key of another circuit, nor with a part of a key", async () => {
     const other = await compile(circuit.graph, { input: "public", proofSystem: "groth16" })
     await expect(openProver(other, keys.provingKey)).rejects.toThrow(/another circuit/)
-    await expect(openProver(circuit, keys.provingKey.subarray(0, 1000))).rejects.toThrow()
+    await expect(openProver(circuit, keys.provingKey.subarray(0, 1000))).rejects.toThrow(FileError)
   })
 
-  it("stops when asked to, and says when a worker dies", async () => {
-    const prover = await openProver(circuit, keys.provingKey)
+  it("stops when asked to", async () => {
     const abort = new AbortController()
     const running = prover.prove(input, { context, signal: abort.signal })
     abort.abort()
     await expect(running).rejects.toThrow(/abort/i)
-    const doomed = expect(prover.prove(input, { context })).rejects.toThrow(/closed|died/)
-    await prover.close()
+  })
+
+  it("fails when its prover is closed meanwhile", async () => {
+    const closing = await openProver(circuit, keys.provingKey)
+    const doomed = expect(closing.prove(input, { context })).rejects.toThrow(/closed|died/)
+    await closing.close()
     await doomed
+  })
+
+  it("has a setup that stops when asked to", async () => {
     const stopped = new AbortController()
     stopped.abort()
     await expect(setup(circuit, { dev: true, signal: stopped.signal })).rejects.toThrow(/abort/i)
   })
 
-  it("needs to be told that keys are for development", async () => {
+  it("has a setup that must be told that keys are for development", async () => {
     await expect(setup(circuit, {} as { dev: true })).rejects.toThrow(/dev: true/)
   })
 })
