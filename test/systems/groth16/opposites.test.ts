@@ -7,8 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { FileError } from "#src/errors.js"
 import { mod, r } from "#src/field.js"
 import { g1, g2 } from "#src/statement/points.js"
-import type { CheckedGroth16Key } from "#src/systems/groth16/verify.js"
-import { groth16Problem } from "#src/verifier/equation.js"
+import { type CheckedGroth16Key, groth16Verifier } from "#src/systems/groth16/verify.js"
 import { parseVerificationKey, publicSignals } from "#src/verifier/index.js"
 import { blobOf, revertOf, startVerifier, type VerifierChain } from "../../support/chain.js"
 import {
@@ -23,7 +22,8 @@ import {
 } from "../../support/groth16-oracle.js"
 
 const [beta, gamma, delta] = ["beta", "gamma", "delta"].map((name) => scalar("opposites", name))
-const signals = publicSignals(smallStatement(oracle(smallLayout).key.model), smallLayout)
+const statement = smallStatement(oracle(smallLayout).key.model)
+const signals = publicSignals(statement, smallLayout)
 
 /** What anyone makes of the points α, IC(signals), β, γ and δ of such a key. */
 type Points<T> = { readonly alpha: T; readonly ic: T; readonly beta: T; readonly gamma: T; readonly delta: T }
@@ -79,7 +79,7 @@ describe("anyone forges for a groth16 key with", () => {
     const ic = signals.reduce((sum, signal, i) => mod(sum + signal * t.ic[i + 1]), t.ic[0])
     const { a, b, c } = forge({ alpha: t.alpha, ic, beta: t.beta, gamma: t.gamma, delta: t.delta })
     const proof = { a: pointG1(a), b: pointG2(b), c: pointG1(c) }
-    expect(groth16Problem(proof, signals, unchecked)).toBe(null)
+    expect(groth16Verifier.problem(proof, statement, unchecked)).toBe(null)
     expect(() => parseVerificationKey(made.key)).toThrow(FileError)
     expect(() => parseVerificationKey(made.key)).toThrow("nobody contributed to phase 2")
     const blob = blobOf(oracle(smallLayout).key, points)
