@@ -13,7 +13,7 @@ import { inOptions } from "./words.js"
 const mostShown = 16
 
 /** What a key's provenance means to whoever trusts it. */
-const makers: Readonly<Record<string, string>> = {
+const makers: Readonly<Record<api.Provenance, string>> = {
   dev: "a development setup: whoever ran it can forge receipts",
   external: "other tools; nothing here shows how",
 }
@@ -103,7 +103,7 @@ function judge(text: string, asked: Asked): Said & { readonly receipt: api.Recei
   const lines = [
     reason === null ? "valid" : `not valid: ${reason}`,
     `key      ${digest} (from ${file}; ${pinned ? "as --key-digest says" : "--key-digest would pin it"})`,
-    `made by  ${makers[setup] ?? setup}`,
+    `made by  ${makers[setup]}`,
     `model    ${model} (from ${modelFrom})`,
     `context  ${context.bytes} (${context.from})`,
     ...shown.lines,

@@ -15,10 +15,9 @@ import {
   blockResult,
   commitBy,
   parseBlock,
+  type Terms,
   wordsPerBlock,
 } from "./poseidon.js"
-
-type Terms = Block["rows"][number]["a"]
 
 const source = `pragma circom 2.2.0;
 include "poseidon.circom";

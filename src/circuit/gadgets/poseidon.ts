@@ -12,7 +12,7 @@ import { inverse, mod, r } from "../../field.js"
 /** Words per block: one input carries the state. */
 export const wordsPerBlock = 15
 
-type Terms = readonly (readonly [wire: number, coefficient: bigint])[]
+export type Terms = readonly (readonly [wire: number, coefficient: bigint])[]
 
 /**
  * Poseidon's rows a · b = c over local wires: 0 is one, 1 the result, 2 … 17 the inputs, then the others.
