@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url"
 import { expect, test } from "vitest"
 import { structs } from "#src/prover/kernels/structs.js"
 
-const assembly = fileURLToPath(new URL("../kernels/assembly/", import.meta.url))
+const assembly = fileURLToPath(new URL("../../../kernels/assembly/", import.meta.url))
 const sources = readdirSync(assembly, { recursive: true, encoding: "utf8" })
   .filter((name) => name.endsWith(".ts"))
   .map((name) => readFileSync(`${assembly}${name}`, "utf8"))
