@@ -1,10 +1,8 @@
 /** Points as key files have them: affine coordinates, Montgomery, 32 little-endian bytes each. */
 import { FileError } from "../../errors.js"
-import { mod, power, q } from "../../field.js"
-import { readField, writeField } from "./container.js"
+import { mod, power, q, radix } from "../../field.js"
+import { encodeFields, readField } from "./container.js"
 
-/** Montgomery radix of both fields. */
-export const radix = 1n << 256n
 const fromMontgomery = power(mod(radix, q), q - 2n, q)
 
 /**
@@ -23,14 +21,8 @@ export function coordinates(point: Uint8Array): bigint[] {
 }
 
 /** Affine coordinates as a Montgomery point: the other way round. */
-export function montgomeryPoint(values: readonly bigint[]): Uint8Array {
-  const point = new Uint8Array(32 * values.length)
-  const view = new DataView(point.buffer)
-  values.forEach((value, i) => {
-    writeField(view, 32 * i, mod(value * radix, q))
-  })
-  return point
-}
+export const montgomeryPoint = (values: readonly bigint[]): Uint8Array =>
+  encodeFields(values.map((value) => mod(value * radix, q)))
 
 /** Affine coordinates of a Montgomery point of G2: [[x0, x1], [y0, y1]]. */
 export function coordinates2(point: Uint8Array): bigint[][] {

@@ -10,10 +10,10 @@ import {
   sectionView,
   writeField,
 } from "../../circuit/formats/container.js"
-import { coordinates, radix } from "../../circuit/formats/points.js"
+import { coordinates } from "../../circuit/formats/points.js"
 import type { R1cs } from "../../circuit/formats/r1cs.js"
 import { FileError } from "../../errors.js"
-import { q, r } from "../../field.js"
+import { q, r, radix } from "../../field.js"
 import { fileBytes as pointBytes } from "../../prover/kernels/points/points.js"
 import { plainDomain, publicCount } from "../../setup/qap.js"
 import { encodeMark, type Mark, parseMark } from "../../statement/provenance.js"
