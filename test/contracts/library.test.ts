@@ -143,7 +143,7 @@ async function readsAll(
     for (const i of [0, readers.length - 1])
       await expect(
         contract.read([readers[i]], lists[side], [held[tensors[i && tensors.length - 1].name].length]),
-      ).rejects.toThrow()
+      ).rejects.toMatchObject({ code: "CALL_EXCEPTION" })
   }
   expect(which).toBe([...library.matchAll(/function /g)].length)
 }

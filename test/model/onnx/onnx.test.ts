@@ -132,7 +132,9 @@ describe.skipIf(!haveModels)("models of other people", () => {
         lowered++
       } catch (error) {
         expect(error, file).toBeInstanceOf(ModelError)
-        expect((error as ModelError).problems.length, file).toBeGreaterThan(0)
+        const { problems } = error as ModelError
+        expect(problems.length, file).toBeGreaterThan(0)
+        for (const problem of problems) expect(problem, file).toMatch(/`[^`]+`/)
       }
     }
     expect(lowered).toBeGreaterThanOrEqual(75)

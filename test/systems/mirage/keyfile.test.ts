@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs"
 import { beforeAll, describe, expect, it } from "vitest"
 import { compile } from "#src/compile/compile.js"
+import { FileError } from "#src/errors.js"
 import { checkKeys, openProver, setup, verificationKeyOf } from "#src/prover/open.js"
 import type { MirageCircuit } from "#src/systems/mirage/circuit.js"
 import {
@@ -100,10 +101,10 @@ describe("a proving key of the two-phase proof", () => {
           /proving key|file|section/,
         )
       for (const at of [0, 3, 4, 8, 12, 16, 24, 30, 40, 60, 68, 72])
-        await expect(open(changed(at)), `byte ${at}`).rejects.toThrow()
+        await expect(open(changed(at)), `byte ${at}`).rejects.toThrow(FileError)
       const extended = new Uint8Array(key.length + 1)
       extended.set(key)
-      await expect(open(extended)).rejects.toThrow()
+      await expect(open(extended)).rejects.toThrow(FileError)
     },
   )
 })
