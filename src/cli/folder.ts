@@ -12,7 +12,7 @@ import {
 } from "../compile/description.js"
 import { type OnProgress, UsageError } from "../errors.js"
 import type { Accuracy } from "../quantize/accuracy.js"
-import { serialize } from "../quantize/digest.js"
+import { serialize } from "../quantize/canonical/digest.js"
 import type { Circuit } from "../systems/index.js"
 import type { VerificationKey } from "../systems/verifiers.js"
 import { keyDigest, parseVerificationKey } from "../verifier/key.js"

@@ -21,7 +21,7 @@ import { importOnnx } from "../model/onnx/onnx.js"
 import { importTfjs } from "../model/tfjs/tfjs.js"
 import { readManifest } from "../model/tfjs/weights.js"
 import { mostBytes, refusalOf } from "../platform.js"
-import { parseJson } from "../quantize/samples.js"
+import { parseJson } from "../quantize/calibration/samples.js"
 
 export interface ReadOptions {
   /** Values of open dimensions, as of importOnnx and importTfjs. */

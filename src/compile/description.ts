@@ -7,7 +7,7 @@ import { checkBytes, checkOptions, checkRecord, checkThing } from "../arguments.
 import { parseGadgets } from "../circuit/gadgets/reduce.js"
 import { defaults } from "../defaults.js"
 import { FileError, InvariantError, type OnProgress } from "../errors.js"
-import { deserialize, modelDigest } from "../quantize/digest.js"
+import { deserialize, modelDigest } from "../quantize/canonical/digest.js"
 import { fromJson } from "../statement/strict.js"
 import type { Circuit } from "../systems/index.js"
 import { compile, proofSystems } from "./compile.js"

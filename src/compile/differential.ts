@@ -1,5 +1,5 @@
 /**
- * Does a circuit say what its model says? The model is run in integers without limit (quantize/exact.ts), its tensors
+ * Does a circuit say what its model says? The model is run in integers without limit (quantize/integers/exact.ts), its tensors
  * are put on the wires that stand for them, and what the linker stamped is compared with it, number by number: the
  * rows of each gadget with its stamp, the sums of earlier wires in them with the node's operands, what the gadget
  * then proves (specification.ts) with the node's result, and outputs and words with the values they show. Nothing
@@ -17,9 +17,9 @@ import { sideWords } from "../circuit/witness/commitment.js"
 import { invariant } from "../errors.js"
 import { mod, signed } from "../field.js"
 import { type IntNode, type PerKind, perKind, type TensorId } from "../ops/program.js"
-import { runExactly } from "../quantize/exact.js"
-import type { IntGraph } from "../quantize/intgraph.js"
-import { runInteger } from "../quantize/run.js"
+import { runExactly } from "../quantize/integers/exact.js"
+import type { IntGraph } from "../quantize/integers/intgraph.js"
+import { runInteger } from "../quantize/integers/run.js"
 import { packing } from "../statement/words.js"
 import type { Circuit } from "../systems/index.js"
 import { CHALLENGE } from "../systems/mirage/boundary.js"

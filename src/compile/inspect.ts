@@ -4,7 +4,7 @@ import { bitLength, gadgetKey } from "../circuit/gadgets/families.js"
 import { NONE, type Plan } from "../circuit/plan/plan.js"
 import { productsOf } from "../ops/linearmap.js"
 import type { IntNode } from "../ops/program.js"
-import type { IntGraph } from "../quantize/intgraph.js"
+import type { IntGraph } from "../quantize/integers/intgraph.js"
 import type { Circuit } from "../systems/index.js"
 
 export interface NodeReport {

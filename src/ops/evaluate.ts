@@ -1,7 +1,7 @@
 /**
  * The slow reference that stays for ever: plain loops over the primitives in double precision, for real
- * programs and integer ones. Integer programs keep every partial sum below 2^52 (quantize/bounds.ts), so there it is
- * exact; quantize/exact.ts says so.
+ * programs and integer ones. Integer programs keep every partial sum below 2^52 (quantize/integers/bounds.ts), so there it is
+ * exact; quantize/integers/exact.ts says so.
  */
 import { InputError, invariant } from "../errors.js"
 import { functionOf } from "./formula.js"

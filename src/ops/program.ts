@@ -1,6 +1,6 @@
 /**
  * The narrow waist: every supported operator lowers to these primitives, first over the reals (Program),
- * then, after quantization, over the integers (IntGraph in ../quantize/intgraph.ts). Tensors are flat,
+ * then, after quantization, over the integers (IntGraph in ../quantize/integers/intgraph.ts). Tensors are flat,
  * row-major. All index maps and linear maps are explicit, so nothing behind this file knows about layouts.
  *
  * Letters: N rows (batch), K inner, M columns (outputs), C channels, G groups.

@@ -15,7 +15,7 @@ export {
   type RebuildOptions,
   rebuildCircuit,
 } from "../compile/description.js"
-export { serialize } from "../quantize/digest.js"
+export { serialize } from "../quantize/canonical/digest.js"
 export { dequantize } from "../statement/values.js"
 export type { PlainCircuit } from "../systems/groth16/circuit.js"
 export type { Circuit } from "../systems/index.js"

@@ -12,9 +12,9 @@ import {
   type TensorId,
 } from "../ops/program.js"
 import { readersOf } from "../ops/traversal.js"
-import type { IntGraph, IntTensor } from "./intgraph.js"
-import { flatSamples, type Nested } from "./nested.js"
-import { quantizeInput, runInteger } from "./run.js"
+import { flatSamples, type Nested } from "./calibration/nested.js"
+import type { IntGraph, IntTensor } from "./integers/intgraph.js"
+import { quantizeInput, runInteger } from "./integers/run.js"
 
 export interface OutputAccuracy {
   readonly name: string

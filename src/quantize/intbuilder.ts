@@ -11,6 +11,7 @@ import {
   type TensorId,
   type TensorInfo,
 } from "../ops/program.js"
+import type { Range } from "./calibration/calibrate.js"
 import {
   hull,
   type InputRange,
@@ -20,9 +21,8 @@ import {
   nodeBounds,
   sumLimit,
   width,
-} from "./bounds.js"
-import type { Range } from "./calibrate.js"
-import type { IntTensor } from "./intgraph.js"
+} from "./integers/bounds.js"
+import type { IntTensor } from "./integers/intgraph.js"
 import { type Accumulator, integerBias, integerMap, isUsable, quantum, type ScaledTerm } from "./scales.js"
 
 type WithoutOut<T> = T extends unknown ? Omit<T, "out"> : never

@@ -28,7 +28,6 @@ import {
   type TensorInfo,
 } from "../ops/program.js"
 import { liveNodes, renumbered } from "../ops/traversal.js"
-import { sumLimit, tooLarge, width } from "./bounds.js"
 import {
   type CalibrationMethod,
   calibrate,
@@ -37,10 +36,12 @@ import {
   type Range,
   type Runner,
   type Sample,
-} from "./calibrate.js"
+} from "./calibration/calibrate.js"
+import { flatSamples, type Nested } from "./calibration/nested.js"
+import { chooseRunner } from "./calibration/tensors.js"
 import { IntBuilder, type Target } from "./intbuilder.js"
-import type { IntGraph } from "./intgraph.js"
-import { flatSamples, type Nested } from "./nested.js"
+import { sumLimit, tooLarge, width } from "./integers/bounds.js"
+import { type IntGraph, roundHalfUp } from "./integers/intgraph.js"
 import { bypassSums, hoistClamps } from "./prepare.js"
 import {
   type Accumulator,
@@ -52,12 +53,10 @@ import {
   largestFactor,
   leastOf,
   requantizedGrid,
-  roundHalfUp,
   type ScaledTerm,
   wideScale,
 } from "./scales.js"
 import { addTable } from "./tables.js"
-import { chooseRunner } from "./tensors.js"
 
 export interface QuantizeOptions {
   /** Inputs that the model will see, for calibration; at least one. */

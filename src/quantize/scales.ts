@@ -6,7 +6,8 @@
 import { InvariantError } from "../errors.js"
 import { weightsOf, withWeights } from "../ops/linearmap.js"
 import type { LinearMap, TensorId } from "../ops/program.js"
-import type { Range } from "./calibrate.js"
+import type { Range } from "./calibration/calibrate.js"
+import { roundHalfUp } from "./integers/intgraph.js"
 
 /**
  * Least scale of an activation. What is smaller throughout is zero: where doubles thin out no scale is exact,
@@ -16,9 +17,6 @@ export const leastScale = 2 ** -400
 
 /** Whether a scale is one to compute with: what lies beyond comes from products of many tiny or huge ones. */
 export const isUsable = (scale: number): boolean => scale >= 2 ** -1000 && scale <= 2 ** 1000
-
-/** The rounding of the integer model: nearest, ties towards +∞; never negative zero. */
-export const roundHalfUp = (x: number): number => Math.round(x) + 0
 
 /** One real term of an accumulator: its map over a source that holds integers of scale `scale`. */
 export interface ScaledTerm {

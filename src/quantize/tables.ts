@@ -7,10 +7,11 @@
 import { ModelError } from "../errors.js"
 import { functionOf, showFormula } from "../ops/formula.js"
 import type { FunctionNode, TensorId, TensorInfo } from "../ops/program.js"
-import { width } from "./bounds.js"
-import type { Range } from "./calibrate.js"
+import type { Range } from "./calibration/calibrate.js"
 import type { IntBuilder, Target } from "./intbuilder.js"
-import { type Grid, leastOf, leastScale, roundHalfUp } from "./scales.js"
+import { width } from "./integers/bounds.js"
+import { roundHalfUp } from "./integers/intgraph.js"
+import { type Grid, leastOf, leastScale } from "./scales.js"
 
 /** Points at which a function is looked at to find where it levels off. */
 const probes = 4096

@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import { importOnnx } from "#src/model/onnx/onnx.js"
-import { parseInput, parseSamples } from "#src/quantize/samples.js"
+import { parseInput, parseSamples } from "#src/quantize/calibration/samples.js"
 import { digits } from "../../examples/digits.js"
 
 const key = (pixels: ArrayLike<number>) => Array.from(pixels, (x) => x.toFixed(4)).join()

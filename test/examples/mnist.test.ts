@@ -9,9 +9,9 @@ import { compile, type ProofSystem, proofSystems } from "#src/compile/compile.js
 import { importOnnx } from "#src/model/onnx/onnx.js"
 import { lower } from "#src/ops/lower.js"
 import { openProver, setup } from "#src/prover/open.js"
+import { parseInput, parseSamples } from "#src/quantize/calibration/samples.js"
+import { quantizeInput, runInteger } from "#src/quantize/integers/run.js"
 import { quantizeProgram } from "#src/quantize/quantize.js"
-import { quantizeInput, runInteger } from "#src/quantize/run.js"
-import { parseInput, parseSamples } from "#src/quantize/samples.js"
 import {
   explain,
   type Groth16Key,

@@ -11,8 +11,8 @@ import { importOnnx } from "#src/model/onnx/onnx.js"
 import { importTfjs } from "#src/model/tfjs/tfjs.js"
 import { lower } from "#src/ops/lower.js"
 import { verificationKeyOf } from "#src/prover/open.js"
-import { deserialize } from "#src/quantize/digest.js"
-import { parseInput, parseJson, parseSamples } from "#src/quantize/samples.js"
+import { parseInput, parseJson, parseSamples } from "#src/quantize/calibration/samples.js"
+import { deserialize } from "#src/quantize/canonical/digest.js"
 import {
   encodeKey,
   explain,

@@ -2,11 +2,11 @@
 import { describe, expect, it } from "vitest"
 import { FileError } from "#src/errors.js"
 import type { IntNode, LinearMap } from "#src/ops/program.js"
-import { graphBounds } from "#src/quantize/bounds.js"
-import { ByteWriter } from "#src/quantize/bytes.js"
-import { deserialize, serialize } from "#src/quantize/digest.js"
-import { extremesOf } from "#src/quantize/extremes.js"
-import type { IntGraph } from "#src/quantize/intgraph.js"
+import { ByteWriter } from "#src/quantize/canonical/bytes.js"
+import { deserialize, serialize } from "#src/quantize/canonical/digest.js"
+import { graphBounds } from "#src/quantize/integers/bounds.js"
+import { extremesOf } from "#src/quantize/integers/extremes.js"
+import type { IntGraph } from "#src/quantize/integers/intgraph.js"
 import { Random } from "../support/random.js"
 
 const origin = { name: "n", operator: "O" }

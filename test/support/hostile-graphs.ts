@@ -2,9 +2,9 @@
 
 import { ModelError } from "#src/errors.js"
 import type { IntNode, LinearMap, TensorId } from "#src/ops/program.js"
-import { graphBounds, hull, sumLimit } from "#src/quantize/bounds.js"
-import { deserialize, serialize } from "#src/quantize/digest.js"
-import type { IntGraph } from "#src/quantize/intgraph.js"
+import { deserialize, serialize } from "#src/quantize/canonical/digest.js"
+import { graphBounds, hull, sumLimit } from "#src/quantize/integers/bounds.js"
+import type { IntGraph } from "#src/quantize/integers/intgraph.js"
 import type { Random } from "./random.js"
 
 type Inputs = { name: string; tensor: TensorId; lo: number; bits: number }[]

@@ -1,6 +1,6 @@
 /** What the circuits of all proof systems have in common: a model, how it is shown, and what was linked of it. */
 import { invariant } from "../../errors.js"
-import type { IntGraph } from "../../quantize/intgraph.js"
+import type { IntGraph } from "../../quantize/integers/intgraph.js"
 import type { Layout } from "../../statement/layout.js"
 import type { R1cs } from "../formats/r1cs.js"
 import { gadgetKey } from "../gadgets/families.js"

@@ -5,7 +5,7 @@
 import { invariant } from "../../errors.js"
 import { type IntNode, type PerKind, perKind, type TensorId } from "../../ops/program.js"
 import { lastReads } from "../../ops/traversal.js"
-import type { IntGraph } from "../../quantize/intgraph.js"
+import type { IntGraph } from "../../quantize/integers/intgraph.js"
 import type { GadgetUse } from "../gadgets/families.js"
 import type { Stamp } from "../gadgets/ranges.js"
 import { type Lc, ONE } from "../gadgets/reduce.js"

@@ -5,7 +5,7 @@
  */
 import { invariant } from "../../errors.js"
 import type { RescaleNode } from "../../ops/program.js"
-import type { IntGraph } from "../../quantize/intgraph.js"
+import type { IntGraph } from "../../quantize/integers/intgraph.js"
 import { argmaxGadget, bitLength, clampGadget, type GadgetUse, gadgetKinds } from "../gadgets/families.js"
 import { lookupsOf } from "../gadgets/ranges.js"
 import { type Demand, type Form, type GroupPlan, planGroup, type Shared } from "./form-tables.js"

@@ -12,8 +12,8 @@ import {
   type RescaleNode,
   type TensorId,
 } from "../../ops/program.js"
-import { type Interval, shiftedBounds, spreadBits, windowOffset } from "../../quantize/bounds.js"
-import { type IntGraph, tableOutput } from "../../quantize/intgraph.js"
+import { type Interval, shiftedBounds, spreadBits, windowOffset } from "../../quantize/integers/bounds.js"
+import { type IntGraph, tableOutput } from "../../quantize/integers/intgraph.js"
 import {
   argmaxGadget,
   clampGadget,

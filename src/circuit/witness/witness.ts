@@ -5,7 +5,7 @@
 import { invariant } from "../../errors.js"
 import { mod } from "../../field.js"
 import type { TensorId } from "../../ops/program.js"
-import type { IntGraph } from "../../quantize/intgraph.js"
+import type { IntGraph } from "../../quantize/integers/intgraph.js"
 import type { Stamp } from "../gadgets/ranges.js"
 import { type Lc, ONE } from "../gadgets/reduce.js"
 import type { LinkedNodes } from "../link/circuit.js"
@@ -22,7 +22,7 @@ export interface Witness {
 export const fieldValue = (witness: Witness, wire: number): bigint =>
   witness.large.get(wire) ?? mod(BigInt(witness.small[wire]))
 
-/** Integers of every tensor, see quantize/run. */
+/** Integers of every tensor, see quantize/integers/run. */
 export type TensorValues = ReadonlyMap<TensorId, Float64Array>
 
 /** Values of a tensor, which there must be. */

@@ -12,7 +12,7 @@ import { stampsOf } from "../../circuit/link/circuit.js"
 import { linkNodes, sizeOf, type Trace } from "../../circuit/link/nodes.js"
 import { rowOf } from "../../circuit/link/rows.js"
 import type { Plan } from "../../circuit/plan/plan.js"
-import type { IntGraph } from "../../quantize/intgraph.js"
+import type { IntGraph } from "../../quantize/integers/intgraph.js"
 import type { PlainLinked } from "./circuit.js"
 
 /** What decides the shape of a circuit besides the model. */

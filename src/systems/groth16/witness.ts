@@ -4,7 +4,7 @@ import { describeRow, firstFailingRow } from "../../circuit/witness/check.js"
 import { assignNodes, type TensorValues, tensorsOf, type Witness } from "../../circuit/witness/witness.js"
 import { CountersignError } from "../../errors.js"
 import { mod, r } from "../../field.js"
-import type { IntGraph } from "../../quantize/intgraph.js"
+import type { IntGraph } from "../../quantize/integers/intgraph.js"
 import { contextSignal } from "../../statement/statement.js"
 import type { PlainCircuit, PlainLinked } from "./circuit.js"
 

@@ -3,7 +3,7 @@ import { assignCommitments, type Salts } from "../../circuit/witness/commitment.
 import { assignNodes, type TensorValues, type Witness } from "../../circuit/witness/witness.js"
 import { CountersignError } from "../../errors.js"
 import { r } from "../../field.js"
-import type { IntGraph } from "../../quantize/intgraph.js"
+import type { IntGraph } from "../../quantize/integers/intgraph.js"
 import { evaluation } from "../../statement/words.js"
 import { CHALLENGE, EVALUATION } from "./boundary.js"
 import type { MirageCircuit, MirageLinked } from "./circuit.js"

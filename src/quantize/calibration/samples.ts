@@ -1,10 +1,10 @@
 /** Sample and input files: JSON in our form or EZKL's, and NumPy archives. */
 
-import { checkArgument, checkBytes, checkList, checkText } from "../arguments.js"
-import { defaults } from "../defaults.js"
-import { FileError, InputError } from "../errors.js"
-import { sizeOf } from "../ops/program.js"
-import { fromJson } from "../statement/strict.js"
+import { checkArgument, checkBytes, checkList, checkText } from "../../arguments.js"
+import { defaults } from "../../defaults.js"
+import { FileError, InputError } from "../../errors.js"
+import { sizeOf } from "../../ops/program.js"
+import { fromJson } from "../../statement/strict.js"
 import type { Sample } from "./calibrate.js"
 import { describe, flatten, maxDepth } from "./nested.js"
 import { parseNpz } from "./npy.js"

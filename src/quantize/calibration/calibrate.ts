@@ -2,13 +2,13 @@
  * Calibration: what values each tensor takes on the samples. It chooses scales and nothing else; that no
  * integer overflows is proven by bounds.ts without it.
  */
-import { checkRecord, kindOf } from "../arguments.js"
-import { allowanceFor, Budget } from "../budget.js"
-import { InputError, type OnProgress, UsageError } from "../errors.js"
-import { evaluate } from "../ops/evaluate.js"
-import { showFormula } from "../ops/formula.js"
-import { productsOf, tapsHeld } from "../ops/linearmap.js"
-import { type Program, sizeOf, type TensorId } from "../ops/program.js"
+import { checkRecord, kindOf } from "../../arguments.js"
+import { allowanceFor, Budget } from "../../budget.js"
+import { InputError, type OnProgress, UsageError } from "../../errors.js"
+import { evaluate } from "../../ops/evaluate.js"
+import { showFormula } from "../../ops/formula.js"
+import { productsOf, tapsHeld } from "../../ops/linearmap.js"
+import { type Program, sizeOf, type TensorId } from "../../ops/program.js"
 
 /** Values of each input by name, flat and row-major. */
 export type Sample = Readonly<Record<string, ArrayLike<number>>>

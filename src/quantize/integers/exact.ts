@@ -3,7 +3,7 @@
  * no bound, no loop shared with `ops/evaluate.ts`. Slow, and here for ever: `audit` and the tests compare the fast
  * evaluation and the circuit with it.
  */
-import { invariant } from "../errors.js"
+import { invariant } from "../../errors.js"
 import {
   type ArgmaxNode,
   type IntNode,
@@ -13,7 +13,7 @@ import {
   perKind,
   sizeOf,
   type TensorId,
-} from "../ops/program.js"
+} from "../../ops/program.js"
 import type { IntGraph } from "./intgraph.js"
 
 type Linear<Kind> = Extract<LinearMap, { kind: Kind }>

@@ -1,7 +1,7 @@
 /** Inputs as callers have them, flat or nested like their shape, brought to one form: flat and row-major. */
-import { checkList, checkRecord, kindOf } from "../arguments.js"
-import { InputError } from "../errors.js"
-import { type Program, sizeOf } from "../ops/program.js"
+import { checkList, checkRecord, kindOf } from "../../arguments.js"
+import { InputError } from "../../errors.js"
+import { type Program, sizeOf } from "../../ops/program.js"
 import { checkSamples, type Sample } from "./calibrate.js"
 
 /** Deepest nesting of a list of values. */

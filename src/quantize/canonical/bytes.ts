@@ -1,5 +1,5 @@
 /** Compact numbers in bytes: LEB128 for integers below 2^53, zigzag for signed ones. */
-import { FileError, invariant } from "../errors.js"
+import { FileError, invariant } from "../../errors.js"
 
 const utf8 = new TextEncoder()
 /** Largest magnitude of a signed integer. */

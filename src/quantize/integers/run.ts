@@ -1,12 +1,11 @@
 /** Running the integer model: what a proof says, in exact integers. */
-import { checkOptions, checkRecord, checkThing } from "../arguments.js"
-import { InputError } from "../errors.js"
-import { evaluate } from "../ops/evaluate.js"
-import { sizeOf, type TensorId } from "../ops/program.js"
-import { checkInputs } from "./calibrate.js"
-import type { IntGraph } from "./intgraph.js"
-import { flatInputs, type Nested } from "./nested.js"
-import { roundHalfUp } from "./scales.js"
+import { checkOptions, checkRecord, checkThing } from "../../arguments.js"
+import { InputError } from "../../errors.js"
+import { evaluate } from "../../ops/evaluate.js"
+import { sizeOf, type TensorId } from "../../ops/program.js"
+import { checkInputs } from "../calibration/calibrate.js"
+import { flatInputs, type Nested } from "../calibration/nested.js"
+import { type IntGraph, roundHalfUp } from "./intgraph.js"
 
 /**
  * Integers of the inputs: q = round(x / scale), within half a step of the admissible range

@@ -6,9 +6,9 @@
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import type { Tensor, Tensor2D, Tensor4D } from "@tensorflow/tfjs-core"
-import { InvariantError, invariant } from "../errors.js"
-import { functionOf } from "../ops/formula.js"
-import { applyMap, productsOf } from "../ops/linearmap.js"
+import { InvariantError, invariant } from "../../errors.js"
+import { functionOf } from "../../ops/formula.js"
+import { applyMap, productsOf } from "../../ops/linearmap.js"
 import {
   type LinearMap,
   type PerKind,
@@ -17,8 +17,8 @@ import {
   type RealNode,
   sizeOf,
   type TensorId,
-} from "../ops/program.js"
-import { readersOf, sourcesOf } from "../ops/traversal.js"
+} from "../../ops/program.js"
+import { readersOf, sourcesOf } from "../../ops/traversal.js"
 import { plainRunner, type Runner, type Sample } from "./calibrate.js"
 
 type Tf = typeof import("@tensorflow/tfjs-core")

@@ -2,9 +2,9 @@
  * Is a decoded integer graph well formed? Asked of every file, before anything reads it. How large its numbers may be
  * is asked with the bounds.
  */
-import type { Budget } from "../budget.js"
-import { defaults } from "../defaults.js"
-import { productsOf, weightsOf } from "../ops/linearmap.js"
+import type { Budget } from "../../budget.js"
+import { defaults } from "../../defaults.js"
+import { productsOf, weightsOf } from "../../ops/linearmap.js"
 import {
   type ArgmaxNode,
   type IntNode,
@@ -15,9 +15,9 @@ import {
   sizeOf,
   type TensorId,
   type TensorInfo,
-} from "../ops/program.js"
-import { sourcesOf } from "../ops/traversal.js"
-import { tableOutput } from "./intgraph.js"
+} from "../../ops/program.js"
+import { sourcesOf } from "../../ops/traversal.js"
+import { tableOutput } from "../integers/intgraph.js"
 
 interface Structure {
   readonly precision: number

@@ -3,7 +3,7 @@
  * Bounds are static: `lo[i] ≤ q[i] ≤ hi[i]` for ALL admissible inputs, by interval arithmetic, and every
  * partial sum of every linear node stays below 2^52, so doubles carry all integers exactly.
  */
-import type { IntNode, TableNode, TensorId, TensorInfo } from "../ops/program.js"
+import type { IntNode, TableNode, TensorId, TensorInfo } from "../../ops/program.js"
 
 export interface IntTensor extends TensorInfo {
   readonly scale: number
@@ -37,3 +37,6 @@ export function tableOutput({ values }: TableNode): { readonly lo: number; reado
   }
   return { lo: least, bits: Math.ceil(Math.log2(most - least + 1)) }
 }
+
+/** The rounding of the integer model: nearest, ties towards +∞; never negative zero. */
+export const roundHalfUp = (x: number): number => Math.round(x) + 0

@@ -1,7 +1,7 @@
 /** Arrays of NumPy: `.npy` version 1–3 and `.npz`, the container of several. Format: numpy.lib.format. */
 import { Unzip, UnzipInflate } from "fflate"
-import { allowanceFor, Budget } from "../budget.js"
-import { CountersignError, FileError } from "../errors.js"
+import { allowanceFor, Budget } from "../../budget.js"
+import { CountersignError, FileError } from "../../errors.js"
 
 export interface NumpyArray {
   readonly shape: readonly number[]

@@ -7,9 +7,9 @@
  * come in files; `circuit/link/rows.ts` asks the same of the numbers that rows are composed of. Comparing a rounded
  * result with the limit is enough: rounding is monotone, and whatever is below 2^53 was not rounded.
  */
-import { InvariantError, ModelError } from "../errors.js"
-import { evaluate } from "../ops/evaluate.js"
-import { withWeights } from "../ops/linearmap.js"
+import { InvariantError, ModelError } from "../../errors.js"
+import { evaluate } from "../../ops/evaluate.js"
+import { withWeights } from "../../ops/linearmap.js"
 import {
   type ArgmaxNode,
   type IntNode,
@@ -22,7 +22,7 @@ import {
   type TableNode,
   type TensorId,
   type TensorInfo,
-} from "../ops/program.js"
+} from "../../ops/program.js"
 import { extremesOf } from "./extremes.js"
 
 /** Largest magnitude of any integer of a model, and of any partial sum of them: 52 bits. */

@@ -13,7 +13,7 @@
  * A linear map is kind u8: 0 dense n k m; 1 conv n groups inChannels outChannels and five lists inSize kernel outSize
  * strides padsBegin(int) dilations; 2 sparse row lengths, column deltas; then its weights, ints.
  */
-import type { IntNode, LinearMap, Origin, TensorId } from "../ops/program.js"
+import type { IntNode, LinearMap, Origin, TensorId } from "../../ops/program.js"
 import type { ByteReader, ByteWriter } from "./bytes.js"
 
 /** What every node has; `kind` is in its number. */
