@@ -27,7 +27,7 @@ const count = (n) => n.toLocaleString("en")
 const page = `# Operators
 
 What \`importOnnx\`, \`importTfjs\` and \`lower\` take. This page is made of the operators' own data by
-\`npm run operators\`; test/operator-limits.test.ts compares the two and has every limit below refused.
+\`npm run operators\`; test/ops/limits.test.ts compares the two and has every limit below refused.
 
 ## All models
 

@@ -1,7 +1,7 @@
 /** Rows about the scalar field: transforms and sparse rows. */
 import { mod } from "../dist/field.js"
-import { SparseProduct } from "../dist/prover/kernels/sparse.js"
-import { largeValue, Transform } from "../dist/prover/kernels/transform.js"
+import { SparseProduct } from "../dist/prover/kernels/fields/sparse.js"
+import { largeValue, Transform } from "../dist/prover/kernels/fields/transform.js"
 import { compare } from "./compare.mjs"
 import { fieldElement, generator, toBytes } from "./inputs.mjs"
 

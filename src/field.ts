@@ -6,6 +6,9 @@
 export const q = 21888242871839275222246405745257275088696311157297823662689037894645226208583n
 export const r = 21888242871839275222246405745257275088548364400416034343698204186575808495617n
 
+/** Montgomery form, in which files keep points and the kernels all field elements: x·radix mod p stands for x. */
+export const radix = 1n << 256n
+
 /** Canonical representative in [0, p). */
 export const mod = (x: bigint, p: bigint = r): bigint => {
   const y = x % p

@@ -1,7 +1,7 @@
 /** Wrong arguments to every public function: a typed error that names them, never one from deep inside. */
 import { beforeAll, describe, expect, it } from "vitest"
 import * as api from "#src/index.js"
-import { smallModel } from "./cli-support.js"
+import { smallModel } from "./support/cli.js"
 
 const context = `0x${"11".repeat(32)}`
 const bytes = smallModel(4)

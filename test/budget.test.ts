@@ -7,9 +7,10 @@ import { FileError, ModelError } from "#src/errors.js"
 import { applyMap, sparseRows } from "#src/ops/linearmap.js"
 import type { ClampNode, LinearMap, Program, RealNode, TensorId, TensorInfo } from "#src/ops/program.js"
 import { ownerOf } from "#src/ops/segments.js"
-import { countUses, hoistClamps } from "#src/quantize/prepare.js"
-import { ProgramBuilder, randomProgram } from "./programs.js"
-import { Random } from "./random.js"
+import { readersOf } from "#src/ops/traversal.js"
+import { hoistClamps } from "#src/quantize/prepare.js"
+import { ProgramBuilder, randomProgram } from "./support/programs.js"
+import { Random } from "./support/random.js"
 
 describe("a budget", () => {
   it("is spent in all, and nothing is given back", () => {
@@ -110,7 +111,7 @@ function slowHoist(program: Program): Program {
   const tensors: TensorInfo[] = [...program.tensors]
   for (let moved = true; moved; ) {
     moved = false
-    const uses = countUses({ nodes, tensors, outputs: program.outputs })
+    const uses = readersOf({ nodes, outputs: program.outputs })
     const producers = new Map<TensorId, number>(nodes.map((node, i) => [node.out, i]))
     const isWide = (id: TensorId): boolean => {
       const node = nodes[producers.get(id) ?? -1]
@@ -120,12 +121,12 @@ function slowHoist(program: Program): Program {
     }
     const passes = (node: RealNode): boolean => {
       if (node.kind === "max") return isWide(node.source)
-      if (node.kind !== "index" || node.sources.length !== 1 || uses[node.sources[0]] !== 1) return false
+      if (node.kind !== "index" || node.sources.length !== 1 || uses.get(node.sources[0]) !== 1) return false
       const read = [...node.map].filter((from) => from >= 0)
       return isWide(node.sources[0]) && new Set(read).size === read.length
     }
     for (const [at, clamp] of nodes.entries()) {
-      if (clamp.kind !== "clamp" || uses[clamp.source] !== 1) continue
+      if (clamp.kind !== "clamp" || uses.get(clamp.source) !== 1) continue
       const above = producers.get(clamp.source)
       if (above === undefined || !passes(nodes[above])) continue
       const mover = nodes[above] as Extract<RealNode, { kind: "max" | "index" }>

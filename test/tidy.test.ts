@@ -1,6 +1,6 @@
-/** Style that a machine can check: who may import whom, how long a file may be, what must not occur. */
-import { readdirSync, readFileSync, statSync } from "node:fs"
-import { dirname, join, relative } from "node:path"
+/** Style that a machine can check: who may import whom, where tests lie, what links lead to, what must not occur. */
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs"
+import { basename, dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
 
@@ -16,6 +16,7 @@ const files = (folder: string, ending: string): string[] =>
   })
 const read = (path: string) => readFileSync(join(root, path), "utf8")
 const sources = files("src", ".ts")
+const tests = [...files("test", ".ts"), ...files("test", ".mjs")]
 
 const ground = [
   "errors.ts",
@@ -41,6 +42,7 @@ const order = [
   "circuit/gadgets",
   "circuit/plan",
   "circuit/link",
+  "circuit/witness",
   "prover/kernels",
   "prover/engine",
   "setup",
@@ -48,7 +50,6 @@ const order = [
   "systems/mirage",
   "systems",
   "verifier",
-  "circuit/witness",
   "compile",
   "prover",
   "index.ts",
@@ -77,12 +78,43 @@ describe("imports", () => {
     }
   })
 
-  it("keep the verifier free of Node and of GPL packages", () => {
-    for (const path of files("src/verifier", ".ts")) {
-      for (const name of imports(read(path)).filter((target) => !target.startsWith("."))) {
-        expect(name, path).toMatch(/^@noble\/(curves|hashes)\//)
+  it("make no circle between files, types included", () => {
+    const targets = new Map(
+      sources.map((path) => {
+        const named = imports(read(path)).filter((name) => name.startsWith("."))
+        return [path, named.map((name) => join(dirname(path), name.replace(/\.js$/, ".ts")))]
+      }),
+    )
+    const ended = new Set<string>()
+    const circles: string[] = []
+    const visit = (path: string, way: readonly string[]) => {
+      if (way.includes(path)) circles.push([...way.slice(way.indexOf(path)), path].join(" -> "))
+      if (way.includes(path) || ended.has(path)) return
+      for (const target of targets.get(path) ?? []) visit(target, [...way, path])
+      ended.add(path)
+    }
+    for (const path of sources) visit(path, [])
+    // until what both import stands in a file of its own
+    const threads = ["node", "threads"].map((name) => `src/prover/kernels/${name}.ts`)
+    expect(circles.filter((circle) => !threads.every((path) => circle.includes(path)))).toEqual([])
+  })
+
+  it("keep the verifier to the statement, halves of proof systems, curves and hashes", () => {
+    const own = /^src\/(verifier\/|statement\/|systems\/verifiers|systems\/\w+\/(verify|solidity|snarkjs)\.)/
+    const seen = new Set<string>()
+    const visit = (path: string) => {
+      if (seen.has(path)) return
+      seen.add(path)
+      expect(ground.some((name) => path === `src/${name}`) || own.test(path), path).toBe(true)
+      for (const name of imports(read(path))) {
+        if (name.startsWith(".")) visit(join(dirname(path), name.replace(/\.js$/, ".ts")))
+        else expect(name, path).toMatch(/^@noble\/(curves|hashes)\//)
       }
     }
+    visit("src/verifier/index.ts")
+    for (const path of files("src/systems", "verify.ts"))
+      for (const name of imports(read(path)))
+        expect(name, path).toMatch(/^(\.\.\/\.\.\/statement\/|@noble\/)/)
     for (const path of ["src/errors.ts", "src/field.ts"]) expect(imports(read(path))).toEqual([])
   })
 
@@ -95,12 +127,10 @@ describe("imports", () => {
 })
 
 describe("files", () => {
-  it.each([...sources, ...files("test", ".ts"), ...files("contracts", ".sol")])(
-    "%s is at most 450 lines",
-    (path) => {
-      expect(read(path).split("\n").length).toBeLessThanOrEqual(450)
-    },
-  )
+  // how long a file should be is judgement; nobody reads one beyond this at a sitting
+  it.each([...sources, ...tests, ...files("contracts", ".sol")])("%s is at most 600 lines", (path) => {
+    expect(read(path).split("\n").length).toBeLessThanOrEqual(600)
+  })
 
   it("are all reachable from an entry", () => {
     const seen = new Set<string>()
@@ -131,6 +161,73 @@ describe("files", () => {
     for (const path of [...sources, ...files("circuits", ".circom"), ...files("contracts", ".sol")]) {
       expect(read(path), path).not.toMatch(/TODO|FIXME|XXX|HACK|@ts-ignore|biome-ignore/)
     }
+  })
+})
+
+describe("tests", () => {
+  /** Beside the rooms of src and what the repository has beside src: the package as a whole, and all parsers. */
+  const others = ["contracts", "examples", "package", "fuzz", "support"]
+  /** Of no room: the ground of src, and what holds everywhere. */
+  const everywhere = [...ground.map((name) => name.replace(/\.ts$/, "")), "names", "tidy"]
+
+  it.each(tests)("%s lies in a room of src, or helps those that do", (path) => {
+    const folder = relative("test", dirname(path))
+    if (!path.endsWith(".test.ts")) expect(["fuzz", "support"]).toContain(folder)
+    else if (folder === "") expect(everywhere.map((name) => `${name}.test.ts`)).toContain(basename(path))
+    else expect(others.includes(folder) || existsSync(join(root, "src", folder)), folder).toBe(true)
+  })
+
+  it.each(tests)("%s leaves none out", (path) => {
+    expect(read(path)).not.toMatch(/\b(describe|it|test)\.only\b/)
+  })
+
+  it("use every file that helps them", () => {
+    const used = new Set(
+      tests.flatMap((path) =>
+        [...read(path).matchAll(/"(?:\.{1,2}\/)+(?:support\/)?([\w-]+)\.m?js"|support\/([\w-]+)\.ts"/g)].map(
+          ([, imported, named]) => imported ?? named,
+        ),
+      ),
+    )
+    const helpers = files("test/support", "").filter((path) => !/\.(test|d)\.ts$/.test(path))
+    expect(helpers.filter((path) => !used.has(basename(path).replace(/\.\w+$/, "")))).toEqual([])
+  })
+})
+
+describe("documents", () => {
+  const documents = [
+    "README.md",
+    "CONTRIBUTING.md",
+    ...files("docs", ".md"),
+    ...files("examples", ".md"),
+  ].filter((path) => existsSync(join(root, path)))
+  /** Without what stands between fences, where a parenthesis is no link. */
+  const prose = (path: string) => read(path).replace(/^```[\s\S]*?^```/gm, "")
+  /** Headings as links name them. */
+  const anchors = (path: string) =>
+    [...prose(path).matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+      heading
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N}\s_-]/gu, "")
+        .replace(/\s/g, "-"),
+    )
+
+  it.each(documents)("%s links to files and headings that are there", (path) => {
+    for (const [, link] of prose(path).matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^[a-z]+:/.test(link)) continue
+      const [file, anchor] = link.split("#")
+      const target = file ? join(dirname(path), file) : path
+      expect(existsSync(join(root, target)), `${path} links to ${link}`).toBe(true)
+      if (anchor) expect(anchors(target), `${path} links to ${link}`).toContain(anchor)
+    }
+  })
+
+  it.each(documents)("%s names files that are there", (path) => {
+    const folders = "src|test|bench|circuits|contracts|docs|examples|kernels"
+    const named = prose(path).matchAll(
+      new RegExp(`(?<![\\w/.-])(?:${folders})/[\\w./-]+\\.(?:ts|mjs|md|sol|circom|csv)\\b`, "g"),
+    )
+    for (const [name] of named) expect(existsSync(join(root, name)), `${path} names ${name}`).toBe(true)
   })
 })
 

@@ -28,7 +28,7 @@ export class Multiplication {
   offset: usize
   /** Points that an item of `digits` takes. */
   rangeLength: u32
-  /** u16 [W][count]: 2·|digit| − (digit < 0), so that digits from −2^15 to 2^15 − 1 fit; see sizeOf and signOf */
+  /** u16 [W][count]: 2·|digit| − (digit < 0), so that digits from −2^15 to 2^15 − 1 fit; see bucketOf and signOf */
   digits: usize
   /** u32 [W][count]: entries of the tree, ordered by bucket. */
   sorted: usize
@@ -63,9 +63,15 @@ export class Multiplication {
   refused: u32
 }
 
+/** Buckets of a window: 2^(c−1). */
+@inline
+export function bucketCount(job: Multiplication): u32 {
+  return 1 << (job.bits - 1)
+}
+
 /** |digit|, which is the number of its bucket. */
 @inline
-export function sizeOf(code: u32): u32 {
+export function bucketOf(code: u32): u32 {
   return (code + 1) >> 1
 }
 

@@ -1,4 +1,4 @@
-/** Exports of the kernel modules: (item, args, scratch) → void, as the pool calls them. */
+/** Exports of the kernel modules: (item, args, scratch) → void, as the pool calls them; structs are listed in structs.ts there. */
 export * from "./fieldcalls"
 export { raw2 as frRaw2 } from "./butterfly"
 export * from "./sparse"

@@ -38,7 +38,7 @@ import {
 
 /** A product, written by the engine. */
 @unmanaged
-class Product {
+class Pairings {
   /** Two pairs of points each, one for each lane. */
   count: u32
   /** For each pair: x_P/y_P and 1/y_P, 32 bytes each, then the point of the twist, 128 bytes. */
@@ -74,7 +74,7 @@ let denominators: usize = 0
 let prefixes: usize = 0
 
 export function pairing(item: u32, args: usize, scratch: usize): void {
-  const job = changetype<Product>(args)
+  const job = changetype<Pairings>(args)
   prepareCoordinate(scratch)
   const at = (scratch + coordinateScratch + 15) & ~15
   prepareTwelve(at)

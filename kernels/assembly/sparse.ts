@@ -1,6 +1,6 @@
 /** Sparse integer rows times an integer vector, in float64: exact, or NaN where that is not certain. */
 
-@unmanaged class Rows {
+@unmanaged class SparseRows {
   /** First row of every item and, at the end, the number of rows. */
   bounds: usize
   /** First entry of every row and, at the end, the number of entries. */
@@ -19,7 +19,7 @@
  * NaN. Below that no product and no partial sum was rounded: a size that reaches 2^53 does so in float64 too.
  */
 export function sparseRows(item: usize, args: usize, _scratch: usize): void {
-  const rows = changetype<Rows>(args)
+  const rows = changetype<SparseRows>(args)
   const vector = rows.vector
   const from = load<u32>(rows.bounds + item * 4)
   const end = load<u32>(rows.bounds + item * 4 + 4)

@@ -1,7 +1,7 @@
 /** Tables of the transforms (see transform.ts), made once for every size. */
 import { elementBytes, gather2, mul2, norm2, pairBytes, read2, scatter2 } from "./fr"
 
-@unmanaged class Tables {
+@unmanaged class TransformTables {
   vectors: usize
   leaf: usize
   /** Powers that one item computes. */
@@ -16,7 +16,7 @@ import { elementBytes, gather2, mul2, norm2, pairBytes, read2, scatter2 } from "
 
 /** ω^i for i = 0 … N, the table of the largest half-size. Items: (N + 1) / chunk, rounded up. */
 export function tablePowers(item: usize, args: usize, scratch: usize): void {
-  const tables = changetype<Tables>(args)
+  const tables = changetype<TransformTables>(args)
   const from = item * tables.chunk
   const end = min(from + tables.chunk, tables.vectors + 1)
   const powers = tables.twiddles + (tables.vectors - tables.leaf) * elementBytes
@@ -32,7 +32,7 @@ export function tablePowers(item: usize, args: usize, scratch: usize): void {
 
 /** The tables of the smaller half-sizes: every second, fourth … power. Items: log2(N / m). */
 export function tableHalves(item: usize, args: usize, scratch: usize): void {
-  const tables = changetype<Tables>(args)
+  const tables = changetype<TransformTables>(args)
   const half = tables.leaf << item
   const stride = tables.vectors / half
   const powers = tables.twiddles + (tables.vectors - tables.leaf) * elementBytes
@@ -44,7 +44,7 @@ export function tableHalves(item: usize, args: usize, scratch: usize): void {
 
 /** κ·η^j for the coefficients j of every vector. Items: N / chunk, rounded up. */
 export function tableScale(item: usize, args: usize, scratch: usize): void {
-  const tables = changetype<Tables>(args)
+  const tables = changetype<TransformTables>(args)
   const from = item * tables.chunk
   const end = min(from + tables.chunk, tables.vectors)
   const powers = tables.twiddles + (tables.vectors - tables.leaf) * elementBytes
@@ -67,7 +67,7 @@ export function tableScale(item: usize, args: usize, scratch: usize): void {
   }
 }
 
-@unmanaged class Reading {
+@unmanaged class Elements {
   /** 32 bytes each, canonical integers. */
   from: usize
   /** Elements that stand for the same residues without a factor. */
@@ -80,7 +80,7 @@ export function tableScale(item: usize, args: usize, scratch: usize): void {
 
 /** Integers as elements, for the table of large values. Items: count / chunk, rounded up. */
 export function tableElements(item: usize, args: usize, scratch: usize): void {
-  const reading = changetype<Reading>(args)
+  const reading = changetype<Elements>(args)
   const end = min((item + 1) * reading.chunk, reading.count)
   for (let i = item * reading.chunk; i < end; i += 2) {
     const j = min(i + 1, reading.count - 1)

@@ -19,7 +19,7 @@ import { leaves } from "./leaves"
 import { add2, difLazy2, elementBytes, gather2, mul2, pairBytes, scatter2, sub2, write2 } from "./fr"
 
 /** What the steps of a job have in common. */
-@unmanaged class Job {
+@unmanaged class Transform {
   /** N and m. */
   vectors: usize
   leaf: usize
@@ -46,8 +46,8 @@ import { add2, difLazy2, elementBytes, gather2, mul2, pairBytes, scatter2, sub2,
 }
 
 /** A pass over all vectors with one half-size. */
-@unmanaged class Pass {
-  job: Job
+@unmanaged class TransformPass {
+  job: Transform
   half: usize
   /** Stages before this one, of its direction. */
   stage: usize
@@ -68,11 +68,11 @@ const enum Kind {
   return stage % 8 == 7 ? Kind.norm : stage & 1 ? Kind.carry : Kind.lazy
 }
 
-@inline function sourceOf(job: Job, polynomial: usize): usize {
+@inline function sourceOf(job: Transform, polynomial: usize): usize {
   return polynomial == 0 ? job.source0 : job.source1
 }
 
-@inline function dataOf(job: Job, polynomial: usize): usize {
+@inline function dataOf(job: Transform, polynomial: usize): usize {
   return polynomial == 0 ? job.data0 : job.data1
 }
 
@@ -85,7 +85,7 @@ const enum Kind {
 }
 
 /** The element of the table that a large number stands for; a trap if there is none. */
-function elementOf(job: Job, x: f64): usize {
+function elementOf(job: Transform, x: f64): usize {
   const index = (x - 9007199254740992) * 0.5
   if (index >= <f64>job.tableCount) unreachable()
   return job.table + <usize>index * elementBytes
@@ -95,7 +95,7 @@ function elementOf(job: Job, x: f64): usize {
  * z = the elements that two numbers stand for; `temp` has room for two elements. What stands for none counts as zero:
  * NaN, where a sum of no execution was too large, and what is below −2^53.
  */
-@inline function enter2(z: usize, x0: f64, x1: f64, job: Job, temp: usize): void {
+@inline function enter2(z: usize, x0: f64, x1: f64, job: Transform, temp: usize): void {
   const small0 = isSmall(x0)
   const small1 = isSmall(x1)
   if (small0 && small1) {
@@ -111,7 +111,7 @@ function elementOf(job: Job, x: f64): usize {
 
 /** Reads the values of the polynomials and does the stage that mixes lanes. Items: polynomials · chunks. */
 export function transformEnter(item: usize, args: usize, scratch: usize): void {
-  const job = changetype<Job>(args)
+  const job = changetype<Transform>(args)
   const polynomial = item / job.chunks
   const chunk = item % job.chunks
   const n = job.vectors
@@ -152,25 +152,16 @@ export function transformEnter(item: usize, args: usize, scratch: usize): void {
 
 /** One stage of the inverse transform over all vectors. Items: polynomials · chunks. */
 export function transformDown(item: usize, args: usize, scratch: usize): void {
-  const pass = changetype<Pass>(args)
-  const job = pass.job
-  const data = dataOf(job, item / job.chunks)
-  const chunk = item % job.chunks
-  const half = pass.half
-  const end = chunkStart(job.vectors >> 1, chunk + 1, job.chunks)
-  const twiddles = job.twiddles + (half - job.leaf) * elementBytes
-  let at = chunkStart(job.vectors >> 1, chunk, job.chunks)
-  while (at < end) {
-    const i = at % half
-    const length = min(half - i, end - at)
-    downRange(data + (at - i) * 2 * pairBytes, half, twiddles, i, i + length, kindDown(pass.stage))
-    at += length
-  }
+  stageOver(item, changetype<TransformPass>(args), true)
 }
 
 /** The same of the forward transform. */
 export function transformUp(item: usize, args: usize, scratch: usize): void {
-  const pass = changetype<Pass>(args)
+  stageOver(item, changetype<TransformPass>(args), false)
+}
+
+/** What is true of both directions is written once; `down`, a constant, is gone when a function has been inlined. */
+@inline function stageOver(item: usize, pass: TransformPass, down: bool): void {
   const job = pass.job
   const data = dataOf(job, item / job.chunks)
   const chunk = item % job.chunks
@@ -181,33 +172,24 @@ export function transformUp(item: usize, args: usize, scratch: usize): void {
   while (at < end) {
     const i = at % half
     const length = min(half - i, end - at)
-    upRange(data + (at - i) * 2 * pairBytes, half, twiddles, i, i + length, kindUp(pass.stage))
+    const block = data + (at - i) * 2 * pairBytes
+    if (down) downRange(block, half, twiddles, i, i + length, kindDown(pass.stage))
+    else upRange(block, half, twiddles, i, i + length, kindUp(pass.stage))
     at += length
   }
 }
 
 /** Butterflies from … end − 1 of the block at x. */
 function downRange(x: usize, half: usize, twiddles: usize, from: usize, end: usize, kind: Kind): void {
-  const distance = half * pairBytes
-  let u = x + from * pairBytes
-  let i = from
-  if (i == 0) {
-    if (kind == Kind.norm) onesNorm(u, u + distance)
-    else onesCarry(u, u + distance)
-    u += pairBytes
-    i++
-  }
-  let w = twiddles + (half - i) * elementBytes
-  for (; i < end; i++) {
-    if (kind == Kind.lazy) downLazy(u, u + distance, w)
-    else if (kind == Kind.carry) downCarry(u, u + distance, w)
-    else downNorm(u, u + distance, w)
-    u += pairBytes
-    w -= elementBytes
-  }
+  butterflies(x, half, twiddles, from, end, kind, true)
 }
 
 function upRange(x: usize, half: usize, twiddles: usize, from: usize, end: usize, kind: Kind): void {
+  butterflies(x, half, twiddles, from, end, kind, false)
+}
+
+@inline
+function butterflies(x: usize, half: usize, twiddles: usize, from: usize, end: usize, kind: Kind, down: bool): void {
   const distance = half * pairBytes
   let u = x + from * pairBytes
   let i = from
@@ -217,13 +199,20 @@ function upRange(x: usize, half: usize, twiddles: usize, from: usize, end: usize
     u += pairBytes
     i++
   }
-  let w = twiddles + i * elementBytes
+  let w = twiddles + (down ? half - i : i) * elementBytes
   for (; i < end; i++) {
-    if (kind == Kind.lazy) upLazy(u, u + distance, w)
-    else if (kind == Kind.carry) upCarry(u, u + distance, w)
-    else upNorm(u, u + distance, w)
+    if (down) {
+      if (kind == Kind.lazy) downLazy(u, u + distance, w)
+      else if (kind == Kind.carry) downCarry(u, u + distance, w)
+      else downNorm(u, u + distance, w)
+    } else {
+      if (kind == Kind.lazy) upLazy(u, u + distance, w)
+      else if (kind == Kind.carry) upCarry(u, u + distance, w)
+      else upNorm(u, u + distance, w)
+    }
     u += pairBytes
-    w += elementBytes
+    if (down) w -= elementBytes
+    else w += elementBytes
   }
 }
 
@@ -267,7 +256,7 @@ function upBlock(x: usize, length: usize, leaf: usize, twiddles: usize): usize {
 
 /** Inverse transforms of one block after the stages that reach beyond it. Items: polynomials · blocks. */
 export function transformBlocksDown(item: usize, args: usize, scratch: usize): void {
-  const job = changetype<Job>(args)
+  const job = changetype<Transform>(args)
   const length = job.vectors / job.blocks
   const x = dataOf(job, item / job.blocks) + (item % job.blocks) * length * pairBytes
   downBlock(x, length, job.leaf, job.twiddles, ctz(job.blocks))
@@ -275,7 +264,7 @@ export function transformBlocksDown(item: usize, args: usize, scratch: usize): v
 }
 
 export function transformBlocksUp(item: usize, args: usize, scratch: usize): void {
-  const job = changetype<Job>(args)
+  const job = changetype<Transform>(args)
   const length = job.vectors / job.blocks
   const x = dataOf(job, item / job.blocks) + (item % job.blocks) * length * pairBytes
   leaves(x, length, job.leaf, job.constants, false, scratch)
@@ -284,7 +273,7 @@ export function transformBlocksUp(item: usize, args: usize, scratch: usize): voi
 
 /** Of one block: the end of the inverse transform, the powers of η, the beginning of the forward transform. */
 export function transformBlocks(item: usize, args: usize, scratch: usize): void {
-  const job = changetype<Job>(args)
+  const job = changetype<Transform>(args)
   const length = job.vectors / job.blocks
   const first = (item % job.blocks) * length * pairBytes
   transformBlocksDown(item, args, scratch)
@@ -304,7 +293,7 @@ export function transformBlocks(item: usize, args: usize, scratch: usize): void 
 
 /** The stage that joins the lanes of one polynomial, in place: for a transform by itself. Items: chunks. */
 export function transformLeave(item: usize, args: usize, scratch: usize): void {
-  const job = changetype<Job>(args)
+  const job = changetype<Transform>(args)
   const n = job.vectors
   const data = dataOf(job, item / job.chunks)
   const chunk = item % job.chunks
@@ -326,7 +315,7 @@ export function transformLeave(item: usize, args: usize, scratch: usize): void {
 
 /** The stage that joins the lanes, then a·b as canonical integers. Items: chunks. */
 export function transformQuotient(item: usize, args: usize, scratch: usize): void {
-  const job = changetype<Job>(args)
+  const job = changetype<Transform>(args)
   const n = job.vectors
   const mixing = job.twiddles + (n - job.leaf) * elementBytes
   const toInteger = job.constants + 4 * pairBytes

@@ -7,8 +7,6 @@ import { type CompiledGadgets, type Gadget, reduceGadgets } from "../circuit/gad
 import { domainSize } from "../circuit/link/domain.js"
 import { lookupForms } from "../circuit/plan/forms.js"
 import { bitForms, NONE, type Plan, planGadgets } from "../circuit/plan/plan.js"
-import { describeRow, firstFailingRow } from "../circuit/witness/check.js"
-import { assignPlain, type TensorValues, type Witness } from "../circuit/witness/witness.js"
 import { defaults } from "../defaults.js"
 import { CountersignError, FileError, type OnProgress, UsageError } from "../errors.js"
 import type { TensorId } from "../ops/program.js"
@@ -16,9 +14,11 @@ import { isNode } from "../platform.js"
 import { modelDigest } from "../quantize/digest.js"
 import type { IntGraph } from "../quantize/intgraph.js"
 import type { Layout, Visibility } from "../statement/layout.js"
-import { contextSignal } from "../statement/statement.js"
-import { linkPlain, type PlainLinked } from "../systems/groth16/boundary.js"
-import { linkMirage, type MirageLinked } from "../systems/mirage/boundary.js"
+import { linkPlain } from "../systems/groth16/boundary.js"
+import type { PlainCircuit, PlainLinked } from "../systems/groth16/circuit.js"
+import type { Circuit } from "../systems/index.js"
+import { linkMirage } from "../systems/mirage/boundary.js"
+import type { MirageCircuit, MirageLinked } from "../systems/mirage/circuit.js"
 import { estimate } from "./inspect.js"
 
 export const proofSystems = ["mirage", "groth16"] as const
@@ -39,32 +39,6 @@ export interface CompileOptions {
   readonly onProgress?: OnProgress
   readonly signal?: AbortSignal
 }
-
-/** Everything between the integer model and the keys that both proof systems have. */
-interface CircuitBase {
-  readonly graph: IntGraph
-  /** keccak256 of the canonical integer model. */
-  readonly model: `0x${string}`
-  readonly input: "private" | "public" | "committed"
-  readonly output: "public" | "committed"
-  readonly layout: Layout
-  readonly domain: number
-  readonly nonzeros: number
-  /** What circom made of its gadgets. */
-  readonly gadgets: CompiledGadgets
-}
-export interface PlainCircuit extends CircuitBase {
-  readonly proofSystem: "groth16"
-  readonly linked: PlainLinked
-}
-export interface MirageCircuit extends CircuitBase {
-  readonly proofSystem: "mirage"
-  readonly linked: MirageLinked
-  /** The range table has 2^tableBits rows. */
-  readonly tableBits: number
-}
-/** A compiled model. */
-export type Circuit = PlainCircuit | MirageCircuit
 
 /**
  * Compiles an integer model.
@@ -227,25 +201,4 @@ function layoutOf(graph: IntGraph, input: Visibility, output: "public" | "commit
       visibility: output,
     })),
   }
-}
-
-/**
- * The witness of a plain circuit for given integers of every tensor, checked row by row.
- * @throws CountersignError naming gadget and tensor if a row fails
- */
-export function witnessOf(circuit: PlainCircuit, values: TensorValues, context: string): Witness {
-  checkThing("circuit", circuit, "circuit")
-  const plain = circuit.proofSystem === "groth16"
-  checkArgument(plain, "circuit", "a circuit of proof system groth16", circuit)
-  checkArgument(values instanceof Map, "values", "a Map of tensors (`runInteger`)", values)
-  const { graph, linked } = circuit
-  const witness = assignPlain(graph, linked, values, contextSignal(context))
-  const row = firstFailingRow(linked.r1cs, witness)
-  if (row >= 0) {
-    throw new CountersignError({
-      what: `constraint ${row} does not hold: ${describeRow(graph, linked, row)}`,
-      fix: "The integers given are not an execution of this model",
-    })
-  }
-  return witness
 }

@@ -9,7 +9,8 @@ import { defaults } from "../defaults.js"
 import { FileError, InvariantError, type OnProgress } from "../errors.js"
 import { deserialize, modelDigest } from "../quantize/digest.js"
 import { fromJson } from "../statement/strict.js"
-import { type Circuit, compile, proofSystems } from "./compile.js"
+import type { Circuit } from "../systems/index.js"
+import { compile, proofSystems } from "./compile.js"
 import { lookupsOf } from "./inspect.js"
 
 /** Content of circuit.json; a folder's has the accuracy that was measured as well. */

@@ -11,18 +11,19 @@ import { gadgetKey } from "../circuit/gadgets/families.js"
 import type { Stamp } from "../circuit/gadgets/ranges.js"
 import { type Lc, ONE } from "../circuit/gadgets/reduce.js"
 import { specified } from "../circuit/gadgets/specification.js"
-import { sideWords } from "../circuit/link/commitment.js"
 import type { StampGroup } from "../circuit/link/nodes.js"
 import { NONE, type NodePlan } from "../circuit/plan/plan.js"
+import { sideWords } from "../circuit/witness/commitment.js"
 import { invariant } from "../errors.js"
 import { mod, signed } from "../field.js"
-import type { IntNode, TensorId } from "../ops/program.js"
+import { type IntNode, type PerKind, perKind, type TensorId } from "../ops/program.js"
 import { runExactly } from "../quantize/exact.js"
 import type { IntGraph } from "../quantize/intgraph.js"
 import { runInteger } from "../quantize/run.js"
 import { packing } from "../statement/words.js"
+import type { Circuit } from "../systems/index.js"
 import { CHALLENGE } from "../systems/mirage/boundary.js"
-import type { Circuit, MirageCircuit } from "./compile.js"
+import type { MirageCircuit } from "../systems/mirage/circuit.js"
 
 /** Integers of the inputs, by name. */
 export type Probe = Readonly<Record<string, Float64Array>>
@@ -76,12 +77,18 @@ function evaluationDifferences(graph: IntGraph, probe: Probe, exact: readonly bi
   })
 }
 
+const unmoved = () => 0n
+
 /** What is added to the operands of a node before its gadgets see them, from the definition of the node. */
-function offsetOf({ inputs }: IntGraph, node: IntNode): bigint {
-  if (node.kind === "rescale") return -BigInt(node.lo) << BigInt(node.shift)
-  if (node.kind === "table") return -BigInt(node.lo)
-  if (node.kind !== "input") return 0n
-  return -BigInt(inputs.find(({ tensor }) => tensor === node.out)?.lo ?? 0)
+const offsets: PerKind<IntNode, [graph: IntGraph], bigint> = {
+  input: ({ out }, { inputs }) => -BigInt(inputs.find(({ tensor }) => tensor === out)?.lo ?? 0),
+  index: unmoved,
+  linear: unmoved,
+  max: unmoved,
+  argmax: unmoved,
+  product: unmoved,
+  rescale: ({ lo, shift }) => -BigInt(lo) << BigInt(shift),
+  table: ({ lo }) => -BigInt(lo),
 }
 
 /** A gadget of one element: what its rows must say, and what they would prove of other operands. */
@@ -163,7 +170,7 @@ class Comparison {
     const { graph, linked } = this.#circuit
     const node = this.#nodeOf(group)
     const value = this.#exact[group.tensor][i]
-    const offset = offsetOf(graph, node)
+    const offset = perKind(offsets, node, graph)
     const operands = Array.from(
       plan.elements.subarray(plan.operandPtr[i], plan.operandPtr[i + 1]),
       (element, j) => this.#exact[plan.sources[Math.min(j, plan.sources.length - 1)]][element] + offset,

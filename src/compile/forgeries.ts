@@ -12,7 +12,7 @@ import { NONE } from "../circuit/plan/plan.js"
 import { firstFailingRow } from "../circuit/witness/check.js"
 import { fieldValue, type Witness } from "../circuit/witness/witness.js"
 import { inverse, mod, power, r, signed } from "../field.js"
-import type { Circuit } from "./compile.js"
+import type { Circuit } from "../systems/index.js"
 
 export interface AuditReport {
   /** Forgeries tried and refused. */

@@ -2,9 +2,10 @@
 import { checkThing } from "../arguments.js"
 import { bitLength, gadgetKey } from "../circuit/gadgets/families.js"
 import { NONE, type Plan } from "../circuit/plan/plan.js"
-import type { IntNode, LinearMap } from "../ops/program.js"
+import { productsOf } from "../ops/linearmap.js"
+import type { IntNode } from "../ops/program.js"
 import type { IntGraph } from "../quantize/intgraph.js"
-import type { Circuit } from "./compile.js"
+import type { Circuit } from "../systems/index.js"
 
 export interface NodeReport {
   readonly name: string
@@ -16,14 +17,6 @@ export interface NodeReport {
   readonly accBits: number
   readonly lookups: number
   readonly constraints: number
-}
-
-/** Multiplications of a linear map, an upper bound of its non-zeros. */
-const macs = (map: LinearMap): number => {
-  if (map.kind === "sparse") return map.values.length
-  if (map.kind === "dense") return map.n * map.k * map.m
-  const outputs = map.outSize.reduce((x, y) => x * y, map.n * map.outChannels)
-  return outputs * (map.inChannels / map.groups) * map.kernel.reduce((x, y) => x * y, 1)
 }
 
 /**
@@ -38,7 +31,7 @@ export function estimate(
   let constraints = lookupRows ?? 1
   let nonzeros = 0
   for (const node of graph.nodes) {
-    if (node.kind === "linear") for (const term of node.terms) nonzeros += macs(term.map)
+    if (node.kind === "linear") for (const term of node.terms) nonzeros += productsOf(term.map)
     for (const use of plan.nodes.get(node)?.uses ?? []) {
       if (use === NONE || lookupRows !== undefined) continue
       const { kind, parameters } = plan.uses[use]

@@ -21,3 +21,12 @@ export const limits: Limits = Object.freeze({
   dimensions: 16,
   nesting: 100,
 })
+
+/** Problems of a shape against the limits; one line each. */
+export function checkSize(shape: readonly number[], limits: Limits): string[] {
+  if (shape.length > limits.dimensions)
+    return [`${shape.length} dimensions, the limit \`dimensions\` is ${limits.dimensions}`]
+  // a dimension of 0 leaves no elements, but the others are looped over as well
+  const count = shape.reduce((a, b) => a * Math.max(b, 1), 1)
+  return count > limits.elements ? [`${count} elements, the limit \`elements\` is ${limits.elements}`] : []
+}

@@ -3,10 +3,18 @@
  * programs and integer ones. Integer programs keep every partial sum below 2^52 (quantize/bounds.ts), so there it is
  * exact; quantize/exact.ts says so.
  */
-import { InputError, InvariantError, invariant } from "../errors.js"
+import { InputError, invariant } from "../errors.js"
 import { functionOf } from "./formula.js"
 import { applyMap } from "./linearmap.js"
-import { type IntNode, type RealNode, sizeOf, type TensorId, type TensorInfo } from "./program.js"
+import {
+  type IntNode,
+  type PerKind,
+  perKind,
+  type RealNode,
+  sizeOf,
+  type TensorId,
+  type TensorInfo,
+} from "./program.js"
 
 /** What evaluation needs of a Program or an IntGraph. */
 export interface Evaluable {
@@ -30,102 +38,92 @@ export function evaluate(
   }
   for (const node of program.nodes) {
     const out = new Float64Array(sizeOf(program.tensors[node.out].shape))
-    evaluateNode(node, out, read, inputs)
+    perKind(evaluation, node, out, read, inputs)
     values.set(node.out, out)
   }
   return values
 }
 
-function evaluateNode(
-  node: RealNode | IntNode,
-  out: Float64Array,
-  read: (id: TensorId) => Float64Array,
-  inputs: Readonly<Record<string, ArrayLike<number>>>,
-): void {
-  switch (node.kind) {
-    case "input": {
-      const given = inputs[node.name]
-      if (given?.length !== out.length) {
-        throw new InputError({
-          what: given ? "wrong number of values" : "missing",
-          where: `input \`${node.name}\``,
-          expected: `${out.length} values`,
-          ...(given ? { given: `${given.length}` } : {}),
-        })
+/** Writes the elements of a node's output. */
+const evaluation: PerKind<
+  RealNode | IntNode,
+  [
+    out: Float64Array,
+    read: (id: TensorId) => Float64Array,
+    inputs: Readonly<Record<string, ArrayLike<number>>>,
+  ],
+  void
+> = {
+  input(node, out, _, inputs) {
+    const given = inputs[node.name]
+    if (given?.length !== out.length) {
+      throw new InputError({
+        what: given ? "wrong number of values" : "missing",
+        where: `input \`${node.name}\``,
+        expected: `${out.length} values`,
+        ...(given ? { given: `${given.length}` } : {}),
+      })
+    }
+    out.set(given)
+  },
+  index(node, out, read) {
+    const sources = node.sources.map(read)
+    const data = sources.length === 1 ? sources[0] : concatenate(sources)
+    for (let i = 0; i < out.length; i++) out[i] = node.map[i] < 0 ? node.fill : data[node.map[i]]
+  },
+  linear(node, out, read) {
+    if (node.bias) out.set(node.bias)
+    for (const { source, map } of node.terms) applyMap(map, read(source), out)
+  },
+  clamp(node, out, read) {
+    const x = read(node.source)
+    for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(x[i], node.lo), node.hi)
+  },
+  function(node, out, read) {
+    const x = read(node.source)
+    const f = functionOf(node.formula)
+    for (let i = 0; i < out.length; i++) out[i] = f(x[i])
+  },
+  table(node, out, read) {
+    const x = read(node.source)
+    for (let i = 0; i < out.length; i++) {
+      const y = node.values[x[i] - node.lo]
+      invariant(y !== undefined, `${x[i]} is not in the table of ${node.origin.name}`)
+      out[i] = y
+    }
+  },
+  rescale(node, out, read) {
+    const x = read(node.source)
+    const divisor = 2 ** node.shift
+    const hi = node.lo + 2 ** node.bits - 1
+    for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(Math.floor(x[i] / divisor), node.lo), hi)
+  },
+  max(node, out, read) {
+    const x = read(node.source)
+    for (let i = 0; i < out.length; i++) {
+      let best = Number.NEGATIVE_INFINITY
+      for (let j = 0; j < node.window; j++) {
+        const at = node.map[i * node.window + j]
+        if (at >= 0 && x[at] > best) best = x[at]
       }
-      out.set(given)
-      return
+      out[i] = best
     }
-    case "index": {
-      const sources = node.sources.map(read)
-      const data = sources.length === 1 ? sources[0] : concatenate(sources)
-      for (let i = 0; i < out.length; i++) out[i] = node.map[i] < 0 ? node.fill : data[node.map[i]]
-      return
-    }
-    case "linear":
-      if (node.bias) out.set(node.bias)
-      for (const { source, map } of node.terms) applyMap(map, read(source), out)
-      return
-    case "clamp": {
-      const x = read(node.source)
-      for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(x[i], node.lo), node.hi)
-      return
-    }
-    case "function": {
-      const x = read(node.source)
-      const f = functionOf(node.formula)
-      for (let i = 0; i < out.length; i++) out[i] = f(x[i])
-      return
-    }
-    case "table": {
-      const x = read(node.source)
-      for (let i = 0; i < out.length; i++) {
-        const y = node.values[x[i] - node.lo]
-        invariant(y !== undefined, `${x[i]} is not in the table of ${node.origin.name}`)
-        out[i] = y
+  },
+  argmax(node, out, read) {
+    const x = read(node.source)
+    for (let i = 0; i < out.length; i++) {
+      let best = 0
+      for (let j = 1; j < node.window; j++) {
+        const [candidate, current] = [x[node.map[i * node.window + j]], x[node.map[i * node.window + best]]]
+        if (candidate > current || (node.last && candidate === current)) best = j
       }
-      return
+      out[i] = best
     }
-    case "rescale": {
-      const x = read(node.source)
-      const divisor = 2 ** node.shift
-      const hi = node.lo + 2 ** node.bits - 1
-      for (let i = 0; i < out.length; i++)
-        out[i] = Math.min(Math.max(Math.floor(x[i] / divisor), node.lo), hi)
-      return
-    }
-    case "max": {
-      const x = read(node.source)
-      for (let i = 0; i < out.length; i++) {
-        let best = Number.NEGATIVE_INFINITY
-        for (let j = 0; j < node.window; j++) {
-          const at = node.map[i * node.window + j]
-          if (at >= 0 && x[at] > best) best = x[at]
-        }
-        out[i] = best
-      }
-      return
-    }
-    case "argmax": {
-      const x = read(node.source)
-      for (let i = 0; i < out.length; i++) {
-        let best = 0
-        for (let j = 1; j < node.window; j++) {
-          const [candidate, current] = [x[node.map[i * node.window + j]], x[node.map[i * node.window + best]]]
-          if (candidate > current || (node.last && candidate === current)) best = j
-        }
-        out[i] = best
-      }
-      return
-    }
-    case "product": {
-      const [x, y] = [read(node.left), read(node.right)]
-      for (let i = 0; i < out.length; i++) out[i] = x[i] * y[i]
-      return
-    }
-    default:
-      throw new InvariantError(`no evaluation for ${(node as { kind: string }).kind}`)
-  }
+  },
+  product(node, out, read) {
+    const [x, y] = [read(node.left), read(node.right)]
+    for (let i = 0; i < out.length; i++) out[i] = x[i] * y[i]
+  },
 }
 
 function concatenate(parts: readonly Float64Array[]): Float64Array {

@@ -5,21 +5,20 @@
  */
 import { Budget } from "../budget.js"
 import { invariant } from "../errors.js"
-import { applyMap, productsOf } from "./linearmap.js"
+import { applyMap, productsOf, weightsOf } from "./linearmap.js"
 import {
   type ClampNode,
   type IndexNode,
-  type LinearMap,
   type LinearNode,
   type Program,
   type RealNode,
   sizeOf,
-  sourcesOf,
   type TensorId,
 } from "./program.js"
 import { diagonalOf, scaleColumns, scaleRows } from "./scaling.js"
 import { ownerOf } from "./segments.js"
 import { tabulate } from "./tabulate.js"
+import { liveNodes, readersOf, renumbered, withSources } from "./traversal.js"
 
 /** What a peephole may know of the program around a node. */
 interface Around {
@@ -40,7 +39,7 @@ interface Around {
 export function fuse(program: Program, budget: Budget = new Budget()): Program {
   const settled = untilSettled(program, budget)
   const { program: tabulated, changed } = tabulate(settled, budget)
-  return renumber(changed ? untilSettled(tabulated, budget) : settled)
+  return renumbered(changed ? untilSettled(tabulated, budget) : settled)
 }
 
 function untilSettled(program: Program, budget: Budget): Program {
@@ -53,10 +52,12 @@ function untilSettled(program: Program, budget: Budget): Program {
   return current
 }
 
+const withoutDead = (program: Program): Program => ({ ...program, nodes: liveNodes(program) })
+
 /** One walk over the nodes in order. */
 function pass(program: Program, budget: Budget): { program: Program; changed: boolean } {
   let where = ""
-  const counts = readers(program)
+  const counts = readersOf(program)
   const outputs = new Set(program.outputs.map(({ tensor }) => tensor))
   const tensors = [...program.tensors]
   const nodes = new Map<TensorId, RealNode>()
@@ -76,7 +77,7 @@ function pass(program: Program, budget: Budget): { program: Program; changed: bo
   for (const original of program.nodes) {
     where = `node \`${original.origin.name}\`, operator \`${original.origin.operator}\``
     around.work(stepsOf(original))
-    const node = mapSources(original, (id) => alias.get(id) ?? id)
+    const node = withSources(original, (id) => alias.get(id) ?? id)
     const simpler = simplify(node, around)
     if (typeof simpler !== "number") {
       nodes.set(node.out, simpler)
@@ -106,10 +107,8 @@ function pass(program: Program, budget: Budget): { program: Program; changed: bo
 function stepsOf(node: RealNode): number {
   if (node.kind === "index") return node.sources.length + 2 * node.map.length
   if (node.kind !== "linear") return 1
-  return node.terms.reduce((sum, { map }) => sum + 1 + weightsIn(map), node.bias?.length ?? 0)
+  return node.terms.reduce((sum, { map }) => sum + 1 + weightsOf(map).length, node.bias?.length ?? 0)
 }
-
-const weightsIn = (map: LinearMap): number => (map.kind === "sparse" ? map.values.length : map.weight.length)
 
 /** A simpler node for the same tensor, the node itself, or the tensor that it repeats. */
 function simplify(node: RealNode, around: Around): RealNode | TensorId {
@@ -241,7 +240,7 @@ function scaledBefore(term: Term, inner: LinearNode, { hold, work }: Around): Ab
   if (factor.every((f) => f === 1)) return inner
   const terms: Term[] = []
   for (const { source, map } of inner.terms) {
-    hold(weightsIn(map))
+    hold(weightsOf(map).length)
     const scaled = scaleRows(map, factor)
     if (!scaled) return undefined
     terms.push({ source, map: scaled })
@@ -258,7 +257,7 @@ function scaledAfter(
 ): Absorbed | undefined {
   const factor = inner.terms.length === 1 ? diagonalOf(inner.terms[0].map) : undefined
   if (!factor) return undefined
-  hold(weightsIn(term.map))
+  hold(weightsOf(term.map).length)
   const map = scaleColumns(term.map, factor)
   if (!map) return undefined
   const terms = [{ source: inner.terms[0].source, map }]
@@ -267,54 +266,4 @@ function scaledAfter(
   const bias = new Float64Array(size)
   applyMap(term.map, inner.bias, bias)
   return { terms, bias }
-}
-
-/** The node with every tensor it reads replaced. */
-function mapSources(node: RealNode, change: (id: TensorId) => TensorId): RealNode {
-  if (sourcesOf(node).every((id) => change(id) === id)) return node
-  switch (node.kind) {
-    case "input":
-      return node
-    case "index":
-      return { ...node, sources: node.sources.map(change) }
-    case "linear":
-      return { ...node, terms: node.terms.map(({ source, map }) => ({ source: change(source), map })) }
-    case "product":
-      return { ...node, left: change(node.left), right: change(node.right) }
-    default:
-      return { ...node, source: change(node.source) }
-  }
-}
-
-/** How often each tensor is read, by nodes and as an output. */
-function readers({ nodes, outputs }: Program): Map<TensorId, number> {
-  const counts = new Map<TensorId, number>()
-  const read = (id: TensorId) => counts.set(id, (counts.get(id) ?? 0) + 1)
-  for (const node of nodes) for (const source of sourcesOf(node)) read(source)
-  for (const { tensor } of outputs) read(tensor)
-  return counts
-}
-
-function withoutDead(program: Program): Program {
-  const live = new Set(program.outputs.map(({ tensor }) => tensor))
-  for (const node of [...program.nodes].reverse())
-    if (live.has(node.out)) for (const source of sourcesOf(node)) live.add(source)
-  return { ...program, nodes: program.nodes.filter(({ kind, out }) => kind === "input" || live.has(out)) }
-}
-
-/** Drops tensors that no node writes and numbers the rest without gaps. */
-function renumber(program: Program): Program {
-  const ids = new Map(program.nodes.map((node, i) => [node.out, i]))
-  const id = (tensor: TensorId): TensorId => {
-    const found = ids.get(tensor)
-    invariant(found !== undefined, `tensor ${tensor} is lost`)
-    return found
-  }
-  return {
-    ...program,
-    tensors: program.nodes.map((node) => program.tensors[node.out]),
-    nodes: program.nodes.map((node) => ({ ...mapSources(node, id), out: id(node.out) })),
-    inputs: program.inputs.map(({ name, tensor }) => ({ name, tensor: id(tensor) })),
-    outputs: program.outputs.map(({ name, tensor }) => ({ name, tensor: id(tensor) })),
-  }
 }

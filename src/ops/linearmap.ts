@@ -22,6 +22,21 @@ export function sparseRows(map: LinearMap): SparseMatrix {
   return rows
 }
 
+/** The weights that a map holds, each once however often it is used. */
+export const weightsOf = (map: LinearMap): Float64Array => (map.kind === "sparse" ? map.values : map.weight)
+
+/** The same map with every weight replaced. */
+export function withWeights(map: LinearMap, change: (weight: number) => number): LinearMap {
+  const replace = (from: Float64Array) => {
+    const to = new Float64Array(from.length)
+    for (let i = 0; i < from.length; i++) to[i] = change(from[i])
+    return to
+  }
+  return map.kind === "sparse"
+    ? { ...map, values: replace(map.values) }
+    : { ...map, weight: replace(map.weight) }
+}
+
 /** Products of a weight and an input that a map stands for, those with taps outside the input among them. */
 export function productsOf(map: LinearMap): number {
   if (map.kind === "dense") return map.n * map.k * map.m

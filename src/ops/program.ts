@@ -5,6 +5,7 @@
  *
  * Letters: N rows (batch), K inner, M columns (outputs), C channels, G groups.
  */
+import { invariant } from "../errors.js"
 import type { Formula } from "./formula.js"
 
 export type TensorId = number
@@ -174,18 +175,22 @@ export interface Program {
 /** Number of elements of a shape. */
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1)
 
-/** Tensors a node reads, in the order of its fields. */
-export function sourcesOf(node: RealNode | IntNode): readonly TensorId[] {
-  switch (node.kind) {
-    case "input":
-      return []
-    case "index":
-      return node.sources
-    case "linear":
-      return node.terms.map((term) => term.source)
-    case "product":
-      return [node.left, node.right]
-    default:
-      return [node.source]
-  }
+/**
+ * What a stage does with a node: a row for every kind. A kind that joins a union does not compile before each table
+ * over that union has its row.
+ */
+export type PerKind<Node extends { readonly kind: string }, Rest extends readonly unknown[], Result> = {
+  readonly [K in Node["kind"]]: (node: Extract<Node, { readonly kind: K }>, ...rest: Rest) => Result
+}
+
+/** The row of a node's kind, applied to the node. */
+export function perKind<Node extends { readonly kind: string }, Rest extends readonly unknown[], Result>(
+  table: PerKind<Node, Rest, Result>,
+  node: Node,
+  ...rest: Rest
+): Result {
+  // a row takes the nodes of its own kind alone, which no type says of a row that is looked up
+  const row = table[node.kind as Node["kind"]] as ((node: Node, ...rest: Rest) => Result) | undefined
+  invariant(row, `no row for nodes of kind ${node.kind}`)
+  return row(node, ...rest)
 }

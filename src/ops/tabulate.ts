@@ -10,8 +10,9 @@
 import type { Budget } from "../budget.js"
 import { invariant } from "../errors.js"
 import { apply, type Formula, partsOf, substitute, variable } from "./formula.js"
-import { type LinearMap, type Program, type RealNode, sizeOf, sourcesOf, type TensorId } from "./program.js"
+import { type LinearMap, type Program, type RealNode, sizeOf, type TensorId } from "./program.js"
 import { diagonalOf } from "./scaling.js"
+import { liveNodes, sourcesOf } from "./traversal.js"
 
 /**
  * The tensors, nearest first, of whose elements a tensor's are functions, itself the first; how long the
@@ -76,18 +77,20 @@ export function tabulate(program: Program, budget: Budget): { program: Program; 
     invariant(operation, `tensor ${id} is no function of tensor ${base}`)
     return operation.join(operation.operands.map((operand) => formulaOf(operand, base)))
   }
-  const live = new Set(program.outputs.map(({ tensor }) => tensor))
-  const nodes = program.nodes.toReversed().flatMap((node): RealNode[] => {
-    if (node.kind !== "input" && !live.has(node.out)) return []
+  const nodes = liveNodes(program, (node): RealNode => {
     const source = chosen.get(node.out)
-    for (const id of source === undefined ? sourcesOf(node) : [source]) live.add(id)
-    if (source === undefined) return [node]
+    if (source === undefined) return node
     const { bases, sizes } = formsOf(node.out)
     budget.elements(stepCost * sizes[bases.indexOf(source)], describe(node))
-    const formula = formulaOf(node.out, source)
-    return [{ kind: "function", out: node.out, source, formula, origin: node.origin }]
+    return {
+      kind: "function",
+      out: node.out,
+      source,
+      formula: formulaOf(node.out, source),
+      origin: node.origin,
+    }
   })
-  return { program: { ...program, nodes: nodes.reverse() }, changed: true }
+  return { program: { ...program, nodes }, changed: true }
 }
 
 const describe = ({ origin }: RealNode): string => `node \`${origin.name}\`, operator \`${origin.operator}\``

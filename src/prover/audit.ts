@@ -1,22 +1,15 @@
 /**
  * Everything that can be tried against a circuit and its keys: the circuit compared with its model in exact integers
- * (circuit/differential), the points of the keys with the circuit (auditkey.ts), forged witnesses (circuit/audit) and
- * edited receipts, all of which must be refused.
+ * (compile/differential.ts), the points of the keys with the circuit (audit-key.ts), forged witnesses
+ * (compile/forgeries.ts) and edited receipts, all of which must be refused.
  */
 import { bn254 } from "@noble/curves/bn254.js"
 import { checkThing } from "../arguments.js"
 import { checkProvingKey, type ProvingKey } from "../circuit/formats/source.js"
 import { drawSalt } from "../circuit/gadgets/poseidon.js"
-import { assignCommitments } from "../circuit/link/commitment.js"
 import { entriesOf } from "../circuit/link/lookup.js"
 import { describeRow, firstFailingRow } from "../circuit/witness/check.js"
-import {
-  assignCommitted,
-  challengedWitness,
-  type TensorValues,
-  type Witness,
-} from "../circuit/witness/witness.js"
-import { type Circuit, witnessOf } from "../compile/compile.js"
+import type { TensorValues, Witness } from "../circuit/witness/witness.js"
 import { differences, type Probe, probes } from "../compile/differential.js"
 import { type AuditReport, auditWitness } from "../compile/forgeries.js"
 import { CountersignError } from "../errors.js"
@@ -24,8 +17,11 @@ import { inverseAll, mod, q } from "../field.js"
 import { runInteger } from "../quantize/run.js"
 import { draw, platformRandom } from "../setup/trapdoor.js"
 import type { G1Json, G2Json } from "../statement/points.js"
-import type { Receipt } from "../statement/receipt.js"
-import { checkKey, type VerificationKey } from "../verifier/key.js"
+import { witnessOf } from "../systems/groth16/witness.js"
+import type { Circuit } from "../systems/index.js"
+import { challengedWitness, committedWitness } from "../systems/mirage/witness.js"
+import type { Receipt, VerificationKey } from "../systems/verifiers.js"
+import { checkKey } from "../verifier/key.js"
 import { verify } from "../verifier/verify.js"
 import { auditKey } from "./audit-key.js"
 import { checkKeys, openProver, statementWords } from "./open.js"
@@ -128,9 +124,8 @@ function compare(circuit: Circuit): Pick<Audit, "compared" | "differences"> & { 
 /** Every wire of an honest execution; a two-phase circuit's with a random challenge. */
 function fullWitness(circuit: Circuit, values: TensorValues): Witness {
   if (circuit.proofSystem === "groth16") return witnessOf(circuit, values, context)
-  const committed = assignCommitted(circuit.graph, circuit.linked, values)
   const salts = { input: drawSalt(), output: drawSalt() }
-  assignCommitments(circuit, values, committed, salts)
+  const committed = committedWitness(circuit, values, salts)
   const words = statementWords(circuit, values, salts)
   const c = draw(platformRandom)
   const inverse = entriesOf(circuit.linked.lookup).map((entry) => mod(c - entry))

@@ -7,8 +7,7 @@
 export type { ByteSource, ProvingKey } from "../circuit/formats/source.js"
 export { drawSalt } from "../circuit/gadgets/poseidon.js"
 export type { CompiledGadgets } from "../circuit/gadgets/reduce.js"
-export type { Salts } from "../circuit/link/commitment.js"
-export type { Circuit, MirageCircuit, PlainCircuit } from "../compile/compile.js"
+export type { Salts } from "../circuit/witness/commitment.js"
 export {
   type CircuitFiles,
   type CircuitInfo,
@@ -18,4 +17,7 @@ export {
 } from "../compile/description.js"
 export { serialize } from "../quantize/digest.js"
 export { dequantize } from "../statement/values.js"
+export type { PlainCircuit } from "../systems/groth16/circuit.js"
+export type { Circuit } from "../systems/index.js"
+export type { MirageCircuit } from "../systems/mirage/circuit.js"
 export { memoryEstimate, type OpenOptions, openProver, type ProveOptions, type Prover } from "./open.js"

@@ -14,11 +14,12 @@
  * input (docs/SECURITY.md).
  */
 import { bn254 } from "@noble/curves/bn254.js"
+import { coordinates } from "../circuit/formats/points.js"
 import { FileError } from "../errors.js"
 import { platformRandom } from "../setup/trapdoor.js"
 import { type G1Json, type G1Point, type G2Point, requireG1 } from "../statement/points.js"
-import { coordinates, type Masks } from "../systems/groth16/zkey.js"
-import type { CheckedKey } from "../verifier/key.js"
+import type { Masks } from "../systems/groth16/zkey.js"
+import type { CheckedKey } from "../systems/verifiers.js"
 
 const G1 = bn254.G1.Point
 const G2 = bn254.G2.Point

@@ -3,9 +3,8 @@
 import { checkOptions, checkText, checkThing } from "../arguments.js"
 import { bytesOf, checkProvingKey, type ProvingKey } from "../circuit/formats/source.js"
 import { commitBy } from "../circuit/gadgets/poseidon.js"
-import { type Salts, saltsFor, sideWords } from "../circuit/link/commitment.js"
+import { type Salts, saltsFor, sideWords } from "../circuit/witness/commitment.js"
 import type { TensorValues } from "../circuit/witness/witness.js"
-import { type Circuit, type MirageCircuit, type PlainCircuit, witnessOf } from "../compile/compile.js"
 import { FileError, InvariantError, invariant, type OnProgress, UsageError } from "../errors.js"
 import { isNode } from "../platform.js"
 import type { Nested } from "../quantize/nested.js"
@@ -13,15 +12,18 @@ import { quantizeInput, runInteger } from "../quantize/run.js"
 import type { DevSetupOptions } from "../setup/trapdoor.js"
 import type { G1Point, G2Point } from "../statement/points.js"
 import type { Provenance } from "../statement/provenance.js"
-import type { Receipt } from "../statement/receipt.js"
 import { publicSignals, type Statement, type Values } from "../statement/statement.js"
 import { wordsOf } from "../statement/words.js"
+import type { PlainCircuit } from "../systems/groth16/circuit.js"
 import { devSetup } from "../systems/groth16/setup.js"
+import { witnessOf } from "../systems/groth16/witness.js"
 import { writeWtns } from "../systems/groth16/witnessfile.js"
 import { checkZkey, type Masks, masksOf, setupOf, verificationPoints } from "../systems/groth16/zkey.js"
+import type { Circuit } from "../systems/index.js"
+import type { MirageCircuit } from "../systems/mirage/circuit.js"
 import {
   checkMemory,
-  type MirageKey,
+  type MirageProvingKey,
   mirageMasks,
   mirageVerificationPoints,
   proverMemory,
@@ -29,8 +31,9 @@ import {
 } from "../systems/mirage/keyfile.js"
 import { openMirage } from "../systems/mirage/prove.js"
 import { mirageDevSetup } from "../systems/mirage/setup.js"
-import { type MirageProofPoints, mirageFactors } from "../verifier/equation.js"
-import { checkKey, keyDigest, parseVerificationKey, type VerificationKey } from "../verifier/key.js"
+import { type MirageProofPoints, mirageFactors } from "../systems/mirage/verify.js"
+import type { Receipt, VerificationKey } from "../systems/verifiers.js"
+import { checkKey, keyDigest, parseVerificationKey } from "../verifier/key.js"
 import { explain } from "../verifier/verify.js"
 import type { Affine, Engine, PointPair } from "./engine/engine.js"
 import { kernelEngine } from "./engine/kernels.js"
@@ -86,7 +89,7 @@ export async function verificationKeyOf(circuit: Circuit, provingKey: ProvingKey
 const plainKey = (circuit: PlainCircuit, zkey: Uint8Array): VerificationKey =>
   keyFor(circuit, setupOf(zkey), verificationPoints(zkey), masksOf(zkey))
 
-const mirageKey = (circuit: MirageCircuit, key: MirageKey): VerificationKey =>
+const mirageKey = (circuit: MirageCircuit, key: MirageProvingKey): VerificationKey =>
   keyFor(circuit, key.setup, mirageVerificationPoints(key), mirageMasks(key))
 
 function keyFor(
@@ -247,7 +250,7 @@ async function openGroth16(
   const verificationKey = plainKey(circuit, zkey)
   if (pinned) requireKey(pinned, verificationKey)
   // only here does the GPL come in
-  const { openReference } = await import("../systems/groth16/resident.js")
+  const { openReference } = await import("../systems/groth16/snarkjs-prover.js")
   const reference = await openReference(zkey)
   return {
     async prove(values, statement, { onProgress, signal }) {

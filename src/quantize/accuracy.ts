@@ -1,9 +1,18 @@
 /** What quantization costs: the integer model against the real one on samples, output by output and node by node. */
 import { checkArgument, checkOptions, checkThing } from "../arguments.js"
-import type { OnProgress } from "../errors.js"
+import { invariant, type OnProgress } from "../errors.js"
 import { evaluate } from "../ops/evaluate.js"
-import { type Origin, type Program, type RescaleNode, sourcesOf, type TensorId } from "../ops/program.js"
-import type { IntGraph } from "./intgraph.js"
+import {
+  type IntNode,
+  type Origin,
+  type PerKind,
+  type Program,
+  perKind,
+  type RescaleNode,
+  type TensorId,
+} from "../ops/program.js"
+import { readersOf } from "../ops/traversal.js"
+import type { IntGraph, IntTensor } from "./intgraph.js"
 import { flatSamples, type Nested } from "./nested.js"
 import { quantizeInput, runInteger } from "./run.js"
 
@@ -49,17 +58,40 @@ interface Requantized {
   readonly isTable: boolean
 }
 
-/** All of them; what only tables read is not counted apart, for they know better what its ends lose. */
-function requantized(graph: IntGraph): Requantized[] {
-  const rescales = new Map(graph.nodes.flatMap((node) => (node.kind === "rescale" ? [[node.out, node]] : [])))
-  const readByOthers = new Set(graph.nodes.flatMap((node) => (node.kind === "table" ? [] : sourcesOf(node))))
-  for (const { tensor } of graph.outputs) readByOthers.add(tensor)
-  return graph.nodes.flatMap((node): Requantized[] => {
-    const { out, origin } = node
-    if (node.kind === "table") return [{ out, origin, rescale: rescales.get(node.source), isTable: true }]
-    if (node.kind !== "rescale" || !readByOthers.has(out)) return []
-    return [{ out, origin, rescale: node, isTable: false }]
-  })
+/** What the integer graph says of how a node is read. */
+interface Around {
+  readonly rescales: ReadonlyMap<TensorId, RescaleNode>
+  /** Tensors that something other than a table reads. */
+  readonly readByOthers: ReadonlySet<TensorId>
+}
+
+const exact = () => undefined
+
+/** The tensor that a node brings to w bits; what only tables read is not counted apart, for they know better what its ends lose. */
+const requantizations: PerKind<IntNode, [around: Around], Requantized | undefined> = {
+  input: exact,
+  index: exact,
+  linear: exact,
+  max: exact,
+  argmax: exact,
+  product: exact,
+  rescale: (node, { readByOthers }) =>
+    readByOthers.has(node.out)
+      ? { out: node.out, origin: node.origin, rescale: node, isTable: false }
+      : undefined,
+  table: ({ out, origin, source }, { rescales }) => ({
+    out,
+    origin,
+    rescale: rescales.get(source),
+    isTable: true,
+  }),
+}
+
+function requantized({ nodes, outputs }: IntGraph): Requantized[] {
+  const rescales = new Map(nodes.flatMap((node) => (node.kind === "rescale" ? [[node.out, node]] : [])))
+  const others = nodes.filter(({ kind }) => kind !== "table")
+  const readByOthers = new Set(readersOf({ nodes: others, outputs }).keys())
+  return nodes.flatMap((node) => perKind(requantizations, node, { rescales, readByOthers }) ?? [])
 }
 
 /** How far beyond its window a rescale cuts off an accumulator; 0 inside. */
@@ -82,83 +114,134 @@ export function measureAccuracy(
   const samples = flatSamples(program, given)
   const fits = labels === undefined || (Array.isArray(labels) && labels.length === samples.length)
   checkArgument(fits, "options.labels", "one label a sample", labels)
-  const rescaled = requantized(graph)
-  // Names repeat where an operator lowers to several nodes: only these have a counterpart, of the same size.
-  const counterparts = new Map(
-    program.nodes.flatMap(({ kind, out }) =>
-      kind === "clamp" || kind === "function" ? [[program.tensors[out].name, out]] : [],
-    ),
-  )
-  const errors = graph.outputs.map(() => ({ max: 0, sum: 0, count: 0 }))
-  const cut = rescaled.map(() => 0)
-  const squares = rescaled.map(() => ({ error: 0, signal: 0 }))
+  const outputs = graph.outputs.map((_, i) => new OutputErrors(program, graph, i))
+  const named = counterparts(program)
+  const tensors = requantized(graph).map((node) => new TensorLosses(graph, node, named))
   let [floatHits, integerHits, agreed] = [0, 0, 0]
   samples.forEach((sample, index) => {
     const real = evaluate(program, sample)
     const integers = runInteger(graph, quantizeInput(graph, sample, { clampInputs: true }))
-    graph.outputs.forEach(({ tensor }, i) => {
-      const exact = real.get(program.outputs[i].tensor) as Float64Array
-      const got = integers.get(tensor) as Float64Array
-      const { scale } = graph.tensors[tensor]
-      for (let j = 0; j < exact.length; j++) {
-        const difference = Math.abs(got[j] * scale - exact[j])
-        errors[i].max = Math.max(errors[i].max, difference)
-        errors[i].sum += difference
-        errors[i].count++
-      }
-    })
-    rescaled.forEach((node, i) => {
-      const got = integers.get(node.out) as Float64Array
-      const { name, scale } = graph.tensors[node.out]
-      const counterpart = real.get(counterparts.get(name) ?? -1)
-      const exact = counterpart?.length === got.length ? counterpart : undefined
-      const { rescale } = node
-      const source = rescale && (integers.get(rescale.source) as Float64Array)
-      for (let j = 0; j < got.length; j++) {
-        const excess = source ? excessOf(rescale, source[j]) : 0
-        if (excess !== 0) {
-          // What the model cuts off itself is no loss: ask the real value, where there is one.
-          const missing = exact ? exact[j] / scale - got[j] : excess
-          const isLost = node.isTable
-            ? Math.abs(excess) > 1 && Math.abs(missing) > 1
-            : Math.sign(excess) * missing > 1
-          if (isLost) cut[i]++
-        }
-        if (!exact) continue
-        squares[i].error += (got[j] * scale - exact[j]) ** 2
-        squares[i].signal += exact[j] ** 2
-      }
-    })
-    const first = argmax(real.get(program.outputs[0].tensor) as Float64Array)
-    const second = argmax(integers.get(graph.outputs[0].tensor) as Float64Array)
+    for (const output of outputs) output.add(real, integers)
+    for (const tensor of tensors) tensor.add(real, integers)
+    const first = argmax(valuesOf(real, program.outputs[0].tensor))
+    const second = argmax(valuesOf(integers, graph.outputs[0].tensor))
     if (first === second) agreed++
     if (first === labels?.[index]) floatHits++
     if (second === labels?.[index]) integerHits++
     onProgress?.({ stage: "measure accuracy", done: index + 1, total: samples.length })
   })
-  const outputs = graph.outputs.map(({ name, tensor }, i) => ({
-    name,
-    maxError: errors[i].max,
-    meanError: errors[i].sum / Math.max(1, errors[i].count),
-    tolerance: 2 * errors[i].max + graph.tensors[tensor].scale,
-  }))
-  const named = rescaled.map((node) => ({ tensor: graph.tensors[node.out].name, node: node.origin.name }))
-  const elements = rescaled.map((node) => graph.tensors[node.out].lo.length * samples.length)
   return {
     samples: samples.length,
     float: labels ? floatHits / samples.length : null,
     integer: labels ? integerHits / samples.length : null,
     agreement: agreed / Math.max(1, samples.length),
-    outputs,
-    saturation: named.map((name, i) => ({
-      ...name,
-      count: cut[i],
-      share: cut[i] / Math.max(1, elements[i]),
-    })),
-    losses: named
-      .map((name, i) => ({ ...name, error: Math.sqrt(squares[i].error / squares[i].signal) }))
-      // Without a counterpart, or where the real tensor is zero throughout, there is nothing to compare.
-      .filter((_, i) => squares[i].signal > 0)
-      .sort((x, y) => y.error - x.error),
+    outputs: outputs.map((output) => output.report()),
+    saturation: tensors.map((tensor) => tensor.saturation(samples.length)),
+    losses: tensors.flatMap((tensor) => tensor.loss() ?? []).sort((x, y) => y.error - x.error),
+  }
+}
+
+type Values = ReadonlyMap<TensorId, Float64Array>
+
+function valuesOf(values: Values, id: TensorId): Float64Array {
+  const found = values.get(id)
+  invariant(found, `tensor ${id} was not evaluated`)
+  return found
+}
+
+/** Differences of one output to that of the real model. */
+class OutputErrors {
+  readonly #output: IntGraph["outputs"][number]
+  readonly #real: TensorId
+  readonly #scale: number
+  #max = 0
+  #sum = 0
+  #count = 0
+
+  constructor(program: Program, graph: IntGraph, i: number) {
+    this.#output = graph.outputs[i]
+    this.#real = program.outputs[i].tensor
+    this.#scale = graph.tensors[this.#output.tensor].scale
+  }
+
+  add(real: Values, integers: Values): void {
+    const exact = valuesOf(real, this.#real)
+    const got = valuesOf(integers, this.#output.tensor)
+    for (let j = 0; j < exact.length; j++) {
+      const difference = Math.abs(got[j] * this.#scale - exact[j])
+      this.#max = Math.max(this.#max, difference)
+      this.#sum += difference
+      this.#count++
+    }
+  }
+
+  report(): OutputAccuracy {
+    return {
+      name: this.#output.name,
+      maxError: this.#max,
+      meanError: this.#sum / Math.max(1, this.#count),
+      tolerance: 2 * this.#max + this.#scale,
+    }
+  }
+}
+
+/** Real tensors by name. Names repeat where an operator lowers to several nodes: only these have a counterpart. */
+const counterparts = ({ nodes, tensors }: Program): ReadonlyMap<string, TensorId> =>
+  new Map(
+    nodes.flatMap(({ kind, out }) =>
+      kind === "clamp" || kind === "function" ? [[tensors[out].name, out]] : [],
+    ),
+  )
+
+/** What one requantized tensor cuts off and loses. */
+class TensorLosses {
+  readonly #node: Requantized
+  readonly #tensor: IntTensor
+  /** The real tensor of the same name, if there is one. */
+  readonly #real: TensorId | undefined
+  #cut = 0
+  #error = 0
+  #signal = 0
+
+  constructor(graph: IntGraph, node: Requantized, named: ReadonlyMap<string, TensorId>) {
+    this.#node = node
+    this.#tensor = graph.tensors[node.out]
+    this.#real = named.get(this.#tensor.name)
+  }
+
+  add(real: Values, integers: Values): void {
+    const { out, rescale } = this.#node
+    const { scale } = this.#tensor
+    const got = valuesOf(integers, out)
+    const counterpart = this.#real === undefined ? undefined : valuesOf(real, this.#real)
+    const exact = counterpart?.length === got.length ? counterpart : undefined
+    const source = rescale && valuesOf(integers, rescale.source)
+    for (let j = 0; j < got.length; j++) {
+      const excess = source ? excessOf(rescale, source[j]) : 0
+      // What the model cuts off itself is no loss: ask the real value, where there is one.
+      if (excess !== 0 && this.#isLost(excess, exact ? exact[j] / scale - got[j] : excess)) this.#cut++
+      if (!exact) continue
+      this.#error += (got[j] * scale - exact[j]) ** 2
+      this.#signal += exact[j] ** 2
+    }
+  }
+
+  #isLost(excess: number, missing: number): boolean {
+    if (this.#node.isTable) return Math.abs(excess) > 1 && Math.abs(missing) > 1
+    return Math.sign(excess) * missing > 1
+  }
+
+  get #name() {
+    return { tensor: this.#tensor.name, node: this.#node.origin.name }
+  }
+
+  saturation(samples: number): Accuracy["saturation"][number] {
+    const elements = this.#tensor.lo.length * samples
+    return { ...this.#name, count: this.#cut, share: this.#cut / Math.max(1, elements) }
+  }
+
+  /** Undefined without a counterpart, or where the real tensor is zero throughout: there is nothing to compare. */
+  loss(): Accuracy["losses"][number] | undefined {
+    return this.#signal > 0 ? { ...this.#name, error: Math.sqrt(this.#error / this.#signal) } : undefined
   }
 }

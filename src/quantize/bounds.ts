@@ -4,17 +4,19 @@
  *
  * The rule: whatever a model adds up stays within ±`sumLimit`, so a sum or difference of any two such numbers is
  * a safe integer. It is asked here of every number of every node, for the quantizer's models as for those that
- * come in files; `circuit/rows.ts` asks the same of the numbers that rows are composed of. Comparing a rounded
+ * come in files; `circuit/link/rows.ts` asks the same of the numbers that rows are composed of. Comparing a rounded
  * result with the limit is enough: rounding is monotone, and whatever is below 2^53 was not rounded.
  */
 import { InvariantError, ModelError } from "../errors.js"
 import { evaluate } from "../ops/evaluate.js"
+import { withWeights } from "../ops/linearmap.js"
 import {
   type ArgmaxNode,
   type IntNode,
-  type LinearMap,
   type LinearNode,
   type MaxNode,
+  type PerKind,
+  perKind,
   type RescaleNode,
   sizeOf,
   type TableNode,
@@ -22,8 +24,6 @@ import {
   type TensorInfo,
 } from "../ops/program.js"
 import { extremesOf } from "./extremes.js"
-
-export { sourcesOf } from "../ops/program.js"
 
 /** Largest magnitude of any integer of a model, and of any partial sum of them: 52 bits. */
 export const sumLimit = 2 ** 52 - 1
@@ -63,18 +63,6 @@ export function hull(
 export const width = (interval: Interval): number => {
   const [least, most] = hull(interval)
   return most - least
-}
-
-/** The same map with every weight replaced. */
-export function withWeights(map: LinearMap, change: (weight: number) => number): LinearMap {
-  const replace = (from: Float64Array) => {
-    const to = new Float64Array(from.length)
-    for (let i = 0; i < from.length; i++) to[i] = change(from[i])
-    return to
-  }
-  return map.kind === "sparse"
-    ? { ...map, values: replace(map.values) }
-    : { ...map, weight: replace(map.weight) }
 }
 
 /** Evaluates one linear node on given sources; `size` is the number of outputs. */
@@ -185,83 +173,90 @@ export function spreadBits(node: MaxNode | ArgmaxNode, source: Interval, element
  * Interval of each element of a node's output, from the intervals of its sources.
  * Throws ModelError when a number of the node, or any sum or product, could exceed `sumLimit`.
  */
-export function nodeBounds(
+export const nodeBounds = (
   node: IntNode,
   bounds: (tensor: TensorId) => Interval,
   size: number,
   input: InputRange | undefined,
-): Interval {
-  const lo = new Float64Array(size)
-  const hi = new Float64Array(size)
-  switch (node.kind) {
-    case "input": {
-      if (!input) throw new InvariantError(`input \`${node.name}\` has no range`)
-      lo.fill(within(node, "its range", input.lo))
-      hi.fill(within(node, "its range", input.lo + 2 ** input.bits - 1))
-      break
+): Interval => perKind(intervals, node, bounds, size, input)
+
+const intervals: PerKind<
+  IntNode,
+  [bounds: (tensor: TensorId) => Interval, size: number, input: InputRange | undefined],
+  Interval
+> = {
+  input(node, _, size, input) {
+    if (!input) throw new InvariantError(`input \`${node.name}\` has no range`)
+    const { lo, hi } = unset(size)
+    lo.fill(within(node, "its range", input.lo))
+    hi.fill(within(node, "its range", input.lo + 2 ** input.bits - 1))
+    return { lo, hi }
+  },
+  index(node, bounds, size) {
+    within(node, "its fill", node.fill)
+    const all = concat(node.sources.map(bounds))
+    const { lo, hi } = unset(size)
+    for (let i = 0; i < size; i++) {
+      const from = node.map[i]
+      lo[i] = from < 0 ? node.fill : all.lo[from]
+      hi[i] = from < 0 ? node.fill : all.hi[from]
     }
-    case "index": {
-      within(node, "its fill", node.fill)
-      const sources = node.sources.map(bounds)
-      const all = concat(sources)
-      for (let i = 0; i < size; i++) {
-        const from = node.map[i]
-        lo[i] = from < 0 ? node.fill : all.lo[from]
-        hi[i] = from < 0 ? node.fill : all.hi[from]
-      }
-      break
+    return { lo, hi }
+  },
+  linear(node, bounds, size) {
+    const { peak, ...interval } = linearBounds(node, bounds, size)
+    if (!(peak <= sumLimit)) tooLarge(node, peak)
+    return interval
+  },
+  product(node, bounds, size) {
+    const [a, b] = [bounds(node.left), bounds(node.right)]
+    const peak = magnitude(a) * magnitude(b)
+    if (!(peak <= sumLimit)) tooLarge(node, peak)
+    const { lo, hi } = unset(size)
+    for (let i = 0; i < size; i++) {
+      const corners = [a.lo[i] * b.lo[i], a.lo[i] * b.hi[i], a.hi[i] * b.lo[i], a.hi[i] * b.hi[i]]
+      lo[i] = Math.min(...corners) + 0
+      hi[i] = Math.max(...corners) + 0
     }
-    case "linear": {
-      const { peak, ...interval } = linearBounds(node, bounds, size)
-      if (!(peak <= sumLimit)) tooLarge(node, peak)
-      return interval
+    return { lo, hi }
+  },
+  max(node, bounds, size) {
+    const source = bounds(node.source)
+    const { lo, hi } = unset(size)
+    lo.fill(Number.NEGATIVE_INFINITY)
+    hi.fill(Number.NEGATIVE_INFINITY)
+    for (let j = 0; j < node.map.length; j++) {
+      const from = node.map[j]
+      if (from < 0) continue
+      const i = Math.floor(j / node.window)
+      lo[i] = Math.max(lo[i], source.lo[from])
+      hi[i] = Math.max(hi[i], source.hi[from])
     }
-    case "product": {
-      const a = bounds(node.left)
-      const b = bounds(node.right)
-      const peak = magnitude(a) * magnitude(b)
-      if (!(peak <= sumLimit)) tooLarge(node, peak)
-      for (let i = 0; i < size; i++) {
-        const corners = [a.lo[i] * b.lo[i], a.lo[i] * b.hi[i], a.hi[i] * b.lo[i], a.hi[i] * b.hi[i]]
-        lo[i] = Math.min(...corners) + 0
-        hi[i] = Math.max(...corners) + 0
-      }
-      break
+    checkWindows(node, source, size)
+    return { lo, hi }
+  },
+  argmax(node, bounds, size) {
+    checkWindows(node, bounds(node.source), size)
+    const { lo, hi } = unset(size)
+    return { lo, hi: hi.fill(node.window - 1) }
+  },
+  rescale(node, bounds, size) {
+    const source = bounds(node.source)
+    const top = within(node, "its window", node.lo + 2 ** node.bits - 1)
+    const apply = (x: number) => Math.min(Math.max(Math.floor(x / 2 ** node.shift), node.lo), top)
+    shiftedBounds(node, ...hull(source))
+    const { lo, hi } = unset(size)
+    for (let i = 0; i < size; i++) {
+      lo[i] = apply(source.lo[i])
+      hi[i] = apply(source.hi[i])
     }
-    case "max": {
-      const source = bounds(node.source)
-      lo.fill(Number.NEGATIVE_INFINITY)
-      hi.fill(Number.NEGATIVE_INFINITY)
-      for (let j = 0; j < node.map.length; j++) {
-        const from = node.map[j]
-        if (from < 0) continue
-        const i = Math.floor(j / node.window)
-        lo[i] = Math.max(lo[i], source.lo[from])
-        hi[i] = Math.max(hi[i], source.hi[from])
-      }
-      checkWindows(node, source, size)
-      break
-    }
-    case "argmax":
-      checkWindows(node, bounds(node.source), size)
-      hi.fill(node.window - 1)
-      break
-    case "rescale": {
-      const source = bounds(node.source)
-      const top = within(node, "its window", node.lo + 2 ** node.bits - 1)
-      const apply = (x: number) => Math.min(Math.max(Math.floor(x / 2 ** node.shift), node.lo), top)
-      shiftedBounds(node, ...hull(source))
-      for (let i = 0; i < size; i++) {
-        lo[i] = apply(source.lo[i])
-        hi[i] = apply(source.hi[i])
-      }
-      break
-    }
-    case "table":
-      tableBounds(node, bounds(node.source), lo, hi)
-  }
-  return { lo, hi }
+    return { lo, hi }
+  },
+  table: (node, bounds, size) => tableBounds(node, bounds(node.source), size),
 }
+
+/** Room for the bounds of so many elements. */
+const unset = (size: number): Interval => ({ lo: new Float64Array(size), hi: new Float64Array(size) })
 
 function checkWindows(node: MaxNode | ArgmaxNode, source: Interval, size: number): void {
   for (let i = 0; i < size; i++) {
@@ -271,10 +266,10 @@ function checkWindows(node: MaxNode | ArgmaxNode, source: Interval, size: number
 }
 
 /**
- * Writes the least and largest entry that each element can reach. Throws ModelError unless the table has
+ * The least and largest entry that each element can reach. Throws ModelError unless the table has
  * exactly one entry for each integer between the least and the largest of all elements of its source.
  */
-function tableBounds(node: TableNode, source: Interval, lo: Float64Array, hi: Float64Array): void {
+function tableBounds(node: TableNode, source: Interval, size: number): Interval {
   const [least, most] = hull(source)
   const entries = most - least + 1
   if (node.lo !== least || node.values.length !== entries)
@@ -286,14 +281,15 @@ function tableBounds(node: TableNode, source: Interval, lo: Float64Array, hi: Fl
     })
   const extremes = extremesOf(node.values)
   for (const y of extremes(0, node.values.length - 1)) within(node, "an entry of its table", y)
-  for (let i = 0; i < lo.length; i++)
-    [lo[i], hi[i]] = extremes(source.lo[i] - node.lo, source.hi[i] - node.lo)
+  const { lo, hi } = unset(size)
+  for (let i = 0; i < size; i++) [lo[i], hi[i]] = extremes(source.lo[i] - node.lo, source.hi[i] - node.lo)
+  return { lo, hi }
 }
 
 function concat(sources: readonly Interval[]): Interval {
   if (sources.length === 1) return sources[0]
   const total = sources.reduce((n, s) => n + s.lo.length, 0)
-  const all = { lo: new Float64Array(total), hi: new Float64Array(total) }
+  const all = unset(total)
   let at = 0
   for (const { lo, hi } of sources) {
     all.lo.set(lo, at)

@@ -3,8 +3,17 @@
  * no bound, no loop shared with `ops/evaluate.ts`. Slow, and here for ever: `audit` and the tests compare the fast
  * evaluation and the circuit with it.
  */
-import { InvariantError, invariant } from "../errors.js"
-import { type LinearMap, sizeOf, type TensorId } from "../ops/program.js"
+import { invariant } from "../errors.js"
+import {
+  type ArgmaxNode,
+  type IntNode,
+  type LinearMap,
+  type MaxNode,
+  type PerKind,
+  perKind,
+  sizeOf,
+  type TensorId,
+} from "../ops/program.js"
 import type { IntGraph } from "./intgraph.js"
 
 type Linear<Kind> = Extract<LinearMap, { kind: Kind }>
@@ -22,65 +31,64 @@ export function runExactly(
   }
   for (const node of graph.nodes) {
     const size = sizeOf(graph.tensors[node.out].shape)
-    const each = (f: (i: number) => bigint): void => {
-      values[node.out] = Array.from({ length: size }, (_, i) => f(i))
-    }
-    switch (node.kind) {
-      case "input":
-        each((i) => BigInt(inputs[node.name][i]))
-        break
-      case "index": {
-        const all = node.sources.flatMap(read)
-        each((i) => (node.map[i] < 0 ? BigInt(node.fill) : all[node.map[i]]))
-        break
-      }
-      case "linear": {
-        const sums = Array.from({ length: size }, (_, i) => BigInt(node.bias?.[i] ?? 0))
-        for (const { source, map } of node.terms) addMap(map, read(source), sums)
-        values[node.out] = sums
-        break
-      }
-      case "product":
-        each((i) => read(node.left)[i] * read(node.right)[i])
-        break
-      case "rescale": {
-        const [least, most] = [BigInt(node.lo), BigInt(node.lo) + (1n << BigInt(node.bits)) - 1n]
-        each((i) => {
-          // a shift of a BigInt is the floor of a division by a power of two
-          const quotient = read(node.source)[i] >> BigInt(node.shift)
-          if (quotient < least) return least
-          return quotient > most ? most : quotient
-        })
-        break
-      }
-      case "table":
-        each((i) => {
-          const y = node.values[Number(read(node.source)[i] - BigInt(node.lo))]
-          invariant(y !== undefined, `the table of ${node.origin.name} lacks an entry`)
-          return BigInt(y)
-        })
-        break
-      case "max":
-      case "argmax":
-        each((i) => {
-          let [best, position] = [undefined as bigint | undefined, 0n]
-          for (let j = 0; j < node.window; j++) {
-            const from = node.map[i * node.window + j]
-            if (from < 0) continue
-            const x = read(node.source)[from]
-            const isBetter =
-              best === undefined || x > best || (node.kind === "argmax" && node.last && x === best)
-            if (isBetter) [best, position] = [x, BigInt(j)]
-          }
-          invariant(best !== undefined, `${node.origin.name} has an empty window`)
-          return node.kind === "max" ? best : position
-        })
-        break
-      default:
-        throw new InvariantError(`no evaluation for ${(node as { kind: string }).kind}`)
-    }
+    values[node.out] = perKind(exactly, node, size, read, inputs)
   }
   return values
+}
+
+type Read = (id: TensorId) => readonly bigint[]
+
+const each = (size: number, f: (i: number) => bigint): bigint[] =>
+  Array.from({ length: size }, (_, i) => f(i))
+
+/** The elements of a node's output, of which there are `size`. */
+const exactly: PerKind<
+  IntNode,
+  [size: number, read: Read, inputs: Readonly<Record<string, ArrayLike<number>>>],
+  bigint[]
+> = {
+  input: (node, size, _, inputs) => each(size, (i) => BigInt(inputs[node.name][i])),
+  index(node, size, read) {
+    const all = node.sources.flatMap(read)
+    return each(size, (i) => (node.map[i] < 0 ? BigInt(node.fill) : all[node.map[i]]))
+  },
+  linear(node, size, read) {
+    const sums = each(size, (i) => BigInt(node.bias?.[i] ?? 0))
+    for (const { source, map } of node.terms) addMap(map, read(source), sums)
+    return sums
+  },
+  product: (node, size, read) => each(size, (i) => read(node.left)[i] * read(node.right)[i]),
+  rescale(node, size, read) {
+    const [least, most] = [BigInt(node.lo), BigInt(node.lo) + (1n << BigInt(node.bits)) - 1n]
+    return each(size, (i) => {
+      // a shift of a BigInt is the floor of a division by a power of two
+      const quotient = read(node.source)[i] >> BigInt(node.shift)
+      if (quotient < least) return least
+      return quotient > most ? most : quotient
+    })
+  },
+  table: (node, size, read) =>
+    each(size, (i) => {
+      const y = node.values[Number(read(node.source)[i] - BigInt(node.lo))]
+      invariant(y !== undefined, `the table of ${node.origin.name} lacks an entry`)
+      return BigInt(y)
+    }),
+  max: (node, size, read) => each(size, (i) => best(node, read(node.source), i).value),
+  argmax: (node, size, read) => each(size, (i) => best(node, read(node.source), i).position),
+}
+
+/** The largest value in window i, and where in the window it stands. */
+function best(node: MaxNode | ArgmaxNode, source: readonly bigint[], i: number) {
+  let found: { value: bigint; position: bigint } | undefined
+  for (let j = 0; j < node.window; j++) {
+    const from = node.map[i * node.window + j]
+    if (from < 0) continue
+    const value = source[from]
+    const isTaken = node.kind === "argmax" && node.last && value === found?.value
+    if (found === undefined || value > found.value || isTaken) found = { value, position: BigInt(j) }
+  }
+  invariant(found !== undefined, `${node.origin.name} has an empty window`)
+  return found
 }
 
 /** y += map(x). */

@@ -1,7 +1,7 @@
 /** An integer graph under construction: every node gets its static bounds the moment it is added. */
 import { Budget } from "../budget.js"
 import { ModelError } from "../errors.js"
-import { productsOf } from "../ops/linearmap.js"
+import { productsOf, weightsOf } from "../ops/linearmap.js"
 import {
   type IntNode,
   type LinearMap,
@@ -64,7 +64,10 @@ export class IntBuilder {
     const size = sizeOf(info.shape)
     checkScale(scale, node.origin)
     // weights, bias, and both bounds
-    this.#budget.elements(weightsIn(node) + 3 * size, describe(node.origin))
+    this.#budget.elements(
+      (node.kind === "linear" ? weightsIn(node.terms) : 0) + 3 * size,
+      describe(node.origin),
+    )
     const interval =
       known && known.lo instanceof Float64Array
         ? (known as Interval)
@@ -83,9 +86,9 @@ export class IntBuilder {
     const { terms, bias, scale, rounding } = accumulator
     checkScale(scale, origin)
     // weights and their magnitudes; sources, peaks, centres, radii and bounds
-    this.#budget.momentary(2 * weightsOf(terms) + 12 * size, describe(origin))
+    this.#budget.momentary(2 * weightsIn(terms) + 12 * size, describe(origin))
     this.#budget.work(
-      terms.reduce((sum, { map }) => sum + boundingSteps * productsOf(map), searchSteps * weightsOf(terms)),
+      terms.reduce((sum, { map }) => sum + boundingSteps * productsOf(map), searchSteps * weightsIn(terms)),
       describe(origin),
     )
     const integers = integerBias(bias, scale, rounding, size)
@@ -182,10 +185,9 @@ const searchSteps = 16
 
 const describe = ({ name, operator }: Origin): string => `node \`${name}\`, operator \`${operator}\``
 
-const weightsOf = (terms: readonly { readonly map: LinearMap }[]): number =>
-  terms.reduce((sum, { map }) => sum + (map.kind === "sparse" ? map.values : map.weight).length, 0)
-
-const weightsIn = (node: NewNode): number => (node.kind === "linear" ? weightsOf(node.terms) : 0)
+/** Weights of all terms of a linear node. */
+const weightsIn = (terms: readonly { readonly map: LinearMap }[]): number =>
+  terms.reduce((sum, { map }) => sum + weightsOf(map).length, 0)
 
 /** Throws ModelError for a scale that no integer model can have. */
 export function checkScale(scale: number, origin: Origin): void {

@@ -1,22 +1,7 @@
 /** Rewrites of a real program that keep its values and make it cheaper in integers. */
-import {
-  type ClampNode,
-  type LinearNode,
-  type Program,
-  type RealNode,
-  sourcesOf,
-  type TensorId,
-  type TensorInfo,
-} from "../ops/program.js"
+import type { ClampNode, LinearNode, Program, RealNode, TensorId, TensorInfo } from "../ops/program.js"
 import { diagonalOf, scaleRows } from "../ops/scaling.js"
-
-/** How many nodes and outputs read each tensor. */
-export function countUses(program: Pick<Program, "nodes" | "outputs" | "tensors">): Uint32Array {
-  const uses = new Uint32Array(program.tensors.length)
-  for (const node of program.nodes) for (const source of sourcesOf(node)) uses[source]++
-  for (const { tensor } of program.outputs) uses[tensor]++
-  return uses
-}
+import { readersOf, sourcesOf } from "../ops/traversal.js"
 
 /**
  * Moves clamps up through maxima and data movement to the linear node that feeds them: max and clamp
@@ -24,7 +9,8 @@ export function countUses(program: Pick<Program, "nodes" | "outputs" | "tensors"
  */
 export function hoistClamps(program: Program): Program {
   const tensors: TensorInfo[] = [...program.tensors]
-  const uses = [...countUses(program)]
+  const readers = readersOf(program)
+  const uses = tensors.map((_, id) => readers.get(id) ?? 0)
   const made = new Map<TensorId, Placed>()
   // what comes out of a sum or a product, moved or maximised or not
   const wide = new Set<TensorId>()

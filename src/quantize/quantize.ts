@@ -10,17 +10,24 @@ import { InvariantError, ModelError, type OnProgress } from "../errors.js"
 import type { Graph } from "../model/graph.js"
 import { lower } from "../ops/lower.js"
 import {
+  type ArgmaxNode,
   type ClampNode,
   type FunctionNode,
   type IndexNode,
+  type InputNode,
   type LinearNode,
+  type MaxNode,
   type Origin,
+  type PerKind,
+  type ProductNode,
   type Program,
+  perKind,
   type RealNode,
   sizeOf,
   type TensorId,
   type TensorInfo,
 } from "../ops/program.js"
+import { liveNodes, renumbered } from "../ops/traversal.js"
 import { sumLimit, tooLarge, width } from "./bounds.js"
 import {
   type CalibrationMethod,
@@ -35,7 +42,6 @@ import { IntBuilder, type Target } from "./intbuilder.js"
 import type { IntGraph } from "./intgraph.js"
 import { flatSamples, type Nested } from "./nested.js"
 import { bypassSums, hoistClamps } from "./prepare.js"
-import { withoutUnused } from "./prune.js"
 import {
   type Accumulator,
   atShift,
@@ -120,15 +126,17 @@ class Quantizer {
   run(): IntGraph {
     for (const node of this.#program.nodes) {
       if (node.kind === "linear") this.#linear.set(node.out, node)
-      else this.#found.set(node.out, this.#node(node))
+      else this.#found.set(node.out, perKind(this.#quantized, node))
     }
     const outputs = this.#program.outputs.map(({ name, tensor }) => ({ name, tensor: this.#source(tensor) }))
     const { tensors, nodes } = this.#builder
-    return withoutUnused({
+    // a wide sum goes whose readers all took accumulators of their own
+    const needed = liveNodes({ nodes, outputs })
+    return renumbered({
       name: this.#program.name,
       precision: this.#precision,
       tensors,
-      nodes,
+      nodes: needed,
       inputs: this.#inputs,
       outputs,
     })
@@ -170,51 +178,59 @@ class Quantizer {
     return made
   }
 
-  #node(node: Exclude<RealNode, LinearNode>): TensorId {
+  /** The integer tensor of a node; a linear one waits until it is read. */
+  readonly #quantized: PerKind<Exclude<RealNode, LinearNode>, [], TensorId> = {
+    input: (node) => this.#input(node),
+    index: (node) => this.#index(node),
+    max: (node) => this.#max(node),
+    argmax: (node) => this.#argmax(node),
+    product: (node) => this.#product(node),
+    clamp: (node) => this.#clamp(node),
+    function: (node) => this.#function(node),
+  }
+
+  #input({ kind, out, name, origin }: InputNode): TensorId {
+    const range = this.#ranges[out]
+    const { scale, lo } = inputGrid(range, this.#precision, integralOn(this.#samples, name))
+    const bounds = { lo, bits: this.#precision }
+    const tensor = this.#builder.add({ kind, name, origin }, this.#program.tensors[out], scale, range, bounds)
+    this.#inputs.push({ name, tensor, ...bounds })
+    return tensor
+  }
+
+  /** The source itself if its integers span no more than `most`, else in w bits. */
+  #within(most: number, { source, origin }: MaxNode | ArgmaxNode): TensorId {
+    const found = this.#source(source)
+    return width(this.#builder.tensors[found]) > most ? this.#narrow(source, origin) : found
+  }
+
+  #max(node: MaxNode): TensorId {
     const builder = this.#builder
-    const info = this.#program.tensors[node.out]
-    const range = this.#ranges[node.out]
-    switch (node.kind) {
-      case "input": {
-        const { scale, lo } = inputGrid(range, this.#precision, integralOn(this.#samples, node.name))
-        const bounds = { lo, bits: this.#precision }
-        const { kind, name, origin } = node
-        const tensor = builder.add({ kind, name, origin }, info, scale, range, bounds)
-        this.#inputs.push({ name: node.name, tensor, ...bounds })
-        return tensor
-      }
-      case "clamp":
-        return this.#clamp(node)
-      case "index":
-        return this.#index(node)
-      case "function":
-        return this.#function(node)
-      case "max": {
-        let source = this.#source(node.source)
-        if (width(builder.tensors[source]) > 2 ** (this.#precision + 2))
-          source = this.#narrow(node.source, node.origin)
-        const { out: _, ...rest } = node
-        return builder.add({ ...rest, source }, info, builder.tensors[source].scale, range)
-      }
-      case "argmax": {
-        let source = this.#source(node.source)
-        if (width(builder.tensors[source]) > 2 ** 40) source = this.#narrow(node.source, node.origin)
-        const { out: _, ...rest } = node
-        return builder.add({ ...rest, source }, info, 1, range)
-      }
-      case "product": {
-        let [left, right] = [this.#source(node.left), this.#source(node.right)]
-        const limit = Math.min(2 ** 48, this.#wideLimit)
-        const peak = () => builder.reach(left) * builder.reach(right)
-        // The wider operand first: one requantization is often enough.
-        if (peak() > limit && builder.reach(left) >= builder.reach(right))
-          left = this.#narrow(node.left, node.origin)
-        if (peak() > limit) right = this.#narrow(node.right, node.origin)
-        if (peak() > limit) left = this.#narrow(node.left, node.origin)
-        const scale = builder.tensors[left].scale * builder.tensors[right].scale
-        return builder.add({ kind: "product", left, right, origin: node.origin }, info, scale, range)
-      }
-    }
+    const { out, ...rest } = node
+    const source = this.#within(2 ** (this.#precision + 2), node)
+    const { scale } = builder.tensors[source]
+    return builder.add({ ...rest, source }, this.#program.tensors[out], scale, this.#ranges[out])
+  }
+
+  #argmax(node: ArgmaxNode): TensorId {
+    const { out, ...rest } = node
+    const source = this.#within(2 ** 40, node)
+    return this.#builder.add({ ...rest, source }, this.#program.tensors[out], 1, this.#ranges[out])
+  }
+
+  #product(node: ProductNode): TensorId {
+    const builder = this.#builder
+    let [left, right] = [this.#source(node.left), this.#source(node.right)]
+    const limit = Math.min(2 ** 48, this.#wideLimit)
+    const peak = () => builder.reach(left) * builder.reach(right)
+    // The wider operand first: one requantization is often enough.
+    if (peak() > limit && builder.reach(left) >= builder.reach(right))
+      left = this.#narrow(node.left, node.origin)
+    if (peak() > limit) right = this.#narrow(node.right, node.origin)
+    if (peak() > limit) left = this.#narrow(node.left, node.origin)
+    const scale = builder.tensors[left].scale * builder.tensors[right].scale
+    const { kind, out, origin } = node
+    return builder.add({ kind, left, right, origin }, this.#program.tensors[out], scale, this.#ranges[out])
   }
 
   /** Real terms of a linear node over the integer tensors that stand for its sources now. */

@@ -4,8 +4,8 @@
  * scale within the tolerance wins, because every bit of an accumulator is paid for further on.
  */
 import { InvariantError } from "../errors.js"
+import { weightsOf, withWeights } from "../ops/linearmap.js"
 import type { LinearMap, TensorId } from "../ops/program.js"
-import { withWeights } from "./bounds.js"
 import type { Range } from "./calibrate.js"
 
 /**
@@ -30,8 +30,6 @@ export interface ScaledTerm {
 
 /** Relative difference below which two real factors count as the same number. */
 const same = 1e-9
-
-const weightsOf = (map: LinearMap): Float64Array => (map.kind === "sparse" ? map.values : map.weight)
 
 /** Length of each run of weights that feeds one output, and the number of runs; null when they differ. */
 function rowLength(map: LinearMap): number | null {

@@ -11,14 +11,15 @@ import { functionOf } from "../ops/formula.js"
 import { applyMap, productsOf } from "../ops/linearmap.js"
 import {
   type LinearMap,
+  type PerKind,
   type Program,
+  perKind,
   type RealNode,
   sizeOf,
-  sourcesOf,
   type TensorId,
 } from "../ops/program.js"
+import { readersOf, sourcesOf } from "../ops/traversal.js"
 import { plainRunner, type Runner, type Sample } from "./calibrate.js"
-import { countUses } from "./prepare.js"
 
 type Tf = typeof import("@tensorflow/tfjs-core")
 type ConvMap = Extract<LinearMap, { kind: "conv" }>
@@ -87,14 +88,15 @@ class BatchRun {
   }
 
   run(visit: (tensor: TensorId, values: ArrayLike<number>) => void): void {
-    const { nodes } = this.#program
-    const left = countUses({ ...this.#program, outputs: [] })
+    const { nodes, tensors } = this.#program
+    const left = readersOf({ nodes, outputs: [] })
     for (const node of nodes) {
-      const value = this.#tf.tidy(() => this.#node(node))
+      const value = this.#tf.tidy(() => perKind(this.#operations, node, sizeOf(tensors[node.out].shape)))
       visit(node.out, value.dataSync())
       this.#values.set(node.out, value)
       for (const id of [...sourcesOf(node), node.out]) {
-        const remaining = id === node.out ? left[id] : --left[id]
+        const remaining = (left.get(id) ?? 0) - (id === node.out ? 0 : 1)
+        left.set(id, remaining)
         if (remaining === 0) {
           this.#values.get(id)?.dispose()
           this.#values.delete(id)
@@ -109,55 +111,52 @@ class BatchRun {
     return value
   }
 
-  #node(node: RealNode): Tensor2D {
-    const tf = this.#tf
-    const batch = this.#samples.length
-    const size = sizeOf(this.#program.tensors[node.out].shape)
-    switch (node.kind) {
-      case "input": {
-        const data = new Float32Array(batch * size)
-        this.#samples.forEach((sample, i) => {
-          data.set(sample[node.name], i * size)
-        })
-        return tf.tensor2d(data, [batch, size])
-      }
-      case "linear": {
-        const parts: Tensor2D[] = node.terms.map(({ source, map }) =>
-          this.#linear(map, this.#read(source), size),
-        )
-        if (node.bias) parts.push(tf.tensor2d(Float32Array.from(node.bias), [1, size]))
-        const sum = parts.reduce((a, b) => tf.add(a, b), tf.zeros([batch, size]))
-        return sum
-      }
-      case "index": {
-        const sources = node.sources.map((id) => this.#read(id))
-        return this.#gather(sources, node.map, node.fill)
-      }
-      case "clamp": {
-        const x = tf.maximum(this.#read(node.source), node.lo)
-        return tf.minimum(x, node.hi)
-      }
-      case "max": {
-        const windows = this.#gather([this.#read(node.source)], node.map, Number.NEGATIVE_INFINITY)
-        return tf.max(tf.reshape(windows, [batch, size, node.window]), 2)
-      }
-      case "argmax":
-        return this.#plain(this.#read(node.source), size, (x, y) => {
-          for (let i = 0; i < y.length; i++) {
-            const at = (j: number) => x[node.map[i * node.window + j]]
-            for (let j = 1; j < node.window; j++)
-              if (at(j) > at(y[i]) || (node.last && at(j) === at(y[i]))) y[i] = j
-          }
-        })
-      case "function": {
-        const f = functionOf(node.formula)
-        return this.#plain(this.#read(node.source), size, (x, y) => {
-          for (let i = 0; i < y.length; i++) y[i] = f(x[i])
-        })
-      }
-      case "product":
-        return tf.mul(this.#read(node.left), this.#read(node.right))
-    }
+  /** A node's output over the batch; `size` is its number of elements. */
+  readonly #operations: PerKind<RealNode, [size: number], Tensor2D> = {
+    input: (node, size) => {
+      const batch = this.#samples.length
+      const data = new Float32Array(batch * size)
+      this.#samples.forEach((sample, i) => {
+        data.set(sample[node.name], i * size)
+      })
+      return this.#tf.tensor2d(data, [batch, size])
+    },
+    linear: (node, size) => {
+      const tf = this.#tf
+      const parts: Tensor2D[] = node.terms.map(({ source, map }) =>
+        this.#linear(map, this.#read(source), size),
+      )
+      if (node.bias) parts.push(tf.tensor2d(Float32Array.from(node.bias), [1, size]))
+      return parts.reduce((a, b) => tf.add(a, b), tf.zeros([this.#samples.length, size]))
+    },
+    index: (node) => {
+      const sources = node.sources.map((id) => this.#read(id))
+      return this.#gather(sources, node.map, node.fill)
+    },
+    clamp: (node) => {
+      const x = this.#tf.maximum(this.#read(node.source), node.lo)
+      return this.#tf.minimum(x, node.hi)
+    },
+    max: (node, size) => {
+      const tf = this.#tf
+      const windows = this.#gather([this.#read(node.source)], node.map, Number.NEGATIVE_INFINITY)
+      return tf.max(tf.reshape(windows, [this.#samples.length, size, node.window]), 2)
+    },
+    argmax: (node, size) =>
+      this.#plain(this.#read(node.source), size, (x, y) => {
+        for (let i = 0; i < y.length; i++) {
+          const at = (j: number) => x[node.map[i * node.window + j]]
+          for (let j = 1; j < node.window; j++)
+            if (at(j) > at(y[i]) || (node.last && at(j) === at(y[i]))) y[i] = j
+        }
+      }),
+    function: (node, size) => {
+      const f = functionOf(node.formula)
+      return this.#plain(this.#read(node.source), size, (x, y) => {
+        for (let i = 0; i < y.length; i++) y[i] = f(x[i])
+      })
+    },
+    product: (node) => this.#tf.mul(this.#read(node.left), this.#read(node.right)),
   }
 
   /** Columns of the joined sources, with a column of `fill` for entries of −1. */

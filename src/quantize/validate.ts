@@ -1,10 +1,22 @@
-/** Is a decoded integer graph well formed? Asked of every file, before anything reads it. How large its numbers
- * may be is asked with the bounds. */
+/**
+ * Is a decoded integer graph well formed? Asked of every file, before anything reads it. How large its numbers may be
+ * is asked with the bounds.
+ */
 import type { Budget } from "../budget.js"
 import { defaults } from "../defaults.js"
-import type { IntNode, LinearMap, TensorId, TensorInfo } from "../ops/program.js"
-import { sizeOf } from "../ops/program.js"
-import { sourcesOf } from "./bounds.js"
+import { productsOf, weightsOf } from "../ops/linearmap.js"
+import {
+  type ArgmaxNode,
+  type IntNode,
+  type LinearMap,
+  type MaxNode,
+  type PerKind,
+  perKind,
+  sizeOf,
+  type TensorId,
+  type TensorInfo,
+} from "../ops/program.js"
+import { sourcesOf } from "../ops/traversal.js"
 import { tableOutput } from "./intgraph.js"
 
 interface Structure {
@@ -46,18 +58,17 @@ export function findFault(graph: Structure, budget: Budget): string | undefined 
   const size = (id: TensorId) => sizeOf(tensors[id].shape)
   const written = new Set<TensorId>()
   const inputNodes = new Set<TensorId>()
-  /** What the node that takes most holds beside its output. */
-  let largest = 0
   const declared = new Map(inputs.map((input) => [input.tensor, input]))
   if (declared.size !== inputs.length || new Set(inputs.map((input) => input.name)).size !== inputs.length)
     return "an input declared twice"
   for (const [i, node] of nodes.entries()) {
     if (!sourcesOf(node).every((id) => written.has(id))) return `a source of node ${i}`
     if (!(node.out < tensors.length) || written.has(node.out)) return `the output of node ${i}`
-    const fault = nodeFault(node, size, precision)
+    const check = checkOf(node)
+    const fault = check.fault(node, size, precision)
     if (fault) return `${fault} of node ${i}`
-    largest = Math.max(largest, transientOf(node, size))
-    budget.work(workOf(node, size), `node ${i}`)
+    budget.momentary(check.held(node, size), `node ${i}`)
+    budget.work(check.work(node, size), `node ${i}`)
     if (node.kind === "input") {
       const input = declared.get(node.out)
       if (input?.name !== node.name) return `the name of input node ${i}`
@@ -73,119 +84,128 @@ export function findFault(graph: Structure, budget: Budget): string | undefined 
   if (inputNodes.size !== inputs.length) return "an input node not declared"
   if (!outputs.length || !outputs.every(({ tensor }) => written.has(tensor))) return "an output"
   if (new Set(outputs.map((output) => output.name)).size !== outputs.length) return "an output declared twice"
-  budget.elements(largest, "its largest node")
   return undefined
 }
 
-/** Numbers that bounds of a node take beside its sources and its output. */
-function transientOf(node: IntNode, size: (id: TensorId) => number): number {
-  if (node.kind === "index") return 2 * node.sources.reduce((sum, id) => sum + size(id), 0)
-  if (node.kind !== "linear") return 0
-  // magnitude, centre and radius of the sources, their results, and the magnitudes of weights
-  const held = node.terms.map(({ source, map }) => 3 * size(source) + heldBy(map))
-  return held.reduce((sum, x) => sum + x, 4 * size(node.out))
+type Size = (id: TensorId) => number
+
+/** What is asked of a node of a kind. */
+interface Check<N extends IntNode> {
+  /** What is wrong with it, if anything. */
+  fault(node: N, size: Size, precision: number): string | undefined
+  /** Numbers that its bounds take beside its sources and its output, and steps beside those of its elements. */
+  held(node: N, size: Size): number
+  work(node: N, size: Size): number
 }
 
-function heldBy(map: LinearMap): number {
-  if (map.kind === "sparse") return map.values.length
-  // a convolution's taps, twice while they are found
-  return map.weight.length + (map.kind === "conv" ? 4 * sizeOf(map.outSize) * sizeOf(map.kernel) : 0)
-}
+/** For kinds whose bounds take no more than their elements. */
+const elementwise = { held: () => 0, work: () => 0 }
 
-function workOf(node: IntNode, size: (id: TensorId) => number): number {
-  if (node.kind === "index") return 4 * node.sources.reduce((sum, id) => sum + size(id), 0)
-  if (node.kind !== "linear") return 0
-  const works = node.terms.map(
-    ({ source, map }) => workPerElement * size(source) + workPerProduct * products(map),
-  )
-  return works.reduce((sum, x) => sum + x, 0)
-}
+const total = <T>(list: readonly T[], count: (item: T) => number): number =>
+  list.reduce((sum, item) => sum + count(item), 0)
 
-/** Multiplications of a linear map, those outside of the input included. */
-function products(map: LinearMap): number {
-  if (map.kind === "sparse") return map.values.length
-  if (map.kind === "dense") return map.n * map.k * map.m
-  return map.n * sizeOf(map.outSize) * map.weight.length
-}
-
-function nodeFault(node: IntNode, size: (id: TensorId) => number, precision: number): string | undefined {
-  const out = size(node.out)
-  switch (node.kind) {
-    case "input":
-      return undefined
-    case "index": {
-      const total = node.sources.reduce((n, id) => n + size(id), 0)
-      if (node.map.length !== out) return "the index map length"
-      if (!isInteger(node.fill)) return "the fill"
-      return node.map.every((from) => from >= -1 && from < total) ? undefined : "the index map"
-    }
-    case "linear": {
-      if (node.bias && (node.bias.length !== out || !node.bias.every(isInteger))) return "the bias"
-      for (const { source, map } of node.terms) {
-        const fault = mapFault(map, size(source), out)
+const checks: { readonly [K in IntNode["kind"]]: Check<Extract<IntNode, { readonly kind: K }>> } = {
+  input: { fault: () => undefined, ...elementwise },
+  index: {
+    fault({ out, sources, map, fill }, size) {
+      const end = total(sources, size)
+      if (map.length !== size(out)) return "the index map length"
+      if (!isInteger(fill)) return "the fill"
+      return map.every((from) => from >= -1 && from < end) ? undefined : "the index map"
+    },
+    held: ({ sources }, size) => 2 * total(sources, size),
+    work: ({ sources }, size) => 4 * total(sources, size),
+  },
+  linear: {
+    fault({ out, terms, bias }, size) {
+      if (bias && (bias.length !== size(out) || !bias.every(isInteger))) return "the bias"
+      for (const { source, map } of terms) {
+        const fault = perKind(mapFaults, map, size(source), size(out))
         if (fault) return fault
       }
       return undefined
-    }
-    case "max":
-    case "argmax": {
-      const { map, window } = node
-      if (!(window >= 1) || map.length !== out * window) return "the window"
-      const from = size(node.source)
-      // only a maximum may have padding
-      const least = node.kind === "max" ? -1 : 0
-      if (!map.every((element) => element >= least && element < from)) return "the window map"
-      for (let i = 0; i < out; i++)
-        if (map.subarray(i * window, (i + 1) * window).every((from) => from === -1)) return "an empty window"
-      return undefined
-    }
-    case "product":
-      return size(node.left) === out && size(node.right) === out ? undefined : "the operand sizes"
-    case "rescale": {
-      if (size(node.source) !== out) return "the source size"
-      if (!(node.shift >= 1 && node.shift <= 52)) return "the shift"
-      return node.bits >= 1 && node.bits <= 32 && isInteger(node.lo) ? undefined : "the range"
-    }
-    case "table": {
-      if (size(node.source) !== out) return "the source size"
+    },
+    // magnitude, centre and radius of the sources, their results, and the magnitudes of weights
+    held: ({ out, terms }, size) =>
+      4 * size(out) + total(terms, ({ source, map }) => 3 * size(source) + heldBy(map)),
+    work: ({ terms }, size) =>
+      total(terms, ({ source, map }) => workPerElement * size(source) + workPerProduct * productsOf(map)),
+  },
+  // only a maximum may have padding
+  max: { fault: (node, size) => windowFault(node, size, -1), ...elementwise },
+  argmax: { fault: (node, size) => windowFault(node, size, 0), ...elementwise },
+  product: {
+    fault: ({ out, left, right }, size) =>
+      size(left) === size(out) && size(right) === size(out) ? undefined : "the operand sizes",
+    ...elementwise,
+  },
+  rescale: {
+    fault({ out, source, shift, lo, bits }, size) {
+      if (size(source) !== size(out)) return "the source size"
+      if (!(shift >= 1 && shift <= 52)) return "the shift"
+      return bits >= 1 && bits <= 32 && isInteger(lo) ? undefined : "the range"
+    },
+    ...elementwise,
+  },
+  table: {
+    fault(node, size, precision) {
+      const { out, source, lo, values } = node
+      if (size(source) !== size(out)) return "the source size"
       // both sides of a table are activations; that every entry is reachable is checked with the bounds
-      const { lo, values } = node
       if (!isInteger(lo) || !(values.length >= 1 && values.length <= 2 ** precision)) return "the table size"
       if (!values.every(isInteger)) return "a table entry"
       return tableOutput(node).bits <= precision ? undefined : "the range of a table"
-    }
-  }
+    },
+    ...elementwise,
+  },
 }
 
-function mapFault(map: LinearMap, from: number, to: number): string | undefined {
-  switch (map.kind) {
-    case "dense": {
-      const { n, k, m, weight } = map
-      if (n * k !== from || n * m !== to || m * k !== weight.length) return "the dense map sizes"
-      return weight.every(isInteger) ? undefined : "a weight"
-    }
-    case "conv": {
-      const { n, groups, inChannels, outChannels, inSize, kernel, outSize, weight } = map
-      const rank = inSize.length
-      const lists = [kernel, outSize, map.strides, map.padsBegin, map.dilations]
-      if (lists.some((list) => list.length !== rank)) return "the convolution rank"
-      if (!(groups >= 1) || inChannels % groups !== 0 || outChannels % groups !== 0) return "the groups"
-      if (kernel.some((x) => x < 1) || sizeOf(kernel) > weight.length) return "the convolution geometry"
-      if (![...map.strides, ...map.dilations].every((x) => x >= 1 && x <= maxStep))
-        return "the convolution geometry"
-      if (!map.padsBegin.every((x) => Math.abs(x) <= maxStep)) return "the convolution geometry"
-      if (n * inChannels * sizeOf(inSize) !== from || n * outChannels * sizeOf(outSize) !== to)
-        return "the convolution sizes"
-      if (weight.length !== outChannels * (inChannels / groups) * sizeOf(kernel)) return "the kernel size"
-      return weight.every(isInteger) ? undefined : "a weight"
-    }
-    case "sparse": {
-      const { rowPtr, columns, values } = map
-      if (rowPtr.length !== to + 1 || rowPtr[0] !== 0 || rowPtr[to] !== columns.length)
-        return "the row pointers"
-      for (let i = 0; i < to; i++) if (rowPtr[i] > rowPtr[i + 1]) return "the row pointers"
-      if (values.length !== columns.length || !values.every(isInteger)) return "a weight"
-      return columns.every((column) => column < from) ? undefined : "a column"
-    }
-  }
+const checkOf = <N extends IntNode>(node: N): Check<N> => checks[node.kind] as unknown as Check<N>
+
+function windowFault(
+  { out, source, window, map }: MaxNode | ArgmaxNode,
+  size: Size,
+  least: number,
+): string | undefined {
+  if (!(window >= 1) || map.length !== size(out) * window) return "the window"
+  const from = size(source)
+  if (!map.every((element) => element >= least && element < from)) return "the window map"
+  for (let i = 0; i < size(out); i++)
+    if (map.subarray(i * window, (i + 1) * window).every((element) => element === -1))
+      return "an empty window"
+  return undefined
+}
+
+/** Numbers that are made of a map: the magnitudes of its weights, and a convolution's taps, twice while they are found. */
+const heldBy = (map: LinearMap): number =>
+  weightsOf(map).length + (map.kind === "conv" ? 4 * sizeOf(map.outSize) * sizeOf(map.kernel) : 0)
+
+/** What is wrong with a map that reads `from` elements and makes `to`. */
+const mapFaults: PerKind<LinearMap, [from: number, to: number], string | undefined> = {
+  dense({ n, k, m, weight }, from, to) {
+    if (n * k !== from || n * m !== to || m * k !== weight.length) return "the dense map sizes"
+    return weight.every(isInteger) ? undefined : "a weight"
+  },
+  conv(map, from, to) {
+    const { n, groups, inChannels, outChannels, inSize, kernel, outSize, weight } = map
+    const rank = inSize.length
+    const lists = [kernel, outSize, map.strides, map.padsBegin, map.dilations]
+    if (lists.some((list) => list.length !== rank)) return "the convolution rank"
+    if (!(groups >= 1) || inChannels % groups !== 0 || outChannels % groups !== 0) return "the groups"
+    if (kernel.some((x) => x < 1) || sizeOf(kernel) > weight.length) return "the convolution geometry"
+    if (![...map.strides, ...map.dilations].every((x) => x >= 1 && x <= maxStep))
+      return "the convolution geometry"
+    if (!map.padsBegin.every((x) => Math.abs(x) <= maxStep)) return "the convolution geometry"
+    if (n * inChannels * sizeOf(inSize) !== from || n * outChannels * sizeOf(outSize) !== to)
+      return "the convolution sizes"
+    if (weight.length !== outChannels * (inChannels / groups) * sizeOf(kernel)) return "the kernel size"
+    return weight.every(isInteger) ? undefined : "a weight"
+  },
+  sparse({ rowPtr, columns, values }, from, to) {
+    if (rowPtr.length !== to + 1 || rowPtr[0] !== 0 || rowPtr[to] !== columns.length)
+      return "the row pointers"
+    for (let i = 0; i < to; i++) if (rowPtr[i] > rowPtr[i + 1]) return "the row pointers"
+    if (values.length !== columns.length || !values.every(isInteger)) return "a weight"
+    return columns.every((column) => column < from) ? undefined : "a column"
+  },
 }

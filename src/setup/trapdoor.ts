@@ -1,5 +1,5 @@
 /** Randomness of a setup, and generators times its secret scalars, on the kernels. */
-import { writeField } from "../circuit/formats/container.js"
+import { encodeFields } from "../circuit/formats/container.js"
 import type { OnProgress } from "../errors.js"
 import { mod } from "../field.js"
 import { type Group, openEngine } from "../prover/kernels/engine.js"
@@ -49,7 +49,7 @@ export async function multiplyParts<K extends string>(
     for (const name of order) {
       signal?.throwIfAborted()
       const { group, scalars } = parts[name]
-      const bytes = encode(scalars)
+      const bytes = encodeFields(scalars)
       results.set(name, await engine.fixedBase(group, bytes, { signal }))
       bytes.fill(0)
       done += scalars.length
@@ -59,13 +59,4 @@ export async function multiplyParts<K extends string>(
     await engine.close()
   }
   return Object.fromEntries(results) as Record<K, Uint8Array>
-}
-
-function encode(values: readonly bigint[]): Uint8Array {
-  const bytes = new Uint8Array(32 * values.length)
-  const view = new DataView(bytes.buffer)
-  values.forEach((value, i) => {
-    writeField(view, 32 * i, value)
-  })
-  return bytes
 }

@@ -23,14 +23,6 @@ export {
 export type { G1Json, G2Json } from "../statement/points.js"
 export type { Provenance } from "../statement/provenance.js"
 export {
-  type Groth16Proof,
-  type Groth16Receipt,
-  type MirageProof,
-  type MirageReceipt,
-  parseReceipt,
-  type Receipt,
-} from "../statement/receipt.js"
-export {
   type CommittedClaim,
   contextSignal,
   type PublicClaim,
@@ -53,30 +45,23 @@ export {
   wordsOf,
 } from "../statement/words.js"
 export {
-  fromSnarkjs,
   proofFromSnarkjs,
   proofToSnarkjs,
   type SnarkjsKey,
   type SnarkjsProof,
   toSnarkjs,
 } from "../systems/groth16/snarkjs.js"
-export {
-  encodeKey,
-  type Groth16Key,
-  keyDigest,
-  type MirageKey,
-  parseVerificationKey,
-  type VerificationKey,
-} from "./key.js"
+export type { Groth16Arguments, Groth16ProofWords } from "../systems/groth16/solidity.js"
+export type { Groth16Key, Groth16Proof, Groth16Receipt } from "../systems/groth16/verify.js"
+export type { MirageArguments, MirageProofWords } from "../systems/mirage/solidity.js"
+export type { MirageKey, MirageProof, MirageReceipt } from "../systems/mirage/verify.js"
+export type { Receipt, SolidityArguments, VerificationKey } from "../systems/verifiers.js"
+export { encodeKey, fromSnarkjs, keyDigest, parseVerificationKey } from "./key.js"
 export { libraryName, solidityLibrary } from "./library.js"
+export { parseReceipt } from "./receipt.js"
 export {
   type CallOptions,
-  type Groth16Arguments,
-  type Groth16ProofWords,
-  type MirageArguments,
-  type MirageProofWords,
   registrationCall,
-  type SolidityArguments,
   type SolidityCall,
   solidityKey,
   solidityProof,

@@ -17,7 +17,8 @@ import {
   type TensorLayout,
 } from "../statement/layout.js"
 import { elementsPerWord, outputWordCount, wordCount, wordsOfTensor } from "../statement/words.js"
-import { keyDigest, type VerificationKey } from "./key.js"
+import { type VerificationKey, verifierOf } from "../systems/verifiers.js"
+import { keyDigest } from "./key.js"
 import { type CallOptions, checkDev } from "./solidity.js"
 
 const wordsFile = "countersign/contracts/CountersignWords.sol"
@@ -55,7 +56,7 @@ export function solidityLibrary(key: VerificationKey, name: string, options: Cal
   checkOptions(options)
   const digest = keyDigest(key)
   const dev = checkDev(key, options)
-  const packed = key.proofSystem === "mirage"
+  const { packed } = verifierOf(key.proofSystem).solidity
   const tensors = publicTensors(key.layout, packed)
   const names = namesFor(tensors)
   return `${[

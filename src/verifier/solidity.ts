@@ -2,66 +2,23 @@
  * The arguments of the Solidity verifiers, as ethers and viem take them, and their calls in ABI encoding: of
  * contracts/CountersignVerifier.sol for `mirage`, and of contracts/Groth16Verifier.sol for `groth16`.
  */
-import { keccak_256 } from "@noble/hashes/sha3.js"
-import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
+import { bytesToHex } from "@noble/hashes/utils.js"
 import { checkOptions, checkRecord, checkThing } from "../arguments.js"
 import { UsageError } from "../errors.js"
-import { publicInputs } from "../statement/layout.js"
-import { wordsOfG1, wordsOfG2 } from "../statement/points.js"
-import {
-  type Groth16Proof,
-  type Groth16Receipt,
-  type MirageProof,
-  type MirageReceipt,
-  parseMirageProof,
-  parseProof,
-  type Receipt,
-} from "../statement/receipt.js"
-import { flatten } from "../statement/statement.js"
+import { type AbiPart, encodeCall } from "../statement/abi.js"
 import type { Hex } from "../statement/strict.js"
-import { encodeWords, wordsOf } from "../statement/words.js"
-import { encodeKey, type Groth16Key, keyDigest, type MirageKey, type VerificationKey } from "./key.js"
-
-type Two = readonly [bigint, bigint]
-type Eight = readonly [...Two, ...Two, ...Two, ...Two]
-
-/** A.x, A.y, B.x1, B.x0, B.y1, B.y0, C.x, C.y. */
-export type Groth16ProofWords = Eight
-/** A.x, A.y, B.x1, B.x0, B.y1, B.y0, C.x, C.y, D.x, D.y. */
-export type MirageProofWords = readonly [...Eight, ...Two]
-
-/** What Groth16Verifier's `verifyInference` takes, by name, and in order as `args`. */
-export interface Groth16Arguments {
-  readonly proofSystem: "groth16"
-  readonly key: Hex
-  readonly model: Hex
-  readonly context: Hex
-  /** All outputs, then (apart) all public inputs, in layout order, with their signs. */
-  readonly outputs: readonly bigint[]
-  readonly inputs: readonly bigint[]
-  readonly proof: Groth16ProofWords
-  readonly args: readonly [
-    key: Hex,
-    model: Hex,
-    context: Hex,
-    outputs: readonly bigint[],
-    inputs: readonly bigint[],
-    proof: Groth16ProofWords,
-  ]
-}
-
-/** What CountersignVerifier's `verifyInference` takes, by name, and in order as `args`. */
-export interface MirageArguments {
-  readonly proofSystem: "mirage"
-  readonly key: Hex
-  readonly context: Hex
-  /** The public words: outputs, then inputs. */
-  readonly words: readonly bigint[]
-  readonly proof: MirageProofWords
-  readonly args: readonly [key: Hex, context: Hex, words: readonly bigint[], proof: MirageProofWords]
-}
-
-export type SolidityArguments = Groth16Arguments | MirageArguments
+import type { Groth16Arguments, Groth16ProofWords } from "../systems/groth16/solidity.js"
+import type { Groth16Key, Groth16Proof, Groth16Receipt } from "../systems/groth16/verify.js"
+import type { MirageArguments, MirageProofWords } from "../systems/mirage/solidity.js"
+import type { MirageKey, MirageProof, MirageReceipt } from "../systems/mirage/verify.js"
+import {
+  type Receipt,
+  type SolidityArguments,
+  type VerificationKey,
+  verifierOf,
+  verifierOfProof,
+} from "../systems/verifiers.js"
+import { encodeKey, keyDigest } from "./key.js"
 
 /**
  * The receipt as arguments of `verifyInference` under a key; the contract, not this function, verifies. The
@@ -75,32 +32,15 @@ export function toSolidityArguments(receipt: Receipt, key: VerificationKey): Sol
 export function toSolidityArguments(receipt: Receipt, verificationKey: VerificationKey): SolidityArguments {
   checkThing("receipt", receipt, "receipt")
   checkThing("verificationKey", verificationKey, "verificationKey")
-  const { layout, proofSystem } = verificationKey
-  const { statement } = receipt
-  const { model, context, input, output } = statement
-  const key = keyDigest(verificationKey)
+  const { proofSystem } = verificationKey
+  const digest = keyDigest(verificationKey)
   if (receipt.proofSystem !== proofSystem)
     throw new UsageError({
       what: "the key is for another proof system than the receipt",
       expected: receipt.proofSystem,
       given: proofSystem,
     })
-  if (receipt.proofSystem === "groth16") {
-    const outputs = flatten(output, layout.outputs, "output")
-    const inputs = flatten(input, publicInputs(layout), "input")
-    const proof = solidityProof(receipt.proof)
-    const args = [key, model, context, outputs, inputs, proof] as const
-    return { proofSystem: "groth16", key, model, context, outputs, inputs, proof, args }
-  }
-  if (model !== verificationKey.model)
-    throw new UsageError({
-      what: "the key is another model's",
-      expected: model,
-      given: verificationKey.model,
-    })
-  const words = wordsOf(statement, layout)
-  const proof = solidityProof(receipt.proof)
-  return { proofSystem: "mirage", key, context, words, proof, args: [key, context, words, proof] }
+  return verifierOf(proofSystem).solidity.argumentsOf(receipt, verificationKey, digest)
 }
 
 /** The eight or ten words of a proof. */
@@ -109,13 +49,8 @@ export function solidityProof(proof: Groth16Proof): Groth16ProofWords
 export function solidityProof(proof: Groth16Proof | MirageProof): Groth16ProofWords | MirageProofWords
 export function solidityProof(given: Groth16Proof | MirageProof): Groth16ProofWords | MirageProofWords {
   checkRecord(given, "proof", "the proof of a receipt")
-  const proof = "d" in given ? parseMirageProof(given, "proof") : parseProof(given, "proof")
-  const [[ax, ay], [bx1, bx0, by1, by0]] = [wordsOfG1(proof.a), wordsOfG2(proof.b)]
-  const [cx, cy] = wordsOfG1(proof.c)
-  const eight = [ax, ay, bx1, bx0, by1, by0, cx, cy] as const
-  if (!("d" in proof)) return eight
-  const [dx, dy] = wordsOfG1((proof as MirageProof).d)
-  return [...eight, dx, dy]
+  const verifier = verifierOfProof(given)
+  return verifier.solidity.proofWords(verifier.parseProof(given, "proof"))
 }
 
 /** The argument of `registerKey` and `registerDevKey`: the key's canonical bytes in hexadecimal. */
@@ -149,14 +84,8 @@ export function verificationCall(
   checkOptions(options)
   const given = toSolidityArguments(receipt, verificationKey)
   const name = checkDev(verificationKey, options) ? "verifyDevInference" : "verifyInference"
-  if (given.proofSystem === "mirage") {
-    const { args, key, context, words, proof } = given
-    const parts = [word(key), word(context), list(words), { words: proof }]
-    return call(`${name}(bytes32,bytes32,uint256[],uint256[10])`, args, parts)
-  }
-  const { args, key, model, context, outputs, inputs, proof } = given
-  const parts = [word(key), word(model), word(context), list(outputs), list(inputs), { words: proof }]
-  return call(`${name}(bytes32,bytes32,bytes32,int256[],int256[],uint256[8])`, args, parts)
+  const { types, parts } = verifierOf(given.proofSystem).solidity
+  return call(`${name}(${types})`, given.args, parts(given))
 }
 
 /**
@@ -185,35 +114,8 @@ export function checkDev({ setup }: VerificationKey, { allowDev }: CallOptions):
   return setup === "dev"
 }
 
-/**
- * An argument in ABI encoding: the words that stand in its place or, if it has a length, behind all places and
- * after that length.
- */
-interface Part {
-  readonly words: readonly bigint[]
-  readonly length?: number
-}
-
-const word = (value: Hex): Part => ({ words: [BigInt(value)] })
-const list = (words: readonly bigint[]): Part => ({ words, length: words.length })
-
-/** The contract ABI's encoding of a call, whose arrays hold nothing but words. */
-function call<Args extends readonly unknown[]>(
+const call = <Args extends readonly unknown[]>(
   signature: string,
   args: Args,
-  parts: readonly Part[],
-): SolidityCall<Args> {
-  const places = parts.reduce((n, { words, length }) => n + (length === undefined ? words.length : 1), 0)
-  const [head, tail]: bigint[][] = [[], []]
-  for (const { words, length } of parts) {
-    if (length === undefined) head.push(...words)
-    else {
-      head.push(BigInt(32 * (places + tail.length)))
-      tail.push(BigInt(length))
-      for (const x of words) tail.push(BigInt.asUintN(256, x))
-    }
-  }
-  const selector = keccak_256(utf8ToBytes(signature)).subarray(0, 4)
-  const data: Hex = `0x${bytesToHex(selector)}${bytesToHex(encodeWords([...head, ...tail]))}`
-  return { function: signature, args, data }
-}
+  parts: readonly AbiPart[],
+): SolidityCall<Args> => ({ function: signature, args, data: encodeCall(signature, parts) })

@@ -1,13 +1,12 @@
-/** Verification of a receipt against what the caller expects; the equations are in equation.ts. */
+/** Verification of a receipt against what the caller expects; the equation is the proof system's. */
 import { checkRecord } from "../arguments.js"
 import { FileError, printable, UsageError } from "../errors.js"
 import type { Layout } from "../statement/layout.js"
-import { type Receipt, readReceipt } from "../statement/receipt.js"
-import { publicSignals, shapeProblem } from "../statement/statement.js"
+import { shapeProblem } from "../statement/statement.js"
 import { shown } from "../statement/strict.js"
-import { wordsOf } from "../statement/words.js"
-import { groth16Problem, mirageProblem } from "./equation.js"
-import { type CheckedKey, checkKey, keyDigest, type VerificationKey } from "./key.js"
+import { type CheckedKey, type Receipt, type VerificationKey, verifierOf } from "../systems/verifiers.js"
+import { checkKey, keyDigest } from "./key.js"
+import { readReceipt } from "./receipt.js"
 
 /** What a receipt is checked against; all of it comes from the caller, none of it from the receipt. */
 export interface Expected {
@@ -61,12 +60,9 @@ function problem(receipt: unknown, expected: Expected): string | null {
 
 /** Why the proof of a receipt whose statement fits the key is not valid, or null. */
 function proofProblem({ proofSystem, statement, proof }: Receipt, checked: CheckedKey): string | null {
-  const { key } = checked
-  if (checked.proofSystem === "groth16" && proofSystem === "groth16")
-    return groth16Problem(proof, publicSignals(statement, key.layout), checked)
-  if (checked.proofSystem === "mirage" && proofSystem === "mirage")
-    return mirageProblem(proof, keyDigest(key), statement.context, wordsOf(statement, key.layout), checked)
-  return `the receipt is a ${proofSystem} one, the key is for ${checked.proofSystem}`
+  if (checked.proofSystem !== proofSystem)
+    return `the receipt is a ${proofSystem} one, the key is for ${checked.proofSystem}`
+  return verifierOf(proofSystem).problem(proof, statement, checked, () => keyDigest(checked.key))
 }
 
 /** The receipt, or why it cannot be read. */

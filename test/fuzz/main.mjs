@@ -1,4 +1,4 @@
-/** `npm run fuzz -- --minutes N --seed S --only PARSER --case N`: the fuzzer of test/fuzz.test.ts, for longer. */
+/** `npm run fuzz -- --minutes N --seed S --only PARSER --case N`: the fuzzer of test/fuzz/fuzz.test.ts, for longer. */
 import { spawnSync } from "node:child_process"
 import { parseArgs } from "node:util"
 
@@ -17,5 +17,5 @@ const env = {
   ...(values.only ? { FUZZ_ONLY: values.only } : {}),
   ...(values.case ? { FUZZ_CASE: values.case } : {}),
 }
-const { status } = spawnSync("npx", ["vitest", "run", "test/fuzz.test.ts"], { stdio: "inherit", env })
+const { status } = spawnSync("npx", ["vitest", "run", "test/fuzz/fuzz.test.ts"], { stdio: "inherit", env })
 process.exitCode = status ?? 1

@@ -4,7 +4,7 @@
  */
 import { unzipSync, zipSync } from "fflate"
 
-/** mulberry32, as test/random.ts has it; the seed is any text. */
+/** mulberry32, as test/support/random.ts has it; the seed is any text. */
 export class Random {
   constructor(seed) {
     let state = 0x811c9dc5

@@ -6,9 +6,9 @@ import { pointBytes } from "./tree"
 /** Working memory of `readPoints`. */
 export const readScratch: usize = coordinateScratch + pairBytes
 
-/** Reading of points from a file; written by the engine. */
+/** FilePoints of points from a file; written by the engine. */
 @unmanaged
-class Reading {
+class FilePoints {
   from: usize
   to: usize
   count: u32
@@ -27,7 +27,7 @@ class Reading {
  * infinity is zero bytes; nothing says that the points are on a curve, and nothing here or in what follows needs it.
  */
 export function readPoints(item: u32, args: usize, scratch: usize): void {
-  const job = changetype<Reading>(args)
+  const job = changetype<FilePoints>(args)
   const from = item * job.rangeLength
   const to = min(from + job.rangeLength, job.count)
   prepareCoordinate(scratch)

@@ -26,7 +26,7 @@ export const baseRange: u32 = 512
 
 /** Written by the engine. */
 @unmanaged
-class Base {
+class FixedBase {
   /** The point, as in a file. */
   point: usize
   /** c and W. */
@@ -51,13 +51,13 @@ export const baseScratch: usize =
   treeScratch + <usize>baseRange * pointBytes + 2 * projectivePairBytes + projectiveScratch + 64
 
 @inline
-function tableOf(base: Base, w: u32): usize {
+function tableOf(base: FixedBase, w: u32): usize {
   return base.tables + <usize>(w * base.entries) * pointBytes
 }
 
 /** Entry 1 of every table, by doubling. */
 export function tableBases(_item: u32, args: usize, scratch: usize): void {
-  const base = changetype<Base>(args)
+  const base = changetype<FixedBase>(args)
   treeStart(scratch)
   const point = scratch + treeScratch
   const inner = point + projectivePairBytes
@@ -83,7 +83,7 @@ export function tableBases(_item: u32, args: usize, scratch: usize): void {
 
 /** The other entries of table `item`: what is there, once more with its last entry added. */
 export function tableFill(item: u32, args: usize, scratch: usize): void {
-  const base = changetype<Base>(args)
+  const base = changetype<FixedBase>(args)
   const table = tableOf(base, item)
   const entries = item == base.windows - 1 ? base.lastEntries : base.entries
   treeStart(scratch)
@@ -101,7 +101,7 @@ export function tableFill(item: u32, args: usize, scratch: usize): void {
 
 /** The multiples for range `item` of scalars. */
 export function multiplyBase(item: u32, args: usize, scratch: usize): void {
-  const base = changetype<Base>(args)
+  const base = changetype<FixedBase>(args)
   const from = item * baseRange
   const to = min(from + baseRange, base.count)
   const sums = scratch + treeScratch

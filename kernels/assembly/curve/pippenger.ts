@@ -10,7 +10,7 @@
  * same batches of affine additions. With rows and columns the same is done once more; only about 4·2^(c/4) points
  * remain for running sums, two in each lane.
  */
-import { Multiplication, signOf, sizeOf } from "../digits"
+import { bucketCount, bucketOf, Multiplication, signOf } from "../digits"
 import {
   elementBytes,
   fileBytes,
@@ -32,11 +32,6 @@ import {
   scatterPoints2,
 } from "./projective"
 import { isInfinity, pointBytes, treeEntry, treeFinish, treeGroup, treeScratch, treeStart } from "./tree"
-
-@inline
-function bucketCount(job: Multiplication): u32 {
-  return 1 << (job.bits - 1)
-}
 
 @inline
 function startsOf(job: Multiplication, w: u32): usize {
@@ -63,7 +58,7 @@ export function sort(item: u32, args: usize, _scratch: usize): void {
   memory.fill(starts, 0, (<usize>buckets + 2) << 2)
   memory.fill(job.heads + <usize>(item * job.parts) * pointBytes, 0, <usize>job.parts * pointBytes)
   for (let i: u32 = 0; i < job.count; i++) {
-    const at = starts + (<usize>sizeOf(load<u16>(digits + (<usize>i << 1))) << 2)
+    const at = starts + (<usize>bucketOf(load<u16>(digits + (<usize>i << 1))) << 2)
     store<u32>(at, load<u32>(at) + 1)
   }
   // from numbers to ends; bucket 0 holds the zeros, which are left out
@@ -81,7 +76,7 @@ export function sort(item: u32, args: usize, _scratch: usize): void {
     point -= pointBytes
     const code = load<u16>(digits + (<usize>(i - 1) << 1))
     if (code == 0) continue
-    const at = starts + (<usize>sizeOf(code) << 2)
+    const at = starts + (<usize>bucketOf(code) << 2)
     const place = load<u32>(at) - 1
     store<u32>(at, place)
     store<u32>(sorted + (<usize>place << 2), <u32>point | signOf(code))
@@ -186,7 +181,7 @@ function widthLog(job: Multiplication): u32 {
 
 /** Where the sums of rows 1, 2, … of a window go, and of columns 1, 2, … after them. */
 @inline
-function rowsOf(job: Multiplication, w: u32): usize {
+function foldsOf(job: Multiplication, w: u32): usize {
   const h = widthLog(job)
   return job.folds + <usize>w * ((bucketCount(job) >> h) + (1 << h) - 1) * pointBytes
 }
@@ -201,7 +196,7 @@ export function fold(item: u32, args: usize, scratch: usize): void {
   const rowCount = count >> h
   const columnCount: u32 = (1 << h) - 1
   const first = bucketsOf(job, window) + pointBytes
-  const rows = rowsOf(job, window)
+  const rows = foldsOf(job, window)
   const columns = rows + <usize>rowCount * pointBytes
   treeStart(scratch)
   const parts = job.foldParts
@@ -230,7 +225,7 @@ export function reduce(item: u32, args: usize, scratch: usize): void {
   const g = max(1, h >> 1)
   const rowCount = bucketCount(job) >> h
   const columnCount: u32 = (1 << h) - 1
-  const rows = rowsOf(job, item)
+  const rows = foldsOf(job, item)
   const columns = rows + <usize>rowCount * pointBytes
   const rowRows = scratch + treeScratch
   const rowColumns = rowRows + foldedBytes

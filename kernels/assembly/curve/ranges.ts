@@ -4,17 +4,12 @@
  * is added, and the number of additions is the same. Steps: ranges (ranges of points), merge (parts of windows), then
  * fold, reduce and combine (pippenger.ts).
  */
-import { digits, Multiplication, signOf, sizeOf } from "../digits"
+import { bucketCount, bucketOf, digits, Multiplication, signOf } from "../digits"
 import { isInfinity, pointBytes, treeEntry, treeFinish, treeGroup, treeScratch, treeStart } from "./tree"
 
 /** Buckets that a window may have here: their starts lie in the working memory. */
 export const mostRangeBuckets: u32 = 1024
 export const rangesScratch: usize = treeScratch + ((<usize>mostRangeBuckets + 2) << 2)
-
-@inline
-function bucketCount(job: Multiplication): u32 {
-  return 1 << (job.bits - 1)
-}
 
 /** Bucket d of window w among those of range number `range`. */
 @inline
@@ -49,7 +44,7 @@ function sortRange(job: Multiplication, codes: usize, from: u32, length: u32, st
   const buckets = bucketCount(job)
   memory.fill(starts, 0, (<usize>buckets + 2) << 2)
   for (let i: u32 = 0; i < length; i++) {
-    const at = starts + (<usize>sizeOf(load<u16>(codes + (<usize>i << 1))) << 2)
+    const at = starts + (<usize>bucketOf(load<u16>(codes + (<usize>i << 1))) << 2)
     store<u32>(at, load<u32>(at, 4) + 1, 4)
   }
   // from numbers to starts, at d + 1 for bucket d; the zeros are left out
@@ -65,7 +60,7 @@ function sortRange(job: Multiplication, codes: usize, from: u32, length: u32, st
   for (let i: u32 = 0; i < length; i++) {
     const code = load<u16>(codes + (<usize>i << 1))
     if (code != 0) {
-      const at = starts + (<usize>sizeOf(code) << 2)
+      const at = starts + (<usize>bucketOf(code) << 2)
       const place = load<u32>(at, 4)
       store<u32>(at, place + 1, 4)
       store<u32>(sorted + (<usize>place << 2), <u32>point | signOf(code))

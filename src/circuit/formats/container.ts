@@ -147,6 +147,16 @@ export const readField = (view: DataView, at: number): bigint =>
   (view.getBigUint64(at + 16, true) << 128n) |
   (view.getBigUint64(at + 24, true) << 192n)
 
+/** Integers in [0, 2^256), 32 little-endian bytes each. */
+export function encodeFields(values: readonly bigint[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(32 * values.length)
+  const view = new DataView(bytes.buffer)
+  values.forEach((value, i) => {
+    writeField(view, 32 * i, value)
+  })
+  return bytes
+}
+
 /** Writes `32, r`: how each of the formats names its scalar field. Returns the position after it. */
 export function writePrime(view: DataView, at: number, prime: bigint = r): number {
   view.setUint32(at, 32, true)

@@ -8,10 +8,10 @@ import { r } from "../../field.js"
 import {
   checkPrime,
   createBinFile,
+  encodeFields,
   readBinFile,
   readField,
   sectionView,
-  writeField,
   writePrime,
 } from "./container.js"
 import type { R1cs, SparseRows } from "./r1cs.js"
@@ -59,13 +59,11 @@ export function writeR1cs(r1cs: R1cs): Uint8Array {
 }
 
 function encodeValues(values: readonly bigint[]): Uint8Array[] {
-  const all = new Uint8Array(32 * values.length)
-  const view = new DataView(all.buffer)
-  return values.map((value, i) => {
+  for (const value of values) {
     if (value < 0n || value >= r) throw new InvariantError(`coefficient ${value} is not a field element`)
-    writeField(view, 32 * i, value)
-    return all.subarray(32 * i, 32 * i + 32)
-  })
+  }
+  const all = encodeFields(values)
+  return values.map((_, i) => all.subarray(32 * i, 32 * i + 32))
 }
 
 /**

@@ -1,9 +1,9 @@
 /**
  * What each gadget proves, as its circom header says it, in integers without limit: the function, and where it is
- * defined. Nothing is shared with the hints in gadgets.ts; `audit` compares circuits and models by it.
+ * defined. Nothing is shared with the hints in families.ts; `audit` compares circuits and models by it.
  */
 import { InvariantError } from "../../errors.js"
-import type { GadgetUse } from "./families.js"
+import type { GadgetUse, gadgetKinds } from "./families.js"
 
 type Specification = (parameters: readonly bigint[], operands: readonly bigint[]) => bigint | undefined
 
@@ -31,6 +31,9 @@ const isClose = (b: bigint, operands: readonly bigint[]): boolean =>
 const largest: Specification = ([, b], operands) =>
   isClose(b, operands) ? operands.reduce(larger) : undefined
 
+const argmax: Specification = ([, b], operands) =>
+  isClose(b, operands) ? BigInt(operands.indexOf(operands.reduce(larger))) : undefined
+
 const specifications: Readonly<Record<string, Specification>> = {
   InRange: ([n], [x]) => (x >= 0n && x < power(n) ? x : undefined),
   Clamp: ([k, w, t], [acc]) => clamped(k, w, acc, () => acc >= -power(k + w + t) && acc < power(k + w + t)),
@@ -53,14 +56,12 @@ const specifications: Readonly<Record<string, Specification>> = {
   },
   Max: largest,
   Largest: largest,
-  Argmax([, b], operands) {
-    const best = operands.reduce(larger)
-    return isClose(b, operands) ? BigInt(operands.indexOf(best)) : undefined
-  },
+  Argmax: argmax,
+  Position: argmax,
   Product: (_, [x, y]) => x * y,
   Table: ([n, ...values], [x]) => (x >= 0n && x < power(n) ? values[Number(x)] : undefined),
   Entry: ([m, , , ...values], [x]) => (x >= 0n && x < m ? values[Number(x)] : undefined),
-}
+} satisfies { readonly [Template in keyof typeof gadgetKinds]: Specification }
 
 /** A gadget as a function of its operands; undefined where it is not defined, so that no proof exists or any might. */
 export function specified({

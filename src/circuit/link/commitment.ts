@@ -1,18 +1,7 @@
 /** Salted Poseidon commitments to packed words, inside a circuit. */
-import { checkArgument, checkRecord } from "../../arguments.js"
-import type { MirageCircuit } from "../../compile/compile.js"
-import { invariant, UsageError } from "../../errors.js"
-import { mod, r } from "../../field.js"
-import { packSide, packTensor } from "../../statement/words.js"
-import { type Block, blockInputs, blockResult, blockWords, solveBlock } from "../gadgets/poseidon.js"
-import type { CommittedWitness, TensorValues } from "../witness/witness.js"
+import { invariant } from "../../errors.js"
+import { type Block, blockInputs, blockResult, blockWords } from "../gadgets/poseidon.js"
 import type { FieldLc, R1csBuilder } from "./builder.js"
-
-/** What keeps a commitment from being guessed; one for each side that is committed to. */
-export interface Salts {
-  readonly input?: bigint
-  readonly output?: bigint
-}
 
 export interface Commitment {
   /** The commitment itself, a committed wire. */
@@ -68,79 +57,4 @@ export function linkCommitment(
   }
   const rows = builder.rows - firstRow
   return { value: new Map([[state, 1]]), wires, words: words.length, block, firstRow, rows }
-}
-
-/** Assigns the wires of all commitments. `values` are the integers of every tensor. */
-export function assignCommitments(
-  { graph, layout, linked }: MirageCircuit,
-  values: TensorValues,
-  witness: CommittedWitness,
-  salts: Salts = {},
-): void {
-  const large = witness.large as Map<number, bigint>
-  for (const side of ["output", "input"] as const) {
-    const commitment = linked.commitments[side]
-    if (!commitment) continue
-    const words = sideWords({ graph, layout }, values, side)
-    const salt = salts[side]
-    invariant(salt !== undefined && words.length === commitment.words, `commitment to the ${side}`)
-    const { block } = commitment
-    const assigned = [mod(salt), ...words]
-    let state = mod(salt)
-    for (const part of blockWords(words, 0n)) {
-      const solved = solveBlock(block, [state, ...part])
-      for (const { defines } of block.rows) assigned.push(solved[defines])
-      state = solved[blockResult]
-    }
-    commitment.wires.forEach((wire, i) => {
-      large.set(wire, assigned[i])
-    })
-  }
-}
-
-/** The packed words of one side of an execution, public or committed to. */
-export function sideWords(
-  { graph, layout }: Pick<MirageCircuit, "graph" | "layout">,
-  values: TensorValues,
-  side: "input" | "output",
-): bigint[] {
-  const [tensors, entries] =
-    side === "input" ? [layout.inputs, graph.inputs] : [layout.outputs, graph.outputs]
-  const words = tensors.flatMap(({ lo, bits }, i) => {
-    const data = values.get(entries[i].tensor)
-    invariant(data, `${side} ${entries[i].name} has no values`)
-    return packTensor(Array.from(data, BigInt), lo, bits)
-  })
-  invariant(words.length === packSide(tensors, side).length, "words of a side")
-  return words
-}
-
-/**
- * The salts a circuit's commitments take.
- * @throws UsageError if one is missing, or given for a side that has no commitment
- */
-export function saltsFor(
-  circuit: { readonly input: string; readonly output: string },
-  given: Salts | undefined,
-): Salts {
-  checkRecord(given ?? {}, "options.salts", "an object with the salt of each committed side")
-  for (const side of ["input", "output"] as const) {
-    const salt: unknown = given?.[side]
-    checkArgument(
-      salt === undefined || (typeof salt === "bigint" && salt >= 0n && salt < r),
-      `options.salts.${side}`,
-      "a bigint from 0 to r - 1 (`drawSalt`)",
-      salt,
-    )
-    const needed = circuit[side] === "committed"
-    if (needed === (given?.[side] !== undefined)) continue
-    throw new UsageError({
-      what: needed ? `the ${side}'s commitment needs a salt` : `the circuit does not commit to its ${side}`,
-      where: `option \`salts.${side}\``,
-      fix: needed
-        ? "Pass drawSalt(), and keep it: without it the commitment cannot be opened"
-        : "Leave it out",
-    })
-  }
-  return given ?? {}
 }

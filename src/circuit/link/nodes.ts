@@ -3,8 +3,8 @@
  * index nodes combine rows, the others stamp gadgets.
  */
 import { invariant } from "../../errors.js"
-import type { IntNode, TensorId } from "../../ops/program.js"
-import { sourcesOf } from "../../quantize/bounds.js"
+import { type IntNode, type PerKind, perKind, type TensorId } from "../../ops/program.js"
+import { lastReads } from "../../ops/traversal.js"
 import type { IntGraph } from "../../quantize/intgraph.js"
 import type { GadgetUse } from "../gadgets/families.js"
 import type { Stamp } from "../gadgets/ranges.js"
@@ -61,23 +61,53 @@ export const sizeOf = (graph: IntGraph, tensor: TensorId): number => graph.tenso
 
 /** Links all nodes. `rowsOf` gives the combinations of the model's outputs. Throws ModelError, see rows.ts. */
 export function linkNodes(linking: NodeLinking): {
-  groups: StampGroup[]
+  groups: readonly StampGroup[]
   rowsOf: (tensor: TensorId) => TensorRows
 } {
-  const { graph, plan, builder, inputs, trace } = linking
-  const groups: StampGroup[] = []
-  const tensors = new Map<TensorId, TensorRows>()
-  const lastUse = lastUses(graph)
+  const { graph } = linking
+  const linked = new Linked(linking)
+  const done = lastReads(graph)
+  for (const node of graph.nodes) {
+    linked.set(node.out, perKind(links, node, linked))
+    for (const tensor of done.get(node) ?? []) linked.drop(tensor)
+  }
+  return { groups: linked.groups, rowsOf: (tensor) => linked.rows(tensor) }
+}
 
-  const rowsOf = (tensor: TensorId): TensorRows => {
-    const rows = tensors.get(tensor)
-    invariant(rows, `tensor ${graph.tensors[tensor].name} is used before it is computed`)
+/** What is linked so far. */
+class Linked {
+  readonly groups: StampGroup[] = []
+  readonly linking: NodeLinking
+  readonly #tensors = new Map<TensorId, TensorRows>()
+
+  constructor(linking: NodeLinking) {
+    this.linking = linking
+  }
+
+  set(tensor: TensorId, rows: TensorRows): void {
+    this.#tensors.set(tensor, rows)
+  }
+
+  drop(tensor: TensorId): void {
+    this.#tensors.delete(tensor)
+  }
+
+  readonly rows = (tensor: TensorId): TensorRows => {
+    const rows = this.#tensors.get(tensor)
+    invariant(rows, `tensor ${this.linking.graph.tensors[tensor].name} is used before it is computed`)
     return rows
   }
 
+  planOf(node: IntNode): NodePlan {
+    const plan = this.linking.plan.nodes.get(node)
+    invariant(plan, `node ${node.origin.name} was not planned`)
+    return plan
+  }
+
   /** Gives every element of a tensor that is not a plain wire or constant a wire of its own. */
-  const define = (tensor: TensorId, node: IntNode): void => {
-    const rows = rowsOf(tensor)
+  define(tensor: TensorId, node: IntNode): void {
+    const { builder, trace } = this.linking
+    const rows = this.rows(tensor)
     const count = rows.rowPtr.length - 1
     const base = new Uint32Array(count).fill(NONE)
     const firstRow = new Uint32Array(count)
@@ -96,38 +126,42 @@ export function linkNodes(linking: NodeLinking): {
       }
       collector.endRow()
     }
-    tensors.set(tensor, collector.take())
-    groups.push({ node, tensor, base, firstRow, rowEnd: builder.rows })
+    this.set(tensor, collector.take())
+    this.groups.push({ node, tensor, base, firstRow, rowEnd: builder.rows })
   }
+}
 
-  for (const node of graph.nodes) {
-    if (node.kind === "input" && inputs) {
-      const first = inputs[graph.inputs.findIndex((input) => input.tensor === node.out)]
-      tensors.set(node.out, wireRows(first, sizeOf(graph, node.out)))
-    }
-    if (node.kind === "linear") {
-      for (const source of new Set(node.terms.map((term) => term.source))) {
-        const rows = rowsOf(source)
-        const saved = compositionCost(node, source, rows) - rows.wires.length
-        if (saved > linking.nonzerosPerRow * (rows.rowPtr.length - 1)) define(source, node)
-      }
-      tensors.set(node.out, linearRows(node, sizeOf(graph, node.out), rowsOf))
-    } else if (node.kind === "index") {
-      tensors.set(node.out, indexRows(node, rowsOf))
-    } else {
-      const nodePlan = plan.nodes.get(node)
-      invariant(nodePlan, `node ${node.origin.name} was not planned`)
-      if (node.kind === "input" && !inputs) {
-        tensors.set(node.out, stampPrivateInput(nodePlan, linking, groups))
-        continue
-      }
-      const rows = stampNode(nodePlan, linking, rowsOf, groups)
-      if (node.kind !== "input") tensors.set(node.out, rows)
-    }
-    for (const tensor of lastUse.get(node) ?? []) tensors.delete(tensor)
-  }
+/** For nodes that gadgets serve. */
+const stamped = (node: IntNode, linked: Linked): TensorRows => stampNode(linked.planOf(node), linked)
 
-  return { groups, rowsOf }
+/** The rows of a node's output, linked. */
+const links: PerKind<IntNode, [linked: Linked], TensorRows> = {
+  input(node, linked) {
+    const { inputs, graph } = linked.linking
+    const plan = linked.planOf(node)
+    if (!inputs) return stampPrivateInput(plan, linked)
+    const first = inputs[graph.inputs.findIndex((input) => input.tensor === node.out)]
+    const rows = wireRows(first, sizeOf(graph, node.out))
+    // its range check reads the wires that it already has
+    linked.set(node.out, rows)
+    stampNode(plan, linked)
+    return rows
+  },
+  index: (node, linked) => indexRows(node, linked.rows),
+  linear(node, linked) {
+    const { graph, nonzerosPerRow } = linked.linking
+    for (const source of new Set(node.terms.map((term) => term.source))) {
+      const rows = linked.rows(source)
+      const saved = compositionCost(node, source, rows) - rows.wires.length
+      if (saved > nonzerosPerRow * (rows.rowPtr.length - 1)) linked.define(source, node)
+    }
+    return linearRows(node, sizeOf(graph, node.out), linked.rows)
+  },
+  max: stamped,
+  argmax: stamped,
+  product: stamped,
+  rescale: stamped,
+  table: stamped,
 }
 
 /** A tensor whose element i is wire first + i. */
@@ -139,29 +173,15 @@ function wireRows(first: number, count: number): TensorRows {
   }
 }
 
-/** Tensors that no node after the given one reads. */
-function lastUses(graph: IntGraph): Map<IntNode, TensorId[]> {
-  const last = new Map<TensorId, IntNode>()
-  for (const node of graph.nodes) for (const source of sourcesOf(node)) last.set(source, node)
-  for (const output of graph.outputs) last.delete(output.tensor)
-  const result = new Map<IntNode, TensorId[]>()
-  for (const [tensor, node] of last) result.set(node, [...(result.get(node) ?? []), tensor])
-  return result
-}
-
 /** Stamps a node's gadgets and returns the rows of its output tensor. */
-function stampNode(
-  plan: NodePlan,
-  { stamps, builder, lookup, trace }: NodeLinking,
-  rowsOf: (tensor: TensorId) => TensorRows,
-  groups: StampGroup[],
-): TensorRows {
+function stampNode(plan: NodePlan, linked: Linked): TensorRows {
+  const { builder } = linked.linking
   const accumulator = new Accumulator(plan.node)
   const count = plan.uses.length
   const base = new Uint32Array(count).fill(NONE)
   const firstRow = new Uint32Array(count)
   const collector = new RowCollector(count)
-  const sources = plan.sources.map(rowsOf)
+  const sources = plan.sources.map(linked.rows)
   const emit = (wire: number, coefficient: number) => collector.entry(wire, coefficient)
   for (let i = 0; i < count; i++) {
     firstRow[i] = builder.rows
@@ -174,31 +194,8 @@ function stampNode(
       if (Number.isNaN(plan.constants[i])) accumulator.add(operands[0], 1)
       else accumulator.addWire(0, plan.outputSign * plan.constants[i] + plan.outputOffset)
     } else {
-      const stamp = stamps[plan.uses[i]]
-      base[i] = builder.allocate(stamp.wires)
-      const expand = (lc: Lc, factor: number) => {
-        for (const [signal, coefficient] of lc) {
-          if (signal === ONE) accumulator.addWire(0, factor * coefficient)
-          else if (signal < operands.length) {
-            accumulator.add(operands[signal], factor * coefficient)
-            accumulator.addWire(0, factor * coefficient * plan.operandOffset)
-          } else accumulator.addWire(base[i] + signal - operands.length, factor * coefficient)
-        }
-      }
-      for (const row of stamp.rows) {
-        ;[row.a, row.b, row.c].forEach((lc, side) => {
-          expand(lc, 1)
-          accumulator.flush((wire, coefficient) => builder.entry(side, wire, coefficient))
-        })
-        builder.endRow()
-      }
-      for (const query of stamp.queries) {
-        invariant(lookup, "queries need the lookup strategy")
-        expand(query.lc, 1)
-        lookup.query(lookup.add(query.table), query.scale, (emitTerm) => accumulator.flush(emitTerm))
-      }
-      const output = stamp.outputs.length > 0 ? base[i] + stamp.outputs[0] - operands.length : NONE
-      trace?.gadget(stamp.gadget.use, operands, plan.operandOffset, output)
+      base[i] = builder.allocate(linked.linking.stamps[plan.uses[i]].wires)
+      const output = stampGadget(plan, i, base[i], operands, accumulator, linked.linking)
       if (output !== NONE) {
         accumulator.addWire(output, plan.outputSign)
         accumulator.addWire(0, plan.outputOffset)
@@ -207,19 +204,52 @@ function stampNode(
     accumulator.flush(emit)
     collector.endRow()
   }
-  groups.push({ node: plan.node, tensor: plan.node.out, base, firstRow, rowEnd: builder.rows, plan })
+  linked.groups.push({ node: plan.node, tensor: plan.node.out, base, firstRow, rowEnd: builder.rows, plan })
   return collector.take()
+}
+
+/** Rows and queries of the gadget of element i, whose wires begin at `base`; returns the wire of its output, or NONE. */
+function stampGadget(
+  { uses, operandOffset }: NodePlan,
+  i: number,
+  base: number,
+  operands: readonly WireLc[],
+  accumulator: Accumulator,
+  { stamps, builder, lookup, trace }: NodeLinking,
+): number {
+  const stamp = stamps[uses[i]]
+  const expand = (lc: Lc) => {
+    for (const [signal, coefficient] of lc) {
+      if (signal === ONE) accumulator.addWire(0, coefficient)
+      else if (signal < operands.length) {
+        accumulator.add(operands[signal], coefficient)
+        accumulator.addWire(0, coefficient * operandOffset)
+      } else accumulator.addWire(base + signal - operands.length, coefficient)
+    }
+  }
+  for (const row of stamp.rows) {
+    ;[row.a, row.b, row.c].forEach((lc, side) => {
+      expand(lc)
+      accumulator.flush((wire, coefficient) => builder.entry(side, wire, coefficient))
+    })
+    builder.endRow()
+  }
+  for (const query of stamp.queries) {
+    invariant(lookup, "queries need the lookup strategy")
+    expand(query.lc)
+    lookup.query(lookup.add(query.table), query.scale, (emitTerm) => accumulator.flush(emitTerm))
+  }
+  const output = stamp.outputs.length > 0 ? base + stamp.outputs[0] - operands.length : NONE
+  trace?.gadget(stamp.gadget.use, operands, operandOffset, output)
+  return output
 }
 
 /**
  * Range checks of a private input. The check's only row that names its operand says operand = sum of
  * bits; nothing else determines the operand, so the sum takes its place and the row is not needed.
  */
-function stampPrivateInput(
-  plan: NodePlan,
-  { stamps, builder }: NodeLinking,
-  groups: StampGroup[],
-): TensorRows {
+function stampPrivateInput(plan: NodePlan, { linking, groups }: Linked): TensorRows {
+  const { stamps, builder } = linking
   const count = plan.uses.length
   const base = new Uint32Array(count)
   const firstRow = new Uint32Array(count)

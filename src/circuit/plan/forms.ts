@@ -30,12 +30,12 @@ const roundUp = (width: number, bits: number): number => {
 }
 
 /** The cheapest of gadgets under tables of 2^bits rows. */
-const rowsOf = ({ kind, parameters }: GadgetUse, bits: number): number => {
+const gadgetRows = ({ kind, parameters }: GadgetUse, bits: number): number => {
   const { rows, ranges, members } = kind.lookups(parameters)
   return ranges.reduce((sum, width) => sum + lookupsOf(width, bits), rows + members)
 }
 const cheapest = (uses: readonly GadgetUse[], bits: number): GadgetUse =>
-  uses.reduce((best, use) => (rowsOf(use, bits) < rowsOf(best, bits) ? use : best))
+  uses.reduce((best, use) => (gadgetRows(use, bits) < gadgetRows(best, bits) ? use : best))
 
 const maxForm = (m: number, b: number, bits: number): GadgetUse => {
   const parameters = [m, roundUp(b, bits)]
@@ -141,7 +141,7 @@ export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBi
         form = entryForm(parameters.slice(3), bits)
         rows += parameters.length - 3 + 1 // entries and their sum
       }
-      rows += count * rowsOf(form, bits)
+      rows += count * gadgetRows(form, bits)
     }
     const plans = new Map<number, GroupPlan>()
     for (const [w, group] of groups) {

@@ -2,9 +2,17 @@
  * Which gadget serves which element of which tensor, from static bounds alone: nothing here has seen an
  * input. The plan is what `inspect` reports, what the linker stamps and what the witness replays.
  */
-import { InvariantError, invariant } from "../../errors.js"
-import type { IntNode, RescaleNode, TensorId } from "../../ops/program.js"
-import { shiftedBounds, spreadBits, windowOffset } from "../../quantize/bounds.js"
+import { invariant } from "../../errors.js"
+import {
+  type ArgmaxNode,
+  type IntNode,
+  type MaxNode,
+  type PerKind,
+  perKind,
+  type RescaleNode,
+  type TensorId,
+} from "../../ops/program.js"
+import { type Interval, shiftedBounds, spreadBits, windowOffset } from "../../quantize/bounds.js"
 import { type IntGraph, tableOutput } from "../../quantize/intgraph.js"
 import {
   argmaxGadget,
@@ -83,129 +91,119 @@ export function planGadgets(graph: IntGraph, forms: Forms = bitForms): Plan {
   }
   const nodes = new Map<IntNode, NodePlan>()
   for (const node of graph.nodes) {
-    const plan = planNode(graph, node, forms, intern)
-    if (plan) nodes.set(node, plan)
+    const service = perKind(services, node, graph, forms)
+    if (service) nodes.set(node, planNode(node, graph.tensors[node.out].lo.length, service, intern))
   }
   return { uses, nodes }
 }
 
-type Choice = GadgetUse | number | "copy"
+/** What one element takes: a gadget, a constant before sign and offset, or a copy of its single operand. */
+interface Choice {
+  readonly serve: GadgetUse | number | "copy"
+  readonly operands: readonly number[]
+}
 
+/** How the elements of a node are served. */
+interface Service {
+  readonly sources: readonly TensorId[]
+  readonly choose: (i: number) => Choice
+  readonly operandOffset?: number
+  readonly outputOffset?: number
+  readonly outputSign?: 1 | -1
+}
+
+/** Lists the gadgets and operands of all elements of a node. */
 function planNode(
-  graph: IntGraph,
   node: IntNode,
-  forms: Forms,
+  count: number,
+  { sources, choose, operandOffset = 0, outputOffset = 0, outputSign = 1 }: Service,
   intern: (use: GadgetUse) => number,
-): NodePlan | undefined {
-  const count = graph.tensors[node.out].lo.length
-  const assemble = (
-    sources: readonly TensorId[],
-    choose: (i: number) => { choice: Choice; operands: number[] },
-    operandOffset = 0,
-    outputOffset = 0,
-    outputSign: 1 | -1 = 1,
-  ): NodePlan => {
-    const uses = new Uint32Array(count).fill(NONE)
-    const constants = new Float64Array(count).fill(Number.NaN)
-    const operandPtr = new Uint32Array(count + 1)
-    const elements: number[] = []
-    for (let i = 0; i < count; i++) {
-      const { choice, operands } = choose(i)
-      if (typeof choice === "number") constants[i] = choice
-      else if (choice !== "copy") uses[i] = intern(choice)
-      for (const element of operands) elements.push(element)
-      operandPtr[i + 1] = elements.length
-    }
-    const operands = Uint32Array.from(elements)
-    return {
-      node,
-      sources,
-      uses,
-      constants,
-      operandPtr,
-      elements: operands,
-      operandOffset,
-      outputSign,
-      outputOffset,
-    }
+): NodePlan {
+  const uses = new Uint32Array(count).fill(NONE)
+  const constants = new Float64Array(count).fill(Number.NaN)
+  const operandPtr = new Uint32Array(count + 1)
+  const listed: number[] = []
+  for (let i = 0; i < count; i++) {
+    const { serve, operands } = choose(i)
+    if (typeof serve === "number") constants[i] = serve
+    else if (serve !== "copy") uses[i] = intern(serve)
+    for (const element of operands) listed.push(element)
+    operandPtr[i + 1] = listed.length
   }
+  const elements = Uint32Array.from(listed)
+  return { node, sources, uses, constants, operandPtr, elements, operandOffset, outputSign, outputOffset }
+}
 
-  switch (node.kind) {
-    case "linear":
-    case "index":
-      return undefined
-    case "input": {
-      const input = graph.inputs.find((candidate) => candidate.tensor === node.out)
-      invariant(input, `input node ${node.name} is not declared`)
-      const use = { kind: gadgetKinds.InRange, parameters: [input.bits] }
-      return assemble([node.out], (i) => ({ choice: use, operands: [i] }), -input.lo)
+/** Linear and index nodes take no gadgets: they combine rows. */
+const free = () => undefined
+
+const services: PerKind<IntNode, [graph: IntGraph, forms: Forms], Service | undefined> = {
+  linear: free,
+  index: free,
+  input({ out, name }, { inputs }) {
+    const input = inputs.find((candidate) => candidate.tensor === out)
+    invariant(input, `input node ${name} is not declared`)
+    const serve = { kind: gadgetKinds.InRange, parameters: [input.bits] }
+    return { sources: [out], choose: (i) => ({ serve, operands: [i] }), operandOffset: -input.lo }
+  },
+  rescale(node, graph, forms) {
+    const choose = (i: number): Choice => {
+      const serve = forms.clamp(node, ...accumulatorBounds(graph, node, i))
+      return { serve, operands: typeof serve === "number" ? [] : [i] }
     }
-    case "rescale": {
-      return assemble(
-        [node.source],
-        (i) => {
-          const choice = forms.clamp(node, ...accumulatorBounds(graph, node, i))
-          return { choice, operands: typeof choice === "number" ? [] : [i] }
-        },
-        windowOffset(node),
-        node.lo,
-      )
+    return { sources: [node.source], choose, operandOffset: windowOffset(node), outputOffset: node.lo }
+  },
+  max(node, { tensors }, forms) {
+    const source = tensors[node.source]
+    const choose = (i: number): Choice => {
+      const operands = contenders(windowOf(node, i), source)
+      if (operands.length === 1) return { serve: "copy", operands }
+      return { serve: forms.max(operands.length, spreadBits(node, source, operands)), operands }
     }
-    case "max": {
-      const source = graph.tensors[node.source]
-      return assemble([node.source], (i) => {
-        const window = [...node.map.subarray(i * node.window, (i + 1) * node.window)].filter(
-          (element) => element >= 0,
-        )
-        // an element that can never exceed another one's least value decides nothing
-        const floor = window.reduce(
-          (least, element) => Math.max(least, source.lo[element]),
-          Number.NEGATIVE_INFINITY,
-        )
-        const keeper = window.find((element) => source.lo[element] === floor)
-        const operands = [...new Set(window)].filter(
-          (element) => element === keeper || source.hi[element] > floor,
-        )
-        if (operands.length === 1) return { choice: "copy", operands }
-        return { choice: forms.max(operands.length, spreadBits(node, source, operands)), operands }
-      })
+    return { sources: [node.source], choose }
+  },
+  argmax(node, { tensors }, forms) {
+    const choose = (i: number): Choice => {
+      const operands = windowOf(node, i)
+      invariant(operands.length === node.window, "argmax windows have no padding")
+      if (operands.length === 1) return { serve: 0, operands: [] }
+      // the last of equal maxima is the first of the reversed window
+      if (node.last) operands.reverse()
+      const bits = spreadBits(node, tensors[node.source], operands)
+      return { serve: forms.argmax(operands.length, bits), operands }
     }
-    case "argmax": {
-      const source = graph.tensors[node.source]
-      const choose = (i: number) => {
-        const operands = [...node.map.subarray(i * node.window, (i + 1) * node.window)]
-        invariant(
-          operands.every((element) => element >= 0),
-          "argmax windows have no padding",
-        )
-        if (operands.length === 1) return { choice: 0, operands: [] }
-        // the last of equal maxima is the first of the reversed window
-        if (node.last) operands.reverse()
-        return { choice: forms.argmax(operands.length, spreadBits(node, source, operands)), operands }
-      }
-      return node.last
-        ? assemble([node.source], choose, 0, node.window - 1, -1)
-        : assemble([node.source], choose)
-    }
-    case "table": {
-      const source = graph.tensors[node.source]
-      const out = graph.tensors[node.out]
-      const { lo } = tableOutput(node)
-      const use = forms.table(node.values.map((y) => y - lo))
-      const choose = (i: number) => {
-        // of the entries that this element can reach, all may be the same
-        const isConstant = out.lo[i] === out.hi[i]
-        return isConstant ? { choice: out.lo[i] - lo, operands: [] } : { choice: use, operands: [i] }
-      }
-      invariant(source.lo.length === count, `table ${node.origin.name} has another size than its source`)
-      return assemble([node.source], choose, -node.lo, lo)
-    }
-    case "product":
-      return assemble([node.left, node.right], (i) => ({
-        choice: { kind: gadgetKinds.Product, parameters: [] },
-        operands: [i, i],
-      }))
-    default:
-      throw new InvariantError(`no gadget for ${(node as IntNode).kind}`)
-  }
+    const sources = [node.source]
+    return node.last
+      ? { sources, choose, outputOffset: node.window - 1, outputSign: -1 }
+      : { sources, choose }
+  },
+  table(node, { tensors }, forms) {
+    const out = tensors[node.out]
+    invariant(
+      tensors[node.source].lo.length === out.lo.length,
+      `table ${node.origin.name} has another size than its source`,
+    )
+    const { lo } = tableOutput(node)
+    const serve = forms.table(node.values.map((y) => y - lo))
+    const choose = (i: number): Choice =>
+      // of the entries that this element can reach, all may be the same
+      out.lo[i] === out.hi[i] ? { serve: out.lo[i] - lo, operands: [] } : { serve, operands: [i] }
+    return { sources: [node.source], choose, operandOffset: -node.lo, outputOffset: lo }
+  },
+  product({ left, right }) {
+    const serve = { kind: gadgetKinds.Product, parameters: [] }
+    return { sources: [left, right], choose: (i) => ({ serve, operands: [i, i] }) }
+  },
+}
+
+/** Elements in window i, without padding. */
+const windowOf = ({ map, window }: MaxNode | ArgmaxNode, i: number): number[] =>
+  [...map.subarray(i * window, (i + 1) * window)].filter((element) => element >= 0)
+
+/** The elements of a window that can be its maximum, each once. */
+function contenders(window: readonly number[], { lo, hi }: Interval): number[] {
+  // an element that can never exceed another one's least value decides nothing
+  const floor = window.reduce((least, element) => Math.max(least, lo[element]), Number.NEGATIVE_INFINITY)
+  const keeper = window.find((element) => lo[element] === floor)
+  return [...new Set(window)].filter((element) => element === keeper || hi[element] > floor)
 }

@@ -1,9 +1,9 @@
 /** Is a witness a solution? Asked before every proof, because a proof of a wrong witness only says "invalid". */
 import { mod, r, signed } from "../../field.js"
 import type { IntGraph } from "../../quantize/intgraph.js"
-import type { LinkedNodes } from "../../systems/groth16/boundary.js"
 import type { R1cs, SparseRows } from "../formats/r1cs.js"
 import { gadgetKey } from "../gadgets/families.js"
+import type { LinkedNodes } from "../link/circuit.js"
 import { NONE } from "../plan/plan.js"
 import { fieldValue, type Witness } from "./witness.js"
 

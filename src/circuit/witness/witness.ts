@@ -1,16 +1,14 @@
 /**
- * The witness, straight from the integer execution: every wire's value is a small integer that follows
- * from tensor values and gadget hints. Only the context is a full field element.
+ * The witness, straight from the integer execution: every wire's value is a small integer that follows from tensor
+ * values and gadget hints. What a proof system adds to that may be full field elements.
  */
-import { CountersignError, invariant } from "../../errors.js"
-import { mod, r } from "../../field.js"
+import { invariant } from "../../errors.js"
+import { mod } from "../../field.js"
 import type { TensorId } from "../../ops/program.js"
 import type { IntGraph } from "../../quantize/intgraph.js"
-import { evaluation } from "../../statement/words.js"
-import type { LinkedNodes, PlainLinked } from "../../systems/groth16/boundary.js"
-import { CHALLENGE, EVALUATION, type MirageLinked } from "../../systems/mirage/boundary.js"
 import type { Stamp } from "../gadgets/ranges.js"
 import { type Lc, ONE } from "../gadgets/reduce.js"
+import type { LinkedNodes } from "../link/circuit.js"
 import type { StampGroup } from "../link/nodes.js"
 import { NONE } from "../plan/plan.js"
 
@@ -27,97 +25,8 @@ export const fieldValue = (witness: Witness, wire: number): bigint =>
 /** Integers of every tensor, see quantize/run. */
 export type TensorValues = ReadonlyMap<TensorId, Float64Array>
 
-/** Assigns every wire of a plain circuit. `contextSignal` is the context as a field element. */
-export function assignPlain(
-  graph: IntGraph,
-  linked: PlainLinked,
-  values: TensorValues,
-  contextSignal: bigint,
-): Witness {
-  const small = new Float64Array(linked.r1cs.wires)
-  assignNodes(graph, linked, values, small)
-  const tensor = tensorsOf(graph, values)
-  for (const [i, output] of graph.outputs.entries()) small.set(tensor(output.tensor), linked.outputs[i])
-  const large = new Map([
-    [linked.context, mod(contextSignal)],
-    [linked.contextSquare, (contextSignal * contextSignal) % r],
-  ])
-  return { small, large }
-}
-
-/** What is known of a two-phase witness before its challenge. */
-export interface CommittedWitness extends Witness {
-  /** Per query the entry it hits, numbered over all tables. */
-  readonly entries: Uint32Array
-}
-
-/**
- * Assigns the committed wires of a two-phase circuit.
- * @throws CountersignError if a query hits no entry: the integers are not an execution of the model
- */
-export function assignCommitted(
-  graph: IntGraph,
-  linked: MirageLinked,
-  values: TensorValues,
-): CommittedWitness {
-  const { lookup } = linked
-  const small = new Float64Array(linked.r1cs.wires)
-  const entries = new Uint32Array(lookup.table.length)
-  const { table, scale, tables, tableStart } = lookup
-  let query = 0
-  assignNodes(graph, linked, values, small, (sums, group, i) => {
-    for (let k = 0; k < sums.length; k++) {
-      const value = sums[k] / scale[query]
-      const entry = tables[table[query]].rowOf(value)
-      if (entry < 0) {
-        throw new CountersignError({
-          what: `query ${query} finds no entry of ${tables[table[query]].key}`,
-          where: `tensor \`${graph.tensors[group.tensor].name}\`[${i}] (node \`${group.node.origin.name}\`)`,
-          given: `${value}`,
-          fix: "The integers given are not an execution of this model",
-        })
-      }
-      entries[query] = tableStart[table[query]] + entry
-      query++
-    }
-  })
-  for (const entry of entries) small[lookup.multiplicities + entry]++
-  return { small, large: new Map(), entries }
-}
-
-/**
- * What joins a committed witness once the challenge is known: c, ev and the Horner steps; and, if `inverse` gives
- * 1 / (c − t) for each entry t, the inverses and quotients of the lookup argument.
- */
-export function challengedWitness(
-  { lookup, steps }: MirageLinked,
-  committed: CommittedWitness,
-  words: readonly bigint[],
-  c: bigint,
-  inverse?: readonly bigint[],
-): Witness {
-  const large = new Map(committed.large)
-  large.set(CHALLENGE, c)
-  large.set(EVALUATION, evaluation(words, c))
-  // the linker allocates the step of the last word first
-  let step = 0n
-  for (let j = words.length - 1; j > 0; j--) {
-    step = ((words[j] + step) * c) % r
-    large.set(steps + words.length - 1 - j, step)
-  }
-  if (inverse) {
-    inverse.forEach((value, entry) => {
-      const multiplicity = committed.small[lookup.multiplicities + entry]
-      if (multiplicity > 0) large.set(lookup.quotients + entry, (value * BigInt(multiplicity)) % r)
-    })
-    committed.entries.forEach((entry, query) => {
-      large.set(lookup.inverses + query, inverse[entry])
-    })
-  }
-  return { small: committed.small, large }
-}
-
-function tensorsOf(graph: IntGraph, values: TensorValues): (id: TensorId) => Float64Array {
+/** Values of a tensor, which there must be. */
+export function tensorsOf(graph: IntGraph, values: TensorValues): (id: TensorId) => Float64Array {
   return (id) => {
     const data = values.get(id)
     invariant(data, `tensor ${graph.tensors[id].name} has no values`)
@@ -129,7 +38,7 @@ function tensorsOf(graph: IntGraph, values: TensorValues): (id: TensorId) => Flo
 type OnQueries = (sums: Float64Array, group: StampGroup, instance: number) => void
 
 /** Assigns inputs and gadgets, in the linker's order. */
-function assignNodes(
+export function assignNodes(
   graph: IntGraph,
   linked: LinkedNodes,
   values: TensorValues,

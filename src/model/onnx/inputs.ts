@@ -1,8 +1,8 @@
 /** The inputs of an ONNX graph: element types, and a number for every dimension the file leaves open. */
 import type { GraphInput } from "../graph.js"
-import type { Limits } from "../limits.js"
+import { checkSize, type Limits } from "../limits.js"
 import type { DimensionProto, ValueInfoProto } from "./schema.js"
-import { checkSize, dataTypeOf, toNumber, typeName } from "./tensor.js"
+import { dataTypeOf, toNumber, typeName } from "./tensor.js"
 
 /** Values of open dimensions: by symbolic name, or by `input:axis`, which takes precedence. */
 export type Dimensions = Readonly<Record<string, number>>

@@ -1,6 +1,7 @@
 /** ONNX tensors to doubles: every element type and every place where the format may keep the data. */
+import { bfloat16, float16 } from "../floats.js"
 import type { DataType, Tensor } from "../graph.js"
-import type { Limits } from "../limits.js"
+import { checkSize, type Limits } from "../limits.js"
 import type { Int64, TensorProto } from "./schema.js"
 
 /** TensorProto.DataType by number. */
@@ -45,21 +46,6 @@ interface Format {
   readonly read: (view: DataView, at: number) => number
   /** A value of the typed field to a number; the identity where absent. */
   readonly convert?: (value: number) => number
-}
-
-/** IEEE 754 half precision from its 16 bits. */
-export function float16(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1
-  const exponent = (bits >> 10) & 31
-  const fraction = bits & 1023
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY
-  return sign * (exponent ? (1024 + fraction) * 2 ** (exponent - 25) : fraction * 2 ** -24)
-}
-
-const word = new DataView(new ArrayBuffer(4))
-const bfloat16 = (bits: number): number => {
-  word.setUint32(0, (bits & 0xffff) << 16)
-  return word.getFloat32(0)
 }
 
 /** A 64-bit integer as a double; beyond 2^53 it saturates. */
@@ -179,15 +165,6 @@ export function decodeTensor(
   const bad = decoded.findIndex((x) => !Number.isFinite(x))
   if (bad >= 0) return fail(`element ${bad} is ${decoded[bad]}; weights must be finite`)
   return { tensor: { shape, data: decoded, dtype: format.dtype } }
-}
-
-/** Problems of a shape against the limits; one line each. */
-export function checkSize(shape: readonly number[], limits: Limits): string[] {
-  if (shape.length > limits.dimensions)
-    return [`${shape.length} dimensions, the limit \`dimensions\` is ${limits.dimensions}`]
-  // a dimension of 0 leaves no elements, but the others are looped over as well
-  const count = shape.reduce((a, b) => a * Math.max(b, 1), 1)
-  return count > limits.elements ? [`${count} elements, the limit \`elements\` is ${limits.elements}`] : []
 }
 
 const mismatch = (count: number, given: string): string =>

@@ -6,10 +6,9 @@
 import { checkBytes, checkOptions, checkRecord } from "../../arguments.js"
 import { ModelError } from "../../errors.js"
 import type { Graph, GraphInput, Node, Tensor } from "../graph.js"
-import { limits } from "../limits.js"
-import { checkSize } from "../onnx/tensor.js"
+import { checkSize, limits } from "../limits.js"
 import { type Config, type LayerContext, layerNodes, Refusal, shown } from "./layers.js"
-import { readTfjsWeights } from "./weights.js"
+import { isRecord, readTfjsWeights } from "./weights.js"
 
 export interface TfjsOptions {
   /** Values of open dimensions as `input:axis`; an open first dimension is 1. */
@@ -26,9 +25,6 @@ interface Listed {
 }
 
 const isDimension = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0
-
-const isRecord = (value: unknown): value is Config =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
 
 /**
  * Reads a parsed `model.json` and the bytes of its weight files, concatenated in manifest order.

@@ -1,8 +1,8 @@
 /** The weight manifest of tfjs: groups of named tensors, little endian, optionally quantized. */
 import { ModelError } from "../../errors.js"
+import { float16 } from "../floats.js"
 import type { Tensor } from "../graph.js"
-import { limits } from "../limits.js"
-import { checkSize, float16 } from "../onnx/tensor.js"
+import { checkSize, limits } from "../limits.js"
 
 /** Bytes of an element, by type. */
 const sizes: ReadonlyMap<unknown, number> = new Map([
@@ -33,7 +33,8 @@ interface Entry {
   readonly min: number
 }
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+/** Whether a part of a file is an object. */
+export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
 /**

@@ -30,7 +30,15 @@ function constantAt(sources: readonly Value[], ends: readonly number[], at: numb
 /** The constants and fills that a map reads; 0 where it reads an activation. */
 export function gatherConstants(sources: readonly Value[], map: Int32Array, fill: number): Float64Array {
   const ends = endsOf(sources)
-  return Float64Array.from(map, (at) => (at < 0 ? fill : (constantAt(sources, ends, at) ?? 0)))
+  const [first] = sources
+  const only = sources.length === 1 && isConstant(first) ? first.constant : undefined
+  const out = new Float64Array(map.length)
+  for (let i = 0; i < map.length; i++) {
+    const at = map[i]
+    if (at < 0) out[i] = fill
+    else out[i] = only ? only[at] : (constantAt(sources, ends, at) ?? 0)
+  }
+  return out
 }
 
 /** The one number that every constant and fill read by a map equals; undefined if there are several. */

@@ -4,10 +4,10 @@
  */
 import type { R1cs } from "../../circuit/formats/r1cs.js"
 import type { ByteSource } from "../../circuit/formats/source.js"
-import type { Entries } from "../kernels/grouping.js"
-import type { PointPair } from "../kernels/pairing.js"
-import type { LoadOptions, Multiples, NameOf } from "../kernels/points.js"
-import type { Layers } from "../kernels/windows.js"
+import type { Entries } from "../kernels/points/grouping.js"
+import type { PointPair } from "../kernels/points/pairing.js"
+import type { LoadOptions, Multiples, NameOf } from "../kernels/points/points.js"
+import type { Layers } from "../kernels/points/windows.js"
 
 /** Points kept in the engine's own form, or read whenever they are multiplied. */
 export interface Points {

@@ -1,24 +1,42 @@
 /** The engine of the two-phase prover on our kernels. */
-import { writeField } from "../../circuit/formats/container.js"
-import { partOf } from "../../circuit/formats/source.js"
+import { encodeFields } from "../../circuit/formats/container.js"
+import type { R1cs } from "../../circuit/formats/r1cs.js"
+import { type ByteSource, partOf } from "../../circuit/formats/source.js"
 import { invariant } from "../../errors.js"
 import { mod } from "../../field.js"
-import { type EngineOptions, openEngine, type PointSet, type Scalars } from "../kernels/engine.js"
-import { type FieldSet, lookupFields } from "../kernels/lookup.js"
-import { pairingsAreOne } from "../kernels/pairing.js"
-import { addPoints, fileBytes } from "../kernels/points.js"
+import {
+  type EngineOptions,
+  type Group,
+  type KernelEngine,
+  openEngine,
+  type PointSet,
+  type RawScalars,
+} from "../kernels/engine.js"
+import { type FieldSet, lookupFields } from "../kernels/fields/lookup.js"
+import { SparseProduct } from "../kernels/fields/sparse.js"
+import { largeValue, Transform } from "../kernels/fields/transform.js"
+import type { KernelMemory } from "../kernels/memory.js"
+import { pairingsAreOne } from "../kernels/points/pairing.js"
+import { addPoints, fileBytes, type NameOf } from "../kernels/points/points.js"
+import { type StreamedPoints, Streams } from "../kernels/points/stream.js"
 import type { KernelPool, Step } from "../kernels/pool.js"
-import { SparseProduct } from "../kernels/sparse.js"
-import { type StreamedPoints, Streams } from "../kernels/stream.js"
-import { largeValue, Transform } from "../kernels/transform.js"
-import type { Layers } from "../kernels/windows.js"
-import type { Affine, Engine, Fields, Points, QuotientRows, Rows, Vector, WorkOptions } from "./engine.js"
+import type {
+  Affine,
+  Engine,
+  Entries,
+  Fields,
+  Layers,
+  LoadOptions,
+  PointPair,
+  Points,
+  QuotientRows,
+  RowSums,
+  Rows,
+  Scalars,
+  Vector,
+  WorkOptions,
+} from "./engine.js"
 
-interface LoadedRows extends Rows {
-  readonly products: readonly SparseProduct[]
-  readonly vector: number
-  readonly sums: readonly number[]
-}
 interface LoadedFields extends Fields {
   readonly set: Promise<FieldSet>
 }
@@ -39,157 +57,216 @@ function lasting<T>(make: () => Promise<T>): () => Promise<T> {
   }
 }
 const isStreamed = (points: Points): points is StreamedPoints => "head" in points
+const setsOf = (points: Points): Promise<readonly PointSet[]> => (points as LoadedPoints).sets()
+const setOf = (fields: Fields): Promise<FieldSet> => (fields as LoadedFields).set
 
 /** Opens the kernels with threads of their own. `blockBytes`: how much of streamed points is held at a time. */
 export async function kernelEngine(
   options: Pick<EngineOptions, "threads" | "variant"> & { readonly blockBytes?: number } = {},
 ): Promise<Engine> {
   const kernels = await openEngine(options)
-  const streams = new Streams(kernels, options.blockBytes)
-  const { pool } = kernels
-  const transforms = new Map<number, () => Promise<Transform>>()
-  const transformOf = (n: number): Promise<Transform> => {
-    const transform = transforms.get(n) ?? lasting(() => Transform.make(pool, n, 2))
-    transforms.set(n, transform)
-    return transform()
-  }
-  const setsOf = (points: Points): Promise<readonly PointSet[]> => (points as LoadedPoints).sets()
-  const multiply: Multiply = async (points, scalars, options) => {
-    if (isStreamed(points)) return streams.msm(points, scalars, options)
-    const products = (await setsOf(points)).map((set) => kernels.msm(set, scalars, options))
-    // all have ended before anyone gives their memory back
-    await Promise.allSettled(products)
-    return addPoints(points.group, await Promise.all(products))
-  }
-  const msm: Engine["msm"] = async (points, scalars, options) => {
-    if (scalars instanceof Float64Array) return multiply(points, { small: scalars }, options)
-    const full =
-      "fields" in scalars ? pick(await fieldsOf(scalars.fields), scalars.index, pool) : encode(scalars)
-    return multiply(points, { full }, options)
-  }
+  return new FastEngine(kernels, new Streams(kernels, options.blockBytes))
+}
+
+class FastEngine implements Engine {
+  private readonly kernels: KernelEngine
+  private readonly streams: Streams
+  private readonly transforms = new Map<number, () => Promise<Transform>>()
   /** Work that needs what was loaded, which is given back only once that has ended, however it ended. */
-  const users = new WeakMap<object, Set<Promise<unknown>>>()
-  const using = <T>(loaded: readonly object[], work: Promise<T>): Promise<T> => {
+  private readonly users = new WeakMap<object, Set<Promise<unknown>>>()
+  // transforms and rows have one place for their values: whoever comes next waits
+  private quotient: Promise<unknown> = Promise.resolve()
+  private sumsOfRows: Promise<unknown> = Promise.resolve()
+
+  constructor(kernels: KernelEngine, streams: Streams) {
+    this.kernels = kernels
+    this.streams = streams
+  }
+
+  load(
+    group: Group,
+    points: Uint8Array | ByteSource,
+    { multiples, nameOf }: LoadOptions = {},
+  ): StreamedPoints | LoadedPoints {
+    if (!(points instanceof Uint8Array)) return this.streams.load(group, points, { multiples, nameOf })
+    const given = points.length / fileBytes[group]
+    const count = multiples ? given + (given - multiples.from) * (multiples.layers - 1) : given
+    const sets = lasting(() => this.kernels.points(group, points, { multiples, nameOf }).then((set) => [set]))
+    // the first proof will wait for them, or tell why there are none
+    sets().catch(() => undefined)
+    return { group, count, sets }
+  }
+
+  loadQuotient(points: Uint8Array | ByteSource, layers: Layers, nameOf?: NameOf): Points {
+    if (points instanceof Uint8Array) {
+      const loaded = this.load("g1", points, { nameOf })
+      return { ...loaded, layers: layers.count > 1 ? layers : undefined } as LoadedPoints
+    }
+    // blocks are multiplied one by one: there are no buckets to share
+    return this.load("g1", partOf(points, { at: 0, length: points.size / layers.count }), { nameOf })
+  }
+
+  loadRows(system: R1cs): Rows {
+    return new LoadedRows(this.kernels.pool, system)
+  }
+
+  rowSums(rows: Rows, wires: Float64Array, options?: WorkOptions): Promise<RowSums> {
+    const loaded = rows as LoadedRows
+    const result = this.sumsOfRows.then(async () => {
+      await this.kernels.run(loaded.steps(wires), options)
+      return loaded.results()
+    })
+    this.sumsOfRows = result.catch(() => undefined)
+    return this.using([rows], result)
+  }
+
+  msm(points: Points, scalars: Scalars, options?: WorkOptions): Promise<Affine> {
+    if (!("fields" in scalars)) return this.using([points], this.product(points, rawOf(scalars), options))
+    const { fields, index } = scalars
+    const product = async () => {
+      const full = pick(await setOf(fields), index, this.kernels.pool.memory)
+      return this.product(points, { full }, options)
+    }
+    return this.using([points, fields], product())
+  }
+
+  sums(points: Points, entries: Entries, groups: number, options?: WorkOptions): Promise<Points> {
+    const made = async () => {
+      const sets = isStreamed(points)
+        ? await this.streams.sums(points, entries, groups, options)
+        : [await this.kernels.sums(only(await setsOf(points)), entries, groups, options)]
+      return { group: points.group, count: groups, sets: async () => sets } as LoadedPoints
+    }
+    return this.using([points], made())
+  }
+
+  quotientMsm(h: Points, rows: QuotientRows, options?: WorkOptions): Promise<Affine> {
+    const product = this.quotient.then(() => this.quotientNow(h, rows, options))
+    this.quotient = product.catch(() => undefined)
+    return this.using([h, rows.kept], product)
+  }
+
+  lookupFields(
+    c: bigint,
+    entries: Float64Array,
+    multiplicities: Float64Array,
+    options?: WorkOptions,
+  ): Fields {
+    const { kernels } = this
+    const run = (steps: readonly Step[]) => kernels.run(steps, options)
+    const set = lookupFields(kernels.pool, c, entries, multiplicities, run)
+    // whoever uses them is told
+    set.catch(() => undefined)
+    return { count: 3 * entries.length, set } as LoadedFields
+  }
+
+  pairingsAreOne(pairs: readonly PointPair[]): boolean {
+    return pairingsAreOne(this.kernels.pool, pairs)
+  }
+
+  async free(loaded: Points | Fields | Rows): Promise<void> {
+    await Promise.allSettled(this.users.get(loaded) ?? [])
+    if ("group" in loaded) {
+      if (isStreamed(loaded)) return this.streams.free(loaded)
+      // of points that were refused nothing is held
+      for (const set of await setsOf(loaded).catch(() => [])) this.kernels.free(set)
+    } else if ("system" in loaded) (loaded as LoadedRows).release()
+    else this.kernels.pool.memory.release((await setOf(loaded)).address)
+  }
+
+  heldBytes(): number {
+    return this.kernels.pool.memory.allocated
+  }
+
+  close(): Promise<void> {
+    return this.kernels.close()
+  }
+
+  private using<T>(loaded: readonly object[], work: Promise<T>): Promise<T> {
     for (const used of loaded) {
-      const works = users.get(used) ?? new Set()
-      users.set(used, works.add(work))
+      const works = this.users.get(used) ?? new Set()
+      this.users.set(used, works.add(work))
       work.catch(() => undefined).finally(() => works.delete(work))
     }
     return work
   }
-  const fieldsOf = (fields: Fields): Promise<FieldSet> => (fields as LoadedFields).set
-  // transforms and rows have one place for their values: whoever comes next waits
-  let quotient: Promise<unknown> = Promise.resolve()
-  let sumsQueue: Promise<unknown> = Promise.resolve()
-  const load: Engine["load"] = (group, points, { multiples, nameOf } = {}) => {
-    if (!(points instanceof Uint8Array)) return streams.load(group, points, { multiples, nameOf })
-    const given = points.length / fileBytes[group]
-    const count = multiples ? given + (given - multiples.from) * (multiples.layers - 1) : given
-    const sets = lasting(() => kernels.points(group, points, { multiples, nameOf }).then((set) => [set]))
-    // the first proof will wait for them, or tell why there are none
-    sets().catch(() => undefined)
-    return { group, count, sets } as LoadedPoints
+
+  private async product(points: Points, scalars: RawScalars, options?: WorkOptions): Promise<Affine> {
+    if (isStreamed(points)) return this.streams.msm(points, scalars, options)
+    const products = (await setsOf(points)).map((set) => this.kernels.msm(set, scalars, options))
+    // all have ended before anyone gives their memory back
+    await Promise.allSettled(products)
+    return addPoints(points.group, await Promise.all(products))
   }
-  return {
-    load,
-    loadQuotient(points, layers, nameOf) {
-      if (points instanceof Uint8Array) {
-        const loaded = load("g1", points, { nameOf })
-        return { ...loaded, layers: layers.count > 1 ? layers : undefined } as LoadedPoints
-      }
-      // blocks are multiplied one by one: there are no buckets to share
-      return load("g1", partOf(points, { at: 0, length: points.size / layers.count }), { nameOf })
-    },
-    loadRows(system) {
-      // large values are the prover's business: here they count as zero
-      const large: ReadonlySet<number> = new Set()
-      const products = [system.a, system.b, system.c].map((side) => {
-        return new SparseProduct(pool, side, system.values, large)
-      })
-      invariant(
-        products.every(({ wires, rows }) => wires <= system.wires && rows === system.rows),
-        "rows are of the system's wires",
-      )
-      const vector = pool.memory.allocate(8 * system.wires, "wires of a circuit")
-      const sums = products.map(() => pool.memory.allocate(8 * system.rows, "rows of a circuit"))
-      return { system, products, vector, sums } as LoadedRows
-    },
-    rowSums(rows, wires, options) {
-      const { system, products, vector, sums } = rows as LoadedRows
-      const result = sumsQueue.then(async () => {
-        pool.memory.doubles(vector, system.wires).set(wires)
-        await kernels.run(
-          products.flatMap((product, i) => product.steps(vector, sums[i])),
-          options,
-        )
-        const [a, b, c] = sums.map((at) => pool.memory.doubles(at, system.rows).slice())
-        return { a, b, c }
-      })
-      sumsQueue = result.catch(() => undefined)
-      return using([rows], result)
-    },
-    msm(points, scalars, options) {
-      const used = "fields" in scalars ? [points, scalars.fields] : [points]
-      return using(used, msm(points, scalars, options))
-    },
-    lookupFields(c, entries, multiplicities, options) {
-      const run = (steps: readonly Step[]) => kernels.run(steps, options)
-      const set = lookupFields(pool, c, entries, multiplicities, run)
-      // whoever uses them is told
-      set.catch(() => undefined)
-      return { count: 3 * entries.length, set } as LoadedFields
-    },
-    sums(points, entries, groups, options) {
-      const made = async () => {
-        const sets = isStreamed(points)
-          ? await streams.sums(points, entries, groups, options)
-          : [await kernels.sums(only(await setsOf(points)), entries, groups, options)]
-        return { group: points.group, count: groups, sets: async () => sets } as LoadedPoints
-      }
-      return using([points], made())
-    },
-    quotientMsm(h, rows, options) {
-      const product = quotient.then(async () => {
-        const transform = await transformOf(rows.a.small.length)
-        const sets = isStreamed(h) ? [] : await setsOf(h)
-        const table = writeRows(transform, rows, pool)
-        const kept = await fieldsOf(rows.kept)
-        pool.memory.bytes(table, 32 * kept.count).set(pool.memory.bytes(kept.address, 32 * kept.count))
-        const scalars = { at: transform.out, count: transform.n }
-        const before = transform.quotientSteps()
-        if (!isStreamed(h)) {
-          const { layers } = h as LoadedPoints
-          return kernels.msm(only(sets), scalars, { ...options, before, layers })
-        }
-        await kernels.run(before, options)
-        return streams.msm(h, scalars, options)
-      })
-      quotient = product.catch(() => undefined)
-      return using([h, rows.kept], product)
-    },
-    async free(loaded) {
-      await Promise.allSettled(users.get(loaded) ?? [])
-      if ("group" in loaded) {
-        if (isStreamed(loaded)) return streams.free(loaded)
-        // of points that were refused nothing is held
-        for (const set of await setsOf(loaded).catch(() => [])) kernels.free(set)
-        return
-      }
-      if (!("system" in loaded)) {
-        const { address } = await fieldsOf(loaded)
-        return pool.memory.release(address)
-      }
-      const { products, vector, sums } = loaded as LoadedRows
-      for (const product of products) product.close()
-      for (const at of [vector, ...sums]) pool.memory.release(at)
-    },
-    pairingsAreOne: (pairs) => pairingsAreOne(pool, pairs),
-    heldBytes: () => pool.memory.allocated,
-    close: () => kernels.close(),
+
+  private async quotientNow(h: Points, rows: QuotientRows, options?: WorkOptions): Promise<Affine> {
+    const { memory } = this.kernels.pool
+    const transform = await this.transformOf(rows.a.small.length)
+    const sets = isStreamed(h) ? [] : await setsOf(h)
+    const table = writeRows(transform, rows, memory)
+    const kept = await setOf(rows.kept)
+    memory.bytes(table, 32 * kept.count).set(memory.bytes(kept.address, 32 * kept.count))
+    const scalars = { at: transform.out, count: transform.n }
+    const before = transform.quotientSteps()
+    if (!isStreamed(h)) {
+      const { layers } = h as LoadedPoints
+      return this.kernels.msm(only(sets), scalars, { ...options, before, layers })
+    }
+    await this.kernels.run(before, options)
+    return this.streams.msm(h, scalars, options)
+  }
+
+  private transformOf(n: number): Promise<Transform> {
+    const transform = this.transforms.get(n) ?? lasting(() => Transform.make(this.kernels.pool, n, 2))
+    this.transforms.set(n, transform)
+    return transform()
   }
 }
 
-type Multiply = (points: Points, scalars: Scalars, options?: WorkOptions) => Promise<Affine>
+/** The rows of a system on a pool, with one place for the wires and one for the sums. */
+class LoadedRows implements Rows {
+  readonly system: R1cs
+  private readonly memory: KernelMemory
+  private readonly products: readonly SparseProduct[]
+  private readonly vector: number
+  private readonly sums: readonly number[]
+
+  constructor(pool: KernelPool, system: R1cs) {
+    this.system = system
+    this.memory = pool.memory
+    // large values are the prover's business: here they count as zero
+    const large: ReadonlySet<number> = new Set()
+    this.products = [system.a, system.b, system.c].map((side) => {
+      return new SparseProduct(pool, side, system.values, large)
+    })
+    invariant(
+      this.products.every(({ wires, rows }) => wires <= system.wires && rows === system.rows),
+      "rows are of the system's wires",
+    )
+    this.vector = pool.memory.allocate(8 * system.wires, "wires of a circuit")
+    this.sums = this.products.map(() => pool.memory.allocate(8 * system.rows, "rows of a circuit"))
+  }
+
+  steps(wires: Float64Array): Step[] {
+    this.memory.doubles(this.vector, this.system.wires).set(wires)
+    return this.products.flatMap((product, i) => product.steps(this.vector, this.sums[i]))
+  }
+
+  results(): RowSums {
+    const [a, b, c] = this.sums.map((at) => this.memory.doubles(at, this.system.rows).slice())
+    return { a, b, c }
+  }
+
+  release(): void {
+    for (const product of this.products) product.close()
+    for (const at of [this.vector, ...this.sums]) this.memory.release(at)
+  }
+}
+
+const rawOf = (scalars: Float64Array | readonly bigint[]): RawScalars =>
+  scalars instanceof Float64Array
+    ? { small: scalars }
+    : { full: encodeFields(scalars.map((value) => mod(value))) }
 
 /** The set of loaded points. */
 function only(sets: readonly PointSet[]): PointSet {
@@ -201,12 +278,10 @@ function only(sets: readonly PointSet[]): PointSet {
  * Writes the vectors into the sources of a transform: small integers, and one table of field elements.
  * @returns its address: it begins with room for those that are kept
  */
-function writeRows(transform: Transform, { a, b, kept }: QuotientRows, { memory }: KernelPool): number {
+function writeRows(transform: Transform, { a, b, kept }: QuotientRows, memory: KernelMemory): number {
   const vectors: Vector[] = [a, b]
   const total = vectors.reduce((sum, { fields }) => sum + fields.length, kept.count)
   const at = transform.reserveLarge(total)
-  const table = memory.bytes(at, 32 * total)
-  const view = new DataView(table.buffer, table.byteOffset, table.length)
   let first = 0
   vectors.forEach(({ small, rows, index, fields }, i) => {
     const values = memory.doubles(transform.sources[i], transform.n)
@@ -214,29 +289,18 @@ function writeRows(transform: Transform, { a, b, kept }: QuotientRows, { memory 
     for (let j = 0; j < rows.length; j++) {
       values[rows[j]] = largeValue(index[j] < kept.count ? index[j] : first + index[j])
     }
-    fields.forEach((value, k) => {
-      writeField(view, 32 * (kept.count + first + k), value)
-    })
+    memory.writeIntegers(at + 32 * (kept.count + first), fields)
     first += fields.length
   })
   return at
 }
 
 /** Some of the elements that are kept. */
-function pick({ address, count }: FieldSet, index: Uint32Array, { memory }: KernelPool): Uint8Array {
+function pick({ address, count }: FieldSet, index: Uint32Array, memory: KernelMemory): Uint8Array {
   const words = memory.unsigned(address, 8 * count)
   const picked = new Uint32Array(8 * index.length)
   for (let i = 0; i < index.length; i++) {
     for (let word = 0; word < 8; word++) picked[8 * i + word] = words[8 * index[i] + word]
   }
   return new Uint8Array(picked.buffer)
-}
-
-function encode(values: readonly bigint[]): Uint8Array {
-  const bytes = new Uint8Array(32 * values.length)
-  const view = new DataView(bytes.buffer)
-  values.forEach((value, i) => {
-    writeField(view, 32 * i, mod(value))
-  })
-  return bytes
 }

@@ -1,10 +1,10 @@
 /** The reference engine: @noble/curves and bigint transforms. Every kernel must agree with it. */
 import { bn254 } from "@noble/curves/bn254.js"
+import { coordinates } from "../../circuit/formats/points.js"
 import type { R1cs, SparseRows } from "../../circuit/formats/r1cs.js"
 import { checkedSource, partOf } from "../../circuit/formats/source.js"
 import { cosetRoot, domainRoot } from "../../circuit/link/domain.js"
 import { inverse, mod, r, signed } from "../../field.js"
-import { coordinates } from "../../systems/groth16/zkey.js"
 import type { Affine, Engine, Fields, Points, QuotientRows, Scalars, Vector } from "./engine.js"
 
 const G1 = bn254.G1.Point

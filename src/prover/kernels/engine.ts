@@ -3,10 +3,15 @@
  * multiplication. An engine owns its threads and memory; whoever opens it closes it.
  */
 import { invariant, UsageError } from "../../errors.js"
-import { BaseTable, baseWindows } from "./fixedbase.js"
-import { type Entries, Grouping } from "./grouping.js"
 import { canRun, chooseModule, loadModule, type Variant } from "./modules.js"
-import { countOf, Multiplication, type MultiplicationOptions, type Scalars } from "./multiplication.js"
+import { BaseTable, baseWindows } from "./points/fixedbase.js"
+import { type Entries, Grouping } from "./points/grouping.js"
+import {
+  countOf,
+  Multiplication,
+  type MultiplicationOptions,
+  type RawScalars,
+} from "./points/multiplication.js"
 import {
   type Affine,
   addPoints,
@@ -15,15 +20,15 @@ import {
   loadPoints,
   type PointSet,
   releasePoints,
-} from "./points.js"
+} from "./points/points.js"
 import { KernelPool, type RunOptions, type Step } from "./pool.js"
 import { maximumSteps } from "./program.js"
 import { nextTurn } from "./threads.js"
 
-export type { Entries } from "./grouping.js"
 export type { Variant } from "./modules.js"
-export type { Scalars } from "./multiplication.js"
-export type { Affine, Group, LoadOptions, Multiples, NameOf, PointSet } from "./points.js"
+export type { Entries } from "./points/grouping.js"
+export type { RawScalars } from "./points/multiplication.js"
+export type { Affine, Group, LoadOptions, Multiples, NameOf, PointSet } from "./points/points.js"
 
 export interface EngineOptions {
   /** Default: as many as may work at the same time. */
@@ -111,7 +116,7 @@ export class KernelEngine {
    * @throws InputError for a small scalar that is no safe integer, or a full one that is not below r; FileError where
    * points are not on the curve; what KernelPool.run throws
    */
-  async msm(points: PointSet, scalars: Scalars, options: MsmOptions = {}): Promise<Affine> {
+  async msm(points: PointSet, scalars: RawScalars, options: MsmOptions = {}): Promise<Affine> {
     const held = this.held.get(points)
     invariant(held, "points belong to the engine")
     const isWhole = countOf(scalars) === points.count
@@ -192,7 +197,7 @@ export class KernelEngine {
         table = new BaseTable(this.pool, group, count)
         this.tables.set(group, table)
       }
-      return table.multiply(scalars, options)
+      return table.multiples(scalars, options)
     })
     this.tablesInUse = result.catch(() => undefined)
     return result

@@ -6,6 +6,7 @@
  * Growing a plain memory detaches every view of it, so no view may be kept over an allocation; growing a
  * shared memory leaves old views as they are.
  */
+import { readField, writeField } from "../../circuit/formats/container.js"
 import { CountersignError, invariant } from "../../errors.js"
 
 export const pageBytes = 65_536
@@ -69,18 +70,6 @@ export class KernelMemory {
     return at
   }
 
-  /** Blocks of several sizes, or none. @throws as `allocate` */
-  allocateAll(sizes: readonly number[], what: string): number[] {
-    const blocks: number[] = []
-    try {
-      for (const bytes of sizes) blocks.push(this.allocate(bytes, what))
-      return blocks
-    } catch (error) {
-      for (const at of blocks) this.release(at)
-      throw error
-    }
-  }
-
   /** Gives a block back. */
   release(at: number): void {
     const bytes = this.used.get(at)
@@ -123,6 +112,19 @@ export class KernelMemory {
 
   doubles(at: number, length: number): Float64Array {
     return new Float64Array(this.memory.buffer, at >>> 0, length)
+  }
+
+  /** An integer of 32 bytes, little endian, as it is in files. */
+  integer(at: number): bigint {
+    return readField(new DataView(this.memory.buffer), at >>> 0)
+  }
+
+  /** Integers of less than 2^256, 32 bytes each, one after the other. */
+  writeIntegers(at: number, values: readonly bigint[]): void {
+    const view = new DataView(this.memory.buffer, at >>> 0, 32 * values.length)
+    values.forEach((value, i) => {
+      writeField(view, 32 * i, value)
+    })
   }
 
   /** The tightest free block that is large enough. */

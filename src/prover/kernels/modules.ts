@@ -5,7 +5,7 @@
  * everywhere.
  */
 import { FileError } from "../../errors.js"
-import { mod, power, q, r } from "../../field.js"
+import { mod, power, q, r, radix } from "../../field.js"
 import { isNode } from "../../platform.js"
 import { KernelMemory, pageBytes } from "./memory.js"
 import { withPlainMemory } from "./pool.js"
@@ -68,55 +68,45 @@ export async function openTrial(wasm: Uint8Array): Promise<Trial> {
   return { exports: exports as Trial["exports"], memory }
 }
 
-/**
- * Whether products of both fields are right: a chain x ← x·y, y ← y·x from the largest elements, so that one
- * wrong digit anywhere shows in all that follows.
- */
-export function givesKnownAnswers({ exports, memory }: Trial): boolean {
-  const radix = 1n << 256n
+/** Whether products of both fields are right. */
+export const givesKnownAnswers = (trial: Trial): boolean =>
+  multipliesRight(trial, "fq", q) && multipliesRight(trial, "fr", r)
+
+/** A chain x ← x·y, y ← y·x from the largest elements, so that one wrong digit anywhere shows in all that follows. */
+function multipliesRight({ exports, memory }: Trial, field: "fq" | "fr", p: bigint): boolean {
+  const call = (name: string, ...args: number[]) => exports[`${field}${name}`](...args)
   const at = memory.allocate(1024, "a trial")
   const [x, y, bytes] = [at, at + 256, at + 512]
-  const write = (value: bigint, offset: number) => {
-    const view = new DataView(memory.memory.buffer, bytes + offset, 32)
-    for (let i = 0; i < 4; i++, value >>= 64n) view.setBigUint64(8 * i, value & 0xffffffffffffffffn, true)
+  const inverse = power(radix, p - 2n, p)
+  // lanes start with different values in Montgomery form
+  const lanes = [
+    { x: p - 1n, y: p - 2n },
+    { x: (1n << 253n) - 1n, y: p >> 1n },
+  ]
+  const write = (place: number, values: readonly bigint[]) => {
+    memory.writeIntegers(bytes, values)
+    call("Read2", place, bytes, bytes + 32)
   }
-  const read = (offset: number): bigint => {
-    const view = new DataView(memory.memory.buffer, bytes + offset, 32)
-    return [3, 2, 1, 0].reduce((value, i) => (value << 64n) | view.getBigUint64(8 * i, true), 0n)
-  }
-  for (const [field, p] of [
-    ["fq", q],
-    ["fr", r],
-  ] as const) {
-    const call = (name: string, ...args: number[]) => exports[`${field}${name}`](...args)
-    const inverse = power(radix, p - 2n, p)
-    // lanes start with different values in Montgomery form
-    const lanes = [
-      { x: p - 1n, y: p - 2n },
-      { x: (1n << 253n) - 1n, y: p >> 1n },
-    ]
-    for (const [place, name] of [
-      [x, "x"],
-      [y, "y"],
-    ] as const) {
-      lanes.forEach((lane, i) => {
-        write(lane[name], 32 * i)
-      })
-      call("Read2", place, bytes, bytes + 32)
+  write(
+    x,
+    lanes.map((lane) => lane.x),
+  )
+  write(
+    y,
+    lanes.map((lane) => lane.y),
+  )
+  for (let i = 0; i < 100; i++) {
+    call("Mul2", x, x, y)
+    call("Mul2", y, y, x)
+    for (const lane of lanes) {
+      lane.x = mod(lane.x * lane.y * inverse, p)
+      lane.y = mod(lane.y * lane.x * inverse, p)
     }
-    for (let i = 0; i < 100; i++) {
-      call("Mul2", x, x, y)
-      call("Mul2", y, y, x)
-      for (const lane of lanes) {
-        lane.x = mod(lane.x * lane.y * inverse, p)
-        lane.y = mod(lane.y * lane.x * inverse, p)
-      }
-    }
-    call("Write2", bytes, bytes + 32, y)
-    if (lanes.some((lane, i) => read(32 * i) !== lane.y)) return false
   }
+  call("Write2", bytes, bytes + 32, y)
+  const right = lanes.every((lane, i) => memory.integer(bytes + 32 * i) === lane.y)
   memory.release(at)
-  return true
+  return right
 }
 
 /**

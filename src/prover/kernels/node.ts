@@ -6,12 +6,11 @@ import { parentPort, Worker } from "node:worker_threads"
 import type { Endpoint } from "comlink"
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs"
 import { invariant } from "../../errors.js"
-import type { Thread } from "./threads.js"
 
 export { availableParallelism, readFile }
 
-/** Starts worker.ts; `onEnd` is called when it ends, with the reason. */
-export function startWorker(onEnd: (why: string) => void): Thread {
+/** Starts worker.ts, for threads.ts; `onEnd` is called when it ends, with the reason. */
+export function startWorker(onEnd: (why: string) => void) {
   // Flags of the process, such as --input-type or a loader, are not for our modules.
   const worker = new Worker(new URL("./worker.js", import.meta.url), { execArgv: [] })
   worker.on("error", (error) => onEnd(String(error)))
@@ -19,7 +18,7 @@ export function startWorker(onEnd: (why: string) => void): Thread {
   let ending = false
   return {
     endpoint: nodeEndpoint(worker),
-    hold: (needed) => (needed || ending ? worker.ref() : worker.unref()),
+    hold: (needed: boolean) => (needed || ending ? worker.ref() : worker.unref()),
     terminate: async () => {
       ending = true
       worker.ref()

@@ -82,6 +82,13 @@ export class KernelPool {
     this.exports = instance.exports as Record<string, Kernel>
   }
 
+  /** Value of a constant that the module exports. */
+  constant(name: string): number {
+    const constant = this.exports[name] as unknown as WebAssembly.Global<"i32"> | undefined
+    invariant(constant, `the module has no constant ${name}`)
+    return constant.value
+  }
+
   /**
    * Compiles the module and starts the threads.
    * @throws UsageError for a number of threads that is none; CountersignError if a thread cannot start

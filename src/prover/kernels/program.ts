@@ -18,6 +18,13 @@ export interface Step {
   readonly scratchBytes?: number
 }
 
+/** Steps of which each waits for the one before it, the first for `after`; they begin at index `first` of a program. */
+export const chain = (
+  steps: readonly Omit<Step, "after">[],
+  first: number,
+  after: readonly number[],
+): Step[] => steps.map((step, i) => ({ ...step, after: i === 0 ? after : [first + i - 1] }))
+
 export type Kernel = (item: number, args: number, scratch: number) => void
 
 /** Why threads stop before all items are done. */

@@ -5,34 +5,15 @@
  * sum of its range check's bits.
  */
 
-import type { R1cs } from "../../circuit/formats/r1cs.js"
-import { gadgetKey } from "../../circuit/gadgets/families.js"
-import { bits, type RangeStrategy, type Stamp } from "../../circuit/gadgets/ranges.js"
+import { bits } from "../../circuit/gadgets/ranges.js"
 import type { Gadget } from "../../circuit/gadgets/reduce.js"
 import { R1csBuilder } from "../../circuit/link/builder.js"
-import { linkNodes, type StampGroup, sizeOf, type Trace } from "../../circuit/link/nodes.js"
+import { stampsOf } from "../../circuit/link/circuit.js"
+import { linkNodes, sizeOf, type Trace } from "../../circuit/link/nodes.js"
 import { rowOf } from "../../circuit/link/rows.js"
 import type { Plan } from "../../circuit/plan/plan.js"
-import { invariant } from "../../errors.js"
 import type { IntGraph } from "../../quantize/intgraph.js"
-
-/** What every linked circuit has. */
-export interface LinkedNodes {
-  readonly r1cs: R1cs
-  readonly stamps: readonly Stamp[]
-  readonly groups: readonly StampGroup[]
-  /** First wire of each input, in model order; empty if they have none of their own. */
-  readonly inputs: readonly number[]
-}
-
-/** A circuit for plain Groth16. */
-export interface PlainLinked extends LinkedNodes {
-  /** First wire of each public output, in model order; the context is one wire. */
-  readonly outputs: readonly number[]
-  readonly context: number
-  /** The wire that holds the context's square, which ties the signal into a constraint. */
-  readonly contextSquare: number
-}
+import type { PlainLinked } from "./circuit.js"
 
 /** What decides the shape of a circuit besides the model. */
 export interface LinkOptions {
@@ -41,19 +22,6 @@ export interface LinkOptions {
   readonly nonzerosPerRow: number
   /** Told of everything that is linked, in order; for exports that write the circuit in other words. */
   readonly trace?: Trace
-}
-
-/** Applies a strategy to every gadget of a plan. */
-export function stampsOf(
-  plan: Plan,
-  gadgets: ReadonlyMap<string, Gadget>,
-  strategy: RangeStrategy,
-): readonly Stamp[] {
-  return plan.uses.map((use) => {
-    const gadget = gadgets.get(gadgetKey(use))
-    invariant(gadget, `gadget ${gadgetKey(use)} was not compiled`)
-    return strategy(gadget)
-  })
 }
 
 /** Builds the constraint system of an integer model, with range checks by bits. */

@@ -7,12 +7,13 @@
  * half of the domain of twice the size.
  */
 
+import { coordinates, coordinates2 } from "../../circuit/formats/points.js"
 import type { R1cs } from "../../circuit/formats/r1cs.js"
 import { lagrangeBasis } from "../../circuit/link/domain.js"
 import { inverse, r } from "../../field.js"
 import { evaluateQap, plainDomain, publicCount } from "../../setup/qap.js"
 import { type DevSetupOptions, draw, multiplyParts, platformRandom } from "../../setup/trapdoor.js"
-import { coordinates, coordinates2, writeZkey } from "./zkey.js"
+import { writeZkey } from "./zkey.js"
 
 /** Points of a verification key: G1 [x, y], G2 [[x0, x1], [y0, y1]]. */
 export interface KeyParts {

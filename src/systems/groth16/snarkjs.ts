@@ -7,9 +7,8 @@ import { UsageError } from "../../errors.js"
 import type { Layout } from "../../statement/layout.js"
 import { type G1Json, type G2Json, parseG1, parseG2 } from "../../statement/points.js"
 import type { Provenance } from "../../statement/provenance.js"
-import { type Groth16Proof, parseProof } from "../../statement/receipt.js"
 import { array, bytes32, fail, object, oneOf } from "../../statement/strict.js"
-import { type Groth16Key, parseVerificationKey } from "../../verifier/key.js"
+import { type Groth16Key, type Groth16Proof, parseProof } from "./verify.js"
 
 type SnarkjsG1 = [string, string, string]
 type SnarkjsG2 = [[string, string], [string, string], [string, string]]
@@ -69,15 +68,15 @@ export function toSnarkjs(key: Groth16Key): SnarkjsKey {
   }
 }
 
-/**
- * Our key from snarkjs's, whose other fields (`vk_alphabeta_12`) follow from the points and are ignored. How it was
- * made does not stand in it: that is for the caller to know and to say (`setup`).
- * @throws FileError on anything but a bn128 Groth16 key, and as `parseVerificationKey`.
- */
-export function fromSnarkjs(
-  value: unknown,
-  facts: { readonly model: string; readonly layout: Layout; readonly setup: Provenance },
-): Groth16Key {
+/** What snarkjs's key does not say. */
+export interface SnarkjsFacts {
+  readonly model: string
+  readonly layout: Layout
+  readonly setup: Provenance
+}
+
+/** Our key from snarkjs's, not checked yet. @throws FileError on anything but a bn128 Groth16 key */
+export function keyOfSnarkjs(value: unknown, facts: SnarkjsFacts): Groth16Key {
   const given = groth16(value, "snarkjs key")
   checkRecord(facts, "facts", "an object with `model`, `layout` and `setup`")
   const ic = array(given.IC, "IC")
@@ -87,7 +86,7 @@ export function fromSnarkjs(
       expected: `${ic.length - 1} signals`,
       given: `${given.nPublic}`,
     })
-  return parseVerificationKey({
+  return {
     version: 1,
     proofSystem: "groth16",
     setup: facts.setup,
@@ -100,7 +99,7 @@ export function fromSnarkjs(
       delta2: fromG2(given.vk_delta_2, "vk_delta_2"),
       ic: Array.from(ic, (point, i) => fromG1(point, `IC[${i}]`)),
     },
-  } satisfies Groth16Key) as Groth16Key
+  }
 }
 
 /** snarkjs's form of a proof. */

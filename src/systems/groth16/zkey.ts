@@ -7,20 +7,18 @@ import {
   checkPrime,
   createBinFile,
   readBinFile,
-  readField,
   sectionView,
   writeField,
 } from "../../circuit/formats/container.js"
+import { coordinates } from "../../circuit/formats/points.js"
 import type { R1cs } from "../../circuit/formats/r1cs.js"
 import { FileError } from "../../errors.js"
-import { mod, power, q, r } from "../../field.js"
-import { fileBytes as pointBytes } from "../../prover/kernels/points.js"
+import { q, r, radix } from "../../field.js"
+import { fileBytes as pointBytes } from "../../prover/kernels/points/points.js"
 import { plainDomain, publicCount } from "../../setup/qap.js"
 import { encodeMark, type Mark, parseMark } from "../../statement/provenance.js"
 
 export const setupSection = 1000
-/** Montgomery radix of both fields. */
-const radix = 1n << 256n
 
 /** Section 2: both primes with their widths, three counts, six points. */
 const headerBytes = 36 + 36 + 12 + 3 * pointBytes.g1 + 3 * pointBytes.g2
@@ -175,42 +173,6 @@ export function checkZkey(zkey: Uint8Array, system: R1cs): void {
   if (given === undefined || Buffer.compare(given, coefficients(system)) !== 0) {
     throw new FileError({ what: "belongs to another circuit: its coefficients differ", where, fix })
   }
-}
-
-const fromMontgomery = power(mod(radix, q), q - 2n, q)
-
-/**
- * Affine coordinates of a Montgomery point: [x, y] for G1, [x0, x1, y0, y1] for G2.
- * @throws FileError for a coordinate that is not reduced
- */
-export function coordinates(point: Uint8Array): bigint[] {
-  const view = new DataView(point.buffer, point.byteOffset, point.length)
-  return Array.from({ length: point.length / 32 }, (_, i) => {
-    const value = readField(view, 32 * i)
-    if (value >= q) {
-      throw new FileError({ what: "a coordinate is not below q", where: "proving key", given: `${value}` })
-    }
-    return (value * fromMontgomery) % q
-  })
-}
-
-/** Affine coordinates as a Montgomery point: the other way round. */
-export function montgomeryPoint(values: readonly bigint[]): Uint8Array {
-  const point = new Uint8Array(32 * values.length)
-  const view = new DataView(point.buffer)
-  values.forEach((value, i) => {
-    writeField(view, 32 * i, mod(value * radix, q))
-  })
-  return point
-}
-
-/** Affine coordinates of a Montgomery point of G2: [[x0, x1], [y0, y1]]. */
-export function coordinates2(point: Uint8Array): bigint[][] {
-  const [x0, x1, y0, y1] = coordinates(point)
-  return [
-    [x0, x1],
-    [y0, y1],
-  ]
 }
 
 /** Points of a proving key that hide, and have a partner in G2, as a file has them. */

@@ -9,8 +9,9 @@ import type { Block } from "../../circuit/gadgets/poseidon.js"
 import { lookups } from "../../circuit/gadgets/ranges.js"
 import type { Gadget } from "../../circuit/gadgets/reduce.js"
 import { type FieldLc, R1csBuilder } from "../../circuit/link/builder.js"
+import { stampsOf } from "../../circuit/link/circuit.js"
 import { type Commitment, linkCommitment } from "../../circuit/link/commitment.js"
-import { type Lookup, LookupBuilder } from "../../circuit/link/lookup.js"
+import { LookupBuilder } from "../../circuit/link/lookup.js"
 import { linkNodes, sizeOf } from "../../circuit/link/nodes.js"
 import { rowOf, type TensorRows } from "../../circuit/link/rows.js"
 import type { Plan } from "../../circuit/plan/plan.js"
@@ -18,25 +19,11 @@ import type { TensorId } from "../../ops/program.js"
 import type { IntGraph } from "../../quantize/intgraph.js"
 import type { Layout } from "../../statement/layout.js"
 import { packSide } from "../../statement/words.js"
-import { type LinkedNodes, stampsOf } from "../groth16/boundary.js"
+import type { MirageLinked } from "./circuit.js"
 import { checkGroups } from "./phases.js"
 
 export const CHALLENGE = 1
 export const EVALUATION = 2
-
-/** A circuit for the two-phase proof. */
-export interface MirageLinked extends LinkedNodes {
-  readonly lookup: Lookup
-  /** Wires 3 … firstFinal−1 are committed, those from firstFinal on are final. */
-  readonly firstFinal: number
-  /** Salted commitments that stand for the outputs and the inputs. */
-  readonly commitments: { readonly output?: Commitment; readonly input?: Commitment }
-  /** First wire and row of the Horner steps for words 1, 2, …; row `hornerRow` defines ev. */
-  readonly steps: number
-  readonly hornerRow: number
-  /** Wires whose values are full field elements, in ascending order. */
-  readonly large: Uint32Array
-}
 
 export interface MirageOptions {
   readonly layout: Layout

@@ -18,6 +18,7 @@
  */
 import { sha256 } from "@noble/hashes/sha2.js"
 import { checkSection, createBinFile } from "../../circuit/formats/container.js"
+import { coordinates, coordinates2 } from "../../circuit/formats/points.js"
 import type { R1cs } from "../../circuit/formats/r1cs.js"
 import {
   type ByteSource,
@@ -28,13 +29,13 @@ import {
 } from "../../circuit/formats/source.js"
 import { domainSize } from "../../circuit/link/domain.js"
 import { CountersignError, FileError } from "../../errors.js"
-import { fileBytes as pointBytes } from "../../prover/kernels/points.js"
-import { streamBytes } from "../../prover/kernels/stream.js"
-import { areLayers, bestLayers, type Layers } from "../../prover/kernels/windows.js"
+import { fileBytes as pointBytes } from "../../prover/kernels/points/points.js"
+import { streamBytes } from "../../prover/kernels/points/stream.js"
+import { areLayers, bestLayers, type Layers } from "../../prover/kernels/points/windows.js"
 import { hasProduct, programRows } from "../../setup/qap.js"
 import { encodeMark, type Mark, markBytes, parseMark } from "../../statement/provenance.js"
-import { coordinates, coordinates2, type Masks, setupSection } from "../groth16/zkey.js"
-import type { MirageLinked } from "./boundary.js"
+import { type Masks, setupSection } from "../groth16/zkey.js"
+import type { MirageLinked } from "./circuit.js"
 import { digits, quotientMultiples } from "./sections.js"
 
 const magic = "csmk"
@@ -64,7 +65,7 @@ export type MiragePoints = Readonly<Record<MirageSection, Uint8Array>>
 type LargeSection = Exclude<MirageSection, "points" | "ic">
 
 /** A proving key as the prover takes it. */
-export interface MirageKey extends Readonly<Record<LargeSection, Uint8Array | ByteSource>> {
+export interface MirageProvingKey extends Readonly<Record<LargeSection, Uint8Array | ByteSource>> {
   readonly points: Uint8Array
   readonly ic: Uint8Array
   readonly setup: Mark
@@ -173,7 +174,7 @@ function memoryOf(linked: MirageLinked, streamed: boolean): number {
 }
 
 /**
- * Bytes of the multiples that come with points (shares.ts), in the kernels' form: of wires with field elements, in A,
+ * Bytes of the multiples that come with points (sections.ts), in the kernels' form: of wires with field elements, in A,
  * B1, committed and B2, and of quotients, in A and final.
  */
 function multiplesOf({ large, lookup }: MirageLinked): number {
@@ -283,7 +284,7 @@ export async function readMirageKey(
   provingKey: ProvingKey,
   linked: MirageLinked,
   residentBytes?: number,
-): Promise<MirageKey> {
+): Promise<MirageProvingKey> {
   const where = "proving key"
   const source = checkedSource(provingKey, where)
   const held = await sectionsOf(source, magic, version)
@@ -313,7 +314,7 @@ export async function readMirageKey(
 const contentOf = ({ size, read }: ByteSource): Promise<Uint8Array> => read(0, Math.min(size, markBytes))
 
 /** Bytes of one point of section 2. */
-export function singleOf({ points }: MirageKey, name: Single): Uint8Array {
+export function singleOf({ points }: MirageProvingKey, name: Single): Uint8Array {
   let at = 0
   for (const [other, group] of singles) {
     if (other === name) return points.subarray(at, at + pointBytes[group])
@@ -323,14 +324,14 @@ export function singleOf({ points }: MirageKey, name: Single): Uint8Array {
 }
 
 /** The points that hide. */
-export const mirageMasks = (key: MirageKey): Masks => ({
+export const mirageMasks = (key: MirageProvingKey): Masks => ({
   beta1: singleOf(key, "beta1"),
   delta1: singleOf(key, "delta1"),
   deltaC1: singleOf(key, "deltaC1"),
 })
 
 /** The points of the verification key that a proving key carries, as decimal strings. */
-export function mirageVerificationPoints(key: MirageKey): {
+export function mirageVerificationPoints(key: MirageProvingKey): {
   alpha1: string[]
   beta2: string[][]
   delta2: string[][]

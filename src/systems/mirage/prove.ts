@@ -15,29 +15,23 @@
  * side C, of which there are few: linear rows 0 · 0 = lc are zero.
  */
 import { bn254 } from "@noble/curves/bn254.js"
-import { assignCommitments, type Salts } from "../../circuit/link/commitment.js"
+import { coordinates, montgomeryPoint } from "../../circuit/formats/points.js"
 import { entriesOf } from "../../circuit/link/lookup.js"
-import {
-  assignCommitted,
-  type CommittedWitness,
-  challengedWitness,
-  type TensorValues,
-  type Witness,
-} from "../../circuit/witness/witness.js"
-import type { MirageCircuit } from "../../compile/compile.js"
+import type { Salts } from "../../circuit/witness/commitment.js"
+import type { TensorValues, Witness } from "../../circuit/witness/witness.js"
 import type { OnProgress } from "../../errors.js"
 import { mod, r } from "../../field.js"
 import type { Affine, Engine, Fields, RowSums, WorkOptions } from "../../prover/engine/engine.js"
 import { nextTurn } from "../../prover/kernels/threads.js"
 import { draw, platformRandom } from "../../setup/trapdoor.js"
 import type { G1Json, G1Point, G2Point } from "../../statement/points.js"
-import type { MirageProof } from "../../statement/receipt.js"
 import { challenge } from "../../statement/words.js"
-import type { MirageProofPoints } from "../../verifier/equation.js"
-import { coordinates, montgomeryPoint } from "../groth16/zkey.js"
-import { type MirageKey, mirageDomain, type Single, singleOf, supportOf } from "./keyfile.js"
+import type { MirageCircuit } from "./circuit.js"
+import { type MirageProvingKey, mirageDomain, type Single, singleOf, supportOf } from "./keyfile.js"
 import { checkSums, quotientRows } from "./rows.js"
 import { pointName, type Share, Shares } from "./sections.js"
+import type { MirageProof, MirageProofPoints } from "./verify.js"
+import { type CommittedWitness, challengedWitness, committedWitness } from "./witness.js"
 
 const G1 = bn254.G1.Point
 const G2 = bn254.G2.Point
@@ -83,8 +77,8 @@ export interface MirageProver {
 }
 
 /** Loads a key of the circuit (`readMirageKey`); what is not in memory is read again for each proof. */
-export function openMirage(circuit: MirageCircuit, key: MirageKey, engine: Engine): MirageProver {
-  const { linked, graph } = circuit
+export function openMirage(circuit: MirageCircuit, key: MirageProvingKey, engine: Engine): MirageProver {
+  const { linked } = circuit
   const { r1cs, lookup, firstFinal } = linked
   const domain = mirageDomain(r1cs)
   const entries = Float64Array.from(entriesOf(lookup), Number)
@@ -124,8 +118,7 @@ export function openMirage(circuit: MirageCircuit, key: MirageKey, engine: Engin
 
   const prove: MirageProver["prove"] = async (values, statement, options = {}) => {
     options.signal?.throwIfAborted()
-    const committed = assignCommitted(graph, linked, values)
-    assignCommitments(circuit, values, committed, options.salts)
+    const committed = committedWitness(circuit, values, options.salts)
     return proveCommitted(committed, statement, options, (sums) => checkSums(circuit, committed, sums))
   }
   const proveWitness: MirageProver["proveWitness"] = (committed, statement, options = {}) =>

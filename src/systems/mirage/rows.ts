@@ -2,12 +2,13 @@
 
 import type { R1cs, SparseRows } from "../../circuit/formats/r1cs.js"
 import { describeRow } from "../../circuit/witness/check.js"
-import { type CommittedWitness, fieldValue, type Witness } from "../../circuit/witness/witness.js"
-import type { MirageCircuit } from "../../compile/compile.js"
+import { fieldValue, type Witness } from "../../circuit/witness/witness.js"
 import { CountersignError } from "../../errors.js"
 import { inverse as inverseOf, mod, r } from "../../field.js"
 import type { Fields, QuotientRows, RowSums, Vector } from "../../prover/engine/engine.js"
 import { CHALLENGE, EVALUATION } from "./boundary.js"
+import type { MirageCircuit } from "./circuit.js"
+import type { CommittedWitness } from "./witness.js"
 
 /**
  * A row without challenge holds, and a query's operand is its entry times its scale.
@@ -39,7 +40,7 @@ export function checkSums(circuit: MirageCircuit, witness: CommittedWitness, { a
 }
 
 /**
- * Values of A and B on the whole domain; side C is multiplied by points of the key (miragekey.ts). `kept` are the
+ * Values of A and B on the whole domain; side C is multiplied by points of the key (keyfile.ts). `kept` are the
  * fields of the lookup argument, as the engine made them for the challenge c.
  */
 export function quotientRows(

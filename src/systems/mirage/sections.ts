@@ -10,12 +10,13 @@
 
 import { type ByteSource, gather, join } from "../../circuit/formats/source.js"
 import type { Lookup } from "../../circuit/link/lookup.js"
-import type { CommittedWitness, Witness } from "../../circuit/witness/witness.js"
-import type { MirageCircuit } from "../../compile/compile.js"
+import type { Witness } from "../../circuit/witness/witness.js"
 import { invariant } from "../../errors.js"
 import type { Engine, Entries, Points } from "../../prover/engine/engine.js"
-import { fileBytes, type NameOf } from "../../prover/kernels/points.js"
+import { fileBytes, type NameOf } from "../../prover/kernels/points/points.js"
 import { CHALLENGE, EVALUATION } from "./boundary.js"
+import type { MirageCircuit } from "./circuit.js"
+import type { CommittedWitness } from "./witness.js"
 
 /** Points of a section of the key: one for each wire, in the same order, which is ascending. */
 export interface Section {

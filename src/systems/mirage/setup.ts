@@ -6,7 +6,7 @@ import { lagrangeBasis } from "../../circuit/link/domain.js"
 import { inverse, mod, power, r } from "../../field.js"
 import { evaluateQap } from "../../setup/qap.js"
 import { type DevSetupOptions, draw, multiplyParts, platformRandom } from "../../setup/trapdoor.js"
-import type { MirageLinked } from "./boundary.js"
+import type { MirageLinked } from "./circuit.js"
 import {
   checkKeySize,
   checkMemory,
@@ -39,7 +39,7 @@ export async function mirageDevSetup(
   }
   const pick = (list: readonly bigint[], wires: Uint32Array) => Array.from(wires, (wire) => list[wire])
   const b = pick(v, supportOf(r1cs, "b"))
-  // what C adds to A·B − C at the odd points of the domain of twice the size, see mirage.ts
+  // what C adds to A·B − C at the odd points of the domain of twice the size, see prove.ts
   const oddPart = mod((power(tau, BigInt(domain)) - 1n) * inverse(2n))
   const c = pick(wProducts, supportOf(r1cs, "c")).map((value) => (value * oddPart) % r)
   const layers = quotientLayers(r1cs)

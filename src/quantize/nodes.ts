@@ -1,0 +1,250 @@
+/**
+ * Nodes of an integer model in canonical bytes: kind u8, out, origin name, origin operator, then by kind
+ *
+ *     0 input    name
+ *     1 index    sources list, fill int, map deltas
+ *     2 linear   count of terms, per term: source, map; bias flag u8, bias ints
+ *     3 max      source, window, map deltas
+ *     4 argmax   source, window, last u8, map deltas
+ *     5 product  left, right
+ *     6 rescale  source, shift, lo int, bits
+ *     7 table    source, lo int, values deltas
+ *
+ * A linear map is kind u8: 0 dense n k m; 1 conv n groups inChannels outChannels and five lists inSize kernel outSize
+ * strides padsBegin(int) dilations; 2 sparse row lengths, column deltas; then its weights, ints.
+ */
+import type { IntNode, LinearMap, Origin, TensorId } from "../ops/program.js"
+import type { ByteReader, ByteWriter } from "./bytes.js"
+
+/** What every node has; `kind` is in its number. */
+interface Common {
+  readonly out: TensorId
+  readonly origin: Origin
+}
+
+/** The fields of one kind of node in bytes. */
+interface NodeCodec<N extends IntNode> {
+  /** In the file for this kind. */
+  readonly number: number
+  /** The least version of the format that has it: a new kind gets a new one, and changes no digest of other models. */
+  readonly since: number
+  write(w: ByteWriter, node: N): void
+  read(r: ByteReader, common: Common): N
+}
+
+const codecs: { readonly [K in IntNode["kind"]]: NodeCodec<Extract<IntNode, { readonly kind: K }>> } = {
+  input: {
+    number: 0,
+    since: 1,
+    write: (w, node) => w.text(node.name),
+    read: (r, common) => ({ kind: "input", ...common, name: r.text() }),
+  },
+  index: {
+    number: 1,
+    since: 1,
+    write(w, node) {
+      w.uints(node.sources)
+      w.int(node.fill)
+      w.deltas(node.map)
+    },
+    read: (r, common) => ({
+      kind: "index",
+      ...common,
+      sources: r.uints(),
+      fill: r.int(),
+      map: readIndices(r),
+    }),
+  },
+  linear: {
+    number: 2,
+    since: 1,
+    write(w, node) {
+      w.uint(node.terms.length)
+      for (const { source, map } of node.terms) {
+        w.uint(source)
+        writeMap(w, map)
+      }
+      w.byte(node.bias ? 1 : 0)
+      if (node.bias) w.ints(node.bias)
+    },
+    read(r, common) {
+      const terms = r.list(() => ({ source: r.uint(), map: readMap(r) }))
+      return { kind: "linear", ...common, terms, ...(r.flag() && { bias: r.ints() }) }
+    },
+  },
+  max: {
+    number: 3,
+    since: 1,
+    write(w, node) {
+      w.uint(node.source)
+      w.uint(node.window)
+      w.deltas(node.map)
+    },
+    read: (r, common) => ({
+      kind: "max",
+      ...common,
+      source: r.uint(),
+      window: r.uint(),
+      map: readIndices(r),
+    }),
+  },
+  argmax: {
+    number: 4,
+    since: 1,
+    write(w, node) {
+      w.uint(node.source)
+      w.uint(node.window)
+      w.byte(node.last ? 1 : 0)
+      w.deltas(node.map)
+    },
+    read: (r, common) => ({
+      kind: "argmax",
+      ...common,
+      source: r.uint(),
+      window: r.uint(),
+      last: r.flag(),
+      map: readIndices(r),
+    }),
+  },
+  product: {
+    number: 5,
+    since: 1,
+    write(w, node) {
+      w.uint(node.left)
+      w.uint(node.right)
+    },
+    read: (r, common) => ({ kind: "product", ...common, left: r.uint(), right: r.uint() }),
+  },
+  rescale: {
+    number: 6,
+    since: 1,
+    write(w, node) {
+      w.uint(node.source)
+      w.uint(node.shift)
+      w.int(node.lo)
+      w.uint(node.bits)
+    },
+    read: (r, common) => ({
+      kind: "rescale",
+      ...common,
+      source: r.uint(),
+      shift: r.uint(),
+      lo: r.int(),
+      bits: r.uint(),
+    }),
+  },
+  table: {
+    number: 7,
+    since: 2,
+    write(w, node) {
+      w.uint(node.source)
+      w.int(node.lo)
+      w.deltas(node.values)
+    },
+    read: (r, common) => ({ kind: "table", ...common, source: r.uint(), lo: r.int(), values: r.deltas() }),
+  },
+}
+
+/** The fields of one kind of linear map in bytes. */
+interface MapCodec<M extends LinearMap> {
+  readonly number: number
+  write(w: ByteWriter, map: M): void
+  read(r: ByteReader): M
+}
+
+const mapCodecs: { readonly [K in LinearMap["kind"]]: MapCodec<Extract<LinearMap, { readonly kind: K }>> } = {
+  dense: {
+    number: 0,
+    write(w, map) {
+      for (const x of [map.n, map.k, map.m]) w.uint(x)
+      w.ints(map.weight)
+    },
+    read: (r) => ({ kind: "dense", n: r.uint(), k: r.uint(), m: r.uint(), weight: r.ints() }),
+  },
+  conv: {
+    number: 1,
+    write(w, map) {
+      for (const x of [map.n, map.groups, map.inChannels, map.outChannels]) w.uint(x)
+      for (const list of [map.inSize, map.kernel, map.outSize, map.strides]) w.uints(list)
+      w.ints(map.padsBegin)
+      w.uints(map.dilations)
+      w.ints(map.weight)
+    },
+    read: (r) => ({
+      kind: "conv",
+      n: r.uint(),
+      groups: r.uint(),
+      inChannels: r.uint(),
+      outChannels: r.uint(),
+      inSize: r.uints(),
+      kernel: r.uints(),
+      outSize: r.uints(),
+      strides: r.uints(),
+      padsBegin: [...r.ints()],
+      dilations: r.uints(),
+      weight: r.ints(),
+    }),
+  },
+  sparse: {
+    number: 2,
+    write(w, { rowPtr, columns, values }) {
+      w.uint(rowPtr.length - 1)
+      for (let i = 1; i < rowPtr.length; i++) w.uint(rowPtr[i] - rowPtr[i - 1])
+      w.deltas(columns)
+      w.ints(values)
+    },
+    read(r) {
+      const lengths = r.uints()
+      const rowPtr = new Uint32Array(lengths.length + 1)
+      let end = 0
+      lengths.forEach((length, row) => {
+        end += length
+        if (end > maxIndex) r.fail("a row is too long")
+        rowPtr[row + 1] = end
+      })
+      return { kind: "sparse", rowPtr, columns: Uint32Array.from(r.deltas(0, maxIndex)), values: r.ints() }
+    },
+  },
+}
+
+/** Largest index that signed and unsigned arrays hold. */
+const maxIndex = 2 ** 31 - 1
+const readIndices = (r: ByteReader): Int32Array => Int32Array.from(r.deltas(-1, maxIndex))
+
+const codecOf = <N extends IntNode>(node: N): NodeCodec<N> => codecs[node.kind] as unknown as NodeCodec<N>
+
+export function writeNode(w: ByteWriter, node: IntNode): void {
+  const codec = codecOf(node)
+  w.byte(codec.number)
+  w.uint(node.out)
+  w.text(node.origin.name)
+  w.text(node.origin.operator)
+  codec.write(w, node)
+}
+
+/** Throws FileError for a kind that is none. */
+export function readNode(r: ByteReader): IntNode {
+  const number = r.byte()
+  const common = { out: r.uint(), origin: { name: r.text(), operator: r.text() } }
+  const codec = Object.values(codecs).find((candidate) => candidate.number === number)
+  return codec ? codec.read(r, common) : r.fail("unknown kind of node")
+}
+
+function writeMap(w: ByteWriter, map: LinearMap): void {
+  const codec = mapCodecs[map.kind] as unknown as MapCodec<LinearMap>
+  w.byte(codec.number)
+  codec.write(w, map)
+}
+
+function readMap(r: ByteReader): LinearMap {
+  const number = r.byte()
+  const codec = Object.values(mapCodecs).find((candidate) => candidate.number === number)
+  return codec ? codec.read(r) : r.fail("unknown kind of linear map")
+}
+
+/** Versions of the format, and the least one that has every kind among some nodes. */
+export const versions: readonly number[] = [...new Set(Object.values(codecs).map(({ since }) => since))].sort(
+  (a, b) => a - b,
+)
+export const versionOf = (nodes: readonly IntNode[]): number =>
+  nodes.reduce((version, { kind }) => Math.max(version, codecs[kind].since), 1)

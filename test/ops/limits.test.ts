@@ -1,0 +1,383 @@
+/** docs/OPERATORS.md is what the operators say of themselves, and what it says is refused is refused. */
+import { execFileSync } from "node:child_process"
+import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { describe, expect, it } from "vitest"
+import { ModelError } from "#src/errors.js"
+import type { DataType, Graph } from "#src/model/graph.js"
+import { importOnnx } from "#src/model/onnx/onnx.js"
+import { activationNames, layers } from "#src/model/tfjs/layers.js"
+import { importTfjs } from "#src/model/tfjs/tfjs.js"
+import { lower, operators } from "#src/ops/lower.js"
+import { microsoftOperators } from "#src/ops/operators/functions.js"
+import { describeLimit, type Limit } from "#src/ops/operators/limits.js"
+import { functionCases } from "../support/function-cases.js"
+import { encodeOnnx, type OnnxSpec, type TensorSpec } from "../support/onnx-writer.js"
+import { operatorCases, single } from "../support/operator-cases.js"
+import { Random } from "../support/random.js"
+
+const page = new URL("../../docs/OPERATORS.md", import.meta.url)
+
+/** The message a model is refused with; empty if it is not. */
+function refusal(run: () => unknown): string {
+  try {
+    run()
+    return ""
+  } catch (error) {
+    expect(error).toBeInstanceOf(ModelError)
+    return (error as ModelError).message
+  }
+}
+
+const refusalOf = (spec: OnnxSpec, change: (graph: Graph) => Graph = (graph) => graph): string =>
+  refusal(() => lower(change(importOnnx(encodeOnnx(spec)))))
+
+/** The same graph with inputs of another type. */
+const typed =
+  (dtype: DataType) =>
+  (graph: Graph): Graph => ({ ...graph, inputs: graph.inputs.map((input) => ({ ...input, dtype })) })
+
+/** Models of one operator that are taken, for which `fits` holds. */
+function casesOf(operator: string, fits: (spec: OnnxSpec) => boolean): OnnxSpec[] {
+  const makers = Object.entries({ ...operatorCases, ...functionCases }).filter(
+    ([key]) => key.split(" ")[0] === operator,
+  )
+  return makers.flatMap(([, make]) => {
+    for (let seed = 0; seed < 100; seed++) {
+      const spec = make(new Random(seed))
+      if (spec.nodes.length === 1 && fits(spec)) return [spec]
+    }
+    return []
+  })
+}
+
+/** The model with one of its constants as an input of the model. */
+function opened(spec: OnnxSpec, input: number): OnnxSpec {
+  const name = spec.nodes[0].inputs[input]
+  const { [name]: tensor, ...initializers } = spec.initializers ?? {}
+  return { ...spec, initializers, inputs: [...spec.inputs, { name, shape: tensor.shape }] }
+}
+
+/** A node with activations for its first inputs, up to the one that `input` is. */
+const bare = (operator: string, input: number, opset = 15): OnnxSpec => ({
+  opset,
+  inputs: [{ name: "x", shape: [1, 1, 2, 2] }],
+  outputs: ["y"],
+  nodes: [{ operator, inputs: Array.from({ length: input + 1 }, () => "x"), outputs: ["y"] }],
+})
+
+const ints = (...data: number[]): TensorSpec => ({ shape: [data.length], data, dtype: "int64" })
+const scalar = (value: number, dtype: "float" | "bool" = "float"): TensorSpec => ({
+  shape: [],
+  data: [value],
+  dtype,
+})
+
+/** What is refused by a limit in words, and what the message says. */
+const others: Readonly<
+  Record<string, readonly [limit: string, spec: OnnxSpec, message: RegExp, dtype?: DataType][]>
+> = {
+  Div: [["no division by", single("Div", [2], {}, { c: { shape: [2], data: [1, 0] } }), /division by zero/]],
+  Pow: [
+    ["one exponent", single("Pow", [2], {}, { c: { shape: [2], data: [2, 3] } }), /several exponents/],
+    ["a power of integer", single("Pow", [2], {}, { c: { shape: [1], data: [5] } }), /rounds/, "int32"],
+  ],
+  Cast: [["no cast", single("Cast", [2], { to: 6 }), /rounds or wraps/]],
+  CastLike: [["no cast", single("CastLike", [2], {}, { like: ints(1, 2) }), /rounds or wraps/]],
+  Celu: [["`alpha`", single("Celu", [2], { alpha: { float: 0 } }), /divides by zero/]],
+  ScatterElements: [
+    [
+      "`reduction`",
+      single("ScatterElements", [2], { reduction: "add" }, { i: ints(0), u: { shape: [1], data: [1] } }),
+      /`reduction`/,
+    ],
+  ],
+  ScatterND: [
+    [
+      "`reduction`",
+      single(
+        "ScatterND",
+        [2],
+        { reduction: "mul" },
+        { i: { shape: [1, 1], data: [0], dtype: "int64" }, u: { shape: [1], data: [1] } },
+      ),
+      /`reduction`/,
+    ],
+  ],
+  Dropout: [
+    [
+      "`training_mode`",
+      single("Dropout", [2], {}, { ratio: scalar(0.5), on: scalar(1, "bool") }),
+      /training_mode/,
+    ],
+  ],
+  MatMul: [["at most", products("MatMul"), /2097152 products \(at most 1048576\)/]],
+  Gemm: [["at most", products("Gemm"), /2097152 products \(at most 1048576\)/]],
+  BatchNormalization: [
+    [
+      "`training_mode`",
+      single(
+        "BatchNormalization",
+        [1, 1],
+        { training_mode: 1 },
+        Object.fromEntries(["s", "b", "m", "v"].map((name) => [name, { shape: [1], data: [1] }])),
+      ),
+      /training_mode/,
+    ],
+  ],
+  MaxPool: [
+    [
+      "without `Indices`",
+      {
+        inputs: [{ name: "x", shape: [1, 1, 2] }],
+        outputs: ["y"],
+        nodes: [
+          { operator: "MaxPool", inputs: ["x"], outputs: ["y", "i"], attributes: { kernel_shape: [2] } },
+        ],
+      },
+      /output 1 `i` is not supported/,
+    ],
+    [
+      "no window",
+      single("MaxPool", [1, 1, 2], { kernel_shape: [1], pads: [1, 1] }),
+      /in the padding entirely/,
+    ],
+  ],
+  AveragePool: [
+    [
+      "no window",
+      single("AveragePool", [1, 1, 2], { kernel_shape: [1], pads: [1, 1] }),
+      /in the padding entirely/,
+    ],
+  ],
+  Resize: [
+    [
+      "`antialias`",
+      single(
+        "Resize",
+        [1, 2],
+        { antialias: 1 },
+        { roi: { shape: [0], data: [] }, scales: { shape: [2], data: [1, 2] } },
+        { opset: 18 },
+      ),
+      /antialias/,
+    ],
+  ],
+}
+
+function products(operator: string): OnnxSpec {
+  return {
+    inputs: [
+      { name: "x", shape: [2 ** 10, 2 ** 10] },
+      { name: "z", shape: [2 ** 10, 2] },
+    ],
+    outputs: ["y"],
+    nodes: [{ operator, inputs: ["x", "z"], outputs: ["y"] }],
+  }
+}
+
+/** Models that a limit of an operator refuses, with what their messages say. */
+function refusedBy(operator: string, limit: Limit): { message: string; says: RegExp }[] {
+  switch (limit.kind) {
+    case "constant": {
+      const has = (spec: OnnxSpec) => (spec.nodes[0].inputs[limit.input] ?? "") in (spec.initializers ?? {})
+      const specs = casesOf(operator, has).map((spec) => opened(spec, limit.input))
+      const says = /depends on the model's input/
+      if (specs.length > 0) return specs.map((spec) => ({ message: refusalOf(spec), says }))
+      return [
+        { message: refusalOf(explicit[`${operator} ${limit.input}`] ?? bare(operator, limit.input)), says },
+      ]
+    }
+    case "activation":
+      return casesOf(operator, (spec) => spec.inputs.length === 1).map((spec) => {
+        const [{ name, shape }] = spec.inputs
+        const data = new Float64Array((shape as number[]).reduce((a, b) => a * b, 1))
+        const initializers = { ...spec.initializers, [name]: { shape: shape as number[], data } }
+        const inputs = [{ name: "other", shape: [1] }]
+        return { message: refusalOf({ ...spec, inputs, initializers }), says: /is a constant/ }
+      })
+    case "constants": {
+      const messages = [0, 1, 2].map((last) => refusalOf(bare(operator, last)))
+      const message = messages.find((text) => !/is missing/.test(text)) ?? ""
+      return [{ message, says: /depends on the model's input/ }]
+    }
+    case "real":
+    case "wide": {
+      const specs = casesOf(operator, () => true)
+      const dtype = limit.kind === "real" ? "int32" : "int8"
+      return (specs.length > 0 ? specs.slice(0, 3) : [bare(operator, 0)]).map((spec) => ({
+        message: refusalOf(spec, typed(dtype)),
+        says: limit.kind === "real" ? /rounds/ : /wraps around/,
+      }))
+    }
+    case "other": {
+      const found = (others[operator] ?? []).filter(([start]) => limit.text.startsWith(start))
+      return found.map(([, spec, says, dtype]) => ({
+        message: refusalOf(spec, dtype ? typed(dtype) : undefined),
+        says,
+      }))
+    }
+  }
+}
+
+/** For inputs that no case has as a constant: a model with an activation there. */
+const activationAt = (
+  operator: string,
+  inputs: readonly string[],
+  more: Partial<OnnxSpec> = {},
+): OnnxSpec => ({
+  inputs: [{ name: "x", shape: [1, 1, 2, 2] }],
+  outputs: ["y"],
+  nodes: [{ operator, inputs, outputs: ["y"] }],
+  ...more,
+})
+const explicit: Readonly<Record<string, OnnxSpec>> = {
+  "Clip 2": activationAt("Clip", ["x", "", "x"]),
+  "Pad 3": activationAt("Pad", ["x", "p", "", "x"], {
+    initializers: { p: ints(0, 0) },
+    opset: 18,
+  }),
+  "Resize 1": activationAt("Resize", ["x", "x", "s"], {
+    initializers: { s: { shape: [4], data: [1, 1, 2, 2] } },
+  }),
+  "Resize 2": activationAt("Resize", ["x", "", "x"]),
+  "Resize 3": activationAt("Resize", ["x", "", "", "x"]),
+  "ReduceL1 1": bare("ReduceL1", 1, 18),
+  "ReduceSumSquare 1": bare("ReduceSumSquare", 1, 18),
+  "ReduceMean 1": bare("ReduceMean", 1, 18),
+  "ReduceMax 1": bare("ReduceMax", 1, 18),
+  "ReduceMin 1": bare("ReduceMin", 1, 18),
+  "Upsample 1": bare("Upsample", 1, 9),
+}
+
+describe("docs/OPERATORS.md", () => {
+  it("is what `npm run operators` writes", () => {
+    const script = fileURLToPath(new URL("../../bench/operators.mjs", import.meta.url))
+    expect(readFileSync(page, "utf8")).toBe(String(execFileSync(process.execPath, [script, "--print"])))
+  })
+
+  it("has every operator and every layer", () => {
+    const text = readFileSync(page, "utf8")
+    const names = [...Object.keys(operators), ...Object.keys(microsoftOperators), ...layers.keys()]
+    for (const name of names) expect(text).toContain(`| ${name} |`)
+    expect(Object.keys(operators).length).toBeGreaterThan(90)
+  })
+})
+
+const stated = Object.entries(operators).flatMap(([operator, { limits }]) =>
+  limits.map((limit): [string, string, Limit] => [operator, describeLimit(limit), limit]),
+)
+
+describe("every stated limit is refused, by the operator and with a reason", () => {
+  it.each(stated)("%s: %s", (operator, _, limit) => {
+    const refused = refusedBy(operator, limit)
+    expect(refused.length).toBeGreaterThan(0)
+    for (const { message, says } of refused) {
+      expect(message).toMatch(new RegExp(`operator \`${operator}\``))
+      expect(message).toMatch(says)
+    }
+  })
+
+  it("every model of a limit in words belongs to one", () => {
+    for (const [operator, list] of Object.entries(others))
+      for (const [start] of list)
+        expect(
+          operators[operator].limits.filter((l) => l.kind === "other" && l.text.startsWith(start)),
+        ).toHaveLength(1)
+  })
+})
+
+it("the refusal of an operator, an attribute and a layer says where to look", () => {
+  expect(refusalOf(single("LpPool", [1, 1, 2], { kernel_shape: [2] }))).toMatch(
+    /the operator is not supported\. docs\/OPERATORS\.md lists/,
+  )
+  expect(refusalOf(single("Relu", [2], { slope: 1 }))).toMatch(
+    /`slope` = `1` is not supported\. docs\/OPERATORS\.md/,
+  )
+  expect(refusalOfLayer("LSTM", [null, 4, 4])).toMatch(
+    /the layer is not supported\. docs\/OPERATORS\.md lists/,
+  )
+})
+
+function refusalOfLayer(
+  className: string,
+  shape: unknown,
+  config: object = {},
+  weights: object[] = [],
+): string {
+  const data = new Uint8Array(
+    weights.reduce(
+      (sum: number, { shape: dims }: { shape?: number[] }) =>
+        sum + 4 * (dims ?? []).reduce((a, b) => a * b, 1),
+      0,
+    ),
+  )
+  const layer = { class_name: className, config: { name: "layer", batch_input_shape: shape, ...config } }
+  const model = {
+    modelTopology: { class_name: "Sequential", config: { name: "m", layers: [layer] } },
+    weightsManifest: [{ paths: [], weights }],
+  }
+  return refusal(() => lower(importTfjs(model, data)))
+}
+
+const weight = (suffix: string, ...shape: number[]) => ({ name: `layer/${suffix}`, shape, dtype: "float32" })
+const image = [null, 4, 4, 1]
+const sequence = [null, 4, 1]
+const kernels: Readonly<Record<string, readonly [shape: unknown, weights: object[]]>> = {
+  Dense: [
+    [null, 4],
+    [weight("kernel", 4, 2), weight("bias", 2)],
+  ],
+  Conv1D: [sequence, [weight("kernel", 2, 1, 2), weight("bias", 2)]],
+  Conv2D: [image, [weight("kernel", 2, 2, 1, 2), weight("bias", 2)]],
+  DepthwiseConv2D: [image, [weight("depthwise_kernel", 2, 2, 1, 2), weight("bias", 2)]],
+  SeparableConv2D: [
+    image,
+    [weight("depthwise_kernel", 2, 2, 1, 1), weight("pointwise_kernel", 1, 1, 1, 2), weight("bias", 2)],
+  ],
+  BatchNormalization: [
+    image,
+    ["gamma", "beta", "moving_mean", "moving_variance"].map((suffix) => weight(suffix, 1)),
+  ],
+  MaxPooling1D: [sequence, []],
+  MaxPooling2D: [image, []],
+  AveragePooling1D: [sequence, []],
+  AveragePooling2D: [image, []],
+  Activation: [[null, 4], []],
+  ReLU: [[null, 4], []],
+}
+
+/** Settings that a limit of a layer refuses, by how the limit begins. */
+const settings: Readonly<Record<string, readonly [config: object, message: RegExp]>> = {
+  "`padding`": [{ padding: "causal" }, /padding `causal` is not supported/],
+  "`activation`": [{ activation: "softmax" }, /activation `softmax` is not supported/],
+  "`axis`": [{ axis: [1] }, /`perm` = `\[0, 1\]` is no permutation of 4 axes/],
+  "no `threshold`": [{ threshold: 0.5 }, /threshold is not supported/],
+  "no `negative_slope`": [{ negative_slope: 0.5, max_value: 6 }, /together with max_value/],
+}
+
+const statedOfLayers = [...layers].flatMap(([name, { limits }]) =>
+  limits.map((limit): [string, string] => [name, limit]),
+)
+
+describe("every stated limit of a layer is refused", () => {
+  it.each(statedOfLayers)("%s: %s", (name, limit) => {
+    const [shape, weights] = kernels[name]
+    const [, [config, message]] = Object.entries(settings).find(([start]) => limit.startsWith(start)) ?? [
+      "",
+      [{}, /^$/],
+    ]
+    expect(refusalOfLayer(name, shape, config, weights)).toMatch(message)
+  })
+
+  it.each(Object.entries(kernels))("%s without them is taken", (name, [shape, weights]) => {
+    expect(refusalOfLayer(name, shape, name === "Activation" ? { activation: "relu" } : {}, weights)).toBe("")
+  })
+
+  it("and every activation that is listed is taken", () => {
+    for (const activation of activationNames.filter((name) => name !== "linear"))
+      expect(refusalOfLayer("Activation", [null, 4], { activation })).toBe("")
+    const [shape, weights] = kernels.Dense
+    expect(refusalOfLayer("Dense", shape, { activation: "linear" }, weights)).toBe("")
+  })
+})

@@ -1,0 +1,112 @@
+/**
+ * Every operator on random shapes and parameters: onnxruntime = real program, integer model within its
+ * stated tolerance, and the circuit accepts exactly the integer execution.
+ */
+import fc from "fast-check"
+import { InferenceSession, Tensor } from "onnxruntime-node"
+import { describe, expect, it } from "vitest"
+import { firstFailingRow } from "#src/circuit/witness/check.js"
+import { compile } from "#src/compile/compile.js"
+import { importOnnx } from "#src/model/onnx/onnx.js"
+import { evaluate } from "#src/ops/evaluate.js"
+import { lower, operators } from "#src/ops/lower.js"
+import { sizeOf } from "#src/ops/program.js"
+import { measureAccuracy } from "#src/quantize/accuracy.js"
+import { quantizeProgram } from "#src/quantize/quantize.js"
+import { quantizeInput, runInteger } from "#src/quantize/run.js"
+import { witnessOf } from "#src/systems/groth16/witness.js"
+import { functionCases } from "../support/function-cases.js"
+import { mirageWitness } from "../support/networks.js"
+import { encodeOnnx, type OnnxSpec } from "../support/onnx-writer.js"
+import { operatorCases } from "../support/operator-cases.js"
+import { Random } from "../support/random.js"
+
+const allCases = { ...operatorCases, ...functionCases }
+
+async function oracle(bytes: Uint8Array, spec: OnnxSpec, inputs: Record<string, Float64Array>) {
+  const session = await InferenceSession.create(bytes, { logSeverityLevel: 4 })
+  const feeds = Object.fromEntries(
+    spec.inputs.map(({ name, shape }) => [
+      name,
+      new Tensor("float32", Float32Array.from(inputs[name]), shape as number[]),
+    ]),
+  )
+  const results = await session.run(feeds)
+  await session.release()
+  return results
+}
+
+async function check(seed: number, make: (random: Random) => OnnxSpec, circuits: boolean): Promise<void> {
+  const random = new Random(seed)
+  const spec = make(random)
+  const bytes = encodeOnnx(spec)
+  const sample = () =>
+    Object.fromEntries(
+      spec.inputs.map(({ name, shape }) => [
+        name,
+        Float64Array.from(random.reals(sizeOf(shape as number[])), Math.fround),
+      ]),
+    )
+  const inputs = sample()
+  const program = lower(importOnnx(bytes))
+  const expected = await oracle(bytes, spec, inputs)
+  const values = evaluate(program, inputs)
+  for (const { name, tensor } of program.outputs) {
+    const want = Array.from(expected[name].data as Iterable<number | bigint>, Number)
+    const got = values.get(tensor) as Float64Array
+    expect(program.tensors[tensor].shape).toEqual(expected[name].dims)
+    const largest = Math.max(1, ...want.map(Math.abs))
+    want.forEach((value, i) => {
+      expect(Math.abs(got[i] - value), `${name}[${i}]`).toBeLessThanOrEqual(1e-4 * largest)
+    })
+  }
+  if (!circuits) return
+  const samples = [inputs, sample(), sample()]
+  const graph = await quantizeProgram(program, { samples })
+  const { outputs } = measureAccuracy(program, graph, samples)
+  const integers = runInteger(graph, quantizeInput(graph, inputs))
+  graph.outputs.forEach(({ tensor }, i) => {
+    const { scale, lo, hi } = graph.tensors[tensor]
+    const want = expected[outputs[i].name].data
+    ;(integers.get(tensor) as Float64Array).forEach((q, j) => {
+      expect(q >= lo[j] && q <= hi[j]).toBe(true)
+      expect(Math.abs(q * scale - Number(want[j]))).toBeLessThanOrEqual(outputs[i].tolerance + 1e-3)
+    })
+  })
+  const circuit = await compile(graph, { proofSystem: "groth16" })
+  // throws with the gadget's name if a row fails
+  const witness = witnessOf(circuit, integers, `0x${"07".repeat(32)}`)
+  circuit.linked.outputs.forEach((first, i) => {
+    const want = integers.get(graph.outputs[i].tensor) as Float64Array
+    expect(witness.small.subarray(first, first + want.length)).toEqual(want)
+  })
+  // the two-phase circuit accepts the same integers, and shows them in its words
+  const mirage = await compile(graph)
+  const full = await mirageWitness(mirage, integers, 2n ** 200n + 7n)
+  expect(firstFailingRow(mirage.linked.r1cs, full)).toBe(-1)
+}
+
+describe("against onnxruntime", () => {
+  for (const [name, make] of Object.entries(allCases)) {
+    it(name, async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.integer({ min: 0, max: 2 ** 31 - 1 }), (seed) => check(seed, make, false)),
+        { numRuns: 30 },
+      )
+      await fc.assert(
+        fc.asyncProperty(fc.integer({ min: 0, max: 2 ** 31 - 1 }), (seed) => check(seed, make, true)),
+        // a table is a gadget of its own, compiled for one circuit
+        { numRuns: name in functionCases ? 2 : 4 },
+      )
+    })
+  }
+
+  it("covers every operator that takes activations", () => {
+    const constantsOnly =
+      /^(Shape|Size|ConstantOfShape|Range|Where|Equal|Less|LessOrEqual|Greater|GreaterOrEqual|And|Or|Not|Mod|Xor|EyeLike|NonZero|CumSum|OneHot|CastLike|ReduceProd)$/
+    const covered = new Set(Object.keys(allCases).map((name) => name.split(" ")[0]))
+    expect(Object.keys(operators).filter((name) => !covered.has(name) && !constantsOnly.test(name))).toEqual(
+      [],
+    )
+  })
+})

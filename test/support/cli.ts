@@ -1,0 +1,72 @@
+/** The command line as tests run it, and the small model that they give it. */
+import { execFile, spawnSync } from "node:child_process"
+import { writeFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { encodeOnnx } from "./onnx-writer.js"
+import { Random } from "./random.js"
+
+/** The command, as `node` runs it. */
+export const cli = fileURLToPath(new URL("../../dist/cli.js", import.meta.url))
+
+export interface Outcome {
+  readonly code: number
+  readonly json: Record<string, unknown>
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs a command. */
+export const run = (...args: string[]): Promise<Outcome> =>
+  new Promise((resolve) => {
+    execFile(process.execPath, [cli, ...args], (error, stdout, stderr) => {
+      const code = typeof error?.code === "number" ? error.code : 0
+      const json = args.includes("--json") && stdout.startsWith("{") ? JSON.parse(stdout) : {}
+      resolve({ code, json, stdout, stderr })
+    })
+  })
+
+/** Runs a command line of a shell, in which `countersign` is ours. */
+export function shell(line: string): { readonly code: number | null; readonly stderr: string } {
+  const ours = `countersign() { "${process.execPath}" "${cli}" "$@"; }`
+  const { status, stderr } = spawnSync("bash", ["-c", `set -o pipefail\n${ours}\n${line}`], {
+    encoding: "utf8",
+  })
+  return { code: status, stderr }
+}
+
+export interface Names {
+  readonly input?: string
+  readonly output?: string
+  readonly node?: string
+}
+
+/** A small classifier; its weights follow from the seed. */
+export function smallModel(seed: number, { input = "x", output = "y", node = "" }: Names = {}): Uint8Array {
+  const random = new Random(seed)
+  return encodeOnnx({
+    inputs: [{ name: input, shape: ["batch", 3] }],
+    outputs: [output],
+    initializers: {
+      w: { shape: [3, 4], data: random.reals(12) },
+      v: { shape: [4, 2], data: random.reals(8) },
+    },
+    nodes: [
+      { operator: "MatMul", inputs: [input, "w"], outputs: ["a"], ...(node ? { name: node } : {}) },
+      { operator: "Relu", inputs: ["a"], outputs: ["b"] },
+      { operator: "MatMul", inputs: ["b", "v"], outputs: [output] },
+    ],
+  })
+}
+
+export const writeModel = (path: string, seed: number): void => writeFileSync(path, smallModel(seed))
+
+/** Ten inputs with labels, and one more whose input is a flat list. */
+export function writeSamples(path: string, more: readonly object[] = []): void {
+  const random = new Random(1)
+  const samples = Array.from({ length: 10 }, (_, i) => ({
+    inputs: { x: [random.reals(3, 1)] },
+    label: i % 2,
+  }))
+  const last = { inputs: { x: [1, -1, 1] }, label: 0 }
+  writeFileSync(path, JSON.stringify([...samples, last, ...more]))
+}
