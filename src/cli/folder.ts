@@ -3,19 +3,8 @@
  * and verification.json.
  */
 import { join } from "node:path"
-
-import {
-  type CircuitInfo,
-  describeCircuit,
-  parseCircuitInfo,
-  rebuildCircuit,
-} from "../compile/description.js"
-import { type OnProgress, UsageError } from "../errors.js"
-import type { Accuracy } from "../quantize/accuracy.js"
-import { serialize } from "../quantize/canonical/digest.js"
-import type { Circuit } from "../systems/index.js"
-import type { VerificationKey } from "../systems/verifiers.js"
-import { keyDigest, parseVerificationKey } from "../verifier/key.js"
+import { parseCircuitInfo } from "../compile/description.js"
+import * as api from "../index.js"
 import { checkFolder, exists, makeFolder, readJson, readWhole, writeWhole } from "./files.js"
 
 const names = {
@@ -26,7 +15,7 @@ const names = {
   verificationKey: "verification.json",
 }
 
-type Choices = Pick<CircuitInfo, "proofSystem" | "input" | "output">
+type Choices = Pick<api.CircuitInfo, "proofSystem" | "input" | "output">
 
 /**
  * Whether a circuit can be saved in a folder, as far as is known of it: asked before there is one.
@@ -40,7 +29,7 @@ export function checkCircuitFolder(folder: string, circuit: Choices & { readonly
     `${x.model ?? "a model"} in ${x.proofSystem} with ${x.input} input and ${x.output} output`
   const { model = held.model } = circuit
   if (describe(held) === describe({ ...circuit, model })) return
-  throw new UsageError({
+  throw new api.UsageError({
     what: "the folder already holds another model",
     where: `\`${folder}\``,
     expected: describe(circuit),
@@ -55,20 +44,20 @@ export function checkCircuitFolder(folder: string, circuit: Choices & { readonly
  */
 export function saveCircuit(
   folder: string,
-  circuit: Circuit,
-  accuracy: Accuracy,
-): CircuitInfo & { readonly accuracy: Accuracy } {
-  const info = { ...describeCircuit(circuit), accuracy }
+  circuit: api.Circuit,
+  accuracy: api.Accuracy,
+): api.CircuitInfo & { readonly accuracy: api.Accuracy } {
+  const info = { ...api.describeCircuit(circuit), accuracy }
   checkCircuitFolder(folder, info)
   makeFolder(folder)
-  writeWhole(join(folder, names.model), serialize(circuit.graph))
+  writeWhole(join(folder, names.model), api.serialize(circuit.graph))
   writeWhole(join(folder, names.gadgets), JSON.stringify(circuit.gadgets))
   writeWhole(join(folder, names.info), `${JSON.stringify(info, null, 2)}\n`)
   return info
 }
 
 /** Reads circuit.json. @throws UsageError, FileError */
-export function readInfo(folder: string): CircuitInfo {
+export function readInfo(folder: string): api.CircuitInfo {
   const path = join(folder, names.info)
   return parseCircuitInfo(readJson(path, "Run `countersign compile` first"), `\`${path}\``)
 }
@@ -78,11 +67,11 @@ export function readInfo(folder: string): CircuitInfo {
  * what is set up or audited here must not depend on what somebody wrote there.
  * @throws FileError if the model is not the one the folder was compiled for
  */
-export async function loadCircuit(folder: string, onProgress?: OnProgress): Promise<Circuit> {
+export async function loadCircuit(folder: string, onProgress?: api.OnProgress): Promise<api.Circuit> {
   const path = (name: string) => join(folder, name)
   const circuit = readInfo(folder)
   const { model, info, gadgets } = names
-  return rebuildCircuit(
+  return api.rebuildCircuit(
     { model: readWhole(path(model)), circuit },
     {
       names: { model: path(model), circuit: path(info), gadgets: path(gadgets) },
@@ -99,7 +88,7 @@ export function checkKeysFolder(folder: string, force: boolean): void {
   checkFolder(folder)
   const held = [names.provingKey, names.verificationKey].filter((name) => exists(join(folder, name)))
   if (held.length === 0 || force) return
-  throw new UsageError({
+  throw new api.UsageError({
     what: `there are keys already: ${held.join(" and ")}, ${describeKey(folder)}`,
     where: `\`${folder}\``,
     fix: "Receipts made with them verify with them only. To replace them, say --force",
@@ -110,14 +99,14 @@ export function checkKeysFolder(folder: string, force: boolean): void {
 function describeKey(folder: string): string {
   try {
     const key = loadVerificationKey(verificationKeyPath(folder))
-    return `${key.setup} key ${keyDigest(key)}`
+    return `${key.setup} key ${api.keyDigest(key)}`
   } catch {
     return "of which no verification key can be read"
   }
 }
 
 /** Saves both keys of a folder. */
-export function saveKeys(folder: string, provingKey: Uint8Array, verificationKey: VerificationKey): void {
+export function saveKeys(folder: string, provingKey: Uint8Array, verificationKey: api.VerificationKey): void {
   writeWhole(join(folder, names.provingKey), provingKey)
   writeWhole(join(folder, names.verificationKey), `${JSON.stringify(verificationKey, null, 2)}\n`)
 }
@@ -127,8 +116,8 @@ const setupFirst = "Run `countersign setup` first"
 export function provingKeyPath(folder: string): string {
   const path = join(folder, names.provingKey)
   if (exists(path)) return path
-  throw new UsageError({ what: "does not exist", where: `\`${path}\``, fix: setupFirst })
+  throw new api.UsageError({ what: "does not exist", where: `\`${path}\``, fix: setupFirst })
 }
-export const loadVerificationKey = (path: string): VerificationKey =>
-  parseVerificationKey(readJson(path, setupFirst))
+export const loadVerificationKey = (path: string): api.VerificationKey =>
+  api.parseVerificationKey(readJson(path, setupFirst))
 export const verificationKeyPath = (folder: string): string => join(folder, names.verificationKey)

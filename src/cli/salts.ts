@@ -1,14 +1,11 @@
 /** Files of salts: who has one can open the commitments of its receipt. */
-import { drawSalt } from "../circuit/gadgets/poseidon.js"
-import type { Salts } from "../circuit/witness/commitment.js"
-import type { CircuitInfo } from "../compile/description.js"
-import { FileError, UsageError } from "../errors.js"
 import { r } from "../field.js"
+import * as api from "../index.js"
 import { exists, readJson, writeWhole } from "./files.js"
 
 /** Salts of a proof, and how they are kept. */
 export interface HeldSalts {
-  readonly salts: Salts
+  readonly salts: api.Salts
   /** Writes fresh ones to their file, which only its owner can read; nothing for salts that are used again. */
   save(): void
 }
@@ -22,43 +19,43 @@ export interface HeldSalts {
 export function saltsOf(
   path: string | undefined,
   reuse: boolean,
-  { input, output }: Pick<CircuitInfo, "input" | "output">,
+  { input, output }: Pick<api.CircuitInfo, "input" | "output">,
 ): HeldSalts {
   const sides = (["input", "output"] as const).filter(
     (side) => (side === "input" ? input : output) === "committed",
   )
   if (path === undefined && reuse)
-    throw new UsageError({ what: "--reuse-salts", fix: "Name the file with --salts FILE" })
+    throw new api.UsageError({ what: "--reuse-salts", fix: "Name the file with --salts FILE" })
   if (sides.length === 0) {
     if (path === undefined) return { salts: {}, save: () => undefined }
-    throw new UsageError({
+    throw new api.UsageError({
       what: "the circuit commits to nothing and takes no salts",
       fix: "Leave --salts out, or compile with --input committed or --output committed",
     })
   }
   if (path === undefined)
-    throw new UsageError({
+    throw new api.UsageError({
       what: `the circuit commits to its ${sides.join(" and ")}`,
       fix: "Name a file for the salts: --salts FILE; whoever has it can open the commitment",
     })
   if (reuse) return { salts: readSalts(path, sides), save: () => undefined }
   if (exists(path))
-    throw new UsageError({
+    throw new api.UsageError({
       what: "exists already",
       where: `\`${path}\``,
       fix: "Name a new file for fresh salts. With these again (--reuse-salts) receipts show which are about the same values",
     })
-  const drawn = Object.fromEntries(sides.map((side) => [side, drawSalt()]))
+  const drawn = Object.fromEntries(sides.map((side) => [side, api.drawSalt()]))
   const text = JSON.stringify(drawn, (_, value) => (typeof value === "bigint" ? `${value}` : value), 2)
   return { salts: drawn, save: () => writeWhole(path, `${text}\n`, { isPrivate: true, isNew: true }) }
 }
 
-function readSalts(path: string, sides: readonly ("input" | "output")[]): Salts {
+function readSalts(path: string, sides: readonly ("input" | "output")[]): api.Salts {
   const held = readJson(path) as Record<string, unknown> | null
   const salts = sides.map((side) => {
     const text = held?.[side]
     if (typeof text !== "string" || !/^(0|[1-9][0-9]{0,77})$/.test(text) || BigInt(text) >= r)
-      throw new FileError({ what: `has no salt \`${side}\``, where: `\`${path}\`` })
+      throw new api.FileError({ what: `has no salt \`${side}\``, where: `\`${path}\`` })
     return [side, BigInt(text)]
   })
   return Object.fromEntries(salts)

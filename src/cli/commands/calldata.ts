@@ -1,5 +1,6 @@
 /** `countersign calldata`: the call that verifies a receipt on chain, of a receipt that is valid. */
 import * as api from "../../index.js"
+import { verifierOf } from "../../systems/verifiers.js"
 import { receiptCommand } from "../receipts.js"
 
 export const calldataCommand = receiptCommand(
@@ -8,7 +9,7 @@ export const calldataCommand = receiptCommand(
   (receipt, { key, allowDev }) => {
     const { function: name, args, data } = api.verificationCall(receipt, key, { allowDev })
     const { model, context } = receipt.statement
-    const contract = key.proofSystem === "mirage" ? "CountersignVerifier" : "Groth16Verifier"
+    const { contract } = verifierOf(key.proofSystem).solidity
     const digest = api.keyDigest(key)
     const called = { contract, function: name, args: decimals(args), data }
     return {
