@@ -49,6 +49,7 @@ const order = [
   "prover/kernels",
   "prover/engine",
   "setup",
+  "systems/system.ts",
   "systems/groth16",
   "systems/mirage",
   "systems",

@@ -4,9 +4,7 @@ import { checkArgument, checkOptions, checkThing, kindOf } from "../arguments.js
 import { gadgetKey } from "../circuit/gadgets/families.js"
 import { parseBlock } from "../circuit/gadgets/poseidon.js"
 import { type CompiledGadgets, type Gadget, reduceGadgets } from "../circuit/gadgets/reduce.js"
-import { domainSize } from "../circuit/link/domain.js"
-import { lookupForms } from "../circuit/plan/forms.js"
-import { bitForms, NONE, type Plan, planGadgets } from "../circuit/plan/plan.js"
+import { NONE, type Plan, planGadgets } from "../circuit/plan/plan.js"
 import { defaults } from "../defaults.js"
 import { CountersignError, FileError, type OnProgress, UsageError } from "../errors.js"
 import type { TensorId } from "../ops/program.js"
@@ -14,15 +12,11 @@ import { isNode } from "../platform.js"
 import { modelDigest } from "../quantize/canonical/digest.js"
 import type { IntGraph } from "../quantize/integers/intgraph.js"
 import type { Layout, Visibility } from "../statement/layout.js"
-import { linkPlain } from "../systems/groth16/boundary.js"
-import type { PlainCircuit, PlainLinked } from "../systems/groth16/circuit.js"
-import type { Circuit } from "../systems/index.js"
-import { linkMirage } from "../systems/mirage/boundary.js"
-import type { MirageCircuit, MirageLinked } from "../systems/mirage/circuit.js"
+import type { PlainCircuit } from "../systems/groth16/circuit.js"
+import { type Circuit, proofSystems, systemOf } from "../systems/index.js"
+import type { MirageCircuit } from "../systems/mirage/circuit.js"
+import type { ProofSystem } from "../systems/verifiers.js"
 import { estimate } from "./inspect.js"
-
-export const proofSystems = ["mirage", "groth16"] as const
-export type ProofSystem = (typeof proofSystems)[number]
 
 export interface CompileOptions {
   /** Does the receipt show the input, keep it hidden, or commit to it? Default: private. */
@@ -58,9 +52,10 @@ export async function compile(graph: IntGraph, options?: CompileOptions): Promis
 export async function compile(graph: IntGraph, options: CompileOptions = {}): Promise<Circuit> {
   checkThing("model", graph, "graph")
   const { proofSystem, input, output, maxConstraints: limit } = checkCompileOptions(options)
-  const lookup = proofSystem === "mirage" ? lookupForms(graph) : undefined
-  const plan = planGadgets(graph, lookup ?? bitForms)
-  const expected = estimate(graph, plan, lookup?.rows)
+  const system = systemOf({ proofSystem })
+  const forms = system.forms(graph)
+  const plan = planGadgets(graph, forms)
+  const expected = estimate(graph, plan, forms.rows)
   if (expected.constraints > limit || expected.nonzeros > defaults.maxNonzeros) {
     throw new CountersignError({
       what: `the circuit would have about ${expected.constraints} constraints and ${expected.nonzeros} non-zeros`,
@@ -77,30 +72,15 @@ export async function compile(graph: IntGraph, options: CompileOptions = {}): Pr
   options.signal?.throwIfAborted()
   options.onProgress?.({ stage: "link", done: 0, total: expected.constraints })
   const layout = layoutOf(graph, input === "private" ? "hidden" : input, output)
-  const { nonzerosPerRow } = defaults
-  const sizes = (linked: PlainLinked | MirageLinked) => {
-    const { r1cs } = linked
-    options.onProgress?.({ stage: "link", done: r1cs.rows, total: r1cs.rows })
-    const publicRows = r1cs.publicInputs + r1cs.publicOutputs + 1
-    return {
-      domain:
-        proofSystem === "mirage"
-          ? domainSize(r1cs.rows + publicRows)
-          : 2 ** Math.ceil(Math.log2(r1cs.rows + publicRows)),
-      nonzeros: r1cs.a.wires.length + r1cs.b.wires.length + r1cs.c.wires.length,
-    }
-  }
-  const base = { graph, model: modelDigest(graph), input, output, layout, gadgets: compiled }
-  if (!lookup) {
-    const linked = linkPlain(graph, plan, gadgets, { publicInputs: input === "public", nonzerosPerRow })
-    return { ...base, proofSystem: "groth16", linked, ...sizes(linked) }
-  }
-  const { tableBits } = lookup
   if (committed && !compiled.poseidon)
     throw new FileError({ what: "the compiled gadgets lack Poseidon", fix: "Compile the model again" })
   const block = committed && compiled.poseidon ? parseBlock(compiled.poseidon) : undefined
-  const linked = linkMirage(graph, plan, gadgets, { layout, tableBits, nonzerosPerRow, block })
-  return { ...base, proofSystem: "mirage", linked, tableBits, ...sizes(linked) }
+  const common = { graph, model: modelDigest(graph), input, output, layout, gadgets: compiled }
+  const { nonzerosPerRow } = defaults
+  const circuit = system.link({ circuit: common, plan, gadgets, nonzerosPerRow, block }, forms)
+  const { rows } = circuit.linked.r1cs
+  options.onProgress?.({ stage: "link", done: rows, total: rows })
+  return circuit
 }
 
 /** Whether stamping stays within the limit of non-zeros: gadgets that were given may be of any length. @throws FileError */
@@ -152,9 +132,9 @@ export function checkCompileOptions(options: CompileOptions): {
   const input = choice("input", options.input, ["private", "public", "committed"] as const)
   const output = choice("output", options.output, ["public", "committed"] as const)
   choice("weights", options.weights, ["fixed"] as const)
-  if (proofSystem === "groth16" && (input === "committed" || output === "committed")) {
+  if (!systemOf({ proofSystem }).commits && (input === "committed" || output === "committed")) {
     throw new UsageError({
-      what: "plain groth16 has no commitments",
+      what: `plain ${proofSystem} has no commitments`,
       expected: "public or private values",
       fix: "Use option `proofSystem` mirage",
     })

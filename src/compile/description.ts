@@ -3,15 +3,16 @@
  * integer model; circuit.json, how it was compiled; gadgets.json, what circom made of the gadgets. The constraints
  * themselves are in none of them: linking takes less time than loading them would.
  */
+
 import { checkBytes, checkOptions, checkRecord, checkThing } from "../arguments.js"
 import { parseGadgets } from "../circuit/gadgets/reduce.js"
 import { defaults } from "../defaults.js"
 import { FileError, InvariantError, type OnProgress } from "../errors.js"
 import { deserialize, modelDigest } from "../quantize/canonical/digest.js"
 import { fromJson } from "../statement/strict.js"
-import type { Circuit } from "../systems/index.js"
-import { compile, proofSystems } from "./compile.js"
-import { lookupsOf } from "./inspect.js"
+import { type Circuit, proofSystems } from "../systems/index.js"
+import { compile } from "./compile.js"
+import { queryCount } from "./inspect.js"
 
 /** Content of circuit.json; a folder's has the accuracy that was measured as well. */
 export interface CircuitInfo {
@@ -39,7 +40,7 @@ export function describeCircuit(circuit: Circuit): CircuitInfo {
     precision: circuit.graph.precision,
     constraints: circuit.linked.r1cs.rows,
     domain: circuit.domain,
-    lookups: lookupsOf(circuit),
+    lookups: queryCount(circuit),
     nonzeros: circuit.nonzeros,
   }
 }

@@ -11,19 +11,16 @@ import { gadgetKey } from "../circuit/gadgets/families.js"
 import type { Stamp } from "../circuit/gadgets/ranges.js"
 import { type Lc, ONE } from "../circuit/gadgets/reduce.js"
 import { specified } from "../circuit/gadgets/specification.js"
+import type { Lookup } from "../circuit/link/lookup.js"
 import type { StampGroup } from "../circuit/link/nodes.js"
 import { NONE, type NodePlan } from "../circuit/plan/plan.js"
-import { sideWords } from "../circuit/witness/commitment.js"
 import { invariant } from "../errors.js"
-import { mod, signed } from "../field.js"
+import { signed } from "../field.js"
 import { type IntNode, type PerKind, perKind, type TensorId } from "../ops/program.js"
 import { runExactly } from "../quantize/integers/exact.js"
 import type { IntGraph } from "../quantize/integers/intgraph.js"
 import { runInteger } from "../quantize/integers/run.js"
-import { packing } from "../statement/words.js"
-import type { Circuit } from "../systems/index.js"
-import { CHALLENGE } from "../systems/mirage/boundary.js"
-import type { MirageCircuit } from "../systems/mirage/circuit.js"
+import { type Circuit, systemOf } from "../systems/index.js"
 
 /** Integers of the inputs, by name. */
 export type Probe = Readonly<Record<string, Float64Array>>
@@ -103,6 +100,7 @@ interface Instance {
 class Comparison {
   readonly #circuit: Circuit
   readonly #exact: readonly bigint[][]
+  readonly #lookup: Lookup | undefined
   readonly #nodes: ReadonlyMap<TensorId, IntNode>
   /** Values of the wires that stand for elements of tensors; wire 0 is one. */
   readonly #wires: bigint[] = [1n]
@@ -114,6 +112,7 @@ class Comparison {
   constructor(circuit: Circuit, exact: readonly bigint[][]) {
     this.#circuit = circuit
     this.#exact = exact
+    this.#lookup = systemOf(circuit).lookup(circuit)
     this.#coefficients = circuit.linked.r1cs.values.map(signed)
     this.#nodes = new Map(circuit.graph.nodes.map((node) => [node.out, node]))
   }
@@ -135,8 +134,12 @@ class Comparison {
       }
       if (fault !== undefined) found.push(fault)
     }
-    const circuit = this.#circuit
-    return [...found, ...(circuit.proofSystem === "mirage" ? this.#words(circuit) : this.#outputs())]
+    const shown = systemOf(this.#circuit).differences(this.#circuit, {
+      exact: this.#exact,
+      equals: (...of) => this.#equals(...of),
+      sumBut: (side, row, first, count) => this.#side(side, row, first, count).sum,
+    })
+    return [...found, ...shown]
   }
 
   /** The model's node that makes the tensor of a group, whatever the circuit says that it is. */
@@ -218,8 +221,8 @@ class Comparison {
         this.#combination(instance, c, firstRow + k, row.c)
       if (fault !== undefined) return fault
     }
-    if (this.#circuit.proofSystem === "groth16") return undefined
-    const { lookup } = this.#circuit.linked
+    const lookup = this.#lookup
+    if (!lookup) return undefined
     for (const [k, { lc, scale, table }] of queries.entries()) {
       const row = firstRow + rows.length + k
       const query = this.#queries++
@@ -292,64 +295,10 @@ class Comparison {
       const [wire, coefficient] = [wires[j], this.#coefficients[coefficients[j]]]
       if (wire >= first && wire < first + count)
         own.set(wire - first, (own.get(wire - first) ?? 0n) + coefficient)
-      else if (challenge !== undefined && wire === CHALLENGE) found += coefficient
+      else if (challenge !== undefined && wire === this.#lookup?.challenge) found += coefficient
       else sum += coefficient * (this.#wires[wire] ?? 0n)
     }
     const isChallenged = found === (challenge ?? 0n)
     return { own, sum, isChallenged, entries: rowPtr[row + 1] - rowPtr[row] }
-  }
-
-  /** The public outputs of a plain system, each defined by a row behind those of the nodes. */
-  #outputs(): string[] {
-    const { graph, linked } = this.#circuit
-    if (!("outputs" in linked)) return []
-    let row = linked.groups.at(-1)?.rowEnd ?? 0
-    return graph.outputs.flatMap(({ name, tensor }, k) =>
-      this.#exact[tensor].flatMap((value, i) => {
-        const fault = this.#equals(row++, linked.outputs[k] + i, value)
-        return fault === undefined ? [] : [`output \`${name}\`[${i}]: ${fault}`]
-      }),
-    )
-  }
-
-  /** The packed words of a two-phase system: in the rows of Horner's rule, the last one first, or committed to. */
-  #words(circuit: MirageCircuit): string[] {
-    const { layout, linked } = circuit
-    const { r1cs, hornerRow, firstFinal, commitments } = linked
-    for (const [tensors, entries] of [
-      [layout.outputs, circuit.graph.outputs],
-      [layout.inputs, circuit.graph.inputs],
-    ] as const) {
-      for (const [k, { name, lo, bits }] of tensors.entries()) {
-        const [least, end] = [BigInt(lo), BigInt(lo) + (1n << BigInt(bits))]
-        const beyond = this.#exact[entries[k].tensor].find((value) => value < least || value >= end)
-        if (beyond !== undefined)
-          return [`\`${name}\`: the circuit shows ${least} to ${end - 1n}, the model gives ${beyond}`]
-      }
-    }
-    const values = new Map(this.#exact.map((list, id) => [id, Float64Array.from(list, Number)]))
-    const words = (side: "output" | "input") => sideWords(circuit, values, side)
-    const found: string[] = []
-    const isSame = (given: bigint, word: bigint) => mod(given - word) === 0n
-    const shown = packing(layout)
-    const expected = (["output", "input"] as const).flatMap((side) => {
-      const own = shown.filter((word) => word.side === side)
-      if (own[0]?.kind === "values") return words(side)
-      const commitment = commitments[side]
-      if (!commitment) return []
-      for (const [k, word] of words(side).entries()) {
-        const wire = commitment.wires[1 + k]
-        const fault = this.#equals(commitment.firstRow + k, wire, word, (given) => isSame(given, word))
-        if (fault !== undefined) found.push(`word ${k} of the ${side}: ${fault}`)
-      }
-      return [undefined]
-    })
-    for (const [j, word] of expected.entries()) {
-      if (word === undefined) continue
-      const row = hornerRow + expected.length - 1 - j
-      const { sum } = this.#side(r1cs.a, row, firstFinal, r1cs.wires - firstFinal)
-      if (!isSame(sum, word)) found.push(`word ${j}: the circuit gives ${mod(sum)}, the model gives ${word}`)
-    }
-    return found
   }
 }

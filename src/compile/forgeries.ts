@@ -4,6 +4,7 @@
  * quotients and Horner steps. Every forgery must break a constraint. The cheat may choose its inverses as it
  * likes, so a query counts as broken exactly when its operand is no entry of its table.
  */
+
 import { checkArgument, checkThing } from "../arguments.js"
 import type { R1cs } from "../circuit/formats/r1cs.js"
 import { gadgetKey } from "../circuit/gadgets/families.js"
@@ -12,7 +13,8 @@ import { NONE } from "../circuit/plan/plan.js"
 import { firstFailingRow } from "../circuit/witness/check.js"
 import { fieldValue, type Witness } from "../circuit/witness/witness.js"
 import { inverse, mod, power, r, signed } from "../field.js"
-import type { Circuit } from "../systems/index.js"
+import { type Circuit, systemOf } from "../systems/index.js"
+import type { Target } from "../systems/system.js"
 
 export interface AuditReport {
   /** Forgeries tried and refused. */
@@ -23,12 +25,6 @@ export interface AuditReport {
   readonly gadgets: Readonly<Record<string, number>>
   /** Forgeries tried, by what was forged. */
   readonly tried: Readonly<Record<string, number>>
-}
-
-interface Target {
-  readonly what: string
-  readonly kind: string
-  readonly wire: number
 }
 
 /** Up to `count` indices of a range, from both ends, so that a sample is not only the first corner. */
@@ -55,7 +51,10 @@ export function auditWitness(circuit: Circuit, witness: Witness, perKind = 2): A
     (r - 1n) / 2n,
   ]
   const gadgets: Record<string, number> = {}
-  const targets = [...gadgetTargets(circuit, perKind, gadgets), ...boundaryTargets(circuit, perKind)]
+  const targets = [
+    ...gadgetTargets(circuit, perKind, gadgets),
+    ...systemOf(circuit).targets(circuit, perKind, spread),
+  ]
   const rows = rowsByWire(circuit, new Set(targets.map(({ wire }) => wire)))
   const isBroken = failure(circuit)
   const accepted: string[] = []
@@ -101,55 +100,17 @@ function gadgetTargets(
   return targets
 }
 
-function boundaryTargets(circuit: Circuit, perKind: number): Target[] {
-  const { graph } = circuit
-  if (circuit.proofSystem === "groth16") {
-    const { outputs, context } = circuit.linked
-    return [
-      ...outputs.map((wire, i) => ({ what: `output \`${graph.outputs[i].name}\`[0]`, kind: "output", wire })),
-      { what: "context", kind: "context", wire: context },
-    ]
-  }
-  const { lookup, firstFinal, steps, r1cs, commitments } = circuit.linked
-  const entries = lookup.tableStart[lookup.tables.length]
-  const some = (kind: string, from: number, to: number) =>
-    spread(from, to, 4 * perKind).map((wire): Target => ({ what: `${kind} ${wire - from}`, kind, wire }))
-  const inside = (side: "input" | "output"): Target[] => {
-    const wires = commitments[side]?.wires ?? []
-    return spread(0, wires.length, 8 * perKind).map((i) => {
-      return { what: `wire ${i} of the ${side}'s commitment`, kind: "commitment", wire: wires[i] }
-    })
-  }
-  return [
-    { what: "the challenge", kind: "challenge", wire: 1 },
-    { what: "the evaluation", kind: "evaluation", wire: 2 },
-    ...some("multiplicity", lookup.multiplicities, lookup.multiplicities + entries),
-    ...some("inverse", firstFinal, lookup.quotients),
-    ...some("quotient", lookup.quotients, lookup.quotients + entries),
-    ...some("word", steps, r1cs.wires),
-    ...inside("output"),
-    ...inside("input"),
-    // a hidden input may be anything in range; a public or committed one is in a word
-    ...(circuit.input === "private"
-      ? []
-      : circuit.linked.inputs.map((wire, i) => ({
-          what: `input \`${graph.inputs[i].name}\`[0]`,
-          kind: "input",
-          wire,
-        }))),
-  ]
-}
-
 /** Whether the rows of a wire cannot all hold, whatever the inverses are. */
 function failure(circuit: Circuit): (rows: Rows, witness: Witness) => boolean {
-  if (circuit.proofSystem === "groth16") return ({ system }, witness) => firstFailingRow(system, witness) >= 0
-  const { lookup, r1cs } = circuit.linked
+  const { r1cs } = circuit.linked
+  const lookup = systemOf(circuit).lookup(circuit)
+  if (!lookup) return ({ system }, witness) => firstFailingRow(system, witness) >= 0
   const isEntry = (query: number, witness: Witness): boolean => {
     const row = lookup.row[query]
     let sum = 0n
     for (let j = r1cs.b.rowPtr[row]; j < r1cs.b.rowPtr[row + 1]; j++) {
       const wire = r1cs.b.wires[j]
-      if (wire !== 1) sum -= r1cs.values[r1cs.b.coefficients[j]] * fieldValue(witness, wire)
+      if (wire !== lookup.challenge) sum -= r1cs.values[r1cs.b.coefficients[j]] * fieldValue(witness, wire)
     }
     const value = signed(mod(sum * inverse(BigInt(lookup.scale[query]))))
     return lookup.tables[lookup.table[query]].rowOf(Number(value)) >= 0 && BigInt(Number(value)) === value
@@ -173,17 +134,13 @@ function rowsByWire(circuit: Circuit, wires: ReadonlySet<number>): Map<number, R
     }
   }
   const queryOf = new Map<number, number>()
-  let firstFinal = 0
-  if (circuit.proofSystem === "mirage") {
-    circuit.linked.lookup.row.forEach((row, query) => {
-      queryOf.set(row, query)
-    })
-    firstFinal = circuit.linked.firstFinal
-  }
+  const proofSystem = systemOf(circuit)
+  proofSystem.lookup(circuit)?.row.forEach((row, query) => {
+    queryOf.set(row, query)
+  })
   return new Map(
     [...rows].map(([wire, set]) => {
-      // rows of the challenge and of final wires are taken as they stand
-      const free = wire >= 3 && wire < firstFinal
+      const free = proofSystem.isFree(circuit, wire)
       const queries = free ? [...set].flatMap((row) => queryOf.get(row) ?? []) : []
       const others = free ? [...set].filter((row) => !queryOf.has(row)) : [...set]
       return [wire, { queries, system: pickRows(r1cs, others) }]

@@ -1,11 +1,12 @@
 /** What each node costs: the table behind `countersign inspect` and the estimate before a compile. */
+
 import { checkThing } from "../arguments.js"
 import { bitLength, gadgetKey } from "../circuit/gadgets/families.js"
 import { NONE, type Plan } from "../circuit/plan/plan.js"
 import { productsOf } from "../ops/linearmap.js"
 import type { IntNode } from "../ops/program.js"
 import type { IntGraph } from "../quantize/integers/intgraph.js"
-import type { Circuit } from "../systems/index.js"
+import { type Circuit, systemOf } from "../systems/index.js"
 
 export interface NodeReport {
   readonly name: string
@@ -45,8 +46,7 @@ export function estimate(
 }
 
 /** Lookup queries of a circuit. */
-export const lookupsOf = (circuit: Circuit): number =>
-  circuit.proofSystem === "mirage" ? circuit.linked.lookup.row.length : 0
+export const queryCount = (circuit: Circuit): number => systemOf(circuit).lookup(circuit)?.row.length ?? 0
 
 /** One line per node of the integer model, and totals that add up to the whole circuit. */
 export function inspect(circuit: Circuit): {
@@ -89,35 +89,17 @@ export function inspect(circuit: Circuit): {
       constraints: rows.get(node) ?? 0,
     }
   })
-  nodes.push(...boundaryOf(circuit))
+  for (const part of systemOf(circuit).boundary(circuit))
+    nodes.push({ ...part, operator: "", gadget: "", accBits: 0, lookups: 0 })
   const { r1cs } = linked
   return {
     nodes,
     totals: {
       constraints: r1cs.rows,
-      lookups: lookupsOf(circuit),
+      lookups: queryCount(circuit),
       nonzeros: circuit.nonzeros,
       domain: circuit.domain,
       wires: r1cs.wires,
     },
   }
-}
-
-/** What belongs to no node: outputs and context, or tables, commitments and words. */
-function boundaryOf(circuit: Circuit): NodeReport[] {
-  const part = (name: string, primitive: string, constraints: number): NodeReport => {
-    return { name, operator: "", primitive, gadget: "", accBits: 0, lookups: 0, constraints }
-  }
-  if (circuit.proofSystem === "groth16") {
-    const { graph } = circuit
-    const outputs = graph.outputs.reduce((sum, { tensor }) => sum + graph.tensors[tensor].lo.length, 0)
-    return [part("outputs", "output", outputs), part("context", "context", 1)]
-  }
-  const { lookup, hornerRow, r1cs, commitments } = circuit.linked
-  const commitmentRows = Object.values(commitments).reduce((sum, { rows }) => sum + rows, 0)
-  return [
-    ...lookup.tables.map(({ key, entries }) => part(key, "lookup table", entries.length + 1)),
-    ...(commitmentRows > 0 ? [part("commitments", "commitment", commitmentRows)] : []),
-    part("words", "word", r1cs.rows - hornerRow),
-  ]
 }

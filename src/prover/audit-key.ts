@@ -16,18 +16,16 @@
  * no such vector, its K_i would be left to the proofs; in the circuits of the tests there is none. Anything else that is wrong, in any one point,
  * shows but for a chance below 2^-100.
  */
+
 import { bn254 } from "@noble/curves/bn254.js"
-import { readBinFile } from "../circuit/formats/container.js"
-import type { R1cs } from "../circuit/formats/r1cs.js"
-import { type ByteSource, bytesOf, type ProvingKey } from "../circuit/formats/source.js"
+import type { ByteSource, ProvingKey } from "../circuit/formats/source.js"
+import { wireRange } from "../circuit/link/circuit.js"
 import { FileError } from "../errors.js"
 import { mod, r } from "../field.js"
-import { hasProduct, plainDomain, publicCount } from "../setup/qap.js"
+import { hasProduct, publicCount } from "../setup/qap.js"
 import type { G1Point, G2Point } from "../statement/points.js"
-import type { PlainCircuit } from "../systems/groth16/circuit.js"
-import type { Circuit } from "../systems/index.js"
-import type { MirageCircuit } from "../systems/mirage/circuit.js"
-import { mirageDomain, readMirageKey, supportOf } from "../systems/mirage/keyfile.js"
+import { type Circuit, systemOf } from "../systems/index.js"
+import type { KeySections, SectionPoints } from "../systems/system.js"
 import type { CheckedKey } from "../systems/verifiers.js"
 import type { Affine, Engine, Layers, Points, Vector } from "./engine/engine.js"
 import { kernelEngine } from "./engine/kernels.js"
@@ -35,79 +33,6 @@ import { BoundVectors, isEmpty, KnownRows, kernelVector, randomVector, rowSums, 
 
 const G1 = bn254.G1.Point
 const G2 = bn254.G2.Point
-
-/** Points of a section, one for each wire. */
-interface Section {
-  readonly name: string
-  readonly wires: Uint32Array
-  readonly points: Uint8Array | ByteSource
-}
-/** K_i / δ of a group of wires, with that δ in G2. */
-interface Group extends Section {
-  readonly divisor: G2Point
-}
-
-/** A proving key of either system. */
-interface KeySections {
-  readonly system: R1cs
-  readonly domain: number
-  readonly a: Section
-  readonly b1: Section
-  readonly b2: Section
-  readonly groups: readonly Group[]
-  readonly h: Omit<Section, "wires"> & { readonly layers: Layers }
-  /** Of a two-phase key. */
-  readonly c?: Section
-}
-
-const range = (from: number, to: number) => Uint32Array.from({ length: to - from }, (_, i) => from + i)
-
-async function mirageSections(
-  { linked }: MirageCircuit,
-  provingKey: ProvingKey,
-  key: Extract<CheckedKey, { proofSystem: "mirage" }>,
-): Promise<KeySections> {
-  const { r1cs, firstFinal } = linked
-  const held = await readMirageKey(provingKey, linked)
-  const wires = { a: supportOf(r1cs, "a"), b: supportOf(r1cs, "b"), c: supportOf(r1cs, "c") }
-  return {
-    system: r1cs,
-    domain: mirageDomain(r1cs),
-    a: { name: "A (4)", wires: wires.a, points: held.a },
-    b1: { name: "B1 (5)", wires: wires.b, points: held.b1 },
-    b2: { name: "B2 (6)", wires: wires.b, points: held.b2 },
-    groups: [
-      { name: "IC (3)", wires: range(0, 3), points: held.ic, divisor: G2.BASE },
-      { name: "committed (7)", wires: range(3, firstFinal), points: held.committed, divisor: key.deltaC2 },
-      { name: "final (8)", wires: range(firstFinal, r1cs.wires), points: held.final, divisor: key.delta2 },
-    ],
-    h: { name: "H (9)", points: held.h, layers: held.layers },
-    c: { name: "C (10)", wires: wires.c, points: held.c },
-  }
-}
-
-async function plainSections(
-  { linked: { r1cs } }: PlainCircuit,
-  provingKey: ProvingKey,
-  key: Extract<CheckedKey, { proofSystem: "groth16" }>,
-): Promise<KeySections> {
-  const sections = readBinFile(await bytesOf(provingKey, "proving key"), "zkey", 1)
-  const all = range(0, r1cs.wires)
-  const shown = publicCount(r1cs) + 1
-  const points = (id: number) => sections.get(id) as Uint8Array
-  return {
-    system: r1cs,
-    domain: plainDomain(r1cs),
-    a: { name: "A (5)", wires: all, points: points(5) },
-    b1: { name: "B1 (6)", wires: all, points: points(6) },
-    b2: { name: "B2 (7)", wires: all, points: points(7) },
-    groups: [
-      { name: "IC (3)", wires: range(0, shown), points: points(3), divisor: key.gamma2 },
-      { name: "C (8)", wires: range(shown, r1cs.wires), points: points(8), divisor: key.delta2 },
-    ],
-    h: { name: "H (9)", points: points(9), layers: { bits: 256, count: 1 } },
-  }
-}
 
 /** One equation: who takes part in it with every point, who with some, and whether it holds. */
 interface Relation {
@@ -123,14 +48,7 @@ interface Relation {
  * @throws FileError naming the sections that do not fit
  */
 export async function auditKey(circuit: Circuit, provingKey: ProvingKey, key: CheckedKey): Promise<number> {
-  const sections =
-    circuit.proofSystem === "mirage" && key.proofSystem === "mirage"
-      ? await mirageSections(circuit, provingKey, key)
-      : await plainSections(
-          circuit as PlainCircuit,
-          provingKey,
-          key as Extract<CheckedKey, { proofSystem: "groth16" }>,
-        )
+  const sections = await systemOf(circuit).sections(circuit, provingKey, key)
   const engine = await kernelEngine()
   try {
     const { relations, points } = await relationsOf(sections, key, engine)
@@ -171,7 +89,7 @@ async function relationsOf(
   const add = (whole: readonly string[], part: readonly string[], holds: boolean) => {
     relations.push({ whole, part, holds })
   }
-  const load = ({ name, points, wires }: Section, group: "g1" | "g2" = "g1") => {
+  const load = ({ name, points, wires }: SectionPoints, group: "g1" | "g2" = "g1") => {
     const loaded = engine.load(group, points)
     return (values: readonly bigint[]) => {
       const scalars = Array.from(wires, (wire) => mod(values[wire]))
@@ -262,7 +180,7 @@ async function relationsOf(
       [key.alpha1.negate(), await ofB2(rho)],
       [sum.negate(), G2.BASE],
     ])
-    const isWhole = ({ wires }: Section) => wires.every((wire) => rho[wire] !== 0n)
+    const isWhole = ({ wires }: SectionPoints) => wires.every((wire) => rho[wire] !== 0n)
     const names = (whole: boolean) => some.filter((group) => isWhole(group) === whole).map(({ name }) => name)
     const others = some.length === groups.length ? [a.name, b2.name] : []
     add(
@@ -317,8 +235,8 @@ function quotientBy(engine: Engine, h: Points, domain: number) {
     const kept = engine.lookupFields(r - 1n, Float64Array.of(0), Float64Array.of(0))
     const vector = (fields: readonly bigint[]): Vector => ({
       small: new Float64Array(domain),
-      rows: range(0, fields.length),
-      index: range(kept.count, kept.count + fields.length),
+      rows: wireRange(0, fields.length),
+      index: wireRange(kept.count, kept.count + fields.length),
       fields: fields.map((value) => mod(value)),
     })
     try {

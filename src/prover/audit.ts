@@ -3,28 +3,25 @@
  * (compile/differential.ts), the points of the keys with the circuit (audit-key.ts), forged witnesses
  * (compile/forgeries.ts) and edited receipts, all of which must be refused.
  */
+
 import { bn254 } from "@noble/curves/bn254.js"
 import { checkThing } from "../arguments.js"
 import { checkProvingKey, type ProvingKey } from "../circuit/formats/source.js"
 import { drawSalt } from "../circuit/gadgets/poseidon.js"
-import { entriesOf } from "../circuit/link/lookup.js"
 import { describeRow, firstFailingRow } from "../circuit/witness/check.js"
-import type { TensorValues, Witness } from "../circuit/witness/witness.js"
+import type { Witness } from "../circuit/witness/witness.js"
 import { differences, type Probe, probes } from "../compile/differential.js"
 import { type AuditReport, auditWitness } from "../compile/forgeries.js"
 import { CountersignError } from "../errors.js"
-import { inverseAll, mod, q } from "../field.js"
+import { mod, q } from "../field.js"
 import { runInteger } from "../quantize/integers/run.js"
-import { draw, platformRandom } from "../setup/trapdoor.js"
 import type { G1Json, G2Json } from "../statement/points.js"
-import { witnessOf } from "../systems/groth16/witness.js"
-import type { Circuit } from "../systems/index.js"
-import { challengedWitness, committedWitness } from "../systems/mirage/witness.js"
+import { type Circuit, systemOf } from "../systems/index.js"
 import type { Receipt, VerificationKey } from "../systems/verifiers.js"
 import { checkKey } from "../verifier/key.js"
 import { verify } from "../verifier/verify.js"
 import { auditKey } from "./audit-key.js"
-import { checkKeys, openProver, statementWords } from "./open.js"
+import { checkKeys, openProver } from "./open.js"
 
 const context = `0x${"00".repeat(32)}`
 
@@ -107,7 +104,7 @@ function compare(circuit: Circuit): Pick<Audit, "compared" | "differences"> & { 
     if (found.length > 0) return { compared, differences: found }
     let witness: Witness
     try {
-      witness = fullWitness(circuit, runInteger(circuit.graph, probe))
+      witness = systemOf(circuit).witness(circuit, runInteger(circuit.graph, probe))
     } catch (error) {
       if (!(error instanceof CountersignError)) throw error
       return { compared, differences: [error.message] }
@@ -119,18 +116,6 @@ function compare(circuit: Circuit): Pick<Audit, "compared" | "differences"> & { 
     return { compared, differences: [`constraint ${row} refuses the model's own integers: ${what}`] }
   }
   return { compared, differences: [], ...(last && { last }) }
-}
-
-/** Every wire of an honest execution; a two-phase circuit's with a random challenge. */
-function fullWitness(circuit: Circuit, values: TensorValues): Witness {
-  if (circuit.proofSystem === "groth16") return witnessOf(circuit, values, context)
-  const salts = { input: drawSalt(), output: drawSalt() }
-  const committed = committedWitness(circuit, values, salts)
-  const words = statementWords(circuit, values, salts)
-  const c = draw(platformRandom)
-  const inverse = entriesOf(circuit.linked.lookup).map((entry) => mod(c - entry))
-  inverseAll(inverse)
-  return challengedWitness(circuit.linked, committed, words, c, inverse)
 }
 
 /** Edits of a receipt; `other` is another valid one of the same key, in another context. */

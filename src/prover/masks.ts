@@ -13,12 +13,13 @@
  * What is left is whether there is a receipt at all: with a key whose other points are wrong, that may depend on the
  * input (docs/SECURITY.md).
  */
+
 import { bn254 } from "@noble/curves/bn254.js"
 import { coordinates } from "../circuit/formats/points.js"
 import { FileError } from "../errors.js"
 import { platformRandom } from "../setup/trapdoor.js"
 import { type G1Json, type G1Point, type G2Point, requireG1 } from "../statement/points.js"
-import type { Masks } from "../systems/groth16/zkey.js"
+import type { Masks } from "../systems/system.js"
 import type { CheckedKey } from "../systems/verifiers.js"
 
 const G1 = bn254.G1.Point
@@ -31,7 +32,7 @@ const G2 = bn254.G2.Point
  */
 export function checkMasks({ beta1, delta1, deltaC1 }: Masks, key: CheckedKey): void {
   const pairs = [pairOf("beta", beta1, key.beta2), pairOf("delta", delta1, key.delta2)]
-  if (deltaC1 && key.proofSystem === "mirage") pairs.push(pairOf("deltaC", deltaC1, key.deltaC2))
+  if (deltaC1 && "deltaC2" in key) pairs.push(pairOf("deltaC", deltaC1, key.deltaC2))
   if (agree(pairs)) return
   const { name } = pairs.find((pair) => !agree([pair])) ?? pairs[0]
   throw new FileError({

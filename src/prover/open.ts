@@ -1,42 +1,19 @@
 /** Setup and proving as the public interface offers them: circuit in, keys and receipts out. */
 
 import { checkOptions, checkText, checkThing } from "../arguments.js"
-import { bytesOf, checkProvingKey, type ProvingKey } from "../circuit/formats/source.js"
-import { commitBy } from "../circuit/gadgets/poseidon.js"
-import { type Salts, saltsFor, sideWords } from "../circuit/witness/commitment.js"
+import { checkProvingKey, type ProvingKey } from "../circuit/formats/source.js"
+import { type Salts, saltsFor } from "../circuit/witness/commitment.js"
 import type { TensorValues } from "../circuit/witness/witness.js"
-import { FileError, InvariantError, invariant, type OnProgress, UsageError } from "../errors.js"
-import { isNode } from "../platform.js"
+import { FileError, invariant, type OnProgress, UsageError } from "../errors.js"
 import type { Nested } from "../quantize/calibration/nested.js"
 import { quantizeInput, runInteger } from "../quantize/integers/run.js"
 import type { DevSetupOptions } from "../setup/trapdoor.js"
-import type { G1Point, G2Point } from "../statement/points.js"
-import type { Provenance } from "../statement/provenance.js"
-import { publicSignals, type Statement, type Values } from "../statement/statement.js"
-import { wordsOf } from "../statement/words.js"
-import type { PlainCircuit } from "../systems/groth16/circuit.js"
-import { devSetup } from "../systems/groth16/setup.js"
-import { witnessOf } from "../systems/groth16/witness.js"
-import { writeWtns } from "../systems/groth16/witnessfile.js"
-import { checkZkey, type Masks, masksOf, setupOf, verificationPoints } from "../systems/groth16/zkey.js"
-import type { Circuit } from "../systems/index.js"
-import type { MirageCircuit } from "../systems/mirage/circuit.js"
-import {
-  checkMemory,
-  type MirageProvingKey,
-  mirageMasks,
-  mirageVerificationPoints,
-  proverMemory,
-  readMirageKey,
-} from "../systems/mirage/keyfile.js"
-import { openMirage } from "../systems/mirage/prove.js"
-import { mirageDevSetup } from "../systems/mirage/setup.js"
-import { type MirageProofPoints, mirageFactors } from "../systems/mirage/verify.js"
-import type { Receipt, VerificationKey } from "../systems/verifiers.js"
+import type { Statement, Values } from "../statement/statement.js"
+import { type Circuit, systemOf } from "../systems/index.js"
+import type { CheckedKey, Receipt, VerificationKey } from "../systems/verifiers.js"
 import { checkKey, keyDigest, parseVerificationKey } from "../verifier/key.js"
 import { explain } from "../verifier/verify.js"
-import type { Affine, Engine, PointPair } from "./engine/engine.js"
-import { kernelEngine } from "./engine/kernels.js"
+import type { Engine } from "./engine/engine.js"
 import { checkMasks } from "./masks.js"
 
 export interface SetupOptions extends DevSetupOptions {
@@ -64,10 +41,7 @@ export async function setup(circuit: Circuit, options: SetupOptions): Promise<Ke
       fix: "The keys it makes are for development, whose maker can forge: say so with option `dev`",
     })
   }
-  const provingKey =
-    circuit.proofSystem === "groth16"
-      ? (await devSetup(circuit.linked.r1cs, options)).zkey
-      : await mirageDevSetup(circuit.linked, options)
+  const provingKey = await systemOf(circuit).setup(circuit, options)
   return { provingKey, verificationKey: await verificationKeyOf(circuit, provingKey) }
 }
 
@@ -79,28 +53,17 @@ export async function setup(circuit: Circuit, options: SetupOptions): Promise<Ke
 export async function verificationKeyOf(circuit: Circuit, provingKey: ProvingKey): Promise<VerificationKey> {
   checkThing("circuit", circuit, "circuit")
   checkProvingKey(provingKey, "provingKey")
-  if (circuit.proofSystem === "mirage")
-    return mirageKey(circuit, await readMirageKey(provingKey, circuit.linked, 0))
-  const zkey = await bytesOf(provingKey, "proving key")
-  checkZkey(zkey, circuit.linked.r1cs)
-  return plainKey(circuit, zkey)
+  // only points that are needed here are read of a key that may be streamed
+  return keyFor(circuit, await systemOf(circuit).readKey(circuit, provingKey, 0)).key
 }
 
-const plainKey = (circuit: PlainCircuit, zkey: Uint8Array): VerificationKey =>
-  keyFor(circuit, setupOf(zkey), verificationPoints(zkey), masksOf(zkey))
-
-const mirageKey = (circuit: MirageCircuit, key: MirageProvingKey): VerificationKey =>
-  keyFor(circuit, key.setup, mirageVerificationPoints(key), mirageMasks(key))
-
-function keyFor(
-  { proofSystem, model, layout }: Circuit,
-  setup: Provenance,
-  points: object,
-  masks: Masks,
-): VerificationKey {
+/** The verification key of what is held of a proving key, checked. @throws FileError */
+function keyFor(circuit: Circuit, held: unknown): CheckedKey {
+  const { proofSystem, model, layout } = circuit
+  const { setup, points, masks } = systemOf(circuit).contentOf(held)
   const checked = checkKey({ version: 1, proofSystem, setup, model, layout, points })
   checkMasks(masks, checked)
-  return checked.key
+  return checked
 }
 
 /**
@@ -140,7 +103,7 @@ function requireKey(given: VerificationKey, expected: VerificationKey): void {
 /** Bytes of memory that proving takes next to the process itself, about; null for plain groth16, which is snarkjs's. */
 export function memoryEstimate(circuit: Circuit): number | null {
   checkThing("circuit", circuit, "circuit")
-  return circuit.proofSystem === "mirage" ? proverMemory(circuit.linked) : null
+  return systemOf(circuit).memory(circuit)
 }
 
 export interface ProveOptions {
@@ -166,12 +129,6 @@ export interface Prover {
   /** Stops the workers. */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
-}
-
-/** Proves given integers of every tensor for a statement about them. */
-interface Backend {
-  prove(values: TensorValues, statement: Statement, options: ProveOptions): Promise<Receipt>
-  close(): Promise<void>
 }
 
 export interface OpenOptions {
@@ -204,10 +161,14 @@ export async function openProver(
   checkThing("circuit", circuit, "circuit")
   checkProvingKey(provingKey, "provingKey")
   checkOptions(options)
-  const { prove, close } =
-    circuit.proofSystem === "groth16"
-      ? await openGroth16(circuit, provingKey, options)
-      : await openTwoPhase(circuit, provingKey, options)
+  const { engine, residentBytes, verificationKey: pinned } = options
+  const system = systemOf(circuit)
+  system.checkProvable(circuit, { residentBytes })
+  const held = await system.readKey(circuit, provingKey, residentBytes)
+  const key = keyFor(circuit, held)
+  if (pinned) requireKey(pinned, key.key)
+  const digest = keyDigest(key.key)
+  const { prove, close } = await system.open(circuit, held, { engine, residentBytes, key, digest })
   return {
     async prove(input, proveOptions) {
       checkOptions(proveOptions, "an object with `context`")
@@ -227,88 +188,27 @@ export async function openProver(
       const values = runInteger(circuit.graph, quantized)
       const statement = statementOf(circuit, values, context, salts)
       onProgress?.({ stage: "witness", done: 1, total: 1 })
-      return prove(values, statement, proveOptions)
+      const { proof, holds } = await prove(values, statement, { salts, onProgress, signal })
+      const { proofSystem } = circuit
+      const receipt = { version: 1, proofSystem, statement, proof } as Receipt
+      if (holds) return receipt
+      checkReceipt(receipt, key.key)
+      invariant(holds === undefined, "the kernels refuse a proof that verifies")
+      return receipt
     },
     close,
     [Symbol.asyncDispose]: close,
   }
 }
 
-async function openGroth16(
-  circuit: PlainCircuit,
-  provingKey: ProvingKey,
-  { verificationKey: pinned }: OpenOptions,
-): Promise<Backend> {
-  if (!isNode) {
-    throw new UsageError({
-      what: "plain groth16 is proven by snarkjs, in Node alone",
-      fix: "Compile the model with option `proofSystem` mirage",
-    })
-  }
-  const zkey = await bytesOf(provingKey, "proving key")
-  checkZkey(zkey, circuit.linked.r1cs)
-  const verificationKey = plainKey(circuit, zkey)
-  if (pinned) requireKey(pinned, verificationKey)
-  // only here does the GPL come in
-  const { openReference } = await import("../systems/groth16/snarkjs-prover.js")
-  const reference = await openReference(zkey)
-  return {
-    async prove(values, statement, { onProgress, signal }) {
-      const wtns = writeWtns(witnessOf(circuit, values, statement.context))
-      const { proof, publicSignals: proven } = await reference.prove(wtns, { onProgress, signal })
-      const expected = publicSignals(statement, circuit.layout).map(String)
-      invariant(`${expected}` === `${proven}`, "the prover's public signals are not the statement's")
-      return checkedReceipt({ version: 1, proofSystem: "groth16", statement, proof }, verificationKey)
-    },
-    close: reference.close,
-  }
-}
-
-async function openTwoPhase(
-  circuit: MirageCircuit,
-  provingKey: ProvingKey,
-  { engine: given, residentBytes, verificationKey: pinned }: OpenOptions,
-): Promise<Backend> {
-  checkMemory(circuit.linked, { residentBytes })
-  const held = await readMirageKey(provingKey, circuit.linked, residentBytes)
-  const verificationKey = mirageKey(circuit, held)
-  if (pinned) requireKey(pinned, verificationKey)
-  const key = keyDigest(verificationKey)
-  const engine = given ?? (await kernelEngine())
-  const checked = checkKey(verificationKey)
-  const pairsOf = (points: MirageProofPoints, ic: G1Point): PointPair[] => {
-    invariant(checked.proofSystem === "mirage", "the key is a two-phase one")
-    return mirageFactors(checked, points, ic).map(([one, two]) => ({ one: affine1(one), two: affine2(two) }))
-  }
-  const prover = openMirage(circuit, held, engine)
-  return {
-    async prove(values, statement, { salts, onProgress, signal }) {
-      const words = wordsOf(statement, circuit.layout)
-      const { context } = statement
-      let holds = false
-      const onPoints = (points: MirageProofPoints, ic: G1Point) => {
-        holds =
-          Object.values(points).every((point) => !point.is0()) && engine.pairingsAreOne(pairsOf(points, ic))
-      }
-      const options = { salts, onProgress, signal, onPoints }
-      const proof = await prover.prove(values, { key, context, words }, options)
-      const receipt: Receipt = { version: 1, proofSystem: "mirage", statement, proof }
-      if (holds) return receipt
-      checkedReceipt(receipt, verificationKey)
-      throw new InvariantError("the kernels refuse a proof that verifies")
-    },
-    close: () => (given ? prover.close() : engine.close()),
-  }
-}
-
 /**
- * The receipt, if it verifies. The witness is known to be right, so what does not is the key's fault; and given out,
+ * Refuses a receipt that does not verify. The witness is known to be right, so what does not is the key's fault; and given out,
  * such a proof may tell of the input (masks.ts).
  */
-function checkedReceipt(receipt: Receipt, verificationKey: VerificationKey): Receipt {
+function checkReceipt(receipt: Receipt, verificationKey: VerificationKey): void {
   const { model, context } = receipt.statement
   const reason = explain(receipt, { verificationKey, model, context, allowDev: true })
-  if (reason === null) return receipt
+  if (reason === null) return
   throw new FileError({
     what: `points are wrong, or were changed while the prover was open: ${reason}`,
     where: "proving key",
@@ -316,22 +216,9 @@ function checkedReceipt(receipt: Receipt, verificationKey: VerificationKey): Rec
   })
 }
 
-const affine1 = (point: G1Point): Affine => {
-  const { x, y } = point.toAffine()
-  return point.is0() ? null : [x, y]
-}
-const affine2 = (point: G2Point): Affine => {
-  const { x, y } = point.toAffine()
-  return point.is0() ? null : [x.c0, x.c1, y.c0, y.c1]
-}
-
-/** The public words of an execution of a two-phase circuit. */
-export const statementWords = (circuit: Circuit, values: TensorValues, salts: Salts): bigint[] =>
-  wordsOf(statementOf(circuit, values, `0x${"00".repeat(32)}`, salts), circuit.layout)
-
 /** The statement that an execution makes true. */
 function statementOf(circuit: Circuit, values: TensorValues, context: string, salts: Salts): Statement {
-  const { graph, layout, model, input, output } = circuit
+  const { graph, model, input, output } = circuit
   const of = (tensor: number): Float64Array => {
     const data = values.get(tensor)
     invariant(data, `tensor ${graph.tensors[tensor].name} has no values`)
@@ -339,14 +226,10 @@ function statementOf(circuit: Circuit, values: TensorValues, context: string, sa
   }
   const shown = (entries: readonly { name: string; tensor: number }[]): Values =>
     Object.fromEntries(entries.map(({ name, tensor }) => [name, Array.from(of(tensor), String)]))
+  const commitments = systemOf(circuit).commit(circuit, values, salts)
   const committed = (side: "input" | "output"): `0x${string}` => {
-    const commitment = circuit.proofSystem === "mirage" ? circuit.linked.commitments[side] : undefined
-    invariant(commitment, `the circuit commits to its ${side}`)
-    const value = commitBy(
-      commitment.block,
-      sideWords({ graph, layout }, values, side),
-      salts[side] as bigint,
-    )
+    const value = commitments[side]
+    invariant(value !== undefined, `the circuit commits to its ${side}`)
     return `0x${value.toString(16).padStart(64, "0")}`
   }
   const inputClaim = (): Statement["input"] => {

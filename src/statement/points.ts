@@ -15,6 +15,9 @@ const G2 = bn254.G2.Point
 export type G1Point = typeof G1.BASE
 export type G2Point = typeof G2.BASE
 
+/** The generator of G2. */
+export const generator2Point: G2Point = G2.BASE
+
 /** The generators (EIP-197), as our JSON has them. */
 export const generator1: G1Json = ["1", "2"]
 export const generator2: G2Json = [

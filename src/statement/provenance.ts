@@ -30,6 +30,9 @@ const marks: readonly Mark[] = ["dev"]
 /** More bytes than any mark has: as many are worth reading. */
 export const markBytes = 1 + Math.max(...marks.map((mark) => mark.length))
 
+/** Number of the section of a proving key that says how it was made; other tools ignore it. */
+export const markSection = 1000
+
 /** Content of the section of a proving key that says how it was made. */
 export const encodeMark = (mark: Mark): Uint8Array => new TextEncoder().encode(mark)
 

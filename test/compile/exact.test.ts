@@ -1,13 +1,15 @@
 /** Numbers near the limits: refused where they could round, and exact in circuits everywhere else. */
+
 import { describe, expect, it } from "vitest"
 import { clampGadget, gadgetKinds } from "#src/circuit/gadgets/families.js"
 import { specified } from "#src/circuit/gadgets/specification.js"
 import { planGadgets } from "#src/circuit/plan/plan.js"
-import { compile, proofSystems } from "#src/compile/compile.js"
+import { compile } from "#src/compile/compile.js"
 import { differences, probes } from "#src/compile/differential.js"
 import { FileError, ModelError } from "#src/errors.js"
 import type { IntNode } from "#src/ops/program.js"
 import { runExactly } from "#src/quantize/integers/exact.js"
+import { proofSystems } from "#src/systems/index.js"
 import { examine } from "../support/hostile-check.js"
 import { origin, readGraph, sparse } from "../support/hostile-graphs.js"
 import { mnist, small } from "../support/networks.js"

@@ -5,13 +5,15 @@ import type { Contract } from "ethers"
 import { InferenceSession, Tensor } from "onnxruntime-node"
 import { groth16 } from "snarkjs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { compile, type ProofSystem, proofSystems } from "#src/compile/compile.js"
+import { compile } from "#src/compile/compile.js"
 import { importOnnx } from "#src/model/onnx/onnx.js"
 import { lower } from "#src/ops/lower.js"
 import { openProver, setup } from "#src/prover/open.js"
 import { parseInput, parseSamples } from "#src/quantize/calibration/samples.js"
 import { quantizeInput, runInteger } from "#src/quantize/integers/run.js"
 import { quantizeProgram } from "#src/quantize/quantize.js"
+import { proofSystems } from "#src/systems/index.js"
+import type { ProofSystem } from "#src/systems/verifiers.js"
 import {
   explain,
   type Groth16Key,

@@ -1,17 +1,18 @@
 /** `audit` on circuits and folders in which somebody changed a rescale: it says what is wrong. */
+
 import { execFile } from "node:child_process"
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { saveCircuit, saveKeys } from "#src/cli/folder.js"
-import { compile, proofSystems } from "#src/compile/compile.js"
+import { compile } from "#src/compile/compile.js"
 import type { IntNode } from "#src/ops/program.js"
 import { audit } from "#src/prover/audit.js"
 import { type Keys, setup } from "#src/prover/open.js"
 import { modelDigest, serialize } from "#src/quantize/canonical/digest.js"
 import type { IntGraph } from "#src/quantize/integers/intgraph.js"
-import type { Circuit } from "#src/systems/index.js"
+import { type Circuit, proofSystems } from "#src/systems/index.js"
 import { cli } from "../support/cli.js"
 import { origin, readGraph, sparse } from "../support/hostile-graphs.js"
 

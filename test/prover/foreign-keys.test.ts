@@ -2,6 +2,7 @@
  * Whoever makes a proving key chooses its points. Here keys that take a hidden input out of a proof, shown to do so
  * with the bare prover; what opens keys for users must refuse them, or give nothing out.
  */
+
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { coordinates } from "#src/circuit/formats/points.js"
 import { compile } from "#src/compile/compile.js"
@@ -9,10 +10,11 @@ import { FileError } from "#src/errors.js"
 import { mod, q, r } from "#src/field.js"
 import type { Engine } from "#src/prover/engine/engine.js"
 import { kernelEngine } from "#src/prover/engine/kernels.js"
-import { checkKeys, type Keys, openProver, setup, statementWords } from "#src/prover/open.js"
+import { checkKeys, type Keys, openProver, setup } from "#src/prover/open.js"
 import type { MirageCircuit } from "#src/systems/mirage/circuit.js"
 import { readMirageKey, supportOf } from "#src/systems/mirage/keyfile.js"
 import { openMirage } from "#src/systems/mirage/prove.js"
+import { statementWords } from "#src/systems/mirage/witness.js"
 import { explain, keyDigest, type MirageProof, type Receipt } from "#src/verifier/index.js"
 import {
   bytesOfG1,

@@ -1,4 +1,5 @@
 /** Models that several tests compile, and witnesses of their circuits. */
+
 import { readFileSync } from "node:fs"
 import { expect } from "vitest"
 import { entriesOf } from "#src/circuit/link/lookup.js"
@@ -6,13 +7,12 @@ import type { Salts } from "#src/circuit/witness/commitment.js"
 import type { TensorValues, Witness } from "#src/circuit/witness/witness.js"
 import { inverseAll, mod } from "#src/field.js"
 import { importOnnx } from "#src/model/onnx/onnx.js"
-import { statementWords } from "#src/prover/open.js"
 import { parseSamples } from "#src/quantize/calibration/samples.js"
 import type { IntGraph } from "#src/quantize/integers/intgraph.js"
 import { quantizeInput, runInteger } from "#src/quantize/integers/run.js"
 import { quantize } from "#src/quantize/quantize.js"
 import type { MirageCircuit } from "#src/systems/mirage/circuit.js"
-import { challengedWitness, committedWitness } from "#src/systems/mirage/witness.js"
+import { challengedWitness, committedWitness, statementWords } from "#src/systems/mirage/witness.js"
 import { encodeOnnx } from "./onnx-writer.js"
 import { Random } from "./random.js"
 

@@ -44,3 +44,10 @@ export function stampsOf(
     return strategy(gadget)
   })
 }
+
+/** Entries of all three sides. */
+export const nonzerosOf = ({ a, b, c }: R1cs): number => a.wires.length + b.wires.length + c.wires.length
+
+/** Wires from `from` up to but without `to`. */
+export const wireRange = (from: number, to: number): Uint32Array =>
+  Uint32Array.from({ length: to - from }, (_, i) => from + i)

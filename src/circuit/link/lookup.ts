@@ -16,6 +16,8 @@ import { GrowingU32, type R1csBuilder, type WireLc } from "./builder.js"
 /** Where the queries and tables of a circuit went. Entries of all tables are numbered in table order. */
 export interface Lookup {
   readonly tables: readonly Table[]
+  /** The wire of the challenge c. */
+  readonly challenge: number
   /** First entry of each table, and the number of all entries at the end. */
   readonly tableStart: Uint32Array
   /** Per query: its table, its scale, and its row. Query i's inverse is wire inverses + i. */
@@ -98,6 +100,7 @@ export class LookupBuilder {
     })
     return {
       tables,
+      challenge: this.challenge,
       tableStart,
       table: this.table.take(),
       scale: Float64Array.from(this.scale),

@@ -3,6 +3,7 @@
  * 4 coefficients, 5 A, 6 B1, 7 B2, 8 C, 9 H, 10 contributions. Section 1000 is ours and ignored by
  * snarkjs: the text of how the key was made ("dev"). Points are affine, Montgomery, little endian.
  */
+
 import {
   checkPrime,
   createBinFile,
@@ -16,9 +17,8 @@ import { FileError } from "../../errors.js"
 import { q, r, radix } from "../../field.js"
 import { fileBytes as pointBytes } from "../../prover/kernels/points/points.js"
 import { plainDomain, publicCount } from "../../setup/qap.js"
-import { encodeMark, type Mark, parseMark } from "../../statement/provenance.js"
-
-export const setupSection = 1000
+import { encodeMark, type Mark, markSection, parseMark } from "../../statement/provenance.js"
+import type { Masks } from "../system.js"
 
 /** Section 2: both primes with their widths, three counts, six points. */
 const headerBytes = 36 + 36 + 12 + 3 * pointBytes.g1 + 3 * pointBytes.g2
@@ -73,7 +73,7 @@ export function writeZkey(system: R1cs, domain: number, points: KeyPoints, setup
     { id: 8, content: points.c },
     { id: 9, content: points.h },
     { id: 10, content: new Uint8Array(64 + 4) },
-    { id: setupSection, content: encodeMark(setup) },
+    { id: markSection, content: encodeMark(setup) },
   ]
   const sizes = contents.map(({ id, content }) => ({ id, bytes: content.length }))
   const { file, sections } = createBinFile("zkey", 1, sizes)
@@ -119,7 +119,7 @@ export function coefficients(system: R1cs): Uint8Array {
 
 /** How a `.zkey` was made, by its own mark. @throws FileError if it does not say so, as keys of snarkjs do not */
 export const setupOf = (zkey: Uint8Array): Mark =>
-  parseMark(readBinFile(zkey, "zkey", 1).get(setupSection), "proving key")
+  parseMark(readBinFile(zkey, "zkey", 1).get(markSection), "proving key")
 
 /**
  * Whether a proving key belongs to a circuit: field, counts, section lengths and every coefficient. The
@@ -175,15 +175,7 @@ export function checkZkey(zkey: Uint8Array, system: R1cs): void {
   }
 }
 
-/** Points of a proving key that hide, and have a partner in G2, as a file has them. */
-export interface Masks {
-  readonly beta1: Uint8Array
-  readonly delta1: Uint8Array
-  /** Of a two-phase key. */
-  readonly deltaC1?: Uint8Array
-}
-
-/** Those of a `.zkey`. */
+/** The points of a `.zkey` that hide. */
 export function masksOf(zkey: Uint8Array): Masks {
   const header = readBinFile(zkey, "zkey", 1).get(2) as Uint8Array
   return { beta1: header.subarray(148, 212), delta1: header.subarray(468, 532) }

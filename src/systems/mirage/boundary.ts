@@ -20,10 +20,8 @@ import type { IntGraph } from "../../quantize/integers/intgraph.js"
 import type { Layout } from "../../statement/layout.js"
 import { packSide } from "../../statement/words.js"
 import type { MirageLinked } from "./circuit.js"
-import { checkGroups } from "./phases.js"
-
-export const CHALLENGE = 1
-export const EVALUATION = 2
+import { checkPhases } from "./phases.js"
+import { CHALLENGE, CONSTANT, EVALUATION, firstCommitted } from "./wires.js"
 
 export interface MirageOptions {
   readonly layout: Layout
@@ -42,7 +40,7 @@ export function linkMirage(
 ): MirageLinked {
   const stamps = stampsOf(plan, gadgets, lookups(options.tableBits))
   const builder = new R1csBuilder()
-  builder.allocate(2)
+  builder.allocate(firstCommitted - 1)
   const inputs = graph.inputs.map((input) => builder.allocate(sizeOf(graph, input.tensor)))
   const lookup = new LookupBuilder(builder, CHALLENGE)
   const { groups, rowsOf } = linkNodes({
@@ -88,8 +86,8 @@ export function linkMirage(
     after = target
   }
   const firstFinal = builder.wires
-  const r1cs = builder.finish(0, 2, 0)
-  checkGroups(r1cs, firstFinal)
+  const r1cs = builder.finish(0, firstCommitted - 1, 0)
+  checkPhases(r1cs, firstFinal)
   const large = Object.values(commitments).flatMap((commitment) => commitment.wires)
   return {
     r1cs,
@@ -126,7 +124,7 @@ function packedWord(rows: TensorRows, first: number, count: number, lo: number, 
     const weight = 1n << BigInt(bits * i)
     const lc = rowOf(rows, first + i)
     for (let j = 0; j < lc.wires.length; j++) add(lc.wires[j], weight * BigInt(lc.coefficients[j]))
-    add(0, -weight * BigInt(lo))
+    add(CONSTANT, -weight * BigInt(lo))
   }
   return sum
 }

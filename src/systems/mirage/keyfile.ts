@@ -16,6 +16,7 @@
  * one, c and ev occur on side A by the rows that keep their columns independent. docs/FORMATS.md has an example
  * byte by byte.
  */
+
 import { sha256 } from "@noble/hashes/sha2.js"
 import { checkSection, createBinFile } from "../../circuit/formats/container.js"
 import { coordinates, coordinates2 } from "../../circuit/formats/points.js"
@@ -33,14 +34,14 @@ import { fileBytes as pointBytes } from "../../prover/kernels/points/points.js"
 import { streamBytes } from "../../prover/kernels/points/stream.js"
 import { areLayers, bestLayers, type Layers } from "../../prover/kernels/points/windows.js"
 import { hasProduct, programRows } from "../../setup/qap.js"
-import { encodeMark, type Mark, markBytes, parseMark } from "../../statement/provenance.js"
-import { type Masks, setupSection } from "../groth16/zkey.js"
+import { encodeMark, type Mark, markBytes, markSection, parseMark } from "../../statement/provenance.js"
+import type { Masks, MemoryOptions } from "../system.js"
 import type { MirageLinked } from "./circuit.js"
 import { digits, quotientMultiples } from "./sections.js"
+import { firstCommitted, type WireGroup, wireGroupsOf } from "./wires.js"
 
 const magic = "csmk"
 const version = 1
-const publicWires = 3
 
 /** Size of the domain of a two-phase circuit. */
 export const mirageDomain = (system: R1cs): number => domainSize(programRows(system))
@@ -60,6 +61,12 @@ export function quotientLayers(system: R1cs): Layers {
 /** Sections with points, by number. */
 const sections = { points: 2, ic: 3, a: 4, b1: 5, b2: 6, committed: 7, final: 8, h: 9, c: 10 } as const
 export type MirageSection = keyof typeof sections
+
+/** What errors call a section. */
+export const labelOf = (name: MirageSection): string => (name.length < 3 ? name.toUpperCase() : name)
+
+/** The same with its number. */
+export const sectionName = (name: MirageSection): string => `${labelOf(name)} (${sections[name]})`
 export type MiragePoints = Readonly<Record<MirageSection, Uint8Array>>
 /** Sections that grow with the circuit. */
 type LargeSection = Exclude<MirageSection, "points" | "ic">
@@ -98,7 +105,7 @@ export function supportOf(system: R1cs, side: "a" | "b" | "c"): Uint32Array {
     if (side === "c" && !hasProduct(system, row)) continue
     for (let j = rowPtr[row]; j < rowPtr[row + 1]; j++) used[occurring[j]] = 1
   }
-  if (side === "a") used.fill(1, 0, publicWires)
+  if (side === "a") used.fill(1, 0, firstCommitted)
   let count = 0
   for (const is of used) count += is
   const wires = new Uint32Array(count)
@@ -130,14 +137,13 @@ function sizesOf(
 ): Record<MirageSection, number> {
   const { g1, g2 } = pointBytes
   const b = supportOf(r1cs, "b").length
+  const groups = wireGroupsOf({ r1cs, firstFinal }).map(({ section, count }) => [section, count * g1])
   return {
+    ...(Object.fromEntries(groups) as Record<WireGroup["section"], number>),
     points: singles.reduce((sum, [, group]) => sum + pointBytes[group], 0),
-    ic: publicWires * g1,
     a: supportOf(r1cs, "a").length * g1,
     b1: b * g1,
     b2: b * g2,
-    committed: (firstFinal - publicWires) * g1,
-    final: (r1cs.wires - firstFinal) * g1,
     h: mirageDomain(r1cs) * layers.count * g1,
     c: supportOf(r1cs, "c").length * g1,
   }
@@ -151,12 +157,6 @@ const totalOf = (sizes: Record<MirageSection, number>): number =>
 
 /** Largest memory of the kernels: what 32-bit addresses reach. */
 const addressable = 2 ** 32
-
-/** What a proof is made with, as far as memory depends on it. */
-export interface MemoryOptions {
-  /** A larger key is streamed; default `residentKeyBytes`. */
-  readonly residentBytes?: number | undefined
-}
 
 /**
  * Bytes that a proof takes, about: rows, the transform, and either the points in the kernels' form with the
@@ -264,7 +264,7 @@ export function writeMirageKey(
   const contents = [
     { id: 1, content: headerOf(linked, layers) },
     ...Object.entries(sections).map(([name, id]) => ({ id, content: points[name as MirageSection] })),
-    { id: setupSection, content: encodeMark(setup) },
+    { id: markSection, content: encodeMark(setup) },
   ]
   const sizes = contents.map(({ id, content }) => ({ id, bytes: content.length }))
   const { file, sections: places } = createBinFile(magic, version, sizes)
@@ -304,7 +304,7 @@ export async function readMirageKey(
     final: await large("final"),
     h: await large("h"),
     c: await large("c"),
-    setup: parseMark(held.has(setupSection) ? await contentOf(part(setupSection)) : undefined, where),
+    setup: parseMark(held.has(markSection) ? await contentOf(part(markSection)) : undefined, where),
     layers,
     streamed,
   }

@@ -15,19 +15,18 @@
 import type { R1cs, SparseRows } from "../../circuit/formats/r1cs.js"
 import { InvariantError } from "../../errors.js"
 import { r } from "../../field.js"
-
-const ONE = 0
-const CHALLENGE = 1
-const EVALUATION = 2
-const firstCommitted = 3
+import { CHALLENGE, CONSTANT, EVALUATION, isIn, type WireGroupName, wireGroups } from "./wires.js"
 
 /** @throws InvariantError naming the first row that has none of the five shapes, or the wire it misuses */
-export function checkGroups(system: R1cs, firstFinal: number): void {
+export function checkPhases(system: R1cs, firstFinal: number): void {
   const refuse = (row: number, why: string): never => {
     throw new InvariantError(`row ${row} breaks the order of the proof's phases: ${why}`)
   }
-  const isCommitted = (wire: number) => wire === ONE || (wire >= firstCommitted && wire < firstFinal)
-  const isFinal = (wire: number) => wire >= firstFinal
+  const groups = wireGroups(system.wires, firstFinal)
+  const isOf = (name: WireGroupName, wire: number) =>
+    groups.some((group) => group.name === name && isIn(group, wire))
+  const isCommitted = (wire: number) => wire === CONSTANT || isOf("committed", wire)
+  const isFinal = (wire: number) => isOf("final", wire)
   const terms = (side: SparseRows, row: number) =>
     Array.from({ length: side.rowPtr[row + 1] - side.rowPtr[row] }, (_, k): [wire: number, value: bigint] => {
       const j = side.rowPtr[row] + k
@@ -75,13 +74,13 @@ export function checkGroups(system: R1cs, firstFinal: number): void {
         refuse(row, "a word depends on the challenge")
       for (const [wire] of used) once(stepsUsed, wire, row, "step")
     } else if (factor !== undefined && isFinal(factor)) {
-      if (c.length === 1 && c[0][0] === ONE) {
+      if (c.length === 1 && c[0][0] === CONSTANT) {
         if (c[0][1] !== challenge) refuse(row, "a query's scales differ")
         once(inverses, factor, row, "inverse")
       } else {
-        if (challenge !== 1n || b.length > 2 || !b.every(([wire]) => wire === CHALLENGE || wire === ONE))
+        if (challenge !== 1n || b.length > 2 || !b.every(([wire]) => wire === CHALLENGE || wire === CONSTANT))
           refuse(row, "an entry is no constant")
-        if (target === undefined || target < firstCommitted || target >= firstFinal)
+        if (target === undefined || !isOf("committed", target))
           throw new InvariantError(`row ${row}: a multiplicity is not committed`)
         once(multiplicities, target, row, "multiplicity")
         once(quotients, factor, row, "quotient")

@@ -14,8 +14,10 @@
  * values there add up to is linear in the witness, −C(τ)·(1 − τ^n)/2, and the key has a point for each wire of
  * side C, of which there are few: linear rows 0 · 0 = lc are zero.
  */
+
 import { bn254 } from "@noble/curves/bn254.js"
 import { coordinates, montgomeryPoint } from "../../circuit/formats/points.js"
+import { wireRange } from "../../circuit/link/circuit.js"
 import { entriesOf } from "../../circuit/link/lookup.js"
 import type { Salts } from "../../circuit/witness/commitment.js"
 import type { TensorValues, Witness } from "../../circuit/witness/witness.js"
@@ -27,16 +29,15 @@ import { draw, platformRandom } from "../../setup/trapdoor.js"
 import type { G1Json, G1Point, G2Point } from "../../statement/points.js"
 import { challenge } from "../../statement/words.js"
 import type { MirageCircuit } from "./circuit.js"
-import { type MirageProvingKey, mirageDomain, type Single, singleOf, supportOf } from "./keyfile.js"
+import { labelOf, type MirageProvingKey, mirageDomain, type Single, singleOf, supportOf } from "./keyfile.js"
 import { checkSums, quotientRows } from "./rows.js"
-import { pointName, type Share, Shares } from "./sections.js"
+import { type LoadedSections, pointName, SectionLoader } from "./sections.js"
 import type { MirageProof, MirageProofPoints } from "./verify.js"
+import { type WireGroupName, wireGroupsOf } from "./wires.js"
 import { type CommittedWitness, challengedWitness, committedWitness } from "./witness.js"
 
 const G1 = bn254.G1.Point
 const G2 = bn254.G2.Point
-
-const firstCommitted = 3
 
 /** What a proof is about, besides the witness. */
 export interface MirageStatement {
@@ -79,42 +80,43 @@ export interface MirageProver {
 /** Loads a key of the circuit (`readMirageKey`); what is not in memory is read again for each proof. */
 export function openMirage(circuit: MirageCircuit, key: MirageProvingKey, engine: Engine): MirageProver {
   const { linked } = circuit
-  const { r1cs, lookup, firstFinal } = linked
+  const { r1cs, lookup } = linked
   const domain = mirageDomain(r1cs)
   const entries = Float64Array.from(entriesOf(lookup), Number)
   const isEntry = (c: bigint) => entries.includes(Number(c < r >> 1n ? c : c - r))
   const firstEntry = lookup.multiplicities
-  const range = (from: number, to: number) => Uint32Array.from({ length: to - from }, (_, i) => from + i)
+  const groups = wireGroupsOf(linked).map((group) => {
+    const wires = wireRange(group.first, group.first + group.count)
+    return { name: group.name, section: { name: labelOf(group.section), wires, points: key[group.section] } }
+  })
+  const sectionsOf = (name: WireGroupName) =>
+    groups.filter((group) => group.name === name).map(({ section }) => section)
   const single = (name: Single) => singleOf(key, name)
-  const shares = new Shares(circuit, engine)
+  const sections = new SectionLoader(circuit, engine)
   const wiresB = supportOf(r1cs, "b")
-  const a = shares.load("g1", [{ name: "A", wires: supportOf(r1cs, "a"), points: key.a }], [single("delta1")])
-  const b1 = shares.load("g1", [{ name: "B1", wires: wiresB, points: key.b1 }], [single("delta1")])
-  const b2 = shares.load("g2", [{ name: "B2", wires: wiresB, points: key.b2 }], [single("delta2")])
-  const committedWires = range(firstCommitted, firstFinal)
-  const first = shares.load(
+  const a = sections.load(
     "g1",
-    [{ name: "committed", wires: committedWires, points: key.committed }],
+    [{ name: "A", wires: supportOf(r1cs, "a"), points: key.a }],
     [single("delta1")],
   )
-  const last = shares.load(
+  const b1 = sections.load("g1", [{ name: "B1", wires: wiresB, points: key.b1 }], [single("delta1")])
+  const b2 = sections.load("g2", [{ name: "B2", wires: wiresB, points: key.b2 }], [single("delta2")])
+  const first = sections.load("g1", sectionsOf("committed"), [single("delta1")])
+  const last = sections.load(
     "g1",
-    [
-      { name: "final", wires: range(firstFinal, r1cs.wires), points: key.final },
-      { name: "C", wires: supportOf(r1cs, "c"), points: key.c },
-    ],
+    [...sectionsOf("final"), { name: "C", wires: supportOf(r1cs, "c"), points: key.c }],
     [single("delta1"), single("deltaC1")],
   )
   const h = engine.loadQuotient(key.h, key.layers, (point) => pointName("H", point))
-  const shown = shares.load("g1", [{ name: "IC", wires: range(0, firstCommitted), points: key.ic }])
+  const shown = sections.load("g1", sectionsOf("public"))
   const rows = engine.loadRows(r1cs)
   const single1 = (name: Single) => point1(coordinates(single(name)))
   const alpha = single1("alpha1")
   const beta = single1("beta1")
   const beta2 = point2(coordinates(single("beta2")))
 
-  const multiply = (share: Share, witness: Witness, masks: readonly bigint[], work: WorkOptions) =>
-    engine.msm(share.points, shares.scalars(share, witness, masks), work)
+  const multiply = (loaded: LoadedSections, witness: Witness, masks: readonly bigint[], work: WorkOptions) =>
+    engine.msm(loaded.points, sections.scalars(loaded, witness, masks), work)
 
   const prove: MirageProver["prove"] = async (values, statement, options = {}) => {
     options.signal?.throwIfAborted()
@@ -142,7 +144,7 @@ export function openMirage(circuit: MirageCircuit, key: MirageProvingKey, engine
     // sums by entry do not depend on the challenge: they are made while it is
     for (const promise of [rowSums, commitment]) promise.catch(() => undefined)
     await begun()
-    const { occurring, grouped } = shares.entries(committed)
+    const { occurring, grouped } = sections.entries(committed)
     const groups = [a, last].map(
       ({ lookups }) => lookups && engine.sums(lookups, grouped, occurring.length, work),
     )
@@ -230,7 +232,7 @@ export function openMirage(circuit: MirageCircuit, key: MirageProvingKey, engine
   }
 
   const close = async (): Promise<void> => {
-    await Promise.all([shares.free(), engine.free(h), engine.free(rows)])
+    await Promise.all([sections.free(), engine.free(h), engine.free(rows)])
   }
   return { prove, proveWitness, close }
 }

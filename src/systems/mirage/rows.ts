@@ -6,8 +6,8 @@ import { fieldValue, type Witness } from "../../circuit/witness/witness.js"
 import { CountersignError } from "../../errors.js"
 import { inverse as inverseOf, mod, r } from "../../field.js"
 import type { Fields, QuotientRows, RowSums, Vector } from "../../prover/engine/engine.js"
-import { CHALLENGE, EVALUATION } from "./boundary.js"
 import type { MirageCircuit } from "./circuit.js"
+import { CHALLENGE, EVALUATION } from "./wires.js"
 import type { CommittedWitness } from "./witness.js"
 
 /**

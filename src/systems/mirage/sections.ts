@@ -14,8 +14,8 @@ import type { Witness } from "../../circuit/witness/witness.js"
 import { invariant } from "../../errors.js"
 import type { Engine, Entries, Points } from "../../prover/engine/engine.js"
 import { fileBytes, type NameOf } from "../../prover/kernels/points/points.js"
-import { CHALLENGE, EVALUATION } from "./boundary.js"
 import type { MirageCircuit } from "./circuit.js"
+import { CHALLENGE, EVALUATION } from "./wires.js"
 import type { CommittedWitness } from "./witness.js"
 
 /** Points of a section of the key: one for each wire, in the same order, which is ascending. */
@@ -26,7 +26,7 @@ export interface Section {
   readonly points: Uint8Array | ByteSource
 }
 
-export interface Share {
+export interface LoadedSections {
   readonly small: Uint32Array
   readonly full: Uint32Array
   /** Points of `small`, of `full` and of the masks with their multiples. */
@@ -43,7 +43,7 @@ export const digits = 32
 export const quotientMultiples = ({ table }: Pick<Lookup, "table">): number =>
   Math.max(1, Math.ceil(Math.log2(table.length + 1)))
 
-export class Shares {
+export class SectionLoader {
   private readonly isFull: Uint8Array
   private readonly firstLookup: number
   private readonly firstQuotient: number
@@ -68,7 +68,7 @@ export class Shares {
   }
 
   /** Loads the points of one multiplication; `masks` are points as in a file. */
-  load(group: "g1" | "g2", sections: readonly Section[], masks: readonly Uint8Array[] = []): Share {
+  load(group: "g1" | "g2", sections: readonly Section[], masks: readonly Uint8Array[] = []): LoadedSections {
     const size = fileBytes[group]
     const isLookup = (wire: number) => wire >= this.firstLookup && wire < this.firstQuotient + this.entryCount
     const pick = (belongs: (wire: number) => boolean) => {
@@ -97,7 +97,7 @@ export class Shares {
       const queries = this.firstQuotient - this.firstLookup
       invariant(
         lookups.wires.length === queries + this.entryCount,
-        "all wires of the lookup argument share a section",
+        "all wires of the lookup argument loaded a section",
       )
       const powers = { from: queries, bits: 1, layers: this.quotientLayers }
       lookupPoints = this.engine.load(group, join(lookups.points), {
@@ -114,8 +114,8 @@ export class Shares {
     }
   }
 
-  /** What the points of a share are multiplied by, lookups aside. */
-  scalars({ small, full, points }: Share, witness: Witness, masks: readonly bigint[]): Float64Array {
+  /** What the points of a loaded are multiplied by, lookups aside. */
+  scalars({ small, full, points }: LoadedSections, witness: Witness, masks: readonly bigint[]): Float64Array {
     const scalars = new Float64Array(points.count)
     for (let i = 0; i < small.length; i++) scalars[i] = witness.small[small[i]]
     const layer = full.length + masks.length

@@ -2,10 +2,11 @@
  * Development setup of the two-phase proof (MIRAGE, eprint 2020/278, with γ = 1). Trapdoor τ, α, β, δ_C, δ;
  * for a wire i, K_i = β·u_i(τ) + α·v_i(τ) + w_i(τ). δ_C is as secret as δ: whoever knows either can forge.
  */
+
 import { lagrangeBasis } from "../../circuit/link/domain.js"
 import { inverse, mod, power, r } from "../../field.js"
 import { evaluateQap } from "../../setup/qap.js"
-import { type DevSetupOptions, draw, multiplyParts, platformRandom } from "../../setup/trapdoor.js"
+import { type DevSetupOptions, draw, multiplyParts, type Part, platformRandom } from "../../setup/trapdoor.js"
 import type { MirageLinked } from "./circuit.js"
 import {
   checkKeySize,
@@ -15,6 +16,7 @@ import {
   supportOf,
   writeMirageKey,
 } from "./keyfile.js"
+import { type WireGroup, wireGroupsOf } from "./wires.js"
 
 /**
  * Makes the proving key of a two-phase circuit.
@@ -28,7 +30,7 @@ export async function mirageDevSetup(
   checkKeySize(linked)
   const random = options.random ?? platformRandom
   const [tau, alpha, beta, deltaC, delta] = Array.from({ length: 5 }, () => draw(random))
-  const { r1cs, firstFinal } = linked
+  const { r1cs } = linked
   options.onProgress?.({ stage: "evaluate circuit", done: 0, total: 1 })
   const domain = mirageDomain(r1cs)
   const { u, v, w, wProducts } = evaluateQap(r1cs, domain, tau)
@@ -48,14 +50,19 @@ export async function mirageDevSetup(
     const factor = power(2n, BigInt(layers.bits * k))
     return quotient.map((value) => (value * factor) % r)
   }).flat()
+  const divisors = { deltaC, delta }
+  const byGroup = Object.fromEntries(
+    wireGroupsOf(linked).map(({ section, divisor, first, count }): [string, Part] => {
+      const own = k.slice(first, first + count)
+      return [section, { group: "g1", scalars: divisor === undefined ? own : over(own, divisors[divisor]) }]
+    }),
+  ) as Record<WireGroup["section"], Part>
   const { g1, g2, ...rest } = await multiplyParts(
     {
       b2: { group: "g2", scalars: b },
       b1: { group: "g1", scalars: b },
       a: { group: "g1", scalars: pick(u, supportOf(r1cs, "a")) },
-      ic: { group: "g1", scalars: k.slice(0, 3) },
-      committed: { group: "g1", scalars: over(k.slice(3, firstFinal), deltaC) },
-      final: { group: "g1", scalars: over(k.slice(firstFinal), delta) },
+      ...byGroup,
       h: { group: "g1", scalars: h },
       c: { group: "g1", scalars: over(c, delta) },
       g1: { group: "g1", scalars: [alpha, beta, delta, deltaC] },

@@ -1,12 +1,16 @@
 /** The witness of a two-phase circuit: what is committed to, and what the challenge adds. */
-import { assignCommitments, type Salts } from "../../circuit/witness/commitment.js"
+
+import { commitBy } from "../../circuit/gadgets/poseidon.js"
+import { assignCommitments, type Salts, sideWords } from "../../circuit/witness/commitment.js"
 import { assignNodes, type TensorValues, type Witness } from "../../circuit/witness/witness.js"
-import { CountersignError } from "../../errors.js"
+import { CountersignError, invariant } from "../../errors.js"
 import { r } from "../../field.js"
 import type { IntGraph } from "../../quantize/integers/intgraph.js"
+import { inputVisibility, outputVisibility } from "../../statement/layout.js"
 import { evaluation } from "../../statement/words.js"
-import { CHALLENGE, EVALUATION } from "./boundary.js"
+import type { Committed } from "../system.js"
 import type { MirageCircuit, MirageLinked } from "./circuit.js"
+import { CHALLENGE, EVALUATION } from "./wires.js"
 
 /** What is known of a two-phase witness before its challenge. */
 export interface CommittedWitness extends Witness {
@@ -91,4 +95,33 @@ export function challengedWitness(
     })
   }
   return { small: committed.small, large }
+}
+
+/** The commitments of an execution. */
+export function commitmentsOf(circuit: MirageCircuit, values: TensorValues, salts: Salts): Committed {
+  const { commitments } = circuit.linked
+  return Object.fromEntries(
+    (["input", "output"] as const).flatMap((side) => {
+      const commitment = commitments[side]
+      if (!commitment) return []
+      return [[side, commitBy(commitment.block, sideWords(circuit, values, side), salts[side] as bigint)]]
+    }),
+  )
+}
+
+/** The public words of an execution. */
+export const statementWords = (circuit: MirageCircuit, values: TensorValues, salts: Salts): bigint[] =>
+  shownWords(circuit, values, commitmentsOf(circuit, values, salts))
+
+/** The public words of an execution with these commitments. */
+export function shownWords(circuit: MirageCircuit, values: TensorValues, committed: Committed): bigint[] {
+  const { layout } = circuit
+  const visibilities = { output: outputVisibility(layout), input: inputVisibility(layout) }
+  return (["output", "input"] as const).flatMap((side) => {
+    if (visibilities[side] === "hidden") return []
+    if (visibilities[side] === "public") return sideWords(circuit, values, side)
+    const commitment = committed[side]
+    invariant(commitment !== undefined, `the ${side} has a commitment`)
+    return [commitment]
+  })
 }

@@ -6,12 +6,11 @@ import type { TensorValues } from "#src/circuit/witness/witness.js"
 import { compile } from "#src/compile/compile.js"
 import { auditWitness } from "#src/compile/forgeries.js"
 import { mod, r } from "#src/field.js"
-import { statementWords } from "#src/prover/open.js"
 import { evaluation, packing, unpackTensor } from "#src/statement/words.js"
 import { witnessOf } from "#src/systems/groth16/witness.js"
 import type { MirageCircuit } from "#src/systems/mirage/circuit.js"
-import { checkGroups } from "#src/systems/mirage/phases.js"
-import { assignCommitted } from "#src/systems/mirage/witness.js"
+import { checkPhases } from "#src/systems/mirage/phases.js"
+import { assignCommitted, statementWords } from "#src/systems/mirage/witness.js"
 import { mirageWitness, mnist, type Network, small, valuesOf } from "../../support/networks.js"
 
 const c = 2n ** 250n + 12345n
@@ -135,11 +134,11 @@ describe("the proof that nothing committed depends on the challenge", () => {
   }
   const k0 = (side: Side, at: number) => system[side].coefficients[at]
   const refused = (changed: R1cs) =>
-    expect(() => checkGroups(changed, firstFinal)).toThrow(/order of the proof|committed/)
+    expect(() => checkPhases(changed, firstFinal)).toThrow(/order of the proof|committed/)
   const length = (side: Side, row: number) => system[side].rowPtr[row + 1] - system[side].rowPtr[row]
 
   it("accepts what the linker makes", () => {
-    expect(() => checkGroups(system, firstFinal)).not.toThrow()
+    expect(() => checkPhases(system, firstFinal)).not.toThrow()
   })
   it("refuses a query of a final wire, or of the evaluation", () => {
     const row = circuit.linked.lookup.row[3]

@@ -1,4 +1,5 @@
 /** Attacks that need a prover: what it may choose, pushed through to TypeScript and the contract. */
+
 import type { Contract } from "ethers"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { drawSalt } from "#src/circuit/gadgets/poseidon.js"
@@ -8,12 +9,12 @@ import { r } from "#src/field.js"
 import { auditReceipt } from "#src/prover/audit.js"
 import type { Engine } from "#src/prover/engine/engine.js"
 import { kernelEngine } from "#src/prover/engine/kernels.js"
-import { type Keys, openProver, setup, statementWords } from "#src/prover/open.js"
+import { type Keys, openProver, setup } from "#src/prover/open.js"
 import { deserialize, serialize } from "#src/quantize/canonical/digest.js"
 import type { MirageCircuit } from "#src/systems/mirage/circuit.js"
 import { readMirageKey } from "#src/systems/mirage/keyfile.js"
 import { type MirageProver, openMirage } from "#src/systems/mirage/prove.js"
-import { assignCommitted, type CommittedWitness } from "#src/systems/mirage/witness.js"
+import { assignCommitted, type CommittedWitness, statementWords } from "#src/systems/mirage/witness.js"
 import {
   challenge,
   explain,

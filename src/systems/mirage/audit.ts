@@ -1,0 +1,130 @@
+/** What an audit tries and compares in a two-phase circuit and its key. */
+
+import type { ProvingKey } from "../../circuit/formats/source.js"
+import { drawSalt } from "../../circuit/gadgets/poseidon.js"
+import { wireRange } from "../../circuit/link/circuit.js"
+import { entriesOf } from "../../circuit/link/lookup.js"
+import { sideWords } from "../../circuit/witness/commitment.js"
+import type { TensorValues, Witness } from "../../circuit/witness/witness.js"
+import { inverseAll, mod } from "../../field.js"
+import { draw, platformRandom } from "../../setup/trapdoor.js"
+import { generator2Point } from "../../statement/points.js"
+import { packing } from "../../statement/words.js"
+import type { Compared, KeySections, Pick, Target } from "../system.js"
+import type { MirageCircuit } from "./circuit.js"
+import { mirageDomain, readMirageKey, sectionName, supportOf } from "./keyfile.js"
+import type { CheckedMirageKey } from "./verify.js"
+import { CHALLENGE, EVALUATION, wireGroupsOf } from "./wires.js"
+import { challengedWitness, committedWitness, statementWords } from "./witness.js"
+
+/** Every wire of an honest execution, with random salts and challenge. */
+export function fullWitness(circuit: MirageCircuit, values: TensorValues): Witness {
+  const salts = { input: drawSalt(), output: drawSalt() }
+  const committed = committedWitness(circuit, values, salts)
+  const words = statementWords(circuit, values, salts)
+  const c = draw(platformRandom)
+  const inverse = entriesOf(circuit.linked.lookup).map((entry) => mod(c - entry))
+  inverseAll(inverse)
+  return challengedWitness(circuit.linked, committed, words, c, inverse)
+}
+
+/** Wires beside those of gadgets that a forger moves. */
+export function boundaryTargets(circuit: MirageCircuit, perKind: number, pick: Pick): Target[] {
+  const { graph } = circuit
+  const { lookup, firstFinal, steps, r1cs, commitments } = circuit.linked
+  const entries = lookup.tableStart[lookup.tables.length]
+  const some = (kind: string, from: number, to: number) =>
+    pick(from, to, 4 * perKind).map((wire): Target => ({ what: `${kind} ${wire - from}`, kind, wire }))
+  const inside = (side: "input" | "output"): Target[] => {
+    const wires = commitments[side]?.wires ?? []
+    return pick(0, wires.length, 8 * perKind).map((i) => {
+      return { what: `wire ${i} of the ${side}'s commitment`, kind: "commitment", wire: wires[i] }
+    })
+  }
+  return [
+    { what: "the challenge", kind: "challenge", wire: CHALLENGE },
+    { what: "the evaluation", kind: "evaluation", wire: EVALUATION },
+    ...some("multiplicity", lookup.multiplicities, lookup.multiplicities + entries),
+    ...some("inverse", firstFinal, lookup.quotients),
+    ...some("quotient", lookup.quotients, lookup.quotients + entries),
+    ...some("word", steps, r1cs.wires),
+    ...inside("output"),
+    ...inside("input"),
+    // a hidden input may be anything in range; a public or committed one is in a word
+    ...(circuit.input === "private"
+      ? []
+      : circuit.linked.inputs.map((wire, i) => ({
+          what: `input \`${graph.inputs[i].name}\`[0]`,
+          kind: "input",
+          wire,
+        }))),
+  ]
+}
+
+/** The packed words: in the rows of Horner's rule, the last one first, or committed to. */
+export function wordDifferences(circuit: MirageCircuit, { exact, equals, sumBut }: Compared): string[] {
+  const { layout, linked } = circuit
+  const { r1cs, hornerRow, firstFinal, commitments } = linked
+  for (const [tensors, entries] of [
+    [layout.outputs, circuit.graph.outputs],
+    [layout.inputs, circuit.graph.inputs],
+  ] as const) {
+    for (const [k, { name, lo, bits }] of tensors.entries()) {
+      const [least, end] = [BigInt(lo), BigInt(lo) + (1n << BigInt(bits))]
+      const beyond = exact[entries[k].tensor].find((value) => value < least || value >= end)
+      if (beyond !== undefined)
+        return [`\`${name}\`: the circuit shows ${least} to ${end - 1n}, the model gives ${beyond}`]
+    }
+  }
+  const values = new Map(exact.map((list, id) => [id, Float64Array.from(list, Number)]))
+  const words = (side: "output" | "input") => sideWords(circuit, values, side)
+  const found: string[] = []
+  const isSame = (given: bigint, word: bigint) => mod(given - word) === 0n
+  const shown = packing(layout)
+  const expected = (["output", "input"] as const).flatMap((side) => {
+    const own = shown.filter((word) => word.side === side)
+    if (own[0]?.kind === "values") return words(side)
+    const commitment = commitments[side]
+    if (!commitment) return []
+    for (const [k, word] of words(side).entries()) {
+      const wire = commitment.wires[1 + k]
+      const fault = equals(commitment.firstRow + k, wire, word, (given) => isSame(given, word))
+      if (fault !== undefined) found.push(`word ${k} of the ${side}: ${fault}`)
+    }
+    return [undefined]
+  })
+  for (const [j, word] of expected.entries()) {
+    if (word === undefined) continue
+    const row = hornerRow + expected.length - 1 - j
+    const sum = sumBut(r1cs.a, row, firstFinal, r1cs.wires - firstFinal)
+    if (!isSame(sum, word)) found.push(`word ${j}: the circuit gives ${mod(sum)}, the model gives ${word}`)
+  }
+  return found
+}
+
+/** Sections of a key whose verification key is `key`. */
+export async function sectionsOf(
+  { linked }: MirageCircuit,
+  provingKey: ProvingKey,
+  key: CheckedMirageKey,
+): Promise<KeySections> {
+  const { r1cs } = linked
+  const held = await readMirageKey(provingKey, linked)
+  const wires = { a: supportOf(r1cs, "a"), b: supportOf(r1cs, "b"), c: supportOf(r1cs, "c") }
+  const divisors = { deltaC: key.deltaC2, delta: key.delta2 }
+  return {
+    system: r1cs,
+    domain: mirageDomain(r1cs),
+    a: { name: sectionName("a"), wires: wires.a, points: held.a },
+    b1: { name: sectionName("b1"), wires: wires.b, points: held.b1 },
+    b2: { name: sectionName("b2"), wires: wires.b, points: held.b2 },
+    groups: wireGroupsOf(linked).map(({ section, divisor, first, count }) => ({
+      name: sectionName(section),
+      wires: wireRange(first, first + count),
+      points: held[section],
+      divisor: divisor === undefined ? generator2Point : divisors[divisor],
+    })),
+    h: { name: sectionName("h"), points: held.h, layers: held.layers },
+    c: { name: sectionName("c"), wires: wires.c, points: held.c },
+  }
+}

@@ -1,0 +1,110 @@
+/** The two-phase proof (MIRAGE, eprint 2020/278): lookups, packed words, commitments, the kernels. */
+
+import { nonzerosOf } from "../../circuit/link/circuit.js"
+import { type LookupForms, lookupForms } from "../../circuit/plan/forms.js"
+import type { Affine, PointPair } from "../../prover/engine/engine.js"
+import { kernelEngine } from "../../prover/engine/kernels.js"
+import type { G1Point, G2Point } from "../../statement/points.js"
+import type { Statement } from "../../statement/statement.js"
+import type { System } from "../system.js"
+import { boundaryTargets, fullWitness, sectionsOf, wordDifferences } from "./audit.js"
+import { linkMirage } from "./boundary.js"
+import type { MirageCircuit } from "./circuit.js"
+import {
+  checkMemory,
+  type MirageProvingKey,
+  mirageDomain,
+  mirageMasks,
+  mirageVerificationPoints,
+  proverMemory,
+  readMirageKey,
+} from "./keyfile.js"
+import { openMirage } from "./prove.js"
+import { mirageDevSetup } from "./setup.js"
+import { type CheckedMirageKey, type MirageProofPoints, mirageFactors } from "./verify.js"
+import { isIn, wireGroupsOf } from "./wires.js"
+import { commitmentsOf, shownWords } from "./witness.js"
+
+export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> = {
+  commits: true,
+  forms: lookupForms,
+
+  link({ circuit, plan, gadgets, nonzerosPerRow, block }, forms) {
+    const { tableBits } = forms as LookupForms
+    const options = { layout: circuit.layout, tableBits, nonzerosPerRow, block }
+    const linked = linkMirage(circuit.graph, plan, gadgets, options)
+    const { r1cs } = linked
+    const sizes = { domain: mirageDomain(r1cs), nonzeros: nonzerosOf(r1cs) }
+    return { ...circuit, proofSystem: "mirage", linked, tableBits, ...sizes }
+  },
+
+  lookup: ({ linked }) => linked.lookup,
+
+  boundary({ linked: { lookup, hornerRow, r1cs, commitments } }) {
+    const commitmentRows = Object.values(commitments).reduce((sum, { rows }) => sum + rows, 0)
+    return [
+      ...lookup.tables.map(({ key, entries }) => {
+        return { name: key, primitive: "lookup table", constraints: entries.length + 1 }
+      }),
+      ...(commitmentRows > 0
+        ? [{ name: "commitments", primitive: "commitment", constraints: commitmentRows }]
+        : []),
+      { name: "words", primitive: "word", constraints: r1cs.rows - hornerRow },
+    ]
+  },
+
+  witness: fullWitness,
+  targets: boundaryTargets,
+  // rows of the challenge and of final wires are taken as they stand
+  isFree: ({ linked }, wire) =>
+    wireGroupsOf(linked).some((group) => group.name === "committed" && isIn(group, wire)),
+  differences: wordDifferences,
+
+  commit: commitmentsOf,
+  setup: ({ linked }, options) => mirageDevSetup(linked, options),
+  readKey: ({ linked }, provingKey, residentBytes) => readMirageKey(provingKey, linked, residentBytes),
+  contentOf: (held) => ({
+    setup: held.setup,
+    points: mirageVerificationPoints(held),
+    masks: mirageMasks(held),
+  }),
+  sections: sectionsOf,
+  memory: ({ linked }) => proverMemory(linked),
+  checkProvable: ({ linked }, options) => checkMemory(linked, options),
+
+  async open(circuit, held, { engine: given, key, digest }) {
+    const engine = given ?? (await kernelEngine())
+    const pairsOf = (points: MirageProofPoints, ic: G1Point): PointPair[] =>
+      mirageFactors(key, points, ic).map(([one, two]) => ({ one: affine1(one), two: affine2(two) }))
+    const prover = openMirage(circuit, held, engine)
+    return {
+      async prove(values, statement, options) {
+        const { input, output, context } = statement
+        const commitments = { input: commitmentIn(input), output: commitmentIn(output) }
+        const words = shownWords(circuit, values, commitments)
+        let holds = false
+        const onPoints = (points: MirageProofPoints, ic: G1Point) => {
+          holds =
+            Object.values(points).every((point) => !point.is0()) && engine.pairingsAreOne(pairsOf(points, ic))
+        }
+        const { salts, onProgress, signal } = options
+        const about = { key: digest, context, words }
+        const proof = await prover.prove(values, about, { salts, onProgress, signal, onPoints })
+        return { proof, holds }
+      },
+      close: () => (given ? prover.close() : engine.close()),
+    }
+  },
+}
+
+const commitmentIn = (claim: Statement["input"]): bigint | undefined =>
+  claim.visibility === "committed" ? BigInt(claim.commitment) : undefined
+
+const affine1 = (point: G1Point): Affine => {
+  const { x, y } = point.toAffine()
+  return point.is0() ? null : [x, y]
+}
+const affine2 = (point: G2Point): Affine => {
+  const { x, y } = point.toAffine()
+  return point.is0() ? null : [x.c0, x.c1, y.c0, y.c1]
+}
