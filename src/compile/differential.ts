@@ -1,9 +1,9 @@
 /**
- * Does a circuit say what its model says? The model is run in integers without limit (quantize/integers/exact.ts), its tensors
- * are put on the wires that stand for them, and what the linker stamped is compared with it, number by number: the
- * rows of each gadget with its stamp, the sums of earlier wires in them with the node's operands, what the gadget
- * then proves (specification.ts) with the node's result, and outputs and words with the values they show. Nothing
- * here trusts a double, the hints or the planner.
+ * Does a circuit say what its model says? The model is run in integers without limit (quantize/integers/exact.ts),
+ * its tensors are put on the wires that stand for them, and what the linker stamped is compared with it, number by
+ * number: the rows of each gadget with its stamp, the sums of earlier wires in them with the node's operands, what the
+ * gadget then proves (specification.ts) with the node's result, and outputs and words with the values they show.
+ * Nothing here trusts a double, the hints or the planner.
  */
 
 import type { SparseRows } from "../circuit/formats/r1cs.js"

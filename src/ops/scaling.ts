@@ -1,5 +1,11 @@
-/** Scaling the rows and columns of linear maps, where weights are not shared by rows or columns of other factors. */
+/** Diagonal maps; scaling rows and columns of maps, where weights are not shared by rows or columns of other factors. */
 import { type LinearMap, sizeOf } from "./program.js"
+
+/** The map y[i] = factor[i]·x[i]. */
+export function diagonalMap(factor: Float64Array): Extract<LinearMap, { kind: "sparse" }> {
+  const rowPtr = Uint32Array.from({ length: factor.length + 1 }, (_, i) => i)
+  return { kind: "sparse", rowPtr, columns: rowPtr.slice(0, factor.length), values: factor }
+}
 
 /** The factors of a diagonal map, if it is one. */
 export function diagonalOf(map: LinearMap): Float64Array | undefined {

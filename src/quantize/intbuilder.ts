@@ -11,6 +11,7 @@ import {
   type TensorId,
   type TensorInfo,
 } from "../ops/program.js"
+import { diagonalMap } from "../ops/scaling.js"
 import type { Range } from "./calibration/calibrate.js"
 import {
   hull,
@@ -134,7 +135,7 @@ export class IntBuilder {
   multiply(source: TensorId, multiplier: number, origin: Origin): TensorId {
     const { scale, name, shape } = this.tensors[source]
     if (multiplier === 1) return source
-    const map = diagonal(sizeOf(shape), multiplier)
+    const map = diagonalMap(new Float64Array(sizeOf(shape)).fill(multiplier))
     return this.add(
       { kind: "linear", terms: [{ source, map }], origin },
       { name: `${name}:x${multiplier}`, shape },
@@ -159,7 +160,7 @@ export class IntBuilder {
     const accumulator = this.add(
       {
         kind: "linear",
-        terms: [{ source, map: diagonal(size, multiplier) }],
+        terms: [{ source, map: diagonalMap(new Float64Array(size).fill(multiplier)) }],
         bias: new Float64Array(size).fill(2 ** (shift - 1)),
         origin,
       },
@@ -199,17 +200,6 @@ export function checkScale(scale: number, origin: Origin): void {
     given: String(scale),
     fix: "Scale the model's weights and inputs to ordinary sizes",
   })
-}
-
-/** y = multiplier · x, element by element. */
-export function diagonal(size: number, multiplier: number) {
-  const rowPtr = Uint32Array.from({ length: size + 1 }, (_, i) => i)
-  return {
-    kind: "sparse" as const,
-    rowPtr,
-    columns: rowPtr.slice(0, size),
-    values: new Float64Array(size).fill(multiplier),
-  }
 }
 
 /**

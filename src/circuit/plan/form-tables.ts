@@ -135,69 +135,86 @@ export interface GroupPlan {
   readonly forms: readonly Form[]
 }
 
-/** The best forms of all demands with one output width, under a range table of 2^bits rows. */
-export function planGroup(demands: readonly Demand[], bits: number): GroupPlan {
+/** Demands with one output width w under a range table of 2^bits rows. */
+interface Group {
+  readonly demands: readonly Demand[]
+  readonly w: number
+  readonly bits: number
+  /** Rows of demand i in a form that takes `extra` of an element, besides the range checks that every form has. */
+  readonly rows: (i: number, extra: number) => number
+}
+
+function groupOf(demands: readonly Demand[], bits: number): Group {
   const w = demands[0].bits
-  const base = (demand: Demand) => lookupsOf(demand.shift, bits) + lookupsOf(w, bits)
-  const cost = demands.map((demand) => demandRows(demand, bits))
-  const excess = demands.map((demand, i) => {
-    const e = Math.max(1, loosely(bitLength(Math.max(demand.above, demand.below)), bits))
-    return cost[i](base(demand) + e + 2)
-  })
-  const xs = digitThresholds(
-    demands.map((d) => d.above),
-    w,
+  const costs = demands.map((demand) => demandRows(demand, bits))
+  const common = demands.map(({ shift }) => lookupsOf(shift, bits) + lookupsOf(w, bits))
+  return { demands, w, bits, rows: (i, extra) => costs[i](common[i] + extra) }
+}
+
+/** The form that needs no table. */
+const plainChoice = ({ demands, bits, rows }: Group): Choice => ({
+  rows: demands.map(({ above, below }, i) =>
+    rows(i, Math.max(1, loosely(bitLength(Math.max(above, below)), bits)) + 2),
+  ),
+  forms: demands.map(() => ({ name: "excess" })),
+})
+
+/** Every signed table that may be worth its rows. */
+function signedOffers({ demands, w, rows }: Group): Offer<SignedTable>[] {
+  const [xs, ys] = (["above", "below"] as const).map((side) =>
+    digitThresholds(
+      demands.map((demand) => demand[side]),
+      w,
+    ),
   )
-  const ys = digitThresholds(
-    demands.map((d) => d.below),
-    w,
-  )
-  const signed: Offer<SignedTable>[] = []
-  for (const x of xs) {
-    for (const y of ys) {
-      let j = 0
-      const digits = demands.map((demand) => {
-        const n = Math.max(digitsFor(demand.above, x, w), digitsFor(demand.below, y, w))
-        if (n > 1 && Math.min(x, y) < 2 ** w - 1) return Number.POSITIVE_INFINITY
-        if (!Number.isFinite(n)) return n
-        const needed = signedExponent(demand, x, y, n)
-        if (2 ** (needed + w + demand.shift) >= exact) return Number.POSITIVE_INFINITY
-        j = Math.max(j, needed)
-        return n
-      })
-      signed.push({
-        table: { x, y, j },
-        size: 2 ** w + x + y + 1,
-        rows: demands.map((demand, i) =>
-          Number.isFinite(digits[i]) ? cost[i](base(demand) + digits[i]) : Number.POSITIVE_INFINITY,
-        ),
-        forms: digits.map((n) => ({ name: "signed", digits: n })),
-      })
+  const offer = (x: number, y: number): Offer<SignedTable> => {
+    let j = 0
+    const digits = demands.map((demand) => {
+      const n = Math.max(digitsFor(demand.above, x, w), digitsFor(demand.below, y, w))
+      if (n > 1 && Math.min(x, y) < 2 ** w - 1) return Number.POSITIVE_INFINITY
+      if (!Number.isFinite(n)) return n
+      const needed = signedExponent(demand, x, y, n)
+      if (2 ** (needed + w + demand.shift) >= exact) return Number.POSITIVE_INFINITY
+      j = Math.max(j, needed)
+      return n
+    })
+    return {
+      table: { x, y, j },
+      size: 2 ** w + x + y + 1,
+      rows: digits.map((n, i) => (Number.isFinite(n) ? rows(i, n) : Number.POSITIVE_INFINITY)),
+      forms: digits.map((n) => ({ name: "signed", digits: n })),
     }
   }
-  const gated = Array.from({ length: maxDigits }, (_, d) => {
-    const digits = d + 1
-    const step = 2 ** (bits * digits)
-    const as = thin([...new Set(demands.map((d) => Math.ceil(d.below / step)))].sort((p, q) => p - q))
-    const bs = thin([...new Set(demands.map((d) => Math.floor(d.above / step) + 1))].sort((p, q) => p - q))
-    return as.flatMap((a) =>
-      bs.map((b): Offer<GatedTable> => {
-        let j = 0
-        const rows = demands.map((demand, i) => {
-          if (demand.below > a * step || demand.above >= b * step) return Number.POSITIVE_INFINITY
-          const needed = gatedExponent(demand, a, b, bits * digits)
-          if (2 ** (needed + w + bits * digits + demand.shift) >= exact) return Number.POSITIVE_INFINITY
-          j = Math.max(j, needed)
-          return cost[i](base(demand) + digits + 2)
-        })
-        const forms = demands.map((): Form => ({ name: "gated", digits }))
-        return { table: { digits, a, b, j }, size: a + b + 1, rows, forms }
-      }),
-    )
-  })
-  const plain: Choice = { rows: excess, forms: demands.map(() => ({ name: "excess" })) }
+  return xs.flatMap((x) => ys.map((y) => offer(x, y)))
+}
+
+/** Every gated table of so many limbs that may be worth its rows. */
+function gatedOffers({ demands, w, bits, rows: rowsWith }: Group, digits: number): Offer<GatedTable>[] {
+  const step = 2 ** (bits * digits)
+  const as = thin([...new Set(demands.map((d) => Math.ceil(d.below / step)))].sort((p, q) => p - q))
+  const bs = thin([...new Set(demands.map((d) => Math.floor(d.above / step) + 1))].sort((p, q) => p - q))
+  const offer = (a: number, b: number): Offer<GatedTable> => {
+    let j = 0
+    const rows = demands.map((demand, i) => {
+      if (demand.below > a * step || demand.above >= b * step) return Number.POSITIVE_INFINITY
+      const needed = gatedExponent(demand, a, b, bits * digits)
+      if (2 ** (needed + w + bits * digits + demand.shift) >= exact) return Number.POSITIVE_INFINITY
+      j = Math.max(j, needed)
+      return rowsWith(i, digits + 2)
+    })
+    const forms = demands.map((): Form => ({ name: "gated", digits }))
+    return { table: { digits, a, b, j }, size: a + b + 1, rows, forms }
+  }
+  return as.flatMap((a) => bs.map((b) => offer(a, b)))
+}
+
+/** The best forms of all demands with one output width, under a range table of 2^bits rows. */
+export function planGroup(demands: readonly Demand[], bits: number): GroupPlan {
+  const group = groupOf(demands, bits)
+  const gated = Array.from({ length: maxDigits }, (_, d) => gatedOffers(group, d + 1))
+  const plain = plainChoice(group)
   let best: GroupPlan | undefined
-  for (const offer of [undefined, ...signed]) {
+  for (const offer of [undefined, ...signedOffers(group)]) {
     const start = offer ? taking(plain, offer) : plain
     const before = sum(start.rows) + (offer?.size ?? 0)
     const { tables, saved } = worthwhile(start.rows, gated, best ? before - best.rows : 0)

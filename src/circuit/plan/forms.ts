@@ -119,6 +119,19 @@ function otherGadgets(graph: IntGraph): { count: number; use: GadgetUse }[] {
   return plan.uses.map((use, i) => ({ count: counts[i], use }))
 }
 
+/** Rows of so many gadgets that are no clamp, in the forms that tables of 2^bits rows suggest. */
+function otherRows(use: GadgetUse, count: number, bits: number): number {
+  const { kind, parameters } = use
+  const [m, b] = parameters
+  if (kind === gadgetKinds.Max) return count * gadgetRows(maxForm(m, b, bits), bits)
+  if (kind === gadgetKinds.Argmax || kind === gadgetKinds.Position)
+    return count * gadgetRows(argmaxForm(m, b, bits), bits)
+  if (kind !== gadgetKinds.Entry) return count * gadgetRows(use, bits)
+  const entries = parameters.slice(3)
+  // the table's own rows: its entries and their sum
+  return count * gadgetRows(entryForm(entries, bits), bits) + entries.length + 1
+}
+
 /** Chooses table width and forms with the fewest rows. */
 export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBits): LookupForms {
   const demands = graph.nodes.flatMap((node) => (node.kind === "rescale" ? [demandOf(graph, node)] : []))
@@ -130,19 +143,7 @@ export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBi
   }
   let best: { bits: number; rows: number; plans: Map<number, GroupPlan> } | undefined
   for (const bits of widths) {
-    let rows = 2 ** bits + 1
-    for (const { count, use } of others) {
-      const { kind, parameters } = use
-      let form = use
-      if (kind === gadgetKinds.Max) form = maxForm(parameters[0], parameters[1], bits)
-      if (kind === gadgetKinds.Argmax || kind === gadgetKinds.Position)
-        form = argmaxForm(parameters[0], parameters[1], bits)
-      if (kind === gadgetKinds.Entry) {
-        form = entryForm(parameters.slice(3), bits)
-        rows += parameters.length - 3 + 1 // entries and their sum
-      }
-      rows += count * gadgetRows(form, bits)
-    }
+    let rows = others.reduce((total, { count, use }) => total + otherRows(use, count, bits), 2 ** bits + 1)
     const plans = new Map<number, GroupPlan>()
     for (const [w, group] of groups) {
       const plan = planGroup(group, bits)

@@ -1,5 +1,6 @@
 /** Sparse linear maps that operators are made of. */
 import type { LinearMap } from "../program.js"
+import { diagonalMap } from "../scaling.js"
 import type { Ledger } from "./shapes.js"
 
 type SparseMap = Extract<LinearMap, { kind: "sparse" }>
@@ -7,9 +8,7 @@ type SparseMap = Extract<LinearMap, { kind: "sparse" }>
 /** The map y[i] = factor[i]·x[i]. */
 export function diagonal(ledger: Ledger, factor: Float64Array): SparseMap {
   ledger.hold(factor.length)
-  const rowPtr = new Uint32Array(factor.length + 1)
-  for (let i = 0; i < rowPtr.length; i++) rowPtr[i] = i
-  return { kind: "sparse", rowPtr, columns: rowPtr.slice(0, factor.length), values: factor }
+  return diagonalMap(factor)
 }
 
 /** The map y[i] = x[map[i] − start] where map[i] lies in [start, end), else 0. */
