@@ -3,7 +3,9 @@
 // with transient state variables.
 pragma solidity ^0.8.28;
 
+import {ADD_GAS, G2_X0, G2_X1, G2_Y0, G2_Y1, MUL_GAS, onCurve, PAIRING_GAS, PAIR_GAS, Q, R} from "./Bn254.sol";
 import {ICountersignVerifier} from "./ICountersignVerifier.sol";
+import {IKeyRegistry} from "./IKeyRegistry.sol";
 
 /// @notice A contract whose code is data: one STOP byte, then the blob of a verification key.
 /// @dev    The blob comes from the creator, not from the creation code, so that the creation code is the same
@@ -36,11 +38,6 @@ contract KeyData {
 contract CountersignVerifier is ICountersignVerifier {
     // ------------------------------------------------------------- constants
 
-    /// Order of the curve and of the scalar field.
-    uint256 private constant R = 21888242871839275222246405745257275088548364400416034343698204186575808495617;
-    /// Prime of the coordinates.
-    uint256 private constant Q = 21888242871839275222246405745257275088696311157297823662689037894645226208583;
-
     bytes32 private constant MAGIC = "countersign.key.mirage.1";
     uint256 private constant FLAG_DEV = 1;
 
@@ -60,18 +57,6 @@ contract CountersignVerifier is ICountersignVerifier {
     /// Most words a key may have: no statement of docs/FORMATS.md has more values.
     uint256 private constant MAX_WORDS = 2 ** 22;
 
-    /// The generator of G2 (EIP-197), imaginary parts first.
-    uint256 private constant G2_X1 = 11559732032986387107991004021392285783925812861821192530917403151452391805634;
-    uint256 private constant G2_X0 = 10857046999023057135944570762232829481370756359578518086990519993285655852781;
-    uint256 private constant G2_Y1 = 4082367875863433681332203403145435568316851327593401208105741076214120093531;
-    uint256 private constant G2_Y0 = 8495653923123431417604973247489272438418190587263600148770280649306958101930;
-
-    /// Prices of the precompiles (EIP-1108). A precompile that fails eats all the gas it is given, so it is
-    /// given no more than its price.
-    uint256 private constant ADD_GAS = 150;
-    uint256 private constant MUL_GAS = 6000;
-    uint256 private constant PAIRING_GAS = 45000;
-    uint256 private constant PAIR_GAS = 34000;
     uint256 private constant FIVE_PAIRS_GAS = 215000;
     /// What must be left before the first precompile of a verification: two multiplications, two additions,
     /// five pairs, the 64th part that EIP-150 withholds from the last call, and what happens in between.
@@ -114,12 +99,12 @@ contract CountersignVerifier is ICountersignVerifier {
 
     // ---------------------------------------------------------- registration
 
-    /// @inheritdoc ICountersignVerifier
+    /// @inheritdoc IKeyRegistry
     function registerKey(bytes calldata blob) external returns (bytes32 key) {
         return _register(blob, false);
     }
 
-    /// @inheritdoc ICountersignVerifier
+    /// @inheritdoc IKeyRegistry
     function registerDevKey(bytes calldata blob) external returns (bytes32 key) {
         return _register(blob, true);
     }
@@ -148,17 +133,17 @@ contract CountersignVerifier is ICountersignVerifier {
 
     // ----------------------------------------------------------------- views
 
-    /// @inheritdoc ICountersignVerifier
+    /// @inheritdoc IKeyRegistry
     function isRegistered(bytes32 key) external view returns (bool) {
         return _addressOf(key).code.length != 0;
     }
 
-    /// @inheritdoc ICountersignVerifier
+    /// @inheritdoc IKeyRegistry
     function isDev(bytes32 key) external view returns (bool) {
         return _load(key)[FLAGS] & FLAG_DEV != 0;
     }
 
-    /// @inheritdoc ICountersignVerifier
+    /// @inheritdoc IKeyRegistry
     function modelOf(bytes32 key) external view returns (bytes32) {
         return bytes32(_load(key)[MODEL]);
     }
@@ -207,9 +192,9 @@ contract CountersignVerifier is ICountersignVerifier {
     }
 
     function _checkPoints(uint256[LENGTH] memory words) private view {
-        if (!_onCurve(words[ALPHA], words[ALPHA + 1])) revert InvalidPoint(ALPHA);
+        if (!onCurve(words[ALPHA], words[ALPHA + 1])) revert InvalidPoint(ALPHA);
         for (uint256 i = IC; i < LENGTH; i += 2) {
-            if (!_onCurve(words[i], words[i + 1])) revert InvalidPoint(i);
+            if (!onCurve(words[i], words[i + 1])) revert InvalidPoint(i);
         }
         _checkG2(words, BETA);
         _checkG2(words, DELTA);
@@ -244,11 +229,6 @@ contract CountersignVerifier is ICountersignVerifier {
 
     function _sameX(uint256[LENGTH] memory words, uint256 a, uint256 b) private pure returns (bool) {
         return words[a] == words[b] && words[a + 1] == words[b + 1];
-    }
-
-    /// Whether (x, y) is a point other than infinity: y^2 = x^3 + 3, canonical. G1 has no cofactor.
-    function _onCurve(uint256 x, uint256 y) private pure returns (bool) {
-        return x < Q && y < Q && mulmod(y, y, Q) == addmod(mulmod(x, mulmod(x, x, Q), Q), 3, Q);
     }
 
     // ------------------------------------------------- internal: key data

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.18;
 
+import {ADD_GAS, G2_X0, G2_X1, G2_Y1, MUL_GAS, onCurve, PAIRING_GAS, PAIR_GAS, Q, R} from "./Bn254.sol";
 import {IGroth16Verifier} from "./IGroth16Verifier.sol";
+import {IKeyRegistry} from "./IKeyRegistry.sol";
 
 /// @notice A contract whose code is data: one STOP byte, then the bytes it was created with.
 contract KeyChunk {
@@ -25,10 +27,6 @@ contract KeyChunk {
 contract Groth16Verifier is IGroth16Verifier {
     // ------------------------------------------------------------- constants
 
-    /// Order of the curve and of the scalar field.
-    uint256 private constant R = 21888242871839275222246405745257275088548364400416034343698204186575808495617;
-    /// Prime of the coordinates.
-    uint256 private constant Q = 21888242871839275222246405745257275088696311157297823662689037894645226208583;
     /// Largest absolute value of a public integer.
     int256 private constant MAX_INTEGER = 2 ** 52;
 
@@ -46,20 +44,8 @@ contract Groth16Verifier is IGroth16Verifier {
     uint256 private constant DELTA = 16;
     uint256 private constant IC = 20;
 
-    /// The generator of G2 (EIP-197), imaginary parts first.
-    uint256 private constant G2_X1 = 11559732032986387107991004021392285783925812861821192530917403151452391805634;
-    uint256 private constant G2_X0 = 10857046999023057135944570762232829481370756359578518086990519993285655852781;
-    uint256 private constant G2_Y1 = 4082367875863433681332203403145435568316851327593401208105741076214120093531;
-
     /// Largest data of a chunk: the code size limit of EIP-170 less the STOP byte.
     uint256 private constant CHUNK = 24575;
-
-    /// Prices of the precompiles (EIP-1108). A precompile that fails eats all the gas it is given, so it is
-    /// given no more than its price.
-    uint256 private constant ADD_GAS = 150;
-    uint256 private constant MUL_GAS = 6000;
-    uint256 private constant PAIRING_GAS = 45000;
-    uint256 private constant PAIR_GAS = 34000;
 
     // --------------------------------------------------------------- storage
 
@@ -68,12 +54,12 @@ contract Groth16Verifier is IGroth16Verifier {
 
     // ---------------------------------------------------------- registration
 
-    /// @inheritdoc IGroth16Verifier
+    /// @inheritdoc IKeyRegistry
     function registerKey(bytes calldata blob) external returns (bytes32 key) {
         return _register(blob, false);
     }
 
-    /// @inheritdoc IGroth16Verifier
+    /// @inheritdoc IKeyRegistry
     function registerDevKey(bytes calldata blob) external returns (bytes32 key) {
         return _register(blob, true);
     }
@@ -117,17 +103,17 @@ contract Groth16Verifier is IGroth16Verifier {
 
     // ----------------------------------------------------------------- views
 
-    /// @inheritdoc IGroth16Verifier
+    /// @inheritdoc IKeyRegistry
     function isRegistered(bytes32 key) external view returns (bool) {
         return _chunks[key].length != 0;
     }
 
-    /// @inheritdoc IGroth16Verifier
+    /// @inheritdoc IKeyRegistry
     function isDev(bytes32 key) external view returns (bool) {
         return _load(key, true)[FLAGS] & FLAG_DEV != 0;
     }
 
-    /// @inheritdoc IGroth16Verifier
+    /// @inheritdoc IKeyRegistry
     function modelOf(bytes32 key) external view returns (bytes32) {
         return bytes32(_load(key, true)[MODEL]);
     }
@@ -167,9 +153,9 @@ contract Groth16Verifier is IGroth16Verifier {
     }
 
     function _checkPoints(uint256[] memory words) private view {
-        if (!_onCurve(words[ALPHA], words[ALPHA + 1])) revert InvalidPoint(ALPHA);
+        if (!onCurve(words[ALPHA], words[ALPHA + 1])) revert InvalidPoint(ALPHA);
         for (uint256 i = IC; i < words.length; i += 2) {
-            if (!_onCurve(words[i], words[i + 1])) revert InvalidPoint(i);
+            if (!onCurve(words[i], words[i + 1])) revert InvalidPoint(i);
         }
         _checkG2(words, BETA);
         _checkG2(words, GAMMA);
@@ -243,7 +229,7 @@ contract Groth16Verifier is IGroth16Verifier {
         for (uint256 i = 0; i < signals.length; i++) {
             if (signals[i] >= R) return false;
         }
-        if (!_onCurve(proof[0], proof[1]) || !_onCurve(proof[6], proof[7])) return false;
+        if (!onCurve(proof[0], proof[1]) || !onCurve(proof[6], proof[7])) return false;
         if (proof[2] == 0 && proof[3] == 0 && proof[4] == 0 && proof[5] == 0) return false;
 
         uint256[] memory pairs = new uint256[](24);
@@ -284,11 +270,6 @@ contract Groth16Verifier is IGroth16Verifier {
     }
 
     // --------------------------------------------------- internal: curve, data
-
-    /// Whether (x, y) is a point other than infinity: y^2 = x^3 + 3, canonical. G1 has no cofactor.
-    function _onCurve(uint256 x, uint256 y) private pure returns (bool) {
-        return x < Q && y < Q && mulmod(y, y, Q) == addmod(mulmod(x, mulmod(x, x, Q), Q), 3, Q);
-    }
 
     /// Whether the product of the pairings is one; false if the precompile refuses a point.
     function _pairing(uint256[] memory pairs) private view returns (bool) {

@@ -1,51 +1,23 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.4;
 
+import {IKeyRegistry} from "./IKeyRegistry.sol";
+
 /// @title  IGroth16Verifier
 /// @notice What a contract that acts on inferences proven with `groth16` calls: as ICountersignVerifier, but a
 ///         statement is a list of integers instead of packed words, and the model is named by the caller.
 /// @dev    Groth16Verifier implements it. `outputs`, `inputs` and `proof` come from a receipt: `countersign
 ///         calldata`, or `toSolidityArguments` of the package.
-interface IGroth16Verifier {
+interface IGroth16Verifier is IKeyRegistry {
     // ---------------------------------------------------------------- errors
 
-    /// The blob does not begin with the magic word of this format.
-    error UnknownFormat();
-    /// The length of the blob is not the one its header implies.
-    error WrongLength(uint256 expected, uint256 given);
-    /// A flag other than the development flag is set.
-    error UnknownFlags(uint256 flags);
     /// The header's numbers of signals and outputs contradict each other.
     error WrongSignalCounts(uint256 signals, uint256 outputs);
-    /// A point of the blob, by its first word, is infinity, off the curve or outside the subgroup.
-    error InvalidPoint(uint256 word);
-    /// Nobody contributed to a phase of the setup, so anybody can forge.
-    error Uncontributed();
-    /// No key of this digest is registered.
-    error UnknownKey(bytes32 key);
-    /// A development key, in a call that does not accept one.
-    error DevKey(bytes32 key);
-    /// The number of outputs, inputs or signals is not the key's.
-    error WrongCount(uint256 expected, uint256 given);
-    /// Too little gas for a verdict. Without this a starved call would call a valid proof invalid.
-    error NotEnoughGas();
-    /// A precompile of EIP-196 failed on valid points: this chain lacks it or prices it otherwise.
-    error PrecompileFailed();
 
     // ---------------------------------------------------------------- events
 
     /// A key was registered for the first time.
     event KeyRegistered(bytes32 indexed key, bytes32 indexed model, bool dev, uint256 signals);
-
-    // ---------------------------------------------------------- registration
-
-    /// @notice Stores a key for ever; does nothing if it is registered already. Refuses development keys.
-    /// @param  blob the key's canonical bytes (docs/FORMATS.md)
-    /// @return key keccak256 of the blob
-    function registerKey(bytes calldata blob) external returns (bytes32 key);
-
-    /// @notice As `registerKey`, and accepts development keys, whose maker can forge receipts.
-    function registerDevKey(bytes calldata blob) external returns (bytes32 key);
 
     // ---------------------------------------------------------- verification
 
@@ -82,15 +54,4 @@ interface IGroth16Verifier {
         external
         view
         returns (bool);
-
-    // ----------------------------------------------------------------- views
-
-    /// @notice Whether a key is registered.
-    function isRegistered(bytes32 key) external view returns (bool);
-
-    /// @notice Whether a registered key is a development key.
-    function isDev(bytes32 key) external view returns (bool);
-
-    /// @notice The model a registered key belongs to.
-    function modelOf(bytes32 key) external view returns (bytes32);
 }

@@ -18,6 +18,8 @@ describe("the tarball", () => {
       "README.md",
       "contracts/ICountersignVerifier.sol",
       "contracts/IGroth16Verifier.sol",
+      "contracts/IKeyRegistry.sol",
+      "contracts/Bn254.sol",
       "contracts/CountersignVerifier.sol",
       "contracts/CountersignWords.sol",
       "contracts/Groth16Verifier.sol",
