@@ -6,7 +6,7 @@ import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, describe, expect, it } from "vitest"
 
-const root = fileURLToPath(new URL("..", import.meta.url))
+const root = fileURLToPath(new URL("../..", import.meta.url))
 mkdirSync(join(root, "out"), { recursive: true })
 const copy = mkdtempSync(join(root, "out", "primitives-"))
 afterAll(() => rmSync(copy, { recursive: true }))
