@@ -3,7 +3,6 @@
  * (circuit/differential), the points of the keys with the circuit (auditkey.ts), forged witnesses (circuit/audit) and
  * edited receipts, all of which must be refused.
  */
-
 import { bn254 } from "@noble/curves/bn254.js"
 import { checkThing } from "../arguments.js"
 import { checkProvingKey, type ProvingKey } from "../circuit/formats/source.js"
