@@ -1,7 +1,7 @@
 /**
  * Everything that can be tried against a circuit and its keys: the circuit compared with its model in exact integers
- * (circuit/differential), the points of the keys with the circuit (auditkey.ts), forged witnesses (circuit/audit) and
- * edited receipts, all of which must be refused.
+ * (compile/differential.ts), the points of the keys with the circuit (audit-key.ts), forged witnesses
+ * (compile/forgeries.ts) and edited receipts, all of which must be refused.
  */
 import { bn254 } from "@noble/curves/bn254.js"
 import { checkThing } from "../arguments.js"

@@ -1,5 +1,5 @@
 /**
- * Linear algebra of a constraint system for the audit of a key (auditkey.ts). The points of a key are combinations of
+ * Linear algebra of a constraint system for the audit of a key (audit-key.ts). The points of a key are combinations of
  * Lagrange polynomials L_j(τ), one for each row j, that nobody knows: u_i = Σ A[j,i]·L_j, and so on. What can be said
  * of them without τ follows from the sparse matrices alone:
  *

@@ -72,7 +72,7 @@ export const partOf = (source: ByteSource, { at, length }: SectionPlace): ByteSo
 export const bytesOf = async (key: ProvingKey, where: string): Promise<Uint8Array> =>
   key instanceof Uint8Array ? key : checkedSource(key, where).read(0, key.size)
 
-/** Sections of a container (circuit/binfile.ts), of which only the table is read. @throws FileError */
+/** Sections of a container (container.ts), of which only the table is read. @throws FileError */
 export async function sectionsOf(
   source: ByteSource,
   magic: string,

@@ -173,7 +173,7 @@ function memoryOf(linked: MirageLinked, streamed: boolean): number {
 }
 
 /**
- * Bytes of the multiples that come with points (shares.ts), in the kernels' form: of wires with field elements, in A,
+ * Bytes of the multiples that come with points (sections.ts), in the kernels' form: of wires with field elements, in A,
  * B1, committed and B2, and of quotients, in A and final.
  */
 function multiplesOf({ large, lookup }: MirageLinked): number {

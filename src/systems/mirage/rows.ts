@@ -40,7 +40,7 @@ export function checkSums(circuit: MirageCircuit, witness: CommittedWitness, { a
 }
 
 /**
- * Values of A and B on the whole domain; side C is multiplied by points of the key (miragekey.ts). `kept` are the
+ * Values of A and B on the whole domain; side C is multiplied by points of the key (keyfile.ts). `kept` are the
  * fields of the lookup argument, as the engine made them for the challenge c.
  */
 export function quotientRows(
