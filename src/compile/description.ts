@@ -3,7 +3,6 @@
  * integer model; circuit.json, how it was compiled; gadgets.json, what circom made of the gadgets. The constraints
  * themselves are in none of them: linking takes less time than loading them would.
  */
-
 import { checkBytes, checkOptions, checkRecord, checkThing } from "../arguments.js"
 import { parseGadgets } from "../circuit/gadgets/reduce.js"
 import { defaults } from "../defaults.js"

@@ -4,7 +4,6 @@
  * quotients and Horner steps. Every forgery must break a constraint. The cheat may choose its inverses as it
  * likes, so a query counts as broken exactly when its operand is no entry of its table.
  */
-
 import { checkArgument, checkThing } from "../arguments.js"
 import type { R1cs } from "../circuit/formats/r1cs.js"
 import { gadgetKey } from "../circuit/gadgets/families.js"

@@ -1,5 +1,4 @@
 /** What each node costs: the table behind `countersign inspect` and the estimate before a compile. */
-
 import { checkThing } from "../arguments.js"
 import { bitLength, gadgetKey } from "../circuit/gadgets/families.js"
 import { NONE, type Plan } from "../circuit/plan/plan.js"

@@ -16,7 +16,6 @@
  * no such vector, its K_i would be left to the proofs; in the circuits of the tests there is none. Anything else that is wrong, in any one point,
  * shows but for a chance below 2^-100.
  */
-
 import { bn254 } from "@noble/curves/bn254.js"
 import type { ByteSource, ProvingKey } from "../circuit/formats/source.js"
 import { wireRange } from "../circuit/link/circuit.js"

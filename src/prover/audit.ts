@@ -3,7 +3,6 @@
  * (compile/differential.ts), the points of the keys with the circuit (audit-key.ts), forged witnesses
  * (compile/forgeries.ts) and edited receipts, all of which must be refused.
  */
-
 import { bn254 } from "@noble/curves/bn254.js"
 import { checkThing } from "../arguments.js"
 import { checkProvingKey, type ProvingKey } from "../circuit/formats/source.js"

@@ -13,7 +13,6 @@
  * What is left is whether there is a receipt at all: with a key whose other points are wrong, that may depend on the
  * input (docs/SECURITY.md).
  */
-
 import { bn254 } from "@noble/curves/bn254.js"
 import { coordinates } from "../circuit/formats/points.js"
 import { FileError } from "../errors.js"

@@ -193,7 +193,7 @@ export async function openProver(
       const receipt = { version: 1, proofSystem, statement, proof } as Receipt
       if (holds) return receipt
       checkReceipt(receipt, key.key)
-      invariant(holds === undefined, "the kernels refuse a proof that verifies")
+      invariant(holds !== false, "the kernels refuse a proof that verifies")
       return receipt
     },
     close,
@@ -202,8 +202,8 @@ export async function openProver(
 }
 
 /**
- * Refuses a receipt that does not verify. The witness is known to be right, so what does not is the key's fault; and given out,
- * such a proof may tell of the input (masks.ts).
+ * Refuses a receipt that does not verify. The witness is known to be right, so what does not is the key's fault; and
+ * given out, such a proof may tell of the input (masks.ts).
  */
 function checkReceipt(receipt: Receipt, verificationKey: VerificationKey): void {
   const { model, context } = receipt.statement

@@ -1,8 +1,16 @@
-/** Randomness of a setup, and generators times its secret scalars, on the kernels. */
+/**
+ * A development setup: this process draws the trapdoor, evaluates the queries of a key (queries.ts) at it and
+ * multiplies generators on the kernels. Whoever has seen the trapdoor can forge; it lives in one call, is never
+ * written anywhere, and the keys say `dev`.
+ */
 import { encodeFields } from "../circuit/formats/container.js"
+import type { R1cs } from "../circuit/formats/r1cs.js"
+import { lagrangeBasis } from "../circuit/link/domain.js"
 import type { OnProgress } from "../errors.js"
-import { mod } from "../field.js"
+import { inverse, mod, power, r } from "../field.js"
 import { type Group, openEngine } from "../prover/kernels/engine.js"
+import { evaluateQap } from "./qap.js"
+import type { Column, Query, Secret } from "./queries.js"
 
 export interface DevSetupOptions {
   /** Source of randomness: `n` uniform bytes. Default: the platform's. Tests give a fixed one. */
@@ -24,15 +32,62 @@ export function draw(random: (n: number) => Uint8Array): bigint {
   }
 }
 
+/**
+ * Draws τ and the secrets, in this order, and evaluates queries over a domain: affine Montgomery points, 64 or 128
+ * bytes each, of every section.
+ * @throws AbortError; CountersignError when a worker dies
+ */
+export async function evaluateByTrapdoor<K extends string>(
+  system: R1cs,
+  domain: number,
+  secrets: readonly Secret[],
+  queries: Readonly<Record<K, Query>>,
+  options: DevSetupOptions,
+): Promise<Record<K, Uint8Array>> {
+  const random = options.random ?? platformRandom
+  const tau = draw(random)
+  const drawn = new Map(secrets.map((name) => [name as Secret | "one", draw(random)]))
+  drawn.set("one", 1n)
+  const secret = (name: Secret | "one"): bigint => drawn.get(name) as bigint
+  options.onProgress?.({ stage: "evaluate circuit", done: 0, total: 1 })
+  const { u, v, w, wProducts } = evaluateQap(system, domain, tau)
+  const oddPart = mod((power(tau, BigInt(domain)) - 1n) * inverse(2n))
+  const columns: Readonly<Record<Column, (wire: number) => bigint>> = {
+    u: (wire) => u[wire],
+    v: (wire) => v[wire],
+    w: (wire) => w[wire],
+    oddProducts: (wire) => wProducts[wire] * oddPart,
+  }
+  const scalarsOf = (query: Query): bigint[] => {
+    if ("secrets" in query) return query.secrets.map((name) => secret(name))
+    const factor = query.over === undefined ? 1n : inverse(secret(query.over))
+    if ("layers" in query) {
+      const basis = lagrangeBasis(2 * domain, tau, 1, 2).map((value) => (value * factor) % r)
+      return Array.from({ length: query.layers.count }, (_, k) => {
+        const multiple = power(2n, BigInt(query.layers.bits * k))
+        return basis.map((value) => (value * multiple) % r)
+      }).flat()
+    }
+    const terms = query.sum.map(({ column, times }) => ({ of: columns[column], by: secret(times ?? "one") }))
+    return Array.from(query.wires, (wire) => {
+      const sum = terms.reduce((total, { of, by }) => total + of(wire) * by, 0n)
+      return ((sum % r) * factor) % r
+    })
+  }
+  const parts = Object.entries<Query>(queries).map(([name, query]): [string, Part] => {
+    return [name, { group: query.group, scalars: scalarsOf(query) }]
+  })
+  return multiplyParts(Object.fromEntries(parts) as Record<K, Part>, options)
+}
+
 export interface Part {
   readonly group: Group
   readonly scalars: readonly bigint[]
 }
 
 /**
- * Affine Montgomery points, 64 or 128 bytes each, of every part. The scalars are secrets of the setup: what is
+ * The generator times every scalar of every part. The scalars are secrets of the setup: what is
  * made of them here is cleared, and the kernels' memory goes with their threads.
- * @throws AbortError; CountersignError when a worker dies
  */
 export async function multiplyParts<K extends string>(
   parts: Readonly<Record<K, Part>>,

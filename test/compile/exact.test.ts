@@ -1,5 +1,4 @@
 /** Numbers near the limits: refused where they could round, and exact in circuits everywhere else. */
-
 import { describe, expect, it } from "vitest"
 import { clampGadget, gadgetKinds } from "#src/circuit/gadgets/families.js"
 import { specified } from "#src/circuit/gadgets/specification.js"

@@ -1,5 +1,4 @@
 /** `audit` on circuits and folders in which somebody changed a rescale: it says what is wrong. */
-
 import { execFile } from "node:child_process"
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"

@@ -2,7 +2,6 @@
  * Whoever makes a proving key chooses its points. Here keys that take a hidden input out of a proof, shown to do so
  * with the bare prover; what opens keys for users must refuse them, or give nothing out.
  */
-
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { coordinates } from "#src/circuit/formats/points.js"
 import { compile } from "#src/compile/compile.js"

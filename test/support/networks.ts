@@ -1,5 +1,4 @@
 /** Models that several tests compile, and witnesses of their circuits. */
-
 import { readFileSync } from "node:fs"
 import { expect } from "vitest"
 import { entriesOf } from "#src/circuit/link/lookup.js"

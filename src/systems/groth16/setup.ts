@@ -1,19 +1,34 @@
 /**
- * Development setup: this process draws the trapdoor, evaluates the circuit's polynomials at it and writes
- * the keys by fixed-base multiplication. Whoever has seen the trapdoor can forge; it lives in this
- * function only, is never written anywhere, and the keys say `dev`.
- *
- * Groth16 (eprint 2016/260) in snarkjs's conventions: γ = 1, and H in the Lagrange basis of the odd
- * half of the domain of twice the size.
+ * Groth16's keys (eprint 2016/260) in snarkjs's conventions: γ = 1, and H in the Lagrange basis of the odd half of
+ * the domain of twice the size.
  */
 
 import { coordinates, coordinates2 } from "../../circuit/formats/points.js"
 import type { R1cs } from "../../circuit/formats/r1cs.js"
-import { lagrangeBasis } from "../../circuit/link/domain.js"
-import { inverse, r } from "../../field.js"
-import { evaluateQap, plainDomain, publicCount } from "../../setup/qap.js"
-import { type DevSetupOptions, draw, multiplyParts, platformRandom } from "../../setup/trapdoor.js"
+import { wireRange } from "../../circuit/link/circuit.js"
+import { plainDomain, publicCount } from "../../setup/qap.js"
+import { publicColumns, type Secret } from "../../setup/queries.js"
+import { type DevSetupOptions, evaluateByTrapdoor } from "../../setup/trapdoor.js"
 import { writeZkey } from "./zkey.js"
+
+/** In the order in which they are drawn. */
+const secrets: readonly Secret[] = ["alpha", "beta", "delta"]
+
+/** What each section of a key holds; the single points by group. */
+function plainQueries(system: R1cs) {
+  const all = wireRange(0, system.wires)
+  const shown = publicCount(system) + 1
+  return {
+    b2: { group: "g2", wires: all, sum: [{ column: "v" }] },
+    a: { group: "g1", wires: all, sum: [{ column: "u" }] },
+    b1: { group: "g1", wires: all, sum: [{ column: "v" }] },
+    ic: { group: "g1", wires: wireRange(0, shown), sum: publicColumns },
+    c: { group: "g1", wires: wireRange(shown, system.wires), sum: publicColumns, over: "delta" },
+    h: { group: "g1", layers: { bits: 256, count: 1 }, over: "delta" },
+    one: { group: "g1", secrets: ["alpha", "beta", "delta"] },
+    two: { group: "g2", secrets: ["beta", "one", "delta"] },
+  } as const
+}
 
 /** Points of a verification key: G1 [x, y], G2 [[x0, x1], [y0, y1]]. */
 export interface KeyParts {
@@ -24,37 +39,13 @@ export interface KeyParts {
   readonly ic: bigint[][]
 }
 
-/** Makes proving and verification key of a system. @throws AbortError */
+/** Makes proving and verification key of a system for development. @throws AbortError */
 export async function devSetup(
   system: R1cs,
   options: DevSetupOptions = {},
 ): Promise<{ zkey: Uint8Array; key: KeyParts }> {
-  const random = options.random ?? platformRandom
-  const [tau, alpha, beta, delta] = [draw(random), draw(random), draw(random), draw(random)]
-  options.onProgress?.({ stage: "evaluate circuit", done: 0, total: 1 })
   const domain = plainDomain(system)
-  const { u, v, w } = evaluateQap(system, domain, tau)
-  const nPublic = publicCount(system)
-  const invDelta = inverse(delta)
-  const k = u.map((_, i) => {
-    const value = beta * u[i] + alpha * v[i] + w[i]
-    return i <= nPublic ? value % r : ((value % r) * invDelta) % r
-  })
-  const h = lagrangeBasis(2 * domain, tau, 1, 2).map((value) => (value * invDelta) % r)
-
-  const points = await multiplyParts(
-    {
-      b2: { group: "g2", scalars: v },
-      a: { group: "g1", scalars: u },
-      b1: { group: "g1", scalars: v },
-      ic: { group: "g1", scalars: k.slice(0, nPublic + 1) },
-      c: { group: "g1", scalars: k.slice(nPublic + 1) },
-      h: { group: "g1", scalars: h },
-      one: { group: "g1", scalars: [alpha, beta, delta] },
-      two: { group: "g2", scalars: [beta, 1n, delta] },
-    },
-    options,
-  )
+  const points = await evaluateByTrapdoor(system, domain, secrets, plainQueries(system), options)
   const { one, two } = points
   const keyPoints = {
     ...points,
@@ -70,7 +61,9 @@ export async function devSetup(
     beta2: coordinates2(keyPoints.beta2),
     gamma2: coordinates2(keyPoints.gamma2),
     delta2: coordinates2(keyPoints.delta2),
-    ic: Array.from({ length: nPublic + 1 }, (_, i) => coordinates(points.ic.subarray(64 * i, 64 * i + 64))),
+    ic: Array.from({ length: points.ic.length / 64 }, (_, i) =>
+      coordinates(points.ic.subarray(64 * i, 64 * i + 64)),
+    ),
   }
   return { zkey: writeZkey(system, domain, keyPoints, "dev"), key }
 }

@@ -3,7 +3,6 @@
  * 4 coefficients, 5 A, 6 B1, 7 B2, 8 C, 9 H, 10 contributions. Section 1000 is ours and ignored by
  * snarkjs: the text of how the key was made ("dev"). Points are affine, Montgomery, little endian.
  */
-
 import {
   checkPrime,
   createBinFile,

@@ -1,5 +1,4 @@
 /** What an audit tries and compares in a two-phase circuit and its key. */
-
 import type { ProvingKey } from "../../circuit/formats/source.js"
 import { drawSalt } from "../../circuit/gadgets/poseidon.js"
 import { wireRange } from "../../circuit/link/circuit.js"

@@ -15,7 +15,7 @@
 import type { R1cs, SparseRows } from "../../circuit/formats/r1cs.js"
 import { InvariantError } from "../../errors.js"
 import { r } from "../../field.js"
-import { CHALLENGE, CONSTANT, EVALUATION, isIn, type WireGroupName, wireGroups } from "./wires.js"
+import { CHALLENGE, CONSTANT, EVALUATION, isIn, wireGroups } from "./wires.js"
 
 /** @throws InvariantError naming the first row that has none of the five shapes, or the wire it misuses */
 export function checkPhases(system: R1cs, firstFinal: number): void {
@@ -23,8 +23,11 @@ export function checkPhases(system: R1cs, firstFinal: number): void {
     throw new InvariantError(`row ${row} breaks the order of the proof's phases: ${why}`)
   }
   const groups = wireGroups(system.wires, firstFinal)
-  const isOf = (name: WireGroupName, wire: number) =>
-    groups.some((group) => group.name === name && isIn(group, wire))
+  const own = {
+    committed: groups.filter(({ name }) => name === "committed"),
+    final: groups.filter(({ name }) => name === "final"),
+  }
+  const isOf = (name: keyof typeof own, wire: number) => own[name].some((group) => isIn(group, wire))
   const isCommitted = (wire: number) => wire === CONSTANT || isOf("committed", wire)
   const isFinal = (wire: number) => isOf("final", wire)
   const terms = (side: SparseRows, row: number) =>

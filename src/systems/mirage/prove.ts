@@ -14,7 +14,6 @@
  * values there add up to is linear in the witness, −C(τ)·(1 − τ^n)/2, and the key has a point for each wire of
  * side C, of which there are few: linear rows 0 · 0 = lc are zero.
  */
-
 import { bn254 } from "@noble/curves/bn254.js"
 import { coordinates, montgomeryPoint } from "../../circuit/formats/points.js"
 import { wireRange } from "../../circuit/link/circuit.js"

@@ -1,5 +1,4 @@
 /** The witness of a two-phase circuit: what is committed to, and what the challenge adds. */
-
 import { commitBy } from "../../circuit/gadgets/poseidon.js"
 import { assignCommitments, type Salts, sideWords } from "../../circuit/witness/commitment.js"
 import { assignNodes, type TensorValues, type Witness } from "../../circuit/witness/witness.js"

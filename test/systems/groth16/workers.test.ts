@@ -140,9 +140,9 @@ describe("setup and prover", () => {
     const source = (module: string) =>
       JSON.stringify(new URL(`../../../dist/${module}`, import.meta.url).href)
     const script = `
-      import { devSetup } from ${source("prover/devsetup.js")}
-      import { openReference } from ${source("prover/resident.js")}
-      import { readR1cs } from ${source("circuit/r1csfile.js")}
+      import { devSetup } from ${source("systems/groth16/setup.js")}
+      import { openReference } from ${source("systems/groth16/snarkjs-prover.js")}
+      import { readR1cs } from ${source("circuit/formats/r1csfile.js")}
       const [r1cs, wtns] = process.argv.slice(1).map((text) => new Uint8Array(Buffer.from(text, "base64")))
       const { zkey } = await devSetup(readR1cs(r1cs))
       const prover = await openReference(zkey)

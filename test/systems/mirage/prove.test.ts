@@ -1,5 +1,4 @@
 /** Attacks that need a prover: what it may choose, pushed through to TypeScript and the contract. */
-
 import type { Contract } from "ethers"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { drawSalt } from "#src/circuit/gadgets/poseidon.js"

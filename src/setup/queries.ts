@@ -1,0 +1,45 @@
+/**
+ * What a proving key holds, without any secret: for each section the polynomials of the circuit (qap.ts) that its
+ * points stand for, with which secrets. A proof system says it from its circuit; whoever knows the secrets, or
+ * points of their powers, evaluates it.
+ */
+import type { Layers } from "../prover/kernels/points/windows.js"
+
+/** Secrets beside the point τ at which polynomials are evaluated. */
+export type Secret = "alpha" | "beta" | "delta" | "deltaC"
+
+/**
+ * Polynomials of a wire: of sides A, B and C, and what side C of products adds to A·B − C at the odd points of the
+ * domain of twice the size.
+ */
+export type Column = "u" | "v" | "w" | "oddProducts"
+
+/** For each wire the sum of some of its polynomials, each times a secret, divided by one. */
+export interface WireQuery {
+  readonly group: "g1" | "g2"
+  readonly wires: Uint32Array
+  readonly sum: readonly { readonly column: Column; readonly times?: Secret }[]
+  readonly over?: Secret | undefined
+}
+
+/** The Lagrange basis of the odd points of the domain of twice the size, layer k of it times 2^(bits·k). */
+export interface QuotientQuery {
+  readonly group: "g1"
+  readonly layers: Layers
+  readonly over: Secret
+}
+
+/** Secrets themselves. */
+export interface SecretQuery {
+  readonly group: "g1" | "g2"
+  readonly secrets: readonly (Secret | "one")[]
+}
+
+export type Query = WireQuery | QuotientQuery | SecretQuery
+
+/** K_i = β·u_i + α·v_i + w_i. */
+export const publicColumns: WireQuery["sum"] = [
+  { column: "u", times: "beta" },
+  { column: "v", times: "alpha" },
+  { column: "w" },
+]
