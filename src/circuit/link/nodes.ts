@@ -57,7 +57,7 @@ export interface NodeLinking {
 }
 
 /** Elements of a tensor. */
-export const sizeOf = (graph: IntGraph, tensor: TensorId): number => graph.tensors[tensor].lo.length
+export const elementsOf = (graph: IntGraph, tensor: TensorId): number => graph.tensors[tensor].lo.length
 
 /** Links all nodes. `rowsOf` gives the combinations of the model's outputs. Throws ModelError, see rows.ts. */
 export function linkNodes(linking: NodeLinking): {
@@ -141,7 +141,7 @@ const links: PerKind<IntNode, [linked: Linked], TensorRows> = {
     const plan = linked.planOf(node)
     if (!inputs) return stampPrivateInput(plan, linked)
     const first = inputs[graph.inputs.findIndex((input) => input.tensor === node.out)]
-    const rows = wireRows(first, sizeOf(graph, node.out))
+    const rows = wireRows(first, elementsOf(graph, node.out))
     // its range check reads the wires that it already has
     linked.set(node.out, rows)
     stampNode(plan, linked)
@@ -155,7 +155,7 @@ const links: PerKind<IntNode, [linked: Linked], TensorRows> = {
       const saved = compositionCost(node, source, rows) - rows.wires.length
       if (saved > nonzerosPerRow * (rows.rowPtr.length - 1)) linked.define(source, node)
     }
-    return linearRows(node, sizeOf(graph, node.out), linked.rows)
+    return linearRows(node, elementsOf(graph, node.out), linked.rows)
   },
   max: stamped,
   argmax: stamped,

@@ -9,7 +9,7 @@ import { bits } from "../../circuit/gadgets/ranges.js"
 import type { Gadget } from "../../circuit/gadgets/reduce.js"
 import { R1csBuilder } from "../../circuit/link/builder.js"
 import { stampsOf } from "../../circuit/link/circuit.js"
-import { linkNodes, sizeOf, type Trace } from "../../circuit/link/nodes.js"
+import { elementsOf, linkNodes, type Trace } from "../../circuit/link/nodes.js"
 import { rowOf } from "../../circuit/link/rows.js"
 import type { Plan } from "../../circuit/plan/plan.js"
 import type { IntGraph } from "../../quantize/integers/intgraph.js"
@@ -33,15 +33,15 @@ export function linkPlain(
 ): PlainLinked {
   const stamps = stampsOf(plan, gadgets, bits)
   const builder = new R1csBuilder()
-  const outputs = graph.outputs.map((output) => builder.allocate(sizeOf(graph, output.tensor)))
+  const outputs = graph.outputs.map((output) => builder.allocate(elementsOf(graph, output.tensor)))
   const context = builder.allocate(1)
   const inputs = options.publicInputs
-    ? graph.inputs.map((input) => builder.allocate(sizeOf(graph, input.tensor)))
+    ? graph.inputs.map((input) => builder.allocate(elementsOf(graph, input.tensor)))
     : []
   const publicInputs = builder.wires - context
   const privateInputs = options.publicInputs
     ? 0
-    : graph.inputs.reduce((sum, input) => sum + sizeOf(graph, input.tensor) * input.bits, 0)
+    : graph.inputs.reduce((sum, input) => sum + elementsOf(graph, input.tensor) * input.bits, 0)
   const { groups, rowsOf } = linkNodes({
     graph,
     plan,
@@ -54,7 +54,7 @@ export function linkPlain(
 
   graph.outputs.forEach((output, index) => {
     const rows = rowsOf(output.tensor)
-    for (let i = 0; i < sizeOf(graph, output.tensor); i++) {
+    for (let i = 0; i < elementsOf(graph, output.tensor); i++) {
       builder.equal(outputs[index] + i, rowOf(rows, i))
       options.trace?.define(outputs[index] + i, rowOf(rows, i))
     }

@@ -12,7 +12,7 @@ import { type FieldLc, R1csBuilder } from "../../circuit/link/builder.js"
 import { stampsOf } from "../../circuit/link/circuit.js"
 import { type Commitment, linkCommitment } from "../../circuit/link/commitment.js"
 import { LookupBuilder } from "../../circuit/link/lookup.js"
-import { linkNodes, sizeOf } from "../../circuit/link/nodes.js"
+import { elementsOf, linkNodes } from "../../circuit/link/nodes.js"
 import { rowOf, type TensorRows } from "../../circuit/link/rows.js"
 import type { Plan } from "../../circuit/plan/plan.js"
 import type { TensorId } from "../../ops/program.js"
@@ -41,7 +41,7 @@ export function linkMirage(
   const stamps = stampsOf(plan, gadgets, lookups(options.tableBits))
   const builder = new R1csBuilder()
   builder.allocate(firstCommitted - 1)
-  const inputs = graph.inputs.map((input) => builder.allocate(sizeOf(graph, input.tensor)))
+  const inputs = graph.inputs.map((input) => builder.allocate(elementsOf(graph, input.tensor)))
   const lookup = new LookupBuilder(builder, CHALLENGE)
   const { groups, rowsOf } = linkNodes({
     graph,
@@ -52,7 +52,7 @@ export function linkMirage(
     nonzerosPerRow: options.nonzerosPerRow,
     lookup,
   })
-  const allInputs = graph.inputs.map(({ tensor }, index) => wires(inputs[index], sizeOf(graph, tensor)))
+  const allInputs = graph.inputs.map(({ tensor }, index) => wires(inputs[index], elementsOf(graph, tensor)))
   const inputRows = (index: number): TensorRows => allInputs[index]
   const outputRows = (index: number): TensorRows => rowsOf(graph.outputs[index].tensor as TensorId)
   const { layout } = options
