@@ -22,7 +22,7 @@ import type { Salts } from "../../circuit/witness/commitment.js"
 import type { TensorValues, Witness } from "../../circuit/witness/witness.js"
 import type { OnProgress } from "../../errors.js"
 import { mod, r } from "../../field.js"
-import type { Affine, Engine, Fields, RowSums, WorkOptions } from "../../prover/engine/engine.js"
+import type { Affine, Engine, Fields, Points, RowSums, WorkOptions } from "../../prover/engine/engine.js"
 import { nextTurn } from "../../prover/kernels/threads.js"
 import { draw, platformRandom } from "../../setup/trapdoor.js"
 import type { G1Json, G1Point, G2Point } from "../../statement/points.js"
@@ -76,14 +76,11 @@ export interface MirageProver {
   close(): Promise<void>
 }
 
-/** Loads a key of the circuit (`readMirageKey`); what is not in memory is read again for each proof. */
-export function openMirage(circuit: MirageCircuit, key: MirageProvingKey, engine: Engine): MirageProver {
+/** A key in the engine, with the points that are added to products as they are. */
+function loadKey(circuit: MirageCircuit, key: MirageProvingKey, engine: Engine) {
   const { linked } = circuit
-  const { r1cs, lookup } = linked
-  const domain = mirageDomain(r1cs)
-  const entries = Float64Array.from(entriesOf(lookup), Number)
-  const isEntry = (c: bigint) => entries.includes(Number(c < r >> 1n ? c : c - r))
-  const firstEntry = lookup.multiplicities
+  const { r1cs } = linked
+  const sections = new SectionLoader(circuit, engine)
   const groups = wireGroupsOf(linked).map((group) => {
     const wires = wireRange(group.first, group.first + group.count)
     return { name: group.name, section: { name: labelOf(group.section), wires, points: key[group.section] } }
@@ -91,149 +88,221 @@ export function openMirage(circuit: MirageCircuit, key: MirageProvingKey, engine
   const sectionsOf = (name: WireGroupName) =>
     groups.filter((group) => group.name === name).map(({ section }) => section)
   const single = (name: Single) => singleOf(key, name)
-  const sections = new SectionLoader(circuit, engine)
+  const delta1 = single("delta1")
+  const wiresA = supportOf(r1cs, "a")
   const wiresB = supportOf(r1cs, "b")
-  const a = sections.load(
-    "g1",
-    [{ name: "A", wires: supportOf(r1cs, "a"), points: key.a }],
-    [single("delta1")],
-  )
-  const b1 = sections.load("g1", [{ name: "B1", wires: wiresB, points: key.b1 }], [single("delta1")])
-  const b2 = sections.load("g2", [{ name: "B2", wires: wiresB, points: key.b2 }], [single("delta2")])
-  const first = sections.load("g1", sectionsOf("committed"), [single("delta1")])
-  const last = sections.load(
-    "g1",
-    [...sectionsOf("final"), { name: "C", wires: supportOf(r1cs, "c"), points: key.c }],
-    [single("delta1"), single("deltaC1")],
-  )
-  const h = engine.loadQuotient(key.h, key.layers, (point) => pointName("H", point))
-  const shown = sections.load("g1", sectionsOf("public"))
-  const rows = engine.loadRows(r1cs)
-  const single1 = (name: Single) => point1(coordinates(single(name)))
-  const alpha = single1("alpha1")
-  const beta = single1("beta1")
-  const beta2 = point2(coordinates(single("beta2")))
-
-  const multiply = (loaded: LoadedSections, witness: Witness, masks: readonly bigint[], work: WorkOptions) =>
-    engine.msm(loaded.points, sections.scalars(loaded, witness, masks), work)
-
-  const prove: MirageProver["prove"] = async (values, statement, options = {}) => {
-    options.signal?.throwIfAborted()
-    const committed = committedWitness(circuit, values, options.salts)
-    return proveCommitted(committed, statement, options, (sums) => checkSums(circuit, committed, sums))
+  const sideC = { name: "C", wires: supportOf(r1cs, "c"), points: key.c }
+  return {
+    sections,
+    a: sections.load("g1", [{ name: "A", wires: wiresA, points: key.a }], [delta1]),
+    b1: sections.load("g1", [{ name: "B1", wires: wiresB, points: key.b1 }], [delta1]),
+    b2: sections.load("g2", [{ name: "B2", wires: wiresB, points: key.b2 }], [single("delta2")]),
+    first: sections.load("g1", sectionsOf("committed"), [delta1]),
+    last: sections.load("g1", [...sectionsOf("final"), sideC], [delta1, single("deltaC1")]),
+    h: engine.loadQuotient(key.h, key.layers, (point) => pointName("H", point)),
+    shown: sections.load("g1", sectionsOf("public")),
+    rows: engine.loadRows(r1cs),
+    alpha: point1(coordinates(single("alpha1"))),
+    beta: point1(coordinates(single("beta1"))),
+    beta2: point2(coordinates(single("beta2"))),
   }
-  const proveWitness: MirageProver["proveWitness"] = (committed, statement, options = {}) =>
-    proveCommitted(committed, statement, options, () => undefined)
+}
+type LoadedKey = ReturnType<typeof loadKey>
 
-  const proveCommitted = async (
+/** Loads a key of the circuit (`readMirageKey`); what is not in memory is read again for each proof. */
+export function openMirage(circuit: MirageCircuit, key: MirageProvingKey, engine: Engine): MirageProver {
+  const loaded = loadKey(circuit, key, engine)
+  return {
+    async prove(values, statement, options = {}) {
+      options.signal?.throwIfAborted()
+      const committed = committedWitness(circuit, values, options.salts)
+      const check = (sums: RowSums) => checkSums(circuit, committed, sums)
+      return new Proving(circuit, loaded, engine, committed, statement, options).run(check)
+    },
+    proveWitness: (committed, statement, options = {}) =>
+      new Proving(circuit, loaded, engine, committed, statement, options).run(() => undefined),
+    async close() {
+      const { sections, h, rows } = loaded
+      await Promise.all([sections.free(), engine.free(h), engine.free(rows)])
+    },
+  }
+}
+
+/** A commitment that is being made, and its mask. */
+interface Opening {
+  readonly rho: bigint
+  readonly product: Promise<Affine>
+}
+
+/** What the second phase has of the first. */
+interface FirstPhase {
+  readonly d: G1Point
+  readonly rho: bigint
+  readonly c: bigint
+  /** Sums of every row over committed wires. */
+  readonly rowSums: Promise<RowSums>
+  /** Entries that queries hit, and sums of their points in A and in C. */
+  readonly occurring: Uint32Array
+  readonly byEntry: readonly (Promise<Points> | undefined)[]
+}
+
+/** One proof under way. */
+class Proving {
+  readonly #circuit: MirageCircuit
+  readonly #key: LoadedKey
+  readonly #engine: Engine
+  readonly #committed: CommittedWitness
+  readonly #statement: MirageStatement
+  readonly #options: MirageOptions
+  readonly #random: (n: number) => Uint8Array
+  readonly #work: WorkOptions
+  /** Integers that the tables have. */
+  readonly #entries: Float64Array
+  /** Fields of the lookup argument, once there is a challenge. */
+  #kept: Fields | undefined
+
+  constructor(
+    circuit: MirageCircuit,
+    key: LoadedKey,
+    engine: Engine,
     committed: CommittedWitness,
     statement: MirageStatement,
-    { onProgress, signal, random = platformRandom, onPoints }: MirageOptions,
-    check: (sums: RowSums) => void,
-  ): Promise<MirageProof> => {
-    const work = { signal }
-    const step = (done: number) => {
-      signal?.throwIfAborted()
-      onProgress?.({ stage: "prove", done, total: 4 })
-    }
-    step(0)
-    const rowSums = engine.rowSums(rows, committed.small, work)
-    let rho = draw(random)
-    let commitment = multiply(first, committed, [rho], work)
-    // sums by entry do not depend on the challenge: they are made while it is
-    for (const promise of [rowSums, commitment]) promise.catch(() => undefined)
-    await begun()
-    const { occurring, grouped } = sections.entries(committed)
-    const groups = [a, last].map(
-      ({ lookups }) => lookups && engine.sums(lookups, grouped, occurring.length, work),
-    )
-    for (const group of groups) group?.catch(() => undefined)
-    let kept: Fields | undefined
-    try {
-      let d = add1([await commitment])
-      await begun()
-      const challengeOf = () => challenge(statement.key, statement.context, statement.words, json1(d))
-      let c = challengeOf()
-      // at an entry of a table the quotient has no value; the chance is negligible, but it is free
-      while (isEntry(c)) {
-        rho = draw(random)
-        commitment = multiply(first, committed, [rho], work)
-        d = add1([await commitment])
-        c = challengeOf()
-      }
-      step(1)
+    options: MirageOptions,
+  ) {
+    this.#circuit = circuit
+    this.#key = key
+    this.#engine = engine
+    this.#committed = committed
+    this.#statement = statement
+    this.#options = options
+    this.#random = options.random ?? platformRandom
+    this.#work = { signal: options.signal }
+    this.#entries = Float64Array.from(entriesOf(circuit.linked.lookup), Number)
+  }
 
-      const [x, y] = [draw(random), draw(random)]
-      const witness = challengedWitness(linked, committed, statement.words, c)
-      kept = engine.lookupFields(
-        c,
-        entries,
-        committed.small.subarray(firstEntry, firstEntry + entries.length),
-        work,
-      )
-      const products = Promise.all([
-        multiply(a, witness, [x], work),
-        multiply(b1, witness, [y], work),
-        multiply(b2, witness, [y], work),
-        multiply(last, witness, [mod(-x * y), mod(-rho)], work),
-        multiply(shown, witness, [], work),
-      ])
-      // the threads are busy with these while the rest is prepared here
-      products.catch(() => undefined)
-      await begun()
-      const sums = await rowSums
-      check(sums)
-      const evaluations = quotientRows(circuit, committed, witness, sums, c, kept, domain)
-      step(2)
-      const quotient = engine.quotientMsm(h, evaluations, work)
-      const factors = { fields: kept, index: occurring.map((entry) => entries.length + entry) }
-      const byEntry = groups.map(async (group) => group && engine.msm(await group, factors, work))
-      const [[pointA, pointB1, pointB2, pointLast, pointShown], pointH, lookupsA, lookupsLast] =
-        await Promise.all([products, quotient, ...byEntry])
-      step(3)
-      const proofA = alpha.add(add1([pointA, lookupsA]))
-      const proofB = beta.add(add1([pointB1]))
-      const masked = await multiplyPair([proofA, proofB], [y, x], work)
-      const points = {
-        a: proofA,
-        b: beta2.add(add2([pointB2])),
-        c: add1([pointLast, lookupsLast, pointH, masked]),
-        d,
-      }
-      onPoints?.(points, add1([pointShown]))
-      step(4)
-      return { a: json1(points.a), b: json2(points.b), c: json1(points.c), d: json1(d) }
+  /** `check` is given the sums of rows before anything of the second phase that depends on them. */
+  async run(check: (sums: RowSums) => void): Promise<MirageProof> {
+    this.#step(0)
+    const { rows, sections, a, last } = this.#key
+    const rowSums = this.#engine.rowSums(rows, this.#committed.small, this.#work)
+    const opening = this.#commit()
+    // sums by entry do not depend on the challenge: they are made while it is
+    for (const promise of [rowSums, opening.product]) promise.catch(() => undefined)
+    await begun()
+    const { occurring, grouped } = sections.entries(this.#committed)
+    const byEntry = [a, last].map(
+      ({ lookups }) => lookups && this.#engine.sums(lookups, grouped, occurring.length, this.#work),
+    )
+    for (const sums of byEntry) sums?.catch(() => undefined)
+    try {
+      const drawn = await this.#challenge(opening)
+      this.#step(1)
+      return await this.#answer({ ...drawn, rowSums, occurring, byEntry }, check)
     } finally {
-      if (kept) await engine.free(kept).catch(() => undefined)
-      for (const group of await Promise.allSettled(groups)) {
-        if (group.status === "fulfilled" && group.value) await engine.free(group.value)
+      if (this.#kept) await this.#engine.free(this.#kept).catch(() => undefined)
+      for (const sums of await Promise.allSettled(byEntry)) {
+        if (sums.status === "fulfilled" && sums.value) await this.#engine.free(sums.value)
       }
     }
   }
 
-  /** Two products of secrets, on the kernels: noble's take longer than a tenth of the proof. */
-  const multiplyPair = async (
-    points: readonly G1Point[],
-    scalars: readonly bigint[],
-    work: WorkOptions,
-  ): Promise<Affine> => {
+  #step(done: number): void {
+    const { signal, onProgress } = this.#options
+    signal?.throwIfAborted()
+    onProgress?.({ stage: "prove", done, total: 4 })
+  }
+
+  #multiply(loaded: LoadedSections, witness: Witness, masks: readonly bigint[]): Promise<Affine> {
+    const scalars = this.#key.sections.scalars(loaded, witness, masks)
+    return this.#engine.msm(loaded.points, scalars, this.#work)
+  }
+
+  /** D under a fresh mask. */
+  #commit(): Opening {
+    const rho = draw(this.#random)
+    return { rho, product: this.#multiply(this.#key.first, this.#committed, [rho]) }
+  }
+
+  /** The challenge that follows from D. */
+  async #challenge(opening: Opening): Promise<Pick<FirstPhase, "d" | "rho" | "c">> {
+    const { key, context, words } = this.#statement
+    let { rho, product } = opening
+    let d = add1([await product])
+    await begun()
+    let c = challenge(key, context, words, json1(d))
+    // at an entry of a table the quotient has no value; the chance is negligible, but it is free
+    while (this.#entries.includes(Number(c < r >> 1n ? c : c - r))) {
+      ;({ rho, product } = this.#commit())
+      d = add1([await product])
+      c = challenge(key, context, words, json1(d))
+    }
+    return { d, rho, c }
+  }
+
+  async #answer({ d, rho, c, ...first }: FirstPhase, check: (sums: RowSums) => void): Promise<MirageProof> {
+    const { a, b1, b2, last, shown, h, alpha, beta, beta2 } = this.#key
+    const [x, y] = [draw(this.#random), draw(this.#random)]
+    const witness = challengedWitness(this.#circuit.linked, this.#committed, this.#statement.words, c)
+    const kept = this.#lookupFields(c)
+    const products = Promise.all([
+      this.#multiply(a, witness, [x]),
+      this.#multiply(b1, witness, [y]),
+      this.#multiply(b2, witness, [y]),
+      this.#multiply(last, witness, [mod(-x * y), mod(-rho)]),
+      this.#multiply(shown, witness, []),
+    ])
+    // the threads are busy with these while the rest is prepared here
+    products.catch(() => undefined)
+    await begun()
+    const sums = await first.rowSums
+    check(sums)
+    const domain = mirageDomain(this.#circuit.linked.r1cs)
+    const evaluations = quotientRows(this.#circuit, this.#committed, witness, sums, c, kept, domain)
+    this.#step(2)
+    const quotient = this.#engine.quotientMsm(h, evaluations, this.#work)
+    const factors = { fields: kept, index: first.occurring.map((entry) => this.#entries.length + entry) }
+    const byEntry = first.byEntry.map(
+      async (points) => points && this.#engine.msm(await points, factors, this.#work),
+    )
+    const [[pointA, pointB1, pointB2, pointLast, pointShown], pointH, lookupsA, lookupsLast] =
+      await Promise.all([products, quotient, ...byEntry])
+    this.#step(3)
+    const proofA = alpha.add(add1([pointA, lookupsA]))
+    const proofB = beta.add(add1([pointB1]))
+    const masked = await this.#multiplyPoints([proofA, proofB], [y, x])
+    const points = {
+      a: proofA,
+      b: beta2.add(add2([pointB2])),
+      c: add1([pointLast, lookupsLast, pointH, masked]),
+      d,
+    }
+    this.#options.onPoints?.(points, add1([pointShown]))
+    this.#step(4)
+    return { a: json1(points.a), b: json2(points.b), c: json1(points.c), d: json1(d) }
+  }
+
+  /** c − t, inverses and quotients of all entries t, kept until the proof has ended. */
+  #lookupFields(c: bigint): Fields {
+    const first = this.#circuit.linked.lookup.multiplicities
+    const multiplicities = this.#committed.small.subarray(first, first + this.#entries.length)
+    this.#kept = this.#engine.lookupFields(c, this.#entries, multiplicities, this.#work)
+    return this.#kept
+  }
+
+  /** Products of secrets, on the kernels: noble's take longer than a tenth of the proof. */
+  async #multiplyPoints(points: readonly G1Point[], scalars: readonly bigint[]): Promise<Affine> {
     const bytes = points.map((point) => {
       if (point.is0()) return new Uint8Array(64)
       const { x, y } = point.toAffine()
       return montgomeryPoint([x, y])
     })
-    const loaded = engine.load("g1", Uint8Array.from(bytes.flatMap((point) => [...point])))
+    const loaded = this.#engine.load("g1", Uint8Array.from(bytes.flatMap((point) => [...point])))
     try {
-      return await engine.msm(loaded, scalars, work)
+      return await this.#engine.msm(loaded, scalars, this.#work)
     } finally {
-      await engine.free(loaded)
+      await this.#engine.free(loaded)
     }
   }
-
-  const close = async (): Promise<void> => {
-    await Promise.all([sections.free(), engine.free(h), engine.free(rows)])
-  }
-  return { prove, proveWitness, close }
 }
 
 /** Lets what was asked of the engine begin: calls of one turn become one program in the next. */
