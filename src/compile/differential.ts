@@ -12,7 +12,7 @@ import type { Stamp } from "../circuit/gadgets/ranges.js"
 import { type Lc, ONE } from "../circuit/gadgets/reduce.js"
 import { specified } from "../circuit/gadgets/specification.js"
 import type { Lookup } from "../circuit/link/lookup.js"
-import type { StampGroup } from "../circuit/link/nodes.js"
+import type { StampedNode } from "../circuit/link/nodes.js"
 import { NONE, type NodePlan } from "../circuit/plan/plan.js"
 import { invariant } from "../errors.js"
 import { signed } from "../field.js"
@@ -125,7 +125,7 @@ class Comparison {
       })
     })
     const found: string[] = []
-    for (const group of linked.groups) {
+    for (const group of linked.stamped) {
       let fault: string | undefined
       for (let i = 0; i < group.base.length; i++) {
         const given = group.plan ? this.#gadget(group, group.plan, i) : this.#definition(group, i)
@@ -143,13 +143,13 @@ class Comparison {
   }
 
   /** The model's node that makes the tensor of a group, whatever the circuit says that it is. */
-  #nodeOf({ tensor }: StampGroup): IntNode {
+  #nodeOf({ tensor }: StampedNode): IntNode {
     const node = this.#nodes.get(tensor)
     invariant(node, `no node makes tensor ${tensor}`)
     return node
   }
 
-  #definition({ tensor, base, firstRow }: StampGroup, i: number): string | undefined {
+  #definition({ tensor, base, firstRow }: StampedNode, i: number): string | undefined {
     if (base[i] === NONE) return undefined
     this.#wires[base[i]] = this.#exact[tensor][i]
     return this.#equals(firstRow[i], base[i], this.#exact[tensor][i])
@@ -169,7 +169,7 @@ class Comparison {
     return isEqual(side.sum) ? undefined : `the circuit gives ${side.sum}, the model gives ${value}`
   }
 
-  #gadget(group: StampGroup, plan: NodePlan, i: number): string | undefined {
+  #gadget(group: StampedNode, plan: NodePlan, i: number): string | undefined {
     const { graph, linked } = this.#circuit
     const node = this.#nodeOf(group)
     const value = this.#exact[group.tensor][i]

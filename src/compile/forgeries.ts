@@ -79,7 +79,7 @@ function gadgetTargets(
 ): Target[] {
   const targets: Target[] = []
   const seen = new Map<string, number>()
-  for (const group of linked.groups) {
+  for (const group of linked.stamped) {
     if (!group.plan) continue
     for (const i of spread(0, group.base.length)) {
       const use: number = group.plan.uses[i]

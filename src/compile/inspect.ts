@@ -57,7 +57,7 @@ export function inspect(circuit: Circuit): {
   const rows = new Map<IntNode, number>()
   const gadgets = new Map<IntNode, Map<string, number>>()
   const lookups = new Map<IntNode, number>()
-  for (const group of linked.groups) {
+  for (const group of linked.stamped) {
     const count = group.rowEnd - (group.firstRow[0] ?? group.rowEnd)
     rows.set(group.node, (rows.get(group.node) ?? 0) + count)
     const names = gadgets.get(group.node) ?? new Map<string, number>()

@@ -103,7 +103,7 @@ describe("a linked circuit", () => {
   })
 
   it("refuses limbs out of range even if the recomposition still holds", () => {
-    const { groups, stamps, r1cs } = circuit.linked
+    const { stamped, stamps, r1cs } = circuit.linked
     let tried = 0
     for (const group of groups) {
       group.base.forEach((base, i) => {

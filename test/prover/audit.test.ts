@@ -92,7 +92,7 @@ describe.each(proofSystems)("a tampered rescale in a circuit of %s", (proofSyste
     return report.differences[0]
   }
   const group = () => {
-    const made = circuit.linked.groups.find(({ tensor }) => tensor === 2)
+    const made = circuit.linked.stamped.find(({ tensor }) => tensor === 2)
     if (!made?.plan) throw new Error("no gadget")
     return { ...made, plan: made.plan }
   }
@@ -114,7 +114,7 @@ describe.each(proofSystems)("a tampered rescale in a circuit of %s", (proofSyste
 
   /** The row that has the constant of the accumulator, and the wire of an input in it. */
   const rowOfInput = () => {
-    const { inputs, groups } = circuit.linked
+    const { inputs, stamped } = circuit.linked
     const { firstRow, rowEnd } = group()
     const wire = inputs[0] ?? groups[0].base[0]
     for (let row = firstRow[0]; row < rowEnd; row++) if (has(row, wire) && has(row, 0)) return { row, wire }
@@ -147,8 +147,8 @@ describe.each(proofSystems)("a tampered rescale in a circuit of %s", (proofSyste
   /** What `audit` says of a circuit whose plan of the rescale is another. */
   const foundOfPlan = (change: { operandOffset?: number; outputOffset?: number }): Promise<string> => {
     const tampered = { ...group(), plan: { ...group().plan, ...change } }
-    const groups = circuit.linked.groups.map((held) => (held.tensor === 2 ? tampered : held))
-    return found({ ...circuit, linked: { ...circuit.linked, groups } } as Circuit)
+    const groups = circuit.linked.stamped.map((held) => (held.tensor === 2 ? tampered : held))
+    return found({ ...circuit, linked: { ...circuit.linked, stamped } } as Circuit)
   }
 
   it("in the plan of what goes in, which the prover follows, is named by the row that it breaks", async () => {

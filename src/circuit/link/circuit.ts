@@ -7,13 +7,13 @@ import { gadgetKey } from "../gadgets/families.js"
 import type { RangeStrategy, Stamp } from "../gadgets/ranges.js"
 import type { CompiledGadgets, Gadget } from "../gadgets/reduce.js"
 import type { Plan } from "../plan/plan.js"
-import type { StampGroup } from "./nodes.js"
+import type { StampedNode } from "./nodes.js"
 
 /** What every linked circuit has. */
 export interface LinkedNodes {
   readonly r1cs: R1cs
   readonly stamps: readonly Stamp[]
-  readonly groups: readonly StampGroup[]
+  readonly stamped: readonly StampedNode[]
   /** First wire of each input, in model order; empty if they have none of their own. */
   readonly inputs: readonly number[]
 }

@@ -23,7 +23,7 @@ import {
 } from "./rows.js"
 
 /** Where the wires and rows of one node went. Instances without gadget have base NONE. */
-export interface StampGroup {
+export interface StampedNode {
   readonly node: IntNode
   readonly tensor: TensorId
   /** First wire and first row of each instance. */
@@ -61,7 +61,7 @@ export const elementsOf = (graph: IntGraph, tensor: TensorId): number => graph.t
 
 /** Links all nodes. `rowsOf` gives the combinations of the model's outputs. Throws ModelError, see rows.ts. */
 export function linkNodes(linking: NodeLinking): {
-  groups: readonly StampGroup[]
+  stamped: readonly StampedNode[]
   rowsOf: (tensor: TensorId) => TensorRows
 } {
   const { graph } = linking
@@ -71,12 +71,12 @@ export function linkNodes(linking: NodeLinking): {
     linked.set(node.out, perKind(links, node, linked))
     for (const tensor of done.get(node) ?? []) linked.drop(tensor)
   }
-  return { groups: linked.groups, rowsOf: (tensor) => linked.rows(tensor) }
+  return { stamped: linked.stamped, rowsOf: (tensor) => linked.rows(tensor) }
 }
 
 /** What is linked so far. */
 class Linked {
-  readonly groups: StampGroup[] = []
+  readonly stamped: StampedNode[] = []
   readonly linking: NodeLinking
   readonly #tensors = new Map<TensorId, TensorRows>()
 
@@ -127,7 +127,7 @@ class Linked {
       collector.endRow()
     }
     this.set(tensor, collector.take())
-    this.groups.push({ node, tensor, base, firstRow, rowEnd: builder.rows })
+    this.stamped.push({ node, tensor, base, firstRow, rowEnd: builder.rows })
   }
 }
 
@@ -204,7 +204,7 @@ function stampNode(plan: NodePlan, linked: Linked): TensorRows {
     accumulator.flush(emit)
     collector.endRow()
   }
-  linked.groups.push({ node: plan.node, tensor: plan.node.out, base, firstRow, rowEnd: builder.rows, plan })
+  linked.stamped.push({ node: plan.node, tensor: plan.node.out, base, firstRow, rowEnd: builder.rows, plan })
   return collector.take()
 }
 
@@ -248,7 +248,7 @@ function stampGadget(
  * Range checks of a private input. The check's only row that names its operand says operand = sum of
  * bits; nothing else determines the operand, so the sum takes its place and the row is not needed.
  */
-function stampPrivateInput(plan: NodePlan, { linking, groups }: Linked): TensorRows {
+function stampPrivateInput(plan: NodePlan, { linking, stamped }: Linked): TensorRows {
   const { stamps, builder } = linking
   const count = plan.uses.length
   const base = new Uint32Array(count)
@@ -277,6 +277,6 @@ function stampPrivateInput(plan: NodePlan, { linking, groups }: Linked): TensorR
     collector.entry(0, -plan.operandOffset)
     collector.endRow()
   }
-  groups.push({ node: plan.node, tensor: plan.node.out, base, firstRow, rowEnd: builder.rows, plan })
+  stamped.push({ node: plan.node, tensor: plan.node.out, base, firstRow, rowEnd: builder.rows, plan })
   return collector.take()
 }

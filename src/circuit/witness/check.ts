@@ -52,7 +52,7 @@ export function firstFailingRow(r1cs: R1cs, witness: Witness): number {
 
 /** What a row belongs to, in the model's words. */
 export function describeRow(graph: IntGraph, linked: LinkedNodes, row: number): string {
-  for (const group of linked.groups) {
+  for (const group of linked.stamped) {
     if (group.firstRow.length === 0 || row < group.firstRow[0] || row >= group.rowEnd) continue
     let i = 0
     while (i + 1 < group.firstRow.length && group.firstRow[i + 1] <= row) i++

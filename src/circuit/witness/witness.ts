@@ -9,7 +9,7 @@ import type { IntGraph } from "../../quantize/integers/intgraph.js"
 import type { Stamp } from "../gadgets/ranges.js"
 import { type Lc, ONE } from "../gadgets/reduce.js"
 import type { LinkedNodes } from "../link/circuit.js"
-import type { StampGroup } from "../link/nodes.js"
+import type { StampedNode } from "../link/nodes.js"
 import { NONE } from "../plan/plan.js"
 
 /** Values per wire: safe integers in `small`; wires in `large` hold canonical field elements instead. */
@@ -35,7 +35,7 @@ export function tensorsOf(graph: IntGraph, values: TensorValues): (id: TensorId)
 }
 
 /** Is told what an instance looks up; the array is used again. */
-type OnQueries = (sums: Float64Array, group: StampGroup, instance: number) => void
+type OnQueries = (sums: Float64Array, group: StampedNode, instance: number) => void
 
 /** Assigns inputs and gadgets, in the linker's order. */
 export function assignNodes(
@@ -48,7 +48,7 @@ export function assignNodes(
   small[0] = 1
   const tensor = tensorsOf(graph, values)
   for (const [i, first] of linked.inputs.entries()) small.set(tensor(graph.inputs[i].tensor), first)
-  for (const group of linked.groups) {
+  for (const group of linked.stamped) {
     if (group.plan) assignGadgets(group, linked.stamps, tensor, small, onQueries)
     else {
       const data = tensor(group.tensor)
@@ -60,7 +60,7 @@ export function assignNodes(
 }
 
 function assignGadgets(
-  group: StampGroup,
+  group: StampedNode,
   stamps: readonly Stamp[],
   tensor: (id: TensorId) => Float64Array,
   small: Float64Array,

@@ -42,7 +42,7 @@ export function linkPlain(
   const privateInputs = options.publicInputs
     ? 0
     : graph.inputs.reduce((sum, input) => sum + elementsOf(graph, input.tensor) * input.bits, 0)
-  const { groups, rowsOf } = linkNodes({
+  const { stamped, rowsOf } = linkNodes({
     graph,
     plan,
     stamps,
@@ -63,5 +63,5 @@ export function linkPlain(
   const contextLc = { wires: [context], coefficients: [1] }
   builder.row(contextLc, contextLc, { wires: [contextSquare], coefficients: [1] })
   const r1cs = builder.finish(context - 1, publicInputs, privateInputs)
-  return { r1cs, stamps, groups, outputs, context, contextSquare, inputs }
+  return { r1cs, stamps, stamped, outputs, context, contextSquare, inputs }
 }

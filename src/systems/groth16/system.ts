@@ -52,7 +52,7 @@ export const groth16: System<PlainCircuit, Uint8Array, CheckedGroth16Key> = {
 
   /** Each public output is defined by a row behind those of the nodes. */
   differences({ graph, linked }, { exact, equals }) {
-    let row = linked.groups.at(-1)?.rowEnd ?? 0
+    let row = linked.stamped.at(-1)?.rowEnd ?? 0
     return graph.outputs.flatMap(({ name, tensor }, k) =>
       exact[tensor].flatMap((value, i) => {
         const fault = equals(row++, linked.outputs[k] + i, value)

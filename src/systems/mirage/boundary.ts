@@ -43,7 +43,7 @@ export function linkMirage(
   builder.allocate(firstCommitted - 1)
   const inputs = graph.inputs.map((input) => builder.allocate(elementsOf(graph, input.tensor)))
   const lookup = new LookupBuilder(builder, CHALLENGE)
-  const { groups, rowsOf } = linkNodes({
+  const { stamped, rowsOf } = linkNodes({
     graph,
     plan,
     stamps,
@@ -92,7 +92,7 @@ export function linkMirage(
   return {
     r1cs,
     stamps,
-    groups,
+    stamped,
     inputs,
     lookup: { ...parts, inverses: firstFinal, quotients: firstFinal + queries },
     firstFinal,

@@ -249,7 +249,7 @@ describe.each(["ArgMax", "ReduceMax"] as const)("%s over 10,000 elements", (oper
     const witness = await mirageWitness(circuit, values, 2n ** 200n + 1n)
     expect(firstFailingRow(circuit.linked.r1cs, witness)).toBe(-1)
     const output = graph.outputs[0].tensor
-    const group = circuit.linked.groups.find(({ tensor }) => tensor === output)
+    const group = circuit.linked.stamped.find(({ tensor }) => tensor === output)
     const wire =
       (group?.base[0] ?? 0) + (group?.plan ? circuit.linked.stamps[group.plan.uses[0]].outputs[0] - m : 0)
     expect(witness.small[wire]).toBe((values.get(output) as Float64Array)[0])

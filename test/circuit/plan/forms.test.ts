@@ -225,7 +225,7 @@ describe("the plan of forms and table width", () => {
     const checked = new Set<string>()
     for (const { graph } of networks) {
       const { linked } = await compile(graph)
-      for (const { node, plan } of linked.groups) {
+      for (const { node, plan } of linked.stamped) {
         if (!plan || node.kind !== "rescale") continue
         const { lo, hi } = graph.tensors[node.source]
         for (const [i, index] of plan.uses.entries()) {

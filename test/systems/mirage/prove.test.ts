@@ -164,7 +164,7 @@ describe("a two-phase proof of a perceptron", () => {
   })
 
   it("a remainder or limb out of range, and a value outside the table, are refused", async () => {
-    const group = circuit.linked.groups.find(({ plan, node }) => plan && node.kind === "rescale")
+    const group = circuit.linked.stamped.find(({ plan, node }) => plan && node.kind === "rescale")
     const base = Array.from(group?.base ?? []).find((wire) => wire !== 0xffffffff) as number
     const stamp = circuit.linked.stamps.find(({ wires }) => wires > 0)
     expect(stamp).toBeDefined()
