@@ -105,7 +105,7 @@ describe("a linked circuit", () => {
   it("refuses limbs out of range even if the recomposition still holds", () => {
     const { stamped, stamps, r1cs } = circuit.linked
     let tried = 0
-    for (const group of groups) {
+    for (const group of stamped) {
       group.base.forEach((base, i) => {
         if (base === NONE || !group.plan || i % 3 !== 0) return
         const { sources } = stamps[group.plan.uses[i]]

@@ -116,7 +116,7 @@ describe.each(proofSystems)("a tampered rescale in a circuit of %s", (proofSyste
   const rowOfInput = () => {
     const { inputs, stamped } = circuit.linked
     const { firstRow, rowEnd } = group()
-    const wire = inputs[0] ?? groups[0].base[0]
+    const wire = inputs[0] ?? stamped[0].base[0]
     for (let row = firstRow[0]; row < rowEnd; row++) if (has(row, wire) && has(row, 0)) return { row, wire }
     throw new Error("no row has the accumulator")
   }
@@ -147,7 +147,7 @@ describe.each(proofSystems)("a tampered rescale in a circuit of %s", (proofSyste
   /** What `audit` says of a circuit whose plan of the rescale is another. */
   const foundOfPlan = (change: { operandOffset?: number; outputOffset?: number }): Promise<string> => {
     const tampered = { ...group(), plan: { ...group().plan, ...change } }
-    const groups = circuit.linked.stamped.map((held) => (held.tensor === 2 ? tampered : held))
+    const stamped = circuit.linked.stamped.map((held) => (held.tensor === 2 ? tampered : held))
     return found({ ...circuit, linked: { ...circuit.linked, stamped } } as Circuit)
   }
 
