@@ -128,13 +128,13 @@ export function checkCompileOptions(options: CompileOptions): {
 } {
   checkOptions(options)
   const { maxConstraints = defaults.maxConstraints, gadgets } = options
-  const proofSystem = choice("proofSystem", options.proofSystem, proofSystems)
+  const chosen = choice("proofSystem", options.proofSystem, proofSystems)
   const input = choice("input", options.input, ["private", "public", "committed"] as const)
   const output = choice("output", options.output, ["public", "committed"] as const)
   choice("weights", options.weights, ["fixed"] as const)
-  if (!systemOf({ proofSystem }).commits && (input === "committed" || output === "committed")) {
+  if (!systemOf({ proofSystem: chosen }).commits && (input === "committed" || output === "committed")) {
     throw new UsageError({
-      what: `plain ${proofSystem} has no commitments`,
+      what: `plain ${chosen} has no commitments`,
       expected: "public or private values",
       fix: "Use option `proofSystem` mirage",
     })
@@ -142,7 +142,7 @@ export function checkCompileOptions(options: CompileOptions): {
   checkArgument(maxConstraints > 0, "options.maxConstraints", "a positive number", maxConstraints)
   const known = gadgets === undefined || (typeof gadgets?.gadgets === "object" && gadgets.gadgets !== null)
   checkArgument(known, "options.gadgets", "`gadgets` of a circuit", gadgets)
-  return { proofSystem, input, output, maxConstraints }
+  return { proofSystem: chosen, input, output, maxConstraints }
 }
 
 function choice<T extends string>(name: string, given: T | undefined, allowed: readonly [T, ...T[]]): T {
