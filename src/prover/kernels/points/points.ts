@@ -123,7 +123,7 @@ const readStep = (pool: KernelPool, group: Group, args: number, count: number): 
   kernel: `${group}ReadPoints`,
   args,
   items: Math.ceil(count / rangeLength),
-  scratchBytes: pool.constant(`${group}ReadScratch`),
+  scratchBytes: pool.constant(`${group}FilesScratch`),
 })
 
 const multiplesStep = (pool: KernelPool, group: Group, args: number, count: number): Step => ({
