@@ -50,6 +50,8 @@ const order = [
   "prover/engine",
   "setup",
   "systems/system.ts",
+  "systems/snarkjs",
+  "systems/plain",
   "systems/groth16",
   "systems/mirage",
   "systems",
@@ -124,7 +126,7 @@ describe("imports", () => {
     const users = sources.filter((path) =>
       /from "snarkjs"|import\("snarkjs"\)/.test(read(path).replace(/typeof import\("snarkjs"\)/g, "")),
     )
-    expect(users).toEqual(["src/systems/groth16/reference.ts"])
+    expect(users).toEqual(["src/systems/snarkjs/door.ts"])
   })
 })
 
