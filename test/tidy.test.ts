@@ -48,6 +48,7 @@ const order = [
   "circuit/witness",
   "prover/kernels",
   "prover/engine",
+  "setup/ptau",
   "setup",
   "systems/system.ts",
   "systems/snarkjs",
