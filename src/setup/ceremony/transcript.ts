@@ -14,6 +14,7 @@
  */
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import { bytesToHex, concatBytes, utf8ToBytes } from "@noble/hashes/utils.js"
+import type { ByteSource } from "../../circuit/formats/source.js"
 import { type Layout, layoutJson, parseLayout } from "../../statement/layout.js"
 import { type G1Json, type G2Json, parseG1, parseG2 } from "../../statement/points.js"
 import {
@@ -52,7 +53,6 @@ export interface DeltaRecord {
 
 /** A contribution, or the beacon. */
 export interface Contribution {
-  /** Empty only in files of other tools. */
   readonly name: string
   readonly beacon: Beacon | null
   /** By the name of the δ. */
@@ -71,8 +71,27 @@ export interface Transcript {
 const where = "proving key: transcript"
 const headFields = ["version", "proofSystem", "model", "layout", "circuit", "ptau", "power"] as const
 
+/** Most bytes of a section with a head, or with contributions. */
+const mostBytes = 2 ** 26
+
+/** Content of such a section, of which a file may claim any length. @throws FileError for more than 64 MiB */
+export async function readSection(section: ByteSource): Promise<Uint8Array> {
+  const { size } = section
+  if (size > mostBytes)
+    fail(where, { what: "is too long", expected: `at most ${mostBytes} bytes`, given: `${size}` })
+  return section.read(0, size)
+}
+
 /** Canonical JSON of a head. */
-export function headJson({ version, proofSystem, model, layout, circuit, ptau, power }: CeremonyHead): string {
+export function headJson({
+  version,
+  proofSystem,
+  model,
+  layout,
+  circuit,
+  ptau,
+  power,
+}: CeremonyHead): string {
   const canonicalLayout: unknown = JSON.parse(layoutJson(layout))
   return JSON.stringify({ version, proofSystem, model, layout: canonicalLayout, circuit, ptau, power })
 }
