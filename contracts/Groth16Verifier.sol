@@ -122,8 +122,9 @@ contract Groth16Verifier is IGroth16Verifier {
     }
 
     /// @inheritdoc IKeyRegistry
-    function provenanceOf(bytes32 key) external view returns (Provenance memory provenance) {
+    function provenanceOf(bytes32 key) external view returns (Provenance memory) {
         uint256[] memory words = _load(key, true);
+        Provenance memory provenance;
         provenance.setup = Setup(words[FLAGS]);
         if (words[FLAGS] != FLAG_CEREMONY) return provenance;
         uint256 start = words.length - CEREMONY_WORDS;
@@ -131,6 +132,7 @@ contract Groth16Verifier is IGroth16Verifier {
         provenance.contributors = words[start + CONTRIBUTORS];
         provenance.beacon = bytes32(words[start + BEACON]);
         provenance.transcript = bytes32(words[start + TRANSCRIPT]);
+        return provenance;
     }
 
     /// @inheritdoc IKeyRegistry
