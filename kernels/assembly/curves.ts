@@ -25,7 +25,7 @@ export {
 } from "./g1/ranges"
 export { projectiveBytes as g1ProjectiveBytes } from "./g1/projective"
 export {
-  filesScratch as g1FilesScratch,
+  fileScratch as g1FileScratch,
   offCurve as g1OffCurve,
   readPoints as g1ReadPoints,
   uncompressed as g1Uncompressed,
@@ -55,7 +55,7 @@ export {
 } from "./g2/ranges"
 export { projectiveBytes as g2ProjectiveBytes } from "./g2/projective"
 export {
-  filesScratch as g2FilesScratch,
+  fileScratch as g2FileScratch,
   offCurve as g2OffCurve,
   readPoints as g2ReadPoints,
   uncompressed as g2Uncompressed,

@@ -7,16 +7,10 @@ import { readWhole } from "./files.js"
 import { loadVerificationKey } from "./folder.js"
 import { type Context, command, hex32, type ToolCommand, withContext } from "./options.js"
 import { cut, invalid, print } from "./terminal.js"
-import { inOptions } from "./words.js"
+import { inOptions, madeBy } from "./words.js"
 
 /** Most values of a tensor on a line; `--json` has all of them. */
 const mostShown = 16
-
-/** What a key's provenance means to whoever trusts it. */
-const makers: Readonly<Record<api.Provenance, string>> = {
-  dev: "a development setup: whoever ran it can forge receipts",
-  external: "other tools; nothing here shows how",
-}
 
 /** What a receipt must be. */
 interface Asked {
@@ -51,7 +45,7 @@ export function receiptCommand(
     .needs("--key <file>", "verification key")
     .option("--key-digest <hex>", "digest that the key must have: a file alone is anyone's word")
     .option("--model <hex>", "model digest the receipt must be for; default: the key's")
-    .option("--allow-dev", "accept a development key")
+    .option("--allow-dev", "accept a development key, or one that nobody contributed to")
   const contextOf = withContext(made, "the receipt must be for")
   return made.action((path: string, options) => {
     const asked = askedBy(options, contextOf())
@@ -103,7 +97,7 @@ function judge(text: string, asked: Asked): Said & { readonly receipt: api.Recei
   const lines = [
     reason === null ? "valid" : `not valid: ${reason}`,
     `key      ${digest} (from ${file}; ${pinned ? "as --key-digest says" : "--key-digest would pin it"})`,
-    `made by  ${makers[setup]}`,
+    ...madeBy(setup, "made by  "),
     `model    ${model} (from ${modelFrom})`,
     `context  ${context.bytes} (${context.from})`,
     ...shown.lines,

@@ -14,10 +14,10 @@ import type { TensorValues, Witness } from "../circuit/witness/witness.js"
 import type { OnProgress } from "../errors.js"
 import type { Engine, Layers } from "../prover/engine/engine.js"
 import type { IntGraph } from "../quantize/integers/intgraph.js"
-import type { DevSetupOptions } from "../setup/trapdoor.js"
+import type { KeyPoints, KeyQueries } from "../setup/queries.js"
 import type { CheckedFacts, KeyFacts } from "../statement/key.js"
 import type { G2Point } from "../statement/points.js"
-import type { Mark } from "../statement/provenance.js"
+import type { Provenance } from "../statement/provenance.js"
 import type { Statement } from "../statement/statement.js"
 import type { Hex } from "../statement/strict.js"
 
@@ -70,7 +70,7 @@ export interface Masks {
 
 /** What a proving key says for verification. */
 export interface KeyContent {
-  readonly setup: Mark
+  readonly setup: Provenance
   /** Points of the verification key, as its JSON has them. */
   readonly points: object
   readonly masks: Masks
@@ -156,7 +156,10 @@ export interface System<
   differences(circuit: C, compared: Compared): readonly string[]
 
   commit(circuit: C, values: TensorValues, salts: Salts): Committed
-  setup(circuit: C, options: DevSetupOptions): Promise<Uint8Array>
+  /** What its key is made of. @throws CountersignError for a key that is too large to make or to prove with */
+  keyQueries(circuit: C): KeyQueries
+  /** The proving key of evaluated queries. */
+  writeKey(circuit: C, points: KeyPoints, origin: "dev"): Uint8Array
   /**
    * Reads a proving key; `residentBytes` as for `open`.
    * @throws FileError for a damaged or foreign file, or another circuit's

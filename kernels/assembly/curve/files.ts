@@ -21,9 +21,9 @@ import { isCanonical } from "../fq"
 import { isInfinity, pointBytes } from "./tree"
 
 /** Working memory of all that is here. */
-export const filesScratch: usize = coordinateScratch + 5 * pairBytes + fileBytes
+export const fileScratch: usize = coordinateScratch + 5 * pairBytes + fileBytes
 
-/** FilePoints of points from a file; written by the engine. */
+/** Points that go from one form to the other; written by the engine. */
 @unmanaged
 class FilePoints {
   from: usize
@@ -88,20 +88,9 @@ function isReduced(source: usize): bool {
   return reduced
 }
 
-/** Points from one form into another, or to be looked at; written by the engine. */
-@unmanaged
-class PointBytes {
-  from: usize
-  /** Where they go; for `offCurve` a u32 for each range: number of its first point, from 1 on, that is none, or 0. */
-  to: usize
-  count: u32
-  /** Points that an item takes. */
-  rangeLength: u32
-}
-
-/** Converts points of range `item` from the form of the kernels into that of a file. */
+/** Converts points of range `item` into the form of a file. Only infinity is zero bytes, in both forms. */
 export function writePoints(item: u32, args: usize, scratch: usize): void {
-  const job = changetype<PointBytes>(args)
+  const job = changetype<FilePoints>(args)
   const from = item * job.rangeLength
   const to = min(from + job.rangeLength, job.count)
   prepareCoordinate(scratch)
@@ -116,6 +105,17 @@ export function writePoints(item: u32, args: usize, scratch: usize): void {
     gather2(pair, source, source + elementBytes)
     write2(target, target + fileBytes, pair)
   }
+}
+
+/** Points of a file that are looked at, or get another form; written by the engine. */
+@unmanaged
+class PointBytes {
+  from: usize
+  /** Where they go; for `offCurve` a u32 for each range: number of its first point, from 1 on, that is none, or 0. */
+  to: usize
+  count: u32
+  /** Points that an item takes. */
+  rangeLength: u32
 }
 
 /** The first point of range `item` of a file that is infinity, or not reduced, or not on the curve. */

@@ -4,7 +4,7 @@
  */
 import { invariant, UsageError } from "../../errors.js"
 import { canRun, chooseModule, loadModule, type Variant } from "./modules.js"
-import { bytesOfSet, firstOffCurveOf, uncompressedOf } from "./points/files.js"
+import { firstOffCurveOf, uncompressedOf } from "./points/files.js"
 import { BaseTable, baseWindows } from "./points/fixedbase.js"
 import { type Entries, Grouping } from "./points/grouping.js"
 import {
@@ -21,6 +21,7 @@ import {
   loadPoints,
   type PointSet,
   releasePoints,
+  writePoints,
 } from "./points/points.js"
 import { scaleEach, transformPoints } from "./points/transform.js"
 import { KernelPool, type RunOptions, type Step } from "./pool.js"
@@ -111,6 +112,12 @@ export class KernelEngine {
     const points = await loadPoints(this.pool, group, bytes, options)
     this.hold(points, () => releasePoints(this.pool, points))
     return points
+  }
+
+  /** Points of a set, sums among them, as a file has them. @throws what KernelPool.run throws */
+  bytes(points: PointSet): Promise<Uint8Array<ArrayBuffer>> {
+    invariant(this.held.has(points), "points belong to the engine")
+    return writePoints(this.pool, points)
   }
 
   /** Gives the memory of points back. */
@@ -210,12 +217,6 @@ export class KernelEngine {
     })
     this.tablesInUse = result.catch(() => undefined)
     return result
-  }
-
-  /** Points of a set, loaded or summed, as a file has them. @throws what KernelPool.run throws */
-  bytesOf(points: PointSet, options: RunOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
-    invariant(this.held.has(points), "points belong to the engine")
-    return bytesOfSet(this.pool, points, options)
   }
 
   /**

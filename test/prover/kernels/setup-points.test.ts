@@ -124,7 +124,7 @@ describe.each(variants)("%s", (variant) => {
       const expected = lists.map((list) =>
         list.reduce((sum, entry) => sum + (entry < 0 ? -logs[~entry] : logs[entry]), 0n),
       )
-      const bytes = await engine.bytesOf(sums)
+      const bytes = await engine.bytes(sums)
       expect(bytes).toEqual(await pointsOf(expected))
       // and once more, of sums: every one with itself
       const twice: Entries = {
@@ -132,7 +132,7 @@ describe.each(variants)("%s", (variant) => {
         point: Uint32Array.from({ length: 2 * groups }, (_, i) => i >> 1),
       }
       const doubled = await engine.sums(sums, twice, groups)
-      expect(await engine.bytesOf(doubled)).toEqual(await pointsOf(expected.map((k) => 2n * k)))
+      expect(await engine.bytes(doubled)).toEqual(await pointsOf(expected.map((k) => 2n * k)))
       expect(negatedPoints(group, bytes)).toEqual(await pointsOf(expected.map((k) => -k)))
       for (const points of [set, sums, doubled]) engine.free(points)
     })
@@ -140,7 +140,7 @@ describe.each(variants)("%s", (variant) => {
     test("points of a set as a file has them", async () => {
       const points = await pointsOf(many(2100, (i) => (i % 7 === 2 ? 0n : BigInt(i))))
       const set = await engine.points(group, points)
-      expect(await engine.bytesOf(set)).toEqual(points)
+      expect(await engine.bytes(set)).toEqual(points)
       engine.free(set)
     })
 

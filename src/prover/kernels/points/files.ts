@@ -3,13 +3,13 @@ import { invariant } from "../../../errors.js"
 import { q } from "../../../field.js"
 import { Blocks } from "../blocks.js"
 import type { KernelPool, RunOptions } from "../pool.js"
-import { fileBytes, type Group, integersOf, type PointSet } from "./points.js"
+import { fileBytes, type Group, integersOf } from "./points.js"
 
 /** Points whose bytes lie in the memory of the pool at the same time, and those that an item takes. */
 const blockPoints = 2 ** 16
 const rangeLength = 1024
 
-type Kernel = "WritePoints" | "OffCurve" | "Uncompressed"
+type Kernel = "OffCurve" | "Uncompressed"
 
 /** Points of a file, or their number. */
 export function countOfFile(group: Group, bytes: Uint8Array): number {
@@ -36,7 +36,7 @@ async function eachBlock(
     await work(async (from, to, length) => {
       job.write({ from, to, count: length, rangeLength })
       const items = Math.ceil(length / rangeLength)
-      const scratchBytes = pool.constant(`${group}FilesScratch`)
+      const scratchBytes = pool.constant(`${group}FileScratch`)
       const progress = onProgress && ((some: number) => onProgress(done + some, total))
       const step = { kernel: `${group}${kernel}`, args: job.at, items, scratchBytes }
       await pool.run([step], { signal, onProgress: progress })
@@ -45,26 +45,6 @@ async function eachBlock(
   } finally {
     blocks.release()
   }
-}
-
-/** Points of a set as a file has them. @throws what KernelPool.run throws */
-export async function bytesOfSet(
-  pool: KernelPool,
-  { group, count, address }: PointSet,
-  options: RunOptions = {},
-): Promise<Uint8Array<ArrayBuffer>> {
-  const size = fileBytes[group]
-  const pointBytes = pool.constant(`${group}PointBytes`)
-  const result = new Uint8Array(size * count)
-  await eachBlock(pool, group, "WritePoints", count, options, async (run, blocks) => {
-    const to = blocks.allocate(size * Math.min(count, blockPoints))
-    for (let first = 0; first < count; first += blockPoints) {
-      const length = Math.min(blockPoints, count - first)
-      await run(address + first * pointBytes, to, length)
-      result.set(pool.memory.bytes(to, size * length), size * first)
-    }
-  })
-  return result
 }
 
 /** As `KernelEngine.uncompressed`. */

@@ -19,7 +19,7 @@ export interface Entries {
   readonly group: Uint32Array
   /** Index of its point; without, entry i is point i. */
   readonly point?: Uint32Array | undefined
-  /** 1 where the point is subtracted, else 0; without, all are added. */
+  /** 1 where the point is subtracted. */
   readonly negative?: Uint8Array | undefined
 }
 
@@ -37,7 +37,6 @@ export class Grouping {
   constructor(pool: KernelPool, points: PointSet, entries: Entries, groups: number) {
     const count = entries.group.length
     invariant((entries.point?.length ?? points.count) === count, "there is a group for each entry")
-    invariant((entries.negative?.length ?? count) === count, "there is a sign for each entry")
     this.pool = pool
     this.group = points.group
     this.blocks = new Blocks(pool.memory, "sums of points by group")
@@ -93,7 +92,7 @@ export class Grouping {
       for (; place < ends[g]; place++) {
         const index = order[place] >>> 1
         if (flags && (flags[index >> 3] >> (index & 7)) & 1) continue
-        // bit 0 of an entry of the tree: subtract
+        // addresses are even, too
         sorted[at++] = address + index * pointBytes + (order[place] & 1)
       }
     }
@@ -131,9 +130,9 @@ export class Grouping {
 interface Order {
   /** Where the points of each group end. */
   readonly ends: Uint32Array
-  /** Twice the number of a point, and one more where it is subtracted, group by group. */
+  /** Twice the numbers of points, group by group; bit 0 says to subtract. */
   readonly order: Uint32Array
-  /** The largest of them, −1 if there is none. */
+  /** The largest number of a point, −1 if there is none. */
   readonly largest: number
 }
 
@@ -156,7 +155,7 @@ function orderOf(entries: Entries, groups: number): Order {
   for (let i = 0; i < group.length; i++) {
     const index = point ? point[i] : i
     if (index > largest) largest = index
-    order[next[group[i]]++] = 2 * index + (negative?.[i] === 1 ? 1 : 0)
+    order[next[group[i]]++] = 2 * index + (negative ? negative[i] : 0)
   }
   // places are taken now: what was where a group begins is where it ends
   const sorted = { ends: next.subarray(0, groups), order, largest }

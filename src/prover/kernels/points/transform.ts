@@ -9,7 +9,7 @@ import { fileBytes, type Group, type LoadOptions, type PointSet } from "./points
 interface KernelEngine {
   points(group: Group, bytes: Uint8Array, options?: LoadOptions): Promise<PointSet>
   sums(points: PointSet, entries: Entries, groups: number, options?: RunOptions): Promise<PointSet>
-  bytesOf(points: PointSet): Promise<Uint8Array>
+  bytes(points: PointSet): Promise<Uint8Array>
   free(points: PointSet): void
 }
 
@@ -42,7 +42,7 @@ export async function scaleEach(
     const entries = { group: Uint32Array.from(groups), point: Uint32Array.from(indices) }
     const sums = await engine.sums(set, entries, n, { signal })
     engine.free(set)
-    result.set(await engine.bytesOf(sums), size * first)
+    result.set(await engine.bytes(sums), size * first)
     engine.free(sums)
     onProgress?.(first + n, scalars.length)
   }
@@ -106,7 +106,7 @@ async function level(
   const scaled = await scaleEach(engine, group, all, scalars, { signal: options.signal })
   const set = await engine.points(group, scaled)
   const sums = await engine.sums(set, { group: Uint32Array.from(groupOf) }, n)
-  const result = await engine.bytesOf(sums)
+  const result = await engine.bytes(sums)
   engine.free(set)
   engine.free(sums)
   return result
