@@ -60,6 +60,7 @@ const order = [
   "verifier",
   "compile",
   "prover",
+  "ceremony",
   "index.ts",
   "cli",
   "cli.ts",
