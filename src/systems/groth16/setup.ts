@@ -6,6 +6,8 @@ import type { R1cs } from "../../circuit/formats/r1cs.js"
 import { wireRange } from "../../circuit/link/circuit.js"
 import { plainDomain, publicCount } from "../../setup/qap.js"
 import { type KeyPoints, type KeyQueries, publicColumns, type Secret } from "../../setup/queries.js"
+import type { KeyOrigin } from "../system.js"
+import { circuitHashOf } from "./circuit-hash.js"
 import { writeZkey } from "./zkey.js"
 
 /** In the order in which they are drawn. */
@@ -35,8 +37,8 @@ export const plainKeyQueries = (system: R1cs): KeyQueries & { readonly queries: 
   queries: plainQueries(system),
 })
 
-/** The `.zkey` of evaluated queries. */
-export function plainKeyOf(system: R1cs, points: KeyPoints, origin: "dev"): Uint8Array {
+/** The `.zkey` of evaluated queries. @throws what hashing the points of a first key throws */
+export async function plainKeyOf(system: R1cs, points: KeyPoints, origin: KeyOrigin): Promise<Uint8Array> {
   const { one, two, ...rest } = points as Record<keyof PlainQueries, Uint8Array>
   const keyPoints = {
     ...rest,
@@ -47,5 +49,9 @@ export function plainKeyOf(system: R1cs, points: KeyPoints, origin: "dev"): Uint
     gamma2: two.subarray(128, 256),
     delta2: two.subarray(256, 384),
   }
-  return writeZkey(system, plainDomain(system), keyPoints, origin)
+  const domain = plainDomain(system)
+  if (origin === "dev") return writeZkey(system, domain, keyPoints, "dev")
+  const { head, powers, engine } = origin
+  const circuitHash = await circuitHashOf(engine, powers, domain, keyPoints)
+  return writeZkey(system, domain, keyPoints, { head, circuitHash })
 }
