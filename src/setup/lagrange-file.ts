@@ -166,7 +166,9 @@ async function* fileOf(
     yield hashed(containerHeader(magic, version, held.size + 2))
     yield hashed(sectionHeader({ id: headerSection, bytes: header.length }))
     yield hashed(header)
-    for (const [section, points] of held) {
+    for (const section of lagrangeSections) {
+      const points = held.get(section)
+      if (points === undefined) continue
       const source = checkedSource(points, "Lagrange points")
       invariant(source.size === sectionBytes(section, domain), "there is a point for each of the domain")
       yield hashed(sectionHeader({ id: sectionNumber(section), bytes: source.size }))

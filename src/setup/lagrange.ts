@@ -137,7 +137,7 @@ export async function powerDifferences(
     const group = Uint32Array.from({ length: 2 * own }, (_, i) => i % own)
     const negative = new Uint8Array(2 * own).fill(1, own)
     const sums = await engine.sums(set, { group, negative }, own, { signal }).finally(() => engine.free(set))
-    result.set(await engine.bytesOf(sums).finally(() => engine.free(sums)), (from - first) * size)
+    result.set(await engine.bytes(sums).finally(() => engine.free(sums)), (from - first) * size)
   }
   return result
 }

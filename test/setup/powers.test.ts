@@ -2,7 +2,7 @@
 import fc from "fast-check"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import type { R1cs } from "#src/circuit/formats/r1cs.js"
-import { mod, r } from "#src/field.js"
+import { r } from "#src/field.js"
 import { type KernelEngine, openEngine } from "#src/prover/kernels/engine.js"
 import type { LagrangePoints, LagrangeSection } from "#src/setup/lagrange-file.js"
 import { evaluateByPowers, sectionsFor, signedDigits } from "#src/setup/powers.js"
@@ -32,6 +32,7 @@ async function knownPoints(n: number, sections: Iterable<LagrangeSection>): Prom
   for (const section of sections) made.set(section, await pointsOf(engine, section, scalars[section]))
   return {
     domain: n,
+    close: async () => undefined,
     points(section) {
       const bytes = made.get(section) as Uint8Array
       return { size: bytes.length, read: async (from, length) => bytes.subarray(from, from + length) }
@@ -57,7 +58,8 @@ test("digits of coefficients: none next to another, and their sum is the integer
       expect(
         digits.reduce((sum, digit) => sum + (digit & 1 ? -1n : 1n) * (1n << BigInt(digit >> 1)), 0n),
       ).toBe(value)
-      digits.forEach((digit, i) => i === 0 || expect((digit >> 1) - (digits[i - 1] >> 1)).toBeGreaterThan(1))
+      for (let i = 1; i < digits.length; i++)
+        expect((digits[i] >> 1) - (digits[i - 1] >> 1)).toBeGreaterThan(1)
     }),
   )
 })
@@ -70,5 +72,34 @@ describe("every section is what the secrets make of it", () => {
       }),
       { numRuns: 25, endOnFailure: true },
     )
+  })
+
+  test("where coefficients cancel, repeat and are as long as they can be", async () => {
+    const a = [
+      [3, 5n],
+      [3, -5n],
+      [4, r - 1n],
+      [4, 1n - r],
+      [5, 7n],
+      [5, 7n],
+      [5, (r - 1n) / 2n],
+    ] as [number, bigint][]
+    const rows = Array.from({ length: 5 }, (_, i): [typeof a, typeof a, typeof a] => [
+      [...a, [6, 1n << BigInt(i * 50)], [i, 0n]],
+      [[7, 1n - BigInt(i)], ...a],
+      [[6, -1n], ...a.toReversed()],
+    ])
+    const system = systemOf(rows, 9, 1, 1)
+    await compare(system, plainKeyQueries(system))
+    await compare(system, plainKeyQueries(system), { block: { points: 1, digits: 1 } })
+  })
+
+  test("a section that nothing is in, and an abort", async () => {
+    const system = systemOf([[[], [], [[2, 1n]]]], 3, 0, 0)
+    await compare(system, plainKeyQueries(system))
+    const { domain, secrets, queries } = plainKeyQueries(system)
+    const lagrange = await knownPoints(domain, sectionsFor(queries))
+    const evaluate = evaluateByPowers(engine, powers, lagrange, { signal: AbortSignal.abort() })
+    await expect(evaluate(system, domain, secrets, queries)).rejects.toMatchObject({ name: "AbortError" })
   })
 })
