@@ -27,5 +27,5 @@ export async function devSetup(
     delta2: coordinates2(two.subarray(256)),
     ic: Array.from({ length: ic.length / 64 }, (_, i) => coordinates(ic.subarray(64 * i, 64 * i + 64))),
   }
-  return { zkey: await plainKeyOf(system, points, "dev"), key }
+  return { zkey: plainKeyOf(system, points, "dev"), key }
 }

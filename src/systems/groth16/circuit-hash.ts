@@ -15,7 +15,7 @@ import { fileBytes } from "../../prover/kernels/points/points.js"
 import { powerDifferences } from "../../setup/lagrange.js"
 import { newHasher } from "../../setup/ptau/blake2b.js"
 import type { PowersOfTau } from "../../setup/ptau/powers.js"
-import type { KeyPoints } from "./zkey.js"
+import type { ZkeyPoints } from "./zkey.js"
 
 /** Points that are in both forms at the same time; and differences that snarkjs takes at a time. */
 const block = 2 ** 14
@@ -25,7 +25,7 @@ export async function circuitHashOf(
   engine: KernelEngine,
   powers: PowersOfTau,
   domain: number,
-  points: KeyPoints,
+  points: ZkeyPoints,
 ): Promise<Uint8Array> {
   const hasher = await newHasher()
   const add = async (group: Group, bytes: Uint8Array) => {

@@ -147,7 +147,7 @@ describe("setup and prover", () => {
       const [r1cs, wtns] = process.argv.slice(1).map((text) => new Uint8Array(Buffer.from(text, "base64")))
       const system = readR1cs(r1cs)
       const { domain, secrets, queries } = plainKeyQueries(system)
-      const zkey = await plainKeyOf(system, await evaluateByTrapdoor()(system, domain, secrets, queries), "dev")
+      const zkey = plainKeyOf(system, await evaluateByTrapdoor()(system, domain, secrets, queries), "dev")
       const prover = await openReference(zkey)
       const { publicSignals } = await prover.prove(wtns)
       await prover.close()
