@@ -14,7 +14,7 @@ import type { CheckedKey, Receipt, VerificationKey } from "../systems/verifiers.
 import { checkKey, keyDigest, parseVerificationKey } from "../verifier/key.js"
 import { explain } from "../verifier/verify.js"
 import type { Engine } from "./engine/engine.js"
-import { type FirstKeyOptions, firstKey } from "./first-key.js"
+import type { FirstKeyOptions } from "./first-key.js"
 import { checkMasks } from "./masks.js"
 
 export interface SetupOptions extends DevSetupOptions {
@@ -43,7 +43,11 @@ export async function setup(
 ): Promise<Keys | Pick<Keys, "provingKey">> {
   checkThing("circuit", circuit, "circuit")
   checkOptions(options, "an object with `dev` or `ptau`")
-  if ("ptau" in options && !("dev" in options)) return { provingKey: await firstKey(circuit, options) }
+  if ("ptau" in options && !("dev" in options)) {
+    // a page that proves has no use for it
+    const { firstKey } = await import("./first-key.js")
+    return { provingKey: await firstKey(circuit, options) }
+  }
   if (!("dev" in options) || options.dev !== true || "ptau" in options) {
     throw new UsageError({
       what: "setup needs to know how",

@@ -7,7 +7,6 @@ import { wireRange } from "../../circuit/link/circuit.js"
 import { plainDomain, publicCount } from "../../setup/qap.js"
 import { type KeyPoints, type KeyQueries, publicColumns, type Secret } from "../../setup/queries.js"
 import type { KeyOrigin } from "../system.js"
-import { circuitHashOf } from "./circuit-hash.js"
 import { type FirstKey, writeZkey, type ZkeyPoints } from "./zkey.js"
 
 /** In the order in which they are drawn. */
@@ -59,6 +58,8 @@ export const plainKeyOf = (system: R1cs, points: KeyPoints, origin: "dev" | Firs
 export async function writePlainKey(system: R1cs, points: KeyPoints, origin: KeyOrigin): Promise<Uint8Array> {
   if (origin === "dev") return plainKeyOf(system, points, "dev")
   const { head, powers, engine } = origin
+  // a page that proves has no use for it
+  const { circuitHashOf } = await import("./circuit-hash.js")
   const circuitHash = await circuitHashOf(engine, powers, plainDomain(system), namedPoints(points))
   return plainKeyOf(system, points, { head, circuitHash })
 }
