@@ -17,18 +17,27 @@
  */
 import { bn254 } from "@noble/curves/bn254.js"
 import { FileError } from "../../errors.js"
-import type { G2Point } from "../../statement/points.js"
+import { platformRandom } from "../../platform.js"
 import type { Affine, KernelEngine } from "../../prover/kernels/engine.js"
 import { pairingsAreOne } from "../../prover/kernels/points/pairing.js"
-import { affineOf, fileBytes, type Group, integersOf } from "../../prover/kernels/points/points.js"
-import { q } from "../../field.js"
-import { generator1, generator2, isInG2, negated } from "./chain.js"
-import type { FinitePoint } from "./record.js"
+import { affineOf, fileBytes, type Group } from "../../prover/kernels/points/points.js"
+import type { G2Point } from "../../statement/points.js"
+import {
+  coordinatesOfTwist,
+  type FinitePoint,
+  generator1,
+  generator2,
+  isInG2,
+  negated,
+  pointOfTwist,
+  problemOf,
+} from "./points.js"
 
 /** Of a factor, and of each of its digits. */
 const factorBytes = 16
 const digitBytes = 2
 const digits = factorBytes / digitBytes
+const bits = 8 * factorBytes
 
 const G2 = bn254.G2.Point
 
@@ -60,7 +69,10 @@ export async function checkBlock(
     throw new FileError({ what, where: placeOf(point), fix })
   }
   const off = await engine.firstOffCurve(group, bytes, { signal })
-  if (off >= 0) fail(off, reasonOf(group, bytes.subarray(fileBytes[group] * off)))
+  if (off >= 0) {
+    const at = fileBytes[group] * off
+    fail(off, problemOf(group, bytes.subarray(at, at + fileBytes[group])) ?? "is no point")
+  }
   const block = new Block(engine, group, bytes, step, signal)
   const { inSubgroup, follows } = await block.look(block.count)
   if (!inSubgroup) {
@@ -82,13 +94,6 @@ async function firstWrong(count: number, isRight: (count: number) => Promise<boo
     else wrong = middle
   }
   return wrong
-}
-
-/** Why a point is refused that `firstOffCurve` found. */
-function reasonOf(group: Group, bytes: Uint8Array): string {
-  const point = bytes.subarray(0, fileBytes[group])
-  if (integersOf(point).some((coordinate) => coordinate >= q)) return "has a coordinate that is not below q"
-  return affineOf(point) === null ? "is infinity" : "is not on the curve"
 }
 
 /** Points of a block, all of the curve. */
@@ -113,12 +118,12 @@ class Block {
   async look(count: number): Promise<{ inSubgroup: boolean; follows: boolean }> {
     const { engine, group, signal } = this
     const bytes = this.bytes.subarray(0, count * fileBytes[group])
-    const random = randomBytes(factorBytes * count)
+    const random = platformRandom(factorBytes * count)
     const { lower, upper } = scalarsOf(random, count)
     const points = await engine.points(group, bytes)
     try {
-      const products = [engine.msm(points, { full: upper }, { signal })]
-      if (group === "g1") products.push(engine.msm(points, { full: lower }, { signal }))
+      const products = [engine.msm(points, { full: upper }, { signal, bits })]
+      if (group === "g1") products.push(engine.msm(points, { full: lower }, { signal, bits }))
       else
         for (const small of digitsOf(random, count)) products.push(engine.msm(points, { small }, { signal }))
       // all have ended before their memory is given back
@@ -182,23 +187,5 @@ function times(point: G2Point, factor: Uint8Array): G2Point {
   return scalar === 0n ? G2.ZERO : point.multiplyUnsafe(scalar)
 }
 
-function twistPoint(point: Affine): G2Point {
-  if (point === null) return G2.ZERO
-  const [x0, x1, y0, y1] = point
-  return G2.fromAffine({ x: { c0: x0, c1: x1 }, y: { c0: y0, c1: y1 } })
-}
-
-function affineOfTwist(point: G2Point): Affine {
-  if (point.is0()) return null
-  const { x, y } = point.toAffine()
-  return [x.c0, x.c1, y.c0, y.c1]
-}
-
-/** Most that the platform gives at once. */
-const mostRandom = 65_536
-
-function randomBytes(length: number): Uint8Array {
-  const bytes = new Uint8Array(length)
-  for (let at = 0; at < length; at += mostRandom) crypto.getRandomValues(bytes.subarray(at, at + mostRandom))
-  return bytes
-}
+const twistPoint = (point: Affine): G2Point => (point === null ? G2.ZERO : pointOfTwist(point))
+const affineOfTwist = (point: G2Point): Affine => (point.is0() ? null : coordinatesOfTwist(point))
