@@ -26,6 +26,12 @@ export {
   setup,
   verificationKeyOf,
 } from "./prover/open.js"
+export {
+  explainReceipt,
+  openVerifier,
+  type ReceiptVerifier,
+  verifyReceipt,
+} from "./prover/verify.js"
 export { type Accuracy, measureAccuracy } from "./quantize/accuracy.js"
 export { parseInput, parseSamples } from "./quantize/calibration/samples.js"
 export { deserialize, modelDigest } from "./quantize/canonical/digest.js"

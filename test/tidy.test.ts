@@ -54,6 +54,7 @@ const order = [
   "systems/snarkjs",
   "systems/plain",
   "systems/groth16",
+  "systems/universal",
   "systems/mirage",
   "systems",
   "verifier",

@@ -110,6 +110,7 @@ function judge(text: string, asked: Asked): Said & { readonly receipt: api.Recei
 function madeBy(setup: api.Provenance): string[] {
   const line = `made by  ${describeProvenance(setup)}`
   if (typeof setup === "string") return [line]
+  if (!("transcript" in setup)) return [`${line}; \`countersign setup verify\` makes the key again`]
   return [`${line}; \`countersign setup verify\` checks that`, `         transcript ${setup.transcript}`]
 }
 

@@ -7,19 +7,23 @@ import type { TensorValues } from "../circuit/witness/witness.js"
 import { FileError, invariant, type OnProgress, UsageError } from "../errors.js"
 import type { Nested } from "../quantize/calibration/nested.js"
 import { quantizeInput, runInteger } from "../quantize/integers/run.js"
+import type { PowersOfTau } from "../setup/ptau/powers.js"
 import { type DevSetupOptions, evaluateByTrapdoor } from "../setup/trapdoor.js"
 import type { Statement, Values } from "../statement/statement.js"
 import { type Circuit, systemOf } from "../systems/index.js"
+import type { ContributedKeys } from "../systems/system.js"
 import type { CheckedKey, Receipt, VerificationKey } from "../systems/verifiers.js"
 import { checkKey, keyDigest, parseVerificationKey } from "../verifier/key.js"
-import { explain } from "../verifier/verify.js"
 import type { Engine } from "./engine/engine.js"
 import { checkMasks } from "./masks.js"
+import { explainReceipt } from "./verify.js"
 
-export interface SetupOptions extends DevSetupOptions {
-  /** Draw the trapdoor here. The keys are for development: whoever ran this can forge. */
-  readonly dev: true
-}
+/**
+ * How keys are made: `dev: true` draws the trapdoor here, and whoever ran this can forge; or from powers of tau
+ * (`openPtau`).
+ */
+export type SetupOptions = DevSetupOptions &
+  ({ readonly dev: true; readonly ptau?: never } | { readonly ptau: PowersOfTau; readonly dev?: never })
 
 export interface Keys {
   /** docs/FORMATS.md; for plain groth16 a `.zkey` that snarkjs reads too. */
@@ -34,18 +38,36 @@ export interface Keys {
 export async function setup(circuit: Circuit, options: SetupOptions): Promise<Keys> {
   checkThing("circuit", circuit, "circuit")
   checkOptions(options, "an object with `dev`")
-  if (options.dev !== true) {
+  if ((options.dev === true) === (options.ptau !== undefined)) {
     throw new UsageError({
       what: "setup needs to know how",
-      expected: "`dev: true`",
-      fix: "The keys it makes are for development, whose maker can forge: say so with option `dev`",
+      expected: "one of `dev: true` and `ptau`",
+      fix: "Give powers of tau (`openPtau`), or say `dev` for development keys, whose maker can forge",
     })
   }
-  const system = systemOf(circuit)
-  const { domain, secrets, queries } = system.keyQueries(circuit)
-  const points = await evaluateByTrapdoor(options)(circuit.linked.r1cs, domain, secrets, queries)
-  const provingKey = system.writeKey(circuit, points, "dev")
+  const { keys } = systemOf(circuit)
+  const { dev, ptau, ...rest } = options
+  if (ptau && keys.kind === "contributed")
+    throw new UsageError({
+      what: `keys of ${circuit.proofSystem} are not made from powers of tau yet`,
+      fix: "Compile the model for plonk or fflonk, or make development keys",
+    })
+  const provingKey =
+    keys.kind === "universal"
+      ? await keys.make(circuit, ptau ? { ptau } : {}, rest)
+      : await evaluatedKey(circuit, keys, rest)
   return { provingKey, verificationKey: await verificationKeyOf(circuit, provingKey) }
+}
+
+/** A proving key of evaluated queries. */
+async function evaluatedKey(
+  circuit: Circuit,
+  keys: ContributedKeys<Circuit, CheckedKey>,
+  options: DevSetupOptions,
+): Promise<Uint8Array> {
+  const { domain, secrets, queries } = keys.queries(circuit)
+  const points = await evaluateByTrapdoor(options)(circuit.linked.r1cs, domain, secrets, queries)
+  return keys.write(circuit, points, "dev")
 }
 
 /**
@@ -63,9 +85,10 @@ export async function verificationKeyOf(circuit: Circuit, provingKey: ProvingKey
 /** The verification key of what is held of a proving key, checked. @throws FileError */
 function keyFor(circuit: Circuit, held: unknown): CheckedKey {
   const { proofSystem, model, layout } = circuit
-  const { setup, points, masks } = systemOf(circuit).contentOf(held)
+  const system = systemOf(circuit)
+  const { setup, points } = system.contentOf(held)
   const checked = checkKey({ version: 1, proofSystem, setup, model, layout, points })
-  checkMasks(masks, checked)
+  checkMasks(system.masks(held, checked))
   return checked
 }
 
@@ -195,7 +218,7 @@ export async function openProver(
       const { proofSystem } = circuit
       const receipt = { version: 1, proofSystem, statement, proof } as Receipt
       if (holds) return receipt
-      checkReceipt(receipt, key.key)
+      await checkReceipt(receipt, key.key)
       invariant(holds !== false, "the kernels refuse a proof that verifies")
       return receipt
     },
@@ -208,9 +231,9 @@ export async function openProver(
  * Refuses a receipt that does not verify. The witness is known to be right, so what does not is the key's fault; and
  * given out, such a proof may tell of the input (masks.ts).
  */
-function checkReceipt(receipt: Receipt, verificationKey: VerificationKey): void {
+async function checkReceipt(receipt: Receipt, verificationKey: VerificationKey): Promise<void> {
   const { model, context } = receipt.statement
-  const reason = explain(receipt, { verificationKey, model, context, allowDev: true })
+  const reason = await explainReceipt(receipt, { verificationKey, model, context, allowDev: true })
   if (reason === null) return
   throw new FileError({
     what: `points are wrong, or were changed while the prover was open: ${reason}`,

@@ -5,6 +5,7 @@ import type { MirageCircuit } from "./mirage/circuit.js"
 import { mirage } from "./mirage/system.js"
 import type { PlainCircuit } from "./plain/circuit.js"
 import type { System } from "./system.js"
+import { fflonk, plonk } from "./universal/system.js"
 import type { CheckedKey, ProofSystem } from "./verifiers.js"
 
 /** A compiled model. */
@@ -13,7 +14,7 @@ export type Circuit = MirageCircuit | PlainCircuit
 /** What is held of a key is each system's own, and given back to it alone. */
 type AnySystem = System<Circuit, unknown, CheckedKey>
 
-const systems: { readonly [S in ProofSystem]: AnySystem } = { mirage, groth16 }
+const systems: { readonly [S in ProofSystem]: AnySystem } = { mirage, groth16, plonk, fflonk }
 
 /** Names of the proof systems that circuits are compiled for. */
 export const proofSystems = Object.keys(systems) as [ProofSystem, ...ProofSystem[]]

@@ -22,6 +22,7 @@ import {
   contributorName,
   maxContributors,
   parseBeacon,
+  powerOfTau,
 } from "../../statement/provenance.js"
 import { array, bytes32, fail, fields, type Hex, hexBytes, oneOf, parseJson } from "../../statement/strict.js"
 
@@ -180,17 +181,8 @@ function headOf(given: Record<(typeof headFields)[number], unknown>, proofSystem
     layout: parseLayout(given.layout, `${where}.layout`),
     circuit: bytes32(given.circuit, `${where}.circuit`),
     ptau: hexBytes(given.ptau, `${where}.ptau`, 64, 64),
-    power: powerOf(given.power),
+    power: powerOfTau(given.power, `${where}.power`),
   }
-}
-
-/** r − 1 has 28 factors of two: no domain is larger. */
-const mostPower = 28
-
-function powerOf(value: unknown): number {
-  if (typeof value !== "number" || !Number.isInteger(value) || value < 1 || value > mostPower)
-    fail(`${where}.power`, { what: "not a power", expected: `an integer from 1 to ${mostPower}` })
-  return value
 }
 
 function parseContribution(value: unknown, path: string, names: readonly string[]): Contribution {

@@ -17,10 +17,9 @@
  * one, c and ev occur on side A by the rows that keep their columns independent. docs/FORMATS.md has an example
  * byte by byte.
  */
-import { sha256 } from "@noble/hashes/sha2.js"
 import { checkSection, createBinFile } from "../../circuit/formats/container.js"
 import { coordinates, coordinates2 } from "../../circuit/formats/points.js"
-import type { R1cs } from "../../circuit/formats/r1cs.js"
+import { digestOf, type R1cs } from "../../circuit/formats/r1cs.js"
 import {
   type ByteSource,
   checkedSource,
@@ -42,10 +41,18 @@ import {
   readSection,
 } from "../../setup/ceremony/transcript.js"
 import { hasProduct, programRows } from "../../setup/qap.js"
-import { encodeMark, markBytes, markSection, type Provenance, parseMark } from "../../statement/provenance.js"
-import type { Masks, MemoryOptions } from "../system.js"
+import {
+  contributedMarks,
+  encodeMark,
+  markBytes,
+  markSection,
+  type Provenance,
+  parseMark,
+} from "../../statement/provenance.js"
+import type { Mask, MemoryOptions } from "../system.js"
 import type { MirageLinked } from "./circuit.js"
 import { digits, quotientMultiples } from "./sections.js"
+import type { CheckedMirageKey } from "./verify.js"
 import { firstCommitted, type WireGroup, wireGroupsOf } from "./wires.js"
 
 const magic = "csmk"
@@ -120,22 +127,6 @@ export function supportOf(system: R1cs, side: "a" | "b" | "c"): Uint32Array {
   let at = 0
   for (let wire = 0; at < count; wire++) if (used[wire]) wires[at++] = wire
   return wires
-}
-
-/** SHA-256 of a system's rows and coefficients. */
-export function digestOf(system: R1cs): Uint8Array {
-  const hash = sha256.create()
-  const numbers = (list: Uint32Array) =>
-    hash.update(new Uint8Array(list.buffer, list.byteOffset, list.byteLength))
-  numbers(Uint32Array.of(system.wires, system.rows, system.values.length))
-  const text = new TextEncoder()
-  for (const value of system.values) hash.update(text.encode(`${value},`))
-  for (const side of [system.a, system.b, system.c]) {
-    numbers(side.rowPtr)
-    numbers(side.wires)
-    numbers(side.coefficients)
-  }
-  return hash.digest()
 }
 
 /** Bytes of each section for a circuit. */
@@ -330,7 +321,7 @@ async function provenanceOf(
 ): Promise<Provenance> {
   const { size, read } = held.has(markSection) ? part(markSection) : { size: 0, read: undefined }
   const mark = await read?.(0, Math.min(size, markBytes))
-  if (parseMark(mark, "proving key") === "dev") return "dev"
+  if (parseMark(mark, "proving key", contributedMarks) === "dev") return "dev"
   return factsOf(parseTranscript(await readSection(part(ceremonySection)), "mirage", divisors))
 }
 
@@ -344,12 +335,12 @@ export function singleOf({ points }: MirageProvingKey, name: Single): Uint8Array
   throw new RangeError(name)
 }
 
-/** The points that hide. */
-export const mirageMasks = (key: MirageProvingKey): Masks => ({
-  beta1: singleOf(key, "beta1"),
-  delta1: singleOf(key, "delta1"),
-  deltaC1: singleOf(key, "deltaC1"),
-})
+/** The points that hide, with those of the verification key. */
+export const mirageMasks = (held: MirageProvingKey, key: CheckedMirageKey): Mask[] => [
+  { name: "beta", one: singleOf(held, "beta1"), two: key.beta2 },
+  { name: "delta", one: singleOf(held, "delta1"), two: key.delta2 },
+  { name: "deltaC", one: singleOf(held, "deltaC1"), two: key.deltaC2 },
+]
 
 /** The points of the verification key that a proving key carries, as decimal strings. */
 export function mirageVerificationPoints(key: MirageProvingKey): {
