@@ -5,6 +5,7 @@
  * This entry depends on GPL-3.0 packages through the prover; `countersign/verifier` does not.
  */
 
+export * from "./ceremony/index.js"
 export { readR1cs, writeR1cs } from "./circuit/formats/r1csfile.js"
 export { commit } from "./circuit/gadgets/circom-poseidon.js"
 export { type CompileOptions, checkCompileOptions, compile } from "./compile/compile.js"
@@ -17,6 +18,7 @@ export { type ImportOptions, importOnnx } from "./model/onnx/onnx.js"
 export { importTfjs } from "./model/tfjs/tfjs.js"
 export { lower } from "./ops/lower.js"
 export { type Audit, audit, auditReceipt } from "./prover/audit.js"
+export type { FirstKeyOptions } from "./prover/first-key.js"
 export * from "./prover/index.js"
 export { type KeyFile, openKeyFile } from "./prover/keyfile.js"
 export {
@@ -26,6 +28,7 @@ export {
   setup,
   verificationKeyOf,
 } from "./prover/open.js"
+export { type OpenPtauFile, openPtauFile } from "./prover/ptau-file.js"
 export {
   explainReceipt,
   openVerifier,

@@ -7,23 +7,20 @@ import type { TensorValues } from "../circuit/witness/witness.js"
 import { FileError, invariant, type OnProgress, UsageError } from "../errors.js"
 import type { Nested } from "../quantize/calibration/nested.js"
 import { quantizeInput, runInteger } from "../quantize/integers/run.js"
-import type { PowersOfTau } from "../setup/ptau/powers.js"
 import { type DevSetupOptions, evaluateByTrapdoor } from "../setup/trapdoor.js"
 import type { Statement, Values } from "../statement/statement.js"
 import { type Circuit, systemOf } from "../systems/index.js"
-import type { ContributedKeys } from "../systems/system.js"
 import type { CheckedKey, Receipt, VerificationKey } from "../systems/verifiers.js"
 import { checkKey, keyDigest, parseVerificationKey } from "../verifier/key.js"
 import type { Engine } from "./engine/engine.js"
+import type { FirstKeyOptions } from "./first-key.js"
 import { checkMasks } from "./masks.js"
 import { explainReceipt } from "./verify.js"
 
-/**
- * How keys are made: `dev: true` draws the trapdoor here, and whoever ran this can forge; or from powers of tau
- * (`openPtau`).
- */
-export type SetupOptions = DevSetupOptions &
-  ({ readonly dev: true; readonly ptau?: never } | { readonly ptau: PowersOfTau; readonly dev?: never })
+export interface SetupOptions extends DevSetupOptions {
+  /** Draw the trapdoor here. The keys are for development: whoever ran this can forge. */
+  readonly dev: true
+}
 
 export interface Keys {
   /** docs/FORMATS.md; for plain groth16 a `.zkey` that snarkjs reads too. */
@@ -31,43 +28,43 @@ export interface Keys {
   readonly verificationKey: VerificationKey
 }
 
+/** What powers of tau give. */
+export type FirstKeys = Pick<Keys, "provingKey"> & Partial<Keys>
+
 /**
- * Makes the keys of a circuit.
- * @throws UsageError unless `dev` is set; CountersignError for a key that is too large to prove with; AbortError
+ * Makes the keys of a circuit: with `dev` both of them, for development. With `ptau`, powers of tau (`openPtau`,
+ * `openPtauFile`), the first key of a ceremony: it is no use before somebody has contributed to it, so there is no
+ * verification key yet. Of plonk and fflonk, which have no ceremony, there is.
+ * @throws UsageError unless one of both is given; CountersignError for a key that is too large to prove with;
+ * FileError for powers that are too few, or wrong; AbortError
  */
-export async function setup(circuit: Circuit, options: SetupOptions): Promise<Keys> {
+export async function setup(circuit: Circuit, options: SetupOptions): Promise<Keys>
+export async function setup(circuit: Circuit, options: FirstKeyOptions): Promise<FirstKeys>
+export async function setup(circuit: Circuit, options: SetupOptions | FirstKeyOptions): Promise<FirstKeys> {
   checkThing("circuit", circuit, "circuit")
-  checkOptions(options, "an object with `dev`")
-  if ((options.dev === true) === (options.ptau !== undefined)) {
+  checkOptions(options, "an object with `dev` or `ptau`")
+  if (("dev" in options && options.dev === true) === ("ptau" in options && options.ptau !== undefined)) {
     throw new UsageError({
       what: "setup needs to know how",
-      expected: "one of `dev: true` and `ptau`",
-      fix: "Give powers of tau (`openPtau`), or say `dev` for development keys, whose maker can forge",
+      expected: "either `ptau` or `dev: true`",
+      fix: "Give powers of tau for keys that can be trusted; option `dev` makes keys whose maker can forge",
     })
   }
   const { keys } = systemOf(circuit)
-  const { dev, ptau, ...rest } = options
-  if (ptau && keys.kind === "contributed")
-    throw new UsageError({
-      what: `keys of ${circuit.proofSystem} are not made from powers of tau yet`,
-      fix: "Compile the model for plonk or fflonk, or make development keys",
-    })
-  const provingKey =
-    keys.kind === "universal"
-      ? await keys.make(circuit, ptau ? { ptau } : {}, rest)
-      : await evaluatedKey(circuit, keys, rest)
-  return { provingKey, verificationKey: await verificationKeyOf(circuit, provingKey) }
-}
-
-/** A proving key of evaluated queries. */
-async function evaluatedKey(
-  circuit: Circuit,
-  keys: ContributedKeys<Circuit, CheckedKey>,
-  options: DevSetupOptions,
-): Promise<Uint8Array> {
+  if (keys.kind === "universal") return await bothOf(circuit, await keys.make(circuit, options))
+  if ("ptau" in options) {
+    // a page that proves has no use for it
+    const { firstKey } = await import("./first-key.js")
+    return { provingKey: await firstKey(circuit, keys, options) }
+  }
   const { domain, secrets, queries } = keys.queries(circuit)
   const points = await evaluateByTrapdoor(options)(circuit.linked.r1cs, domain, secrets, queries)
-  return keys.write(circuit, points, "dev")
+  return await bothOf(circuit, await keys.write(circuit, points, "dev"))
+}
+
+/** A proving key with the verification key that it carries. */
+async function bothOf(circuit: Circuit, provingKey: Uint8Array): Promise<Keys> {
+  return { provingKey, verificationKey: await verificationKeyOf(circuit, provingKey) }
 }
 
 /**

@@ -13,7 +13,9 @@ import type { Salts } from "../circuit/witness/commitment.js"
 import type { TensorValues, Witness } from "../circuit/witness/witness.js"
 import type { OnProgress } from "../errors.js"
 import type { Engine, Layers } from "../prover/engine/engine.js"
+import type { KernelEngine } from "../prover/kernels/engine.js"
 import type { IntGraph } from "../quantize/integers/intgraph.js"
+import type { CeremonyHead } from "../setup/ceremony/transcript.js"
 import type { PowersOfTau } from "../setup/ptau/powers.js"
 import type { KeyPoints, KeyQueries } from "../setup/queries.js"
 import type { DevSetupOptions } from "../setup/trapdoor.js"
@@ -135,13 +137,17 @@ export interface Backend {
 /** The commitments of an execution, by side. */
 export type Committed = { readonly [S in "input" | "output"]?: bigint | undefined }
 
+/** Where a key comes from: a trapdoor that was drawn here, or powers of tau, with the head of the ceremony to come. */
+export type KeyOrigin =
+  | "dev"
+  | { readonly head: CeremonyHead; readonly powers: PowersOfTau; readonly engine: KernelEngine }
 /** Keys with a phase 2: evaluated queries, some of which contributors multiply afterwards. */
 export interface ContributedKeys<C, K> {
   readonly kind: "contributed"
   /** What a key is made of. @throws CountersignError for a key that is too large to make or to prove with */
   queries(circuit: C): KeyQueries
   /** The proving key of evaluated queries. */
-  write(circuit: C, points: KeyPoints, origin: "dev"): Uint8Array
+  write(circuit: C, points: KeyPoints, origin: KeyOrigin): Promise<Uint8Array>
   /** Sections of a key whose verification key is `key`. */
   sections(circuit: C, provingKey: ProvingKey, key: K): Promise<KeySections>
 }
@@ -153,7 +159,7 @@ export interface UniversalKeys<C> {
    * Makes a proving key from powers of tau, or for development from a τ that is drawn here.
    * @throws UsageError for too few powers; CountersignError for a key that is too large to make; AbortError
    */
-  make(circuit: C, source: { readonly ptau?: PowersOfTau }, options: DevSetupOptions): Promise<Uint8Array>
+  make(circuit: C, options: DevSetupOptions & { readonly ptau?: PowersOfTau }): Promise<Uint8Array>
   /**
    * Makes a key that was read again, from powers of tau or else the powers in it, and compares every byte.
    * @returns how many points were compared

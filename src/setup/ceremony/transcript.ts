@@ -14,7 +14,9 @@
  */
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import { bytesToHex, concatBytes, utf8ToBytes } from "@noble/hashes/utils.js"
+import { digestOf, type R1cs } from "../../circuit/formats/r1cs.js"
 import type { ByteSource } from "../../circuit/formats/source.js"
+import type { CircuitBase } from "../../circuit/link/circuit.js"
 import { type Layout, layoutJson, parseLayout } from "../../statement/layout.js"
 import { type G1Json, type G2Json, parseG1, parseG2 } from "../../statement/points.js"
 import {
@@ -42,6 +44,20 @@ export interface CeremonyHead {
   readonly ptau: Hex
   readonly power: number
 }
+
+/** The head of a circuit's ceremony, or of what is made of powers of tau alone. */
+export const headFor = (
+  { proofSystem, model, layout, linked }: CircuitBase & { proofSystem: string; linked: { r1cs: R1cs } },
+  { digest, power }: { readonly digest: Hex; readonly power: number },
+): CeremonyHead => ({
+  version: 1,
+  proofSystem,
+  model,
+  layout,
+  circuit: `0x${bytesToHex(digestOf(linked.r1cs))}`,
+  ptau: digest,
+  power,
+})
 
 export type Beacon = NonNullable<CeremonyFacts["beacon"]>
 

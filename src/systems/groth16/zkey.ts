@@ -36,10 +36,24 @@ import type { Mask } from "../system.js"
 import { encodeRecords, type PlainTranscript, parseRecords, recordsSection } from "./records.js"
 import type { CheckedGroth16Key } from "./verify.js"
 
-/** Section 2: both primes with their widths, three counts, six points. */
-const headerBytes = 36 + 36 + 12 + 3 * pointBytes.g1 + 3 * pointBytes.g2
+/** Sections by number. */
+export const zkeySections = { header: 2, ic: 3, c: 8, h: 9 } as const
 
-export interface KeyPoints {
+/** Section 2: both primes with their widths, three counts, six points. */
+const countsBytes = 36 + 36 + 12
+const headerBytes = countsBytes + 3 * pointBytes.g1 + 3 * pointBytes.g2
+
+/** Bytes of section 2 before each of its points. */
+export const headerPlaces = {
+  alpha1: countsBytes,
+  beta1: countsBytes + 64,
+  beta2: countsBytes + 128,
+  gamma2: countsBytes + 256,
+  delta1: countsBytes + 384,
+  delta2: countsBytes + 448,
+} as const
+
+export interface ZkeyPoints {
   readonly alpha1: Uint8Array
   readonly beta1: Uint8Array
   readonly beta2: Uint8Array
@@ -61,7 +75,7 @@ export type FirstKey = Pick<PlainTranscript, "circuitHash"> & { readonly head: C
 export function writeZkey(
   system: R1cs,
   domain: number,
-  points: KeyPoints,
+  points: ZkeyPoints,
   origin: "dev" | FirstKey,
 ): Uint8Array {
   const first = origin === "dev" ? undefined : origin
@@ -212,17 +226,24 @@ export function checkZkey(zkey: Uint8Array, system: R1cs): void {
 /** The points of a `.zkey` that hide, with those of its verification key. */
 export function masksOf(zkey: Uint8Array, { beta2, delta2 }: CheckedGroth16Key): Mask[] {
   const header = readBinFile(zkey, "zkey", 1).get(2) as Uint8Array
+  const one = (at: number) => header.subarray(at, at + 64)
   return [
-    { name: "beta", one: header.subarray(148, 212), two: beta2 },
-    { name: "delta", one: header.subarray(468, 532), two: delta2 },
+    { name: "beta", one: one(headerPlaces.beta1), two: beta2 },
+    { name: "delta", one: one(headerPlaces.delta1), two: delta2 },
   ]
 }
 
 /** The points of the verification key that a proving key carries, as decimal strings. */
 export function verificationPoints(zkey: Uint8Array): object {
   const sections = readBinFile(zkey, "zkey", 1)
-  const header = sections.get(2) as Uint8Array
-  const ic = sections.get(3) as Uint8Array
+  return pointsOfSections(
+    sections.get(zkeySections.header) as Uint8Array,
+    sections.get(zkeySections.ic) as Uint8Array,
+  )
+}
+
+/** The same from sections 2 and 3. */
+export function pointsOfSections(header: Uint8Array, ic: Uint8Array): object {
   const g1 = (content: Uint8Array, start: number) =>
     coordinates(content.subarray(start, start + 64)).map(String)
   const g2 = (start: number) => {
@@ -232,12 +253,11 @@ export function verificationPoints(zkey: Uint8Array): object {
       [y0, y1],
     ]
   }
-  // alpha1 64, beta1 64, beta2 128, gamma2 128, delta1 64, delta2 128 from byte 84
   return {
-    alpha1: g1(header, 84),
-    beta2: g2(212),
-    gamma2: g2(340),
-    delta2: g2(532),
+    alpha1: g1(header, headerPlaces.alpha1),
+    beta2: g2(headerPlaces.beta2),
+    gamma2: g2(headerPlaces.gamma2),
+    delta2: g2(headerPlaces.delta2),
     ic: Array.from({ length: ic.length / 64 }, (_, i) => g1(ic, 64 * i)),
   }
 }

@@ -63,7 +63,7 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
   keys: {
     kind: "contributed",
     queries: ({ linked }) => mirageKeyQueries(linked),
-    write: ({ linked }, points, origin) => mirageKeyOf(linked, points, origin),
+    write: async ({ linked }, points, origin) => mirageKeyOf(linked, points, origin),
     sections: sectionsOf,
   },
   readKey: ({ linked }, provingKey, residentBytes) => readMirageKey(provingKey, linked, residentBytes),

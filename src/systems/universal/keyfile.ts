@@ -14,7 +14,6 @@
  * witness would themselves vanish.
  */
 import { bn254 } from "@noble/curves/bn254.js"
-import { bytesToHex } from "@noble/hashes/utils.js"
 import {
   checkSection,
   createBinFile,
@@ -24,14 +23,20 @@ import {
   writePrime,
 } from "../../circuit/formats/container.js"
 import { coordinates, coordinates2, montgomeryPoint } from "../../circuit/formats/points.js"
-import { digestOf, type R1cs } from "../../circuit/formats/r1cs.js"
+import type { R1cs } from "../../circuit/formats/r1cs.js"
 import { CountersignError, FileError } from "../../errors.js"
 import { mod, power, q, r, radix } from "../../field.js"
+import { platformRandom } from "../../platform.js"
 import { kernelEngine } from "../../prover/engine/kernels.js"
 import { fileBytes } from "../../prover/kernels/points/points.js"
-import { type CeremonyHead, ceremonySection, headJson, parseHead } from "../../setup/ceremony/transcript.js"
+import {
+  type CeremonyHead,
+  ceremonySection,
+  headFor,
+  headJson,
+  parseHead,
+} from "../../setup/ceremony/transcript.js"
 import { publicCount } from "../../setup/qap.js"
-import { platformRandom } from "../../setup/trapdoor.js"
 import { layoutJson } from "../../statement/layout.js"
 import { encodeMark, markSection, type Provenance, parseMark } from "../../statement/provenance.js"
 import type { PlainCircuit } from "../plain/circuit.js"
@@ -170,20 +175,6 @@ export interface HeldKey {
   readonly x2: Uint8Array
 }
 
-/** What a key says of its circuit and powers. */
-export const headOf = (
-  { proofSystem, model, layout, linked }: PlainCircuit,
-  { digest, power: ofTwo }: { readonly digest: `0x${string}`; readonly power: number },
-): CeremonyHead => ({
-  version: 1,
-  proofSystem,
-  model,
-  layout,
-  circuit: `0x${bytesToHex(digestOf(linked.r1cs))}`,
-  ptau: digest,
-  power: ofTwo,
-})
-
 /** The key that snarkjs made, with points of its header, and with how it was made. */
 export function finishKey(
   form: KeyForm,
@@ -269,7 +260,7 @@ function provenanceOf(
   if (parseMark(sections.get(markSection), where, ["dev", "universal"]) === "dev") return "dev"
   const head = parseHead(checkSection(sections.get(ceremonySection), ceremonySection, where), proofSystem)
   const { ptau, power: ofTwo } = head
-  const own = headOf(circuit, { digest: ptau, power: ofTwo })
+  const own = headFor(circuit, { digest: ptau, power: ofTwo })
   const differs = (["model", "circuit", "layout"] as const).find((field) =>
     field === "layout" ? layoutJson(head.layout) !== layoutJson(own.layout) : head[field] !== own[field],
   )

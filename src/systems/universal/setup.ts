@@ -10,22 +10,15 @@ import { montgomeryPoint } from "../../circuit/formats/points.js"
 import { writeR1cs } from "../../circuit/formats/r1csfile.js"
 import { FileError, type OnProgress, UsageError } from "../../errors.js"
 import { q, r } from "../../field.js"
+import { platformRandom } from "../../platform.js"
 import { fileBytes } from "../../prover/kernels/points/points.js"
-import type { CeremonyHead } from "../../setup/ceremony/transcript.js"
+import { type CeremonyHead, headFor } from "../../setup/ceremony/transcript.js"
 import type { PowersOfTau } from "../../setup/ptau/powers.js"
-import { type DevSetupOptions, draw, multiplyParts, platformRandom } from "../../setup/trapdoor.js"
+import { type DevSetupOptions, draw, multiplyParts } from "../../setup/trapdoor.js"
 import { generator2 } from "../../statement/points.js"
 import { setupKind, type UniversalFacts } from "../../statement/provenance.js"
 import type { PlainCircuit } from "../plain/circuit.js"
-import {
-  checkSize,
-  finishKey,
-  type HeldKey,
-  headOf,
-  type KeyForm,
-  plonkCommitmentsOf,
-  sizesOf,
-} from "./keyfile.js"
+import { checkSize, finishKey, type HeldKey, type KeyForm, plonkCommitmentsOf, sizesOf } from "./keyfile.js"
 
 /** Powers of tau that a key is made of: τ^i in G1, and 1 and τ in G2, as a file has them. */
 interface Powers {
@@ -42,8 +35,7 @@ const powerFor = (count: number): number => Math.ceil(Math.log2(count + 1)) - 1
 export async function makeUniversalKey(
   form: KeyForm,
   circuit: PlainCircuit,
-  { ptau }: { readonly ptau?: PowersOfTau },
-  options: DevSetupOptions,
+  { ptau, ...options }: DevSetupOptions & { readonly ptau?: PowersOfTau },
 ): Promise<Uint8Array> {
   const sizes = sizesOf(form, circuit.linked.r1cs)
   checkSize(form, sizes)
@@ -59,7 +51,7 @@ export async function makeUniversalKey(
       fix: "Take a larger file of the same ceremony, or a smaller model",
     })
   const [one, two] = await Promise.all([ptau.read("tauG1", 0, sizes.powers), ptau.read("tauG2", 0, 2)])
-  return await keyOf(form, circuit, { one, two }, headOf(circuit, ptau), options)
+  return await keyOf(form, circuit, { one, two }, headFor(circuit, ptau), options)
 }
 
 /** Powers of a τ that is forgotten. */
@@ -152,7 +144,7 @@ export async function compareUniversalKey(
 }
 
 const originOf = (circuit: PlainCircuit, { ptau, power }: UniversalFacts): CeremonyHead =>
-  headOf(circuit, { digest: ptau, power })
+  headFor(circuit, { digest: ptau, power })
 
 /** The powers of a key are those of a file, and it says so. @throws FileError */
 async function requirePowers({ content: { setup }, powers, x2 }: HeldKey, ptau: PowersOfTau): Promise<void> {

@@ -11,7 +11,6 @@ import { witnessOf } from "../plain/witness.js"
 import { writeWtns } from "../plain/witnessfile.js"
 import type { Equation, System } from "../system.js"
 import { fflonkForm, type HeldKey, type KeyForm, plonkForm, readUniversalKey, sizesOf } from "./keyfile.js"
-import { compareUniversalKey, makeUniversalKey } from "./setup.js"
 import { fflonkProofOf, plonkProofOf } from "./snarkjs.js"
 import type { CheckedFflonkKey, CheckedPlonkKey, FflonkProof, PlonkProof } from "./verify.js"
 
@@ -27,9 +26,15 @@ const universal = (
     ...plainSystem(form.proofSystem, (system) => sizesOf(form, system).domain),
     keys: {
       kind: "universal",
-      make: (circuit, source, options) => makeUniversalKey(form, circuit, source, options),
-      compare: async (circuit, provingKey, ptau, options) =>
-        compareUniversalKey(form, circuit, await read(circuit, provingKey), ptau, options),
+      // a page has no use for setups
+      async make(circuit, options) {
+        const { makeUniversalKey } = await import("./setup.js")
+        return await makeUniversalKey(form, circuit, options)
+      },
+      async compare(circuit, provingKey, ptau, options) {
+        const { compareUniversalKey } = await import("./setup.js")
+        return await compareUniversalKey(form, circuit, await read(circuit, provingKey), ptau, options)
+      },
     },
     readKey: read,
     contentOf: ({ content }) => content,

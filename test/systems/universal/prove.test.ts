@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { compile } from "#src/compile/compile.js"
 import { openProver, setup } from "#src/prover/open.js"
 import { verifyReceipt } from "#src/prover/verify.js"
