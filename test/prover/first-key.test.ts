@@ -6,10 +6,11 @@ import { readBinFile } from "#src/circuit/formats/container.js"
 import { writeR1cs } from "#src/circuit/formats/r1csfile.js"
 import { compile } from "#src/compile/compile.js"
 import { FileError, UsageError } from "#src/errors.js"
-import { openProver, setup } from "#src/prover/open.js"
 import { openEngine } from "#src/prover/kernels/engine.js"
+import { openProver, setup } from "#src/prover/open.js"
 import { evaluateByPowers } from "#src/setup/powers.js"
 import { openPtau } from "#src/setup/ptau/file.js"
+import type { Query } from "#src/setup/queries.js"
 import { evaluateByTrapdoor } from "#src/setup/trapdoor.js"
 import { type Circuit, systemOf } from "#src/systems/index.js"
 import { explain } from "#src/verifier/index.js"
@@ -36,15 +37,25 @@ async function knownKey(circuit: Circuit, whole: boolean): Promise<Uint8Array> {
   const { domain, secrets, queries } = system.keyQueries(circuit)
   const { tau, alpha, beta } = tauSecrets
   const random = randomOf([tau, alpha, beta, 1n, 1n])
-  const points = await evaluateByTrapdoor({ random, threads: 2 })(circuit.linked.r1cs, domain, secrets, queries)
+  const points = await evaluateByTrapdoor({ random, threads: 2 })(
+    circuit.linked.r1cs,
+    domain,
+    secrets,
+    queries,
+  )
   if (whole) return system.writeKey(circuit, points, "dev")
   const engine = await openEngine({ threads: 2 })
   try {
     const { h, c } = queries
-    const parts = circuit.proofSystem === "mirage" ? { h, c } : { h }
+    const parts: Record<string, Query> = circuit.proofSystem === "mirage" ? { h, c } : { h }
     const lagrange = await knownPoints(engine, domain, ["odd", "products"], false)
     const none = await openPtau(await uncontributedPtau(1))
-    const changed = await evaluateByPowers(engine, none, lagrange)(circuit.linked.r1cs, domain, secrets, parts)
+    const changed = await evaluateByPowers(engine, none, lagrange)(
+      circuit.linked.r1cs,
+      domain,
+      secrets,
+      parts,
+    )
     return await system.writeKey(circuit, { ...points, ...changed }, "dev")
   } finally {
     await engine.close()
@@ -80,7 +91,7 @@ describe.each(["mirage", "groth16"] as const)("%s", (proofSystem) => {
     it("is of no use until somebody contributes; then receipts verify", async () => {
       await expect(openProver(circuit, key)).rejects.toThrow(FileError)
       const sink = memorySink()
-      const { verificationKey } = await contribute(key, sink, { name: "Alice" })
+      const { verificationKey } = await contribute(key, { sink, name: "Alice" })
       await using prover = await openProver(circuit, sink.bytes(), { verificationKey })
       const receipt = await prover.prove(network.input, { context, clampInputs: true })
       expect(explain(receipt, { verificationKey, model: circuit.model, context })).toBe(null)
