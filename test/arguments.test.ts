@@ -115,6 +115,7 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     toSnarkjs: [[plain.verificationKey]],
     toSolidityArguments: [[receipt, verificationKey]],
     unpackTensor: [[[1n], 1, 0, 8]],
+    describeProvenance: [[verificationKey.setup]],
     verificationKeyOf: [[circuit, provingKey]],
     verify: [[receipt, expected]],
     witnessOf: [[plain.circuit, values, context]],

@@ -5,6 +5,7 @@
 import { join } from "node:path"
 import { parseCircuitInfo } from "../compile/description.js"
 import * as api from "../index.js"
+import { setupKind } from "../statement/provenance.js"
 import { checkFolder, exists, makeFolder, readJson, readWhole, writeWhole } from "./files.js"
 
 const names = {
@@ -99,7 +100,7 @@ export function checkKeysFolder(folder: string, force: boolean): void {
 function describeKey(folder: string): string {
   try {
     const key = loadVerificationKey(verificationKeyPath(folder))
-    return `${key.setup} key ${api.keyDigest(key)}`
+    return `${setupKind(key.setup)} key ${api.keyDigest(key)}`
   } catch {
     return "of which no verification key can be read"
   }

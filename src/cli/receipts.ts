@@ -3,6 +3,7 @@
  * verdict, what was taken from where, and the numbers it proves.
  */
 import * as api from "../index.js"
+import { describeProvenance } from "../statement/provenance.js"
 import { readWhole } from "./files.js"
 import { loadVerificationKey } from "./folder.js"
 import { type Context, command, hex32, type ToolCommand, withContext } from "./options.js"
@@ -11,12 +12,6 @@ import { inOptions } from "./words.js"
 
 /** Most values of a tensor on a line; `--json` has all of them. */
 const mostShown = 16
-
-/** What a key's provenance means to whoever trusts it. */
-const makers: Readonly<Record<api.Provenance, string>> = {
-  dev: "a development setup: whoever ran it can forge receipts",
-  external: "other tools; nothing here shows how",
-}
 
 /** What a receipt must be. */
 interface Asked {
@@ -103,12 +98,19 @@ function judge(text: string, asked: Asked): Said & { readonly receipt: api.Recei
   const lines = [
     reason === null ? "valid" : `not valid: ${reason}`,
     `key      ${digest} (from ${file}; ${pinned ? "as --key-digest says" : "--key-digest would pin it"})`,
-    `made by  ${makers[setup]}`,
+    ...madeBy(setup),
     `model    ${model} (from ${modelFrom})`,
     `context  ${context.bytes} (${context.from})`,
     ...shown.lines,
   ]
   return { result, lines, receipt }
+}
+
+/** What a key says of how it was made, and how to check that. */
+function madeBy(setup: api.Provenance): string[] {
+  const line = `made by  ${describeProvenance(setup)}`
+  if (typeof setup === "string") return [line]
+  return [`${line}; \`countersign setup verify\` checks that`, `         transcript ${setup.transcript}`]
 }
 
 /** What a statement says of both sides of the model. */

@@ -14,7 +14,7 @@ import type { TensorValues, Witness } from "../circuit/witness/witness.js"
 import type { OnProgress } from "../errors.js"
 import type { Engine, Layers } from "../prover/engine/engine.js"
 import type { IntGraph } from "../quantize/integers/intgraph.js"
-import type { DevSetupOptions } from "../setup/trapdoor.js"
+import type { KeyPoints, KeyQueries } from "../setup/queries.js"
 import type { CheckedFacts, KeyFacts } from "../statement/key.js"
 import type { G2Point } from "../statement/points.js"
 import type { Mark } from "../statement/provenance.js"
@@ -156,7 +156,10 @@ export interface System<
   differences(circuit: C, compared: Compared): readonly string[]
 
   commit(circuit: C, values: TensorValues, salts: Salts): Committed
-  setup(circuit: C, options: DevSetupOptions): Promise<Uint8Array>
+  /** What its key is made of. @throws CountersignError for a key that is too large to make or to prove with */
+  keyQueries(circuit: C): KeyQueries
+  /** The proving key of evaluated queries. */
+  writeKey(circuit: C, points: KeyPoints, origin: Mark): Uint8Array
   /**
    * Reads a proving key; `residentBytes` as for `open`.
    * @throws FileError for a damaged or foreign file, or another circuit's

@@ -21,7 +21,7 @@ export {
   type Visibility,
 } from "../statement/layout.js"
 export type { G1Json, G2Json } from "../statement/points.js"
-export type { Provenance } from "../statement/provenance.js"
+export { type CeremonyFacts, describeProvenance, type Provenance } from "../statement/provenance.js"
 export {
   type CommittedClaim,
   contextSignal,

@@ -4,7 +4,7 @@
  * Canonical bytes, 32-byte big-endian words (the Solidity registry stores exactly these). In common:
  *
  *     0  "countersign.key.groth16.1" or "countersign.key.mirage.1", zero-padded on the right
- *     1  flags: 1 for a development key, else 0
+ *     1  flags: 1 for a development key, 2 for one of a ceremony, else 0
  *     2  n, the number of public signals (groth16) or words (mirage)
  *     3  how many of them are outputs
  *     4  model digest
@@ -14,14 +14,15 @@
  *     groth16  12–15  gamma2     16–19  delta2      20–  n + 1 points ic         22 + 2n words
  *     mirage   12–15  delta2     16–19  deltaC2     20–25  three points ic       26 words
  *
- * G1 is x, y; G2 is x1, x0, y1, y0 as the EVM wants it.
+ * G1 is x, y; G2 is x1, x0, y1, y0 as the EVM wants it. A key of a ceremony has five words more behind all these:
+ * powers of tau (two), number of contributors, beacon, transcript (statement/provenance.ts).
  */
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
 import type { KeyFacts } from "../statement/key.js"
 import { layoutJson, parseLayout } from "../statement/layout.js"
 import { wordsOfG1, wordsOfG2 } from "../statement/points.js"
-import { flagsOf, parseProvenance } from "../statement/provenance.js"
+import { flagsOf, parseProvenance, provenanceWords } from "../statement/provenance.js"
 import { bytes32, fields, fromJson, type Hex, object, oneOf } from "../statement/strict.js"
 import { encodeWords } from "../statement/words.js"
 import { keyOfSnarkjs, type SnarkjsFacts } from "../systems/groth16/snarkjs.js"
@@ -92,13 +93,14 @@ export function encodeKey(verificationKey: VerificationKey): Uint8Array {
     ...wordsOfG2(points.beta2),
     ...system.middlePoints(points).flatMap(wordsOfG2),
     ...points.ic.flatMap(wordsOfG1),
+    ...provenanceWords(key.setup),
   ])
 }
 
 /** Digests of checked keys, which cannot change: every two-phase verification needs one. */
 const digests = new WeakMap<VerificationKey, Hex>()
 
-/** keccak256 of the canonical bytes, the name of a key on-chain; binds model, layout and setup kind too. */
+/** keccak256 of the canonical bytes, the name of a key on-chain; binds model, layout and provenance too. */
 export function keyDigest(verificationKey: VerificationKey): Hex {
   const { key } = checkKey(verificationKey)
   const known = digests.get(key)

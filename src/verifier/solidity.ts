@@ -6,6 +6,7 @@ import { bytesToHex } from "@noble/hashes/utils.js"
 import { checkOptions, checkRecord, checkThing } from "../arguments.js"
 import { UsageError } from "../errors.js"
 import { type AbiPart, encodeCall } from "../statement/abi.js"
+import { forgeable } from "../statement/provenance.js"
 import type { Hex } from "../statement/strict.js"
 import type { Groth16Arguments, Groth16ProofWords } from "../systems/groth16/solidity.js"
 import type { Groth16Key, Groth16Proof, Groth16Receipt } from "../systems/groth16/verify.js"
@@ -67,7 +68,10 @@ export interface SolidityCall<Args extends readonly unknown[] = readonly unknown
 }
 
 export interface CallOptions {
-  /** Accept a development key, whose maker can forge: the call is then the contract's entry for such keys. */
+  /**
+   * Accept a key that somebody can forge for, a development key or one that nobody contributed to: the call is then
+   * the contract's entry for such keys.
+   */
   readonly allowDev?: boolean
 }
 
@@ -104,14 +108,12 @@ export function registrationCall(
   return call(`${name}(bytes)`, [blob], parts)
 }
 
-/** Whether a key is a development key. @throws UsageError if it is, and must not be */
+/** Whether only entries for development keys take a key: somebody can forge for it. @throws UsageError if it must not be */
 export function checkDev({ setup }: VerificationKey, { allowDev }: CallOptions): boolean {
-  if (setup === "dev" && allowDev !== true)
-    throw new UsageError({
-      what: "this is a development key, whose maker can forge",
-      fix: "Accept it with option `allowDev`",
-    })
-  return setup === "dev"
+  const distrusted = forgeable(setup)
+  if (distrusted !== null && allowDev !== true)
+    throw new UsageError({ what: distrusted, fix: "Accept it with option `allowDev`" })
+  return distrusted !== null
 }
 
 const call = <Args extends readonly unknown[]>(

@@ -2,6 +2,7 @@
 import { checkRecord } from "../arguments.js"
 import { FileError, printable, UsageError } from "../errors.js"
 import type { Layout } from "../statement/layout.js"
+import { forgeable } from "../statement/provenance.js"
 import { shapeProblem } from "../statement/statement.js"
 import { shown } from "../statement/strict.js"
 import { type CheckedKey, type Receipt, type VerificationKey, verifierOf } from "../systems/verifiers.js"
@@ -15,7 +16,7 @@ export interface Expected {
   readonly model: string
   /** The 32 bytes this receipt must have been made for, 0x and 64 hexadecimal digits. */
   readonly context: string
-  /** Accept a development key, whose maker can forge. */
+  /** Accept a key that somebody can forge for: a development key, or one that nobody contributed to. */
   readonly allowDev?: boolean
 }
 
@@ -47,8 +48,9 @@ function problem(receipt: unknown, expected: Expected): string | null {
       expected: `model ${model}`,
       given: key.model,
     })
-  if (key.setup === "dev" && expected.allowDev !== true)
-    return "development key: whoever made it can forge receipts; accept it with option `allowDev`"
+  const distrusted = forgeable(key.setup)
+  if (distrusted !== null && expected.allowDev !== true)
+    return `${distrusted}; accept it with option \`allowDev\``
   const parsed = read(receipt, key.layout)
   if (typeof parsed === "string") return parsed
   const { statement } = parsed

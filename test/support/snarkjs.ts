@@ -1,7 +1,7 @@
 /** snarkjs in the test process: its curve keeps threads that somebody has to stop. */
 import { curves } from "snarkjs"
-import type { KeyParts } from "#src/systems/groth16/setup.js"
 import type { WitnessProver } from "#src/systems/groth16/snarkjs-prover.js"
+import type { KeyParts } from "./plain-keys.js"
 
 export async function stopSnarkjs(): Promise<void> {
   await (await curves.getCurveFromName("bn128")).terminate()

@@ -22,6 +22,7 @@ test("the exports of countersign/verifier", () => {
     "challenge",
     "contextSignal",
     "dequantize",
+    "describeProvenance",
     "encodeKey",
     "evaluation",
     "explain",

@@ -10,7 +10,7 @@ import { publicSignals } from "../../statement/statement.js"
 import type { System } from "../system.js"
 import { linkPlain } from "./boundary.js"
 import type { PlainCircuit } from "./circuit.js"
-import { devSetup } from "./setup.js"
+import { plainKeyOf, plainKeyQueries } from "./setup.js"
 import type { CheckedGroth16Key } from "./verify.js"
 import { witnessOf } from "./witness.js"
 import { writeWtns } from "./witnessfile.js"
@@ -62,7 +62,8 @@ export const groth16: System<PlainCircuit, Uint8Array, CheckedGroth16Key> = {
   },
 
   commit: () => ({}),
-  setup: async ({ linked: { r1cs } }, options) => (await devSetup(r1cs, options)).zkey,
+  keyQueries: ({ linked }) => plainKeyQueries(linked.r1cs),
+  writeKey: ({ linked }, points, origin) => plainKeyOf(linked.r1cs, points, origin),
 
   async readKey({ linked: { r1cs } }, provingKey) {
     const zkey = await bytesOf(provingKey, "proving key")

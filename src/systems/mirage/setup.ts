@@ -3,8 +3,15 @@
  * K_i = β·u_i(τ) + α·v_i(τ) + w_i(τ). δ_C is as secret as δ: whoever knows either can forge.
  */
 import { wireRange } from "../../circuit/link/circuit.js"
-import { publicColumns, type Query, type Secret, type WireQuery } from "../../setup/queries.js"
-import { type DevSetupOptions, evaluateByTrapdoor } from "../../setup/trapdoor.js"
+import {
+  type KeyPoints,
+  type KeyQueries,
+  publicColumns,
+  type Query,
+  type Secret,
+  type WireQuery,
+} from "../../setup/queries.js"
+import type { Mark } from "../../statement/provenance.js"
 import type { MirageLinked } from "./circuit.js"
 import {
   checkKeySize,
@@ -20,8 +27,10 @@ import { type WireGroup, wireGroupsOf } from "./wires.js"
 /** In the order in which they are drawn. */
 const secrets: readonly Secret[] = ["alpha", "beta", "deltaC", "delta"]
 
-/** What each section of a key holds; the single points by group. */
-function mirageQueries(linked: MirageLinked): Record<Exclude<MirageSection, "points"> | "g1" | "g2", Query> {
+/** Sections, but that of single points: these by group. */
+type MirageQuery = Exclude<MirageSection, "points"> | "g1" | "g2"
+
+function mirageQueries(linked: MirageLinked): Record<MirageQuery, Query> {
   const { r1cs } = linked
   const wires = supportOf(r1cs, "b")
   const byGroup = Object.fromEntries(
@@ -43,17 +52,17 @@ function mirageQueries(linked: MirageLinked): Record<Exclude<MirageSection, "poi
 }
 
 /**
- * Makes a proving key of a two-phase circuit for development.
- * @throws CountersignError for a key that is too large to make or to prove with, before any work; AbortError
+ * What a key of a two-phase circuit is made of.
+ * @throws CountersignError for a key that is too large to make or to prove with
  */
-export async function mirageDevSetup(
-  linked: MirageLinked,
-  options: DevSetupOptions = {},
-): Promise<Uint8Array> {
+export function mirageKeyQueries(linked: MirageLinked): KeyQueries {
   checkMemory(linked)
   checkKeySize(linked)
-  const { r1cs } = linked
-  const queries = mirageQueries(linked)
-  const { g1, g2, ...rest } = await evaluateByTrapdoor(r1cs, mirageDomain(r1cs), secrets, queries, options)
-  return writeMirageKey(linked, { ...rest, points: Buffer.concat([g1, g2]) }, "dev")
+  return { domain: mirageDomain(linked.r1cs), secrets, queries: mirageQueries(linked) }
+}
+
+/** The proving key of evaluated queries. */
+export function mirageKeyOf(linked: MirageLinked, points: KeyPoints, origin: Mark): Uint8Array {
+  const { g1, g2, ...rest } = points as Record<MirageQuery, Uint8Array>
+  return writeMirageKey(linked, { ...rest, points: Buffer.concat([g1, g2]) }, origin)
 }

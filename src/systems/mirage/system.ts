@@ -19,7 +19,7 @@ import {
   readMirageKey,
 } from "./keyfile.js"
 import { openMirage } from "./prove.js"
-import { mirageDevSetup } from "./setup.js"
+import { mirageKeyOf, mirageKeyQueries } from "./setup.js"
 import { type CheckedMirageKey, type MirageProofPoints, mirageFactors } from "./verify.js"
 import { isIn, wireGroupsOf } from "./wires.js"
 import { commitmentsOf, shownWords } from "./witness.js"
@@ -60,7 +60,8 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
   differences: wordDifferences,
 
   commit: commitmentsOf,
-  setup: ({ linked }, options) => mirageDevSetup(linked, options),
+  keyQueries: ({ linked }) => mirageKeyQueries(linked),
+  writeKey: ({ linked }, points, origin) => mirageKeyOf(linked, points, origin),
   readKey: ({ linked }, provingKey, residentBytes) => readMirageKey(provingKey, linked, residentBytes),
   contentOf: (held) => ({
     setup: held.setup,

@@ -8,7 +8,6 @@ import { FileError } from "#src/errors.js"
 import { importOnnx } from "#src/model/onnx/onnx.js"
 import { type Keys, openProver, type Prover, setup } from "#src/prover/open.js"
 import { quantize } from "#src/quantize/quantize.js"
-import { devSetup } from "#src/systems/groth16/setup.js"
 import type { SnarkjsWorker } from "#src/systems/groth16/snarkjs-worker.js"
 import { writeWtns } from "#src/systems/groth16/witnessfile.js"
 import { WorkerPool } from "#src/systems/groth16/workers.js"
@@ -24,6 +23,7 @@ import {
   verify,
 } from "#src/verifier/index.js"
 import { encodeOnnx } from "../../support/onnx-writer.js"
+import { devSetup } from "../../support/plain-keys.js"
 import { Random } from "../../support/random.js"
 
 const context = `0x${"51".repeat(32)}`

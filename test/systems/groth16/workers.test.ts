@@ -3,10 +3,10 @@ import { execFile } from "node:child_process"
 import { promisify } from "node:util"
 import { describe, expect, test } from "vitest"
 import { CountersignError, UsageError } from "#src/errors.js"
-import { devSetup } from "#src/systems/groth16/setup.js"
 import { openReference } from "#src/systems/groth16/snarkjs-prover.js"
 import { writeWtns } from "#src/systems/groth16/witnessfile.js"
 import { WorkerPool } from "#src/systems/groth16/workers.js"
+import { devSetup } from "../../support/plain-keys.js"
 import { squarings } from "../../support/r1cs-systems.js"
 
 interface Api {
@@ -140,11 +140,14 @@ describe("setup and prover", () => {
     const source = (module: string) =>
       JSON.stringify(new URL(`../../../dist/${module}`, import.meta.url).href)
     const script = `
-      import { devSetup } from ${source("systems/groth16/setup.js")}
+      import { plainKeyOf, plainKeyQueries } from ${source("systems/groth16/setup.js")}
+      import { evaluateByTrapdoor } from ${source("setup/trapdoor.js")}
       import { openReference } from ${source("systems/groth16/snarkjs-prover.js")}
       import { readR1cs } from ${source("circuit/formats/r1csfile.js")}
       const [r1cs, wtns] = process.argv.slice(1).map((text) => new Uint8Array(Buffer.from(text, "base64")))
-      const { zkey } = await devSetup(readR1cs(r1cs))
+      const system = readR1cs(r1cs)
+      const { domain, secrets, queries } = plainKeyQueries(system)
+      const zkey = plainKeyOf(system, await evaluateByTrapdoor()(system, domain, secrets, queries), "dev")
       const prover = await openReference(zkey)
       const { publicSignals } = await prover.prove(wtns)
       await prover.close()
