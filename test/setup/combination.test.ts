@@ -5,13 +5,17 @@ import { encodeFields } from "#src/circuit/formats/container.js"
 import type { R1cs } from "#src/circuit/formats/r1cs.js"
 import { wireRange } from "#src/circuit/link/circuit.js"
 import { cosetRoot, domainRoot } from "#src/circuit/link/domain.js"
+import { compile } from "#src/compile/compile.js"
 import { inverse, mod, power } from "#src/field.js"
-import { type KernelEngine, openEngine } from "#src/prover/kernels/engine.js"
+import { type Affine, type KernelEngine, openEngine } from "#src/prover/kernels/engine.js"
 import { addPoints } from "#src/prover/kernels/points/points.js"
 import { Combinations } from "#src/setup/combination.js"
+import type { PowersOfTau } from "#src/setup/ptau/powers.js"
 import { hasProduct, programRows } from "#src/setup/qap.js"
-import { publicColumns, type Query } from "#src/setup/queries.js"
+import { publicColumns, type Query, type Secret } from "#src/setup/queries.js"
 import { evaluateByTrapdoor } from "#src/setup/trapdoor.js"
+import { systemOf } from "#src/systems/index.js"
+import { perceptron } from "../support/networks.js"
 import { drawing, powersOf } from "../support/powers.js"
 import { instances } from "../support/r1cs-systems.js"
 import { Random } from "../support/random.js"
@@ -48,25 +52,71 @@ function missing(system: R1cs, n: number, query: Query, factors: readonly bigint
   const difference = power(tau, BigInt(2 * n - 1)) - power(tau, BigInt(n - 1))
   let highest = 0n
   if ("layers" in query) {
-    const eta = cosetRoot(n)
+    const odd = Array.from({ length: n }, (_, k) => power(cosetRoot(n), BigInt(2 * k + 1)))
     factors.forEach((factor, i) => {
       const multiple = factor << BigInt(query.layers.bits * Math.floor(i / n))
-      highest += multiple * power(eta, BigInt(2 * (i % n) + 1)) * inverse(BigInt(2 * n))
+      highest += multiple * odd[i % n]
     })
   } else if ("sum" in query && query.sum[0].column === "oddProducts") {
     const { c } = system
-    query.wires.forEach((wire, i) => {
-      for (let row = 0; row < system.rows; row++) {
-        if (!hasProduct(system, row)) continue
-        for (let j = c.rowPtr[row]; j < c.rowPtr[row + 1]; j++) {
-          if (c.wires[j] !== wire) continue
-          const value = system.values[c.coefficients[j]] * factors[i]
-          highest += value * power(domainRoot(n), BigInt(row)) * inverse(BigInt(2 * n))
-        }
+    const ofWire = new Map([...query.wires].map((wire, i) => [wire, factors[i]]))
+    for (let row = 0; row < system.rows; row++) {
+      if (!hasProduct(system, row)) continue
+      const point = power(domainRoot(n), BigInt(row))
+      for (let j = c.rowPtr[row]; j < c.rowPtr[row + 1]; j++) {
+        highest += system.values[c.coefficients[j]] * (ofWire.get(c.wires[j]) ?? 0n) * point
       }
-    })
+    }
   }
-  return mod(highest * difference)
+  return mod(highest * inverse(BigInt(2 * n)) * difference)
+}
+
+/** Σ scalar · point, of points as a file has them. */
+async function msm(group: "g1" | "g2", points: Uint8Array, scalars: readonly bigint[]): Promise<Affine> {
+  const set = await kernels.points(group, points)
+  try {
+    return await kernels.msm(set, { full: encodeFields(scalars) })
+  } finally {
+    kernels.free(set)
+  }
+}
+
+/** Compares query by query, and all together. */
+async function compare(
+  powers: PowersOfTau,
+  system: R1cs,
+  n: number,
+  secrets: readonly Secret[],
+  queries: Readonly<Record<string, Query>>,
+): Promise<void> {
+  const { tau, alpha, beta } = trapdoor
+  const drawn = { alpha, beta, delta: 1n, deltaC: 1n }
+  const evaluate = evaluateByTrapdoor({
+    random: drawing([tau, ...secrets.map((secret) => drawn[secret])]),
+    threads: 1,
+  })
+  const points = await evaluate(system, n, secrets, queries)
+  const combinations = await Combinations.open(kernels, powers, system, n)
+  const parts = Object.entries(queries).map(([name, query]) => {
+    const factors = factorsFor(points[name].length / (query.group === "g1" ? 64 : 128))
+    return { name, query, factors, weighted: { query, factors: encodeFields(factors) } }
+  })
+  const isWhole = 2 * n < 2 ** (powers.power + 1)
+  const sums: Record<"g1" | "g2", Affine[]> = { g1: [], g2: [] }
+  for (const { name, query, factors, weighted } of parts) {
+    const { group } = query
+    let expected = await msm(group, points[name], factors)
+    if (!isWhole) {
+      const lost = await kernels.fixedBase("g1", encodeFields([missing(system, n, query, factors)]))
+      expected = addPoints(group, [expected, ...(group === "g1" ? [await msm("g1", lost, [mod(-1n)])] : [])])
+    }
+    sums[group].push(expected)
+    const found = await combinations.of([weighted])
+    expect(found, name).toEqual({ g1: null, g2: null, [group]: expected })
+  }
+  const all = await combinations.of(parts.map(({ weighted }) => weighted))
+  expect(all).toEqual({ g1: addPoints("g1", sums.g1), g2: addPoints("g2", sums.g2) })
+  combinations.close()
 }
 
 // powers that reach beyond twice the domain, and exactly one less
@@ -76,47 +126,21 @@ test.each([
   [18, 5],
   [24, 5],
   [32, 5],
-])("of a domain of %i points from powers to 2^%i, query by query and all together", async (n, ofTwo) => {
+])("over a domain of %i points from powers to 2^%i, any queries", async (n, ofTwo) => {
   const powers = await powersOf(trapdoor, ofTwo)
-  const { tau, alpha, beta } = trapdoor
   await fc.assert(
     fc.asyncProperty(instances(9), async ({ system }) => {
       expect(programRows(system)).toBeLessThanOrEqual(n)
-      const queries = queriesOf(system)
-      const secrets = ["alpha", "beta", "delta", "deltaC"] as const
-      const points = await evaluateByTrapdoor(system, n, secrets, queries, {
-        random: drawing([tau, alpha, beta, 1n, 1n]),
-        threads: 1,
-      })
-      const combinations = await Combinations.open(kernels, powers, system, n)
-      const parts = Object.entries(queries).map(([name, query]) => {
-        const count = points[name].length / (query.group === "g1" ? 64 : 128)
-        return { name, query, factors: factorsFor(count) }
-      })
-      const sums = { g1: [] as bigint[][], g2: [] as bigint[][] }
-      for (const { name, query, factors } of parts) {
-        const { group } = query
-        const set = await kernels.points(group, points[name])
-        const sum = await kernels.msm(set, { full: encodeFields(factors) })
-        kernels.free(set)
-        const lost = 2 * n <= 2 ** (ofTwo + 1) - 1 ? 0n : missing(system, n, query, factors)
-        const generator = await kernels.points(
-          "g1",
-          await kernels.fixedBase("g1", encodeFields([mod(-lost)])),
-        )
-        const rest = await kernels.msm(generator, { small: Float64Array.of(1) })
-        const expected = group === "g1" ? addPoints("g1", [sum, rest]) : sum
-        if (expected) sums[group].push([...expected])
-        const found = await combinations.of([{ query, factors: encodeFields(factors) }])
-        expect(found[group], name).toEqual(expected)
-        expect(found[group === "g1" ? "g2" : "g1"]).toBe(null)
-      }
-      const all = await combinations.of(
-        parts.map(({ query, factors }) => ({ query, factors: encodeFields(factors) })),
-      )
-      expect(all).toEqual({ g1: addPoints("g1", sums.g1), g2: addPoints("g2", sums.g2) })
-      combinations.close()
+      await compare(powers, system, n, ["alpha", "beta", "delta", "deltaC"], queriesOf(system))
     }),
     { numRuns: 3 },
   )
+})
+
+test.each(["mirage", "groth16"] as const)("the keys of %s", async (proofSystem) => {
+  const { graph } = await perceptron([3, 2, 2], 6)
+  const circuit = await compile(graph, { proofSystem })
+  const { domain, secrets, queries } = systemOf(circuit).keyQueries(circuit)
+  const powers = await powersOf(trapdoor, Math.ceil(Math.log2(domain)))
+  await compare(powers, circuit.linked.r1cs, domain, secrets, queries)
 })
