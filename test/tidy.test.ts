@@ -48,8 +48,11 @@ const order = [
   "circuit/witness",
   "prover/kernels",
   "prover/engine",
+  "setup/ptau",
   "setup",
   "systems/system.ts",
+  "systems/snarkjs",
+  "systems/plain",
   "systems/groth16",
   "systems/mirage",
   "systems",
@@ -124,7 +127,7 @@ describe("imports", () => {
     const users = sources.filter((path) =>
       /from "snarkjs"|import\("snarkjs"\)/.test(read(path).replace(/typeof import\("snarkjs"\)/g, "")),
     )
-    expect(users).toEqual(["src/systems/groth16/reference.ts"])
+    expect(users).toEqual(["src/systems/snarkjs/door.ts"])
   })
 })
 

@@ -26,7 +26,7 @@ import { largeValue, Transform } from "../prover/kernels/fields/transform.js"
 import { type Affine, addPoints, fileBytes } from "../prover/kernels/points/points.js"
 import { Streams } from "../prover/kernels/points/stream.js"
 import type { RunOptions } from "../prover/kernels/pool.js"
-import type { PowersOfTau, PowersSection } from "./ptau/powers.js"
+import { groupOf, type PowersOfTau, type PowersSection, pointsOf } from "./ptau/powers.js"
 import { hasProduct, publicCount } from "./qap.js"
 import type { Column, Query, Secret } from "./queries.js"
 
@@ -43,7 +43,6 @@ const sectionOf: Readonly<Record<Group, Readonly<Partial<Record<Secret | "one", 
   g1: { one: "tauG1", alpha: "alphaG1", beta: "betaG1" },
   g2: { one: "tauG2" },
 }
-const groupOf = (section: PowersSection): Group => (section === "tauG2" ? "g2" : "g1")
 const powersSections: readonly PowersSection[] = ["tauG1", "alphaG1", "betaG1", "tauG2"]
 
 /** Combinations of the points of one circuit's queries; whoever opens it closes it. */
@@ -82,7 +81,7 @@ export class Combinations {
       options.signal?.throwIfAborted()
       const scalars = await this.scalarsOf(section, parts, options)
       if (scalars === undefined) continue
-      const group = groupOf(section)
+      const group = groupOf[section]
       const points = this.streams.load(group, this.sourceOf(section, scalars.length))
       found[group].push(await this.streams.msm(points, { full: encodeFields(scalars) }, options))
     }
@@ -103,7 +102,7 @@ export class Combinations {
   ): Promise<bigint[] | undefined> {
     const { n } = this.transform
     const rows = this.rowsOf(section, parts)
-    const single = secretFactors(parts, groupOf(section)).get(secretOf(section)) ?? 0n
+    const single = secretFactors(parts, groupOf[section]).get(secretOf(section)) ?? 0n
     const [products, odd] = section === "tauG1" ? [this.productsOf(parts), oddValues(parts, n)] : []
     if (!rows && !products && !odd && single === 0n) return undefined
     const scalars = rows ? await this.coefficients(rows, options) : new Array<bigint>(n).fill(0n)
@@ -115,7 +114,7 @@ export class Combinations {
     ]
     const half = inverse(2n)
     const step = inverse(cosetRoot(n))
-    const known = Math.min(2 * n, 2 ** (this.powers.power + 1) - 1) - n
+    const known = Math.min(2 * n, pointsOf("tauG1", this.powers.power)) - n
     for (let m = 0, shift = 1n; m < known; m++, shift = (shift * step) % r) {
       const rest = ((ofProducts?.[m] ?? 0n) - (ofOdd ? shift * ofOdd[m] : 0n)) % r
       const factor = mod(rest * half)
@@ -150,7 +149,7 @@ export class Combinations {
   private weights(section: PowersSection, column: Column, parts: readonly Weighted[]): bigint[] | undefined {
     let byWire: bigint[] | undefined
     for (const { query, factors } of parts) {
-      if (!("sum" in query) || query.group !== groupOf(section)) continue
+      if (!("sum" in query) || query.group !== groupOf[section]) continue
       for (const { column: own, times = "one" } of query.sum) {
         const needed = sectionOf[query.group][times]
         invariant(needed, `powers have nothing times ${times} in ${query.group}`)
@@ -195,7 +194,7 @@ export class Combinations {
   }
 
   private sourceOf(section: PowersSection, count: number) {
-    const bytes = fileBytes[groupOf(section)]
+    const bytes = fileBytes[groupOf[section]]
     return {
       size: count * bytes,
       read: (from: number, length: number) => this.powers.read(section, from / bytes, length / bytes),

@@ -1,8 +1,9 @@
 /** The proof systems that there are, the one to take by default first. */
-import type { PlainCircuit } from "./groth16/circuit.js"
+
 import { groth16 } from "./groth16/system.js"
 import type { MirageCircuit } from "./mirage/circuit.js"
 import { mirage } from "./mirage/system.js"
+import type { PlainCircuit } from "./plain/circuit.js"
 import type { System } from "./system.js"
 import type { CheckedKey, ProofSystem } from "./verifiers.js"
 

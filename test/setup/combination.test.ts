@@ -10,13 +10,14 @@ import { inverse, mod, power } from "#src/field.js"
 import { type Affine, type KernelEngine, openEngine } from "#src/prover/kernels/engine.js"
 import { addPoints } from "#src/prover/kernels/points/points.js"
 import { Combinations } from "#src/setup/combination.js"
+import { openPtau } from "#src/setup/ptau/file.js"
 import type { PowersOfTau } from "#src/setup/ptau/powers.js"
 import { hasProduct, programRows } from "#src/setup/qap.js"
 import { publicColumns, type Query, type Secret } from "#src/setup/queries.js"
 import { evaluateByTrapdoor } from "#src/setup/trapdoor.js"
 import { systemOf } from "#src/systems/index.js"
 import { perceptron } from "../support/networks.js"
-import { drawing, powersOf } from "../support/powers.js"
+import { uncontributedPtau } from "../support/ptau.js"
 import { instances } from "../support/r1cs-systems.js"
 import { Random } from "../support/random.js"
 
@@ -24,6 +25,20 @@ const trapdoor = { tau: 2n ** 200n + 12345n, alpha: 2n ** 190n + 7n, beta: 2n **
 const random = new Random(3)
 const factorsFor = (count: number): bigint[] =>
   Array.from({ length: count }, () => BigInt(random.integer(0, 2 ** 40)) ** 3n + 1n)
+
+const powersOf = async (power: number): Promise<PowersOfTau> =>
+  openPtau(await uncontributedPtau(power, trapdoor))
+
+/** Randomness that draws these scalars, one after the other (`draw` of src/setup/trapdoor.ts). */
+function drawing(scalars: readonly bigint[]): (n: number) => Uint8Array {
+  let next = 0
+  return (n) => {
+    let rest = scalars[next++]
+    const bytes = new Uint8Array(n)
+    for (let i = n - 1; i >= 0; i--, rest >>= 8n) bytes[i] = Number(rest & 255n)
+    return bytes
+  }
+}
 
 let kernels: KernelEngine
 beforeAll(async () => {
@@ -127,7 +142,7 @@ test.each([
   [24, 5],
   [32, 5],
 ])("over a domain of %i points from powers to 2^%i, any queries", async (n, ofTwo) => {
-  const powers = await powersOf(trapdoor, ofTwo)
+  const powers = await powersOf(ofTwo)
   await fc.assert(
     fc.asyncProperty(instances(9), async ({ system }) => {
       expect(programRows(system)).toBeLessThanOrEqual(n)
@@ -141,6 +156,6 @@ test.each(["mirage", "groth16"] as const)("the keys of %s", async (proofSystem) 
   const { graph } = await perceptron([3, 2, 2], 6)
   const circuit = await compile(graph, { proofSystem })
   const { domain, secrets, queries } = systemOf(circuit).keyQueries(circuit)
-  const powers = await powersOf(trapdoor, Math.ceil(Math.log2(domain)))
+  const powers = await powersOf(Math.ceil(Math.log2(domain)))
   await compare(powers, circuit.linked.r1cs, domain, secrets, queries)
 })

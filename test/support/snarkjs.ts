@@ -1,6 +1,6 @@
 /** snarkjs in the test process: its curve keeps threads that somebody has to stop. */
 import { curves } from "snarkjs"
-import type { WitnessProver } from "#src/systems/groth16/snarkjs-prover.js"
+import type { WitnessProver } from "#src/systems/snarkjs/prover.js"
 import type { KeyParts } from "./plain-keys.js"
 
 export async function stopSnarkjs(): Promise<void> {

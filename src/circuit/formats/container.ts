@@ -165,7 +165,13 @@ export function writePrime(view: DataView, at: number, prime: bigint = r): numbe
 }
 
 /** Checks what writePrime wrote. @throws FileError for a file over another field */
-export function checkPrime(view: DataView, at: number, where: string, prime: bigint = r): number {
+export function checkPrime(
+  view: DataView,
+  at: number,
+  where: string,
+  prime: bigint = r,
+  fix = "Compile for bn254 (`--prime bn128` in circom)",
+): number {
   const width = at + 36 <= view.byteLength ? view.getUint32(at, true) : 0
   if (width !== 32 || readField(view, at + 4) !== prime) {
     throw new FileError({
@@ -173,7 +179,7 @@ export function checkPrime(view: DataView, at: number, where: string, prime: big
       where,
       expected: "bn254",
       given: width === 32 ? `prime ${readField(view, at + 4)}` : `field elements of ${width} bytes`,
-      fix: "Compile for bn254 (`--prime bn128` in circom)",
+      fix,
     })
   }
   return at + 36

@@ -8,10 +8,10 @@ import { FileError } from "#src/errors.js"
 import { importOnnx } from "#src/model/onnx/onnx.js"
 import { type Keys, openProver, type Prover, setup } from "#src/prover/open.js"
 import { quantize } from "#src/quantize/quantize.js"
-import type { SnarkjsWorker } from "#src/systems/groth16/snarkjs-worker.js"
-import { writeWtns } from "#src/systems/groth16/witnessfile.js"
-import { WorkerPool } from "#src/systems/groth16/workers.js"
 import type { Circuit } from "#src/systems/index.js"
+import { writeWtns } from "#src/systems/plain/witnessfile.js"
+import type { SnarkjsWorker } from "#src/systems/snarkjs/worker.js"
+import { WorkerPool } from "#src/systems/snarkjs/workers.js"
 import {
   explain,
   type Groth16Key,
@@ -63,7 +63,7 @@ function randomSystem(seed: number): { r1cs: R1cs; witness: Witness } {
 describe("development setup", () => {
   it("gives keys with which snarkjs proves and verifies random systems, and refuses wrong signals and witnesses", async () => {
     const pool = new WorkerPool<SnarkjsWorker>(
-      new URL("../../../dist/systems/groth16/snarkjs-worker.js", import.meta.url),
+      new URL("../../../dist/systems/snarkjs/worker.js", import.meta.url),
       1,
     )
     try {

@@ -3,7 +3,7 @@ import { parentPort } from "node:worker_threads"
 import * as Comlink from "comlink"
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs"
 import { invariant } from "../../errors.js"
-import { prove } from "./reference.js"
+import { prove } from "./door.js"
 
 let key: Uint8Array | undefined
 

@@ -1,8 +1,8 @@
 /** A proving key that stays loaded in a worker, and proofs against it, one after the other. */
 import * as Comlink from "comlink"
 import { type OnProgress, UsageError } from "../../errors.js"
-import type { ProofPoints } from "./reference.js"
-import type { SnarkjsWorker } from "./snarkjs-worker.js"
+import type { ProofPoints } from "./door.js"
+import type { SnarkjsWorker } from "./worker.js"
 import { WorkerPool } from "./workers.js"
 
 export interface WitnessProver {
@@ -25,7 +25,7 @@ export async function openReference(provingKey: Uint8Array): Promise<WitnessProv
   const worker = async (): Promise<WorkerPool<SnarkjsWorker>> => {
     if (closed) throw new UsageError({ what: "the prover is closed", fix: "Open another one" })
     if (pool?.alive) return pool
-    pool = new WorkerPool(new URL("./snarkjs-worker.js", import.meta.url), 1)
+    pool = new WorkerPool(new URL("./worker.js", import.meta.url), 1)
     try {
       await pool.map([provingKey], (remote, key) => remote.load(key))
     } catch (error) {

@@ -3,9 +3,9 @@ import { execFile } from "node:child_process"
 import { promisify } from "node:util"
 import { describe, expect, test } from "vitest"
 import { CountersignError, UsageError } from "#src/errors.js"
-import { openReference } from "#src/systems/groth16/snarkjs-prover.js"
-import { writeWtns } from "#src/systems/groth16/witnessfile.js"
-import { WorkerPool } from "#src/systems/groth16/workers.js"
+import { writeWtns } from "#src/systems/plain/witnessfile.js"
+import { openReference } from "#src/systems/snarkjs/prover.js"
+import { WorkerPool } from "#src/systems/snarkjs/workers.js"
 import { devSetup } from "../../support/plain-keys.js"
 import { squarings } from "../../support/r1cs-systems.js"
 
@@ -142,7 +142,7 @@ describe("setup and prover", () => {
     const script = `
       import { plainKeyOf, plainKeyQueries } from ${source("systems/groth16/setup.js")}
       import { evaluateByTrapdoor } from ${source("setup/trapdoor.js")}
-      import { openReference } from ${source("systems/groth16/snarkjs-prover.js")}
+      import { openReference } from ${source("systems/snarkjs/prover.js")}
       import { readR1cs } from ${source("circuit/formats/r1csfile.js")}
       const [r1cs, wtns] = process.argv.slice(1).map((text) => new Uint8Array(Buffer.from(text, "base64")))
       const system = readR1cs(r1cs)
