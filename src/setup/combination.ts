@@ -16,7 +16,7 @@
  * does not have τ^(2n−1) = τ^(n−1) + D_(n−1): there D_(n−1) counts as zero. That leaves all of it multiples of τ^n − 1,
  * and changes nothing for A·B − C of degree up to 2n − 2, which is all that there is.
  */
-import { encodeFields, readField } from "../circuit/formats/container.js"
+import { encodeFields } from "../circuit/formats/container.js"
 import type { R1cs, SparseRows } from "../circuit/formats/r1cs.js"
 import { cosetRoot } from "../circuit/link/domain.js"
 import { invariant } from "../errors.js"
@@ -30,10 +30,22 @@ import { groupOf, type PowersOfTau, type PowersSection, pointsOf } from "./ptau/
 import { hasProduct, publicCount } from "./qap.js"
 import type { Column, Query, Secret } from "./queries.js"
 
-/** A query with a factor for each of its points: 32 bytes each, little endian, below r. */
+/** Bytes of a factor, an integer of 128 bits, little endian: what is wrong cancels with a chance of 2^-128. */
+export const factorBytes = 16
+
+/** A query with a factor for each of its points, one behind the other. */
 export interface Weighted {
   readonly query: Query
   readonly factors: Uint8Array
+}
+
+/** Factor number i. */
+type FactorOf = (i: number) => bigint
+
+function factorsOf({ buffer, byteOffset, length }: Uint8Array): FactorOf {
+  const view = new DataView(buffer, byteOffset, length)
+  return (i) =>
+    (view.getBigUint64(factorBytes * i + 8, true) << 64n) | view.getBigUint64(factorBytes * i, true)
 }
 
 type Group = Query["group"]
@@ -155,8 +167,8 @@ export class Combinations {
         invariant(needed, `powers have nothing times ${times} in ${query.group}`)
         if (own !== column || needed !== section) continue
         byWire ??= new Array<bigint>(this.system.wires).fill(0n)
-        const view = new DataView(factors.buffer, factors.byteOffset, factors.length)
-        for (const [i, wire] of query.wires.entries()) byWire[wire] += readField(view, 32 * i)
+        const factor = factorsOf(factors)
+        for (const [i, wire] of query.wires.entries()) byWire[wire] += factor(i)
       }
     }
     return byWire
@@ -213,10 +225,10 @@ function secretFactors(parts: readonly Weighted[], group: Group): Map<Secret | "
   const found = new Map<Secret | "one", bigint>()
   for (const { query, factors } of parts) {
     if (!("secrets" in query) || query.group !== group) continue
-    const view = new DataView(factors.buffer, factors.byteOffset, factors.length)
+    const factor = factorsOf(factors)
     for (const [i, secret] of query.secrets.entries()) {
       const name = secret === "delta" || secret === "deltaC" ? "one" : secret
-      found.set(name, mod((found.get(name) ?? 0n) + readField(view, 32 * i)))
+      found.set(name, mod((found.get(name) ?? 0n) + factor(i)))
     }
   }
   return found
@@ -228,10 +240,10 @@ function oddValues(parts: readonly Weighted[], n: number): bigint[] | undefined 
   for (const { query, factors } of parts) {
     if (!("layers" in query)) continue
     sums ??= new Array<bigint>(n).fill(0n)
-    const view = new DataView(factors.buffer, factors.byteOffset, factors.length)
+    const factor = factorsOf(factors)
     for (let layer = 0; layer < query.layers.count; layer++) {
       const shift = BigInt(query.layers.bits * layer)
-      for (let k = 0; k < n; k++) sums[k] += readField(view, 32 * (layer * n + k)) << shift
+      for (let k = 0; k < n; k++) sums[k] += factor(layer * n + k) << shift
     }
   }
   return sums?.map((sum) => mod(sum))

@@ -24,7 +24,12 @@ import { Random } from "../support/random.js"
 const trapdoor = { tau: 2n ** 200n + 12345n, alpha: 2n ** 190n + 7n, beta: 2n ** 180n + 3n }
 const random = new Random(3)
 const factorsFor = (count: number): bigint[] =>
-  Array.from({ length: count }, () => BigInt(random.integer(0, 2 ** 40)) ** 3n + 1n)
+  Array.from({ length: count }, () => BigInt(random.integer(0, 2 ** 42)) ** 3n + 1n)
+/** Factors as combinations take them. */
+function bytesOf(factors: readonly bigint[]): Uint8Array {
+  const words = factors.flatMap((factor) => [factor & (2n ** 64n - 1n), factor >> 64n])
+  return new Uint8Array(BigUint64Array.from(words).buffer)
+}
 
 const powersOf = async (power: number): Promise<PowersOfTau> =>
   openPtau(await uncontributedPtau(power, trapdoor))
@@ -114,7 +119,7 @@ async function compare(
   const combinations = await Combinations.open(kernels, powers, system, n)
   const parts = Object.entries(queries).map(([name, query]) => {
     const factors = factorsFor(points[name].length / (query.group === "g1" ? 64 : 128))
-    return { name, query, factors, weighted: { query, factors: encodeFields(factors) } }
+    return { name, query, factors, weighted: { query, factors: bytesOf(factors) } }
   })
   const isWhole = 2 * n < 2 ** (powers.power + 1)
   const sums: Record<"g1" | "g2", Affine[]> = { g1: [], g2: [] }
