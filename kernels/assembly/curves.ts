@@ -24,7 +24,11 @@ export {
   rangesScratch as g1RangesScratch,
 } from "./g1/ranges"
 export { projectiveBytes as g1ProjectiveBytes } from "./g1/projective"
-export { readPoints as g1ReadPoints, readScratch as g1ReadScratch } from "./g1/files"
+export {
+  fileScratch as g1FileScratch,
+  readPoints as g1ReadPoints,
+  writePoints as g1WritePoints,
+} from "./g1/files"
 export { pointBytes as g1PointBytes, treeScratch as g1TreeScratch } from "./g1/tree"
 export {
   accumulate as g2Accumulate,
@@ -48,5 +52,9 @@ export {
   rangesScratch as g2RangesScratch,
 } from "./g2/ranges"
 export { projectiveBytes as g2ProjectiveBytes } from "./g2/projective"
-export { readPoints as g2ReadPoints, readScratch as g2ReadScratch } from "./g2/files"
+export {
+  fileScratch as g2FileScratch,
+  readPoints as g2ReadPoints,
+  writePoints as g2WritePoints,
+} from "./g2/files"
 export { pointBytes as g2PointBytes, treeScratch as g2TreeScratch } from "./g2/tree"

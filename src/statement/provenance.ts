@@ -165,9 +165,9 @@ export function describeProvenance(given: Provenance): string {
 }
 
 /** What a proving key may say of itself. */
-export type Mark = "dev"
+export type Mark = "dev" | "ceremony"
 
-const marks: readonly Mark[] = ["dev"]
+const marks: readonly Mark[] = ["dev", "ceremony"]
 /** More bytes than any mark has: as many are worth reading. */
 export const markBytes = 1 + Math.max(...marks.map((mark) => mark.length))
 

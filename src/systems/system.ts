@@ -17,7 +17,7 @@ import type { IntGraph } from "../quantize/integers/intgraph.js"
 import type { KeyPoints, KeyQueries } from "../setup/queries.js"
 import type { CheckedFacts, KeyFacts } from "../statement/key.js"
 import type { G2Point } from "../statement/points.js"
-import type { Mark } from "../statement/provenance.js"
+import type { Provenance } from "../statement/provenance.js"
 import type { Statement } from "../statement/statement.js"
 import type { Hex } from "../statement/strict.js"
 
@@ -70,7 +70,7 @@ export interface Masks {
 
 /** What a proving key says for verification. */
 export interface KeyContent {
-  readonly setup: Mark
+  readonly setup: Provenance
   /** Points of the verification key, as its JSON has them. */
   readonly points: object
   readonly masks: Masks
@@ -159,7 +159,7 @@ export interface System<
   /** What its key is made of. @throws CountersignError for a key that is too large to make or to prove with */
   keyQueries(circuit: C): KeyQueries
   /** The proving key of evaluated queries. */
-  writeKey(circuit: C, points: KeyPoints, origin: Mark): Uint8Array
+  writeKey(circuit: C, points: KeyPoints, origin: "dev"): Uint8Array
   /**
    * Reads a proving key; `residentBytes` as for `open`.
    * @throws FileError for a damaged or foreign file, or another circuit's

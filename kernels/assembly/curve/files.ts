@@ -1,12 +1,22 @@
 /** Points between files and the form of the kernels. */
-import { coordinateScratch, elementBytes, fileBytes, pairBytes, prepareCoordinate, read2, scatter2 } from "./coordinate"
+import {
+  coordinateScratch,
+  elementBytes,
+  fileBytes,
+  gather2,
+  pairBytes,
+  prepareCoordinate,
+  read2,
+  scatter2,
+  write2,
+} from "./coordinate"
 import { isCanonical } from "../fq"
-import { pointBytes } from "./tree"
+import { isInfinity, pointBytes } from "./tree"
 
-/** Working memory of `readPoints`. */
-export const readScratch: usize = coordinateScratch + pairBytes
+/** Working memory of `readPoints` and `writePoints`. */
+export const fileScratch: usize = coordinateScratch + pairBytes
 
-/** FilePoints of points from a file; written by the engine. */
+/** Points that go from one form to the other; written by the engine. */
 @unmanaged
 class FilePoints {
   from: usize
@@ -57,4 +67,23 @@ export function readPoints(item: u32, args: usize, scratch: usize): void {
     scatter2(target, target + elementBytes, pair)
   }
   if (infinities > 0) atomic.add<u32>(job.infinities, infinities)
+}
+
+/** Converts points of range `item` into the form of a file. Only infinity is zero bytes, in both forms. */
+export function writePoints(item: u32, args: usize, scratch: usize): void {
+  const job = changetype<FilePoints>(args)
+  const from = item * job.rangeLength
+  const to = min(from + job.rangeLength, job.count)
+  prepareCoordinate(scratch)
+  const pair = scratch + coordinateScratch
+  for (let i = from; i < to; i++) {
+    const source = job.from + <usize>i * pointBytes
+    const target = job.to + <usize>i * 2 * fileBytes
+    if (isInfinity(source)) {
+      memory.fill(target, 0, 2 * fileBytes)
+      continue
+    }
+    gather2(pair, source, source + elementBytes)
+    write2(target, target + fileBytes, pair)
+  }
 }

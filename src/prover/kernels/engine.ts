@@ -20,6 +20,7 @@ import {
   loadPoints,
   type PointSet,
   releasePoints,
+  writePoints,
 } from "./points/points.js"
 import { KernelPool, type RunOptions, type Step } from "./pool.js"
 import { maximumSteps } from "./program.js"
@@ -102,6 +103,12 @@ export class KernelEngine {
     const points = await loadPoints(this.pool, group, bytes, options)
     this.hold(points, () => releasePoints(this.pool, points))
     return points
+  }
+
+  /** Points of a set, sums among them, as a file has them. @throws what KernelPool.run throws */
+  bytes(points: PointSet): Promise<Uint8Array<ArrayBuffer>> {
+    invariant(this.held.has(points), "points belong to the engine")
+    return writePoints(this.pool, points)
   }
 
   /** Gives the memory of points back. */

@@ -6,7 +6,6 @@ import type { R1cs } from "../../circuit/formats/r1cs.js"
 import { wireRange } from "../../circuit/link/circuit.js"
 import { plainDomain, publicCount } from "../../setup/qap.js"
 import { type KeyPoints, type KeyQueries, publicColumns, type Secret } from "../../setup/queries.js"
-import type { Mark } from "../../statement/provenance.js"
 import { writeZkey } from "./zkey.js"
 
 /** In the order in which they are drawn. */
@@ -37,7 +36,7 @@ export const plainKeyQueries = (system: R1cs): KeyQueries & { readonly queries: 
 })
 
 /** The `.zkey` of evaluated queries. */
-export function plainKeyOf(system: R1cs, points: KeyPoints, origin: Mark): Uint8Array {
+export function plainKeyOf(system: R1cs, points: KeyPoints, origin: "dev"): Uint8Array {
   const { one, two, ...rest } = points as Record<keyof PlainQueries, Uint8Array>
   const keyPoints = {
     ...rest,

@@ -1,10 +1,12 @@
 /**
  * The `.zkey` file of snarkjs for Groth16, byte for byte: sections 1 protocol, 2 header, 3 IC,
- * 4 coefficients, 5 A, 6 B1, 7 B2, 8 C, 9 H, 10 contributions. Section 1000 is ours and ignored by
- * snarkjs: the text of how the key was made ("dev"). Points are affine, Montgomery, little endian.
+ * 4 coefficients, 5 A, 6 B1, 7 B2, 8 C, 9 H, 10 contributions (records.ts). Two are ours and ignored by snarkjs:
+ * 1000, the text of how the key was made ("dev" or "ceremony"), and 1001, the head of a ceremony's transcript. Points
+ * are affine, Montgomery, little endian.
  */
 import {
   checkPrime,
+  checkSection,
   createBinFile,
   readBinFile,
   sectionView,
@@ -15,9 +17,17 @@ import type { R1cs } from "../../circuit/formats/r1cs.js"
 import { FileError } from "../../errors.js"
 import { q, r, radix } from "../../field.js"
 import { fileBytes as pointBytes } from "../../prover/kernels/points/points.js"
+import {
+  type CeremonyHead,
+  ceremonySection,
+  factsOf,
+  headJson,
+  parseHead,
+} from "../../setup/ceremony/transcript.js"
 import { plainDomain, publicCount } from "../../setup/qap.js"
-import { encodeMark, type Mark, markSection, parseMark } from "../../statement/provenance.js"
+import { encodeMark, markSection, type Provenance, parseMark } from "../../statement/provenance.js"
 import type { Masks } from "../system.js"
+import { encodeRecords, type PlainTranscript, parseRecords, recordsSection } from "./records.js"
 
 /** Section 2: both primes with their widths, three counts, six points. */
 const headerBytes = 36 + 36 + 12 + 3 * pointBytes.g1 + 3 * pointBytes.g2
@@ -37,8 +47,17 @@ export interface KeyPoints {
   readonly h: Uint8Array
 }
 
-/** Bytes of the proving key. `setup` says how it was made. */
-export function writeZkey(system: R1cs, domain: number, points: KeyPoints, setup: Mark): Uint8Array {
+/** The first key of a ceremony: what that is for, and what snarkjs calls the circuit hash. */
+export type FirstKey = Pick<PlainTranscript, "circuitHash"> & { readonly head: CeremonyHead }
+
+/** Bytes of the proving key. `origin`: how it was made. */
+export function writeZkey(
+  system: R1cs,
+  domain: number,
+  points: KeyPoints,
+  origin: "dev" | FirstKey,
+): Uint8Array {
+  const first = origin === "dev" ? undefined : origin
   const protocol = new Uint8Array(Uint32Array.of(1).buffer)
   const header = new Uint8Array(headerBytes)
   const view = new DataView(header.buffer)
@@ -71,9 +90,13 @@ export function writeZkey(system: R1cs, domain: number, points: KeyPoints, setup
     { id: 7, content: points.b2 },
     { id: 8, content: points.c },
     { id: 9, content: points.h },
-    { id: 10, content: new Uint8Array(64 + 4) },
-    { id: markSection, content: encodeMark(setup) },
+    {
+      id: recordsSection,
+      content: encodeRecords({ circuitHash: first?.circuitHash ?? new Uint8Array(64), contributions: [] }),
+    },
+    { id: markSection, content: encodeMark(first ? "ceremony" : "dev") },
   ]
+  if (first) contents.push({ id: ceremonySection, content: new TextEncoder().encode(headJson(first.head)) })
   const sizes = contents.map(({ id, content }) => ({ id, bytes: content.length }))
   const { file, sections } = createBinFile("zkey", 1, sizes)
   contents.forEach(({ content }, i) => {
@@ -117,8 +140,13 @@ export function coefficients(system: R1cs): Uint8Array {
 }
 
 /** How a `.zkey` was made, by its own mark. @throws FileError if it does not say so, as keys of snarkjs do not */
-export const setupOf = (zkey: Uint8Array): Mark =>
-  parseMark(readBinFile(zkey, "zkey", 1).get(markSection), "proving key")
+export function setupOf(zkey: Uint8Array): Provenance {
+  const where = "proving key"
+  const sections = readBinFile(zkey, "zkey", 1)
+  if (parseMark(sections.get(markSection), where) === "dev") return "dev"
+  const head = parseHead(checkSection(sections.get(ceremonySection), ceremonySection, where), "groth16")
+  return factsOf(parseRecords(checkSection(sections.get(recordsSection), recordsSection, where), head))
+}
 
 /**
  * Whether a proving key belongs to a circuit: field, counts, section lengths and every coefficient. The

@@ -10,7 +10,8 @@
  *     4  A         wires that occur on side A      7  committed   K_i / deltaC of committed wires
  *     5  B1        wires that occur on side B      8  final       K_i / delta of final wires
  *     9  H         one per domain point, in layers 10  C          wires that occur on side C of a product
- *                                                  1000           how the key was made: "dev"
+ *                                                  1000           how the key was made: "dev" or "ceremony"
+ *                                                  1001           of a ceremony its transcript
  *
  * Layer k of H is 2^(b·k) times layer 0. Sections 4 to 8 and 10 are in ascending order of wires; the public wires
  * one, c and ev occur on side A by the rows that keep their columns independent. docs/FORMATS.md has an example
@@ -32,8 +33,16 @@ import { CountersignError, FileError } from "../../errors.js"
 import { fileBytes as pointBytes } from "../../prover/kernels/points/points.js"
 import { streamBytes } from "../../prover/kernels/points/stream.js"
 import { areLayers, bestLayers, type Layers } from "../../prover/kernels/points/windows.js"
+import {
+  type CeremonyHead,
+  ceremonySection,
+  encodeTranscript,
+  factsOf,
+  parseTranscript,
+  readSection,
+} from "../../setup/ceremony/transcript.js"
 import { hasProduct, programRows } from "../../setup/qap.js"
-import { encodeMark, type Mark, markBytes, markSection, parseMark } from "../../statement/provenance.js"
+import { encodeMark, markBytes, markSection, type Provenance, parseMark } from "../../statement/provenance.js"
 import type { Masks, MemoryOptions } from "../system.js"
 import type { MirageLinked } from "./circuit.js"
 import { digits, quotientMultiples } from "./sections.js"
@@ -74,7 +83,7 @@ type LargeSection = Exclude<MirageSection, "points" | "ic">
 export interface MirageProvingKey extends Readonly<Record<LargeSection, Uint8Array | ByteSource>> {
   readonly points: Uint8Array
   readonly ic: Uint8Array
-  readonly setup: Mark
+  readonly setup: Provenance
   /** The multiples of H. */
   readonly layers: Layers
   /** Whether the large sections are sources that each multiplication reads. */
@@ -253,18 +262,23 @@ export function checkKeySize(linked: MirageLinked): void {
   })
 }
 
-/** Bytes of a proving key. `setup` says how it was made. */
+/** Secrets that points are divided by, in the order of a transcript. */
+export const divisors = ["deltaC", "delta"] as const
+
+/** Bytes of a proving key. `origin`: how it was made, of the first key of a ceremony what that is for. */
 export function writeMirageKey(
   linked: MirageLinked,
   points: MiragePoints,
-  setup: Mark,
+  origin: "dev" | CeremonyHead,
   layers = quotientLayers(linked.r1cs),
 ): Uint8Array {
   const contents = [
     { id: 1, content: headerOf(linked, layers) },
     ...Object.entries(sections).map(([name, id]) => ({ id, content: points[name as MirageSection] })),
-    { id: markSection, content: encodeMark(setup) },
+    { id: markSection, content: encodeMark(origin === "dev" ? "dev" : "ceremony") },
   ]
+  if (origin !== "dev")
+    contents.push({ id: ceremonySection, content: encodeTranscript({ head: origin, contributions: [] }) })
   const sizes = contents.map(({ id, content }) => ({ id, bytes: content.length }))
   const { file, sections: places } = createBinFile(magic, version, sizes)
   contents.forEach(({ content }, i) => {
@@ -303,14 +317,22 @@ export async function readMirageKey(
     final: await large("final"),
     h: await large("h"),
     c: await large("c"),
-    setup: parseMark(held.has(markSection) ? await contentOf(part(markSection)) : undefined, where),
+    setup: await provenanceOf(held, part),
     layers,
     streamed,
   }
 }
 
-/** What says whether a section is a mark. */
-const contentOf = ({ size, read }: ByteSource): Promise<Uint8Array> => read(0, Math.min(size, markBytes))
+/** How a key says it was made. @throws FileError if it does not */
+async function provenanceOf(
+  held: ReadonlyMap<number, unknown>,
+  part: (id: number) => ByteSource,
+): Promise<Provenance> {
+  const { size, read } = held.has(markSection) ? part(markSection) : { size: 0, read: undefined }
+  const mark = await read?.(0, Math.min(size, markBytes))
+  if (parseMark(mark, "proving key") === "dev") return "dev"
+  return factsOf(parseTranscript(await readSection(part(ceremonySection)), "mirage", divisors))
+}
 
 /** Bytes of one point of section 2. */
 export function singleOf({ points }: MirageProvingKey, name: Single): Uint8Array {

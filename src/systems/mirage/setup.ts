@@ -11,7 +11,6 @@ import {
   type Secret,
   type WireQuery,
 } from "../../setup/queries.js"
-import type { Mark } from "../../statement/provenance.js"
 import type { MirageLinked } from "./circuit.js"
 import {
   checkKeySize,
@@ -62,7 +61,7 @@ export function mirageKeyQueries(linked: MirageLinked): KeyQueries {
 }
 
 /** The proving key of evaluated queries. */
-export function mirageKeyOf(linked: MirageLinked, points: KeyPoints, origin: Mark): Uint8Array {
+export function mirageKeyOf(linked: MirageLinked, points: KeyPoints, origin: "dev"): Uint8Array {
   const { g1, g2, ...rest } = points as Record<MirageQuery, Uint8Array>
   return writeMirageKey(linked, { ...rest, points: Buffer.concat([g1, g2]) }, origin)
 }

@@ -331,6 +331,37 @@ describe.each(variants)("%s", (variant) => {
       }
     })
 
+    test("signed sums by group as a file has them: points twice, taken away, and nothing left", async () => {
+      const [count, groups] = [300, 120]
+      const points = upTo(count).map((k, i) => (i % 7 === 3 ? 0n : i % 11 === 4 ? 9n : k))
+      const set = await load(points)
+      const entries = Array.from({ length: 4000 }, (_, i) => ({
+        // group 0 gets a point, and loses it; group 1 gets it twice; group 2 gets nothing
+        group: i < 4 ? i >> 1 : random.integer(3, groups - 1),
+        point: i < 4 ? 8 : random.integer(0, count - 1),
+        negative: i < 4 ? Number(i === 1) : random.integer(0, 1),
+      }))
+      const sums = await engine.sums(
+        set,
+        {
+          group: Uint32Array.from(entries, (entry) => entry.group),
+          point: Uint32Array.from(entries, (entry) => entry.point),
+          negative: Uint8Array.from(entries, (entry) => entry.negative),
+        },
+        groups,
+      )
+      const expected = new Array<bigint>(groups).fill(0n)
+      for (const { group: g, point, negative } of entries)
+        expected[g] += negative ? -points[point] : points[point]
+      expect(expected.slice(0, 3)).toEqual([0n, 18n, 0n])
+      expect(await engine.bytes(sums)).toEqual(
+        await engine.fixedBase(group, encode(expected.map((k) => mod(k)))),
+      )
+      expect(await engine.bytes(set)).toEqual(await engine.fixedBase(group, encode(points)))
+      engine.free(sums)
+      engine.free(set)
+    })
+
     test("scalars that are not below r are refused, and harm nothing", async () => {
       const set = await load(upTo(3))
       for (const large of [r, r + 1n, 2n ** 254n - 1n, 2n ** 254n, 2n ** 255n, 2n ** 256n - 1n]) {
