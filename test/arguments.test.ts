@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, it } from "vitest"
 import * as api from "#src/index.js"
 import { smallModel } from "./support/cli.js"
+import { uncontributedPtau } from "./support/ptau.js"
 
 const context = `0x${"11".repeat(32)}`
 const bytes = smallModel(4)
@@ -21,9 +22,11 @@ async function whole(proofSystem: "mirage" | "groth16") {
 }
 let made: Awaited<ReturnType<typeof whole>>
 let plain: Awaited<ReturnType<typeof whole>>
+let ptau: Uint8Array
 beforeAll(async () => {
   made = await whole("mirage")
   plain = await whole("groth16")
+  ptau = await uncontributedPtau(1)
   return async () => {
     await Promise.all([made.prover.close(), plain.prover.close()])
   }
@@ -85,6 +88,7 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
       [circuit, provingKey, {}],
       [plain.circuit, plain.provingKey, {}],
     ],
+    openPtau: [[ptau, {}]],
     packTensor: [[[1n], 0, 8]],
     packing: [[layout]],
     parseInput: [[{ inputs: { x } }, specs, "where"]],
@@ -161,7 +165,7 @@ async function failure(call: AnyFunction, args: readonly unknown[]): Promise<unk
 
 /** Whose last argument is options, or something like them. */
 const withOptions =
-  "checkCompileOptions compile explain fromSnarkjs importOnnx measureAccuracy openProver quantize quantizeInput quantizeProgram rebuildCircuit setup verify".split(
+  "checkCompileOptions compile explain fromSnarkjs importOnnx measureAccuracy openProver openPtau quantize quantizeInput quantizeProgram rebuildCircuit setup verify".split(
     " ",
   )
 const classes = /^[A-Z]/

@@ -48,6 +48,7 @@ const order = [
   "circuit/witness",
   "prover/kernels",
   "prover/engine",
+  "setup/ceremony",
   "setup/ptau",
   "setup",
   "systems/system.ts",
@@ -128,6 +129,13 @@ describe("imports", () => {
       /from "snarkjs"|import\("snarkjs"\)/.test(read(path).replace(/typeof import\("snarkjs"\)/g, "")),
     )
     expect(users).toEqual(["src/systems/snarkjs/door.ts"])
+  })
+
+  it("reach the package of snarkjs's curves through one file", () => {
+    const users = sources.filter((path) =>
+      /import\("ffjavascript"\)|from "(ffjavascript|wasmcurves)"/.test(read(path)),
+    )
+    expect(users).toEqual(["src/setup/ceremony/snarkjs.ts"])
   })
 })
 

@@ -29,8 +29,22 @@ import { encodeMark, markSection, type Provenance, parseMark } from "../../state
 import type { Masks } from "../system.js"
 import { encodeRecords, type PlainTranscript, parseRecords, recordsSection } from "./records.js"
 
+/** Sections by number. */
+export const zkeySections = { header: 2, ic: 3, c: 8, h: 9 } as const
+
 /** Section 2: both primes with their widths, three counts, six points. */
-const headerBytes = 36 + 36 + 12 + 3 * pointBytes.g1 + 3 * pointBytes.g2
+const countsBytes = 36 + 36 + 12
+const headerBytes = countsBytes + 3 * pointBytes.g1 + 3 * pointBytes.g2
+
+/** Bytes of section 2 before each of its points. */
+export const headerPlaces = {
+  alpha1: countsBytes,
+  beta1: countsBytes + 64,
+  beta2: countsBytes + 128,
+  gamma2: countsBytes + 256,
+  delta1: countsBytes + 384,
+  delta2: countsBytes + 448,
+} as const
 
 export interface KeyPoints {
   readonly alpha1: Uint8Array
@@ -205,14 +219,21 @@ export function checkZkey(zkey: Uint8Array, system: R1cs): void {
 /** The points of a `.zkey` that hide. */
 export function masksOf(zkey: Uint8Array): Masks {
   const header = readBinFile(zkey, "zkey", 1).get(2) as Uint8Array
-  return { beta1: header.subarray(148, 212), delta1: header.subarray(468, 532) }
+  const one = (at: number) => header.subarray(at, at + 64)
+  return { beta1: one(headerPlaces.beta1), delta1: one(headerPlaces.delta1) }
 }
 
 /** The points of the verification key that a proving key carries, as decimal strings. */
 export function verificationPoints(zkey: Uint8Array): object {
   const sections = readBinFile(zkey, "zkey", 1)
-  const header = sections.get(2) as Uint8Array
-  const ic = sections.get(3) as Uint8Array
+  return pointsOfSections(
+    sections.get(zkeySections.header) as Uint8Array,
+    sections.get(zkeySections.ic) as Uint8Array,
+  )
+}
+
+/** The same from sections 2 and 3. */
+export function pointsOfSections(header: Uint8Array, ic: Uint8Array): object {
   const g1 = (content: Uint8Array, start: number) =>
     coordinates(content.subarray(start, start + 64)).map(String)
   const g2 = (start: number) => {
@@ -222,12 +243,11 @@ export function verificationPoints(zkey: Uint8Array): object {
       [y0, y1],
     ]
   }
-  // alpha1 64, beta1 64, beta2 128, gamma2 128, delta1 64, delta2 128 from byte 84
   return {
-    alpha1: g1(header, 84),
-    beta2: g2(212),
-    gamma2: g2(340),
-    delta2: g2(532),
+    alpha1: g1(header, headerPlaces.alpha1),
+    beta2: g2(headerPlaces.beta2),
+    gamma2: g2(headerPlaces.gamma2),
+    delta2: g2(headerPlaces.delta2),
     ic: Array.from({ length: ic.length / 64 }, (_, i) => g1(ic, 64 * i)),
   }
 }

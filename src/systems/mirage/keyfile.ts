@@ -48,8 +48,8 @@ import type { MirageLinked } from "./circuit.js"
 import { digits, quotientMultiples } from "./sections.js"
 import { firstCommitted, type WireGroup, wireGroupsOf } from "./wires.js"
 
-const magic = "csmk"
-const version = 1
+export const magic = "csmk"
+export const version = 1
 
 /** Size of the domain of a two-phase circuit. */
 export const mirageDomain = (system: R1cs): number => domainSize(programRows(system))
@@ -67,14 +67,24 @@ export function quotientLayers(system: R1cs): Layers {
 }
 
 /** Sections with points, by number. */
-const sections = { points: 2, ic: 3, a: 4, b1: 5, b2: 6, committed: 7, final: 8, h: 9, c: 10 } as const
-export type MirageSection = keyof typeof sections
+export const sectionNumbers = {
+  points: 2,
+  ic: 3,
+  a: 4,
+  b1: 5,
+  b2: 6,
+  committed: 7,
+  final: 8,
+  h: 9,
+  c: 10,
+} as const
+export type MirageSection = keyof typeof sectionNumbers
 
 /** What errors call a section. */
 export const labelOf = (name: MirageSection): string => (name.length < 3 ? name.toUpperCase() : name)
 
 /** The same with its number. */
-export const sectionName = (name: MirageSection): string => `${labelOf(name)} (${sections[name]})`
+export const sectionName = (name: MirageSection): string => `${labelOf(name)} (${sectionNumbers[name]})`
 export type MiragePoints = Readonly<Record<MirageSection, Uint8Array>>
 /** Sections that grow with the circuit. */
 type LargeSection = Exclude<MirageSection, "points" | "ic">
@@ -274,7 +284,7 @@ export function writeMirageKey(
 ): Uint8Array {
   const contents = [
     { id: 1, content: headerOf(linked, layers) },
-    ...Object.entries(sections).map(([name, id]) => ({ id, content: points[name as MirageSection] })),
+    ...Object.entries(sectionNumbers).map(([name, id]) => ({ id, content: points[name as MirageSection] })),
     { id: markSection, content: encodeMark(origin === "dev" ? "dev" : "ceremony") },
   ]
   if (origin !== "dev")
@@ -305,8 +315,9 @@ export async function readMirageKey(
   const layers = await readHeader(linked, part(1, headerBytes), where)
   const sizes = sizesOf(linked, layers)
   const streamed = isStreamed(linked, residentBytes)
-  const read = (name: MirageSection) => part(sections[name], sizes[name]).read(0, sizes[name])
-  const large = async (name: LargeSection) => (streamed ? part(sections[name], sizes[name]) : read(name))
+  const read = (name: MirageSection) => part(sectionNumbers[name], sizes[name]).read(0, sizes[name])
+  const large = async (name: LargeSection) =>
+    streamed ? part(sectionNumbers[name], sizes[name]) : read(name)
   return {
     points: await read("points"),
     ic: await read("ic"),
@@ -334,14 +345,22 @@ async function provenanceOf(
   return factsOf(parseTranscript(await readSection(part(ceremonySection)), "mirage", divisors))
 }
 
+/** Bytes of section 2 before a point of it. */
+export function placeOf(name: Single): number {
+  const before = singles.slice(
+    0,
+    singles.findIndex(([other]) => other === name),
+  )
+  return before.reduce((sum, [, group]) => sum + pointBytes[group], 0)
+}
+
+/** Sections 2 and 3. */
+type SmallSections = Pick<MirageProvingKey, "points" | "ic">
+
 /** Bytes of one point of section 2. */
-export function singleOf({ points }: MirageProvingKey, name: Single): Uint8Array {
-  let at = 0
-  for (const [other, group] of singles) {
-    if (other === name) return points.subarray(at, at + pointBytes[group])
-    at += pointBytes[group]
-  }
-  throw new RangeError(name)
+export function singleOf({ points }: Pick<SmallSections, "points">, name: Single): Uint8Array {
+  const at = placeOf(name)
+  return points.subarray(at, at + pointBytes[name.endsWith("1") ? "g1" : "g2"])
 }
 
 /** The points that hide. */
@@ -352,7 +371,7 @@ export const mirageMasks = (key: MirageProvingKey): Masks => ({
 })
 
 /** The points of the verification key that a proving key carries, as decimal strings. */
-export function mirageVerificationPoints(key: MirageProvingKey): {
+export function mirageVerificationPoints(key: SmallSections): {
   alpha1: string[]
   beta2: string[][]
   delta2: string[][]
