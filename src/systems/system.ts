@@ -14,7 +14,7 @@ import type { TensorValues, Witness } from "../circuit/witness/witness.js"
 import type { OnProgress } from "../errors.js"
 import type { Engine, Layers } from "../prover/engine/engine.js"
 import type { IntGraph } from "../quantize/integers/intgraph.js"
-import type { KeyPoints, KeyQueries } from "../setup/queries.js"
+import type { Claim, KeyPoints, KeyQueries } from "../setup/queries.js"
 import type { CheckedFacts, KeyFacts } from "../statement/key.js"
 import type { G2Point } from "../statement/points.js"
 import type { Provenance } from "../statement/provenance.js"
@@ -166,6 +166,8 @@ export interface System<
    */
   readKey(circuit: C, provingKey: ProvingKey, residentBytes?: number): Promise<H>
   contentOf(held: H): KeyContent
+  /** What the points that are held of a key have to be. */
+  claims(circuit: C, held: H): readonly Claim[]
   /** Sections of a key whose verification key is `key`. */
   sections(circuit: C, provingKey: ProvingKey, key: K): Promise<KeySections>
   /** Bytes that a proof takes, about; null where nobody knows. */

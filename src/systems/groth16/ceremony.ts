@@ -18,6 +18,7 @@ import {
 } from "../../setup/ceremony/transcript.js"
 import type { Derive } from "../../setup/ptau/derivations.js"
 import { type G1Json, samePoint } from "../../statement/points.js"
+import { markSection } from "../../statement/provenance.js"
 import {
   encodeRecords,
   nextTranscript,
@@ -85,6 +86,7 @@ export const groth16Ceremony: CeremonyProtocol<PlainTranscript> = {
     },
   ],
 
+  file: [...Object.values(zkeySections), recordsSection, markSection, ceremonySection],
   sections: [ceremonySection, recordsSection],
   parse(contents) {
     const section = (id: number) => checkSection(contents.get(id), id, where)

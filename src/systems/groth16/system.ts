@@ -10,7 +10,7 @@ import { plainSystem } from "../plain/system.js"
 import { witnessOf } from "../plain/witness.js"
 import { writeWtns } from "../plain/witnessfile.js"
 import type { System } from "../system.js"
-import { plainKeyOf, plainKeyQueries } from "./setup.js"
+import { plainClaims, plainKeyOf, plainKeyQueries } from "./setup.js"
 import type { CheckedGroth16Key } from "./verify.js"
 import { checkZkey, masksOf, setupOf, verificationPoints } from "./zkey.js"
 
@@ -28,6 +28,8 @@ export const groth16: System<PlainCircuit, Uint8Array, CheckedGroth16Key> = {
   },
 
   contentOf: (zkey) => ({ setup: setupOf(zkey), points: verificationPoints(zkey), masks: masksOf(zkey) }),
+
+  claims: ({ linked: { r1cs } }, zkey) => plainClaims(r1cs, zkey),
 
   async sections({ linked: { r1cs } }, provingKey, key) {
     const sections = readBinFile(await bytesOf(provingKey, "proving key"), "zkey", 1)

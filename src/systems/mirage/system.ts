@@ -19,7 +19,7 @@ import {
   readMirageKey,
 } from "./keyfile.js"
 import { openMirage } from "./prove.js"
-import { mirageKeyOf, mirageKeyQueries } from "./setup.js"
+import { mirageClaims, mirageKeyOf, mirageKeyQueries } from "./setup.js"
 import { type CheckedMirageKey, type MirageProofPoints, mirageFactors } from "./verify.js"
 import { isIn, wireGroupsOf } from "./wires.js"
 import { commitmentsOf, shownWords } from "./witness.js"
@@ -68,6 +68,7 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
     points: mirageVerificationPoints(held),
     masks: mirageMasks(held),
   }),
+  claims: ({ linked }, held) => mirageClaims(linked, held),
   sections: sectionsOf,
   memory: ({ linked }) => proverMemory(linked),
   checkProvable: ({ linked }, options) => checkMemory(linked, options),
