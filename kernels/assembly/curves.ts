@@ -26,7 +26,9 @@ export {
 export { projectiveBytes as g1ProjectiveBytes } from "./g1/projective"
 export {
   fileScratch as g1FileScratch,
+  offCurve as g1OffCurve,
   readPoints as g1ReadPoints,
+  uncompressed as g1Uncompressed,
   writePoints as g1WritePoints,
 } from "./g1/files"
 export { pointBytes as g1PointBytes, treeScratch as g1TreeScratch } from "./g1/tree"
@@ -54,7 +56,9 @@ export {
 export { projectiveBytes as g2ProjectiveBytes } from "./g2/projective"
 export {
   fileScratch as g2FileScratch,
+  offCurve as g2OffCurve,
   readPoints as g2ReadPoints,
+  uncompressed as g2Uncompressed,
   writePoints as g2WritePoints,
 } from "./g2/files"
 export { pointBytes as g2PointBytes, treeScratch as g2TreeScratch } from "./g2/tree"

@@ -121,4 +121,9 @@ export function provingKeyPath(folder: string): string {
 }
 export const loadVerificationKey = (path: string): api.VerificationKey =>
   api.parseVerificationKey(readJson(path, setupFirst))
+/** The verification key of a folder, or null before its setup. @throws FileError */
+export function heldKey(folder: string): api.VerificationKey | null {
+  const path = verificationKeyPath(folder)
+  return exists(path) ? loadVerificationKey(path) : null
+}
 export const verificationKeyPath = (folder: string): string => join(folder, names.verificationKey)

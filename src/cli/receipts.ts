@@ -3,12 +3,11 @@
  * verdict, what was taken from where, and the numbers it proves.
  */
 import * as api from "../index.js"
-import { describeProvenance } from "../statement/provenance.js"
 import { readWhole } from "./files.js"
 import { loadVerificationKey } from "./folder.js"
 import { type Context, command, hex32, type ToolCommand, withContext } from "./options.js"
 import { cut, invalid, print } from "./terminal.js"
-import { inOptions } from "./words.js"
+import { inOptions, madeBy } from "./words.js"
 
 /** Most values of a tensor on a line; `--json` has all of them. */
 const mostShown = 16
@@ -46,7 +45,7 @@ export function receiptCommand(
     .needs("--key <file>", "verification key")
     .option("--key-digest <hex>", "digest that the key must have: a file alone is anyone's word")
     .option("--model <hex>", "model digest the receipt must be for; default: the key's")
-    .option("--allow-dev", "accept a development key")
+    .option("--allow-dev", "accept a development key, or one that nobody contributed to")
   const contextOf = withContext(made, "the receipt must be for")
   return made.action((path: string, options) => {
     const asked = askedBy(options, contextOf())
@@ -98,19 +97,12 @@ function judge(text: string, asked: Asked): Said & { readonly receipt: api.Recei
   const lines = [
     reason === null ? "valid" : `not valid: ${reason}`,
     `key      ${digest} (from ${file}; ${pinned ? "as --key-digest says" : "--key-digest would pin it"})`,
-    ...madeBy(setup),
+    ...madeBy(setup, "made by  "),
     `model    ${model} (from ${modelFrom})`,
     `context  ${context.bytes} (${context.from})`,
     ...shown.lines,
   ]
   return { result, lines, receipt }
-}
-
-/** What a key says of how it was made, and how to check that. */
-function madeBy(setup: api.Provenance): string[] {
-  const line = `made by  ${describeProvenance(setup)}`
-  if (typeof setup === "string") return [line]
-  return [`${line}; \`countersign setup verify\` checks that`, `         transcript ${setup.transcript}`]
 }
 
 /** What a statement says of both sides of the model. */

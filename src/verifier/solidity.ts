@@ -76,9 +76,9 @@ export interface CallOptions {
 }
 
 /**
- * The call that verifies a receipt on chain: `verifyInference`, or for a development key `verifyDevInference`.
+ * The call that verifies a receipt on chain: `verifyInference`, or `verifyDevInference` for a key that somebody can forge for.
  * It says nothing about whether the receipt is valid.
- * @throws UsageError for a development key unless it is allowed, and as `toSolidityArguments`
+ * @throws UsageError for such a key unless it is allowed, and as `toSolidityArguments`
  */
 export function verificationCall(
   receipt: Receipt,
@@ -93,8 +93,8 @@ export function verificationCall(
 }
 
 /**
- * The call that registers a key: `registerKey`, or for a development key `registerDevKey`.
- * @throws UsageError for a development key unless it is allowed; FileError on a malformed key
+ * The call that registers a key: `registerKey`, or `registerDevKey` for a key that somebody can forge for.
+ * @throws UsageError for such a key unless it is allowed; FileError on a malformed key
  */
 export function registrationCall(
   verificationKey: VerificationKey,

@@ -17,6 +17,7 @@ import {
   smallLayout,
 } from "../support/groth16-oracle.js"
 import { layoutOf, mirageKeyJson } from "../support/mirage-oracle.js"
+import { ceremony } from "../support/provenances.js"
 
 const { key } = oracle(smallLayout)
 type Path = readonly (string | number)[]
@@ -124,9 +125,22 @@ describe("a verification key is read strictly", () => {
   })
 
   test("the digest changes with every field", () => {
+    const { ptau, beacon } = ceremony
+    const last = (text: string, digit: string) => `${text.slice(0, -1)}${digit}` as const
+    const ceremonies: verifier.CeremonyFacts[] = [
+      ceremony,
+      { ...ceremony, ptau: last(ptau, "2") as verifier.Hex },
+      { ...ceremony, ptau: ptau.replace("0xa", "0xb") as verifier.Hex },
+      { ...ceremony, contributors: ["Alice", "Bob"] },
+      { ...ceremony, beacon: null },
+      { ...ceremony, beacon: { value: "0x00", iterations: 10 } },
+      { ...ceremony, beacon: beacon && { ...beacon, iterations: 11 } },
+      { ...ceremony, transcript: hash32("transcript") },
+    ]
     const digests = [
       key,
       { ...key, setup: "dev" as const },
+      ...ceremonies.map((setup) => ({ ...key, setup })),
       { ...key, model: hash32("other") },
       edit(key, ["layout", "outputs", 0, "scale"], 0.25),
       edit(key, ["layout", "outputs", 0, "name"], "21"),
@@ -201,6 +215,19 @@ describe("a verification key is read strictly", () => {
         [2, 2, 832],
       ])
     })
+  })
+
+  test("canonical bytes of a ceremony's key are those of another with other flags, and five words behind them", () => {
+    for (const other of [key, mirageKeyJson(layoutOf("public")).key]) {
+      const [plain, made] = [encodeKey(other), encodeKey({ ...other, setup: ceremony })]
+      expect(made.length).toBe(plain.length + 5 * 32)
+      expect(made[63]).toBe(2)
+      expect(made.slice(64, plain.length)).toEqual(plain.slice(64))
+      const digits = bytesToHex(made.slice(plain.length))
+      expect(digits.slice(0, 128)).toBe(ceremony.ptau.slice(2))
+      expect(digits.slice(128, 192)).toBe("3".padStart(64, "0"))
+      expect(digits.slice(256)).toBe(ceremony.transcript.slice(2))
+    }
   })
 
   test("to snarkjs's form and back; a foreign key is refused", () => {

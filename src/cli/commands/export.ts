@@ -31,7 +31,7 @@ export const exportCommand = command("export", "write the circuit or its key for
   .argument("<what>", "circom, r1cs, solidity (a library that reads outputs) or key (for its registration)")
   .argument("<folder>")
   .needs("--out <file>", "where it goes")
-  .option("--allow-dev", "export a development key")
+  .option("--allow-dev", "export a development key, or one that nobody contributed to")
   .action(async (what: string, folder: string, { out, allowDev = false }) => {
     checkOutput(out)
     if (!Object.hasOwn(contents, what))

@@ -1,12 +1,13 @@
-/** `countersign inspect`: a table of what each node of a circuit costs. */
+/** `countersign inspect`: a table of what each node of a circuit costs, and how its key was made. */
 import * as api from "../../index.js"
-import { loadCircuit } from "../folder.js"
+import { heldKey, loadCircuit } from "../folder.js"
 import { command } from "../options.js"
 import { columns, onProgress, print } from "../terminal.js"
+import { madeBy } from "../words.js"
 
 const heads = ["node", "operator", "primitive", "bits", "lookups", "constraints", "share", "gadgets"]
 
-export const inspectCommand = command("inspect", "what each node costs")
+export const inspectCommand = command("inspect", "what each node costs, and how the key was made")
   .argument("<folder>")
   .action(async (folder: string) => {
     const report = api.inspect(await loadCircuit(folder, onProgress))
@@ -25,5 +26,9 @@ export const inspectCommand = command("inspect", "what each node costs")
         n.gadget,
       ])
     const total = ["total", "", "", "", String(lookups), String(constraints), "", `domain ${domain}`]
-    print({ ...report }, columns([heads, ...rows, total]))
+    const key = heldKey(folder)
+    const made =
+      key === null ? ["no key"] : [`key      ${api.keyDigest(key)}`, ...madeBy(key.setup, "made by  ")]
+    const facts = key && { digest: api.keyDigest(key), setup: key.setup }
+    print({ ...report, key: facts }, [...columns([heads, ...rows, total]), "", ...made])
   })

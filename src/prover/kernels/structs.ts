@@ -45,6 +45,7 @@ export const structs = {
     "refused",
   ],
   FilePoints: ["from", "to", "count", "infinite", "infinities", "rangeLength", "refused"],
+  PointBytes: ["from", "to", "count", "rangeLength"],
   Multiples: ["points", "count", "layers", "bits", "refused"],
   Pairings: ["count", "points", "frobenius", "digits", "digitCount", "result"],
   Transform: [
