@@ -48,7 +48,6 @@ const order = [
   "circuit/witness",
   "prover/kernels",
   "prover/engine",
-  "setup/ceremony",
   "setup/ptau",
   "setup",
   "systems/system.ts",
@@ -135,7 +134,7 @@ describe("imports", () => {
     const users = sources.filter((path) =>
       /import\("ffjavascript"\)|from "(ffjavascript|wasmcurves)"/.test(read(path)),
     )
-    expect(users).toEqual(["src/setup/ceremony/snarkjs.ts"])
+    expect(users).toEqual(["src/setup/ptau/snarkjs.ts"])
   })
 })
 
