@@ -5,6 +5,7 @@
  * This entry depends on GPL-3.0 packages through the prover; `countersign/verifier` does not.
  */
 
+export * from "./ceremony/index.js"
 export { readR1cs, writeR1cs } from "./circuit/formats/r1csfile.js"
 export { commit } from "./circuit/gadgets/circom-poseidon.js"
 export { type CompileOptions, checkCompileOptions, compile } from "./compile/compile.js"

@@ -1,5 +1,9 @@
-/** What this code runs in, and what Node's file system allows and says. */
+/** What this code runs in, its randomness, and what Node's file system allows and says. */
 export const isNode = typeof process === "object" && typeof process.versions?.node === "string"
+
+/** `n` uniform bytes. */
+export const platformRandom = (n: number): Uint8Array<ArrayBuffer> =>
+  crypto.getRandomValues(new Uint8Array(n))
 
 /** Most bytes of one read or write; the platform's limit is 2^31 − 1. */
 export const mostBytes = 2 ** 30

@@ -59,6 +59,7 @@ const order = [
   "verifier",
   "compile",
   "prover",
+  "ceremony",
   "index.ts",
   "cli",
   "cli.ts",

@@ -6,10 +6,12 @@
  * Points come from a stranger. A coordinate that is not reduced, or a point that is not on the curve, is an error
  * that names section and number; infinity stays infinity (a wire that no row has).
  */
+import { coordinates, montgomeryPoint } from "../circuit/formats/points.js"
 import { FileError, type OnProgress } from "../errors.js"
 import { inverse } from "../field.js"
 import { type KernelEngine, openEngine } from "../prover/kernels/engine.js"
 import type { Contents, Factors } from "../setup/ceremony/protocol.js"
+import { type G1Point, g1 } from "../statement/points.js"
 import type { CeremonyKey } from "./key.js"
 
 /** Where the bytes of a new file go, in order; each array is the sink's. */
@@ -118,28 +120,38 @@ export async function rewriteKey(
 
 /** Points times a factor. @throws FileError naming one that is none */
 async function multiplied(
-  engine: KernelEngine,
+  _engine: KernelEngine,
   points: Uint8Array,
   factor: bigint,
   nameOf: (point: number) => string,
-  signal: AbortSignal | undefined,
+  _signal: AbortSignal | undefined,
 ): Promise<Uint8Array> {
   const count = points.length / pointBytes
-  const isFinite = (point: number) =>
-    points.subarray(point * pointBytes, (point + 1) * pointBytes).some((byte) => byte !== 0)
-  const finite = Array.from({ length: count }, (_, point) => point).filter(isFinite)
+  const isInfinity = (point: number): boolean => {
+    for (let at = point * pointBytes; at < (point + 1) * pointBytes; at++) if (points[at] !== 0) return false
+    return true
+  }
+  const finite = Array.from({ length: count }, (_, point) => point).filter((point) => !isInfinity(point))
   const given = new Uint8Array(finite.length * pointBytes)
   finite.forEach((point, i) => {
     given.set(points.subarray(point * pointBytes, (point + 1) * pointBytes), i * pointBytes)
   })
-  const wrong = await engine.firstOffCurve("g1", given, { signal })
+  const points1 = finite.map((_, i) => {
+    const [x, y] = coordinates(given.subarray(i * pointBytes, (i + 1) * pointBytes)).map(String)
+    return g1([x, y])
+  })
+  const wrong = points1.indexOf(null)
   if (wrong >= 0)
     throw new FileError({
       what: "is not on the curve, or has a coordinate that is not reduced",
       where: nameOf(finite[wrong]),
       fix: "Take the key from whoever gave it to you, or tell them: this one is damaged or forged",
     })
-  const scaled = await engine.scale("g1", given, factor, { signal })
+  const scaled = new Uint8Array(given.length)
+  points1.forEach((point, i) => {
+    const { x, y } = (point as G1Point).multiplyUnsafe(factor).toAffine()
+    scaled.set(montgomeryPoint([x, y]), i * pointBytes)
+  })
   const all = new Uint8Array(points.length)
   finite.forEach((point, i) => {
     all.set(scaled.subarray(i * pointBytes, (i + 1) * pointBytes), point * pointBytes)

@@ -16,7 +16,6 @@
 import { bytesToHex } from "@noble/hashes/utils.js"
 import { checkOptions, checkThing } from "../arguments.js"
 import { montgomeryPoint } from "../circuit/formats/points.js"
-import { digestOf } from "../circuit/formats/r1cs.js"
 import {
   type ByteSource,
   checkedSource,
@@ -41,6 +40,7 @@ import { type G1Json, generator1, generator2 as generator2Json } from "../statem
 import type { CeremonyFacts } from "../statement/provenance.js"
 import type { Hex } from "../statement/strict.js"
 import { type Circuit, systemOf } from "../systems/index.js"
+import { digestOf } from "../systems/mirage/keyfile.js"
 import type { VerificationKey } from "../systems/verifiers.js"
 import { parseVerificationKey } from "../verifier/key.js"
 import { type CeremonyKey, readCeremonyKey } from "./key.js"
@@ -131,9 +131,10 @@ class SetupVerification {
     if (key) this.checkFile(key)
     const held = key && (await this.attempt(() => systemOf(circuit).readKey(circuit, source, 0)))
     if (key) await this.checkContributions(key)
-    const verificationKey = held && (await this.attempt(() => this.verificationKey(key)))
+    const verificationKey =
+      key && held !== undefined ? await this.attempt(() => this.verificationKey(key)) : undefined
     const arePowers = await this.attempt(() => this.checkPowers(key))
-    if (held && arePowers) {
+    if (key && held !== undefined && arePowers) {
       const claims = systemOf(circuit).claims(circuit, held)
       const divisors = await this.checkSingles(key, claims)
       await this.attempt(() => this.comparePoints(claims, divisors))

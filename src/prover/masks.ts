@@ -16,7 +16,7 @@
 import { bn254 } from "@noble/curves/bn254.js"
 import { coordinates } from "../circuit/formats/points.js"
 import { FileError } from "../errors.js"
-import { platformRandom } from "../setup/trapdoor.js"
+import { platformRandom } from "../platform.js"
 import { type G1Json, type G1Point, type G2Point, requireG1 } from "../statement/points.js"
 import type { Masks } from "../systems/system.js"
 import type { CheckedKey } from "../systems/verifiers.js"

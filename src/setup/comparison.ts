@@ -23,18 +23,11 @@ import { invariant, type OnProgress } from "../errors.js"
 import { mod, q } from "../field.js"
 import type { KernelEngine, PointSet } from "../prover/kernels/engine.js"
 import { pairingsAreOne } from "../prover/kernels/points/pairing.js"
-import {
-  type Affine,
-  addPoints,
-  affineOf,
-  fileBytes,
-  integersOf,
-  isOnCurve,
-} from "../prover/kernels/points/points.js"
+import { type Affine, addPoints, fileBytes } from "../prover/kernels/points/points.js"
 import { type Combinations, factorBytes } from "./combination.js"
 import { occurringWires } from "./qap.js"
 import type { QuotientQuery, Secret, WireQuery } from "./queries.js"
-import { platformRandom } from "./trapdoor.js"
+import { platformRandom } from "../platform.js"
 
 /** A section of a key, with what it has to be. */
 export interface ClaimedSection {
@@ -64,6 +57,12 @@ interface Summed {
   readonly section: ClaimedSection
   readonly factors: Uint8Array
   readonly sum: Affine
+}
+
+/** Number of a point, and what is wrong with it. */
+interface Wrong {
+  readonly at: number
+  readonly what: string
 }
 
 /** The points of a key against its circuit. */
@@ -111,7 +110,7 @@ export class Comparison {
     for await (const { bytes, first } of blocksOf(points, query)) {
       this.options.signal?.throwIfAborted()
       const wrong =
-        noPointIn(query.group, bytes, (i) => mayBeInfinite(first + i)) ??
+        (await this.noPoint(query.group, bytes, (i) => mayBeInfinite(first + i))) ??
         (query.group === "g2" ? await this.outsideSubgroup(bytes) : undefined)
       if (wrong) return `${this.nameOf(section, first + wrong.at)} ${wrong.what}`
       sums.push(await this.multiply(query.group, bytes, factors, first))
@@ -187,8 +186,30 @@ export class Comparison {
     }
   }
 
+  /** The first point that is none; some may be infinity. */
+  private async noPoint(
+    group: "g1" | "g2",
+    bytes: Uint8Array,
+    mayBeInfinite: (i: number) => boolean,
+  ): Promise<Wrong | undefined> {
+    const size = fileBytes[group]
+    const finite: number[] = []
+    for (let i = 0; i < bytes.length / size; i++) {
+      if (bytes.subarray(size * i, size * (i + 1)).some((byte) => byte !== 0)) finite.push(i)
+      else if (!mayBeInfinite(i)) return { at: i, what: "is at infinity" }
+    }
+    const points = finite.length === bytes.length / size ? bytes : new Uint8Array(size * finite.length)
+    if (points !== bytes)
+      finite.forEach((i, k) => {
+        points.set(bytes.subarray(size * i, size * (i + 1)), size * k)
+      })
+    const at = await this.kernels.firstOffCurve(group, points, { signal: this.options.signal })
+    if (at < 0) return undefined
+    return { at: finite[at], what: "is not on the curve, or has a coordinate that is not below q" }
+  }
+
   /** The first point of the twist that is not of G2. */
-  private async outsideSubgroup(bytes: Uint8Array): Promise<{ at: number; what: string } | undefined> {
+  private async outsideSubgroup(bytes: Uint8Array): Promise<Wrong | undefined> {
     if (await this.isInSubgroup(bytes)) return undefined
     const size = fileBytes.g2
     let [from, to] = [0, bytes.length / size]
@@ -235,24 +256,6 @@ async function* blocksOf(points: ByteSource, { group }: { readonly group: "g1" |
     const bytes = await points.read(at, Math.min(blockBytes, points.size - at))
     yield { bytes, first: at / size }
   }
-}
-
-/** The first point that is none. */
-function noPointIn(
-  group: "g1" | "g2",
-  bytes: Uint8Array,
-  mayBeInfinite: (i: number) => boolean,
-): { at: number; what: string } | undefined {
-  const size = fileBytes[group]
-  for (let at = 0; at < bytes.length / size; at++) {
-    const point = bytes.subarray(size * at, size * at + size)
-    if (integersOf(point).some((x) => x >= q)) return { at, what: "has a coordinate that is not below q" }
-    const affine = affineOf(point)
-    if (affine === null) {
-      if (!mayBeInfinite(at)) return { at, what: "is at infinity" }
-    } else if (!isOnCurve(group, affine)) return { at, what: "is not on the curve" }
-  }
-  return undefined
 }
 
 const drawFactors = (count: number): Uint8Array => randomBytes(count * factorBytes)

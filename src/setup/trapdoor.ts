@@ -8,6 +8,7 @@ import type { R1cs } from "../circuit/formats/r1cs.js"
 import { lagrangeBasis } from "../circuit/link/domain.js"
 import type { OnProgress } from "../errors.js"
 import { inverse, mod, power, r } from "../field.js"
+import { platformRandom } from "../platform.js"
 import { type Group, openEngine } from "../prover/kernels/engine.js"
 import { evaluateQap } from "./qap.js"
 import type { Column, Evaluator, Query, Secret } from "./queries.js"
@@ -19,8 +20,6 @@ export interface DevSetupOptions {
   readonly onProgress?: OnProgress
   readonly signal?: AbortSignal
 }
-
-export const platformRandom = (n: number): Uint8Array => crypto.getRandomValues(new Uint8Array(n))
 
 /** Uniform non-zero scalar: 384 random bits leave a bias below 2^-128. */
 export function draw(random: (n: number) => Uint8Array): bigint {

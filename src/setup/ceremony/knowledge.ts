@@ -16,6 +16,7 @@
  */
 import { bn254 } from "@noble/curves/bn254.js"
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
+import { platformRandom } from "../../platform.js"
 import {
   type G1Json,
   type G1Point,
@@ -25,7 +26,6 @@ import {
   g2,
   sameOrOpposite,
 } from "../../statement/points.js"
-import { draw, platformRandom } from "../trapdoor.js"
 import { hashToG1, hashToG2 } from "./hash-to-curve.js"
 import type { Beacon, DeltaRecord } from "./transcript.js"
 
@@ -81,7 +81,7 @@ export function knowledgeProblem(claims: Readonly<Record<string, Knowledge>>): s
     if (sameOrOpposite(claim.before, claim.after)) return `${name} was left as it was, or negated`
     const [before, after, s, sx] = points as G1Point[]
     const [r, rx] = twos as G2Point[]
-    const [u, v] = [draw(shortRandom), draw(shortRandom)]
+    const [u, v] = [randomWeight(), randomWeight()]
     const mix = (p: G1Point, t: G1Point) => p.multiplyUnsafe(u).add(t.multiplyUnsafe(v))
     pairs.push({ g1: mix(sx, after), g2: r }, { g1: mix(s, before).negate(), g2: rx })
   }
@@ -95,12 +95,9 @@ export function knowledgeProblem(claims: Readonly<Record<string, Knowledge>>): s
   return `${wrong.join(" and ")}: the proof of knowledge is not for this place in the transcript, this name and this factor`
 }
 
-/** 128 bits are enough where nobody can choose after them. */
-const shortRandom = (n: number): Uint8Array => {
-  const bytes = new Uint8Array(n)
-  bytes.set(platformRandom(16), n - 16)
-  return bytes
-}
+/** 1 to 2^128: enough where nobody can choose after it. */
+const randomWeight = (): bigint =>
+  platformRandom(16).reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n) + 1n
 
 const json1 = (point: G1Point): G1Json => {
   const { x, y } = point.toAffine()

@@ -17,7 +17,7 @@ import { hkdf } from "@noble/hashes/hkdf.js"
 import { sha512 } from "@noble/hashes/sha2.js"
 import { concatBytes, utf8ToBytes } from "@noble/hashes/utils.js"
 import { mod, r } from "../../field.js"
-import { platformRandom } from "../trapdoor.js"
+import { platformRandom } from "../../platform.js"
 
 export const seedBytes = 64
 

@@ -17,10 +17,10 @@
  */
 import { bn254 } from "@noble/curves/bn254.js"
 import { FileError } from "../../errors.js"
+import { q } from "../../field.js"
 import type { Affine, KernelEngine } from "../../prover/kernels/engine.js"
 import { pairingsAreOne } from "../../prover/kernels/points/pairing.js"
 import { addPoints, affineOf, fileBytes, type Group, integersOf } from "../../prover/kernels/points/points.js"
-import { q } from "../../field.js"
 import { generator1, generator2, isInG2, negated } from "./chain.js"
 import type { FinitePoint } from "./record.js"
 

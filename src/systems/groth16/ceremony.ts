@@ -16,8 +16,8 @@ import {
   parseHead,
   transcriptOf,
 } from "../../setup/ceremony/transcript.js"
-import type { Derive } from "../../setup/ptau/derivations.js"
-import { type G1Json, samePoint } from "../../statement/points.js"
+import type { SnarkjsDerivations } from "../../setup/ptau/snarkjs.js"
+import { type G1Json, type G2Json, samePoint } from "../../statement/points.js"
 import { markSection } from "../../statement/provenance.js"
 import {
   encodeRecords,
@@ -34,15 +34,23 @@ const where = "proving key"
 const { header, ic, c, h } = zkeySections
 
 /** What snarkjs derives from hashes. @throws UsageError in a page */
-async function loadDerive(): Promise<Derive> {
+async function derivations(): Promise<SnarkjsDerivations> {
   if (!isNode)
     throw new UsageError({
       what: "contributions to plain groth16 keys are made and checked in Node alone",
       fix: "Use the command line",
     })
   // only here does the GPL come in
-  const { loadDerivations } = await import("../../setup/ptau/derivations.js")
-  return loadDerivations()
+  const { snarkjsDerivations } = await import("../../setup/ptau/snarkjs.js")
+  return snarkjsDerivations()
+}
+
+const two = (coordinates: readonly bigint[]): G2Json => {
+  const [x0, x1, y0, y1] = coordinates.map(String)
+  return [
+    [x0, x1],
+    [y0, y1],
+  ]
 }
 
 async function record(
@@ -53,10 +61,10 @@ async function record(
   s: G1Json,
 ): Promise<PlainContribution> {
   const { contributions } = transcript
-  const derive = await loadDerive()
+  const { hashToG2 } = await derivations()
   const sx = times1(x, s)
   const hash = nextTranscript(transcript, contributions, s, sx)
-  const rx = times2(x, derive(hash).two())
+  const rx = times2(x, two(hashToG2(hash)))
   const after = times1(x, deltaBefore(transcript, contributions.length, "delta"))
   return recordOf(name, beacon, { after, s, sx, rx, transcript: hash })
 }
@@ -67,9 +75,10 @@ const namedPoint = ({ digests }: PlainTranscript, i: number, name: string): G1Js
 
 /** What a beacon's hash gives: δ's factor and the point s. */
 async function beaconSecrets(hash: Uint8Array): Promise<{ x: bigint; s: G1Json }> {
-  const derived = (await loadDerive())(hash)
-  const x = derived.scalar()
-  return { x, s: derived.one() }
+  const draws = (await derivations()).draws(hash)
+  const x = draws.scalar()
+  const [s0, s1] = draws.g1().map(String)
+  return { x, s: [s0, s1] }
 }
 
 export const groth16Ceremony: CeremonyProtocol<PlainTranscript> = {
@@ -125,8 +134,8 @@ export const groth16Ceremony: CeremonyProtocol<PlainTranscript> = {
       if (!samePoint(beacon.s, s) || !samePoint(times1(beacon.x, before), deltas.delta.after))
         return "delta is not what the beacon gives"
     }
-    const derive = await loadDerive()
-    return knowledgeProblem({ delta: { ...deltas.delta, before, s, r: derive(shown).two() } })
+    const { hashToG2 } = await derivations()
+    return knowledgeProblem({ delta: { ...deltas.delta, before, s, r: two(hashToG2(shown)) } })
   },
 
   isNamed: (transcript, i) => {

@@ -14,7 +14,7 @@ import {
   publicColumns,
   type Secret,
 } from "../../setup/queries.js"
-import { headerPlaces, writeZkey, zkeySections } from "./zkey.js"
+import { type FirstKey, headerPlaces, writeZkey, zkeySections } from "./zkey.js"
 
 /** In the order in which they are drawn. */
 const secrets: readonly Secret[] = ["alpha", "beta", "delta"]
@@ -44,7 +44,7 @@ export const plainKeyQueries = (system: R1cs): KeyQueries & { readonly queries: 
 })
 
 /** The `.zkey` of evaluated queries. */
-export function plainKeyOf(system: R1cs, points: KeyPoints, origin: "dev"): Uint8Array {
+export function plainKeyOf(system: R1cs, points: KeyPoints, origin: "dev" | FirstKey): Uint8Array {
   const { one, two, ...rest } = points as Record<keyof PlainQueries, Uint8Array>
   const keyPoints = {
     ...rest,
