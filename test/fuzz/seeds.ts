@@ -14,6 +14,7 @@ import { oracle, smallLayout, smallStatement } from "../support/groth16-oracle.j
 import { layoutOf, mirageOracle, statementOf } from "../support/mirage-oracle.js"
 import { perceptron, small } from "../support/networks.js"
 import { encodeOnnx } from "../support/onnx-writer.js"
+import { ceremony } from "../support/provenances.js"
 import { Random } from "../support/random.js"
 
 type Content = Uint8Array | string
@@ -78,7 +79,11 @@ export async function writeSeeds(folder: string): Promise<void> {
   const receipt = groth16.receipt(smallStatement(groth16.key.model))
   const two = mirageOracle(layoutOf("public", "public"))
   const twoReceipt = two.receipt(statementOf(two.key))
-  put("verificationKey", [[json(groth16.key)], [json(two.key)], [json(keys.verificationKey)]])
+  const verificationKeys = [groth16.key, two.key, keys.verificationKey, { ...two.key, setup: ceremony }]
+  put(
+    "verificationKey",
+    verificationKeys.map((key) => [json(key)]),
+  )
   const { model, context } = twoReceipt.statement
   put("receipt", [[json(twoReceipt)], [json(receipt)]], {
     verificationKey: two.key,

@@ -10,7 +10,8 @@ const heads = ["node", "operator", "primitive", "bits", "lookups", "constraints"
 export const inspectCommand = command("inspect", "what each node costs, and how the key was made")
   .argument("<folder>")
   .action(async (folder: string) => {
-    const report = api.inspect(await loadCircuit(folder, onProgress))
+    const circuit = await loadCircuit(folder, onProgress)
+    const report = api.inspect(circuit)
     const { constraints, lookups, domain } = report.totals
     const share = (count: number) => `${((100 * count) / constraints).toFixed(1)} %`
     const rows = report.nodes
@@ -27,8 +28,10 @@ export const inspectCommand = command("inspect", "what each node costs, and how 
       ])
     const total = ["total", "", "", "", String(lookups), String(constraints), "", `domain ${domain}`]
     const key = heldKey(folder)
-    const made =
-      key === null ? ["no key"] : [`key      ${api.keyDigest(key)}`, ...madeBy(key.setup, "made by  ")]
-    const facts = key && { digest: api.keyDigest(key), setup: key.setup }
+    const foreign = key && key.model !== circuit.model ? " (of another model)" : ""
+    const facts = key && { digest: api.keyDigest(key), model: key.model, setup: key.setup }
+    const made = facts
+      ? [`key      ${facts.digest}${foreign}`, ...madeBy(facts.setup, "made by  ")]
+      : ["no key"]
     print({ ...report, key: facts }, [...columns([heads, ...rows, total]), "", ...made])
   })
