@@ -13,7 +13,6 @@
  * So the key is a function of the circuit and of secrets each of which nobody knows if one of its contributors was
  * honest. What is wrong is a list of problems, each with the contribution or section that has it, and no exception.
  */
-import { bytesToHex } from "@noble/hashes/utils.js"
 import { checkOptions, checkThing } from "../arguments.js"
 import { montgomeryPoint } from "../circuit/formats/points.js"
 import {
@@ -25,6 +24,7 @@ import {
 import { FileError, type OnProgress } from "../errors.js"
 import { q } from "../field.js"
 import { type KernelEngine, openEngine } from "../prover/kernels/engine.js"
+import { headOf } from "../prover/first-key.js"
 import { pairingsAreOne } from "../prover/kernels/points/pairing.js"
 import { type Affine, affineOf, fileBytes, integersOf } from "../prover/kernels/points/points.js"
 import { checkKeys, verificationKeyOf } from "../prover/open.js"
@@ -40,7 +40,6 @@ import { type G1Json, generator1, generator2 as generator2Json } from "../statem
 import type { CeremonyFacts } from "../statement/provenance.js"
 import type { Hex } from "../statement/strict.js"
 import { type Circuit, systemOf } from "../systems/index.js"
-import { digestOf } from "../systems/mirage/keyfile.js"
 import type { VerificationKey } from "../systems/verifiers.js"
 import { parseVerificationKey } from "../verifier/key.js"
 import { type CeremonyKey, readCeremonyKey } from "./key.js"
@@ -290,12 +289,6 @@ class SetupVerification {
       combinations.close()
     }
   }
-}
-
-/** What the head of a ceremony says that is for a circuit. */
-function headOf({ proofSystem, model, layout, linked }: Circuit, { digest, power }: PtauFile): CeremonyHead {
-  const circuit: Hex = `0x${bytesToHex(digestOf(linked.r1cs))}`
-  return { version: 1, proofSystem, model, layout, circuit, ptau: digest, power }
 }
 
 /** A field of a head, as its canonical text has it. */
