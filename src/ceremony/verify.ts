@@ -49,6 +49,8 @@ export interface VerifySetupOptions {
   readonly verificationKey?: unknown
   /** Accept a key that nobody has contributed to yet: the first of a ceremony. */
   readonly allowUncontributed?: boolean
+  /** Default: as many as may work at the same time. */
+  readonly threads?: number
   readonly onProgress?: OnProgress
   readonly signal?: AbortSignal
 }
@@ -90,7 +92,8 @@ export async function verifySetup(
   checkThing("circuit", circuit, "circuit")
   checkProvingKey(provingKey, "provingKey")
   checkOptions(options)
-  const engine = await openEngine()
+  const { threads } = options
+  const engine = await openEngine(threads === undefined ? {} : { threads })
   try {
     return await new SetupVerification(
       circuit,

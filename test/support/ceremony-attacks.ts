@@ -6,7 +6,13 @@ import { montgomeryPoint } from "#src/circuit/formats/points.js"
 import { beaconHash } from "#src/setup/ceremony/beacon.js"
 import { times1, times2 } from "#src/setup/ceremony/knowledge.js"
 import type { Factors } from "#src/setup/ceremony/protocol.js"
-import type { Beacon, Contribution, DeltaRecord, Transcript } from "#src/setup/ceremony/transcript.js"
+import type {
+  Beacon,
+  CeremonyHead,
+  Contribution,
+  DeltaRecord,
+  Transcript,
+} from "#src/setup/ceremony/transcript.js"
 import { contributionOf } from "#src/setup/ceremony/transcript.js"
 import { type PlainContribution, recordOf } from "#src/systems/groth16/records.js"
 import { memorySink } from "./first-keys.js"
@@ -58,6 +64,12 @@ export async function withRecords(
   const { protocol, transcript } = await readCeremonyKey(file)
   const contributions = edit(transcript.contributions)
   return withSections(file, protocol.encode({ ...transcript, contributions } as Transcript))
+}
+
+/** The same key, with another head. */
+export async function withHead(file: Uint8Array, head: CeremonyHead): Promise<Uint8Array> {
+  const { protocol, transcript } = await readCeremonyKey(file)
+  return withSections(file, protocol.encode({ ...transcript, head } as Transcript))
 }
 
 /** The records of a key. */

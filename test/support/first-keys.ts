@@ -20,11 +20,7 @@ export const headOf = ({ proofSystem, model, layout }: Circuit): CeremonyHead =>
 })
 
 /** The first key: τ, α and β are drawn, every δ is one. */
-export async function firstKey(
-  circuit: Circuit,
-  random = platformRandom,
-  head = headOf(circuit),
-): Promise<Uint8Array> {
+export async function firstKey(circuit: Circuit, random = platformRandom): Promise<Uint8Array> {
   const { domain, secrets, queries } = systemOf(circuit).keyQueries(circuit)
   let drawn = 0
   // τ, α and β come first
@@ -38,7 +34,7 @@ export async function firstKey(
     secrets,
     queries,
   )
-
+  const head = headOf(circuit)
   if (circuit.proofSystem === "groth16")
     return plainKeyOf(circuit.linked.r1cs, points, { head, circuitHash: new Uint8Array(64).fill(7) })
   const { g1, g2, ...rest } = points
