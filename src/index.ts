@@ -6,6 +6,12 @@
  */
 
 export * from "./ceremony/index.js"
+export {
+  type ContributionFacts,
+  type SetupReport,
+  type VerifySetupOptions,
+  verifySetup,
+} from "./ceremony/verify.js"
 export { readR1cs, writeR1cs } from "./circuit/formats/r1csfile.js"
 export { commit } from "./circuit/gadgets/circom-poseidon.js"
 export { type CompileOptions, checkCompileOptions, compile } from "./compile/compile.js"
@@ -35,6 +41,7 @@ export { deserialize, modelDigest } from "./quantize/canonical/digest.js"
 export type { IntGraph } from "./quantize/integers/intgraph.js"
 export { quantizeInput, runInteger } from "./quantize/integers/run.js"
 export { type QuantizeOptions, quantize, quantizeProgram } from "./quantize/quantize.js"
+export { type CheckedPtau, type CheckPtauOptions, checkPtau } from "./setup/ptau/check.js"
 export { type OpenPtauOptions, openPtau, type PtauFile } from "./setup/ptau/file.js"
 export type { PowersOfTau } from "./setup/ptau/powers.js"
 export { witnessOf } from "./systems/plain/witness.js"

@@ -48,6 +48,7 @@ const order = [
   "circuit/witness",
   "prover/kernels",
   "prover/engine",
+  "setup/ceremony",
   "setup/ptau",
   "setup",
   "systems/system.ts",
@@ -135,7 +136,7 @@ describe("imports", () => {
     const users = sources.filter((path) =>
       /import\("ffjavascript"\)|from "(ffjavascript|wasmcurves)"/.test(read(path)),
     )
-    expect(users).toEqual(["src/setup/ptau/snarkjs.ts"])
+    expect(users).toEqual(["src/setup/ceremony/snarkjs.ts"])
   })
 })
 

@@ -22,21 +22,21 @@ import {
   type ProvingKey,
 } from "../circuit/formats/source.js"
 import { FileError, type OnProgress } from "../errors.js"
-import { q } from "../field.js"
-import { type KernelEngine, openEngine } from "../prover/kernels/engine.js"
 import { headOf } from "../prover/first-key.js"
+import { type KernelEngine, openEngine } from "../prover/kernels/engine.js"
 import { pairingsAreOne } from "../prover/kernels/points/pairing.js"
-import { type Affine, affineOf, fileBytes, integersOf } from "../prover/kernels/points/points.js"
+import { type Affine, affineOf, fileBytes } from "../prover/kernels/points/points.js"
 import { checkKeys, verificationKeyOf } from "../prover/open.js"
 import { chainProblems, deltaBefore } from "../setup/ceremony/protocol.js"
 import { type CeremonyHead, factsOf, headJson, type Transcript } from "../setup/ceremony/transcript.js"
 import { Combinations } from "../setup/combination.js"
 import { type ClaimedSection, Comparison } from "../setup/comparison.js"
-import { checkPtau } from "../setup/ptau/check.js"
+import { checkOpen } from "../setup/ptau/check.js"
 import type { PtauFile } from "../setup/ptau/file.js"
+import { generator1, generator2, negated, problemOf } from "../setup/ptau/points.js"
 import { requirePower } from "../setup/ptau/powers.js"
 import type { Claim, Secret } from "../setup/queries.js"
-import { type G1Json, generator1, generator2 as generator2Json } from "../statement/points.js"
+import type { G1Json } from "../statement/points.js"
 import type { CeremonyFacts } from "../statement/provenance.js"
 import type { Hex } from "../statement/strict.js"
 import { type Circuit, systemOf } from "../systems/index.js"
@@ -108,11 +108,7 @@ export async function verifySetup(
 }
 
 const where = "proving key"
-const generator2 = generator2Json.flat().map(BigInt)
-const generatorBytes = {
-  g1: montgomeryPoint(generator1.map(BigInt)),
-  g2: montgomeryPoint(generator2),
-}
+const generatorBytes = { g1: montgomeryPoint(generator1), g2: montgomeryPoint(generator2) }
 
 /** What may be wrong with a setup, looked at once. */
 class SetupVerification {
@@ -209,9 +205,10 @@ class SetupVerification {
 
   /** Whether the powers are those that the key names, enough, and powers. */
   private async checkPowers(key: CeremonyKey | undefined): Promise<boolean> {
-    const { ptau, circuit, options } = this
+    const { ptau, circuit, engine } = this
+    const { onProgress, signal } = this.options
     requirePower(ptau, circuit.domain)
-    await checkPtau(ptau, { onProgress: options.onProgress, signal: options.signal })
+    await checkOpen(engine, ptau, { onProgress, signal })
     // points of other powers are none of these: nothing more would be learnt
     return key?.transcript.head.ptau === ptau.digest
   }
@@ -254,14 +251,13 @@ class SetupVerification {
       const isLast = isSame(montgomeryPoint(last(secret).map(BigInt)))
       return isLast ? undefined : "is not where the contributions lead to"
     }
-    if (integersOf(point).some((x) => x >= q)) return "has a coordinate that is not below q"
+    const problem = problemOf(group, point)
+    if (problem !== undefined) return problem
     const two = affineOf(point)
-    const isPartner =
-      two !== null &&
-      pairingsAreOne(this.engine.pool, [
-        { one: last(secret).map(BigInt), two: generator2 },
-        { one: [1n, q - 2n], two },
-      ])
+    const isPartner = pairingsAreOne(this.engine.pool, [
+      { one: last(secret).map(BigInt), two: generator2 },
+      { one: negated(generator1), two },
+    ])
     return isPartner ? undefined : "is not where the contributions lead to"
   }
 

@@ -55,7 +55,10 @@ export async function firstKey(circuit: Circuit, options: FirstKeyOptions): Prom
 }
 
 /** What a ceremony of a circuit's keys is for. */
-export function headOf({ proofSystem, model, layout, linked }: Circuit, { digest, power }: PowersOfTau): CeremonyHead {
+export function headOf(
+  { proofSystem, model, layout, linked }: Circuit,
+  { digest, power }: PowersOfTau,
+): CeremonyHead {
   const circuit = `0x${bytesToHex(digestOf(linked.r1cs))}` as const
   return { version: 1, proofSystem, model, layout, circuit, ptau: digest, power }
 }

@@ -39,7 +39,7 @@ import {
   withSection,
 } from "../support/foreign-keys.js"
 import { perceptron } from "../support/networks.js"
-import { type TauSecrets, tauSecrets, uncontributedPtau } from "../support/ptau.js"
+import { contributedPtau, type TauSecrets, tauSecrets } from "../support/ptau.js"
 import { Random } from "../support/random.js"
 
 const random = new Random(11)
@@ -85,7 +85,7 @@ function changedWeights(graph: IntGraph): IntGraph {
 
 /** Powers enough for a circuit, and no more. */
 const powersFor = async ({ domain }: Circuit, secrets: TauSecrets = tauSecrets): Promise<PtauFile> =>
-  openPtau(await uncontributedPtau(Math.ceil(Math.log2(domain)), secrets))
+  openPtau(await contributedPtau(Math.ceil(Math.log2(domain)), { secrets }))
 
 describe.each(["mirage", "groth16"] as const)("a ceremony of %s", (proofSystem) => {
   const { singles, alice, bob } = systems[proofSystem]

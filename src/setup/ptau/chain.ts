@@ -12,27 +12,24 @@
  * chose them may have had a proof made for another ceremony; that its maker knew x stays true.
  */
 import { bn254 } from "@noble/curves/bn254.js"
-import { hexToBytes } from "@noble/hashes/utils.js"
+import { bytesToHex } from "@noble/hashes/utils.js"
 import { FileError, type OnProgress } from "../../errors.js"
-import { q } from "../../field.js"
+import type { KernelEngine } from "../../prover/kernels/engine.js"
 import { pairingsAreOne } from "../../prover/kernels/points/pairing.js"
-import type { KernelPool } from "../../prover/kernels/pool.js"
-import { generator2Point } from "../../statement/points.js"
-import { beaconHash } from "./beacon.js"
+import { beaconHash } from "../ceremony/beacon.js"
+import { type SnarkjsDerivations, snarkjsDerivations } from "../ceremony/snarkjs.js"
 import { newHasher } from "./blake2b.js"
 import { firstChallenge } from "./first-challenge.js"
+import { type FinitePoint, generator1, generator2, isInG2, isSame, negated, uncompressed } from "./points.js"
 import {
-  type FinitePoint,
   type FirstPoints,
   type KnowledgeProof,
   type PtauContribution,
   secretNames,
   whereOf,
 } from "./record.js"
-import { type SnarkjsDerivations, snarkjsDerivations } from "./snarkjs.js"
 
 const G1 = bn254.G1.Point
-const G2 = bn254.G2.Point
 
 export interface ChainOptions {
   readonly onProgress?: OnProgress | undefined
@@ -46,12 +43,6 @@ export interface ChainEnd {
   readonly nextChallenge: Uint8Array
 }
 
-export const generator1: FinitePoint = [1n, 2n]
-export const generator2: FinitePoint = (() => {
-  const { x, y } = generator2Point
-  return [x.c0, x.c1, y.c0, y.c1]
-})()
-
 /** τ, α and β before anybody contributed: 1. */
 const untouched: FirstPoints = {
   tauG1: generator1,
@@ -61,7 +52,7 @@ const untouched: FirstPoints = {
   betaG2: generator2,
 }
 
-/** Iterations of a beacon that are repeated here, as a power of two: half a minute. */
+/** Hashes of all beacons of a record that are repeated here, as a power of two: half a minute. */
 const mostIterations = 24
 
 const fix = "Somebody changed the file: get it again, from where its digest is published"
@@ -71,7 +62,7 @@ const fix = "Somebody changed the file: get it again, from where its digest is p
  * @throws FileError that names the first that does not hold; the reason of an abort
  */
 export async function checkChain(
-  pool: KernelPool,
+  engine: KernelEngine,
   contributions: readonly PtauContribution[],
   ceremonyPower: number,
   { onProgress, signal }: ChainOptions,
@@ -84,6 +75,7 @@ export async function checkChain(
       fix: "Everyone can know the secrets of such powers: use those of a ceremony",
     })
   }
+  checkIterations(contributions)
   const derivations = await snarkjsDerivations()
   let points = untouched
   let challenge = firstChallenge(ceremonyPower)
@@ -92,17 +84,33 @@ export async function checkChain(
     signal?.throwIfAborted()
     onProgress?.({ stage: "check contributions", done, total: contributions.length })
     if (contribution.beacon) await checkBeacon(contribution, derivations, signal)
-    const hashed = await hashedPoints(contribution, challenge, derivations)
-    checkContribution(pool, points, contribution, hashed)
-    responseHash = await responseHashOf(contribution)
+    const hashed = await hashedPoints(engine, contribution, challenge, derivations)
+    checkContribution(engine, points, contribution, hashed)
+    responseHash = await responseHashOf(engine, contribution)
     points = contribution.after
     challenge = contribution.nextChallenge
   }
   return { points, responseHash, nextChallenge: challenge }
 }
 
+/** A file must not ask for hours. @throws FileError */
+function checkIterations(contributions: readonly PtauContribution[]): void {
+  let hashes = 0
+  for (const { number, name, beacon } of contributions) {
+    if (beacon) hashes += 2 ** beacon.iterations
+    if (hashes <= 2 ** mostIterations) continue
+    throw new FileError({
+      what: "iterations of its beacon",
+      where: whereOf({ number, name }),
+      expected: `at most 2^${mostIterations} in the whole file`,
+      given: `${hashes} to there`,
+    })
+  }
+}
+
 /** S of τ, α and β. */
 async function hashedPoints(
+  engine: KernelEngine,
   { proofs }: PtauContribution,
   challenge: Uint8Array,
   { hashToG2 }: SnarkjsDerivations,
@@ -110,19 +118,16 @@ async function hashedPoints(
   const points: FinitePoint[] = []
   for (const [i, name] of secretNames.entries()) {
     const { s, sx } = proofs[name]
+    const ofProof = await uncompressed(engine, "g1", [s, sx])
     const hasher = await newHasher()
-    const hash = hasher
-      .update(Uint8Array.of(i))
-      .update(challenge)
-      .update(uncompressed([s, sx]))
-      .digest()
+    const hash = hasher.update(Uint8Array.of(i)).update(challenge).update(ofProof).digest()
     points.push(hashToG2(hash))
   }
   return points
 }
 
 function checkContribution(
-  pool: KernelPool,
+  engine: KernelEngine,
   before: FirstPoints,
   { number, name, after, proofs }: PtauContribution,
   hashed: readonly FinitePoint[],
@@ -134,7 +139,7 @@ function checkContribution(
       { one: a, two: d },
       { one: negated(b), two: c },
     ]
-    if (pairingsAreOne(pool, pairs)) return
+    if (pairingsAreOne(engine.pool, pairs)) return
     const outside = [c, d].some((point) => !isInG2(point))
     throw new FileError({ what: outside ? `${what}: a point is not in G2` : what, where, fix })
   }
@@ -158,16 +163,7 @@ async function checkBeacon(
   if (beacon === undefined) return
   const where = whereOf({ number, name })
   const { value, iterations } = beacon
-  if (iterations > mostIterations) {
-    const given = `2^${iterations}`
-    throw new FileError({
-      what: "iterations of its beacon",
-      where,
-      expected: `at most 2^${mostIterations}`,
-      given,
-    })
-  }
-  const next = draws(await beaconHash(value, iterations, { signal }))
+  const next = draws(await beaconHash({ value: `0x${bytesToHex(value)}`, iterations }, { signal }))
   const secrets = secretNames.map(() => next.scalar())
   for (const [i, secret] of secretNames.entries()) {
     const s = next.g1()
@@ -178,35 +174,19 @@ async function checkBeacon(
 }
 
 /** BLAKE2b of a response, whose points lie before the state of the record. */
-async function responseHashOf({ proofs, responseState }: PtauContribution): Promise<Uint8Array> {
+async function responseHashOf(
+  engine: KernelEngine,
+  { proofs, responseState }: PtauContribution,
+): Promise<Uint8Array> {
   const inG1 = secretNames.flatMap((name) => [proofs[name].s, proofs[name].sx])
   const inG2 = secretNames.map((name) => proofs[name].spx)
-  return (await newHasher(responseState)).update(uncompressed([...inG1, ...inG2])).digest()
+  const parts = [await uncompressed(engine, "g1", inG1), await uncompressed(engine, "g2", inG2)]
+  const hasher = await newHasher(responseState)
+  for (const part of parts) hasher.update(part)
+  return hasher.digest()
 }
-
-/** x and y with the other sign. */
-export const negated = ([x, y]: FinitePoint): FinitePoint => [x, (q - y) % q]
-
-const isSame = (a: FinitePoint, b: FinitePoint): boolean =>
-  a.length === b.length && a.every((x, i) => x === b[i])
 
 function times([x, y]: FinitePoint, scalar: bigint): FinitePoint {
   const product = G1.fromAffine({ x, y }).multiply(scalar).toAffine()
   return [product.x, product.y]
-}
-
-/** Whether a point of the twist is in the subgroup of order r. */
-export const isInG2 = ([x0, x1, y0, y1]: FinitePoint): boolean =>
-  G2.fromAffine({ x: { c0: x0, c1: x1 }, y: { c0: y0, c1: y1 } }).isTorsionFree()
-
-/** As challenges and responses have points: coordinates big endian, of an element of F_q² the imaginary part first. */
-function uncompressed(points: readonly FinitePoint[]): Uint8Array {
-  const order = (point: FinitePoint) =>
-    point.length === 2 ? point : [point[1], point[0], point[3], point[2]]
-  return hexToBytes(
-    points
-      .flatMap(order)
-      .map((x) => x.toString(16).padStart(64, "0"))
-      .join(""),
-  )
 }

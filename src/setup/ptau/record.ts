@@ -13,12 +13,9 @@
  * It says how τ, α and β came about, and chain.ts tells whether it holds.
  */
 import { type Facts, FileError } from "../../errors.js"
-import { q } from "../../field.js"
-import { affineOf, fileBytes, type Group, integersOf, isOnCurve } from "../../prover/kernels/points/points.js"
+import { affineOf, fileBytes, type Group } from "../../prover/kernels/points/points.js"
 import { digestBytes, stateBytes } from "./blake2b.js"
-
-/** Affine coordinates: x, y, or x0, x1, y0, y1 in G2. */
-export type FinitePoint = readonly bigint[]
+import { type FinitePoint, problemOf } from "./points.js"
 
 export const secretNames = ["tau", "alpha", "beta"] as const
 /** What a contributor multiplies by secrets of his own. */
@@ -176,12 +173,9 @@ class Reader {
   /** A finite point of the curve, or of the twist: whether it is in G2 is seen where it is paired. */
   point(group: Group, what: string): FinitePoint {
     const bytes = this.bytes(fileBytes[group])
-    if (integersOf(bytes).some((coordinate) => coordinate >= q))
-      this.refuse({ what: `${what} has a coordinate that is not below q` })
-    const point = affineOf(bytes)
-    if (point === null) this.refuse({ what: `${what} is infinity` })
-    if (!isOnCurve(group, point)) this.refuse({ what: `${what} is not on the curve` })
-    return point
+    const problem = problemOf(group, bytes)
+    if (problem) this.refuse({ what: `${what} ${problem}` })
+    return affineOf(bytes) as FinitePoint
   }
 
   integer(what: string): number {

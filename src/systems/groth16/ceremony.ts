@@ -9,6 +9,7 @@ import { UsageError } from "../../errors.js"
 import { isNode } from "../../platform.js"
 import { basePoint, knowledgeProblem, times1, times2 } from "../../setup/ceremony/knowledge.js"
 import { type CeremonyProtocol, deltaBefore } from "../../setup/ceremony/protocol.js"
+import type { SnarkjsDerivations } from "../../setup/ceremony/snarkjs.js"
 import {
   type Beacon,
   ceremonySection,
@@ -16,7 +17,6 @@ import {
   parseHead,
   transcriptOf,
 } from "../../setup/ceremony/transcript.js"
-import type { SnarkjsDerivations } from "../../setup/ptau/snarkjs.js"
 import { type G1Json, type G2Json, samePoint } from "../../statement/points.js"
 import { markSection } from "../../statement/provenance.js"
 import {
@@ -41,7 +41,7 @@ async function derivations(): Promise<SnarkjsDerivations> {
       fix: "Use the command line",
     })
   // only here does the GPL come in
-  const { snarkjsDerivations } = await import("../../setup/ptau/snarkjs.js")
+  const { snarkjsDerivations } = await import("../../setup/ceremony/snarkjs.js")
   return snarkjsDerivations()
 }
 
