@@ -22,13 +22,18 @@ import {
   type ProvingKey,
 } from "../circuit/formats/source.js"
 import { FileError, type OnProgress } from "../errors.js"
-import { headOf } from "../prover/first-key.js"
 import { type KernelEngine, openEngine } from "../prover/kernels/engine.js"
 import { pairingsAreOne } from "../prover/kernels/points/pairing.js"
 import { type Affine, affineOf, fileBytes } from "../prover/kernels/points/points.js"
 import { checkKeys, verificationKeyOf } from "../prover/open.js"
 import { chainProblems, deltaBefore } from "../setup/ceremony/protocol.js"
-import { type CeremonyHead, factsOf, headJson, type Transcript } from "../setup/ceremony/transcript.js"
+import {
+  type CeremonyHead,
+  factsOf,
+  headFor,
+  headJson,
+  type Transcript,
+} from "../setup/ceremony/transcript.js"
 import { Combinations } from "../setup/combination.js"
 import { type ClaimedSection, Comparison } from "../setup/comparison.js"
 import { checkOpen } from "../setup/ptau/check.js"
@@ -40,7 +45,8 @@ import type { G1Json } from "../statement/points.js"
 import type { CeremonyFacts } from "../statement/provenance.js"
 import type { Hex } from "../statement/strict.js"
 import { type Circuit, systemOf } from "../systems/index.js"
-import type { VerificationKey } from "../systems/verifiers.js"
+import type { ContributedKeys, UniversalKeys } from "../systems/system.js"
+import type { CheckedKey, VerificationKey } from "../systems/verifiers.js"
 import { parseVerificationKey } from "../verifier/key.js"
 import { type CeremonyKey, readCeremonyKey } from "./key.js"
 
@@ -110,6 +116,8 @@ export async function verifySetup(
 const where = "proving key"
 const generatorBytes = { g1: montgomeryPoint(generator1), g2: montgomeryPoint(generator2) }
 
+type Found = Pick<SetupReport, "contributions" | "transcript" | "verificationKey">
+
 /** What may be wrong with a setup, looked at once. */
 class SetupVerification {
   private readonly problems: string[] = []
@@ -124,28 +132,54 @@ class SetupVerification {
   ) {}
 
   async report(): Promise<SetupReport> {
-    const { circuit, source, ptau, problems } = this
+    const { keys } = systemOf(this.circuit)
+    const found = keys.kind === "universal" ? await this.universal(keys) : await this.contributed(keys)
+    const { digest, name, power } = this.ptau
+    return {
+      valid: this.problems.length === 0,
+      problems: this.problems,
+      ptau: { digest, name, power },
+      ...found,
+      points: this.points,
+    }
+  }
+
+  /** Keys that powers of tau alone make are made again. */
+  private async universal({ compare }: UniversalKeys<Circuit>): Promise<Found> {
+    const { circuit, source, ptau, engine } = this
+    const { onProgress, signal, threads } = this.options
+    const work = {
+      ...(onProgress && { onProgress }),
+      ...(signal && { signal }),
+      ...(threads !== undefined && { threads }),
+    }
+    const made = await this.attempt(() => this.verificationKey())
+    const arePowers = await this.attempt(() => checkOpen(engine, ptau, { onProgress, signal }))
+    if (made && arePowers)
+      await this.attempt(async () => {
+        this.points = await compare(circuit, source, ptau, work)
+      })
+    return { contributions: [], transcript: null, verificationKey: made ?? null }
+  }
+
+  private async contributed(keys: ContributedKeys<Circuit, unknown, CheckedKey>): Promise<Found> {
+    const { circuit, source } = this
     const key = await this.attempt(() => readCeremonyKey(source))
     if (key) this.checkFile(key)
     const held = key && (await this.attempt(() => systemOf(circuit).readKey(circuit, source, 0)))
     if (key) await this.checkContributions(key)
-    const verificationKey =
-      key && held !== undefined ? await this.attempt(() => this.verificationKey(key)) : undefined
+    const isCarried = key && held !== undefined && key.transcript.contributions.length > 0
+    const verificationKey = isCarried ? await this.attempt(() => this.verificationKey()) : undefined
     const arePowers = await this.attempt(() => this.checkPowers(key))
     if (key && held !== undefined && arePowers) {
-      const claims = systemOf(circuit).claims(circuit, held)
+      const claims = keys.claims(circuit, held)
       const divisors = await this.checkSingles(key, claims)
       await this.attempt(() => this.comparePoints(claims, divisors))
     }
-    const { digest, name, power } = ptau
     return {
-      valid: problems.length === 0,
-      problems,
-      ptau: { digest, name, power },
       contributions: key ? contributionsOf(key) : [],
       transcript: key ? factsOf(key.transcript).transcript : null,
       verificationKey: verificationKey ?? null,
-      points: this.points,
     }
   }
 
@@ -166,7 +200,7 @@ class SetupVerification {
     const unknown = [...places.keys()].filter((id) => !protocol.file.includes(id))
     for (const id of unknown)
       this.problems.push(`${where}: section ${id} is none of a key of ${protocol.proofSystem}`)
-    const expected = headOf(this.circuit, this.ptau)
+    const expected = headFor(this.circuit, this.ptau)
     const names = {
       proofSystem: "proof system",
       model: "model",
@@ -195,9 +229,8 @@ class SetupVerification {
   }
 
   /** The verification key that the proving key makes, and whether it is the one that was given. */
-  private async verificationKey({ transcript }: CeremonyKey): Promise<VerificationKey | undefined> {
+  private async verificationKey(): Promise<VerificationKey> {
     const { circuit, source, options } = this
-    if (transcript.contributions.length === 0) return undefined
     if (options.verificationKey !== undefined)
       await checkKeys(circuit, source, parseVerificationKey(options.verificationKey))
     return verificationKeyOf(circuit, source)

@@ -14,7 +14,7 @@ import type { IntGraph } from "#src/quantize/integers/intgraph.js"
 import type { Contribution } from "#src/setup/ceremony/transcript.js"
 import { openPtau, type PtauFile } from "#src/setup/ptau/file.js"
 import { hasProduct } from "#src/setup/qap.js"
-import { type Circuit, systemOf } from "#src/systems/index.js"
+import { type Circuit, contributedKeysOf, systemOf } from "#src/systems/index.js"
 import { checkKey } from "#src/verifier/key.js"
 import {
   contributed,
@@ -426,7 +426,7 @@ describe.each(["mirage", "groth16"] as const)("a ceremony of %s", (proofSystem) 
         c: alice.delta * bob.delta,
       }
       let made = keys[2]
-      const claims = systemOf(circuit).claims(circuit, await systemOf(circuit).readKey(circuit, key))
+      const claims = contributedKeysOf(circuit).claims(circuit, await systemOf(circuit).readKey(circuit, key))
       for (let j = r1cs.c.rowPtr[row]; j < r1cs.c.rowPtr[row + 1]; j++) {
         const wire = r1cs.c.wires[j]
         for (const name of proofSystem === "mirage"

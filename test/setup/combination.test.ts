@@ -15,7 +15,7 @@ import type { PowersOfTau } from "#src/setup/ptau/powers.js"
 import { hasProduct, programRows } from "#src/setup/qap.js"
 import { publicColumns, type Query, type Secret } from "#src/setup/queries.js"
 import { evaluateByTrapdoor } from "#src/setup/trapdoor.js"
-import { systemOf } from "#src/systems/index.js"
+import { contributedKeysOf } from "#src/systems/index.js"
 import { perceptron } from "../support/networks.js"
 import { uncontributedPtau } from "../support/ptau.js"
 import { instances } from "../support/r1cs-systems.js"
@@ -160,7 +160,7 @@ test.each([
 test.each(["mirage", "groth16"] as const)("the keys of %s", async (proofSystem) => {
   const { graph } = await perceptron([3, 2, 2], 6)
   const circuit = await compile(graph, { proofSystem })
-  const { domain, secrets, queries } = systemOf(circuit).keyQueries(circuit)
+  const { domain, secrets, queries } = contributedKeysOf(circuit).queries(circuit)
   const powers = await powersOf(Math.ceil(Math.log2(domain)))
   await compare(powers, circuit.linked.r1cs, domain, secrets, queries)
 })
