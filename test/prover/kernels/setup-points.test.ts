@@ -96,6 +96,54 @@ describe.each(variants)("%s", (variant) => {
       }
     })
 
+    test("transforms in many items", async () => {
+      const n = group === "g1" ? 576 : 192
+      const logs = many(n, (i) => [0n, 1n, -1n][i] ?? anyBelow(r))
+      const points = await pointsOf(logs)
+      expect(await engine.transform(group, points)).toEqual(await pointsOf(slowTransform(logs)))
+    })
+
+    test("progress, an abort, and what is left in memory", async () => {
+      const points = await pointsOf(many(512, (i) => BigInt(i + 1)))
+      await engine.freeTables()
+      const held = engine.pool.memory.allocated
+      const works = [
+        (options: object) => engine.scale(group, points, r - 2n, options),
+        (options: object) => engine.transform(group, points, { step: 2n, ...options }),
+        (options: object) => engine.firstOffCurve(group, points, options),
+        (options: object) => engine.uncompressed(group, points, options),
+      ]
+      for (const work of works) {
+        const seen: [number, number][] = []
+        const expected = await work({ onProgress: (done: number, total: number) => seen.push([done, total]) })
+        const [done, total] = seen[seen.length - 1]
+        expect(done).toBe(total)
+        expect(seen.every(([some], i) => i === 0 || some >= seen[i - 1][0])).toBe(true)
+        const controller = new AbortController()
+        const stopped = work({ signal: controller.signal })
+        controller.abort(new Error("enough"))
+        await expect(stopped).rejects.toThrow("enough")
+        expect(await work({})).toEqual(expected)
+        // working memory of the threads may have grown
+        expect(engine.pool.memory.allocated).toBeLessThan(held + 2 ** 23)
+      }
+      const after = engine.pool.memory.allocated
+      for (const work of works) await work({})
+      expect(engine.pool.memory.allocated).toBe(after)
+    })
+
+    test("points and scalars that are refused", async () => {
+      const points = await pointsOf([1n, 2n, 3n])
+      const wrong = points.slice()
+      wrong.fill(255, size, size + 32)
+      await expect(engine.scale(group, wrong, 5n)).rejects.toThrow(/^point 1: coordinate of a point/)
+      for (const scalar of [r, -1n]) {
+        await expect(engine.scale(group, points, scalar)).rejects.toThrow("a scalar is below r")
+      }
+      await expect(engine.transform(group, points)).rejects.toThrow("3 is no size of a domain")
+      await expect(engine.scale(group, points.subarray(1), 5n)).rejects.toThrow("bytes each")
+    })
+
     test("sums with signs: doublings, opposites, infinity, points that occur again and again", async () => {
       const logs = [1n, -1n, 2n, 0n, ...many(20, () => anyBelow(r))]
       const set = await engine.points(group, await pointsOf(logs))

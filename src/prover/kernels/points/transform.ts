@@ -45,6 +45,8 @@ class Stages {
   private readonly points: PointSet
   private readonly constants: number
   private other: number
+  /** 64-bit words of scalars. */
+  private readonly copied: { readonly at: number; readonly count: number }[] = []
 
   constructor(pool: KernelPool, points: PointSet) {
     this.pool = pool
@@ -68,6 +70,7 @@ class Stages {
     { signal }: RunOptions,
   ): Promise<number> {
     const at = this.blocks.allocate(8 * partsWords * count)
+    this.copied.push({ at, count: partsWords * count })
     for (let i = 0; i < count; ) {
       signal?.throwIfAborted()
       // anew each time: memory may grow meanwhile
@@ -104,7 +107,9 @@ class Stages {
     this.at = to
   }
 
+  /** Gives the memory back; what was copied of scalars is overwritten. */
   release(): void {
+    for (const { at, count } of this.copied) this.pool.memory.longs(at, count).fill(0n)
     this.blocks.release()
   }
 }
