@@ -29,12 +29,19 @@ export {
   verificationKeyOf,
 } from "./prover/open.js"
 export { type OpenPtauFile, openPtauFile } from "./prover/ptau-file.js"
+export {
+  explainReceipt,
+  openVerifier,
+  type ReceiptVerifier,
+  verifyReceipt,
+} from "./prover/verify.js"
 export { type Accuracy, measureAccuracy } from "./quantize/accuracy.js"
 export { parseInput, parseSamples } from "./quantize/calibration/samples.js"
 export { deserialize, modelDigest } from "./quantize/canonical/digest.js"
 export type { IntGraph } from "./quantize/integers/intgraph.js"
 export { quantizeInput, runInteger } from "./quantize/integers/run.js"
 export { type QuantizeOptions, quantize, quantizeProgram } from "./quantize/quantize.js"
+export { type CheckedPtau, type CheckPtauOptions, checkPtau } from "./setup/ptau/check.js"
 export { type OpenPtauOptions, openPtau, type PtauFile } from "./setup/ptau/file.js"
 export type { PowersOfTau } from "./setup/ptau/powers.js"
 export { witnessOf } from "./systems/plain/witness.js"
