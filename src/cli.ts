@@ -10,6 +10,7 @@ import { inspectCommand } from "./cli/commands/inspect.js"
 import { proveCommand } from "./cli/commands/prove.js"
 import { runCommand } from "./cli/commands/run.js"
 import { setupCommand } from "./cli/commands/setup.js"
+import { signOffCommand } from "./cli/commands/sign-off.js"
 import { verifyCommand } from "./cli/commands/verify.js"
 import { execute } from "./cli/terminal.js"
 
@@ -23,6 +24,7 @@ const commands = [
   inspectCommand,
   auditCommand,
   exportCommand,
+  signOffCommand,
 ]
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"))

@@ -59,6 +59,8 @@ const order = [
   "systems/mirage",
   "systems",
   "verifier",
+  "attest",
+  "cli/files.ts",
   "compile",
   "prover",
   "ceremony",
@@ -160,6 +162,7 @@ describe("files", () => {
     }
     visit("src/index.ts")
     visit("src/cli.ts")
+    visit("src/attest/index.ts")
     // the slow engine is what the kernels are compared with
     const references = ["src/prover/engine/slow.ts"]
     const unseen = sources.filter((path) => !seen.has(path) && !path.endsWith(".d.ts"))

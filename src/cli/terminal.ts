@@ -4,6 +4,7 @@
  * output and nothing else. Whatever is shown passes `printable`: names and paths are a stranger's.
  */
 import { createInterface } from "node:readline/promises"
+import { Writable } from "node:stream"
 import { type Command, CommanderError } from "commander"
 import { printable, printableJson } from "../errors.js"
 import * as api from "../index.js"
@@ -117,6 +118,32 @@ export async function ask(question: string): Promise<string> {
     terminal.close()
   }
 }
+
+/**
+ * Asks whoever sits there for something that is not shown. @throws UsageError where nobody does: what comes through a
+ * pipe may have been anywhere
+ */
+export async function askSecret(question: string): Promise<string> {
+  clearProgress()
+  if (!process.stdin.isTTY || !process.stderr.isTTY)
+    throw new api.UsageError({
+      what: "there is no terminal to ask for a password on",
+      fix: "Give it in COUNTERSIGN_PASSWORD",
+    })
+  process.stderr.write(`${printable(question)} `)
+  // what the line editor would echo goes nowhere
+  const output = new Writable({ write: (_chunk, _encoding, done) => done() })
+  const terminal = createInterface({ input: process.stdin, output, terminal: true })
+  try {
+    return await terminal.question("")
+  } finally {
+    terminal.close()
+    process.stderr.write("\n")
+  }
+}
+
+/** A variable of the environment, if it is set and not empty. */
+export const environment = (name: string): string | undefined => process.env[name] || undefined
 
 /**
  * Does work that an interrupt (Ctrl-C, or a request to end) stops in an orderly way: it is told by the signal, and

@@ -1,0 +1,37 @@
+/**
+ * Who answers for it: attestations, policies and sign-offs, made and checked without a chain. Claims are EIP-712
+ * structs, so the contracts of this package check the very same signatures.
+ */
+export {
+  type AttestationFacts,
+  attest,
+  type Execution,
+  type ExpectedAttestation,
+  explainAttestation,
+  proves,
+  relationProblem,
+  signAttestation,
+  verifyAttestation,
+} from "./attestation.js"
+export { canonicalJson, jsonDigest } from "./canonical.js"
+export {
+  attestationDigest,
+  layoutDigest,
+  policyDigest,
+  sideDigests,
+  signOffDigest,
+  typedDomain,
+  typesOf,
+  withdrawalDigest,
+} from "./digest.js"
+export { claimOf, parseAttestation, parseDomain, parsePolicy, parseSignOff, parseWithdrawal } from "./read.js"
+export { type Accounts, type ClaimSigner, signatureProblem, toAddress } from "./signature.js"
+export {
+  explainSignOff,
+  isSignedOff,
+  type Shown,
+  signOffProblems,
+  signSignOff,
+  signWithdrawal,
+} from "./signoffs.js"
+export * from "./structs.js"

@@ -1,0 +1,140 @@
+/**
+ * Sign-offs: what others say of an attestation, each in a role, about a scope, and for a time. They are signatures to
+ * show, not records to look up; only what somebody would rather not show (a rejection, a withdrawal) has to be asked for
+ * where it is recorded. Whoever decides collects them and asks what is missing, as SignOffBook does on a chain.
+ */
+import { checkList, checkRecord } from "../arguments.js"
+import { UsageError } from "../errors.js"
+import type { Hex } from "../statement/strict.js"
+import { describeDomain, readOr, sameDomain } from "./attestation.js"
+import { attestationDigest, policyDigest, signOffDigest, withdrawalDigest } from "./digest.js"
+import { claimOf, parseSignOff, parseWithdrawal } from "./read.js"
+import { type Accounts, type ClaimSigner, signatureProblem, signClaim } from "./signature.js"
+import {
+  type Attestation,
+  type Domain,
+  decisions,
+  type Policy,
+  roleName,
+  type SignedSignOff,
+  type SignedWithdrawal,
+  type SignOff,
+  type Withdrawal,
+} from "./structs.js"
+
+/** Signs a sign-off. @throws UsageError if it names another signer, or ends before it begins */
+export async function signSignOff(
+  signOff: SignOff,
+  domain: Domain,
+  signer: ClaimSigner,
+): Promise<SignedSignOff> {
+  const { signed, validUntil } = signOff
+  if (signed > validUntil)
+    throw new UsageError({ what: `the sign-off is valid until ${validUntil}, and signed at ${signed}` })
+  return parseSignOff(await signClaim("SignOff", signOff, domain, signer, signOff.signer))
+}
+
+/** Takes a sign-off back. @throws UsageError if another signer made it */
+export async function signWithdrawal(
+  signOff: SignedSignOff,
+  withdrawn: number,
+  signer: ClaimSigner,
+): Promise<SignedWithdrawal> {
+  const { domain } = signOff
+  const withdrawal: Withdrawal = { signOff: signOffDigest(claimOf(signOff), domain), withdrawn }
+  return parseWithdrawal(await signClaim("Withdrawal", withdrawal, domain, signer, signOff.signer))
+}
+
+/** Why a sign-off (an object, or JSON text) is not its signer's word in a domain at a time, or null. */
+export async function explainSignOff(
+  signOff: unknown,
+  expected: { readonly domain: Domain; readonly at: number; readonly accounts?: Accounts },
+): Promise<string | null> {
+  const given = readOr(() => parseSignOff(signOff), "sign-off")
+  if (typeof given === "string") return given
+  const { domain, at, accounts } = expected
+  if (!sameDomain(given.domain, domain))
+    return `the sign-off is for ${describeDomain(given.domain)}, expected ${describeDomain(domain)}`
+  if (given.signed > at) return `signed at ${given.signed}, after ${at}`
+  if (given.validUntil < at) return `valid until ${given.validUntil}, it is ${at}`
+  return await signatureProblem(
+    signOffDigest(claimOf(given), domain),
+    given.signature,
+    given.signer,
+    accounts,
+  )
+}
+
+/** What is shown of an attestation's sign-offs, and when it is asked. */
+export interface Shown {
+  readonly domain: Domain
+  /** Signed sign-offs (objects, or JSON texts); those about something else are passed over. */
+  readonly signOffs: readonly unknown[]
+  /** Signed withdrawals. */
+  readonly withdrawals?: readonly unknown[]
+  /** Seconds since 1970. */
+  readonly at: number
+  /** To ask contracts that sign. */
+  readonly accounts?: Accounts
+}
+
+/** Whether everybody whom a policy names has approved an attestation; `signOffProblems` says who has not. */
+export const isSignedOff = async (policy: Policy, attestation: Attestation, shown: Shown): Promise<boolean> =>
+  (await signOffProblems(policy, attestation, shown)).length === 0
+
+/**
+ * Why an attestation is not signed off, a reason for each; none if it is. Everybody whom the policy names must have
+ * approved in that role, with the policy as scope, for a time that is now, and not have withdrawn it, nor have rejected
+ * the attestation in any sign-off shown that stands. The operator's signature is for `explainAttestation`.
+ */
+export async function signOffProblems(
+  policy: Policy,
+  attestation: Attestation,
+  shown: Shown,
+): Promise<readonly string[]> {
+  checkRecord(shown, "shown", "an object with `domain`, `signOffs` and `at`")
+  checkList(shown.signOffs, "shown.signOffs")
+  const { domain, signOffs, withdrawals = [], at } = shown
+  const scope = policyDigest(policy)
+  const reasons =
+    attestation.policy === scope ? [] : [`it was made under policy ${attestation.policy}, not ${scope}`]
+  const about = attestationDigest(attestation, domain)
+  const standing: SignedSignOff[] = []
+  for (const given of signOffs) {
+    const signOff = readOr(() => parseSignOff(given), "sign-off")
+    if (typeof signOff === "string") reasons.push(signOff)
+    else if (signOff.attestation === about) {
+      const problem = await explainSignOff(signOff, shown)
+      if (problem !== null) reasons.push(`sign-off of ${signOff.signer}: ${problem}`)
+      else if (await isWithdrawn(signOff, withdrawals, shown))
+        reasons.push(`sign-off of ${signOff.signer}: withdrawn`)
+      else standing.push(signOff)
+    }
+  }
+  const unmet = policy.signOffs.flatMap(({ role, signer }) => {
+    const his = standing.filter((signOff) => signOff.signer === signer)
+    const who = `${roleName(role)} ${signer}`
+    if (his.some(({ decision }) => decision === decisions.reject)) return [`${who} has rejected it`]
+    const approved = his.some((x) => x.role === role && x.decision === decisions.approve && x.scope === scope)
+    return approved ? [] : [`${who} has not approved it at ${at}`]
+  })
+  // what is wrong with single sign-offs matters only where somebody's approval is missing
+  return unmet.length === 0 && attestation.policy === scope ? [] : [...reasons, ...unmet]
+}
+
+async function isWithdrawn(
+  signOff: SignedSignOff,
+  withdrawals: readonly unknown[],
+  shown: Shown,
+): Promise<boolean> {
+  const digest: Hex = signOffDigest(claimOf(signOff), shown.domain)
+  for (const given of withdrawals) {
+    const withdrawal = readOr(() => parseWithdrawal(given), "withdrawal")
+    if (typeof withdrawal === "string" || withdrawal.signOff !== digest) continue
+    const { signature } = withdrawal
+    const hash = withdrawalDigest(claimOf(withdrawal), shown.domain)
+    // without a time limit: what was taken back stays so
+    if ((await signatureProblem(hash, signature, signOff.signer, shown.accounts)) === null) return true
+  }
+  return false
+}
