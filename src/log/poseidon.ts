@@ -34,7 +34,12 @@ const times = (matrix: Matrix, vector: Vector): bigint[] =>
   matrix.map((row) => mod(row.reduce((sum, x, i) => sum + x * vector[i], 0n)))
 
 const product = (a: Matrix, b: Matrix): bigint[][] => {
-  const columns = b[0].map((_, j) => times(a, b.map((row) => row[j])))
+  const columns = b[0].map((_, j) =>
+    times(
+      a,
+      b.map((row) => row[j]),
+    ),
+  )
   return a.map((_, i) => columns.map((column) => column[i]))
 }
 
@@ -63,7 +68,17 @@ function derive(): Rounds {
     ]
     const scale = inverse(mod(a * d - b * c))
     const [x, y] = below.map(([first]) => first)
-    return { constant: mod(constant), row, column: times([[d, -b], [-c, a]], [x * scale, y * scale]) }
+    return {
+      constant: mod(constant),
+      row,
+      column: times(
+        [
+          [d, -b],
+          [-c, a],
+        ],
+        [x * scale, y * scale],
+      ),
+    }
   })
   after[0] = after[0].map((c, i) => mod(c + carried[i]))
   return { matrix, before: roundConstants.slice(0, half), after, partial, rest: pending }

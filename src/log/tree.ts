@@ -17,7 +17,7 @@
  * order, and ends after n.
  */
 import { r } from "../field.js"
-import { array, bytes32, fail, fields, type Hex, shown } from "../statement/strict.js"
+import { array, bytes32, fail, fields, type Hex, object, shown } from "../statement/strict.js"
 import { poseidon2 } from "./poseidon.js"
 
 export const depth = 32
@@ -159,9 +159,10 @@ function element(value: unknown, path: string): bigint {
   return node
 }
 
-function parseHead(value: unknown): Head {
-  const { size, root } = (value ?? {}) as Partial<Record<keyof Head, unknown>>
-  return { size: leafCount(size, "size"), root: nodeHex(element(root, "root")) }
+/** Size and root of what has them. @throws FileError */
+export function parseHead(value: unknown, path = "head"): Head {
+  const { size, root } = object(value, path)
+  return { size: leafCount(size, `${path}.size`), root: nodeHex(element(root, `${path}.root`)) }
 }
 
 const elements = (value: unknown, path: string, length: number): Hex[] =>

@@ -1,15 +1,12 @@
 /** Our hash of two against noble's plain rounds and circomlibjs's. */
-import { poseidon, grainGenConstants } from "@noble/curves/abstract/poseidon.js"
+import { grainGenConstants, poseidon } from "@noble/curves/abstract/poseidon.js"
 import { buildPoseidonReference } from "circomlibjs"
 import fc from "fast-check"
 import { expect, it } from "vitest"
 import { r } from "#src/field.js"
 import { poseidon2, poseidonParameters } from "#src/log/poseidon.js"
 
-const element = fc.oneof(
-  fc.bigInt(0n, r - 1n),
-  fc.constantFrom(0n, 1n, r - 1n, (r - 1n) / 2n, 1n << 128n),
-)
+const element = fc.oneof(fc.bigInt(0n, r - 1n), fc.constantFrom(0n, 1n, r - 1n, (r - 1n) / 2n, 1n << 128n))
 
 it("is circomlib's Poseidon", async () => {
   const reference = await buildPoseidonReference()
