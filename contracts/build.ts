@@ -7,7 +7,14 @@ import { join } from "node:path"
 import { type AbiItem, type Artifact, compileContract } from "./compile.js"
 
 /** Interfaces have no code, but an ABI, which a verifier adds nothing to that callers need. */
-const names = ["CountersignVerifier", "Groth16Verifier"]
+const names = [
+  "CountersignVerifier",
+  "Groth16Verifier",
+  "ModelRegistry",
+  "InferenceVerifier",
+  "SignOffBook",
+  "Escrow",
+]
 
 /** A value as a TypeScript type that has no other value. */
 const literal = (value: unknown): string => {

@@ -13,6 +13,13 @@ export {
   signAttestation,
   verifyAttestation,
 } from "./attestation.js"
+export {
+  integerLimits,
+  noContracts,
+  type OnChainPolicy,
+  onChainPolicy,
+  type PolicyContracts,
+} from "./bounds.js"
 export { canonicalJson, jsonDigest } from "./canonical.js"
 export {
   attestationDigest,
@@ -24,6 +31,16 @@ export {
   typesOf,
   withdrawalDigest,
 } from "./digest.js"
+export {
+  documentDigest,
+  grounds,
+  type Limit,
+  type PolicyDocument,
+  parseDocument,
+  remedies,
+  sixMonthsDays,
+} from "./document.js"
+export { type Evidence, evidenceDigest, parseEvidence } from "./evidence.js"
 export { claimOf, parseAttestation, parseDomain, parsePolicy, parseSignOff, parseWithdrawal } from "./read.js"
 export { type Accounts, type ClaimSigner, signatureProblem, toAddress } from "./signature.js"
 export {
@@ -35,3 +52,4 @@ export {
   signWithdrawal,
 } from "./signoffs.js"
 export * from "./structs.js"
+export { type Opened, within, withinTolerance } from "./within.js"
