@@ -61,6 +61,7 @@ const order = [
   "verifier",
   "attest",
   "cli/files.ts",
+  "log",
   "compile",
   "prover",
   "ceremony",
@@ -165,6 +166,7 @@ describe("files", () => {
     visit("src/cli.ts")
     visit("src/attest/index.ts")
     visit("src/keep/index.ts")
+    visit("src/log/index.ts")
     // the slow engine is what the kernels are compared with
     const references = ["src/prover/engine/slow.ts"]
     const unseen = sources.filter((path) => !seen.has(path) && !path.endsWith(".d.ts"))
