@@ -61,9 +61,11 @@ const order = [
   "verifier",
   "attest",
   "cli/files.ts",
+  "log",
   "compile",
   "prover",
   "ceremony",
+  "keep",
   "index.ts",
   "cli",
   "cli.ts",
@@ -163,6 +165,8 @@ describe("files", () => {
     visit("src/index.ts")
     visit("src/cli.ts")
     visit("src/attest/index.ts")
+    visit("src/keep/index.ts")
+    visit("src/log/index.ts")
     // the slow engine is what the kernels are compared with
     const references = ["src/prover/engine/slow.ts"]
     const unseen = sources.filter((path) => !seen.has(path) && !path.endsWith(".d.ts"))

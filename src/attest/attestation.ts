@@ -15,12 +15,13 @@ import { parseReceipt } from "../verifier/receipt.js"
 import { explain } from "../verifier/verify.js"
 import { attestationDigest, layoutDigest, sideDigests } from "./digest.js"
 import { claimOf, parseAttestation } from "./read.js"
-import { type Accounts, type ClaimSigner, signatureProblem, signClaim } from "./signature.js"
+import { type Accounts, type ClaimSigner, signatureProblem, signClaim, toAddress } from "./signature.js"
 import { type Attestation, type Domain, type SignedAttestation, zeroDigest } from "./structs.js"
 
 /** What an attestation says beside the execution. */
 export interface AttestationFacts {
-  readonly operator: Hex
+  /** An address, in any spelling. */
+  readonly operator: string
   readonly policy: Hex
   /** Default: zero, nothing. */
   readonly evidence?: Hex
@@ -46,7 +47,8 @@ export function attest({ statement, verificationKey }: Execution, facts: Attesta
   checkThing("statement", statement, "execution.statement")
   checkThing("verificationKey", verificationKey, "execution.verificationKey")
   checkRecord(facts, "facts")
-  const { operator, policy, evidence = zeroDigest, request = zeroDigest, started, issued, validUntil } = facts
+  const { policy, evidence = zeroDigest, request = zeroDigest, started, issued, validUntil } = facts
+  const operator = toAddress(facts.operator)
   const sides = claimedBy(statement, verificationKey)
   const attestation = { ...sides, policy, evidence, operator, request, started, issued, validUntil }
   const problem = timeProblem(attestation)
@@ -88,8 +90,8 @@ export const signAttestation = (
 /** What an attestation is checked against; all of it comes from the caller. */
 export interface ExpectedAttestation {
   readonly domain: Domain
-  /** Who must have signed. */
-  readonly operator: Hex
+  /** Who must have signed: an address, in any spelling. */
+  readonly operator: string
   /** The key that a proof of it would verify under: fixes model and layout. */
   readonly verificationKey: VerificationKey
   /** What it must be about: the statement that came with it. Its words must have the attestation's digests. */
@@ -121,14 +123,12 @@ export async function explainAttestation(
   checkRecord(expected, "expected", "an object with `domain`, `operator`, `verificationKey` …")
   const given = readOr(() => parseAttestation(attestation), "attestation")
   if (typeof given === "string") return given
-  const { policy, request, operator, at, domain, accounts } = expected
+  const { policy, request, at, domain, accounts } = expected
+  const operator = toAddress(expected.operator)
   const claim = claimOf(given)
-  const differs = difference(given, {
-    ...claimedBy(expected.statement, expected.verificationKey),
-    policy,
-    request,
-    operator,
-  })
+  const differs =
+    statementProblem(expected.statement, claim, expected.verificationKey) ??
+    difference(claim, { policy, request, operator })
   if (differs !== null) return differs
   if (!sameDomain(given.domain, domain))
     return `the attestation is for ${describeDomain(given.domain)}, expected ${describeDomain(domain)}`
@@ -169,8 +169,26 @@ export const describeDomain = (domain: Domain): string =>
     : `chain ${domain.chainId}, contract ${domain.verifyingContract}`
 
 /**
- * Why a receipt is not about what an attestation claims, or null: its context is the attestation's digest, its words have
- * the digests, and model, key and layout are the same. Everything but the proof.
+ * Why a statement is not what an attestation claims, or null: model, key and layout are the same, and its words have the
+ * digests. Its context is not looked at.
+ */
+export function statementProblem(
+  statement: Statement,
+  attestation: Attestation,
+  verificationKey: VerificationKey,
+): string | null {
+  try {
+    return difference(attestation, claimedBy(statement, verificationKey))
+  } catch (error) {
+    // of another model, or not of the key's layout
+    if (error instanceof UsageError) return error.message
+    throw error
+  }
+}
+
+/**
+ * Why a receipt (an object, or JSON text) is not about what an attestation claims, or null: its context is the
+ * attestation's digest, and its statement is what was claimed. Everything but the proof.
  */
 export function relationProblem(
   receipt: unknown,
@@ -181,19 +199,9 @@ export function relationProblem(
   const given = readOr((): Receipt => parseReceipt(receipt), "receipt")
   if (typeof given === "string") return given
   const context = attestationDigest(attestation, domain)
-  if (given.statement.context !== context)
-    return `the receipt is for context ${given.statement.context}, the attestation's digest is ${context}`
-  const claimed = readOr(() => claimedOr(given.statement, verificationKey), "receipt")
-  return typeof claimed === "string" ? claimed : difference(attestation, claimed)
-}
-
-function claimedOr(statement: Statement, verificationKey: VerificationKey) {
-  try {
-    return claimedBy(statement, verificationKey)
-  } catch (error) {
-    if (error instanceof UsageError) return error.message
-    throw error
-  }
+  return given.statement.context === context
+    ? statementProblem(given.statement, attestation, verificationKey)
+    : `the receipt is for context ${given.statement.context}, the attestation's digest is ${context}`
 }
 
 /**

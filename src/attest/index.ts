@@ -3,6 +3,15 @@
  * structs, so the contracts of this package check the very same signatures.
  */
 export {
+  type CredentialClaim,
+  didKey,
+  type ExpectedCredential,
+  explainCredential,
+  parseCredential,
+  type SignOffCredential,
+  signCredential,
+} from "./adapters/credential.js"
+export {
   type AttestationFacts,
   attest,
   type Execution,
@@ -11,8 +20,17 @@ export {
   proves,
   relationProblem,
   signAttestation,
+  statementProblem,
   verifyAttestation,
 } from "./attestation.js"
+export {
+  type IntegerLimit,
+  integerLimits,
+  noContracts,
+  type OnChainPolicy,
+  onChainPolicy,
+  type PolicyContracts,
+} from "./bounds.js"
 export { canonicalJson, jsonDigest } from "./canonical.js"
 export {
   attestationDigest,
@@ -24,6 +42,16 @@ export {
   typesOf,
   withdrawalDigest,
 } from "./digest.js"
+export {
+  documentDigest,
+  grounds,
+  type Limit,
+  type PolicyDocument,
+  parseDocument,
+  remedies,
+  sixMonthsDays,
+} from "./document.js"
+export { type Evidence, evidenceDigest, parseEvidence } from "./evidence.js"
 export { claimOf, parseAttestation, parseDomain, parsePolicy, parseSignOff, parseWithdrawal } from "./read.js"
 export { type Accounts, type ClaimSigner, signatureProblem, toAddress } from "./signature.js"
 export {
@@ -35,3 +63,4 @@ export {
   signWithdrawal,
 } from "./signoffs.js"
 export * from "./structs.js"
+export { type Opened, within, withinTolerance } from "./within.js"

@@ -57,6 +57,17 @@ export function signerAddress(value: unknown, path: string): Hex {
   return given
 }
 
+/** Text for people, on one line: 1 to 200 printable characters. @throws FileError */
+export function line(value: unknown, path: string): string {
+  if (typeof value !== "string" || !/^[^\p{C}\p{Zl}\p{Zp}]{1,200}$/u.test(value))
+    fail(path, {
+      what: "no text for people",
+      expected: "1 to 200 printable characters on one line",
+      given: shown(value),
+    })
+  return value
+}
+
 /** Seconds since 1970, below 2^53. */
 const time = (value: unknown, path: string): number => whole(value, path, 0, Number.MAX_SAFE_INTEGER)
 

@@ -1,8 +1,7 @@
 /**
  * Signing claims, and checking who signed. Accounts sign with 65 bytes r ‖ s ‖ v of which only one form is taken: s in
  * the lower half (else anyone could make a second signature of the first), v 27 or 28, nothing shorter (EIP-2098) or
- * longer. Contracts that sign (ERC-1271) are asked on their chain, through accounts that the caller gives; there, as in
- * the contracts, whoever has code is asked and whoever has none must have signed itself.
+ * longer. Contracts that sign (ERC-1271) are asked on their chain, through accounts that the caller gives.
  */
 import { getAddress, recoverAddress, Signature } from "ethers"
 import { checkRecord } from "../arguments.js"
@@ -55,18 +54,21 @@ export async function signClaim<K extends keyof Claims>(
   return { ...(value as unknown as Claims[K]), domain, signature }
 }
 
-/** Why a signature is not `signer`'s under a digest, or null; contracts are asked only where `accounts` are given. */
+/**
+ * Why a signature is not `signer`'s under a digest, or null. An account's own signature holds whatever code it has; a
+ * contract is asked only where `accounts` are given.
+ */
 export async function signatureProblem(
   digest: Hex,
   signature: Hex,
   signer: Hex,
   accounts?: Accounts,
 ): Promise<string | null> {
-  if (accounts !== undefined) {
-    checkRecord(accounts, "accounts", "an object with `getCode` and `call`")
-    if ((await accounts.getCode(signer)) !== "0x") return contractProblem(digest, signature, signer, accounts)
-  }
-  return accountProblem(digest, signature, signer)
+  const problem = accountProblem(digest, signature, signer)
+  if (problem === null || accounts === undefined) return problem
+  checkRecord(accounts, "accounts", "an object with `getCode` and `call`")
+  const hasCode = (await accounts.getCode(signer)) !== "0x"
+  return hasCode ? contractProblem(digest, signature, signer, accounts) : problem
 }
 
 function accountProblem(digest: Hex, signature: Hex, signer: Hex): string | null {

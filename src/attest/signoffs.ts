@@ -16,6 +16,7 @@ import {
   decisions,
   type Policy,
   roleName,
+  roles,
   type SignedSignOff,
   type SignedWithdrawal,
   type SignOff,
@@ -84,8 +85,8 @@ export const isSignedOff = async (policy: Policy, attestation: Attestation, show
 
 /**
  * Why an attestation is not signed off, a reason for each; none if it is. Everybody whom the policy names must have
- * approved in that role, with the policy as scope, for a time that is now, and not have withdrawn it, nor have rejected
- * the attestation in any sign-off shown that stands. The operator's signature is for `explainAttestation`.
+ * approved in that role, with the policy as scope, for a time that is now, and not have withdrawn it; and nobody of them
+ * may have rejected it so. The operator has approved by signing, which is for `explainAttestation`.
  */
 export async function signOffProblems(
   policy: Policy,
@@ -112,11 +113,12 @@ export async function signOffProblems(
     }
   }
   const unmet = policy.signOffs.flatMap(({ role, signer }) => {
-    const his = standing.filter((signOff) => signOff.signer === signer)
+    const said = standing.filter((x) => x.signer === signer && x.role === role && x.scope === scope)
     const who = `${roleName(role)} ${signer}`
-    if (his.some(({ decision }) => decision === decisions.reject)) return [`${who} has rejected it`]
-    const approved = his.some((x) => x.role === role && x.decision === decisions.approve && x.scope === scope)
-    return approved ? [] : [`${who} has not approved it at ${at}`]
+    if (said.some(({ decision }) => decision === decisions.reject)) return [`${who} has rejected it`]
+    const signedIt = role === roles.operator && signer === attestation.operator
+    if (signedIt || said.some(({ decision }) => decision === decisions.approve)) return []
+    return [`${who} has not approved it at ${at}`]
   })
   // what is wrong with single sign-offs matters only where somebody's approval is missing
   return unmet.length === 0 && attestation.policy === scope ? [] : [...reasons, ...unmet]

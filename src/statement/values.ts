@@ -16,6 +16,13 @@ export interface RealTensor {
   readonly values: Float64Array
 }
 
+/** The fraction that a finite double is exactly; the denominator is a power of two. */
+export function exactFraction(x: number): { readonly numerator: bigint; readonly denominator: bigint } {
+  let [whole, doublings] = [x, 0]
+  for (; !Number.isInteger(whole); doublings++) whole *= 2 // exact
+  return { numerator: BigInt(whole), denominator: 2n ** BigInt(doublings) }
+}
+
 /**
  * Real values scale · q of one tensor, of a layout or of an integer model; the integers may be a statement's.
  * @throws UsageError for arguments of another kind; InputError for what is no integer

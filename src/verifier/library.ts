@@ -17,6 +17,7 @@ import {
   type TensorLayout,
 } from "../statement/layout.js"
 import { describeProvenance, type Provenance } from "../statement/provenance.js"
+import { exactFraction } from "../statement/values.js"
 import { elementsPerWord, outputWordCount, wordCount, wordsOfTensor } from "../statement/words.js"
 import { type VerificationKey, verifierOf } from "../systems/verifiers.js"
 import { keyDigest } from "./key.js"
@@ -255,9 +256,7 @@ function readerLines(tensor: PublicTensor, names: Names, packed: boolean): strin
  * denominator, fit into int256.
  */
 function fixedPoint({ scale, lo, bits }: TensorLayout): { numerator: bigint; denominator: bigint } | null {
-  let [whole, doublings] = [scale, 0]
-  for (; !Number.isInteger(whole); doublings++) whole *= 2 // exact
-  const [numerator, denominator] = [BigInt(whole), 2n ** BigInt(doublings)]
+  const { numerator, denominator } = exactFraction(scale)
   const [least, most] = [BigInt(lo), BigInt(lo) + 2n ** BigInt(bits)]
   const largest = -least > most ? -least : most
   const limit = 2n ** 255n
