@@ -22,6 +22,9 @@ const all = [
     "zkey",
     "verificationKey",
     "receipt",
+    "claim",
+    "policy",
+    "kept",
   ],
   ...["snarkjs", "npz", "samples", "input", "salts", "ptau", "ptauRecord", "r1cs"],
 ]
