@@ -75,15 +75,12 @@ async function rowsIn(path) {
   )
   const checked = await both(
     `check 2^${powers} powers`,
-    async () => {
-      await using file = await openPtauFile(path("large.ptau"))
-      return checkPtau(file)
-    },
+    () => withPtau(path("large.ptau"), (file) => checkPtau(file)),
     () => powersOfTau.verify(path("large.ptau")),
   )
   if (checked.other !== true) throw new Error("snarkjs refuses the powers")
   rows.push(checked.row)
-  rows.push(...(await mirageRows(path)))
+  rows.push(...(await withPtau(path("large.ptau"), mirageRows)))
   rows.push(...(await plainRows(path)))
   return rows
 }
@@ -97,9 +94,17 @@ async function twice(name, circuit, file) {
   return { key: again.value.provingKey, prepareMs: first.ms - again.ms, keyMs: again.ms }
 }
 
-async function mirageRows(path) {
+async function withPtau(path, work) {
+  const file = await openPtauFile(path)
+  try {
+    return await work(file)
+  } finally {
+    await file.close()
+  }
+}
+
+async function mirageRows(file) {
   const rows = []
-  await using file = await openPtauFile(path("large.ptau"))
   for (const [folder, name] of [
     ["mnist-lenet", "LeNet"],
     ["mnist-mlp", "perceptron"],
@@ -119,23 +124,27 @@ async function mirageRows(path) {
 }
 
 async function plainRows(path) {
-  const rows = []
   const circuit = await compile(await graphOf("mnist-mlp"), { proofSystem: "groth16" })
   const power = Math.log2(circuit.domain)
   const cut = path("cut.ptau")
   writeFileSync(cut, cutTo(power, readFileSync(path("large.ptau"))))
+  return withPtau(cut, (file) => plainRowsOf(circuit, file, cut, path("prepared.ptau")))
+}
+
+async function plainRowsOf(circuit, file, cut, preparedPath) {
+  const rows = []
+  const power = Math.log2(circuit.domain)
   const { r1cs } = circuit.linked
   const theirs = mem()
-  await using file = await openPtauFile(cut)
   const ours = await twice("perceptron, groth16", circuit, file)
   const prepared = await timed(`prepare 2^${power}, ${against}`, () =>
-    powersOfTau.preparePhase2(cut, path("prepared.ptau")),
+    powersOfTau.preparePhase2(cut, preparedPath),
   )
-  say(`prepared file: ${statSync(path("prepared.ptau")).size} bytes`)
+  say(`prepared file: ${statSync(preparedPath).size} bytes`)
   const [ms, otherMs] = [ours.prepareMs, prepared.ms]
   rows.push({ name: `prepare 2^${power}`, against, ms, otherMs, ratio: otherMs / ms })
   const made = await timed(`first key, ${against}`, () =>
-    zKey.newZKey(mem(writeR1cs(r1cs)), path("prepared.ptau"), theirs),
+    zKey.newZKey(mem(writeR1cs(r1cs)), preparedPath, theirs),
   )
   requireSame(ours.key, theirs.data)
   rows.push({
@@ -156,7 +165,7 @@ async function plainRows(path) {
   const verified = await both(
     "verification, perceptron, groth16",
     () => verifySetup(circuit, to.bytes(), file),
-    () => zKey.verifyFromR1cs(mem(writeR1cs(r1cs)), path("prepared.ptau"), next),
+    () => zKey.verifyFromR1cs(mem(writeR1cs(r1cs)), preparedPath, next),
   )
   if (!verified.mine.valid || verified.other !== true) throw new Error("a contributed key is refused")
   rows.push(verified.row)
