@@ -50,7 +50,7 @@ export function receiptCommand(
   return made.action((path: string, options) => {
     const asked = askedBy(options, contextOf())
     const text = new TextDecoder().decode(readWhole(path))
-    const { receipt, ...verdict } = judge(text, asked)
+    const { receipt, ...verdict } = await judge(text, asked)
     const said = receipt ? say(receipt, { ...asked, verdict }) : verdict
     print(said.result, said.lines)
     if (!receipt) invalid()
@@ -68,7 +68,10 @@ function askedBy(options: ReturnType<ToolCommand["opts"]>, context: Context): As
  * The verdict on a receipt, which is given back if it is valid.
  * @throws UsageError for another key or model than was asked for
  */
-function judge(text: string, asked: Asked): Said & { readonly receipt: api.Receipt | null } {
+async function judge(
+  text: string,
+  asked: Asked,
+): Promise<Said & { readonly receipt: api.Receipt | null }> {
   const { key, file, context, allowDev } = asked
   const digest = api.keyDigest(key)
   if (asked.keyDigest !== undefined && asked.keyDigest !== digest)
@@ -79,7 +82,7 @@ function judge(text: string, asked: Asked): Said & { readonly receipt: api.Recei
       given: digest,
     })
   const { model = key.model } = asked
-  const given = api.explain(text, { verificationKey: key, model, context: context.bytes, allowDev })
+  const given = await api.explainReceipt(text, { verificationKey: key, model, context: context.bytes, allowDev })
   const reason = given === null ? null : inOptions(given)
   const receipt = reason === null ? api.parseReceipt(text) : null
   const shown = receipt ? claims(receipt.statement, key) : { result: {}, lines: [] }
