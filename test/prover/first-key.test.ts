@@ -12,7 +12,7 @@ import { evaluateByPowers } from "#src/setup/powers.js"
 import { openPtau } from "#src/setup/ptau/file.js"
 import type { Query } from "#src/setup/queries.js"
 import { evaluateByTrapdoor } from "#src/setup/trapdoor.js"
-import { type Circuit, systemOf } from "#src/systems/index.js"
+import { type Circuit, contributedKeysOf } from "#src/systems/index.js"
 import { explain } from "#src/verifier/index.js"
 import { memorySink } from "../support/first-keys.js"
 import { knownPoints, randomOf } from "../support/known-powers.js"
@@ -33,8 +33,8 @@ function pointSections({ proofSystem }: Circuit, key: Uint8Array): Map<number, U
 
 /** The key that the secrets of the powers make, with every δ one, as if for development. */
 async function knownKey(circuit: Circuit, whole: boolean): Promise<Uint8Array> {
-  const system = systemOf(circuit)
-  const { domain, secrets, queries } = system.keyQueries(circuit)
+  const keys = contributedKeysOf(circuit)
+  const { domain, secrets, queries } = keys.queries(circuit)
   const { tau, alpha, beta } = tauSecrets
   const random = randomOf([tau, alpha, beta, 1n, 1n])
   const points = await evaluateByTrapdoor({ random, threads: 2 })(
@@ -43,7 +43,7 @@ async function knownKey(circuit: Circuit, whole: boolean): Promise<Uint8Array> {
     secrets,
     queries,
   )
-  if (whole) return system.writeKey(circuit, points, "dev")
+  if (whole) return keys.write(circuit, points, "dev")
   const engine = await openEngine({ threads: 2 })
   try {
     const { h, c } = queries
@@ -56,7 +56,7 @@ async function knownKey(circuit: Circuit, whole: boolean): Promise<Uint8Array> {
       secrets,
       parts,
     )
-    return await system.writeKey(circuit, { ...points, ...changed }, "dev")
+    return await keys.write(circuit, { ...points, ...changed }, "dev")
   } finally {
     await engine.close()
   }
