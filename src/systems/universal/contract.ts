@@ -3,7 +3,8 @@
  * it. snarkjs's takes public signals as they come, also those that are not below r, each of which is another name for
  * one that is; a caller who reads integers out of such signals would read what was not proven. Ours takes integers,
  * looks that each is in the range of the layout, makes the signals itself, and so says what `verifyInference` of the
- * other systems' contracts says.
+ * other systems' contracts says. It also asks for more gas than snarkjs's takes: that one says false where gas runs
+ * out, which would make a valid proof look invalid.
  */
 import { count, inputVisibility, type TensorLayout } from "../../statement/layout.js"
 import { outputCount, signalCount } from "../../statement/statement.js"
@@ -11,6 +12,9 @@ import type { Hex } from "../../statement/strict.js"
 import { startSnarkjs } from "../snarkjs/prover.js"
 import { headerKey, type KeyForm } from "./keyfile.js"
 import type { UniversalKey } from "./verify.js"
+
+/** Gas that snarkjs's contract takes, with a third to spare: so much, and so much for each signal. */
+const gas = { plonk: [350_000, 2_000], fflonk: [280_000, 2_000] } as const
 
 /** Source of both contracts. It is snarkjs's, so GPL-3.0 is its licence. */
 export async function contractSource(
@@ -30,10 +34,11 @@ function ourContract({ proofSystem, layout, model }: UniversalKey, digest: Hex, 
   const shown = inputVisibility(layout) === "public" ? layout.inputs : []
   const [outputs, signals] = [outputCount(layout), signalCount(layout)]
   const inputs = signals - outputs - 1
+  const [fixedGas, signalGas] = gas[proofSystem]
   const given = words === "uint256" ? "proof" : "words"
   return `/// @notice Verifies what one model said, under one key of the proof system ${proofSystem}.
 /// @dev    Written by \`countersign export solidity\` around the contract above, which snarkjs wrote, and under its
-///         licence. Ask this one: the one above accepts integers in more than one form. Too little gas may give false.${isDev ? "\n///         RECEIPTS CAN BE FORGED under this key: it is for development." : ""}
+///         licence. Ask this one: the one above accepts integers in more than one form, and says false for want of gas.${isDev ? "\n///         RECEIPTS CAN BE FORGED under this key: it is for development." : ""}
 contract ${base}Inference is ${base}Verifier {
     /// Digest of the key.
     bytes32 public constant KEY = ${digest};
@@ -44,6 +49,8 @@ contract ${base}Inference is ${base}Verifier {
 
     /// There are more integers than the model has, or fewer.
     error WrongCount(uint256 expected, uint256 given);
+    /// A verdict takes more.
+    error NotEnoughGas();
 
     /// Whether the model, run on some input (or the one shown), gives these integers, and somebody proved it for this
     /// context. Integers are flat in the order of the layout; one that is out of its range gives false.
@@ -57,7 +64,8 @@ contract ${base}Inference is ${base}Verifier {
         if (inputs.length != ${inputs}) revert WrongCount(${inputs}, inputs.length);
         uint256[${signals}] memory signals;
 ${[...rangeLines("outputs", layout.outputs, 0), `        signals[${outputs}] = uint256(keccak256(abi.encode(context))) % R;`, ...rangeLines("inputs", shown, outputs + 1)].join("\n")}
-${words === "uint256" ? "" : "        bytes32[24] memory words;\n        for (uint256 i = 0; i < 24; i++) words[i] = bytes32(proof[i]);\n"}        return this.verifyProof(${given}, signals);
+${words === "uint256" ? "" : "        bytes32[24] memory words;\n        for (uint256 i = 0; i < 24; i++) words[i] = bytes32(proof[i]);\n"}        if (gasleft() < ${fixedGas + signalGas * signals}) revert NotEnoughGas();
+        return this.verifyProof(${given}, signals);
     }
 }
 `
