@@ -5,14 +5,14 @@ import { contribute } from "#src/ceremony/index.js"
 import { readBinFile } from "#src/circuit/formats/container.js"
 import { writeR1cs } from "#src/circuit/formats/r1csfile.js"
 import { compile } from "#src/compile/compile.js"
-import { FileError, UsageError } from "#src/errors.js"
+import { FileError, invariant, UsageError } from "#src/errors.js"
 import { openEngine } from "#src/prover/kernels/engine.js"
 import { openProver, setup } from "#src/prover/open.js"
 import { evaluateByPowers } from "#src/setup/powers.js"
 import { openPtau } from "#src/setup/ptau/file.js"
 import type { Query } from "#src/setup/queries.js"
 import { evaluateByTrapdoor } from "#src/setup/trapdoor.js"
-import { type Circuit, contributedKeysOf } from "#src/systems/index.js"
+import { type Circuit, systemOf } from "#src/systems/index.js"
 import { explain } from "#src/verifier/index.js"
 import { memorySink } from "../support/first-keys.js"
 import { knownPoints, randomOf } from "../support/known-powers.js"
@@ -33,7 +33,8 @@ function pointSections({ proofSystem }: Circuit, key: Uint8Array): Map<number, U
 
 /** The key that the secrets of the powers make, with every δ one, as if for development. */
 async function knownKey(circuit: Circuit, whole: boolean): Promise<Uint8Array> {
-  const keys = contributedKeysOf(circuit)
+  const { keys } = systemOf(circuit)
+  invariant(keys.kind === "contributed", "the system has ceremonies")
   const { domain, secrets, queries } = keys.queries(circuit)
   const { tau, alpha, beta } = tauSecrets
   const random = randomOf([tau, alpha, beta, 1n, 1n])
