@@ -3,6 +3,7 @@ import fc from "fast-check"
 import { fflonk as snarkjsFflonk, plonk as snarkjsPlonk, zKey } from "snarkjs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { contribute } from "#src/ceremony/index.js"
+import { verifySetup } from "#src/ceremony/verify.js"
 import { createBinFile, readBinFile } from "#src/circuit/formats/container.js"
 import { writeR1cs } from "#src/circuit/formats/r1csfile.js"
 import { lagrangeBasis } from "#src/circuit/link/domain.js"
@@ -139,6 +140,25 @@ describe.each(universalSystems)("a key of %s", (proofSystem) => {
     const dev = await setup(made.circuit, { dev: true })
     expect(dev.verificationKey.setup).toBe("dev")
     await expect(keys().compare(made.circuit, dev.provingKey, made.ptau)).rejects.toThrow(/does not say/)
+  })
+
+  it("is verified by whoever has circuit and powers", async () => {
+    const { circuit, ptau, verificationKey } = made
+    const good = await verifySetup(circuit, made.provingKey, ptau, { verificationKey })
+    expect(good).toMatchObject({
+      valid: true,
+      problems: [],
+      contributions: [],
+      transcript: null,
+      verificationKey,
+    })
+    const section = sectionOf(made.provingKey, 8)
+    const changed = withBytes(made.provingKey, 8, 100, Uint8Array.of(section[100] ^ 1))
+    const bad = await verifySetup(circuit, changed, ptau)
+    expect(bad).toMatchObject({ valid: false, problems: [expect.stringMatching(/section 8 is not what/)] })
+    const dev = await setup(circuit, { dev: true })
+    const developed = await verifySetup(circuit, dev.provingKey, ptau)
+    expect(developed).toMatchObject({ valid: false, problems: [expect.stringMatching(/does not say/)] })
   })
 
   it("is audited: circuit, points and receipts", async () => {
