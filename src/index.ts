@@ -18,6 +18,7 @@ export { type ImportOptions, importOnnx } from "./model/onnx/onnx.js"
 export { importTfjs } from "./model/tfjs/tfjs.js"
 export { lower } from "./ops/lower.js"
 export { type Audit, audit, auditReceipt } from "./prover/audit.js"
+export type { FirstKeyOptions } from "./prover/first-key.js"
 export * from "./prover/index.js"
 export { type KeyFile, openKeyFile } from "./prover/keyfile.js"
 export {
@@ -27,6 +28,7 @@ export {
   setup,
   verificationKeyOf,
 } from "./prover/open.js"
+export { type OpenPtauFile, openPtauFile } from "./prover/ptau-file.js"
 export { type Accuracy, measureAccuracy } from "./quantize/accuracy.js"
 export { parseInput, parseSamples } from "./quantize/calibration/samples.js"
 export { deserialize, modelDigest } from "./quantize/canonical/digest.js"

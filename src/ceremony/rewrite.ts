@@ -6,12 +6,10 @@
  * Points come from a stranger. A coordinate that is not reduced, or a point that is not on the curve, is an error
  * that names section and number; infinity stays infinity (a wire that no row has).
  */
-import { coordinates, montgomeryPoint } from "../circuit/formats/points.js"
 import { FileError, type OnProgress } from "../errors.js"
 import { inverse } from "../field.js"
 import { type KernelEngine, openEngine } from "../prover/kernels/engine.js"
 import type { Contents, Factors } from "../setup/ceremony/protocol.js"
-import { type G1Point, g1 } from "../statement/points.js"
 import type { CeremonyKey } from "./key.js"
 
 /** Where the bytes of a new file go, in order; each array is the sink's. */
@@ -120,11 +118,11 @@ export async function rewriteKey(
 
 /** Points times a factor. @throws FileError naming one that is none */
 async function multiplied(
-  _engine: KernelEngine,
+  engine: KernelEngine,
   points: Uint8Array,
   factor: bigint,
   nameOf: (point: number) => string,
-  _signal: AbortSignal | undefined,
+  signal: AbortSignal | undefined,
 ): Promise<Uint8Array> {
   const count = points.length / pointBytes
   const isInfinity = (point: number): boolean => {
@@ -136,22 +134,14 @@ async function multiplied(
   finite.forEach((point, i) => {
     given.set(points.subarray(point * pointBytes, (point + 1) * pointBytes), i * pointBytes)
   })
-  const points1 = finite.map((_, i) => {
-    const [x, y] = coordinates(given.subarray(i * pointBytes, (i + 1) * pointBytes)).map(String)
-    return g1([x, y])
-  })
-  const wrong = points1.indexOf(null)
+  const wrong = await engine.firstOffCurve("g1", given, { signal })
   if (wrong >= 0)
     throw new FileError({
       what: "is not on the curve, or has a coordinate that is not reduced",
       where: nameOf(finite[wrong]),
       fix: "Take the key from whoever gave it to you, or tell them: this one is damaged or forged",
     })
-  const scaled = new Uint8Array(given.length)
-  points1.forEach((point, i) => {
-    const { x, y } = (point as G1Point).multiplyUnsafe(factor).toAffine()
-    scaled.set(montgomeryPoint([x, y]), i * pointBytes)
-  })
+  const scaled = await engine.scale("g1", given, factor, { signal })
   const all = new Uint8Array(points.length)
   finite.forEach((point, i) => {
     all.set(scaled.subarray(i * pointBytes, (i + 1) * pointBytes), point * pointBytes)

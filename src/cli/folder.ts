@@ -109,8 +109,11 @@ function describeKey(folder: string): string {
 /** Saves both keys of a folder. */
 export function saveKeys(folder: string, provingKey: Uint8Array, verificationKey: api.VerificationKey): void {
   writeWhole(join(folder, names.provingKey), provingKey)
-  writeWhole(join(folder, names.verificationKey), `${JSON.stringify(verificationKey, null, 2)}\n`)
+  writeWhole(join(folder, names.verificationKey), keyText(verificationKey))
 }
+
+/** A verification key as its file has it. */
+export const keyText = (key: api.VerificationKey): string => `${JSON.stringify(key, null, 2)}\n`
 
 const setupFirst = "Run `countersign setup` first"
 /** Where the proving key lies. @throws UsageError if there is none */

@@ -14,6 +14,7 @@ import type { CheckedKey, Receipt, VerificationKey } from "../systems/verifiers.
 import { checkKey, keyDigest, parseVerificationKey } from "../verifier/key.js"
 import { explain } from "../verifier/verify.js"
 import type { Engine } from "./engine/engine.js"
+import type { FirstKeyOptions } from "./first-key.js"
 import { checkMasks } from "./masks.js"
 
 export interface SetupOptions extends DevSetupOptions {
@@ -28,23 +29,36 @@ export interface Keys {
 }
 
 /**
- * Makes the keys of a circuit.
- * @throws UsageError unless `dev` is set; CountersignError for a key that is too large to prove with; AbortError
+ * Makes the keys of a circuit: with `dev` both of them, for development. With `ptau`, powers of tau (`openPtau`,
+ * `openPtauFile`), the first key of a ceremony: it is no use before somebody has contributed to it, so there is no
+ * verification key yet.
+ * @throws UsageError unless one of both is given; CountersignError for a key that is too large to prove with;
+ * FileError for powers that are too few, or wrong; AbortError
  */
-export async function setup(circuit: Circuit, options: SetupOptions): Promise<Keys> {
+export async function setup(circuit: Circuit, options: SetupOptions): Promise<Keys>
+export async function setup(circuit: Circuit, options: FirstKeyOptions): Promise<Pick<Keys, "provingKey">>
+export async function setup(
+  circuit: Circuit,
+  options: SetupOptions | FirstKeyOptions,
+): Promise<Keys | Pick<Keys, "provingKey">> {
   checkThing("circuit", circuit, "circuit")
-  checkOptions(options, "an object with `dev`")
-  if (options.dev !== true) {
+  checkOptions(options, "an object with `dev` or `ptau`")
+  if ("ptau" in options && !("dev" in options)) {
+    // a page that proves has no use for it
+    const { firstKey } = await import("./first-key.js")
+    return { provingKey: await firstKey(circuit, options) }
+  }
+  if (!("dev" in options) || options.dev !== true || "ptau" in options) {
     throw new UsageError({
       what: "setup needs to know how",
-      expected: "`dev: true`",
-      fix: "The keys it makes are for development, whose maker can forge: say so with option `dev`",
+      expected: "either `ptau` or `dev: true`",
+      fix: "Give powers of tau for keys that a ceremony makes; option `dev` makes keys whose maker can forge",
     })
   }
   const system = systemOf(circuit)
   const { domain, secrets, queries } = system.keyQueries(circuit)
   const points = await evaluateByTrapdoor(options)(circuit.linked.r1cs, domain, secrets, queries)
-  const provingKey = system.writeKey(circuit, points, "dev")
+  const provingKey = await system.writeKey(circuit, points, "dev")
   return { provingKey, verificationKey: await verificationKeyOf(circuit, provingKey) }
 }
 

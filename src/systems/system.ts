@@ -13,7 +13,10 @@ import type { Salts } from "../circuit/witness/commitment.js"
 import type { TensorValues, Witness } from "../circuit/witness/witness.js"
 import type { OnProgress } from "../errors.js"
 import type { Engine, Layers } from "../prover/engine/engine.js"
+import type { KernelEngine } from "../prover/kernels/engine.js"
 import type { IntGraph } from "../quantize/integers/intgraph.js"
+import type { CeremonyHead } from "../setup/ceremony/transcript.js"
+import type { PowersOfTau } from "../setup/ptau/powers.js"
 import type { KeyPoints, KeyQueries } from "../setup/queries.js"
 import type { CheckedFacts, KeyFacts } from "../statement/key.js"
 import type { G2Point } from "../statement/points.js"
@@ -132,6 +135,11 @@ export interface Backend {
 /** The commitments of an execution, by side. */
 export type Committed = { readonly [S in "input" | "output"]?: bigint | undefined }
 
+/** Where a key comes from: a trapdoor that was drawn here, or powers of tau, with the head of the ceremony to come. */
+export type KeyOrigin =
+  | "dev"
+  | { readonly head: CeremonyHead; readonly powers: PowersOfTau; readonly engine: KernelEngine }
+
 /** `C`: its circuit, `H`: what it holds of a proving key, `K`: its verification key, checked. */
 export interface System<
   C extends CircuitBase = CircuitBase,
@@ -159,7 +167,7 @@ export interface System<
   /** What its key is made of. @throws CountersignError for a key that is too large to make or to prove with */
   keyQueries(circuit: C): KeyQueries
   /** The proving key of evaluated queries. */
-  writeKey(circuit: C, points: KeyPoints, origin: "dev"): Uint8Array
+  writeKey(circuit: C, points: KeyPoints, origin: KeyOrigin): Promise<Uint8Array>
   /**
    * Reads a proving key; `residentBytes` as for `open`.
    * @throws FileError for a damaged or foreign file, or another circuit's

@@ -1,12 +1,16 @@
-/** `countersign setup`: the keys of a compiled circuit, written beside it. */
+/** `countersign setup`: the keys of a compiled circuit, written beside it, and what happens to them in a ceremony. */
 import { statSync } from "node:fs"
 import * as api from "../../index.js"
 import { checkKeysFolder, loadCircuit, readInfo, saveKeys, verificationKeyPath } from "../folder.js"
 import { command } from "../options.js"
 import { elapsed, onProgress, print } from "../terminal.js"
+import { beaconCommand } from "./setup-beacon.js"
+import { contributeCommand } from "./setup-contribute.js"
 
 export const setupCommand = command("setup", "make the keys of a compiled circuit")
   .argument("<folder>")
+  .addCommand(contributeCommand)
+  .addCommand(beaconCommand)
   .option("--dev", "draw the trapdoor here: whoever ran this can forge")
   .option("--force", "replace the keys that are there")
   .action(async (folder: string, options) => {

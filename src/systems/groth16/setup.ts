@@ -6,7 +6,8 @@ import type { R1cs } from "../../circuit/formats/r1cs.js"
 import { wireRange } from "../../circuit/link/circuit.js"
 import { plainDomain, publicCount } from "../../setup/qap.js"
 import { type KeyPoints, type KeyQueries, publicColumns, type Secret } from "../../setup/queries.js"
-import { type FirstKey, writeZkey } from "./zkey.js"
+import type { KeyOrigin } from "../system.js"
+import { type FirstKey, writeZkey, type ZkeyPoints } from "./zkey.js"
 
 /** In the order in which they are drawn. */
 const secrets: readonly Secret[] = ["alpha", "beta", "delta"]
@@ -35,10 +36,10 @@ export const plainKeyQueries = (system: R1cs): KeyQueries & { readonly queries: 
   queries: plainQueries(system),
 })
 
-/** The `.zkey` of evaluated queries. */
-export function plainKeyOf(system: R1cs, points: KeyPoints, origin: "dev" | FirstKey): Uint8Array {
+/** The same points by the names of a key file. */
+function namedPoints(points: KeyPoints): ZkeyPoints {
   const { one, two, ...rest } = points as Record<keyof PlainQueries, Uint8Array>
-  const keyPoints = {
+  return {
     ...rest,
     alpha1: one.subarray(0, 64),
     beta1: one.subarray(64, 128),
@@ -47,5 +48,18 @@ export function plainKeyOf(system: R1cs, points: KeyPoints, origin: "dev" | Firs
     gamma2: two.subarray(128, 256),
     delta2: two.subarray(256, 384),
   }
-  return writeZkey(system, plainDomain(system), keyPoints, origin)
+}
+
+/** The `.zkey` of evaluated queries. */
+export const plainKeyOf = (system: R1cs, points: KeyPoints, origin: "dev" | FirstKey): Uint8Array =>
+  writeZkey(system, plainDomain(system), namedPoints(points), origin)
+
+/** The same, wherever it comes from. @throws what reading the powers throws, for a hash of their differences */
+export async function writePlainKey(system: R1cs, points: KeyPoints, origin: KeyOrigin): Promise<Uint8Array> {
+  if (origin === "dev") return plainKeyOf(system, points, "dev")
+  const { head, powers, engine } = origin
+  // a page that proves has no use for it
+  const { circuitHashOf } = await import("./circuit-hash.js")
+  const circuitHash = await circuitHashOf(engine, powers, plainDomain(system), namedPoints(points))
+  return plainKeyOf(system, points, { head, circuitHash })
 }

@@ -10,7 +10,7 @@ import { plainSystem } from "../plain/system.js"
 import { witnessOf } from "../plain/witness.js"
 import { writeWtns } from "../plain/witnessfile.js"
 import type { System } from "../system.js"
-import { plainKeyOf, plainKeyQueries } from "./setup.js"
+import { plainKeyQueries, writePlainKey } from "./setup.js"
 import type { CheckedGroth16Key } from "./verify.js"
 import { checkZkey, masksOf, setupOf, verificationPoints } from "./zkey.js"
 
@@ -19,7 +19,7 @@ export const groth16: System<PlainCircuit, Uint8Array, CheckedGroth16Key> = {
   ...plainSystem("groth16", plainDomain),
 
   keyQueries: ({ linked }) => plainKeyQueries(linked.r1cs),
-  writeKey: ({ linked }, points, origin) => plainKeyOf(linked.r1cs, points, origin),
+  writeKey: ({ linked }, points, origin) => writePlainKey(linked.r1cs, points, origin),
 
   async readKey({ linked: { r1cs } }, provingKey) {
     const zkey = await bytesOf(provingKey, "proving key")

@@ -46,7 +46,7 @@ export const headerPlaces = {
   delta2: countsBytes + 448,
 } as const
 
-export interface KeyPoints {
+export interface ZkeyPoints {
   readonly alpha1: Uint8Array
   readonly beta1: Uint8Array
   readonly beta2: Uint8Array
@@ -68,7 +68,7 @@ export type FirstKey = Pick<PlainTranscript, "circuitHash"> & { readonly head: C
 export function writeZkey(
   system: R1cs,
   domain: number,
-  points: KeyPoints,
+  points: ZkeyPoints,
   origin: "dev" | FirstKey,
 ): Uint8Array {
   const first = origin === "dev" ? undefined : origin

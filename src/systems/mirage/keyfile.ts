@@ -17,10 +17,9 @@
  * one, c and ev occur on side A by the rows that keep their columns independent. docs/FORMATS.md has an example
  * byte by byte.
  */
-import { sha256 } from "@noble/hashes/sha2.js"
 import { checkSection, createBinFile } from "../../circuit/formats/container.js"
 import { coordinates, coordinates2 } from "../../circuit/formats/points.js"
-import type { R1cs } from "../../circuit/formats/r1cs.js"
+import { digestOf, type R1cs } from "../../circuit/formats/r1cs.js"
 import {
   type ByteSource,
   checkedSource,
@@ -130,22 +129,6 @@ export function supportOf(system: R1cs, side: "a" | "b" | "c"): Uint32Array {
   let at = 0
   for (let wire = 0; at < count; wire++) if (used[wire]) wires[at++] = wire
   return wires
-}
-
-/** SHA-256 of a system's rows and coefficients. */
-export function digestOf(system: R1cs): Uint8Array {
-  const hash = sha256.create()
-  const numbers = (list: Uint32Array) =>
-    hash.update(new Uint8Array(list.buffer, list.byteOffset, list.byteLength))
-  numbers(Uint32Array.of(system.wires, system.rows, system.values.length))
-  const text = new TextEncoder()
-  for (const value of system.values) hash.update(text.encode(`${value},`))
-  for (const side of [system.a, system.b, system.c]) {
-    numbers(side.rowPtr)
-    numbers(side.wires)
-    numbers(side.coefficients)
-  }
-  return hash.digest()
 }
 
 /** Bytes of each section for a circuit. */

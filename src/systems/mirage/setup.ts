@@ -11,6 +11,7 @@ import {
   type Secret,
   type WireQuery,
 } from "../../setup/queries.js"
+import type { KeyOrigin } from "../system.js"
 import type { MirageLinked } from "./circuit.js"
 import {
   checkKeySize,
@@ -61,7 +62,8 @@ export function mirageKeyQueries(linked: MirageLinked): KeyQueries {
 }
 
 /** The proving key of evaluated queries. */
-export function mirageKeyOf(linked: MirageLinked, points: KeyPoints, origin: "dev"): Uint8Array {
+export function mirageKeyOf(linked: MirageLinked, points: KeyPoints, origin: KeyOrigin): Uint8Array {
   const { g1, g2, ...rest } = points as Record<MirageQuery, Uint8Array>
-  return writeMirageKey(linked, { ...rest, points: Buffer.concat([g1, g2]) }, origin)
+  const all = { ...rest, points: Buffer.concat([g1, g2]) }
+  return writeMirageKey(linked, all, origin === "dev" ? "dev" : origin.head)
 }

@@ -61,7 +61,7 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
 
   commit: commitmentsOf,
   keyQueries: ({ linked }) => mirageKeyQueries(linked),
-  writeKey: ({ linked }, points, origin) => mirageKeyOf(linked, points, origin),
+  writeKey: async ({ linked }, points, origin) => mirageKeyOf(linked, points, origin),
   readKey: ({ linked }, provingKey, residentBytes) => readMirageKey(provingKey, linked, residentBytes),
   contentOf: (held) => ({
     setup: held.setup,
