@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, it } from "vitest"
 import * as api from "#src/index.js"
 import { smallModel } from "./support/cli.js"
-import { uncontributedPtau } from "./support/ptau.js"
+import { contributedPtau } from "./support/ptau.js"
 
 const context = `0x${"11".repeat(32)}`
 const bytes = smallModel(4)
@@ -26,7 +26,7 @@ let ptau: Uint8Array
 beforeAll(async () => {
   made = await whole("mirage")
   plain = await whole("groth16")
-  ptau = await uncontributedPtau(1)
+  ptau = await contributedPtau(1)
   return async () => {
     await Promise.all([made.prover.close(), plain.prover.close()])
   }
@@ -59,6 +59,7 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     challenge: [[context, context, words, ["1", "2"]]],
     checkCompileOptions: [[{ proofSystem: "mirage" }]],
     checkKeys: [[circuit, provingKey, verificationKey]],
+    checkPtau: [[ptau, {}]],
     commit: [[[1n, 2n], 3n]],
     compile: [[model, { input: "private" }]],
     contextSignal: [[context]],
@@ -165,7 +166,7 @@ async function failure(call: AnyFunction, args: readonly unknown[]): Promise<unk
 
 /** Whose last argument is options, or something like them. */
 const withOptions =
-  "checkCompileOptions compile explain fromSnarkjs importOnnx measureAccuracy openProver openPtau quantize quantizeInput quantizeProgram rebuildCircuit setup verify".split(
+  "checkCompileOptions checkPtau compile explain fromSnarkjs importOnnx measureAccuracy openProver openPtau quantize quantizeInput quantizeProgram rebuildCircuit setup verify".split(
     " ",
   )
 const classes = /^[A-Z]/

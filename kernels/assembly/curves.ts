@@ -9,12 +9,14 @@ export {
   reduce as g1Reduce,
   sort as g1Sort,
 } from "./g1/pippenger"
+export { stage as g1Stage, stageScratch as g1StageScratch } from "./g1/butterflies"
 export {
   baseScratch as g1BaseScratch,
   multiplyBase as g1MultiplyBase,
   tableBases as g1TableBases,
   tableFill as g1TableFill,
 } from "./g1/fixedbase"
+export { partsBytes } from "./g1/butterflies"
 export { baseRange } from "./g1/fixedbase"
 export { multiplesRange } from "./g1/multiples"
 export { multiples as g1Multiples, multiplesScratch as g1MultiplesScratch } from "./g1/multiples"
@@ -23,6 +25,7 @@ export {
   ranges as g1Ranges,
   rangesScratch as g1RangesScratch,
 } from "./g1/ranges"
+export { partBits as g1PartBits, parts as g1Parts } from "./g1/endomorphism"
 export { projectiveBytes as g1ProjectiveBytes } from "./g1/projective"
 export {
   fileScratch as g1FileScratch,
@@ -41,6 +44,7 @@ export {
   reduce as g2Reduce,
   sort as g2Sort,
 } from "./g2/pippenger"
+export { stage as g2Stage, stageScratch as g2StageScratch } from "./g2/butterflies"
 export {
   baseScratch as g2BaseScratch,
   multiplyBase as g2MultiplyBase,
@@ -53,6 +57,7 @@ export {
   ranges as g2Ranges,
   rangesScratch as g2RangesScratch,
 } from "./g2/ranges"
+export { partBits as g2PartBits, parts as g2Parts } from "./g2/endomorphism"
 export { projectiveBytes as g2ProjectiveBytes } from "./g2/projective"
 export {
   fileScratch as g2FileScratch,

@@ -31,7 +31,9 @@ declare module "snarkjs" {
   export const powersOfTau: {
     newAccumulator(curve: object, power: number, out: Input): Promise<unknown>
     contribute(from: Input, to: Input, name: string, entropy: string): Promise<unknown>
+    beacon(from: Input, to: Input, name: string, value: string, iterations: number): Promise<unknown>
     preparePhase2(from: Input, to: Input): Promise<unknown>
+    verify(file: Input): Promise<boolean>
   }
   export const curves: { getCurveFromName(name: string): Promise<{ terminate(): Promise<void> }> }
 }

@@ -23,7 +23,7 @@ import {
   releasePoints,
   writePoints,
 } from "./points/points.js"
-import { scaleEach, transformPoints } from "./points/transform.js"
+import { scalePoints, transformPoints } from "./points/transform.js"
 import { KernelPool, type RunOptions, type Step } from "./pool.js"
 import { maximumSteps } from "./program.js"
 import { nextTurn } from "./threads.js"
@@ -230,8 +230,7 @@ export class KernelEngine {
     scalar: bigint,
     options: RunOptions = {},
   ): Promise<Uint8Array<ArrayBuffer>> {
-    const count = points.length / (group === "g1" ? 64 : 128)
-    return scaleEach(this, group, points, new Array<bigint>(count).fill(scalar), options)
+    return scalePoints(this.pool, group, points, scalar, options)
   }
 
   /**
@@ -240,7 +239,7 @@ export class KernelEngine {
    * @throws what KernelPool.run throws
    */
   transform(group: Group, points: Uint8Array, options: TransformOptions = {}): Promise<Uint8Array> {
-    return transformPoints(this, group, points, options)
+    return transformPoints(this.pool, group, points, options)
   }
 
   /**

@@ -1,113 +1,224 @@
-/** Interim: multiples by doublings of all points, and sums of them. */
-import { domainRoot } from "../../../circuit/link/domain.js"
-import { inverse, mod } from "../../../field.js"
-import type { RunOptions } from "../pool.js"
+/**
+ * Points times scalars, and transforms of points, on a pool (kernels/assembly/curve/butterflies.ts): for a setup from
+ * powers of tau.
+ *
+ * A transform goes through stages of radix 3, then 2, then 4, from points in the order in which the last stage takes
+ * its parts, within each of them the one before its own, and so on. The last stage multiplies by 1/n, unless points
+ * have factors of their own: those come first, then, and 1/n with them.
+ */
+import { domainRoot, domainShape } from "../../../circuit/link/domain.js"
+import { invariant } from "../../../errors.js"
+import { inverse, mod, r } from "../../../field.js"
+import { Blocks } from "../blocks.js"
+import type { KernelPool, RunOptions } from "../pool.js"
+import type { Step } from "../program.js"
+import { constantBytes, partsWords, writeConstants, writeParts } from "./endomorphism.js"
 import { countOfFile } from "./files.js"
-import type { Entries } from "./grouping.js"
-import { fileBytes, type Group, type LoadOptions, type PointSet } from "./points.js"
+import { fileBytes, type Group, loadPoints, type PointSet, releasePoints, writePoints } from "./points.js"
 
-interface KernelEngine {
-  points(group: Group, bytes: Uint8Array, options?: LoadOptions): Promise<PointSet>
-  sums(points: PointSet, entries: Entries, groups: number, options?: RunOptions): Promise<PointSet>
-  bytes(points: PointSet): Promise<Uint8Array>
-  free(points: PointSet): void
+/** Points that lie in the memory of the pool at the same time, where each is by itself. */
+const blockPoints = 2 ** 16
+/** Accumulators of an item: enough for an inversion of each batch. */
+const itemAccumulators = 1024
+/** The least, where there are too few for that. */
+const leastAccumulators = 64
+
+interface Stage {
+  readonly radix: number
+  readonly length: number
+  readonly scalars: number
+  readonly order: number
+  readonly stride: number
+  readonly whole: boolean
 }
 
-const some = 512
+/** Makes steps of stages on n points, which go to and fro between two places. */
+class Stages {
+  readonly blocks: Blocks
+  readonly steps: Step[] = []
+  /** Address of the points after the last stage. */
+  at: number
+  private readonly pool: KernelPool
+  private readonly points: PointSet
+  private readonly constants: number
+  private other: number
 
-/** points[i] times scalars[i]. */
-export async function scaleEach(
-  engine: KernelEngine,
+  constructor(pool: KernelPool, points: PointSet) {
+    this.pool = pool
+    this.points = points
+    this.blocks = new Blocks(pool.memory, "points of a setup")
+    this.at = points.address
+    try {
+      this.other = this.blocks.allocate(points.count * pool.constant(`${points.group}PointBytes`))
+      this.constants = this.blocks.allocate(constantBytes)
+      writeConstants(pool.memory, this.constants, points.group)
+    } catch (error) {
+      this.release()
+      throw error
+    }
+  }
+
+  /** Room for scalars in parts, zero to begin with; returns its address. */
+  scalars(count: number, scalarOf: (index: number) => bigint | undefined): number {
+    const { memory } = this.pool
+    const at = this.blocks.allocate(8 * partsWords * count)
+    const words = memory.longs(at, partsWords * count)
+    for (let i = 0; i < count; i++) {
+      const scalar = scalarOf(i)
+      if (scalar !== undefined) writeParts(words, i, this.points.group, scalar)
+    }
+    return at
+  }
+
+  add({ radix, whole, ...stage }: Stage): void {
+    const { pool } = this
+    const { group, count: n } = this.points
+    const count = n / radix
+    const accumulators = radix - 1 + (whole ? 1 : 0)
+    const fair = Math.ceil((count * accumulators) / (4 * pool.threads))
+    const length = Math.min(itemAccumulators, Math.max(leastAccumulators, fair))
+    const rangeLength = Math.max(1, Math.floor(length / accumulators))
+    const job = this.blocks.struct("PointStage")
+    const { at: from, other: to, constants } = this
+    job.write({ ...stage, from, to, count, rangeLength, radix, whole: whole ? 1 : 0, constants })
+    const scratchOf = pool.exports[`${group}StageScratch`] as unknown as (...of: number[]) => number
+    this.steps.push({
+      kernel: `${group}Stage`,
+      args: job.at,
+      items: Math.ceil(count / rangeLength),
+      scratchBytes: scratchOf(rangeLength, radix, whole ? 1 : 0),
+      after: this.steps.length === 0 ? [] : [this.steps.length - 1],
+    })
+    this.other = from
+    this.at = to
+  }
+
+  release(): void {
+    this.blocks.release()
+  }
+}
+
+/** Runs stages on points of a file. */
+async function runStages(
+  pool: KernelPool,
   group: Group,
   points: Uint8Array,
-  scalars: readonly bigint[],
+  plan: (stages: Stages) => void,
+  options: RunOptions,
+): Promise<Uint8Array<ArrayBuffer>> {
+  options.signal?.throwIfAborted()
+  const set = await loadPoints(pool, group, points)
+  try {
+    const stages = new Stages(pool, set)
+    try {
+      plan(stages)
+      await pool.run(stages.steps, options)
+      return await writePoints(pool, { group, address: stages.at, count: set.count })
+    } finally {
+      stages.release()
+    }
+  } finally {
+    releasePoints(pool, set)
+  }
+}
+
+/** As `KernelEngine.scale`. */
+export async function scalePoints(
+  pool: KernelPool,
+  group: Group,
+  points: Uint8Array,
+  scalar: bigint,
   { signal, onProgress }: RunOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
+  invariant(scalar >= 0n && scalar < r, "a scalar is below r")
   const size = fileBytes[group]
+  const count = countOfFile(group, points)
   const result = new Uint8Array(points.length)
-  for (let first = 0; first < scalars.length; first += some) {
-    const part = points.subarray(size * first, size * (first + some))
-    const n = part.length / size
-    const set = await engine.points(group, part, { multiples: { from: 0, bits: 1, layers: 254 } })
-    const groups: number[] = []
-    const indices: number[] = []
-    for (let i = 0; i < n; i++) {
-      for (let k = scalars[first + i], bit = 0; k > 0n; k >>= 1n, bit++) {
-        if (k & 1n) {
-          groups.push(i)
-          indices.push(bit * n + i)
-        }
-      }
+  for (let first = 0; first < count; first += blockPoints) {
+    const part = points.subarray(size * first, size * (first + blockPoints))
+    const length = part.length / size
+    const plan = (stages: Stages): void => {
+      const scalars = stages.scalars(1, () => scalar)
+      stages.add({ radix: 1, length, scalars, order: 0, stride: 0, whole: true })
     }
-    const entries = { group: Uint32Array.from(groups), point: Uint32Array.from(indices) }
-    const sums = await engine.sums(set, entries, n, { signal })
-    engine.free(set)
-    result.set(await engine.bytes(sums), size * first)
-    engine.free(sums)
-    onProgress?.(first + n, scalars.length)
+    // items of a block count as its share of all points
+    const progress =
+      onProgress && ((done: number, total: number) => onProgress(first + (length * done) / total, count))
+    result.set(await runStages(pool, group, part, plan, { signal, onProgress: progress }), size * first)
   }
   return result
 }
 
+/** Radices of the stages for n points, the first that is done first. */
+export function radicesOf(n: number): number[] {
+  const shape = domainShape(n)
+  invariant(shape, `${n} is no size of a domain`)
+  const threes = Array.from({ length: Math.round(Math.log(shape.odd) / Math.log(3)) }, () => 3)
+  const fours = Array.from({ length: shape.bits >> 1 }, () => 4)
+  return [...threes, ...(shape.bits % 2 === 1 ? [2] : []), ...fours]
+}
+
+/** Which points the first stage takes, one after the other. */
+function orderOf(radices: readonly number[]): Uint32Array {
+  let order = Uint32Array.of(0)
+  for (const radix of radices) {
+    const before = order
+    order = new Uint32Array(radix * before.length)
+    for (let l = 0; l < radix; l++)
+      order.set(
+        before.map((i) => radix * i + l),
+        l * before.length,
+      )
+  }
+  return order
+}
+
+/** scalar·base^i for i = 0, 1, … */
+function powers(scalar: bigint, base: bigint, count: number): bigint[] {
+  const result = new Array<bigint>(count)
+  for (let i = 0; i < count; i++, scalar = (scalar * base) % r) result[i] = scalar
+  return result
+}
+
+/** As `KernelEngine.transform`. */
 export async function transformPoints(
-  engine: KernelEngine,
+  pool: KernelPool,
   group: Group,
   points: Uint8Array,
-  { first = 1n, step = 1n, ...options }: RunOptions & { readonly first?: bigint; readonly step?: bigint },
-): Promise<Uint8Array> {
-  const n = countOfFile(group, points)
-  let factor = mod(first * inverse(BigInt(n)))
-  const factors = Array.from({ length: n }, () => {
-    const value = factor
-    factor = mod(factor * step)
-    return value
-  })
-  const scaled = await scaleEach(engine, group, points, factors, options)
-  return level(engine, group, scaled, inverse(domainRoot(n)), options)
-}
-
-async function level(
-  engine: KernelEngine,
-  group: Group,
-  points: Uint8Array,
-  root: bigint,
-  options: RunOptions,
-): Promise<Uint8Array> {
+  {
+    first = 1n,
+    step = 1n,
+    ...options
+  }: RunOptions & { readonly first?: bigint; readonly step?: bigint } = {},
+): Promise<Uint8Array<ArrayBuffer>> {
   const size = fileBytes[group]
-  const n = points.length / size
-  if (n === 1) return points
-  const parts = n % 2 === 0 ? 2 : 3
-  const m = n / parts
-  let power = 1n
-  for (let i = 0; i < parts; i++) power = mod(power * root)
-  const transformed: Uint8Array[] = []
-  for (let part = 0; part < parts; part++) {
-    const own = new Uint8Array(m * size)
-    for (let i = 0; i < m; i++)
-      own.set(points.subarray(size * (i * parts + part), size * (i * parts + part + 1)), size * i)
-    transformed.push(await level(engine, group, own, power, options))
-  }
-  // out_k = Σ_part root^(k·part)·transformed[part][k mod m]
-  const scalars: bigint[] = []
-  const all = new Uint8Array(n * parts * size)
-  const groupOf: number[] = []
-  let at = 0
-  let x = 1n
-  for (let k = 0; k < n; k++) {
-    let y = 1n
-    for (let part = 0; part < parts; part++) {
-      all.set(transformed[part].subarray(size * (k % m), size * ((k % m) + 1)), size * at++)
-      scalars.push(y)
-      groupOf.push(k)
-      y = mod(y * x)
+  const n = countOfFile(group, points)
+  const radices = radicesOf(n)
+  const order = orderOf(radices)
+  const ordered = new Uint8Array(points.length)
+  order.forEach((index, at) => {
+    ordered.set(points.subarray(size * index, size * (index + 1)), size * at)
+  })
+  const root = inverse(domainRoot(n))
+  const scale = inverse(BigInt(n))
+  const hasFactors = first !== 1n || step !== 1n
+  const plan = (stages: Stages): void => {
+    if (hasFactors) {
+      const factors = powers(mod(first * scale), mod(step), n)
+      const scalars = stages.scalars(n, (at) => factors[order[at]])
+      stages.add({ radix: 1, length: n, scalars, order: 0, stride: 1, whole: true })
     }
-    x = mod(x * root)
+    const last = radices[radices.length - 1]
+    const twiddles = powers(1n, root, n / 2)
+    // all stages but the last take some of them only
+    const scalars = stages.scalars(n / 2, (i) => (hasFactors || i % last === 0 ? twiddles[i] : undefined))
+    let length = 1
+    for (const radix of radices) {
+      const whole = !hasFactors && length * radix === n
+      const own = whole ? stages.scalars(n / 2, (i) => mod(scale * twiddles[i])) : scalars
+      stages.add({ radix, length, scalars: own, order: n, stride: n / (radix * length), whole })
+      length *= radix
+    }
   }
-  const scaled = await scaleEach(engine, group, all, scalars, { signal: options.signal })
-  const set = await engine.points(group, scaled)
-  const sums = await engine.sums(set, { group: Uint32Array.from(groupOf) }, n)
-  const result = await engine.bytes(sums)
-  engine.free(set)
-  engine.free(sums)
-  return result
+  return runStages(pool, group, ordered, plan, options)
 }
