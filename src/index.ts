@@ -29,6 +29,12 @@ export {
   verificationKeyOf,
 } from "./prover/open.js"
 export { type OpenPtauFile, openPtauFile } from "./prover/ptau-file.js"
+export {
+  explainReceipt,
+  openVerifier,
+  type ReceiptVerifier,
+  verifyReceipt,
+} from "./prover/verify.js"
 export { type Accuracy, measureAccuracy } from "./quantize/accuracy.js"
 export { parseInput, parseSamples } from "./quantize/calibration/samples.js"
 export { deserialize, modelDigest } from "./quantize/canonical/digest.js"

@@ -55,6 +55,7 @@ const order = [
   "systems/snarkjs",
   "systems/plain",
   "systems/groth16",
+  "systems/universal",
   "systems/mirage",
   "systems",
   "verifier",

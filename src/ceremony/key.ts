@@ -12,7 +12,7 @@ import {
   partOf,
   sectionsOf,
 } from "../circuit/formats/source.js"
-import { FileError } from "../errors.js"
+import { FileError, UsageError } from "../errors.js"
 import type { HashOptions } from "../setup/ceremony/beacon.js"
 import { type CeremonyProtocol, type Contents, checkChain, deltaBefore } from "../setup/ceremony/protocol.js"
 import { factsOf, readSection, type Transcript } from "../setup/ceremony/transcript.js"
@@ -24,7 +24,7 @@ import {
   requireG2,
   samePoint,
 } from "../statement/points.js"
-import { markBytes, markSection, parseMark } from "../statement/provenance.js"
+import { contributedMarks, markBytes, markSection, parseMark } from "../statement/provenance.js"
 import { ceremonyOfFile } from "../systems/ceremonies.js"
 import type { VerificationKey } from "../systems/verifiers.js"
 import { parseVerificationKey } from "../verifier/key.js"
@@ -44,7 +44,7 @@ const where = "proving key"
 
 /**
  * Reads what a key says of its ceremony.
- * @throws FileError for any other file, and a transcript that is malformed
+ * @throws FileError for any other file, and a transcript that is malformed; UsageError for a key without a phase 2
  */
 export async function readCeremonyKey(provingKey: ProvingKey): Promise<CeremonyKey> {
   const source = checkedSource(provingKey, where)
@@ -66,7 +66,14 @@ async function requireCeremony(mark: ByteSource | undefined): Promise<void> {
       where,
       fix: "Where snarkjs contributed, take it back into its folder first: countersign setup accept",
     })
-  if (parseMark(content, where) === "ceremony") return
+  const kind = parseMark(content, where, [...contributedMarks, "universal"])
+  if (kind === "ceremony") return
+  if (kind === "universal")
+    throw new UsageError({
+      what: "is made of powers of tau alone: its proof system has no phase 2, and nobody contributes to it",
+      where,
+      fix: "It is ready for use; contributors take part in the powers of tau",
+    })
   throw new FileError({
     what: "is a development key: whoever made it can forge, whatever others contribute",
     where,

@@ -140,6 +140,10 @@ export function writeWhole(
   }
 }
 
+/** Takes a file away, if there is one. @throws UsageError if the platform refuses */
+export const removeFile = (path: string): void =>
+  attempt(path, () => rmSync(path, { force: true }), "cannot be removed")
+
 /** Gives a file a name that nothing has. Renaming would replace what came to be there; a link does not. */
 function place(temporary: string, path: string): void {
   try {

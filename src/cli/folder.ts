@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { parseCircuitInfo } from "../compile/description.js"
 import * as api from "../index.js"
 import { setupKind } from "../statement/provenance.js"
-import { checkFolder, exists, makeFolder, readJson, readWhole, writeWhole } from "./files.js"
+import { checkFolder, exists, makeFolder, readJson, readWhole, removeFile, writeWhole } from "./files.js"
 
 const names = {
   model: "model.bin",
@@ -110,6 +110,12 @@ function describeKey(folder: string): string {
 export function saveKeys(folder: string, provingKey: Uint8Array, verificationKey: api.VerificationKey): void {
   writeWhole(join(folder, names.provingKey), provingKey)
   writeWhole(join(folder, names.verificationKey), keyText(verificationKey))
+}
+
+/** Saves the first key of a ceremony. A verification key of keys that were there is none of it. */
+export function saveFirstKey(folder: string, provingKey: Uint8Array): void {
+  writeWhole(join(folder, names.provingKey), provingKey)
+  removeFile(join(folder, names.verificationKey))
 }
 
 /** A verification key as its file has it. */

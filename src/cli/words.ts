@@ -38,6 +38,7 @@ export const inOptions = (message: string): string =>
 export function madeBy(setup: Provenance, label: string): string[] {
   const line = `${label}${describeProvenance(setup)}`
   if (typeof setup === "string") return [line]
+  if (!("transcript" in setup)) return [`${line}; \`countersign setup verify\` makes it again`]
   const checked = `${line}; \`countersign setup verify\` checks that`
   return [checked, `${" ".repeat(label.length)}transcript ${setup.transcript}`]
 }

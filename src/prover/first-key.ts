@@ -3,15 +3,16 @@
  * needs to be trusted for it, since anyone can make it again, or check it; and it protects nothing, because everyone
  * knows its δs, until somebody contributes.
  */
-import { bytesToHex } from "@noble/hashes/utils.js"
 import { checkArgument } from "../arguments.js"
-import { digestOf } from "../circuit/formats/r1cs.js"
 import type { OnProgress } from "../errors.js"
+import { headFor } from "../setup/ceremony/transcript.js"
 import { openLagrange } from "../setup/lagrange.js"
 import type { LagrangeStore } from "../setup/lagrange-file.js"
 import { evaluateByPowers, sectionsFor } from "../setup/powers.js"
 import { type PowersOfTau, requirePower } from "../setup/ptau/powers.js"
-import { type Circuit, systemOf } from "../systems/index.js"
+import type { Circuit } from "../systems/index.js"
+import type { ContributedKeys } from "../systems/system.js"
+import type { CheckedKey } from "../systems/verifiers.js"
 import { openEngine } from "./kernels/engine.js"
 
 export interface FirstKeyOptions {
@@ -27,13 +28,16 @@ export interface FirstKeyOptions {
  * @throws CountersignError for a key that is too large to make or to prove with; FileError for powers that are too few,
  * or wrong; AbortError
  */
-export async function firstKey(circuit: Circuit, options: FirstKeyOptions): Promise<Uint8Array> {
+export async function firstKey(
+  circuit: Circuit,
+  keys: ContributedKeys<Circuit, CheckedKey>,
+  options: FirstKeyOptions,
+): Promise<Uint8Array> {
   const { ptau, threads, onProgress, signal } = options
   const isPowers = typeof ptau === "object" && ptau !== null && typeof ptau.read === "function"
   checkArgument(isPowers, "options.ptau", "powers of tau: `openPtau` or `openPtauFile`", ptau)
-  const system = systemOf(circuit)
   const { r1cs } = circuit.linked
-  const { domain, secrets, queries } = system.keyQueries(circuit)
+  const { domain, secrets, queries } = keys.queries(circuit)
   requirePower(ptau, domain)
   signal?.throwIfAborted()
   const engine = await openEngine(threads === undefined ? {} : { threads })
@@ -44,16 +48,11 @@ export async function firstKey(circuit: Circuit, options: FirstKeyOptions): Prom
     try {
       const evaluate = evaluateByPowers(engine, ptau, lagrange, { onProgress, signal })
       const points = await evaluate(r1cs, domain, secrets, queries)
-      return await system.writeKey(circuit, points, { head: headOf(circuit, ptau), powers: ptau, engine })
+      return await keys.write(circuit, points, { head: headFor(circuit, ptau), powers: ptau, engine })
     } finally {
       await lagrange.close()
     }
   } finally {
     await engine.close()
   }
-}
-
-function headOf({ proofSystem, model, layout, linked }: Circuit, { digest, power }: PowersOfTau) {
-  const circuit = `0x${bytesToHex(digestOf(linked.r1cs))}` as const
-  return { version: 1, proofSystem, model, layout, circuit, ptau: digest, power } as const
 }

@@ -35,7 +35,8 @@ export interface BlockLimits {
   /** Digits of the coefficients of its rows, unless a single row has more. */
   readonly digits: number
 }
-const usualBlock: BlockLimits = { points: 2 ** 19, digits: 2 ** 21 }
+/** A table of some megabytes stays in the caches. */
+const usualBlock: BlockLimits = { points: 2 ** 17, digits: 2 ** 21 }
 
 /** Points of H that are multiplied at a time. */
 const quotientBlock = 2 ** 14

@@ -26,20 +26,31 @@ export interface CeremonyFacts {
   readonly transcript: Hex
 }
 
+/** What a key says that was made from powers of tau alone: its proof system has no ceremony of a circuit's own. */
+export interface UniversalFacts {
+  /** BLAKE2b-512 of the file of powers of tau: 0x and 128 hexadecimal digits. */
+  readonly ptau: Hex
+  /** The power of that file. */
+  readonly power: number
+}
+
 /**
  * `dev`: one process knew the trapdoor, and whoever ran it can forge; refused unless asked for. `external`: made by
  * other tools, and nothing here shows how. Whoever writes that into a verification key vouches for its setup; no
- * proving key says it, because nobody reads who made one. An object: made in a ceremony.
+ * proving key says it, because nobody reads who made one. An object: made in a ceremony, or from the powers of one.
  */
-export type Provenance = "dev" | "external" | CeremonyFacts
+export type Provenance = "dev" | "external" | CeremonyFacts | UniversalFacts
 
 const claims = ["dev", "external"] as const
 /** Its flag is its place: word 1 of a key's canonical bytes. */
-const kinds = ["external", "dev", "ceremony"] as const
+const kinds = ["external", "dev", "ceremony", "universal"] as const
+export type SetupKind = (typeof kinds)[number]
 
-/** Which of the three a provenance is. */
-export const setupKind = (provenance: Provenance): (typeof kinds)[number] =>
-  typeof provenance === "string" ? provenance : "ceremony"
+/** Which of the four a provenance is. */
+export function setupKind(provenance: Provenance): SetupKind {
+  if (typeof provenance === "string") return provenance
+  return "transcript" in provenance ? "ceremony" : "universal"
+}
 
 /** Most people that a ceremony may have. */
 export const maxContributors = 10_000
@@ -55,9 +66,10 @@ export function parseProvenance(value: unknown, path: string): Provenance {
   if (typeof value !== "object" || value === null || Array.isArray(value))
     fail(path, {
       what: "wrong type",
-      expected: "dev, external or the facts of a ceremony",
+      expected: "dev, external or the facts of a ceremony or of universal powers",
       given: shown(value),
     })
+  if (!Object.hasOwn(value, "transcript")) return parseUniversal(value, path)
   const given = fields(value, path, ["ptau", "contributors", "beacon", "transcript"])
   const contributors = array(given.contributors, `${path}.contributors`)
   if (contributors.length > maxContributors)
@@ -72,6 +84,21 @@ export function parseProvenance(value: unknown, path: string): Provenance {
     beacon: parseBeacon(given.beacon, `${path}.beacon`),
     transcript: bytes32(given.transcript, `${path}.transcript`),
   }
+}
+
+function parseUniversal(value: object, path: string): UniversalFacts {
+  const { ptau, power } = fields(value, path, ["ptau", "power"])
+  return { ptau: hexBytes(ptau, `${path}.ptau`, 64, 64), power: powerOfTau(power, `${path}.power`) }
+}
+
+/** r − 1 has 28 factors of two: no domain is larger. */
+const mostPower = 28
+
+/** Reads the power of a file of powers of tau. @throws FileError */
+export function powerOfTau(value: unknown, path: string): number {
+  if (typeof value !== "number" || !Number.isInteger(value) || value < 1 || value > mostPower)
+    fail(path, { what: "not a power", expected: `an integer from 1 to ${mostPower}` })
+  return value
 }
 
 /** A name that a contributor may have: 1 to 64 printable characters on one line. @throws FileError */
@@ -114,13 +141,16 @@ export function parseBeacon(value: unknown, path: string): CeremonyFacts["beacon
 export const flagsOf = (provenance: Provenance): bigint => BigInt(kinds.indexOf(setupKind(provenance)))
 
 /**
- * The last words of a key's canonical bytes: of a ceremony five, else none. The powers of tau (two), the number of
- * contributors, the beacon, the transcript. Names are not among them: they are in the transcript.
+ * The last words of a key's canonical bytes. Of a ceremony five: the powers of tau (two), the number of contributors,
+ * the beacon, the transcript; names are not among them, they are in the transcript. Of universal powers three: these,
+ * and their power. Else none.
  */
 export function provenanceWords(provenance: Provenance): bigint[] {
   if (typeof provenance === "string") return []
-  const { ptau, contributors, beacon, transcript } = provenance
+  const { ptau } = provenance
   const halves = [ptau.slice(2, 66), ptau.slice(66)].map((digits) => BigInt(`0x${digits}`))
+  if (!("transcript" in provenance)) return [...halves, BigInt(provenance.power)]
+  const { contributors, beacon, transcript } = provenance
   return [...halves, BigInt(contributors.length), beaconWord(beacon), BigInt(transcript)]
 }
 
@@ -138,7 +168,8 @@ function beaconWord(beacon: CeremonyFacts["beacon"]): bigint {
  */
 export function forgeable(provenance: Provenance): string | null {
   if (provenance === "dev") return "development key: whoever made it can forge receipts"
-  if (provenance === "external" || provenance.contributors.length > 0) return null
+  if (provenance === "external" || !("transcript" in provenance)) return null
+  if (provenance.contributors.length > 0) return null
   return "nobody contributed to this key: anyone can forge receipts"
 }
 
@@ -154,22 +185,24 @@ export function describeProvenance(given: Provenance): string {
   const provenance = parseProvenance(given, "setup")
   if (provenance === "dev") return "a development setup: whoever ran it can forge receipts"
   if (provenance === "external") return "other tools; nothing here shows how"
-  const { ptau, contributors, beacon } = provenance
+  const { ptau } = provenance
+  const powers = `powers of tau ${ptau.slice(0, 10)}…${ptau.slice(-8)}`
+  if (!("transcript" in provenance)) return `${powers} alone: one honest contributor to them is enough`
+  const { contributors, beacon } = provenance
   const names = contributors.slice(0, mostNames).join(", ")
   const rest = contributors.length - mostNames
   const who = contributors.length === 0 ? "" : ` (${names}${rest > 0 ? ` and ${rest} more` : ""})`
   const count = contributors.length === 0 ? "no contributor" : `${contributors.length} contributor`
   const plural = contributors.length > 1 ? "s" : ""
   const end = beacon === null ? "" : " and a beacon"
-  return `a ceremony of ${count}${plural}${who}${end}, on powers of tau ${ptau.slice(0, 10)}…${ptau.slice(-8)}`
+  return `a ceremony of ${count}${plural}${who}${end}, on ${powers}`
 }
 
 /** What a proving key may say of itself. */
-export type Mark = "dev" | "ceremony"
+export type Mark = Exclude<SetupKind, "external">
 
-const marks: readonly Mark[] = ["dev", "ceremony"]
 /** More bytes than any mark has: as many are worth reading. */
-export const markBytes = 1 + Math.max(...marks.map((mark) => mark.length))
+export const markBytes = 1 + Math.max(...kinds.map((kind) => kind.length))
 
 /** Number of the section of a proving key that says how it was made; other tools ignore it. */
 export const markSection = 1000
@@ -177,12 +210,19 @@ export const markSection = 1000
 /** Content of the section of a proving key that says how it was made. */
 export const encodeMark = (mark: Mark): Uint8Array => new TextEncoder().encode(mark)
 
+/** The marks of systems whose keys somebody contributes to. */
+export const contributedMarks = ["dev", "ceremony"] as const
+
 /**
  * Reads that section, of which the first `markBytes` bytes are enough.
- * @throws FileError if there is none, or it says anything else
+ * @throws FileError if there is none, or it says anything but one of these marks
  */
-export function parseMark(content: Uint8Array | undefined, where: string): Mark {
-  const found = marks.find((mark) => {
+export function parseMark<M extends Mark>(
+  content: Uint8Array | undefined,
+  where: string,
+  allowed: readonly M[],
+): M {
+  const found = allowed.find((mark) => {
     const bytes = encodeMark(mark)
     return content?.length === bytes.length && bytes.every((byte, i) => byte === content[i])
   })
@@ -191,7 +231,7 @@ export function parseMark(content: Uint8Array | undefined, where: string): Mark 
   throw new FileError({
     what: "does not say how it was made",
     where,
-    expected: marks.map((mark) => `\`${mark}\``).join(" or "),
+    expected: allowed.map((mark) => `\`${mark}\``).join(" or "),
     given: content === undefined ? "nothing" : shown(content),
     fix: "Run setup for this circuit again; keys of other tools have no mark, and are verified but not proven with",
   })

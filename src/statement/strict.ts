@@ -3,6 +3,7 @@
  * FileError whose `where` is the path of the bad element (`statement.output.values["logits"][3]`).
  */
 import { type Facts, FileError } from "../errors.js"
+import { r } from "../field.js"
 import { parseJson, type TextLimits } from "./json.js"
 
 export { parseJson, type TextLimits } from "./json.js"
@@ -79,6 +80,9 @@ export function integer(value: unknown, path: string, lo: bigint, hi: bigint): b
     fail(path, { what: "integer out of range", expected: `${lo} to ${hi}`, given: value })
   return number
 }
+
+/** A canonical decimal string of an element of the scalar field. */
+export const scalar = (value: unknown, path: string): bigint => integer(value, path, 0n, r - 1n)
 
 /** 32 bytes as 0x and 64 lower-case hexadecimal digits. */
 export function bytes32(value: unknown, path: string): Hex {

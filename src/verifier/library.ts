@@ -167,11 +167,15 @@ const number = (name: string, type: "uint256" | "int256", value: number | bigint
 /** What a key says of its ceremony. Names go into no `///`, where `@` means something. */
 function provenanceLines(setup: Provenance): string[] {
   if (typeof setup === "string") return []
-  const { ptau, contributors, transcript } = setup
-  return [
+  const powers = [
     `    // made by ${ascii(describeProvenance(setup))}`,
     "    /// BLAKE2b-512 of its powers of tau.",
-    `    bytes internal constant PTAU = hex"${ptau.slice(2)}";`,
+    `    bytes internal constant PTAU = hex"${setup.ptau.slice(2)}";`,
+  ]
+  if (!("transcript" in setup)) return powers
+  const { contributors, transcript } = setup
+  return [
+    ...powers,
     "    /// How many people contributed; the beacon is none of them.",
     number("CONTRIBUTORS", "uint256", contributors.length),
     "    /// Digest of its transcript.",

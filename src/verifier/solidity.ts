@@ -1,6 +1,7 @@
 /**
  * The arguments of the Solidity verifiers, as ethers and viem take them, and their calls in ABI encoding: of
- * contracts/CountersignVerifier.sol for `mirage`, and of contracts/Groth16Verifier.sol for `groth16`.
+ * contracts/CountersignVerifier.sol for `mirage`, of contracts/Groth16Verifier.sol for `groth16`, and for `plonk` and
+ * `fflonk` of the contract that is written for each of their keys.
  */
 import { bytesToHex } from "@noble/hashes/utils.js"
 import { checkOptions, checkRecord, checkThing } from "../arguments.js"
@@ -12,6 +13,8 @@ import type { Groth16Arguments, Groth16ProofWords } from "../systems/groth16/sol
 import type { Groth16Key, Groth16Proof, Groth16Receipt } from "../systems/groth16/verify.js"
 import type { MirageArguments, MirageProofWords } from "../systems/mirage/solidity.js"
 import type { MirageKey, MirageProof, MirageReceipt } from "../systems/mirage/verify.js"
+import type { FflonkArguments, PlonkArguments } from "../systems/universal/solidity.js"
+import type { FflonkKey, FflonkReceipt, PlonkKey, PlonkReceipt } from "../systems/universal/verify.js"
 import {
   type Receipt,
   type SolidityArguments,
@@ -29,6 +32,8 @@ import { encodeKey, keyDigest } from "./key.js"
  */
 export function toSolidityArguments(receipt: Groth16Receipt, key: Groth16Key): Groth16Arguments
 export function toSolidityArguments(receipt: MirageReceipt, key: MirageKey): MirageArguments
+export function toSolidityArguments(receipt: PlonkReceipt, key: PlonkKey): PlonkArguments
+export function toSolidityArguments(receipt: FflonkReceipt, key: FflonkKey): FflonkArguments
 export function toSolidityArguments(receipt: Receipt, key: VerificationKey): SolidityArguments
 export function toSolidityArguments(receipt: Receipt, verificationKey: VerificationKey): SolidityArguments {
   checkThing("receipt", receipt, "receipt")
@@ -44,11 +49,11 @@ export function toSolidityArguments(receipt: Receipt, verificationKey: Verificat
   return verifierOf(proofSystem).solidity.argumentsOf(receipt, verificationKey, digest)
 }
 
-/** The eight or ten words of a proof. */
+/** The words of a proof: eight of groth16, ten of mirage, 24 of plonk, and 23 of fflonk, without the inverse. */
 export function solidityProof(proof: MirageProof): MirageProofWords
 export function solidityProof(proof: Groth16Proof): Groth16ProofWords
-export function solidityProof(proof: Groth16Proof | MirageProof): Groth16ProofWords | MirageProofWords
-export function solidityProof(given: Groth16Proof | MirageProof): Groth16ProofWords | MirageProofWords {
+export function solidityProof(proof: Receipt["proof"]): readonly bigint[]
+export function solidityProof(given: Receipt["proof"]): readonly bigint[] {
   checkRecord(given, "proof", "the proof of a receipt")
   const verifier = verifierOfProof(given)
   return verifier.solidity.proofWords(verifier.parseProof(given, "proof"))
@@ -102,6 +107,12 @@ export function registrationCall(
 ): SolidityCall<readonly [blob: Hex]> {
   checkOptions(options)
   const blob = solidityKey(verificationKey)
+  const { proofSystem } = verificationKey
+  if (!verifierOf(proofSystem).solidity.registered)
+    throw new UsageError({
+      what: `keys of ${proofSystem} are registered nowhere: each has a contract of its own`,
+      fix: "Write it with `solidityVerifier` of the main entry, or `countersign export solidity`",
+    })
   const name = checkDev(verificationKey, options) ? "registerDevKey" : "registerKey"
   const words = blob.slice(2).match(/.{64}/g) as string[]
   const parts = [{ length: 32 * words.length, words: words.map((digits) => BigInt(`0x${digits}`)) }]

@@ -14,7 +14,7 @@ import {
 } from "#src/verifier/index.js"
 import { compileContract, compileSolidity } from "../../contracts/compile.js"
 import { type Chain, deploy, startChain } from "../../examples/chain.js"
-import { register, verifiers } from "../support/chain.js"
+import { register, registered, verifiers } from "../support/chain.js"
 import { edit, hash32, oracle, smallLayout, smallStatement, values, wide } from "../support/groth16-oracle.js"
 import { layoutOf, mirageOracle, statementOf } from "../support/mirage-oracle.js"
 import { ceremony, uncontributed } from "../support/provenances.js"
@@ -25,7 +25,8 @@ const interfaces = {
 }
 
 /** What ethers makes of the arguments, for the function of that very signature. */
-function encoded(proofSystem: "mirage" | "groth16", name: string, args: readonly unknown[]): string {
+function encoded(system: VerificationKey["proofSystem"], name: string, args: readonly unknown[]): string {
+  const proofSystem = registered(system)
   const known = interfaces[proofSystem].getFunction(name)
   expect(known, name).not.toBeNull()
   return interfaces[proofSystem].encodeFunctionData(name, args)
@@ -118,7 +119,7 @@ describe("with settings of the user's own", () => {
         [oracle(smallLayout), smallStatement(oracle(smallLayout).key.model)],
       ] as const
       for (const [{ key, receipt }, statement] of made) {
-        const compiled = compileContract(verifiers[key.proofSystem], undefined, chosen)
+        const compiled = compileContract(verifiers[registered(key.proofSystem)], undefined, chosen)
         const contract = await deploy(compiled, chain.signer)
         await register(contract, key)
         const honest = receipt(statement)

@@ -13,6 +13,7 @@ import { compileContract } from "../../contracts/compile.js"
 import {
   inferenceArguments,
   register,
+  registered,
   startVerifier,
   type VerifierChain,
   verifiers,
@@ -69,7 +70,7 @@ async function gasOf({ contract, signer }: VerifierChain, name: string, args: un
 
 /** Gas of what one key and receipt cost on a chain of their proof system. */
 async function costs(label: string, key: VerificationKey, receipt: Receipt): Promise<[string, bigint][]> {
-  const chain = chains[receipt.proofSystem]
+  const chain = chains[registered(receipt.proofSystem)]
   const call = inferenceArguments(receipt, key)
   const lines: [string, bigint][] = [
     [`${receipt.proofSystem} registerKey ${label}`, await register(chain.contract, key)],

@@ -4,6 +4,7 @@ import fc from "fast-check"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { forgeable } from "#src/statement/provenance.js"
 import {
+  type CeremonyFacts,
   encodeKey,
   keyDigest,
   type Provenance,
@@ -192,7 +193,7 @@ test("keys of different forms in one transaction are kept apart", async () => {
     await (await many.all(chain.contract.target, keys.map(solidityKey))).wait()
     for (const key of keys) {
       const said = await chain.contract.provenanceOf(keyDigest(key))
-      const facts = typeof key.setup === "string" ? null : key.setup
+      const facts = typeof key.setup === "string" ? null : (key.setup as CeremonyFacts)
       expect([said.setup, said.contributors]).toEqual(
         facts ? [2n, BigInt(facts.contributors.length)] : [0n, 0n],
       )

@@ -4,14 +4,13 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import type { R1cs } from "#src/circuit/formats/r1cs.js"
 import { r } from "#src/field.js"
 import { type KernelEngine, openEngine } from "#src/prover/kernels/engine.js"
-import type { LagrangePoints, LagrangeSection } from "#src/setup/lagrange-file.js"
 import { evaluateByPowers, sectionsFor, signedDigits } from "#src/setup/powers.js"
 import { openPtau } from "#src/setup/ptau/file.js"
 import type { PowersOfTau } from "#src/setup/ptau/powers.js"
 import type { KeyQueries } from "#src/setup/queries.js"
 import { evaluateByTrapdoor } from "#src/setup/trapdoor.js"
 import { plainKeyQueries } from "#src/systems/groth16/setup.js"
-import { lagrangeScalars, pointsOf, randomOf } from "../support/known-powers.js"
+import { knownPoints, randomOf } from "../support/known-powers.js"
 import { tauSecrets, uncontributedPtau } from "../support/ptau.js"
 import { instances, systemOf } from "../support/r1cs-systems.js"
 
@@ -25,23 +24,8 @@ afterAll(() => engine.close())
 
 const { tau, alpha, beta } = tauSecrets
 
-/** Lagrange points made from the secrets. */
-async function knownPoints(n: number, sections: Iterable<LagrangeSection>): Promise<LagrangePoints> {
-  const scalars = lagrangeScalars(n, tauSecrets, true)
-  const made = new Map<LagrangeSection, Uint8Array>()
-  for (const section of sections) made.set(section, await pointsOf(engine, section, scalars[section]))
-  return {
-    domain: n,
-    close: async () => undefined,
-    points(section) {
-      const bytes = made.get(section) as Uint8Array
-      return { size: bytes.length, read: async (from, length) => bytes.subarray(from, from + length) }
-    },
-  }
-}
-
 async function compare(system: R1cs, { domain, secrets, queries }: KeyQueries, block = {}): Promise<void> {
-  const lagrange = await knownPoints(domain, sectionsFor(queries))
+  const lagrange = await knownPoints(engine, domain, sectionsFor(queries), true)
   const made = await evaluateByPowers(engine, powers, lagrange, block)(system, domain, secrets, queries)
   const random = randomOf([tau, alpha, beta, 1n, 1n].slice(0, 1 + secrets.length))
   const expected = await evaluateByTrapdoor({ random, threads: 1 })(system, domain, secrets, queries)
@@ -98,7 +82,7 @@ describe("every section is what the secrets make of it", () => {
     const system = systemOf([[[], [], [[2, 1n]]]], 3, 0, 0)
     await compare(system, plainKeyQueries(system))
     const { domain, secrets, queries } = plainKeyQueries(system)
-    const lagrange = await knownPoints(domain, sectionsFor(queries))
+    const lagrange = await knownPoints(engine, domain, sectionsFor(queries), true)
     const evaluate = evaluateByPowers(engine, powers, lagrange, { signal: AbortSignal.abort() })
     await expect(evaluate(system, domain, secrets, queries)).rejects.toMatchObject({ name: "AbortError" })
   })

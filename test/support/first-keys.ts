@@ -4,7 +4,7 @@ import { platformRandom } from "#src/platform.js"
 import type { CeremonyHead } from "#src/setup/ceremony/transcript.js"
 import { evaluateByTrapdoor } from "#src/setup/trapdoor.js"
 import { plainKeyOf } from "#src/systems/groth16/setup.js"
-import { type Circuit, systemOf } from "#src/systems/index.js"
+import { type Circuit, contributedKeysOf } from "#src/systems/index.js"
 import type { MirageCircuit } from "#src/systems/mirage/circuit.js"
 import { writeMirageKey } from "#src/systems/mirage/keyfile.js"
 
@@ -21,7 +21,7 @@ export const headOf = ({ proofSystem, model, layout }: Circuit): CeremonyHead =>
 
 /** The first key: τ, α and β are drawn, every δ is one. */
 export async function firstKey(circuit: Circuit, random = platformRandom): Promise<Uint8Array> {
-  const { domain, secrets, queries } = systemOf(circuit).keyQueries(circuit)
+  const { domain, secrets, queries } = contributedKeysOf(circuit).queries(circuit)
   let drawn = 0
   // τ, α and β come first
   const oneAtLast = (n: number) => {

@@ -3,8 +3,8 @@ import { encodeFields } from "#src/circuit/formats/container.js"
 import { cosetRoot, domainRoot, lagrangeBasis } from "#src/circuit/link/domain.js"
 import { inverse, mod, power } from "#src/field.js"
 import type { KernelEngine } from "#src/prover/kernels/engine.js"
-import type { LagrangeSection } from "#src/setup/lagrange-file.js"
-import type { TauSecrets } from "./ptau.js"
+import type { LagrangePoints, LagrangeSection } from "#src/setup/lagrange-file.js"
+import { type TauSecrets, tauSecrets } from "./ptau.js"
 
 /**
  * The scalars of each section of Lagrange points over a domain of n. `whole`: whether the powers reach up to
@@ -45,6 +45,26 @@ export const pointsOf = (
   section: LagrangeSection,
   scalars: readonly bigint[],
 ): Promise<Uint8Array> => engine.fixedBase(section === "tauG2" ? "g2" : "g1", encodeFields(scalars))
+
+/** Lagrange points that the secrets make. */
+export async function knownPoints(
+  engine: KernelEngine,
+  n: number,
+  sections: Iterable<LagrangeSection>,
+  whole: boolean,
+): Promise<LagrangePoints> {
+  const scalars = lagrangeScalars(n, tauSecrets, whole)
+  const made = new Map<LagrangeSection, Uint8Array>()
+  for (const section of sections) made.set(section, await pointsOf(engine, section, scalars[section]))
+  return {
+    domain: n,
+    close: async () => undefined,
+    points(section) {
+      const bytes = made.get(section) as Uint8Array
+      return { size: bytes.length, read: async (from, length) => bytes.subarray(from, from + length) }
+    },
+  }
+}
 
 /** Randomness of which a trapdoor setup draws these values, in this order. */
 export function randomOf(values: readonly bigint[]): (n: number) => Uint8Array {

@@ -5,7 +5,13 @@ import { describe, expect, test } from "vitest"
 import { FileError } from "#src/errors.js"
 import { q } from "#src/field.js"
 import * as verifier from "#src/verifier/index.js"
-import { encodeKey, keyDigest, layoutJson, parseVerificationKey } from "#src/verifier/index.js"
+import {
+  encodeKey,
+  type Groth16Key,
+  keyDigest,
+  layoutJson,
+  parseVerificationKey,
+} from "#src/verifier/index.js"
 import {
   edit,
   hash32,
@@ -31,14 +37,16 @@ describe("a verification key is read strictly", () => {
     expect(parsed).toEqual(json)
     expect(parseVerificationKey(JSON.stringify(json))).toEqual(json)
     expect(parseVerificationKey(parsed)).toBe(parsed)
-    expect(Object.isFrozen(parsed.points.ic[0]) && Object.isFrozen(parsed.layout.outputs[0].shape)).toBe(true)
+    expect(
+      Object.isFrozen((parsed as Groth16Key).points.ic[0]) && Object.isFrozen(parsed.layout.outputs[0].shape),
+    ).toBe(true)
   })
 
   test.each<[string, Path, unknown, string]>([
     ["unknown field", ["note"], 1, "unknown field"],
     ["unknown field of a tensor", ["layout", "outputs", 0, "zeroPoint"], 0, "unknown field"],
     ["another version", ["version"], 2, "version"],
-    ["another proof system", ["proofSystem"], "plonk", "groth16 or mirage"],
+    ["another proof system", ["proofSystem"], "stark", "fflonk or groth16 or mirage or plonk"],
     ["another setup", ["setup"], "DEV", "setup"],
     ["a model without 0x", ["model"], "ab".repeat(32), "model"],
     ["bits missing", ["layout", "outputs", 0, "bits"], undefined, "not a number of bits"],

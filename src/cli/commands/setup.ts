@@ -1,7 +1,14 @@
 /** `countersign setup`: the keys of a compiled circuit, written beside it, and what happens to them in a ceremony. */
 import { statSync } from "node:fs"
 import * as api from "../../index.js"
-import { checkKeysFolder, loadCircuit, readInfo, saveKeys, verificationKeyPath } from "../folder.js"
+import {
+  checkKeysFolder,
+  loadCircuit,
+  readInfo,
+  saveFirstKey,
+  saveKeys,
+  verificationKeyPath,
+} from "../folder.js"
 import { command } from "../options.js"
 import { elapsed, onProgress, print } from "../terminal.js"
 import { beaconCommand } from "./setup-beacon.js"
@@ -11,27 +18,62 @@ export const setupCommand = command("setup", "make the keys of a compiled circui
   .argument("<folder>")
   .addCommand(contributeCommand)
   .addCommand(beaconCommand)
+  .option("--ptau <file>", "powers of tau: make the first key of a ceremony, for others to contribute to")
   .option("--dev", "draw the trapdoor here: whoever ran this can forge")
   .option("--force", "replace the keys that are there")
   .action(async (folder: string, options) => {
-    const start = performance.now()
     readInfo(folder)
     checkKeysFolder(folder, options.force === true)
-    if (options.dev !== true)
+    if ((options.dev === true) === (options.ptau !== undefined))
       throw new api.UsageError({
-        what: "setup makes development keys only, whose maker can forge",
-        fix: "Say that this is meant: --dev",
+        what: "setup needs to know how",
+        expected: "either --ptau FILE or --dev",
+        fix: "--ptau makes the first key of a ceremony; --dev makes keys whose maker can forge",
       })
-    const circuit = await loadCircuit(folder, onProgress)
-    const { provingKey, verificationKey } = await api.setup(circuit, { dev: options.dev, onProgress })
-    saveKeys(folder, provingKey, verificationKey)
-    const file = verificationKeyPath(folder)
-    const sizes = { provingKeyBytes: provingKey.length, verificationKeyBytes: statSync(file).size }
-    const key = api.keyDigest(verificationKey)
-    print({ setup: "dev", key, ...sizes, ms: elapsed(start) }, [
-      `proving key       ${sizes.provingKeyBytes} bytes`,
-      `verification key  ${file}`,
-      `key digest        ${key}`,
-      "These are development keys: whoever ran this setup can forge receipts.",
-    ])
+    await (options.dev === true ? setupDev(folder) : setupFirst(folder, options.ptau))
   })
+
+async function setupDev(folder: string): Promise<void> {
+  const start = performance.now()
+  const circuit = await loadCircuit(folder, onProgress)
+  const { provingKey, verificationKey } = await api.setup(circuit, { dev: true, onProgress })
+  saveKeys(folder, provingKey, verificationKey)
+  const file = verificationKeyPath(folder)
+  const sizes = { provingKeyBytes: provingKey.length, verificationKeyBytes: statSync(file).size }
+  const key = api.keyDigest(verificationKey)
+  print({ setup: "dev", key, ...sizes, ms: elapsed(start) }, [
+    `proving key       ${sizes.provingKeyBytes} bytes`,
+    `verification key  ${file}`,
+    `key digest        ${key}`,
+    "These are development keys: whoever ran this setup can forge receipts.",
+  ])
+}
+
+/** The first key of a ceremony. */
+async function setupFirst(folder: string, path: string): Promise<void> {
+  const start = performance.now()
+  await using ptau = await api.openPtauFile(path, { onProgress })
+  const circuit = await loadCircuit(folder, onProgress)
+  const began = performance.now()
+  const { provingKey } = await api.setup(circuit, { ptau, onProgress })
+  saveFirstKey(folder, provingKey)
+  const { power, digest, name } = ptau
+  const times = { keyMs: elapsed(began), ms: elapsed(start) }
+  print(
+    {
+      setup: "ceremony",
+      ptau: { power, digest, name: name ?? null },
+      domain: circuit.domain,
+      provingKeyBytes: provingKey.length,
+      ...times,
+    },
+    [
+      `powers of tau     ${name ?? "of no ceremony that is known here"}, 2^${power}`,
+      `  digest          ${digest}`,
+      `domain            ${circuit.domain}`,
+      `proving key       ${provingKey.length} bytes, made in ${(times.keyMs / 1000).toFixed(1)} s`,
+      "Nobody has contributed yet: anyone could forge with this key, so it has no verification key.",
+      `Next: countersign setup contribute ${folder} --name NAME`,
+    ],
+  )
+}

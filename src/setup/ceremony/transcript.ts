@@ -14,7 +14,9 @@
  */
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import { bytesToHex, concatBytes, utf8ToBytes } from "@noble/hashes/utils.js"
+import { digestOf, type R1cs } from "../../circuit/formats/r1cs.js"
 import type { ByteSource } from "../../circuit/formats/source.js"
+import type { CircuitBase } from "../../circuit/link/circuit.js"
 import { type Layout, layoutJson, parseLayout } from "../../statement/layout.js"
 import { type G1Json, type G2Json, parseG1, parseG2 } from "../../statement/points.js"
 import {
@@ -22,6 +24,7 @@ import {
   contributorName,
   maxContributors,
   parseBeacon,
+  powerOfTau,
 } from "../../statement/provenance.js"
 import { array, bytes32, fail, fields, type Hex, hexBytes, oneOf, parseJson } from "../../statement/strict.js"
 
@@ -41,6 +44,20 @@ export interface CeremonyHead {
   readonly ptau: Hex
   readonly power: number
 }
+
+/** The head of a circuit's ceremony, or of what is made of powers of tau alone. */
+export const headFor = (
+  { proofSystem, model, layout, linked }: CircuitBase & { proofSystem: string; linked: { r1cs: R1cs } },
+  { digest, power }: { readonly digest: Hex; readonly power: number },
+): CeremonyHead => ({
+  version: 1,
+  proofSystem,
+  model,
+  layout,
+  circuit: `0x${bytesToHex(digestOf(linked.r1cs))}`,
+  ptau: digest,
+  power,
+})
 
 export type Beacon = NonNullable<CeremonyFacts["beacon"]>
 
@@ -180,17 +197,8 @@ function headOf(given: Record<(typeof headFields)[number], unknown>, proofSystem
     layout: parseLayout(given.layout, `${where}.layout`),
     circuit: bytes32(given.circuit, `${where}.circuit`),
     ptau: hexBytes(given.ptau, `${where}.ptau`, 64, 64),
-    power: powerOf(given.power),
+    power: powerOfTau(given.power, `${where}.power`),
   }
-}
-
-/** r − 1 has 28 factors of two: no domain is larger. */
-const mostPower = 28
-
-function powerOf(value: unknown): number {
-  if (typeof value !== "number" || !Number.isInteger(value) || value < 1 || value > mostPower)
-    fail(`${where}.power`, { what: "not a power", expected: `an integer from 1 to ${mostPower}` })
-  return value
 }
 
 function parseContribution(value: unknown, path: string, names: readonly string[]): Contribution {

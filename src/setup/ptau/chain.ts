@@ -52,7 +52,7 @@ const untouched: FirstPoints = {
   betaG2: generator2,
 }
 
-/** Iterations of a beacon that are repeated here, as a power of two: half a minute. */
+/** Hashes of all beacons of a record that are repeated here, as a power of two: half a minute. */
 const mostIterations = 24
 
 const fix = "Somebody changed the file: get it again, from where its digest is published"
@@ -75,6 +75,7 @@ export async function checkChain(
       fix: "Everyone can know the secrets of such powers: use those of a ceremony",
     })
   }
+  checkIterations(contributions)
   const derivations = await snarkjsDerivations()
   let points = untouched
   let challenge = firstChallenge(ceremonyPower)
@@ -90,6 +91,21 @@ export async function checkChain(
     challenge = contribution.nextChallenge
   }
   return { points, responseHash, nextChallenge: challenge }
+}
+
+/** A file must not ask for hours. @throws FileError */
+function checkIterations(contributions: readonly PtauContribution[]): void {
+  let hashes = 0
+  for (const { number, name, beacon } of contributions) {
+    if (beacon) hashes += 2 ** beacon.iterations
+    if (hashes <= 2 ** mostIterations) continue
+    throw new FileError({
+      what: "iterations of its beacon",
+      where: whereOf({ number, name }),
+      expected: `at most 2^${mostIterations} in the whole file`,
+      given: `${hashes} to there`,
+    })
+  }
 }
 
 /** S of τ, α and β. */
@@ -147,15 +163,6 @@ async function checkBeacon(
   if (beacon === undefined) return
   const where = whereOf({ number, name })
   const { value, iterations } = beacon
-  if (iterations > mostIterations) {
-    const given = `2^${iterations}`
-    throw new FileError({
-      what: "iterations of its beacon",
-      where,
-      expected: `at most 2^${mostIterations}`,
-      given,
-    })
-  }
   const next = draws(await beaconHash({ value: `0x${bytesToHex(value)}`, iterations }, { signal }))
   const secrets = secretNames.map(() => next.scalar())
   for (const [i, secret] of secretNames.entries()) {

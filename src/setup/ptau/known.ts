@@ -1,9 +1,10 @@
 /**
  * Files of powers of tau that are known everywhere, by their BLAKE2b-512. A file with such a digest is that very file,
- * bit for bit; one without is checked in the same way, but who contributed to it is for its user to find out.
+ * bit for bit; one without is checked in the same way, but whose contributions these are is for its user to find out.
  *
- * Hermez: 54 contributions of the Perpetual Powers of Tau and a beacon, cut to each power, prepared for phase 2. The
- * digests are those that snarkjs's README publishes.
+ * Hermez: 54 contributions of the Perpetual Powers of Tau and a beacon, cut to each power, prepared for phase 2: the
+ * files `powersOfTau28_hez_final_08.ptau` to `_27` and `powersOfTau28_hez_final.ptau`. The digests are those in
+ * snarkjs's README, and elsewhere the same.
  */
 import type { Hex } from "../../statement/strict.js"
 

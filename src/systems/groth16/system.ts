@@ -11,6 +11,7 @@ import { witnessOf } from "../plain/witness.js"
 import { writeWtns } from "../plain/witnessfile.js"
 import type { System } from "../system.js"
 import { plainKeyQueries, writePlainKey } from "./setup.js"
+import { proofFromSnarkjs } from "./snarkjs.js"
 import type { CheckedGroth16Key } from "./verify.js"
 import { checkZkey, masksOf, setupOf, verificationPoints } from "./zkey.js"
 
@@ -18,8 +19,33 @@ import { checkZkey, masksOf, setupOf, verificationPoints } from "./zkey.js"
 export const groth16: System<PlainCircuit, Uint8Array, CheckedGroth16Key> = {
   ...plainSystem("groth16", plainDomain),
 
-  keyQueries: ({ linked }) => plainKeyQueries(linked.r1cs),
-  writeKey: ({ linked }, points, origin) => writePlainKey(linked.r1cs, points, origin),
+  keys: {
+    kind: "contributed",
+    queries: ({ linked }) => plainKeyQueries(linked.r1cs),
+    write: ({ linked }, points, origin) => writePlainKey(linked.r1cs, points, origin),
+
+    async sections({ linked: { r1cs } }, provingKey, key) {
+      const sections = readBinFile(await bytesOf(provingKey, "proving key"), "zkey", 1)
+      const all = wireRange(0, r1cs.wires)
+      const shown = publicCount(r1cs) + 1
+      const points = (id: number) => sections.get(id) as Uint8Array
+      return {
+        system: r1cs,
+        alpha1: key.alpha1,
+        beta2: key.beta2,
+        delta2: key.delta2,
+        domain: plainDomain(r1cs),
+        a: { name: "A (5)", wires: all, points: points(5) },
+        b1: { name: "B1 (6)", wires: all, points: points(6) },
+        b2: { name: "B2 (7)", wires: all, points: points(7) },
+        groups: [
+          { name: "IC (3)", wires: wireRange(0, shown), points: points(3), divisor: key.gamma2 },
+          { name: "C (8)", wires: wireRange(shown, r1cs.wires), points: points(8), divisor: key.delta2 },
+        ],
+        h: { name: "H (9)", points: points(9), layers: { bits: 256, count: 1 } },
+      }
+    },
+  },
 
   async readKey({ linked: { r1cs } }, provingKey) {
     const zkey = await bytesOf(provingKey, "proving key")
@@ -27,38 +53,20 @@ export const groth16: System<PlainCircuit, Uint8Array, CheckedGroth16Key> = {
     return zkey
   },
 
-  contentOf: (zkey) => ({ setup: setupOf(zkey), points: verificationPoints(zkey), masks: masksOf(zkey) }),
-
-  async sections({ linked: { r1cs } }, provingKey, key) {
-    const sections = readBinFile(await bytesOf(provingKey, "proving key"), "zkey", 1)
-    const all = wireRange(0, r1cs.wires)
-    const shown = publicCount(r1cs) + 1
-    const points = (id: number) => sections.get(id) as Uint8Array
-    return {
-      system: r1cs,
-      domain: plainDomain(r1cs),
-      a: { name: "A (5)", wires: all, points: points(5) },
-      b1: { name: "B1 (6)", wires: all, points: points(6) },
-      b2: { name: "B2 (7)", wires: all, points: points(7) },
-      groups: [
-        { name: "IC (3)", wires: wireRange(0, shown), points: points(3), divisor: key.gamma2 },
-        { name: "C (8)", wires: wireRange(shown, r1cs.wires), points: points(8), divisor: key.delta2 },
-      ],
-      h: { name: "H (9)", points: points(9), layers: { bits: 256, count: 1 } },
-    }
-  },
+  contentOf: (zkey) => ({ setup: setupOf(zkey), points: verificationPoints(zkey) }),
+  masks: masksOf,
 
   async open(circuit, zkey) {
     // only here does the GPL come in
     const { openReference } = await import("../snarkjs/prover.js")
-    const reference = await openReference(zkey)
+    const reference = await openReference("groth16", zkey)
     return {
       async prove(values, statement, { onProgress, signal }) {
         const wtns = writeWtns(witnessOf(circuit, values, statement.context))
         const { proof, publicSignals: proven } = await reference.prove(wtns, { onProgress, signal })
         const expected = publicSignals(statement, circuit.layout).map(String)
         invariant(`${expected}` === `${proven}`, "the prover's public signals are not the statement's")
-        return { proof }
+        return { proof: proofFromSnarkjs(proof) }
       },
       close: reference.close,
     }

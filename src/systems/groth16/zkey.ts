@@ -25,9 +25,16 @@ import {
   parseHead,
 } from "../../setup/ceremony/transcript.js"
 import { plainDomain, publicCount } from "../../setup/qap.js"
-import { encodeMark, markSection, type Provenance, parseMark } from "../../statement/provenance.js"
-import type { Masks } from "../system.js"
+import {
+  contributedMarks,
+  encodeMark,
+  markSection,
+  type Provenance,
+  parseMark,
+} from "../../statement/provenance.js"
+import type { Mask } from "../system.js"
 import { encodeRecords, type PlainTranscript, parseRecords, recordsSection } from "./records.js"
+import type { CheckedGroth16Key } from "./verify.js"
 
 /** Sections by number. */
 export const zkeySections = { header: 2, ic: 3, c: 8, h: 9 } as const
@@ -157,7 +164,7 @@ export function coefficients(system: R1cs): Uint8Array {
 export function setupOf(zkey: Uint8Array): Provenance {
   const where = "proving key"
   const sections = readBinFile(zkey, "zkey", 1)
-  if (parseMark(sections.get(markSection), where) === "dev") return "dev"
+  if (parseMark(sections.get(markSection), where, contributedMarks) === "dev") return "dev"
   const head = parseHead(checkSection(sections.get(ceremonySection), ceremonySection, where), "groth16")
   return factsOf(parseRecords(checkSection(sections.get(recordsSection), recordsSection, where), head))
 }
@@ -216,11 +223,14 @@ export function checkZkey(zkey: Uint8Array, system: R1cs): void {
   }
 }
 
-/** The points of a `.zkey` that hide. */
-export function masksOf(zkey: Uint8Array): Masks {
+/** The points of a `.zkey` that hide, with those of its verification key. */
+export function masksOf(zkey: Uint8Array, { beta2, delta2 }: CheckedGroth16Key): Mask[] {
   const header = readBinFile(zkey, "zkey", 1).get(2) as Uint8Array
   const one = (at: number) => header.subarray(at, at + 64)
-  return { beta1: one(headerPlaces.beta1), delta1: one(headerPlaces.delta1) }
+  return [
+    { name: "beta", one: one(headerPlaces.beta1), two: beta2 },
+    { name: "delta", one: one(headerPlaces.delta1), two: delta2 },
+  ]
 }
 
 /** The points of the verification key that a proving key carries, as decimal strings. */

@@ -114,6 +114,9 @@ export async function sectionsOf(
   const divisors = { deltaC: key.deltaC2, delta: key.delta2 }
   return {
     system: r1cs,
+    alpha1: key.alpha1,
+    beta2: key.beta2,
+    delta2: key.delta2,
     domain: mirageDomain(r1cs),
     a: { name: sectionName("a"), wires: wires.a, points: held.a },
     b1: { name: sectionName("b1"), wires: wires.b, points: held.b1 },

@@ -41,10 +41,18 @@ import {
   readSection,
 } from "../../setup/ceremony/transcript.js"
 import { hasProduct, programRows } from "../../setup/qap.js"
-import { encodeMark, markBytes, markSection, type Provenance, parseMark } from "../../statement/provenance.js"
-import type { Masks, MemoryOptions } from "../system.js"
+import {
+  contributedMarks,
+  encodeMark,
+  markBytes,
+  markSection,
+  type Provenance,
+  parseMark,
+} from "../../statement/provenance.js"
+import type { Mask, MemoryOptions } from "../system.js"
 import type { MirageLinked } from "./circuit.js"
 import { digits, quotientMultiples } from "./sections.js"
+import type { CheckedMirageKey } from "./verify.js"
 import { firstCommitted, type WireGroup, wireGroupsOf } from "./wires.js"
 
 export const magic = "csmk"
@@ -324,7 +332,7 @@ async function provenanceOf(
 ): Promise<Provenance> {
   const { size, read } = held.has(markSection) ? part(markSection) : { size: 0, read: undefined }
   const mark = await read?.(0, Math.min(size, markBytes))
-  if (parseMark(mark, "proving key") === "dev") return "dev"
+  if (parseMark(mark, "proving key", contributedMarks) === "dev") return "dev"
   return factsOf(parseTranscript(await readSection(part(ceremonySection)), "mirage", divisors))
 }
 
@@ -346,12 +354,12 @@ export function singleOf({ points }: Pick<SmallSections, "points">, name: Single
   return points.subarray(at, at + pointBytes[name.endsWith("1") ? "g1" : "g2"])
 }
 
-/** The points that hide. */
-export const mirageMasks = (key: MirageProvingKey): Masks => ({
-  beta1: singleOf(key, "beta1"),
-  delta1: singleOf(key, "delta1"),
-  deltaC1: singleOf(key, "deltaC1"),
-})
+/** The points that hide, with those of the verification key. */
+export const mirageMasks = (held: MirageProvingKey, key: CheckedMirageKey): Mask[] => [
+  { name: "beta", one: singleOf(held, "beta1"), two: key.beta2 },
+  { name: "delta", one: singleOf(held, "delta1"), two: key.delta2 },
+  { name: "deltaC", one: singleOf(held, "deltaC1"), two: key.deltaC2 },
+]
 
 /** The points of the verification key that a proving key carries, as decimal strings. */
 export function mirageVerificationPoints(key: SmallSections): {

@@ -60,15 +60,18 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
   differences: wordDifferences,
 
   commit: commitmentsOf,
-  keyQueries: ({ linked }) => mirageKeyQueries(linked),
-  writeKey: async ({ linked }, points, origin) => mirageKeyOf(linked, points, origin),
+  keys: {
+    kind: "contributed",
+    queries: ({ linked }) => mirageKeyQueries(linked),
+    write: async ({ linked }, points, origin) => mirageKeyOf(linked, points, origin),
+    sections: sectionsOf,
+  },
   readKey: ({ linked }, provingKey, residentBytes) => readMirageKey(provingKey, linked, residentBytes),
   contentOf: (held) => ({
     setup: held.setup,
     points: mirageVerificationPoints(held),
-    masks: mirageMasks(held),
   }),
-  sections: sectionsOf,
+  masks: mirageMasks,
   memory: ({ linked }) => proverMemory(linked),
   checkProvable: ({ linked }, options) => checkMemory(linked, options),
 

@@ -2,7 +2,7 @@
 import type { CircuitBase, LinkedNodes } from "../../circuit/link/circuit.js"
 
 /** The proof systems that prove plain circuits, as keys and receipts name them. */
-export const plainSystems = ["groth16"] as const
+export const plainSystems = ["groth16", "plonk", "fflonk"] as const
 
 /** A constraint system with its public wires, for any prover of such systems. */
 export interface PlainLinked extends LinkedNodes {

@@ -1,8 +1,11 @@
 /**
- * The one door to snarkjs (GPL-3.0), the reference prover. It runs in a worker thread of ours and spreads
- * its own work over threads of its own; those are ours too, so that none of them can die unnoticed.
+ * The one door to snarkjs (GPL-3.0): the prover of plain circuits, and of PLONK and FFLONK also setup, verifier and
+ * contract. It runs in a worker thread of ours and spreads its own work over threads of its own; those are ours too,
+ * so that none of them can die unnoticed.
  */
+import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
+import { dirname, join } from "node:path"
 import { Worker } from "node:worker_threads"
 import type * as Snarkjs from "snarkjs"
 
@@ -62,49 +65,88 @@ function load(): typeof Snarkjs {
   return loaded
 }
 
-/** A Groth16 proof with affine points as decimal strings: G1 [x, y], G2 [[x0, x1], [y0, y1]]. */
-export interface ProofPoints {
-  readonly a: [string, string]
-  readonly b: [[string, string], [string, string]]
-  readonly c: [string, string]
+/** What snarkjs calls the proof systems that it has. */
+export type Protocol = "groth16" | "plonk" | "fflonk"
+/** Those with a setup that is a function of circuit and powers of tau. */
+export type UniversalProtocol = Exclude<Protocol, "groth16">
+
+/** What snarkjs says before each part of a proof, in this order. */
+const rounds = ["> ROUND 1", "> ROUND 2", "> ROUND 3", "> ROUND 4", "> ROUND 5"]
+const parts: Readonly<Record<Protocol, readonly string[]>> = {
+  groth16: [
+    "Building ABC",
+    "IFFT_A",
+    "IFFT_B",
+    "IFFT_C",
+    "Join ABC",
+    "Reading A Points",
+    "Reading B1 Points",
+    "Reading B2 Points",
+    "Reading C Points",
+    "Reading H Points",
+  ],
+  plonk: rounds,
+  fflonk: rounds,
 }
 
-/** What snarkjs says before each part of its work, in this order. */
-const parts = [
-  "Building ABC",
-  "IFFT_A",
-  "IFFT_B",
-  "IFFT_C",
-  "Join ABC",
-  "Reading A Points",
-  "Reading B1 Points",
-  "Reading B2 Points",
-  "Reading C Points",
-  "Reading H Points",
-]
+const ignore = () => undefined
+const quiet = { debug: ignore, info: ignore, warn: ignore, error: ignore }
 
-/** Proves with snarkjs. `zkey` and `wtns` are the bytes of the files; `onPart` is called before each part. */
+/** Proof and public signals as snarkjs's JSON has them. */
+export interface Proven {
+  readonly proof: object
+  readonly publicSignals: string[]
+}
+
+/** Proves. `zkey` and `wtns` are the bytes of the files; `onPart` is called before each part. */
 export async function prove(
+  protocol: Protocol,
   zkey: Uint8Array,
   wtns: Uint8Array,
   onPart?: (done: number, total: number) => void,
-): Promise<{ proof: ProofPoints; publicSignals: string[] }> {
+): Promise<Proven> {
   let reached = 0
-  const debug = (message: string) => {
-    const part = parts.findIndex((text) => message.startsWith(text))
+  const listen = (message: string) => {
+    const part = parts[protocol].findIndex((text) => message.startsWith(text))
     if (part < reached) return
     reached = part + 1
-    onPart?.(part, parts.length)
+    onPart?.(part, parts[protocol].length)
   }
-  const ignore = () => undefined
-  const { proof, publicSignals } = await load().groth16.prove(
+  return await load()[protocol].prove(
     { type: "mem", data: zkey },
     { type: "mem", data: wtns },
-    { debug, info: ignore, warn: ignore, error: ignore },
+    { ...quiet, debug: listen, info: listen },
   )
-  const pair = (xs: string[]): [string, string] => [xs[0], xs[1]]
-  return {
-    proof: { a: pair(proof.pi_a), b: [pair(proof.pi_b[0]), pair(proof.pi_b[1])], c: pair(proof.pi_c) },
-    publicSignals,
-  }
+}
+
+/** The `.zkey` of a constraint system (`.r1cs`) and powers of tau (`.ptau`), all as bytes of files. */
+export async function makeKey(
+  protocol: UniversalProtocol,
+  r1cs: Uint8Array,
+  ptau: Uint8Array,
+): Promise<Uint8Array> {
+  const made: { type: "mem"; data?: Uint8Array } = { type: "mem" }
+  const files = [r1cs, ptau].map((data) => ({ type: "mem" as const, data }))
+  const problems: string[] = []
+  const error = (text: string) => void problems.push(text)
+  await load()[protocol].setup(files[0], files[1], made, { ...quiet, error })
+  if (made.data === undefined || problems.length > 0)
+    throw new Error(problems.join("; ") || "no key was made")
+  return made.data
+}
+
+/** Whether the equation of a proof holds; key, signals and proof as snarkjs's JSON has them. */
+export const verify = (
+  protocol: UniversalProtocol,
+  key: object,
+  signals: readonly string[],
+  proof: object,
+): Promise<boolean> => load()[protocol].verify(key, [...signals], proof, quiet)
+
+/** The Solidity verifier of the `.zkey` of which only the header is read. */
+export function contractOf(protocol: UniversalProtocol, zkey: Uint8Array): Promise<string> {
+  const snarkjs = load()
+  const folder = dirname(dirname(createRequire(import.meta.url).resolve("snarkjs")))
+  const template = readFileSync(join(folder, "templates", `verifier_${protocol}.sol.ejs`), "utf8")
+  return snarkjs.zKey.exportSolidityVerifier({ type: "mem", data: zkey }, { [protocol]: template }, quiet)
 }

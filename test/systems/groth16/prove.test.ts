@@ -25,6 +25,7 @@ import {
 import { encodeOnnx } from "../../support/onnx-writer.js"
 import { devSetup } from "../../support/plain-keys.js"
 import { Random } from "../../support/random.js"
+import { snarkjsProof } from "../../support/snarkjs.js"
 
 const context = `0x${"51".repeat(32)}`
 
@@ -74,9 +75,9 @@ describe("development setup", () => {
         const prove = async (given: Witness) => {
           const [{ proof, publicSignals: signals }] = await pool.map([0], async (remote) => {
             await remote.load(zkey)
-            return remote.prove(writeWtns(given))
+            return remote.prove("groth16", writeWtns(given))
           })
-          return { signals, proof: proofToSnarkjs(proof) }
+          return { signals, proof: snarkjsProof(proof) }
         }
         const { proof, signals } = await prove(witness)
         expect(await groth16.verify(key, signals, proof)).toBe(true)

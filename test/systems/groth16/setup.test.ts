@@ -26,7 +26,7 @@ const publicValues = ({ system, witness }: Instance): string[] =>
   )
 
 async function proveWith<T>(zkey: Uint8Array, work: (prover: WitnessProver) => Promise<T>): Promise<T> {
-  const prover = await openReference(zkey)
+  const prover = await openReference("groth16", zkey)
   try {
     return await work(prover)
   } finally {

@@ -110,7 +110,7 @@ describe("setup and prover", () => {
 
   test("an aborted proof leaves a prover that proves; the waiting ones are not harmed", async () => {
     const { zkey } = await devSetup(system)
-    const prover = await openReference(zkey)
+    const prover = await openReference("groth16", zkey)
     const controller = new AbortController()
     const progress: number[] = []
     const aborted = prover.prove(wtns, { signal: controller.signal, onProgress: () => controller.abort() })
@@ -129,7 +129,7 @@ describe("setup and prover", () => {
 
   test("a witness or a key that snarkjs refuses is an error, and the prover stays", async () => {
     const { zkey } = await devSetup(system)
-    const prover = await openReference(zkey)
+    const prover = await openReference("groth16", zkey)
     await expect(prover.prove(wtns.subarray(0, 20))).rejects.toThrow()
     await expect(prover.prove(writeWtns(squarings(3n, 41).witness))).rejects.toThrow(/witness length/)
     expect((await prover.prove(wtns)).publicSignals).toHaveLength(1)
@@ -148,7 +148,7 @@ describe("setup and prover", () => {
       const system = readR1cs(r1cs)
       const { domain, secrets, queries } = plainKeyQueries(system)
       const zkey = plainKeyOf(system, await evaluateByTrapdoor()(system, domain, secrets, queries), "dev")
-      const prover = await openReference(zkey)
+      const prover = await openReference("groth16", zkey)
       const { publicSignals } = await prover.prove(wtns)
       await prover.close()
       console.log(publicSignals.join())`
