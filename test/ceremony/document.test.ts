@@ -19,7 +19,7 @@ beforeAll(async () => {
   writeModel(path("model.onnx"), 2)
   writeSamples(path("samples.json"))
   writeFileSync(path("input.json"), JSON.stringify({ inputs: { x: [0.5, -0.5, 0.25] } }))
-  writeFileSync(path("powers.ptau"), await contributedPtau(9))
+  writeFileSync(path("powers.ptau"), await contributedPtau(7))
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -60,7 +60,7 @@ it("is verified by whoever has the public files and nothing else, who sees when 
     writeFileSync(key, honest)
     writeFileSync(
       join(elsewhere, "powers.ptau"),
-      await contributedPtau(9, { secrets: { ...tauSecrets, tau: tauSecrets.tau + 1n } }),
+      await contributedPtau(7, { secrets: { ...tauSecrets, tau: tauSecrets.tau + 1n } }),
     )
     expect((await run("setup", "verify", files, ...ptau)).code).not.toBe(0)
   } finally {
