@@ -6,6 +6,12 @@
  */
 
 export * from "./ceremony/index.js"
+export {
+  type ContributionFacts,
+  type SetupReport,
+  type VerifySetupOptions,
+  verifySetup,
+} from "./ceremony/verify.js"
 export { readR1cs, writeR1cs } from "./circuit/formats/r1csfile.js"
 export { commit } from "./circuit/gadgets/circom-poseidon.js"
 export { type CompileOptions, checkCompileOptions, compile } from "./compile/compile.js"

@@ -130,6 +130,7 @@ async function multiplied(
     return true
   }
   const finite = Array.from({ length: count }, (_, point) => point).filter((point) => !isInfinity(point))
+  if (finite.length === 0) return new Uint8Array(points.length)
   const given = new Uint8Array(finite.length * pointBytes)
   finite.forEach((point, i) => {
     given.set(points.subarray(point * pointBytes, (point + 1) * pointBytes), i * pointBytes)

@@ -30,7 +30,7 @@ export interface FirstKeyOptions {
  */
 export async function firstKey(
   circuit: Circuit,
-  keys: ContributedKeys<Circuit, CheckedKey>,
+  keys: ContributedKeys<Circuit, unknown, CheckedKey>,
   options: FirstKeyOptions,
 ): Promise<Uint8Array> {
   const { ptau, threads, onProgress, signal } = options

@@ -26,6 +26,9 @@ declare module "snarkjs" {
   export const fflonk: UniversalSystem
   export const zKey: {
     newZKey(r1cs: Input, ptau: Input, out: Input): Promise<unknown>
+    contribute(from: Input, to: Input, name: string, entropy: string): Promise<unknown>
+    beacon(from: Input, to: Input, name: string, value: string, iterations: number): Promise<unknown>
+    verifyFromInit(first: Input, ptau: Input, zkey: Input): Promise<boolean>
     exportVerificationKey(zkey: Input): Promise<object>
     exportSolidityVerifier(zkey: Input, templates: Record<string, string>, logger?: object): Promise<string>
   }

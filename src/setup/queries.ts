@@ -4,6 +4,7 @@
  * points of their powers, evaluates it.
  */
 import type { R1cs } from "../circuit/formats/r1cs.js"
+import type { ByteSource } from "../circuit/formats/source.js"
 import type { Layers } from "../prover/kernels/points/windows.js"
 
 /** Secrets beside the point τ at which polynomials are evaluated. */
@@ -64,3 +65,11 @@ export type Evaluator = <K extends string>(
   secrets: readonly Secret[],
   queries: Readonly<Record<K, Query>>,
 ) => Promise<Record<K, Uint8Array>>
+
+/** Points that stand in a key file, for a query: what they have to be. */
+export interface Claim {
+  /** What errors call the section that has them. */
+  readonly name: string
+  readonly query: Query
+  readonly points: Uint8Array | ByteSource
+}

@@ -25,7 +25,7 @@ export const systemOf = ({ proofSystem }: { readonly proofSystem: ProofSystem })
   systems[proofSystem]
 
 /** How keys of a circuit with a phase 2 are made. @throws UsageError for a proof system that has none */
-export function contributedKeysOf(circuit: Circuit): ContributedKeys<Circuit, CheckedKey> {
+export function contributedKeysOf(circuit: Circuit): ContributedKeys<Circuit, unknown, CheckedKey> {
   const { keys } = systemOf(circuit)
   if (keys.kind === "contributed") return keys
   throw new UsageError({

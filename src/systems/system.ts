@@ -17,7 +17,7 @@ import type { KernelEngine } from "../prover/kernels/engine.js"
 import type { IntGraph } from "../quantize/integers/intgraph.js"
 import type { CeremonyHead } from "../setup/ceremony/transcript.js"
 import type { PowersOfTau } from "../setup/ptau/powers.js"
-import type { KeyPoints, KeyQueries } from "../setup/queries.js"
+import type { Claim, KeyPoints, KeyQueries } from "../setup/queries.js"
 import type { DevSetupOptions } from "../setup/trapdoor.js"
 import type { G1Point, G2Point } from "../statement/points.js"
 import type { Provenance } from "../statement/provenance.js"
@@ -141,13 +141,16 @@ export type Committed = { readonly [S in "input" | "output"]?: bigint | undefine
 export type KeyOrigin =
   | "dev"
   | { readonly head: CeremonyHead; readonly powers: PowersOfTau; readonly engine: KernelEngine }
+
 /** Keys with a phase 2: evaluated queries, some of which contributors multiply afterwards. */
-export interface ContributedKeys<C, K> {
+export interface ContributedKeys<C, H, K> {
   readonly kind: "contributed"
   /** What a key is made of. @throws CountersignError for a key that is too large to make or to prove with */
   queries(circuit: C): KeyQueries
   /** The proving key of evaluated queries. */
   write(circuit: C, points: KeyPoints, origin: KeyOrigin): Promise<Uint8Array>
+  /** What the points that are held of a key have to be. */
+  claims(circuit: C, held: H): readonly Claim[]
   /** Sections of a key whose verification key is `key`. */
   sections(circuit: C, provingKey: ProvingKey, key: K): Promise<KeySections>
 }
@@ -195,7 +198,7 @@ export interface System<C extends CircuitBase = CircuitBase, H = unknown, K = un
   differences(circuit: C, compared: Compared): readonly string[]
 
   commit(circuit: C, values: TensorValues, salts: Salts): Committed
-  readonly keys: ContributedKeys<C, K> | UniversalKeys<C>
+  readonly keys: ContributedKeys<C, H, K> | UniversalKeys<C>
   /**
    * Reads a proving key; `residentBytes` as for `open`.
    * @throws FileError for a damaged or foreign file, or another circuit's

@@ -5,7 +5,7 @@ import { contribute } from "#src/ceremony/index.js"
 import { readBinFile } from "#src/circuit/formats/container.js"
 import { writeR1cs } from "#src/circuit/formats/r1csfile.js"
 import { compile } from "#src/compile/compile.js"
-import { FileError, UsageError } from "#src/errors.js"
+import { FileError, invariant, UsageError } from "#src/errors.js"
 import { openEngine } from "#src/prover/kernels/engine.js"
 import { openProver, setup } from "#src/prover/open.js"
 import { evaluateByPowers } from "#src/setup/powers.js"
@@ -33,8 +33,9 @@ function pointSections({ proofSystem }: Circuit, key: Uint8Array): Map<number, U
 
 /** The key that the secrets of the powers make, with every δ one, as if for development. */
 async function knownKey(circuit: Circuit, whole: boolean): Promise<Uint8Array> {
-  const system = systemOf(circuit)
-  const { domain, secrets, queries } = system.keyQueries(circuit)
+  const { keys } = systemOf(circuit)
+  invariant(keys.kind === "contributed", "the system has ceremonies")
+  const { domain, secrets, queries } = keys.queries(circuit)
   const { tau, alpha, beta } = tauSecrets
   const random = randomOf([tau, alpha, beta, 1n, 1n])
   const points = await evaluateByTrapdoor({ random, threads: 2 })(
@@ -43,7 +44,7 @@ async function knownKey(circuit: Circuit, whole: boolean): Promise<Uint8Array> {
     secrets,
     queries,
   )
-  if (whole) return system.writeKey(circuit, points, "dev")
+  if (whole) return keys.write(circuit, points, "dev")
   const engine = await openEngine({ threads: 2 })
   try {
     const { h, c } = queries
@@ -56,7 +57,7 @@ async function knownKey(circuit: Circuit, whole: boolean): Promise<Uint8Array> {
       secrets,
       parts,
     )
-    return await system.writeKey(circuit, { ...points, ...changed }, "dev")
+    return await keys.write(circuit, { ...points, ...changed }, "dev")
   } finally {
     await engine.close()
   }

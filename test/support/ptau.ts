@@ -21,8 +21,8 @@ export const tauSecrets: TauSecrets = {
 /** Sections by number, each as a file has it. */
 export type PtauSections = Map<number, Uint8Array>
 
-async function withEngine<T>(work: (engine: KernelEngine) => Promise<T>): Promise<T> {
-  const engine = await openEngine()
+async function withEngine<T>(power: number, work: (engine: KernelEngine) => Promise<T>): Promise<T> {
+  const engine = await openEngine(power < 10 ? { threads: 1 } : {})
   try {
     return await work(engine)
   } finally {
@@ -32,7 +32,7 @@ async function withEngine<T>(work: (engine: KernelEngine) => Promise<T>): Promis
 
 /** Sections 2 to 6. */
 export const pointsOfTau = (power: number, { tau, alpha, beta }: TauSecrets): Promise<PtauSections> =>
-  withEngine(async (engine) => {
+  withEngine(power, async (engine) => {
     const powers = (count: number, first: bigint): Uint8Array => {
       const values: bigint[] = []
       for (let i = 0, value = mod(first); i < count; i++, value = mod(value * tau)) values.push(value)
@@ -61,7 +61,7 @@ export const recordOf = (
   contributors: readonly PtauContributor[],
   ceremonyPower: number,
 ): Promise<Uint8Array> =>
-  withEngine(async (engine) => {
+  withEngine(ceremonyPower, async (engine) => {
     const { hashToG2 } = await snarkjsDerivations()
     const n = 2 ** ceremonyPower
     const generators = await generatorsOf(engine)

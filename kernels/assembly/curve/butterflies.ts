@@ -27,7 +27,7 @@ import {
   prepareEndomorphisms,
   rotate2,
 } from "./endomorphism"
-import { isInfinity, pointBytes, treeEntry, treeFinish, treeGroup, treeScratch, treeStart } from "./tree"
+import { isInfinity, pointBytes, treeEntry, treeFinish, treeGroup, treeScratch, treeStart, treeWipe } from "./tree"
 
 /** Bits of a digit: odd, less than 2^(width − 1) in size. */
 const width: u32 = 5
@@ -148,6 +148,9 @@ export function stage(item: u32, args: usize, scratch: usize): void {
   if (radix == 3) rotateAccumulators(points)
   for (let b: u32 = 0; b < count; b++) writeButterfly(job, from + b, b)
   treeFinish()
+  // scalars may be secret: so are digits, and addresses of entries tell them
+  treeWipe()
+  memory.fill(digits, 0, rowBytes * partBits)
 }
 
 /** Address of the first point of butterfly number `butterfly`. */

@@ -28,11 +28,11 @@ const temporaries: usize = 7
 
 /**
  * Doubles finite points in place, given a list of `count` addresses (u32), with room for one more. One with y = 0,
- * which neither group has, becomes infinity. The coordinates are prepared.
+ * which neither group has, becomes infinity, and is taken off the list; returns how many are left. The coordinates
+ * are prepared.
  */
-export function doublePoints(list: usize, count: u32, scratch: usize): void {
-  if (count == 0) return
-  if (doubleFinite(list, count, scratch)) return
+export function doublePoints(list: usize, count: u32, scratch: usize): u32 {
+  if (count == 0 || doubleFinite(list, count, scratch)) return count
   const y = scratch
   let kept: u32 = 0
   for (let i: u32 = 0; i < count; i++) {
@@ -46,6 +46,7 @@ export function doublePoints(list: usize, count: u32, scratch: usize): void {
     kept++
   }
   if (kept > 0) doubleFinite(list, kept, scratch)
+  return kept
 }
 
 @inline

@@ -30,7 +30,7 @@ export const setupCommand = command("setup", "make the keys of a compiled circui
         expected: "either --ptau FILE or --dev",
         fix: "--ptau makes the first key of a ceremony; --dev makes keys whose maker can forge",
       })
-    await (options.dev === true ? setupDev(folder) : setupFirst(folder, options.ptau))
+    await (options.dev === true ? setupDev(folder) : setupFrom(folder, options.ptau))
   })
 
 async function setupDev(folder: string): Promise<void> {
@@ -49,31 +49,39 @@ async function setupDev(folder: string): Promise<void> {
   ])
 }
 
-/** The first key of a ceremony. */
-async function setupFirst(folder: string, path: string): Promise<void> {
+/** The first key of a ceremony; of systems that have none, both keys. */
+async function setupFrom(folder: string, path: string): Promise<void> {
   const start = performance.now()
   await using ptau = await api.openPtauFile(path, { onProgress })
   const circuit = await loadCircuit(folder, onProgress)
   const began = performance.now()
-  const { provingKey } = await api.setup(circuit, { ptau, onProgress })
-  saveFirstKey(folder, provingKey)
+  const { provingKey, verificationKey } = await api.setup(circuit, { ptau, onProgress })
+  const keyMs = elapsed(began)
+  if (verificationKey) saveKeys(folder, provingKey, verificationKey)
+  else saveFirstKey(folder, provingKey)
   const { power, digest, name } = ptau
-  const times = { keyMs: elapsed(began), ms: elapsed(start) }
+  const key = verificationKey ? api.keyDigest(verificationKey) : null
   print(
     {
-      setup: "ceremony",
+      setup: verificationKey?.setup ?? "ceremony",
       ptau: { power, digest, name: name ?? null },
       domain: circuit.domain,
       provingKeyBytes: provingKey.length,
-      ...times,
+      key,
+      keyMs,
+      ms: elapsed(start),
     },
     [
-      `powers of tau     ${name ?? "of no ceremony that is known here"}, 2^${power}`,
+      `powers of tau     ${name ?? `of no ceremony that is known here, 2^${power}`}`,
       `  digest          ${digest}`,
       `domain            ${circuit.domain}`,
-      `proving key       ${provingKey.length} bytes, made in ${(times.keyMs / 1000).toFixed(1)} s`,
-      "Nobody has contributed yet: anyone could forge with this key, so it has no verification key.",
-      `Next: countersign setup contribute ${folder} --name NAME`,
+      `proving key       ${provingKey.length} bytes, made in ${(keyMs / 1000).toFixed(1)} s`,
+      ...(key === null
+        ? [
+            "Nobody has contributed yet: anyone could forge with this key, so there is no verification key.",
+            `Next: countersign setup contribute ${folder} --name NAME`,
+          ]
+        : [`key digest        ${key}`]),
     ],
   )
 }

@@ -29,7 +29,6 @@ import { maximumSteps } from "./program.js"
 import { nextTurn } from "./threads.js"
 
 export type { Variant } from "./modules.js"
-export { negatedPoints } from "./points/files.js"
 export type { Entries } from "./points/grouping.js"
 export type { RawScalars } from "./points/multiplication.js"
 export type { Affine, Group, LoadOptions, Multiples, NameOf, PointSet } from "./points/points.js"

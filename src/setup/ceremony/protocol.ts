@@ -31,6 +31,8 @@ export interface CeremonyProtocol<T extends Transcript = Transcript> {
   readonly magic: string
   readonly version: number
   readonly deltas: readonly DeltaPlace[]
+  /** Every section that a key of a ceremony has. */
+  readonly file: readonly number[]
   /** Sections that the transcript stands in, and how it is read and written. The first is the head's. */
   readonly sections: readonly number[]
   parse(contents: Contents): T
@@ -70,24 +72,47 @@ function orderProblem({ contributions }: Transcript, i: number): string | null {
   return null
 }
 
+/** What is wrong with contributions, one after the other, each with the number and name of the one that has it. */
+async function* problemsIn<T extends Transcript>(
+  protocol: CeremonyProtocol<T>,
+  transcript: T,
+  options: HashOptions,
+): AsyncGenerator<string> {
+  const { contributions } = transcript
+  const total = contributions.length
+  for (const [i, { name, beacon }] of contributions.entries()) {
+    options.signal?.throwIfAborted()
+    const hash = beacon === null ? undefined : await beaconHash(beacon, options)
+    const problem = orderProblem(transcript, i) ?? (await protocol.problem(transcript, i, hash))
+    options.onProgress?.({ stage: "check contributions", done: i + 1, total })
+    if (problem !== null) yield `contribution ${i + 1} (${name}) is wrong: ${problem}`
+  }
+}
+
 /**
  * Checks all contributions: every proof, that no two δs are equal or opposite after any of them, and the beacon.
- * @throws FileError naming the first contribution that is wrong; AbortError
+ * @returns what is wrong, each problem with the number and name of its contribution
+ * @throws AbortError
  */
+export async function chainProblems<T extends Transcript>(
+  protocol: CeremonyProtocol<T>,
+  transcript: T,
+  options: HashOptions = {},
+): Promise<string[]> {
+  const found: string[] = []
+  for await (const problem of problemsIn(protocol, transcript, options)) found.push(problem)
+  return found
+}
+
+/** The same, up to the first problem. @throws FileError with it; AbortError */
 export async function checkChain<T extends Transcript>(
   protocol: CeremonyProtocol<T>,
   transcript: T,
   options: HashOptions = {},
 ): Promise<void> {
-  const { contributions } = transcript
-  for (const [i, { name, beacon }] of contributions.entries()) {
-    options.signal?.throwIfAborted()
-    const hash = beacon === null ? undefined : await beaconHash(beacon, options)
-    options.onProgress?.({ stage: "check contributions", done: i, total: contributions.length })
-    const problem = orderProblem(transcript, i) ?? (await protocol.problem(transcript, i, hash))
-    if (problem === null) continue
+  for await (const what of problemsIn(protocol, transcript, options)) {
     fail("proving key", {
-      what: `contribution ${i + 1} (${name}) is wrong: ${problem}`,
+      what,
       fix: "Take the key from whoever made it: this one is not what its contributors made",
     })
   }

@@ -5,12 +5,12 @@
  * 1. Each is finite, has coordinates below q, and is on its curve. In G1, whose order is the prime r, that is all.
  * 2. In G2 each is in the subgroup of order r. The twist has r·(2q − r) points, and 2q − r = 10069 · 5864401 · … : a
  *    point may have a part of small order, which a random sum does not show where its factor is a multiple of that
- *    order. Therefore eight sums, with factors of 16 bits. Let X_i be outside of the subgroup, so that a multiple of
- *    it has a prime order p, at least 10069; whatever the other factors are, a sum of the subgroup leaves X_i one
- *    factor modulo p, that is at most 7 of 2^16. All eight are of the subgroup with probability (7/2^16)^8 < 2^-105.
- *    As digits of one factor of 128 bits, the same sums serve below.
- * 3. X_(i+1) = τ·X_i: with a random ρ_i of 128 bits for each i < m, the sums L = Σ ρ_i·X_i and U = Σ ρ_i·X_(i+1)
- *    satisfy U = τ·L, seen by one pairing equation. One step that is wrong makes it hold for one ρ_i of 2^128 at most,
+ *    order. Therefore eight sums, with factors of 13 bits. Let X_i be outside of the subgroup, so that a multiple of
+ *    it has a prime order p ≥ 10069; whatever the other factors are, a sum of the subgroup leaves X_i one factor modulo
+ *    p, that is at most one of 2^13. All eight are of the subgroup with a probability of 2^-104 at most. As digits of
+ *    one factor of 104 bits, the same sums serve below.
+ * 3. X_(i+1) = τ·X_i: with a random ρ_i of 104 bits for each i < m, the sums L = Σ ρ_i·X_i and U = Σ ρ_i·X_(i+1)
+ *    satisfy U = τ·L, seen by one pairing equation. One step that is wrong makes it hold for one ρ_i of 2^104 at most,
  *    whatever the others are, because all points are of a group of prime order.
  *
  * The factors are the platform's random numbers, drawn when the file is there already.
@@ -33,11 +33,11 @@ import {
   problemOf,
 } from "./points.js"
 
-/** Of a factor, and of each of its digits. */
-const factorBytes = 16
-const digitBytes = 2
-const digits = factorBytes / digitBytes
+/** Of a factor: as many bits as its digits have, which are less than every prime that divides 2q − r. */
+const factorBytes = 13
+const digitBits = 13
 const bits = 8 * factorBytes
+const digits = bits / digitBits
 
 const G2 = bn254.G2.Point
 
@@ -167,17 +167,21 @@ function scalarsOf(random: Uint8Array, count: number): Record<"lower" | "upper",
 
 /** Digit j of the factor of every point, for each j. */
 function digitsOf(random: Uint8Array, count: number): Float64Array[] {
-  const view = new DataView(random.buffer, random.byteOffset)
-  return Array.from({ length: digits }, (_, j) =>
-    Float64Array.from({ length: count }, (_, i) => view.getUint16(factorBytes * i + digitBytes * j, true)),
-  )
+  return Array.from({ length: digits }, (_, j) => {
+    const [byte, shift] = [(digitBits * j) >> 3, (digitBits * j) & 7]
+    return Float64Array.from({ length: count }, (_, i) => {
+      const at = factorBytes * i + byte
+      const three = random[at] | (random[at + 1] << 8) | (random[at + 2] << 16)
+      return (three >> shift) & (2 ** digitBits - 1)
+    })
+  })
 }
 
 /** What sums by the digits of factors are together. */
 function sumOfDigits(sums: readonly Affine[]): G2Point {
   return sums.reduceRight((sum, digit) => {
     let shifted = sum
-    for (let bit = 0; bit < 8 * digitBytes; bit++) shifted = shifted.double()
+    for (let bit = 0; bit < digitBits; bit++) shifted = shifted.double()
     return shifted.add(twistPoint(digit))
   }, G2.ZERO)
 }

@@ -18,6 +18,7 @@ import {
   transcriptOf,
 } from "../../setup/ceremony/transcript.js"
 import { type G1Json, type G2Json, samePoint } from "../../statement/points.js"
+import { markSection } from "../../statement/provenance.js"
 import {
   encodeRecords,
   nextTranscript,
@@ -94,6 +95,7 @@ export const groth16Ceremony: CeremonyProtocol<PlainTranscript> = {
     },
   ],
 
+  file: [...Object.values(zkeySections), recordsSection, markSection, ceremonySection],
   sections: [ceremonySection, recordsSection],
   parse(contents) {
     const section = (id: number) => checkSection(contents.get(id), id, where)

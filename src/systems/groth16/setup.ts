@@ -2,12 +2,20 @@
  * Groth16's keys (eprint 2016/260) in snarkjs's conventions: γ = 1, and H in the Lagrange basis of the odd half of
  * the domain of twice the size.
  */
+import { readBinFile } from "../../circuit/formats/container.js"
 import type { R1cs } from "../../circuit/formats/r1cs.js"
 import { wireRange } from "../../circuit/link/circuit.js"
+import { fileBytes as pointBytes } from "../../prover/kernels/points/points.js"
 import { plainDomain, publicCount } from "../../setup/qap.js"
-import { type KeyPoints, type KeyQueries, publicColumns, type Secret } from "../../setup/queries.js"
+import {
+  type Claim,
+  type KeyPoints,
+  type KeyQueries,
+  publicColumns,
+  type Secret,
+} from "../../setup/queries.js"
 import type { KeyOrigin } from "../system.js"
-import { type FirstKey, writeZkey, type ZkeyPoints } from "./zkey.js"
+import { type FirstKey, headerPlaces, writeZkey, type ZkeyPoints, zkeySections } from "./zkey.js"
 
 /** In the order in which they are drawn. */
 const secrets: readonly Secret[] = ["alpha", "beta", "delta"]
@@ -62,4 +70,26 @@ export async function writePlainKey(system: R1cs, points: KeyPoints, origin: Key
   const { circuitHashOf } = await import("./circuit-hash.js")
   const circuitHash = await circuitHashOf(engine, powers, plainDomain(system), namedPoints(points))
   return plainKeyOf(system, points, { head, circuitHash })
+}
+
+/** What the points of a `.zkey` have to be. */
+export function plainClaims(system: R1cs, zkey: Uint8Array): Claim[] {
+  const sections = readBinFile(zkey, "zkey", 1)
+  const of = (name: keyof typeof zkeySections) => sections.get(zkeySections[name]) as Uint8Array
+  const { one, two, ...queries } = plainQueries(system)
+  const singles = (group: "g1" | "g2", names: readonly (keyof typeof headerPlaces)[]) => {
+    const size = pointBytes[group]
+    return Buffer.concat(
+      names.map((name) => of("header").subarray(headerPlaces[name], headerPlaces[name] + size)),
+    )
+  }
+  const header = `header (${zkeySections.header})`
+  return [
+    { name: header, query: one, points: singles("g1", ["alpha1", "beta1", "delta1"]) },
+    { name: header, query: two, points: singles("g2", ["beta2", "gamma2", "delta2"]) },
+    ...Object.entries(queries).map(([key, query]) => {
+      const name = key as keyof typeof queries
+      return { name: `${name.toUpperCase()} (${zkeySections[name]})`, query, points: of(name) }
+    }),
+  ]
 }

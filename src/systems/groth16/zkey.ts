@@ -37,7 +37,17 @@ import { encodeRecords, type PlainTranscript, parseRecords, recordsSection } fro
 import type { CheckedGroth16Key } from "./verify.js"
 
 /** Sections by number. */
-export const zkeySections = { header: 2, ic: 3, c: 8, h: 9 } as const
+export const zkeySections = {
+  protocol: 1,
+  header: 2,
+  ic: 3,
+  coefficients: 4,
+  a: 5,
+  b1: 6,
+  b2: 7,
+  c: 8,
+  h: 9,
+} as const
 
 /** Section 2: both primes with their widths, three counts, six points. */
 const countsBytes = 36 + 36 + 12

@@ -26,6 +26,7 @@ import {
   type Transcript,
   transcriptOf,
 } from "../../setup/ceremony/transcript.js"
+import { markSection } from "../../statement/provenance.js"
 import { divisors, magic, mirageVerificationPoints, placeOf, sectionNumbers, version } from "./keyfile.js"
 
 const { points, ic, committed, final, h, c } = sectionNumbers
@@ -64,6 +65,7 @@ export const mirageCeremony: CeremonyProtocol = {
     divides: divided[name],
   })),
 
+  file: [1, ...Object.values(sectionNumbers), markSection, ceremonySection],
   sections: [ceremonySection],
   parse: (contents) =>
     parseTranscript(

@@ -4,6 +4,7 @@
  */
 import { wireRange } from "../../circuit/link/circuit.js"
 import {
+  type Claim,
   type KeyPoints,
   type KeyQueries,
   publicColumns,
@@ -16,9 +17,11 @@ import type { MirageLinked } from "./circuit.js"
 import {
   checkKeySize,
   checkMemory,
+  type MirageProvingKey,
   type MirageSection,
   mirageDomain,
   quotientLayers,
+  sectionName,
   supportOf,
   writeMirageKey,
 } from "./keyfile.js"
@@ -66,4 +69,20 @@ export function mirageKeyOf(linked: MirageLinked, points: KeyPoints, origin: Key
   const { g1, g2, ...rest } = points as Record<MirageQuery, Uint8Array>
   const all = { ...rest, points: Buffer.concat([g1, g2]) }
   return writeMirageKey(linked, all, origin === "dev" ? "dev" : origin.head)
+}
+
+/** What the points of a key have to be; the layers of H are those that the key says. */
+export function mirageClaims(linked: MirageLinked, key: MirageProvingKey): Claim[] {
+  const { g1, g2, h, ...queries } = mirageQueries(linked)
+  const name = sectionName("points")
+  const inG1 = "secrets" in g1 ? 64 * g1.secrets.length : 0
+  return [
+    { name, query: g1, points: key.points.subarray(0, inG1) },
+    { name, query: g2, points: key.points.subarray(inG1) },
+    ...Object.entries({ ...queries, h: { ...h, layers: key.layers } }).map(([section, query]) => ({
+      name: sectionName(section as keyof typeof queries),
+      query,
+      points: key[section as keyof typeof queries],
+    })),
+  ]
 }

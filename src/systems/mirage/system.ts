@@ -19,7 +19,7 @@ import {
   readMirageKey,
 } from "./keyfile.js"
 import { openMirage } from "./prove.js"
-import { mirageKeyOf, mirageKeyQueries } from "./setup.js"
+import { mirageClaims, mirageKeyOf, mirageKeyQueries } from "./setup.js"
 import { type CheckedMirageKey, type MirageProofPoints, mirageFactors } from "./verify.js"
 import { isIn, wireGroupsOf } from "./wires.js"
 import { commitmentsOf, shownWords } from "./witness.js"
@@ -64,6 +64,7 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
     kind: "contributed",
     queries: ({ linked }) => mirageKeyQueries(linked),
     write: async ({ linked }, points, origin) => mirageKeyOf(linked, points, origin),
+    claims: ({ linked }, held) => mirageClaims(linked, held),
     sections: sectionsOf,
   },
   readKey: ({ linked }, provingKey, residentBytes) => readMirageKey(provingKey, linked, residentBytes),

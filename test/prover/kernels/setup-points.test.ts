@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { cosetRoot, domainRoot } from "#src/circuit/link/domain.js"
 import { inverse, mod, power, q, r } from "#src/field.js"
-import { type Entries, type KernelEngine, negatedPoints, openEngine } from "#src/prover/kernels/engine.js"
+import { type Entries, type KernelEngine, openEngine } from "#src/prover/kernels/engine.js"
 import { fileBytes } from "#src/prover/kernels/points/points.js"
 import { anyBelow, fileOf, ofTwist } from "../../support/curves.js"
 import { bytesOf, variants } from "../../support/kernels.js"
@@ -96,6 +96,54 @@ describe.each(variants)("%s", (variant) => {
       }
     })
 
+    test("transforms in many items", async () => {
+      const n = group === "g1" ? 576 : 192
+      const logs = many(n, (i) => [0n, 1n, -1n][i] ?? anyBelow(r))
+      const points = await pointsOf(logs)
+      expect(await engine.transform(group, points)).toEqual(await pointsOf(slowTransform(logs)))
+    })
+
+    test("progress, an abort, and what is left in memory", async () => {
+      const points = await pointsOf(many(512, (i) => BigInt(i + 1)))
+      await engine.freeTables()
+      const held = engine.pool.memory.allocated
+      const works = [
+        (options: object) => engine.scale(group, points, r - 2n, options),
+        (options: object) => engine.transform(group, points, { step: 2n, ...options }),
+        (options: object) => engine.firstOffCurve(group, points, options),
+        (options: object) => engine.uncompressed(group, points, options),
+      ]
+      for (const work of works) {
+        const seen: [number, number][] = []
+        const expected = await work({ onProgress: (done: number, total: number) => seen.push([done, total]) })
+        const [done, total] = seen[seen.length - 1]
+        expect(done).toBe(total)
+        expect(seen.every(([some], i) => i === 0 || some >= seen[i - 1][0])).toBe(true)
+        const controller = new AbortController()
+        const stopped = work({ signal: controller.signal })
+        controller.abort(new Error("enough"))
+        await expect(stopped).rejects.toThrow("enough")
+        expect(await work({})).toEqual(expected)
+        // working memory of the threads may have grown
+        expect(engine.pool.memory.allocated).toBeLessThan(held + 2 ** 23)
+      }
+      const after = engine.pool.memory.allocated
+      for (const work of works) await work({})
+      expect(engine.pool.memory.allocated).toBe(after)
+    })
+
+    test("points and scalars that are refused", async () => {
+      const points = await pointsOf([1n, 2n, 3n])
+      const wrong = points.slice()
+      wrong.fill(255, size, size + 32)
+      await expect(engine.scale(group, wrong, 5n)).rejects.toThrow(/^point 1: coordinate of a point/)
+      for (const scalar of [r, -1n]) {
+        await expect(engine.scale(group, points, scalar)).rejects.toThrow("a scalar is below r")
+      }
+      await expect(engine.transform(group, points)).rejects.toThrow("3 is no size of a domain")
+      await expect(engine.scale(group, points.subarray(1), 5n)).rejects.toThrow("bytes each")
+    })
+
     test("sums with signs: doublings, opposites, infinity, points that occur again and again", async () => {
       const logs = [1n, -1n, 2n, 0n, ...many(20, () => anyBelow(r))]
       const set = await engine.points(group, await pointsOf(logs))
@@ -124,8 +172,7 @@ describe.each(variants)("%s", (variant) => {
       const expected = lists.map((list) =>
         list.reduce((sum, entry) => sum + (entry < 0 ? -logs[~entry] : logs[entry]), 0n),
       )
-      const bytes = await engine.bytes(sums)
-      expect(bytes).toEqual(await pointsOf(expected))
+      expect(await engine.bytes(sums)).toEqual(await pointsOf(expected))
       // and once more, of sums: every one with itself
       const twice: Entries = {
         group: Uint32Array.from({ length: 2 * groups }, (_, i) => i >> 1),
@@ -133,7 +180,6 @@ describe.each(variants)("%s", (variant) => {
       }
       const doubled = await engine.sums(sums, twice, groups)
       expect(await engine.bytes(doubled)).toEqual(await pointsOf(expected.map((k) => 2n * k)))
-      expect(negatedPoints(group, bytes)).toEqual(await pointsOf(expected.map((k) => -k)))
       for (const points of [set, sums, doubled]) engine.free(points)
     })
 

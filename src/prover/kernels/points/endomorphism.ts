@@ -49,8 +49,8 @@ const determinant = (rows: readonly (readonly bigint[])[]): bigint =>
         return sum + (i % 2 === 0 ? first : -first) * determinant(minor)
       }, 0n)
 
-/** 2^shift times what (1, 0, …) is in the basis: more bits than a scalar and a vector have together. */
-const shift = 512n
+/** 2^shift times what (1, 0, …) is in the basis: some more bits than a scalar has, for roundings that hardly ever err. */
+const shift = 272n
 const coordinates = (group: Group): readonly bigint[] => {
   const basis = lattice[group]
   const whole = determinant(basis)

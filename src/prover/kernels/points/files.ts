@@ -1,9 +1,8 @@
 /** What a setup does with the bytes of points, block by block: kernels/assembly/curve/files.ts. */
 import { invariant } from "../../../errors.js"
-import { q } from "../../../field.js"
 import { Blocks } from "../blocks.js"
 import type { KernelPool, RunOptions } from "../pool.js"
-import { fileBytes, type Group, integersOf } from "./points.js"
+import { fileBytes, type Group } from "./points.js"
 
 /** Points whose bytes lie in the memory of the pool at the same time, and those that an item takes. */
 const blockPoints = 2 ** 16
@@ -94,24 +93,4 @@ export async function firstOffCurveOf(
     }
   })
   return found
-}
-
-/** Points of a file with the other sign. Coordinates are below q. */
-export function negatedPoints(group: Group, points: Uint8Array): Uint8Array<ArrayBuffer> {
-  const size = fileBytes[group]
-  const result = new Uint8Array(points)
-  const view = new DataView(result.buffer)
-  const words = [0n, 1n, 2n, 3n].map((word) => BigInt.asUintN(64, q >> (64n * word)))
-  for (let at = 0; at < result.length; at += size) {
-    for (let y = at + size / 2; y < at + size; y += 32) {
-      if (integersOf(result.subarray(y, y + 32))[0] === 0n) continue
-      let borrow = 0n
-      for (let word = 0; word < 4; word++) {
-        const difference = words[word] - view.getBigUint64(y + 8 * word, true) - borrow
-        borrow = difference < 0n ? 1n : 0n
-        view.setBigUint64(y + 8 * word, BigInt.asUintN(64, difference), true)
-      }
-    }
-  }
-  return result
 }

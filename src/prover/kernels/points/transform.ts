@@ -12,6 +12,7 @@ import { inverse, mod, r } from "../../../field.js"
 import { Blocks } from "../blocks.js"
 import type { KernelPool, RunOptions } from "../pool.js"
 import type { Step } from "../program.js"
+import { yieldToEvents } from "../threads.js"
 import { constantBytes, partsWords, writeConstants, writeParts } from "./endomorphism.js"
 import { countOfFile } from "./files.js"
 import { fileBytes, type Group, loadPoints, type PointSet, releasePoints, writePoints } from "./points.js"
@@ -19,9 +20,11 @@ import { fileBytes, type Group, loadPoints, type PointSet, releasePoints, writeP
 /** Points that lie in the memory of the pool at the same time, where each is by itself. */
 const blockPoints = 2 ** 16
 /** Accumulators of an item: enough for an inversion of each batch. */
-const itemAccumulators = 1024
+const itemAccumulators = 512
 /** The least, where there are too few for that. */
 const leastAccumulators = 64
+/** Scalars that are cut into parts before other events have their turn. */
+const turnScalars = 2048
 
 interface Stage {
   readonly radix: number
@@ -42,6 +45,8 @@ class Stages {
   private readonly points: PointSet
   private readonly constants: number
   private other: number
+  /** 64-bit words of scalars. */
+  private readonly copied: { readonly at: number; readonly count: number }[] = []
 
   constructor(pool: KernelPool, points: PointSet) {
     this.pool = pool
@@ -58,14 +63,23 @@ class Stages {
     }
   }
 
-  /** Room for scalars in parts, zero to begin with; returns its address. */
-  scalars(count: number, scalarOf: (index: number) => bigint | undefined): number {
-    const { memory } = this.pool
+  /** Scalars in parts, undefined ones left out; gives their address. */
+  async scalars(
+    count: number,
+    scalarOf: (index: number) => bigint | undefined,
+    { signal }: RunOptions,
+  ): Promise<number> {
     const at = this.blocks.allocate(8 * partsWords * count)
-    const words = memory.longs(at, partsWords * count)
-    for (let i = 0; i < count; i++) {
-      const scalar = scalarOf(i)
-      if (scalar !== undefined) writeParts(words, i, this.points.group, scalar)
+    this.copied.push({ at, count: partsWords * count })
+    for (let i = 0; i < count; ) {
+      signal?.throwIfAborted()
+      // anew each time: memory may grow meanwhile
+      const words = this.pool.memory.longs(at, partsWords * count)
+      for (const end = Math.min(count, i + turnScalars); i < end; i++) {
+        const scalar = scalarOf(i)
+        if (scalar !== undefined) writeParts(words, i, this.points.group, scalar)
+      }
+      await yieldToEvents()
     }
     return at
   }
@@ -93,7 +107,9 @@ class Stages {
     this.at = to
   }
 
+  /** Gives the memory back; what was copied of scalars is overwritten. */
   release(): void {
+    for (const { at, count } of this.copied) this.pool.memory.longs(at, count).fill(0n)
     this.blocks.release()
   }
 }
@@ -103,7 +119,7 @@ async function runStages(
   pool: KernelPool,
   group: Group,
   points: Uint8Array,
-  plan: (stages: Stages) => void,
+  plan: (stages: Stages) => Promise<void>,
   options: RunOptions,
 ): Promise<Uint8Array<ArrayBuffer>> {
   options.signal?.throwIfAborted()
@@ -111,7 +127,7 @@ async function runStages(
   try {
     const stages = new Stages(pool, set)
     try {
-      plan(stages)
+      await plan(stages)
       await pool.run(stages.steps, options)
       return await writePoints(pool, { group, address: stages.at, count: set.count })
     } finally {
@@ -137,8 +153,8 @@ export async function scalePoints(
   for (let first = 0; first < count; first += blockPoints) {
     const part = points.subarray(size * first, size * (first + blockPoints))
     const length = part.length / size
-    const plan = (stages: Stages): void => {
-      const scalars = stages.scalars(1, () => scalar)
+    const plan = async (stages: Stages): Promise<void> => {
+      const scalars = await stages.scalars(1, () => scalar, { signal })
       stages.add({ radix: 1, length, scalars, order: 0, stride: 0, whole: true })
     }
     // items of a block count as its share of all points
@@ -202,20 +218,22 @@ export async function transformPoints(
   const root = inverse(domainRoot(n))
   const scale = inverse(BigInt(n))
   const hasFactors = first !== 1n || step !== 1n
-  const plan = (stages: Stages): void => {
+  const plan = async (stages: Stages): Promise<void> => {
     if (hasFactors) {
       const factors = powers(mod(first * scale), mod(step), n)
-      const scalars = stages.scalars(n, (at) => factors[order[at]])
+      const scalars = await stages.scalars(n, (at) => factors[order[at]], options)
       stages.add({ radix: 1, length: n, scalars, order: 0, stride: 1, whole: true })
     }
     const last = radices[radices.length - 1]
     const twiddles = powers(1n, root, n / 2)
     // all stages but the last take some of them only
-    const scalars = stages.scalars(n / 2, (i) => (hasFactors || i % last === 0 ? twiddles[i] : undefined))
+    const some = (i: number) => (hasFactors || i % last === 0 ? twiddles[i] : undefined)
+    const scalars = await stages.scalars(n / 2, some, options)
     let length = 1
     for (const radix of radices) {
       const whole = !hasFactors && length * radix === n
-      const own = whole ? stages.scalars(n / 2, (i) => mod(scale * twiddles[i])) : scalars
+      const scaled = (i: number) => mod(scale * twiddles[i])
+      const own = whole ? await stages.scalars(n / 2, scaled, options) : scalars
       stages.add({ radix, length, scalars: own, order: n, stride: n / (radix * length), whole })
       length *= radix
     }
