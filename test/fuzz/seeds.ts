@@ -15,6 +15,7 @@ import { layoutOf, mirageOracle, statementOf } from "../support/mirage-oracle.js
 import { perceptron, small } from "../support/networks.js"
 import { encodeOnnx } from "../support/onnx-writer.js"
 import { ceremony } from "../support/provenances.js"
+import { contributedSections, ptauFile } from "../support/ptau.js"
 import { Random } from "../support/random.js"
 
 type Content = Uint8Array | string
@@ -73,6 +74,9 @@ export async function writeSeeds(folder: string): Promise<void> {
   const plainKeys = await setup(tinyPlain, { dev: true })
   put("mirageKey", [[keys.provingKey]], filesOf(tinyCircuit))
   put("zkey", [[plainKeys.provingKey]], filesOf(tinyPlain))
+  const powers = await contributedSections(2)
+  put("ptau", [[ptauFile(2, powers)]])
+  put("ptauRecord", [[powers.get(7) as Uint8Array]])
   put("r1cs", [[writeR1cs(tinyPlain.linked.r1cs)], [writeR1cs(plain.linked.r1cs)]])
 
   const groth16 = oracle(smallLayout)

@@ -13,6 +13,8 @@ import { lower } from "#src/ops/lower.js"
 import { verificationKeyOf } from "#src/prover/open.js"
 import { parseInput, parseJson, parseSamples } from "#src/quantize/calibration/samples.js"
 import { deserialize } from "#src/quantize/canonical/digest.js"
+import { openPtau } from "#src/setup/ptau/file.js"
+import { readRecord } from "#src/setup/ptau/record.js"
 import {
   encodeKey,
   explain,
@@ -109,6 +111,17 @@ export const targets = {
       const sides = { input: "committed", output: "committed" }
       return saltsOf(path, true, sides)
     },
+  },
+  ptau: {
+    parts: [mutateBytes],
+    parse: async ([powers]) => {
+      const { readRecord: read, ceremonyPower } = await openPtau(powers)
+      readRecord(await read(), ceremonyPower)
+    },
+  },
+  ptauRecord: {
+    parts: [mutateBytes],
+    parse: ([record]) => readRecord(record, 2),
   },
   r1cs: {
     parts: [mutateBytes],
