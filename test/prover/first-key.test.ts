@@ -1,4 +1,5 @@
 /** First keys of ceremonies: against keys that the secrets of the powers make, against snarkjs's, and proven with. */
+import { blake2b } from "@noble/hashes/blake2.js"
 import { curves, powersOfTau, zKey } from "snarkjs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { contribute } from "#src/ceremony/index.js"
@@ -8,6 +9,7 @@ import { compile } from "#src/compile/compile.js"
 import { FileError, invariant, UsageError } from "#src/errors.js"
 import { openEngine } from "#src/prover/kernels/engine.js"
 import { openProver, setup } from "#src/prover/open.js"
+import type { LagrangeStore } from "#src/setup/lagrange-file.js"
 import { evaluateByPowers } from "#src/setup/powers.js"
 import { openPtau } from "#src/setup/ptau/file.js"
 import type { Query } from "#src/setup/queries.js"
@@ -104,6 +106,39 @@ describe.each(["mirage", "groth16"] as const)("%s", (proofSystem) => {
     const ptau = await openPtau(await uncontributedPtau(power - 1))
     await expect(setup(circuit, { ptau })).rejects.toThrow(`power ${power} or more; given power ${power - 1}`)
   })
+})
+
+it("kept Lagrange points that somebody changed, checksum and all, make no key", async () => {
+  const circuit = await compile((await perceptron([2, 2], 6)).graph)
+  const powers = await openPtau(await uncontributedPtau(Math.log2(circuit.domain)))
+  let kept = new Uint8Array()
+  const lagrange: LagrangeStore = {
+    open: async () =>
+      kept.length === 0
+        ? undefined
+        : {
+            size: kept.length,
+            read: async (from, length) => kept.subarray(from, from + length),
+            close: async () => undefined,
+          },
+    async write(_, parts) {
+      const all: Uint8Array[] = []
+      for await (const part of parts) all.push(part)
+      kept = new Uint8Array(Buffer.concat(all))
+    },
+  }
+  const ptau = { ...powers, lagrange }
+  const { provingKey } = await setup(circuit, { ptau })
+  expect(Buffer.compare((await setup(circuit, { ptau })).provingKey, provingKey)).toBe(0)
+  // the second of the points in G1 takes the place of the first
+  const first = 12 + 12 + 68 + 12
+  kept.copyWithin(first, first + 64, first + 128)
+  kept.set(blake2b(kept.subarray(0, -64), { dkLen: 64 }), kept.length - 64)
+  const refused = setup(circuit, { ptau })
+  await expect(refused).rejects.toThrow(FileError)
+  await expect(refused).rejects.toThrow(
+    /does not become what the powers of tau make of the circuit.*lagrange/,
+  )
 })
 
 describe("snarkjs", () => {
