@@ -27,9 +27,10 @@ afterAll(stopSnarkjs)
 const context = `0x${"2c".repeat(32)}`
 /** Sections of points of a key, by number: all but header, coefficients, records and marks. */
 function pointSections({ proofSystem }: Circuit, key: Uint8Array): Map<number, Uint8Array> {
-  const sections = readBinFile(key, proofSystem === "mirage" ? "csmk" : "zkey", 1)
-  for (const id of [1, 4, 10, 1000, 1001]) if (proofSystem !== "mirage" || id !== 4) sections.delete(id)
-  if (proofSystem === "mirage") sections.set(10, readBinFile(key, "csmk", 1).get(10) as Uint8Array)
+  const [magic, others] =
+    proofSystem === "mirage" ? ["csmk", [1, 1000, 1001]] : ["zkey", [1, 4, 10, 1000, 1001]]
+  const sections = readBinFile(key, magic as string, 1)
+  for (const id of others) sections.delete(id as number)
   return sections
 }
 
@@ -107,6 +108,21 @@ describe.each(["mirage", "groth16"] as const)("%s", (proofSystem) => {
     await expect(setup(circuit, { ptau })).rejects.toThrow(`power ${power} or more; given power ${power - 1}`)
   })
 })
+
+it.each([
+  [[4, 2], 36],
+  [[2, 2, 2], 48],
+])(
+  "a perceptron of %j, over a domain of %i: every section is the one that the secrets make",
+  async (sizes, domain) => {
+    const circuit = await compile((await perceptron(sizes, 6)).graph)
+    expect(circuit.domain).toBe(domain)
+    const ptau = await openPtau(await uncontributedPtau(6))
+    const given = pointSections(circuit, (await setup(circuit, { ptau })).provingKey)
+    for (const [id, content] of pointSections(circuit, await knownKey(circuit, true)))
+      expect(Buffer.compare(given.get(id) as Uint8Array, content), `section ${id}`).toBe(0)
+  },
+)
 
 it("kept Lagrange points that somebody changed, checksum and all, make no key", async () => {
   const circuit = await compile((await perceptron([2, 2], 6)).graph)
