@@ -35,6 +35,7 @@ export {
   verificationKeyOf,
 } from "./prover/open.js"
 export { type OpenPtauFile, openPtauFile } from "./prover/ptau-file.js"
+export { solidityVerifier } from "./prover/solidity.js"
 export {
   explainReceipt,
   openVerifier,

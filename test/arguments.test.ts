@@ -23,10 +23,12 @@ async function whole(proofSystem: "mirage" | "groth16") {
 let made: Awaited<ReturnType<typeof whole>>
 let plain: Awaited<ReturnType<typeof whole>>
 let ptau: Uint8Array
+let universal: api.Keys
 beforeAll(async () => {
   made = await whole("mirage")
   plain = await whole("groth16")
   ptau = await contributedPtau(1)
+  universal = await api.setup(await api.compile(made.model, { proofSystem: "plonk" }), { dev: true })
   return async () => {
     await Promise.all([made.prover.close(), plain.prover.close()])
   }
@@ -117,6 +119,7 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     registrationCall: [[verificationKey, { allowDev: true }]],
     solidityKey: [[verificationKey]],
     solidityLibrary: [[verificationKey, "Digits", { allowDev: true }]],
+    solidityVerifier: [[universal.verificationKey, "Digits", { allowDev: true }]],
     verificationCall: [[receipt, verificationKey, { allowDev: true }]],
     solidityProof: [[receipt.proof]],
     toSnarkjs: [[plain.verificationKey]],

@@ -212,6 +212,8 @@ export interface System<C extends CircuitBase = CircuitBase, H = unknown, K = un
   /** @throws CountersignError if a proof cannot be made here */
   checkProvable(circuit: C, options: MemoryOptions): void
   open(circuit: C, held: H, options: OpenSystem<K>): Promise<Backend>
+  /** Solidity source of a key's verifier, where each key has its own; `isDev`: somebody can forge for it. */
+  contract?(key: K, digest: Hex, isDev: boolean): Promise<string>
   /** Starts what has the equation, where the verifying half (verifiers.ts) has not. Whoever does closes it. */
   equation?(): Equation<K>
 }

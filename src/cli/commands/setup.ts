@@ -18,7 +18,10 @@ export const setupCommand = command("setup", "make the keys of a compiled circui
   .argument("<folder>")
   .addCommand(contributeCommand)
   .addCommand(beaconCommand)
-  .option("--ptau <file>", "powers of tau: make the first key of a ceremony, for others to contribute to")
+  .option(
+    "--ptau <file>",
+    "powers of tau: the first key of a ceremony, to contribute to; of plonk and fflonk, the keys",
+  )
   .option("--dev", "draw the trapdoor here: whoever ran this can forge")
   .option("--force", "replace the keys that are there")
   .action(async (folder: string, options) => {

@@ -40,6 +40,10 @@ const universal = (
     contentOf: ({ content }) => content,
     masks: () => [],
     equation,
+    async contract(key, digest, isDev) {
+      const { contractSource } = await import("./contract.js")
+      return await contractSource(form, key.key, digest, isDev)
+    },
 
     async open(circuit, { zkey }, { key }) {
       // only here does the GPL come in
