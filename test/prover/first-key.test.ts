@@ -177,6 +177,9 @@ describe("snarkjs", () => {
       const [own, given] = [ours, other].map((sections) => sections.get(id) as Uint8Array)
       expect(Buffer.compare(own, given), `section ${id}`).toBe(0)
     }
+    const sink = memorySink()
+    await contribute(provingKey, { sink, name: "Alice" })
+    expect(await zKey.verifyFromInit(theirs, prepared, mem(sink.bytes()))).toBe(true)
   })
 })
 
