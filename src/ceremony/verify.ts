@@ -13,6 +13,7 @@
  * So the key is a function of the circuit and of secrets each of which nobody knows if one of its contributors was
  * honest. What is wrong is a list of problems, each with the contribution or section that has it, and no exception.
  */
+import { bytesToHex } from "@noble/hashes/utils.js"
 import { checkOptions, checkThing } from "../arguments.js"
 import { montgomeryPoint } from "../circuit/formats/points.js"
 import {
@@ -69,6 +70,8 @@ export interface ContributionFacts {
   /** Whether its proofs are bound to that name; those that snarkjs makes are not. */
   readonly bound: boolean
   readonly beacon: CeremonyFacts["beacon"]
+  /** Digest of the transcript up to it, as it was told to whoever made it. */
+  readonly transcript: Hex
 }
 
 /** What is known of a setup. Without problems it is what it says; with some nothing of it is to be used. */
@@ -116,6 +119,7 @@ export async function verifySetup(
 const where = "proving key"
 const generatorBytes = { g1: montgomeryPoint(generator1), g2: montgomeryPoint(generator2) }
 
+type Keys = ContributedKeys<Circuit, unknown, CheckedKey>
 type Found = Pick<SetupReport, "contributions" | "transcript" | "verificationKey">
 
 /** What may be wrong with a setup, looked at once. */
@@ -162,7 +166,7 @@ class SetupVerification {
     return { contributions: [], transcript: null, verificationKey: made ?? null }
   }
 
-  private async contributed(keys: ContributedKeys<Circuit, unknown, CheckedKey>): Promise<Found> {
+  private async contributed(keys: Keys): Promise<Found> {
     const { circuit, source } = this
     const key = await this.attempt(() => readCeremonyKey(source))
     if (key) this.checkFile(key)
@@ -175,6 +179,7 @@ class SetupVerification {
       const claims = keys.claims(circuit, held)
       const divisors = await this.checkSingles(key, claims)
       await this.attempt(() => this.comparePoints(claims, divisors))
+      await this.checkBeginning(keys, key, held)
     }
     return {
       contributions: key ? contributionsOf(key) : [],
@@ -226,6 +231,17 @@ class SetupVerification {
     const isSecret = transcript.contributions.some(({ beacon }) => beacon === null)
     if (!isSecret && !(allowUncontributed && transcript.contributions.length === 0))
       this.problems.push(`${where}: nobody contributed: everyone knows its secrets`)
+  }
+
+  /** Whether contributions are to this key that say nothing of it but what the file says. */
+  private async checkBeginning({ beginning }: Keys, key: CeremonyKey, held: unknown): Promise<void> {
+    const { circuit, ptau, engine } = this
+    const { onProgress, signal } = this.options
+    const isBound = contributionsOf(key).every(({ bound }) => bound)
+    // of points that are wrong nothing more is to be said
+    if (beginning === undefined || isBound || this.problems.length > 0) return
+    const problem = await beginning(circuit, held, ptau, engine, { onProgress, signal })
+    if (problem !== null) this.problems.push(`${where}: ${problem}, which contributions of snarkjs are to`)
   }
 
   /** The verification key that the proving key makes, and whether it is the one that was given. */
@@ -335,4 +351,5 @@ const contributionsOf = ({ protocol, transcript }: CeremonyKey): ContributionFac
     name,
     bound: beacon !== null || protocol.isNamed(transcript, i),
     beacon,
+    transcript: `0x${bytesToHex(transcript.digests[i + 1])}`,
   }))

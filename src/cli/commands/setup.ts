@@ -11,13 +11,17 @@ import {
 } from "../folder.js"
 import { command } from "../options.js"
 import { elapsed, onProgress, print } from "../terminal.js"
+import { acceptCommand } from "./setup-accept.js"
 import { beaconCommand } from "./setup-beacon.js"
 import { contributeCommand } from "./setup-contribute.js"
+import { verifySetupCommand } from "./setup-verify.js"
 
 export const setupCommand = command("setup", "make the keys of a compiled circuit")
   .argument("<folder>")
   .addCommand(contributeCommand)
   .addCommand(beaconCommand)
+  .addCommand(verifySetupCommand)
+  .addCommand(acceptCommand)
   .option(
     "--ptau <file>",
     "powers of tau: the first key of a ceremony, to contribute to; of plonk and fflonk, the keys",
