@@ -17,7 +17,7 @@ import { checkZkey, masksOf, setupOf, verificationPoints } from "./zkey.js"
 
 /** Holds the bytes of the `.zkey`. */
 export const groth16: System<PlainCircuit, Uint8Array, CheckedGroth16Key> = {
-  ...plainSystem("groth16", plainDomain),
+  ...plainSystem("groth16", { domainOf: plainDomain }),
 
   keys: {
     kind: "contributed",

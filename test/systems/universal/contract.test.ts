@@ -19,7 +19,7 @@ import { context, elsewhere, type Universal, universal, universalSystems } from 
 
 /** snarkjs's part does not name its proof's words: it reads them from the calldata. */
 const compiled = (sources: Record<string, string>, contract: string) =>
-  compileSolidity(sources, contract, settings, /^Warning: Unused function parameter[^]*_?proof,/)
+  compileSolidity(sources, contract, settings, /^Warning: Unused function parameter[\s\S]*_?proof,/)
 
 let chain: Chain
 beforeAll(async () => {
