@@ -195,12 +195,12 @@ async function plainRowsOf(circuit, file, cut, preparedPath) {
 function cutTo(power, file) {
   const points = 2 ** power
   const bytes = { 2: 64 * (2 * points - 1), 3: 128 * points, 4: 64 * points, 5: 64 * points }
-  const kept = [...readBinFile(file, "ptau", 1)].map(([id, content]) => [id, content.slice(0, bytes[id])])
+  const kept = [...readBinFile(file, "ptau", 1)].map(([id, content]) => [id, content.subarray(0, bytes[id])])
   const sizes = kept.map(([id, content]) => ({ id, bytes: content.length }))
   const { file: made, sections } = createBinFile("ptau", 1, sizes)
   for (const [i, [id, content]] of kept.entries()) {
     // the power stands behind the prime
-    if (id === 1) new DataView(content.buffer).setUint32(36, power, true)
+    if (id === 1) new DataView(content.buffer, content.byteOffset).setUint32(36, power, true)
     sections[i].set(content)
   }
   return made
