@@ -6,7 +6,7 @@
  * The powers are made here, 2^16 of them, by snarkjs, and cut to 2^14 for the perceptron in plain Groth16, whose domain
  * that is: preparing these takes snarkjs minutes. What has no other side are the examples in `mirage`.
  */
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { curves, powersOfTau, zKey } from "snarkjs"
@@ -33,12 +33,14 @@ const sink = () => {
 const mem = (data) => ({ type: "mem", data })
 const say = (text) => process.stderr.write(`${text}\n`)
 
-/** Milliseconds that work takes, and what it gives. */
+/** Milliseconds that work takes, and what it gives. Processor time of all threads is told beside: a busy machine adds none. */
 async function timed(name, work) {
   const start = performance.now()
+  const before = process.cpuUsage()
   const value = await work()
   const ms = performance.now() - start
-  say(`${name}: ${(ms / 1000).toFixed(1)} s`)
+  const { user, system } = process.cpuUsage(before)
+  say(`${name}: ${(ms / 1000).toFixed(1)} s, ${((user + system) / 1e6).toFixed(1)} s of processor`)
   return { ms, value }
 }
 
@@ -56,33 +58,44 @@ async function both(name, ours, theirs) {
   return { row, mine: mine.value, other: other.value }
 }
 
-export async function ceremony() {
+/** Rows of `check`, `mirage` and `groth16`, or of one of them. `ptau`: a file of 2^16 powers that is there already. */
+export async function ceremony({ only = "", ptau } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "countersign-bench-"))
   try {
-    return await rowsIn((name) => join(folder, name))
+    return await rowsIn((name) => join(folder, name), only, ptau)
   } finally {
     await (await curves.getCurveFromName("bn128")).terminate()
     rmSync(folder, { recursive: true })
   }
 }
 
-async function rowsIn(path) {
+async function rowsIn(path, only, given) {
+  const large = given ?? path("large.ptau")
+  if (given === undefined) await makePowers(large)
+  const parts = { check: checkRows, mirage: mirageRows, groth16: plainRows }
   const rows = []
+  for (const [name, rowsOf] of Object.entries(parts)) {
+    if (name.includes(only)) rows.push(...(await rowsOf(large, path)))
+  }
+  return rows
+}
+
+async function makePowers(file) {
   const start = mem()
   await powersOfTau.newAccumulator(await curves.getCurveFromName("bn128"), powers, start)
   await timed(`contributing to 2^${powers} powers, ${against}`, () =>
-    powersOfTau.contribute(start, path("large.ptau"), "bench", "entropy of a benchmark"),
+    powersOfTau.contribute(start, file, "bench", "entropy of a benchmark"),
   )
+}
+
+async function checkRows(large) {
   const checked = await both(
     `check 2^${powers} powers`,
-    () => withPtau(path("large.ptau"), (file) => checkPtau(file)),
-    () => powersOfTau.verify(path("large.ptau")),
+    () => withPtau(large, (file) => checkPtau(file)),
+    () => powersOfTau.verify(large),
   )
   if (checked.other !== true) throw new Error("snarkjs refuses the powers")
-  rows.push(checked.row)
-  rows.push(...(await withPtau(path("large.ptau"), mirageRows)))
-  rows.push(...(await plainRows(path)))
-  return rows
+  return [checked.row]
 }
 
 /** The first setup of a circuit, which prepares its domain, and the second, which does not. */
@@ -103,7 +116,13 @@ async function withPtau(path, work) {
   }
 }
 
-async function mirageRows(file) {
+function mirageRows(large, path) {
+  // Lagrange points are kept beside the file, where there must be none yet
+  copyFileSync(large, path("mirage.ptau"))
+  return withPtau(path("mirage.ptau"), mirageRowsOf)
+}
+
+async function mirageRowsOf(file) {
   const rows = []
   for (const [folder, name] of [
     ["mnist-lenet", "LeNet"],
@@ -123,11 +142,11 @@ async function mirageRows(file) {
   return rows
 }
 
-async function plainRows(path) {
+async function plainRows(large, path) {
   const circuit = await compile(await graphOf("mnist-mlp"), { proofSystem: "groth16" })
   const power = Math.log2(circuit.domain)
   const cut = path("cut.ptau")
-  writeFileSync(cut, cutTo(power, readFileSync(path("large.ptau"))))
+  writeFileSync(cut, cutTo(power, readFileSync(large)))
   return withPtau(cut, (file) => plainRowsOf(circuit, file, cut, path("prepared.ptau")))
 }
 
@@ -176,12 +195,12 @@ async function plainRowsOf(circuit, file, cut, preparedPath) {
 function cutTo(power, file) {
   const points = 2 ** power
   const bytes = { 2: 64 * (2 * points - 1), 3: 128 * points, 4: 64 * points, 5: 64 * points }
-  const kept = [...readBinFile(file, "ptau", 1)].map(([id, content]) => [id, content.slice(0, bytes[id])])
+  const kept = [...readBinFile(file, "ptau", 1)].map(([id, content]) => [id, content.subarray(0, bytes[id])])
   const sizes = kept.map(([id, content]) => ({ id, bytes: content.length }))
   const { file: made, sections } = createBinFile("ptau", 1, sizes)
   for (const [i, [id, content]] of kept.entries()) {
     // the power stands behind the prime
-    if (id === 1) new DataView(content.buffer).setUint32(36, power, true)
+    if (id === 1) new DataView(content.buffer, content.byteOffset).setUint32(36, power, true)
     sections[i].set(content)
   }
   return made

@@ -1,7 +1,8 @@
 /**
  * Ours against others on the same inputs, in one run.
  *
- *   npm run bench -- [kernels] [lenet] [ceremony] [universal] [--only TEXT] [--variant scalar|relaxed] [--json]
+ *   npm run bench -- [kernels] [lenet] [ceremony] [universal] [--only TEXT] [--variant scalar|relaxed] [--ptau FILE]
+ *                    [--json]
  *
  * Without a name kernels and lenet; ceremony waits a quarter of an hour for snarkjs, and universal some minutes.
  *
@@ -16,7 +17,12 @@ import { universal } from "./universal.mjs"
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { only: { type: "string" }, variant: { type: "string" }, json: { type: "boolean" } },
+  options: {
+    only: { type: "string" },
+    variant: { type: "string" },
+    ptau: { type: "string" },
+    json: { type: "boolean" },
+  },
 })
 const suites = { kernels, lenet: () => proofs(["mnist-lenet"]), ceremony, universal }
 const names = positionals.length > 0 ? positionals : ["kernels", "lenet"]

@@ -21,7 +21,10 @@ import type { CheckedKey } from "../systems/verifiers.js"
 import { type KernelEngine, openEngine } from "./kernels/engine.js"
 
 export interface FirstKeyOptions {
-  /** Powers of tau; `lagrange` is where Lagrange points are kept for the next setup (`openPtauFile` has that). */
+  /**
+   * Powers of tau; `lagrange` is where Lagrange points are kept for the next setup (`openPtauFile` has that). Whether
+   * they are powers, and whose, is for `checkPtau` to say.
+   */
   readonly ptau: PowersOfTau & { readonly lagrange?: LagrangeStore | undefined }
   readonly threads?: number
   readonly onProgress?: OnProgress

@@ -18,7 +18,7 @@ beforeAll(async () => {
   writeSamples(path("samples.json"))
   writeFileSync(path("input.json"), JSON.stringify({ inputs: { x: [0.5, -0.5, 0.25] } }))
   writeFileSync(path("small.ptau"), await contributedPtau(4))
-  writeFileSync(path("powers.ptau"), await contributedPtau(13))
+  writeFileSync(path("powers.ptau"), await contributedPtau(11))
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -52,12 +52,14 @@ describe.each(["plonk", "fflonk"] as const)("%s", (system) => {
     const valid = await verify("--json")
     expect(valid).toMatchObject({
       code: 0,
-      json: { valid: true, key: { proofSystem: system, setup: { power: 13 } } },
+      json: { valid: true, key: { proofSystem: system, setup: { power: 11 } } },
     })
     expect((await verify()).stdout).toMatch(/made by {2}powers of tau 0x.* alone.*setup verify/)
   })
 
   it("has keys that anyone makes again", async () => {
+    const verified = await run("setup", "verify", out(), "--ptau", path("powers.ptau"), "--json")
+    expect(verified).toMatchObject({ code: 0, json: { valid: true } })
     const audited = await run("audit", out(), "--json")
     expect(audited).toMatchObject({ code: 0, json: { valid: true } })
     const file = path(`${system}/proving.key`)
@@ -66,6 +68,8 @@ describe.each(["plonk", "fflonk"] as const)("%s", (system) => {
     // in a selector, which nobody looks at before it is compared
     changed[Math.floor(bytes.length / 4)] ^= 1
     writeFileSync(file, changed)
+    const refused = await run("setup", "verify", out(), "--ptau", path("powers.ptau"))
+    expect(refused).toMatchObject({ code: 1, stdout: expect.stringMatching(/section \d+ is not what/) })
     const forged = await run("audit", out(), "--json")
     expect(forged).toMatchObject({
       code: 2,
@@ -112,6 +116,8 @@ describe.each(["plonk", "fflonk"] as const)("%s", (system) => {
       const refused = await run("setup", verb, out(), ...rest)
       expect(refused, verb).toMatchObject({ code: 2, stderr: expect.stringMatching(/no phase 2/) })
     }
+    const accept = ["setup", "accept", out(), path(`${system}/proving.key`), "--ptau", path("powers.ptau")]
+    expect(await run(...accept)).toMatchObject({ code: 2, stderr: expect.stringMatching(/no phase 2/) })
     const committed = await run(
       ...["compile", path("model.onnx"), "--samples", path("samples.json"), "--out", path("other")],
       ...["--proof-system", system, "--output", "committed"],
