@@ -232,17 +232,7 @@ describe.each(["mirage", "groth16"] as const)("how a proving key of %s was made"
     const circuit = await compile(graph, { proofSystem } as { proofSystem: "mirage" })
     const { provingKey, verificationKey } = await setup(circuit, { dev: true })
     const text = (mark: string) => new TextEncoder().encode(mark)
-    const marks = [
-      "",
-      "d",
-      "de",
-      "dew",
-      "Dev",
-      "external",
-      "dev ",
-      "dev\0",
-      `dev${" ".repeat(70)}`,
-    ]
+    const marks = ["", "d", "de", "dew", "Dev", "external", "dev ", "dev\0", `dev${" ".repeat(70)}`]
     const flipped = [0, 1, 2].map((i) => text("dev").map((byte, j) => (i === j ? byte ^ 1 : byte)))
     for (const mark of [undefined, ...flipped, ...marks.map(text)]) {
       const key = withSection(provingKey, 1000, () => mark)
