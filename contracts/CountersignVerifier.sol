@@ -31,15 +31,17 @@ contract KeyData {
 ///
 ///         The challenge c binds key, context, words and D: none of them can be chosen after it.
 ///         Blob, 26 words: magic, flags, n, how many of them are outputs, model, layout digest, alpha1 (2),
-///         beta2 (4), delta2 (4), deltaC2 (4), ic (3 points of 2). Coordinates of G2 have the imaginary part
-///         first. Proof words: A.x, A.y, B.x1, B.x0, B.y1, B.y0, C.x, C.y, D.x, D.y. docs/FORMATS.md has the
-///         whole definition, and what the words mean. Anyone can re-randomise a proof, so never use its bytes
-///         as an identifier or against replay; the context is there for that.
+///         beta2 (4), delta2 (4), deltaC2 (4), ic (3 points of 2); for a key of a ceremony, which its flags
+///         say, five more: powers of tau (2), contributors, beacon, transcript. Coordinates of G2 have the
+///         imaginary part first. Proof words: A.x, A.y, B.x1, B.x0, B.y1, B.y0, C.x, C.y, D.x, D.y.
+///         docs/FORMATS.md has the whole definition, and what the words mean. Anyone can re-randomise a proof,
+///         so never use its bytes as an identifier or against replay; the context is there for that.
 contract CountersignVerifier is ICountersignVerifier {
     // ------------------------------------------------------------- constants
 
     bytes32 private constant MAGIC = "countersign.key.mirage.1";
-    uint256 private constant FLAG_DEV = 1;
+    uint256 private constant FLAG_DEV = uint256(Setup.Dev);
+    uint256 private constant FLAG_CEREMONY = uint256(Setup.Ceremony);
 
     /// Positions of words in the blob.
     uint256 private constant FLAGS = 1;
@@ -51,8 +53,17 @@ contract CountersignVerifier is ICountersignVerifier {
     uint256 private constant DELTA = 12;
     uint256 private constant DELTA_C = 16;
     uint256 private constant IC = 20;
-    uint256 private constant LENGTH = 26;
+    uint256 private constant IC_END = 26;
+    /// Behind the points, in a key of a ceremony alone.
+    uint256 private constant PTAU = 26;
+    uint256 private constant CONTRIBUTORS = 28;
+    uint256 private constant BEACON = 29;
+    uint256 private constant TRANSCRIPT = 30;
+    /// Words of the longest blob: a key of no ceremony reads as zeros behind its points.
+    uint256 private constant LENGTH = 31;
+
     uint256 private constant BLOB_BYTES = 832;
+    uint256 private constant CEREMONY_BLOB_BYTES = 992;
 
     /// Most words a key may have: no statement of docs/FORMATS.md has more values.
     uint256 private constant MAX_WORDS = 2 ** 22;
@@ -96,6 +107,11 @@ contract CountersignVerifier is ICountersignVerifier {
     uint256 private transient _w23;
     uint256 private transient _w24;
     uint256 private transient _w25;
+    uint256 private transient _w26;
+    uint256 private transient _w27;
+    uint256 private transient _w28;
+    uint256 private transient _w29;
+    uint256 private transient _w30;
 
     // ---------------------------------------------------------- registration
 
@@ -118,7 +134,7 @@ contract CountersignVerifier is ICountersignVerifier {
         uint256[] calldata words,
         uint256[10] calldata proof
     ) external view returns (bool) {
-        return _verify(key, context, words, proof, 0);
+        return _verify(key, context, words, proof, false);
     }
 
     /// @inheritdoc ICountersignVerifier
@@ -128,7 +144,7 @@ contract CountersignVerifier is ICountersignVerifier {
         uint256[] calldata words,
         uint256[10] calldata proof
     ) external view returns (bool) {
-        return _verify(key, context, words, proof, FLAG_DEV);
+        return _verify(key, context, words, proof, true);
     }
 
     // ----------------------------------------------------------------- views
@@ -140,7 +156,19 @@ contract CountersignVerifier is ICountersignVerifier {
 
     /// @inheritdoc IKeyRegistry
     function isDev(bytes32 key) external view returns (bool) {
-        return _load(key)[FLAGS] & FLAG_DEV != 0;
+        return _load(key)[FLAGS] == FLAG_DEV;
+    }
+
+    /// @inheritdoc IKeyRegistry
+    function provenanceOf(bytes32 key) external view returns (Provenance memory) {
+        uint256[LENGTH] memory blob = _load(key);
+        return Provenance({
+            setup: Setup(blob[FLAGS]),
+            ptau: [bytes32(blob[PTAU]), bytes32(blob[PTAU + 1])],
+            contributors: blob[CONTRIBUTORS],
+            beacon: bytes32(blob[BEACON]),
+            transcript: bytes32(blob[TRANSCRIPT])
+        });
     }
 
     /// @inheritdoc IKeyRegistry
@@ -155,21 +183,23 @@ contract CountersignVerifier is ICountersignVerifier {
     }
 
     /// @notice For the creation code of `KeyData` alone: the key that is being registered.
-    function pendingKey() external view returns (uint256[LENGTH] memory blob) {
+    function pendingKey() external view returns (bytes memory blob) {
+        blob = new bytes(_blobBytes(_w1));
         assembly ("memory-safe") {
-            for { let i := 0 } lt(i, LENGTH) { i := add(i, 1) } { mstore(add(blob, shl(5, i)), tload(add(_w0.slot, i))) }
+            let words := add(blob, 0x20)
+            for { let at := 0 } lt(at, mload(blob)) { at := add(at, 0x20) } {
+                mstore(add(words, at), tload(add(_w0.slot, shr(5, at))))
+            }
         }
     }
 
     // ------------------------------------------------- internal: registration
 
     function _register(bytes calldata blob, bool allowDev) private returns (bytes32 key) {
-        if (blob.length != BLOB_BYTES) revert WrongLength(BLOB_BYTES, blob.length);
-        uint256[LENGTH] memory words = abi.decode(blob, (uint256[26]));
+        uint256[LENGTH] memory words = _words(blob);
         key = keccak256(blob);
-        if (bytes32(words[0]) != MAGIC) revert UnknownFormat();
-        if (words[FLAGS] & ~FLAG_DEV != 0) revert UnknownFlags(words[FLAGS]);
-        if (!allowDev && words[FLAGS] & FLAG_DEV != 0) revert DevKey(key);
+        if (!allowDev && words[FLAGS] == FLAG_DEV) revert DevKey(key);
+        if (!allowDev && words[FLAGS] == FLAG_CEREMONY && words[CONTRIBUTORS] == 0) revert UncontributedKey(key);
         if (_addressOf(key).code.length != 0) return key;
 
         (uint256 n, uint256 outputs) = (words[WORDS], words[OUTPUTS]);
@@ -177,7 +207,23 @@ contract CountersignVerifier is ICountersignVerifier {
         _checkPoints(words);
         _handOver(words);
         new KeyData{salt: key}();
-        emit KeyRegistered(key, bytes32(words[MODEL]), words[FLAGS] & FLAG_DEV != 0, n);
+        emit KeyRegistered(key, bytes32(words[MODEL]), words[FLAGS] == FLAG_DEV, n);
+    }
+
+    /// The words of a blob that has the length its flags say.
+    function _words(bytes calldata blob) private pure returns (uint256[LENGTH] memory words) {
+        if (blob.length < BLOB_BYTES) revert WrongLength(BLOB_BYTES, blob.length);
+        if (bytes32(blob[:32]) != MAGIC) revert UnknownFormat();
+        uint256 flags = uint256(bytes32(blob[32:64]));
+        if (flags > FLAG_CEREMONY) revert UnknownFlags(flags);
+        if (blob.length != _blobBytes(flags)) revert WrongLength(_blobBytes(flags), blob.length);
+        assembly ("memory-safe") {
+            calldatacopy(words, blob.offset, blob.length)
+        }
+    }
+
+    function _blobBytes(uint256 flags) private pure returns (uint256) {
+        return flags == FLAG_CEREMONY ? CEREMONY_BLOB_BYTES : BLOB_BYTES;
     }
 
     /// Says to `pendingKey` what it answers to the constructor of `KeyData`.
@@ -188,12 +234,13 @@ contract CountersignVerifier is ICountersignVerifier {
         _w12 = w[12]; _w13 = w[13]; _w14 = w[14]; _w15 = w[15];
         _w16 = w[16]; _w17 = w[17]; _w18 = w[18]; _w19 = w[19];
         _w20 = w[20]; _w21 = w[21]; _w22 = w[22]; _w23 = w[23];
-        _w24 = w[24]; _w25 = w[25];
+        _w24 = w[24]; _w25 = w[25]; _w26 = w[26]; _w27 = w[27];
+        _w28 = w[28]; _w29 = w[29]; _w30 = w[30];
     }
 
     function _checkPoints(uint256[LENGTH] memory words) private view {
         if (!onCurve(words[ALPHA], words[ALPHA + 1])) revert InvalidPoint(ALPHA);
-        for (uint256 i = IC; i < LENGTH; i += 2) {
+        for (uint256 i = IC; i < IC_END; i += 2) {
             if (!onCurve(words[i], words[i + 1])) revert InvalidPoint(i);
         }
         _checkG2(words, BETA);
@@ -244,7 +291,7 @@ contract CountersignVerifier is ICountersignVerifier {
         address data = _addressOf(key);
         if (data.code.length == 0) revert UnknownKey(key);
         assembly ("memory-safe") {
-            extcodecopy(data, blob, 1, BLOB_BYTES)
+            extcodecopy(data, blob, 1, CEREMONY_BLOB_BYTES)
         }
     }
 
@@ -252,8 +299,8 @@ contract CountersignVerifier is ICountersignVerifier {
 
     /// A verification spends 227,300 gas in precompiles; the code around them is assembly so that it adds
     /// little. Memory is used at fixed places from 0x80 on, where Solidity's own begins: nothing was allocated
-    /// before, and nothing is afterwards but the arguments of an error. First the blob and, behind it, the
-    /// transcript of the challenge; then the pairs of points, which take their places:
+    /// before, and nothing is afterwards but the arguments of an error. First the blob and, where its points
+    /// end, the transcript of the challenge; then the pairs of points, which take their places:
     ///
     ///     0x140  0x180  0x200  0x280   0x300 0x340 0x380  0x3c0  0x400
     ///     alpha  beta   delta  deltaC  ic_0  ic_1  ic_2   sum    key, context, n, words, D
@@ -270,26 +317,31 @@ contract CountersignVerifier is ICountersignVerifier {
         bytes32 context,
         uint256[] calldata words,
         uint256[10] calldata proof,
-        uint256 acceptedFlags
+        bool allowDev
     ) private view returns (bool valid) {
         bytes32 codeHash = _creationCodeHash;
         uint256 flags;
         uint256 n;
+        uint256 contributors;
         assembly ("memory-safe") {
             // Address of the key's data, as in `_addressOf`; the instruction takes its low 160 bits.
             mstore(0x80, or(shl(248, 0xff), shl(88, address())))
             mstore(0x95, key)
             mstore(0xb5, codeHash)
             // An address without code reads as zeros, and no registered key has n = 0.
-            extcodecopy(keccak256(0x80, 0x55), 0x80, 1, BLOB_BYTES)
+            extcodecopy(keccak256(0x80, 0x55), 0x80, 1, CEREMONY_BLOB_BYTES)
             flags := mload(0xa0)
             n := mload(0xc0)
+            contributors := mload(0x400)
         }
         if (n != words.length) {
             if (n == 0) revert UnknownKey(key);
             revert WrongCount(n, words.length);
         }
-        if (flags > acceptedFlags) revert DevKey(key);
+        if (!allowDev && flags != 0) {
+            if (flags == FLAG_DEV) revert DevKey(key);
+            if (contributors == 0) revert UncontributedKey(key);
+        }
 
         uint256 ok;
         assembly ("memory-safe") {

@@ -20,7 +20,8 @@ contract KeyChunk {
 ///         models. A verification key is a blob named by its keccak256 and registered once by anybody: what
 ///         to trust is the caller's choice of `key`, never a matter of who registered it.
 /// @dev    Blob, 32-byte words: magic, flags, n signals, outputs among them, model, layout digest, alpha1
-///         (2), beta2 (4), gamma2 (4), delta2 (4), then n + 1 points ic (2 each). Coordinates of G2 have
+///         (2), beta2 (4), gamma2 (4), delta2 (4), then n + 1 points ic (2 each); for a key of a ceremony, which
+///         its flags say, five more: powers of tau (2), contributors, beacon, transcript. Coordinates of G2 have
 ///         the imaginary part first. docs/FORMATS.md has the whole definition.
 ///         Proof words: A.x, A.y, B.x1, B.x0, B.y1, B.y0, C.x, C.y. Anyone can re-randomise a proof, so
 ///         never use its bytes as an identifier or against replay; the context is there for that.
@@ -31,7 +32,8 @@ contract Groth16Verifier is IGroth16Verifier {
     int256 private constant MAX_INTEGER = 2 ** 52;
 
     bytes32 private constant MAGIC = "countersign.key.groth16.1";
-    uint256 private constant FLAG_DEV = 1;
+    uint256 private constant FLAG_DEV = uint256(Setup.Dev);
+    uint256 private constant FLAG_CEREMONY = uint256(Setup.Ceremony);
 
     /// Positions of words in the blob.
     uint256 private constant FLAGS = 1;
@@ -43,6 +45,12 @@ contract Groth16Verifier is IGroth16Verifier {
     uint256 private constant GAMMA = 12;
     uint256 private constant DELTA = 16;
     uint256 private constant IC = 20;
+    /// Words behind the points, in a key of a ceremony alone; positions among them.
+    uint256 private constant CEREMONY_WORDS = 5;
+    uint256 private constant PTAU = 0;
+    uint256 private constant CONTRIBUTORS = 2;
+    uint256 private constant BEACON = 3;
+    uint256 private constant TRANSCRIPT = 4;
 
     /// Largest data of a chunk: the code size limit of EIP-170 less the STOP byte.
     uint256 private constant CHUNK = 24575;
@@ -110,7 +118,21 @@ contract Groth16Verifier is IGroth16Verifier {
 
     /// @inheritdoc IKeyRegistry
     function isDev(bytes32 key) external view returns (bool) {
-        return _load(key, true)[FLAGS] & FLAG_DEV != 0;
+        return _load(key, true)[FLAGS] == FLAG_DEV;
+    }
+
+    /// @inheritdoc IKeyRegistry
+    function provenanceOf(bytes32 key) external view returns (Provenance memory) {
+        uint256[] memory words = _load(key, true);
+        Provenance memory provenance;
+        provenance.setup = Setup(words[FLAGS]);
+        if (words[FLAGS] != FLAG_CEREMONY) return provenance;
+        uint256 start = words.length - CEREMONY_WORDS;
+        provenance.ptau = [bytes32(words[start + PTAU]), bytes32(words[start + PTAU + 1])];
+        provenance.contributors = words[start + CONTRIBUTORS];
+        provenance.beacon = bytes32(words[start + BEACON]);
+        provenance.transcript = bytes32(words[start + TRANSCRIPT]);
+        return provenance;
     }
 
     /// @inheritdoc IKeyRegistry
@@ -124,19 +146,19 @@ contract Groth16Verifier is IGroth16Verifier {
         key = keccak256(blob);
         address[] storage chunks = _chunks[key];
         if (chunks.length != 0) {
-            if (!allowDev && _load(key, true)[FLAGS] & FLAG_DEV != 0) revert DevKey(key);
+            _load(key, allowDev);
             return key;
         }
 
         uint256[] memory words = _words(blob);
-        if (!allowDev && words[FLAGS] & FLAG_DEV != 0) revert DevKey(key);
+        if (!allowDev) _refuseForgeable(key, words);
         _checkPoints(words);
 
         for (uint256 from = 0; from < blob.length; from += CHUNK) {
             uint256 to = from + CHUNK < blob.length ? from + CHUNK : blob.length;
             chunks.push(address(new KeyChunk(blob[from:to])));
         }
-        emit KeyRegistered(key, bytes32(words[MODEL]), words[FLAGS] & FLAG_DEV != 0, words[SIGNALS]);
+        emit KeyRegistered(key, bytes32(words[MODEL]), words[FLAGS] == FLAG_DEV, words[SIGNALS]);
     }
 
     /// The words of a blob whose header is consistent with its length.
@@ -145,16 +167,18 @@ contract Groth16Verifier is IGroth16Verifier {
         if (bytes32(blob[:32]) != MAGIC) revert UnknownFormat();
         words = new uint256[](blob.length / 32);
         for (uint256 i = 0; i < words.length; i++) words[i] = uint256(bytes32(blob[32 * i:32 * i + 32]));
-        if (words[FLAGS] & ~FLAG_DEV != 0) revert UnknownFlags(words[FLAGS]);
+        if (words[FLAGS] > FLAG_CEREMONY) revert UnknownFlags(words[FLAGS]);
         (uint256 signals, uint256 outputs) = (words[SIGNALS], words[OUTPUTS]);
         if (outputs == 0 || outputs >= signals || signals > blob.length) revert WrongSignalCounts(signals, outputs);
-        uint256 expected = 32 * (IC + 2 * (signals + 1));
+        uint256 behind = words[FLAGS] == FLAG_CEREMONY ? CEREMONY_WORDS : 0;
+        uint256 expected = 32 * (IC + 2 * (signals + 1) + behind);
         if (blob.length != expected) revert WrongLength(expected, blob.length);
     }
 
     function _checkPoints(uint256[] memory words) private view {
         if (!onCurve(words[ALPHA], words[ALPHA + 1])) revert InvalidPoint(ALPHA);
-        for (uint256 i = IC; i < words.length; i += 2) {
+        uint256 end = IC + 2 * (words[SIGNALS] + 1);
+        for (uint256 i = IC; i < end; i += 2) {
             if (!onCurve(words[i], words[i + 1])) revert InvalidPoint(i);
         }
         _checkG2(words, BETA);
@@ -300,6 +324,13 @@ contract Groth16Verifier is IGroth16Verifier {
                 extcodecopy(chunk, add(words, offset), 1, size)
             }
         }
-        if (!allowDev && words[FLAGS] & FLAG_DEV != 0) revert DevKey(key);
+        if (!allowDev) _refuseForgeable(key, words);
+    }
+
+    /// Somebody can forge for such keys, by what they say themselves.
+    function _refuseForgeable(bytes32 key, uint256[] memory words) private pure {
+        if (words[FLAGS] == FLAG_DEV) revert DevKey(key);
+        if (words[FLAGS] != FLAG_CEREMONY) return;
+        if (words[words.length - CEREMONY_WORDS + CONTRIBUTORS] == 0) revert UncontributedKey(key);
     }
 }

@@ -25,7 +25,8 @@ interface ICountersignVerifier is IKeyRegistry {
 
     /// @notice Whether `proof` shows that the key's model, run in `context`, gave what `words` say. False for
     ///         an invalid proof, and for a word that is not below the order of the curve. Reverts on misuse: an
-    ///         unknown key, a development key, another number of words than the key's, too little gas.
+    ///         unknown key, a development key or one that nobody contributed to, another number of words than the
+    ///         key's, too little gas.
     /// @param  key     digest of a registered key; it binds the model
     /// @param  context 32 bytes of the caller's choice that the proof must have been made for
     /// @param  words   outputs, then inputs: packed integers of public ones (`CountersignWords` reads them), the
@@ -38,7 +39,7 @@ interface ICountersignVerifier is IKeyRegistry {
         uint256[10] calldata proof
     ) external view returns (bool);
 
-    /// @notice As `verifyInference`, and accepts development keys. Not for anything of value.
+    /// @notice As `verifyInference`, and accepts keys that `registerDevKey` alone takes. Not for anything of value.
     function verifyDevInference(
         bytes32 key,
         bytes32 context,

@@ -23,7 +23,8 @@ interface IGroth16Verifier is IKeyRegistry {
 
     /// @notice Whether `proof` shows that `model`, run in `context`, gave `outputs` (on `inputs`, where the
     ///         key has public inputs). False for an invalid proof, a value beyond ±2^52 or another model's key.
-    ///         Reverts on misuse: an unknown key, a development key, other counts than the key's, too little gas.
+    ///         Reverts on misuse: an unknown key, a development key or one that nobody contributed to, other counts
+    ///         than the key's, too little gas.
     /// @param  key     digest of a registered key
     /// @param  context 32 bytes of the caller's choice that the proof must have been made for
     /// @param  outputs all outputs of the model as integers, in layout order, row-major
@@ -38,7 +39,7 @@ interface IGroth16Verifier is IKeyRegistry {
         uint256[8] calldata proof
     ) external view returns (bool);
 
-    /// @notice As `verifyInference`, and accepts development keys. Not for anything of value.
+    /// @notice As `verifyInference`, and accepts keys that `registerDevKey` alone takes. Not for anything of value.
     function verifyDevInference(
         bytes32 key,
         bytes32 model,

@@ -10,6 +10,7 @@ const isText = (x: unknown) => typeof x === "string"
 const isRecord = (x: unknown): x is Record<string, unknown> =>
   typeof x === "object" && x !== null && !isList(x) && !ArrayBuffer.isView(x)
 
+const isProvenance = (x: unknown) => isText(x) || isRecord(x)
 const isFunction = (x: unknown) => typeof x === "function"
 const isMap = (x: unknown) => x instanceof Map
 const isMissing = (x: unknown) => x === undefined
@@ -24,7 +25,10 @@ const things = {
     is: "a compiled circuit (`compile`)",
     has: { linked: isRecord, layout: isRecord, graph: isRecord, proofSystem: isText },
   },
-  verificationKey: { is: "a verification key", has: { layout: isRecord, points: isRecord, setup: isText } },
+  verificationKey: {
+    is: "a verification key",
+    has: { layout: isRecord, points: isRecord, setup: isProvenance },
+  },
   receipt: { is: "a receipt", has: { statement: isRecord, proof: isRecord } },
   graph: {
     is: "a float graph (`importOnnx`, `importTfjs`)",

@@ -5,6 +5,14 @@
  * This entry depends on GPL-3.0 packages through the prover; `countersign/verifier` does not.
  */
 
+export { type Accepted, acceptKey } from "./ceremony/accept.js"
+export * from "./ceremony/index.js"
+export {
+  type ContributionFacts,
+  type SetupReport,
+  type VerifySetupOptions,
+  verifySetup,
+} from "./ceremony/verify.js"
 export { readR1cs, writeR1cs } from "./circuit/formats/r1csfile.js"
 export { commit } from "./circuit/gadgets/circom-poseidon.js"
 export { type CompileOptions, checkCompileOptions, compile } from "./compile/compile.js"
@@ -17,6 +25,7 @@ export { type ImportOptions, importOnnx } from "./model/onnx/onnx.js"
 export { importTfjs } from "./model/tfjs/tfjs.js"
 export { lower } from "./ops/lower.js"
 export { type Audit, audit, auditReceipt } from "./prover/audit.js"
+export type { FirstKeyOptions } from "./prover/first-key.js"
 export * from "./prover/index.js"
 export { type KeyFile, openKeyFile } from "./prover/keyfile.js"
 export {
@@ -26,11 +35,22 @@ export {
   setup,
   verificationKeyOf,
 } from "./prover/open.js"
+export { type OpenPtauFile, openPtauFile } from "./prover/ptau-file.js"
+export { solidityVerifier } from "./prover/solidity.js"
+export {
+  explainReceipt,
+  openVerifier,
+  type ReceiptVerifier,
+  verifyReceipt,
+} from "./prover/verify.js"
 export { type Accuracy, measureAccuracy } from "./quantize/accuracy.js"
 export { parseInput, parseSamples } from "./quantize/calibration/samples.js"
 export { deserialize, modelDigest } from "./quantize/canonical/digest.js"
 export type { IntGraph } from "./quantize/integers/intgraph.js"
 export { quantizeInput, runInteger } from "./quantize/integers/run.js"
 export { type QuantizeOptions, quantize, quantizeProgram } from "./quantize/quantize.js"
-export { witnessOf } from "./systems/groth16/witness.js"
+export { type CheckedPtau, type CheckPtauOptions, checkPtau } from "./setup/ptau/check.js"
+export { type OpenPtauOptions, openPtau, type PtauFile } from "./setup/ptau/file.js"
+export type { PowersOfTau } from "./setup/ptau/powers.js"
+export { witnessOf } from "./systems/plain/witness.js"
 export * from "./verifier/index.js"

@@ -1,5 +1,15 @@
-/** What this code runs in, and what Node's file system allows and says. */
+/** What this code runs in, its randomness, and what Node's file system allows and says. */
 export const isNode = typeof process === "object" && typeof process.versions?.node === "string"
+
+/** Most that the platform draws at once. */
+const mostRandom = 2 ** 16
+
+/** `n` uniform bytes. */
+export function platformRandom(n: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(n)
+  for (let at = 0; at < n; at += mostRandom) crypto.getRandomValues(bytes.subarray(at, at + mostRandom))
+  return bytes
+}
 
 /** Most bytes of one read or write; the platform's limit is 2^31 − 1. */
 export const mostBytes = 2 ** 30

@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, it } from "vitest"
 import * as api from "#src/index.js"
 import { smallModel } from "./support/cli.js"
+import { contributedPtau } from "./support/ptau.js"
 
 const context = `0x${"11".repeat(32)}`
 const bytes = smallModel(4)
@@ -21,9 +22,13 @@ async function whole(proofSystem: "mirage" | "groth16") {
 }
 let made: Awaited<ReturnType<typeof whole>>
 let plain: Awaited<ReturnType<typeof whole>>
+let ptau: Uint8Array
+let universal: api.Keys
 beforeAll(async () => {
   made = await whole("mirage")
   plain = await whole("groth16")
+  ptau = await contributedPtau(1)
+  universal = await api.setup(await api.compile(made.model, { proofSystem: "plonk" }), { dev: true })
   return async () => {
     await Promise.all([made.prover.close(), plain.prover.close()])
   }
@@ -56,6 +61,7 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     challenge: [[context, context, words, ["1", "2"]]],
     checkCompileOptions: [[{ proofSystem: "mirage" }]],
     checkKeys: [[circuit, provingKey, verificationKey]],
+    checkPtau: [[ptau, {}]],
     commit: [[[1n, 2n], 3n]],
     compile: [[model, { input: "private" }]],
     contextSignal: [[context]],
@@ -69,6 +75,7 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     encodeKey: [[verificationKey]],
     evaluation: [[words, 5n]],
     explain: [[receipt, expected]],
+    explainReceipt: [[receipt, expected]],
     exportCircom: [[circuit]],
     fromSnarkjs: [[snarkjs, { model: circuit.model, layout: plain.circuit.layout, setup: "dev" }]],
     importOnnx: [[bytes, { dimensions: {}, limits: {} }]],
@@ -85,6 +92,8 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
       [circuit, provingKey, {}],
       [plain.circuit, plain.provingKey, {}],
     ],
+    openPtau: [[ptau, {}]],
+    openVerifier: [[]],
     packTensor: [[[1n], 0, 8]],
     packing: [[layout]],
     parseInput: [[{ inputs: { x } }, specs, "where"]],
@@ -110,13 +119,16 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     registrationCall: [[verificationKey, { allowDev: true }]],
     solidityKey: [[verificationKey]],
     solidityLibrary: [[verificationKey, "Digits", { allowDev: true }]],
+    solidityVerifier: [[universal.verificationKey, "Digits", { allowDev: true }]],
     verificationCall: [[receipt, verificationKey, { allowDev: true }]],
     solidityProof: [[receipt.proof]],
     toSnarkjs: [[plain.verificationKey]],
     toSolidityArguments: [[receipt, verificationKey]],
     unpackTensor: [[[1n], 1, 0, 8]],
+    describeProvenance: [[verificationKey.setup]],
     verificationKeyOf: [[circuit, provingKey]],
     verify: [[receipt, expected]],
+    verifyReceipt: [[receipt, expected]],
     witnessOf: [[plain.circuit, values, context]],
     wordsOf: [[statement, layout]],
     writeR1cs: [[plain.circuit.linked.r1cs]],
@@ -160,7 +172,7 @@ async function failure(call: AnyFunction, args: readonly unknown[]): Promise<unk
 
 /** Whose last argument is options, or something like them. */
 const withOptions =
-  "checkCompileOptions compile explain fromSnarkjs importOnnx measureAccuracy openProver quantize quantizeInput quantizeProgram rebuildCircuit setup verify".split(
+  "checkCompileOptions checkPtau compile explain fromSnarkjs importOnnx measureAccuracy openProver openPtau quantize quantizeInput quantizeProgram rebuildCircuit setup verify".split(
     " ",
   )
 const classes = /^[A-Z]/

@@ -48,14 +48,20 @@ const order = [
   "circuit/witness",
   "prover/kernels",
   "prover/engine",
+  "setup/ceremony",
+  "setup/ptau",
   "setup",
   "systems/system.ts",
+  "systems/snarkjs",
+  "systems/plain",
   "systems/groth16",
+  "systems/universal",
   "systems/mirage",
   "systems",
   "verifier",
   "compile",
   "prover",
+  "ceremony",
   "index.ts",
   "cli",
   "cli.ts",
@@ -124,7 +130,14 @@ describe("imports", () => {
     const users = sources.filter((path) =>
       /from "snarkjs"|import\("snarkjs"\)/.test(read(path).replace(/typeof import\("snarkjs"\)/g, "")),
     )
-    expect(users).toEqual(["src/systems/groth16/reference.ts"])
+    expect(users).toEqual(["src/systems/snarkjs/door.ts"])
+  })
+
+  it("reach the package of snarkjs's curves through one file", () => {
+    const users = sources.filter((path) =>
+      /import\("ffjavascript"\)|from "(ffjavascript|wasmcurves)"/.test(read(path)),
+    )
+    expect(users).toEqual(["src/setup/ceremony/snarkjs.ts"])
   })
 })
 

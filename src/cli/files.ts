@@ -44,7 +44,7 @@ function reasonOf(error: unknown): string {
 }
 
 /** Does something to a path. @throws UsageError if the platform refuses */
-function attempt<T>(path: string, work: () => T, doing = "", fix?: string): T {
+export function attempt<T>(path: string, work: () => T, doing = "", fix?: string): T {
   try {
     return work()
   } catch (error) {
@@ -60,7 +60,8 @@ const statOf = (path: string) => attempt(path, () => statSync(path, { throwIfNoE
 export const exists = (path: string): boolean => statOf(path) !== undefined
 
 /** A name beside a path for what is being written; short, so that it is legal wherever the path's is. */
-const temporaryFor = (path: string): string => join(dirname(path), `.${randomBytes(6).toString("hex")}.tmp`)
+export const temporaryFor = (path: string): string =>
+  join(dirname(path), `.${randomBytes(6).toString("hex")}.tmp`)
 
 const cannotWrite = "cannot be written"
 
@@ -138,6 +139,10 @@ export function writeWhole(
     rmSync(temporary, { force: true })
   }
 }
+
+/** Takes a file away, if there is one. @throws UsageError if the platform refuses */
+export const removeFile = (path: string): void =>
+  attempt(path, () => rmSync(path, { force: true }), "cannot be removed")
 
 /** Gives a file a name that nothing has. Renaming would replace what came to be there; a link does not. */
 function place(temporary: string, path: string): void {

@@ -5,7 +5,8 @@
 import { join } from "node:path"
 import { parseCircuitInfo } from "../compile/description.js"
 import * as api from "../index.js"
-import { checkFolder, exists, makeFolder, readJson, readWhole, writeWhole } from "./files.js"
+import { setupKind } from "../statement/provenance.js"
+import { checkFolder, exists, makeFolder, readJson, readWhole, removeFile, writeWhole } from "./files.js"
 
 const names = {
   model: "model.bin",
@@ -99,7 +100,7 @@ export function checkKeysFolder(folder: string, force: boolean): void {
 function describeKey(folder: string): string {
   try {
     const key = loadVerificationKey(verificationKeyPath(folder))
-    return `${key.setup} key ${api.keyDigest(key)}`
+    return `${setupKind(key.setup)} key ${api.keyDigest(key)}`
   } catch {
     return "of which no verification key can be read"
   }
@@ -108,8 +109,17 @@ function describeKey(folder: string): string {
 /** Saves both keys of a folder. */
 export function saveKeys(folder: string, provingKey: Uint8Array, verificationKey: api.VerificationKey): void {
   writeWhole(join(folder, names.provingKey), provingKey)
-  writeWhole(join(folder, names.verificationKey), `${JSON.stringify(verificationKey, null, 2)}\n`)
+  writeWhole(join(folder, names.verificationKey), keyText(verificationKey))
 }
+
+/** Saves the first key of a ceremony. A verification key of keys that were there is none of it. */
+export function saveFirstKey(folder: string, provingKey: Uint8Array): void {
+  writeWhole(join(folder, names.provingKey), provingKey)
+  removeFile(join(folder, names.verificationKey))
+}
+
+/** A verification key as its file has it. */
+export const keyText = (key: api.VerificationKey): string => `${JSON.stringify(key, null, 2)}\n`
 
 const setupFirst = "Run `countersign setup` first"
 /** Where the proving key lies. @throws UsageError if there is none */
@@ -120,4 +130,14 @@ export function provingKeyPath(folder: string): string {
 }
 export const loadVerificationKey = (path: string): api.VerificationKey =>
   api.parseVerificationKey(readJson(path, setupFirst))
+/** The verification key of a folder, or null before its setup. @throws FileError */
+export function heldKey(folder: string): api.VerificationKey | null {
+  const path = verificationKeyPath(folder)
+  return exists(path) ? loadVerificationKey(path) : null
+}
+/** The verification key of a folder as it stands there, unread; undefined if there is none. */
+export function verificationJson(folder: string): unknown {
+  const path = verificationKeyPath(folder)
+  return exists(path) ? readJson(path, setupFirst) : undefined
+}
 export const verificationKeyPath = (folder: string): string => join(folder, names.verificationKey)

@@ -7,16 +7,10 @@ import { readWhole } from "./files.js"
 import { loadVerificationKey } from "./folder.js"
 import { type Context, command, hex32, type ToolCommand, withContext } from "./options.js"
 import { cut, invalid, print } from "./terminal.js"
-import { inOptions } from "./words.js"
+import { inOptions, madeBy } from "./words.js"
 
 /** Most values of a tensor on a line; `--json` has all of them. */
 const mostShown = 16
-
-/** What a key's provenance means to whoever trusts it. */
-const makers: Readonly<Record<api.Provenance, string>> = {
-  dev: "a development setup: whoever ran it can forge receipts",
-  external: "other tools; nothing here shows how",
-}
 
 /** What a receipt must be. */
 interface Asked {
@@ -51,12 +45,12 @@ export function receiptCommand(
     .needs("--key <file>", "verification key")
     .option("--key-digest <hex>", "digest that the key must have: a file alone is anyone's word")
     .option("--model <hex>", "model digest the receipt must be for; default: the key's")
-    .option("--allow-dev", "accept a development key")
+    .option("--allow-dev", "accept a development key, or one that nobody contributed to")
   const contextOf = withContext(made, "the receipt must be for")
-  return made.action((path: string, options) => {
+  return made.action(async (path: string, options) => {
     const asked = askedBy(options, contextOf())
     const text = new TextDecoder().decode(readWhole(path))
-    const { receipt, ...verdict } = judge(text, asked)
+    const { receipt, ...verdict } = await judge(text, asked)
     const said = receipt ? say(receipt, { ...asked, verdict }) : verdict
     print(said.result, said.lines)
     if (!receipt) invalid()
@@ -74,7 +68,7 @@ function askedBy(options: ReturnType<ToolCommand["opts"]>, context: Context): As
  * The verdict on a receipt, which is given back if it is valid.
  * @throws UsageError for another key or model than was asked for
  */
-function judge(text: string, asked: Asked): Said & { readonly receipt: api.Receipt | null } {
+async function judge(text: string, asked: Asked): Promise<Said & { readonly receipt: api.Receipt | null }> {
   const { key, file, context, allowDev } = asked
   const digest = api.keyDigest(key)
   if (asked.keyDigest !== undefined && asked.keyDigest !== digest)
@@ -85,7 +79,12 @@ function judge(text: string, asked: Asked): Said & { readonly receipt: api.Recei
       given: digest,
     })
   const { model = key.model } = asked
-  const given = api.explain(text, { verificationKey: key, model, context: context.bytes, allowDev })
+  const given = await api.explainReceipt(text, {
+    verificationKey: key,
+    model,
+    context: context.bytes,
+    allowDev,
+  })
   const reason = given === null ? null : inOptions(given)
   const receipt = reason === null ? api.parseReceipt(text) : null
   const shown = receipt ? claims(receipt.statement, key) : { result: {}, lines: [] }
@@ -103,7 +102,7 @@ function judge(text: string, asked: Asked): Said & { readonly receipt: api.Recei
   const lines = [
     reason === null ? "valid" : `not valid: ${reason}`,
     `key      ${digest} (from ${file}; ${pinned ? "as --key-digest says" : "--key-digest would pin it"})`,
-    `made by  ${makers[setup]}`,
+    ...madeBy(setup, "made by  "),
     `model    ${model} (from ${modelFrom})`,
     `context  ${context.bytes} (${context.from})`,
     ...shown.lines,

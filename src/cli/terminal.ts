@@ -3,6 +3,7 @@
  * usage, or a standard output that takes nothing, 3 a fault of ours. With --json, one JSON object goes to standard
  * output and nothing else. Whatever is shown passes `printable`: names and paths are a stranger's.
  */
+import { createInterface } from "node:readline/promises"
 import { type Command, CommanderError } from "commander"
 import { printable, printableJson } from "../errors.js"
 import * as api from "../index.js"
@@ -106,6 +107,36 @@ function watchOutput(): void {
   process.stderr.on("error", () => undefined)
 }
 
+/** Asks whoever sits there for a line; what is typed is shown. Without a terminal it is a line of standard input. */
+export async function ask(question: string): Promise<string> {
+  clearProgress()
+  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    return await terminal.question(`${printable(question)} `)
+  } finally {
+    terminal.close()
+  }
+}
+
+/**
+ * Does work that an interrupt (Ctrl-C, or a request to end) stops in an orderly way: it is told by the signal, and
+ * cleans up.
+ */
+export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>, fix: string): Promise<T> {
+  const control = new AbortController()
+  const stop = () => control.abort(new api.UsageError({ what: "interrupted", fix }))
+  const signals = ["SIGINT", "SIGTERM"] as const
+  for (const name of signals) process.once(name, stop)
+  try {
+    return await work(control.signal)
+  } finally {
+    for (const name of signals) process.off(name, stop)
+  }
+}
+
+/** A command and all below it. */
+const withNested = (command: Command): Command[] => [command, ...command.commands.flatMap(withNested)]
+
 /** Parses the arguments, runs the command, and says what went wrong. */
 export async function execute(program: Command): Promise<void> {
   watchOutput()
@@ -113,7 +144,7 @@ export async function execute(program: Command): Promise<void> {
   const keep = (text: string) => {
     said += text
   }
-  for (const command of [program, ...program.commands]) {
+  for (const command of withNested(program)) {
     command.exitOverride().configureOutput({ writeErr: keep, outputError: keep })
   }
   try {

@@ -13,8 +13,8 @@ import type { WireLc } from "../circuit/link/builder.js"
 import { NONE, planGadgets } from "../circuit/plan/plan.js"
 import { defaults } from "../defaults.js"
 import { InvariantError, printable } from "../errors.js"
-import { linkPlain } from "../systems/groth16/boundary.js"
 import type { Circuit } from "../systems/index.js"
+import { linkPlain } from "../systems/plain/boundary.js"
 
 /** Terms per statement: circom's parser recurses over long sums. */
 const termsPerLine = 16

@@ -47,10 +47,12 @@ interface Relation {
  * @throws FileError naming the sections that do not fit
  */
 export async function auditKey(circuit: Circuit, provingKey: ProvingKey, key: CheckedKey): Promise<number> {
-  const sections = await systemOf(circuit).sections(circuit, provingKey, key)
+  const { keys } = systemOf(circuit)
+  if (keys.kind === "universal") return await keys.compare(circuit, provingKey)
+  const sections = await keys.sections(circuit, provingKey, key)
   const engine = await kernelEngine()
   try {
-    const { relations, points } = await relationsOf(sections, key, engine)
+    const { relations, points } = await relationsOf(sections, engine)
     const failing = relations.filter(({ holds }) => !holds)
     if (failing.length === 0) return points
     throw misfit(suspects(relations).join(" or "))
@@ -73,8 +75,7 @@ function suspects(relations: readonly Relation[]): string[] {
 }
 
 async function relationsOf(
-  { system, domain, a, b1, b2, groups, h, c }: KeySections,
-  key: CheckedKey,
+  { system, alpha1, beta2, delta2, domain, a, b1, b2, groups, h, c }: KeySections,
   engine: Engine,
 ): Promise<{ relations: Relation[]; points: number }> {
   const extra = publicCount(system) + 1
@@ -151,7 +152,7 @@ async function relationsOf(
   for (const { x, y, whole } of factors) {
     const { product, pair, quotient } = await multiply(x, y)
     const { sum, part } = await known(product)
-    const holds = isOne([pair, [sum.negate(), G2.BASE], [quotient.negate(), key.delta2]])
+    const holds = isOne([pair, [sum.negate(), G2.BASE], [quotient.negate(), delta2]])
     add(whole, [...part, a.name, b2.name], holds)
   }
 
@@ -172,11 +173,11 @@ async function relationsOf(
     const terms = await Promise.all(
       some.map(async ({ of, divisor }): Promise<Term> => [await of(rho), divisor]),
     )
-    if (open) terms.push([negative(open.pair[0]), open.pair[1]], [open.quotient, key.delta2])
+    if (open) terms.push([negative(open.pair[0]), open.pair[1]], [open.quotient, delta2])
     const holds = isOne([
       ...terms,
-      [negative(await ofA(rho)), key.beta2],
-      [key.alpha1.negate(), await ofB2(rho)],
+      [negative(await ofA(rho)), beta2],
+      [alpha1.negate(), await ofB2(rho)],
       [sum.negate(), G2.BASE],
     ])
     const isWhole = ({ wires }: SectionPoints) => wires.every((wire) => rho[wire] !== 0n)

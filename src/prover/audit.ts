@@ -12,15 +12,15 @@ import type { Witness } from "../circuit/witness/witness.js"
 import { differences, type Probe, probes } from "../compile/differential.js"
 import { type AuditReport, auditWitness } from "../compile/forgeries.js"
 import { CountersignError } from "../errors.js"
-import { mod, q } from "../field.js"
+import { mod, q, r } from "../field.js"
 import { runInteger } from "../quantize/integers/run.js"
 import type { G1Json, G2Json } from "../statement/points.js"
 import { type Circuit, systemOf } from "../systems/index.js"
 import type { Receipt, VerificationKey } from "../systems/verifiers.js"
 import { checkKey } from "../verifier/key.js"
-import { verify } from "../verifier/verify.js"
 import { auditKey } from "./audit-key.js"
 import { checkKeys, openProver } from "./open.js"
+import { openVerifier } from "./verify.js"
 
 const context = `0x${"00".repeat(32)}`
 
@@ -75,7 +75,7 @@ export async function audit(
   } finally {
     await prover.close()
   }
-  const edited = auditReceipt(receipts[0], receipts[1], verificationKey)
+  const edited = await auditReceipt(receipts[0], receipts[1], verificationKey)
   return {
     points,
     gadgets: witnesses.gadgets,
@@ -118,30 +118,29 @@ function compare(circuit: Circuit): Pick<Audit, "compared" | "differences"> & { 
 }
 
 /** Edits of a receipt; `other` is another valid one of the same key, in another context. */
-export function auditReceipt(
+export async function auditReceipt(
   receipt: Receipt,
   other: Receipt,
   verificationKey: VerificationKey,
-): Pick<AuditReport, "refused" | "accepted" | "tried"> {
+): Promise<Pick<AuditReport, "refused" | "accepted" | "tried">> {
   checkThing("receipt", receipt, "receipt")
   checkThing("receipt", other, "other")
   checkThing("verificationKey", verificationKey, "verificationKey")
   const { statement } = receipt
-  const accepts = (candidate: unknown, to: string = statement.context) =>
-    verify(candidate, { verificationKey, model: statement.model, context: to, allowDev: true })
-  if (!accepts(receipt)) {
+  await using verifier = openVerifier()
+  const accepts = async (candidate: unknown, to: string = statement.context) => {
+    const expected = { verificationKey, model: statement.model, context: to, allowDev: true }
+    return (await verifier.explain(candidate, expected)) === null
+  }
+  if (!(await accepts(receipt))) {
     throw new CountersignError({
       what: "an honest receipt does not verify",
       fix: "Run setup again: the keys do not belong together or are damaged",
     })
   }
-  const tried: Record<string, number> = {}
-  const accepted: string[] = []
-  let refused = 0
+  const attempts: { kind: string; what: string; candidate: unknown; to?: string }[] = []
   const attempt = (kind: string, what: string, candidate: unknown, to?: string) => {
-    tried[kind] = (tried[kind] ?? 0) + 1
-    if (accepts(candidate, to)) accepted.push(what)
-    else refused++
+    attempts.push({ kind, what, candidate, ...(to === undefined ? {} : { to }) })
   }
   attempt("context", "receipt shown in another context", receipt, other.statement.context)
   attempt(
@@ -173,33 +172,57 @@ export function auditReceipt(
       })
     }
   }
-  const points: Record<string, G1Json | G2Json> = { ...receipt.proof }
-  const others: Record<string, G1Json | G2Json> = { ...other.proof }
-  for (const name of Object.keys(points)) {
-    const replace = (what: string, point: unknown) =>
-      attempt("proof", `proof.${name} ${what}`, { ...receipt, proof: { ...points, [name]: point } })
-    replace("of another receipt", others[name])
-    replace(
-      "at infinity",
-      name === "b"
-        ? [
-            ["0", "0"],
-            ["0", "0"],
-          ]
-        : ["0", "0"],
-    )
-    if (name === "b") {
-      const [x, [y0, y1]] = points[name] as G2Json
-      replace("negated", [x, [`${mod(-BigInt(y0), q)}`, `${mod(-BigInt(y1), q)}`]])
-    } else {
-      const [x, y] = points[name] as G1Json
-      replace("negated", [x, `${mod(-BigInt(y), q)}`])
-      replace("with a coordinate not reduced", [`${BigInt(x) + q}`, y])
-      const moved = bn254.G1.Point.fromAffine({ x: BigInt(x), y: BigInt(y) })
-        .add(bn254.G1.Point.BASE)
-        .toAffine()
-      replace("moved by the generator", [`${moved.x}`, `${moved.y}`])
+  const parts: Record<string, Part> = { ...receipt.proof }
+  const others: Record<string, Part> = { ...other.proof }
+  for (const [name, part] of Object.entries(parts)) {
+    const edits: Record<string, Part> = { "of another receipt": others[name], ...editsOf(part) }
+    // a selector that is zero everywhere is zero negated, too
+    for (const [what, edited] of Object.entries(edits))
+      if (`${edited}` !== `${part}`)
+        attempt("proof", `proof.${name} ${what}`, { ...receipt, proof: { ...parts, [name]: edited } })
+  }
+
+  const tried: Record<string, number> = {}
+  const accepted: string[] = []
+  for (const { kind, what, candidate, to } of attempts) {
+    tried[kind] = (tried[kind] ?? 0) + 1
+    if (await accepts(candidate, to)) accepted.push(what)
+  }
+  return { refused: attempts.length - accepted.length, accepted, tried }
+}
+
+/** A point or an evaluation of a proof. */
+type Part = string | G1Json | G2Json
+
+/** What a forger may put in its place, by name. */
+function editsOf(part: Part): Record<string, Part> {
+  if (typeof part === "string") {
+    const value = BigInt(part)
+    return {
+      "moved by one": `${mod(value + 1n)}`,
+      negated: `${mod(-value)}`,
+      "not reduced": `${value + r}`,
+      zero: "0",
     }
   }
-  return { refused, accepted, tried }
+  const [x, y] = part
+  if (typeof x !== "string" || typeof y !== "string") {
+    const [y0, y1] = (part as G2Json)[1].map(BigInt)
+    return {
+      "at infinity": [
+        ["0", "0"],
+        ["0", "0"],
+      ],
+      negated: [(part as G2Json)[0], [`${mod(-y0, q)}`, `${mod(-y1, q)}`]],
+    }
+  }
+  const moved = bn254.G1.Point.fromAffine({ x: BigInt(x), y: BigInt(y) })
+    .add(bn254.G1.Point.BASE)
+    .toAffine()
+  return {
+    "at infinity": ["0", "0"],
+    negated: [x, `${mod(-BigInt(y), q)}`],
+    "with a coordinate not reduced": [`${BigInt(x) + q}`, y],
+    "moved by the generator": [`${moved.x}`, `${moved.y}`],
+  }
 }

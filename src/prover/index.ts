@@ -17,7 +17,7 @@ export {
 } from "../compile/description.js"
 export { serialize } from "../quantize/canonical/digest.js"
 export { dequantize } from "../statement/values.js"
-export type { PlainCircuit } from "../systems/groth16/circuit.js"
 export type { Circuit } from "../systems/index.js"
 export type { MirageCircuit } from "../systems/mirage/circuit.js"
+export type { PlainCircuit } from "../systems/plain/circuit.js"
 export { memoryEstimate, type OpenOptions, openProver, type ProveOptions, type Prover } from "./open.js"

@@ -16,10 +16,9 @@
 import { bn254 } from "@noble/curves/bn254.js"
 import { coordinates } from "../circuit/formats/points.js"
 import { FileError } from "../errors.js"
-import { platformRandom } from "../setup/trapdoor.js"
+import { platformRandom } from "../platform.js"
 import { type G1Json, type G1Point, type G2Point, requireG1 } from "../statement/points.js"
-import type { Masks } from "../systems/system.js"
-import type { CheckedKey } from "../systems/verifiers.js"
+import type { Mask } from "../systems/system.js"
 
 const G1 = bn254.G1.Point
 const G2 = bn254.G2.Point
@@ -29,9 +28,12 @@ const G2 = bn254.G2.Point
  * @throws FileError naming the point that is at infinity, off the curve, not reduced, or of another secret than its
  * partner in G2
  */
-export function checkMasks({ beta1, delta1, deltaC1 }: Masks, key: CheckedKey): void {
-  const pairs = [pairOf("beta", beta1, key.beta2), pairOf("delta", delta1, key.delta2)]
-  if (deltaC1 && "deltaC2" in key) pairs.push(pairOf("deltaC", deltaC1, key.deltaC2))
+export function checkMasks(masks: readonly Mask[]): void {
+  if (masks.length === 0) return
+  const pairs = masks.map(({ name, one, two }): Pair => {
+    const json = coordinates(one).map(String) as unknown as G1Json
+    return { name, one: requireG1(json, `proving key: ${name}1`), two }
+  })
   if (agree(pairs)) return
   const { name } = pairs.find((pair) => !agree([pair])) ?? pairs[0]
   throw new FileError({
@@ -45,11 +47,6 @@ interface Pair {
   readonly name: string
   readonly one: G1Point
   readonly two: G2Point
-}
-
-function pairOf(name: string, bytes: Uint8Array, two: G2Point): Pair {
-  const json = coordinates(bytes).map(String) as unknown as G1Json
-  return { name, one: requireG1(json, `proving key: ${name}1`), two }
 }
 
 /** Whether e(P1, G2) = e(G1, P2) for every pair: but for a chance of 2^-128, for random multiples of them at once. */

@@ -7,14 +7,15 @@ import type { TensorValues } from "../circuit/witness/witness.js"
 import { FileError, invariant, type OnProgress, UsageError } from "../errors.js"
 import type { Nested } from "../quantize/calibration/nested.js"
 import { quantizeInput, runInteger } from "../quantize/integers/run.js"
-import type { DevSetupOptions } from "../setup/trapdoor.js"
+import { type DevSetupOptions, evaluateByTrapdoor } from "../setup/trapdoor.js"
 import type { Statement, Values } from "../statement/statement.js"
 import { type Circuit, systemOf } from "../systems/index.js"
 import type { CheckedKey, Receipt, VerificationKey } from "../systems/verifiers.js"
 import { checkKey, keyDigest, parseVerificationKey } from "../verifier/key.js"
-import { explain } from "../verifier/verify.js"
 import type { Engine } from "./engine/engine.js"
+import type { FirstKeyOptions } from "./first-key.js"
 import { checkMasks } from "./masks.js"
+import { explainReceipt } from "./verify.js"
 
 export interface SetupOptions extends DevSetupOptions {
   /** Draw the trapdoor here. The keys are for development: whoever ran this can forge. */
@@ -27,21 +28,42 @@ export interface Keys {
   readonly verificationKey: VerificationKey
 }
 
+/** What powers of tau give. */
+export type FirstKeys = Pick<Keys, "provingKey"> & Partial<Keys>
+
 /**
- * Makes the keys of a circuit.
- * @throws UsageError unless `dev` is set; CountersignError for a key that is too large to prove with; AbortError
+ * Makes the keys of a circuit: with `dev` both of them, for development. With `ptau`, powers of tau (`openPtau`,
+ * `openPtauFile`), the first key of a ceremony: it is no use before somebody has contributed to it, so there is no
+ * verification key yet. Of plonk and fflonk, which have no ceremony, there is.
+ * @throws UsageError unless one of both is given; CountersignError for a key that is too large to prove with;
+ * FileError for powers that are too few, or wrong; AbortError
  */
-export async function setup(circuit: Circuit, options: SetupOptions): Promise<Keys> {
+export async function setup(circuit: Circuit, options: SetupOptions): Promise<Keys>
+export async function setup(circuit: Circuit, options: FirstKeyOptions): Promise<FirstKeys>
+export async function setup(circuit: Circuit, options: SetupOptions | FirstKeyOptions): Promise<FirstKeys> {
   checkThing("circuit", circuit, "circuit")
-  checkOptions(options, "an object with `dev`")
-  if (options.dev !== true) {
+  checkOptions(options, "an object with `dev` or `ptau`")
+  if (("dev" in options && options.dev === true) === ("ptau" in options && options.ptau !== undefined)) {
     throw new UsageError({
       what: "setup needs to know how",
-      expected: "`dev: true`",
-      fix: "The keys it makes are for development, whose maker can forge: say so with option `dev`",
+      expected: "either `ptau` or `dev: true`",
+      fix: "Give powers of tau for keys that can be trusted; option `dev` makes keys whose maker can forge",
     })
   }
-  const provingKey = await systemOf(circuit).setup(circuit, options)
+  const { keys } = systemOf(circuit)
+  if (keys.kind === "universal") return await bothOf(circuit, await keys.make(circuit, options))
+  if ("ptau" in options) {
+    // a page that proves has no use for it
+    const { firstKey } = await import("./first-key.js")
+    return { provingKey: await firstKey(circuit, keys, options) }
+  }
+  const { domain, secrets, queries } = keys.queries(circuit)
+  const points = await evaluateByTrapdoor(options)(circuit.linked.r1cs, domain, secrets, queries)
+  return await bothOf(circuit, await keys.write(circuit, points, "dev"))
+}
+
+/** A proving key with the verification key that it carries. */
+async function bothOf(circuit: Circuit, provingKey: Uint8Array): Promise<Keys> {
   return { provingKey, verificationKey: await verificationKeyOf(circuit, provingKey) }
 }
 
@@ -60,9 +82,10 @@ export async function verificationKeyOf(circuit: Circuit, provingKey: ProvingKey
 /** The verification key of what is held of a proving key, checked. @throws FileError */
 function keyFor(circuit: Circuit, held: unknown): CheckedKey {
   const { proofSystem, model, layout } = circuit
-  const { setup, points, masks } = systemOf(circuit).contentOf(held)
+  const system = systemOf(circuit)
+  const { setup, points } = system.contentOf(held)
   const checked = checkKey({ version: 1, proofSystem, setup, model, layout, points })
-  checkMasks(masks, checked)
+  checkMasks(system.masks(held, checked))
   return checked
 }
 
@@ -192,7 +215,7 @@ export async function openProver(
       const { proofSystem } = circuit
       const receipt = { version: 1, proofSystem, statement, proof } as Receipt
       if (holds) return receipt
-      checkReceipt(receipt, key.key)
+      await checkReceipt(receipt, key.key)
       invariant(holds !== false, "the kernels refuse a proof that verifies")
       return receipt
     },
@@ -205,9 +228,9 @@ export async function openProver(
  * Refuses a receipt that does not verify. The witness is known to be right, so what does not is the key's fault; and
  * given out, such a proof may tell of the input (masks.ts).
  */
-function checkReceipt(receipt: Receipt, verificationKey: VerificationKey): void {
+async function checkReceipt(receipt: Receipt, verificationKey: VerificationKey): Promise<void> {
   const { model, context } = receipt.statement
-  const reason = explain(receipt, { verificationKey, model, context, allowDev: true })
+  const reason = await explainReceipt(receipt, { verificationKey, model, context, allowDev: true })
   if (reason === null) return
   throw new FileError({
     what: `points are wrong, or were changed while the prover was open: ${reason}`,

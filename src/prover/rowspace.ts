@@ -10,7 +10,7 @@
  */
 import type { R1cs, SparseRows } from "../circuit/formats/r1cs.js"
 import { inverse, mod, r } from "../field.js"
-import { platformRandom } from "../setup/trapdoor.js"
+import { platformRandom } from "../platform.js"
 
 /** One side of a system, by rows and by columns; coefficients of least absolute value. */
 export interface Side {

@@ -61,3 +61,26 @@ function transpose(
   }
   return sums
 }
+
+/**
+ * Wires whose polynomial of a side is not zero, 1 for each: those that a row's entries do not cancel for. Side C may be
+ * that of rows with a product only.
+ */
+export function occurringWires(system: R1cs, column: "u" | "v" | "w" | "oddProducts"): Uint8Array {
+  const found = new Uint8Array(system.wires)
+  const { rowPtr, wires, coefficients } = { u: system.a, v: system.b, w: system.c, oddProducts: system.c }[
+    column
+  ]
+  const sums = new Map<number, bigint>()
+  for (let row = 0; row < system.rows; row++) {
+    if (column === "oddProducts" && !hasProduct(system, row)) continue
+    for (let j = rowPtr[row]; j < rowPtr[row + 1]; j++) {
+      const wire = wires[j]
+      if (found[wire] === 0) sums.set(wire, (sums.get(wire) ?? 0n) + system.values[coefficients[j]])
+    }
+    for (const [wire, sum] of sums) if (sum % r !== 0n) found[wire] = 1
+    sums.clear()
+  }
+  if (column === "u") found.fill(1, 0, publicCount(system) + 1)
+  return found
+}

@@ -3,6 +3,8 @@
  * points stand for, with which secrets. A proof system says it from its circuit; whoever knows the secrets, or
  * points of their powers, evaluates it.
  */
+import type { R1cs } from "../circuit/formats/r1cs.js"
+import type { ByteSource } from "../circuit/formats/source.js"
 import type { Layers } from "../prover/kernels/points/windows.js"
 
 /** Secrets beside the point τ at which polynomials are evaluated. */
@@ -43,3 +45,31 @@ export const publicColumns: WireQuery["sum"] = [
   { column: "v", times: "alpha" },
   { column: "w" },
 ]
+
+/** What makes a key of a circuit, but for its file. */
+export interface KeyQueries {
+  /** Points of the domain that the rows are on. */
+  readonly domain: number
+  /** In the order in which they are drawn. */
+  readonly secrets: readonly Secret[]
+  readonly queries: Readonly<Record<string, Query>>
+}
+
+/** Points of every query: affine Montgomery, 64 or 128 bytes each, as a key file has them. */
+export type KeyPoints = Readonly<Record<string, Uint8Array>>
+
+/** Makes points of queries about a system over a domain. Those who do know the secrets, or points of powers. */
+export type Evaluator = <K extends string>(
+  system: R1cs,
+  domain: number,
+  secrets: readonly Secret[],
+  queries: Readonly<Record<K, Query>>,
+) => Promise<Record<K, Uint8Array>>
+
+/** Points that stand in a key file, for a query: what they have to be. */
+export interface Claim {
+  /** What errors call the section that has them. */
+  readonly name: string
+  readonly query: Query
+  readonly points: Uint8Array | ByteSource
+}

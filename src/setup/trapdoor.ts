@@ -8,9 +8,10 @@ import type { R1cs } from "../circuit/formats/r1cs.js"
 import { lagrangeBasis } from "../circuit/link/domain.js"
 import type { OnProgress } from "../errors.js"
 import { inverse, mod, power, r } from "../field.js"
+import { platformRandom } from "../platform.js"
 import { type Group, openEngine } from "../prover/kernels/engine.js"
 import { evaluateQap } from "./qap.js"
-import type { Column, Query, Secret } from "./queries.js"
+import type { Column, Evaluator, Query, Secret } from "./queries.js"
 
 export interface DevSetupOptions {
   /** Source of randomness: `n` uniform bytes. Default: the platform's. Tests give a fixed one. */
@@ -19,8 +20,6 @@ export interface DevSetupOptions {
   readonly onProgress?: OnProgress
   readonly signal?: AbortSignal
 }
-
-export const platformRandom = (n: number): Uint8Array => crypto.getRandomValues(new Uint8Array(n))
 
 /** Uniform non-zero scalar: 384 random bits leave a bias below 2^-128. */
 export function draw(random: (n: number) => Uint8Array): bigint {
@@ -33,23 +32,31 @@ export function draw(random: (n: number) => Uint8Array): bigint {
 }
 
 /**
- * Draws τ and the secrets, in this order, and evaluates queries over a domain: affine Montgomery points, 64 or 128
- * bytes each, of every section.
- * @throws AbortError; CountersignError when a worker dies
+ * An evaluator that draws τ and the secrets, in this order. It throws AbortError, and CountersignError when a worker
+ * dies.
  */
-export async function evaluateByTrapdoor<K extends string>(
+export const evaluateByTrapdoor =
+  (options: DevSetupOptions = {}): Evaluator =>
+  async (system, domain, secrets, queries) => {
+    const random = options.random ?? platformRandom
+    const tau = draw(random)
+    const drawn = new Map(secrets.map((name) => [name as Secret | "one", draw(random)]))
+    drawn.set("one", 1n)
+    options.onProgress?.({ stage: "evaluate circuit", done: 0, total: 1 })
+    const scalarsOf = scalarsAt(system, domain, tau, (name) => drawn.get(name) as bigint)
+    const parts = Object.entries<Query>(queries).map(([name, query]): [string, Part] => {
+      return [name, { group: query.group, scalars: scalarsOf(query) }]
+    })
+    return multiplyParts(Object.fromEntries(parts) as Record<keyof typeof queries, Part>, options)
+  }
+
+/** The scalars of queries about a system over a domain, at τ and secrets. */
+function scalarsAt(
   system: R1cs,
   domain: number,
-  secrets: readonly Secret[],
-  queries: Readonly<Record<K, Query>>,
-  options: DevSetupOptions,
-): Promise<Record<K, Uint8Array>> {
-  const random = options.random ?? platformRandom
-  const tau = draw(random)
-  const drawn = new Map(secrets.map((name) => [name as Secret | "one", draw(random)]))
-  drawn.set("one", 1n)
-  const secret = (name: Secret | "one"): bigint => drawn.get(name) as bigint
-  options.onProgress?.({ stage: "evaluate circuit", done: 0, total: 1 })
+  tau: bigint,
+  secret: (name: Secret | "one") => bigint,
+): (query: Query) => bigint[] {
   const { u, v, w, wProducts } = evaluateQap(system, domain, tau)
   const oddPart = mod((power(tau, BigInt(domain)) - 1n) * inverse(2n))
   const columns: Readonly<Record<Column, (wire: number) => bigint>> = {
@@ -58,7 +65,7 @@ export async function evaluateByTrapdoor<K extends string>(
     w: (wire) => w[wire],
     oddProducts: (wire) => wProducts[wire] * oddPart,
   }
-  const scalarsOf = (query: Query): bigint[] => {
+  return (query) => {
     if ("secrets" in query) return query.secrets.map((name) => secret(name))
     const factor = query.over === undefined ? 1n : inverse(secret(query.over))
     if ("layers" in query) {
@@ -74,10 +81,6 @@ export async function evaluateByTrapdoor<K extends string>(
       return ((sum % r) * factor) % r
     })
   }
-  const parts = Object.entries<Query>(queries).map(([name, query]): [string, Part] => {
-    return [name, { group: query.group, scalars: scalarsOf(query) }]
-  })
-  return multiplyParts(Object.fromEntries(parts) as Record<K, Part>, options)
 }
 
 export interface Part {

@@ -11,6 +11,8 @@ import {
   requireG2,
   sameOrOpposite,
   samePoint,
+  wordsOfG1,
+  wordsOfG2,
 } from "./points.js"
 import type { Provenance } from "./provenance.js"
 import { fail, type Hex } from "./strict.js"
@@ -31,6 +33,15 @@ export interface CommonPoints {
   readonly delta2: G2Json
   readonly ic: readonly G1Json[]
 }
+
+/** What keys with a phase 2 may say of how they were made. */
+export const contributedSetups = ["dev", "external", "ceremony"] as const
+
+/** The words of these points in a key's canonical bytes, with the other points of G2 between beta2 and ic. */
+export const commonKeyWords = (
+  { alpha1, beta2, ic }: Omit<CommonPoints, "delta2">,
+  others: readonly G2Json[],
+): bigint[] => [...wordsOfG1(alpha1), ...[beta2, ...others].flatMap(wordsOfG2), ...ic.flatMap(wordsOfG1)]
 
 /** A key that was checked, with its points ready for the pairing. */
 export interface CheckedFacts<K extends KeyFacts & { readonly proofSystem: string }> {

@@ -1,7 +1,7 @@
 /**
  * Points of bn254 in our JSON (affine decimal strings; G2 as [[x0, x1], [y0, y1]] with x = x0 + x1·u) and
- * as words for the EVM, which puts the imaginary part first (EIP-197). Infinity has no encoding here: no
- * honest key or proof contains it, and it satisfies equations it should not.
+ * as words for the EVM, which puts the imaginary part first (EIP-197). Infinity has no encoding, but for
+ * one kind of points (`infinity1`): no other honest one is infinite, and it satisfies equations it should not.
  */
 import { bn254 } from "@noble/curves/bn254.js"
 import { q } from "../field.js"
@@ -24,6 +24,9 @@ export const generator2: G2Json = [
   [`${G2.BASE.x.c0}`, `${G2.BASE.x.c1}`],
   [`${G2.BASE.y.c0}`, `${G2.BASE.y.c1}`],
 ]
+
+/** The point at infinity as the EVM writes it (EIP-196): only selectors that are zero everywhere commit to it. */
+export const infinity1: G1Json = ["0", "0"]
 
 /** Reads a G1 point's shape and coordinates, each canonical and < q; whether it is on the curve comes later. */
 export function parseG1(value: unknown, path: string): G1Json {

@@ -3,6 +3,7 @@
  * FileError whose `where` is the path of the bad element (`statement.output.values["logits"][3]`).
  */
 import { type Facts, FileError } from "../errors.js"
+import { r } from "../field.js"
 import { parseJson, type TextLimits } from "./json.js"
 
 export { parseJson, type TextLimits } from "./json.js"
@@ -12,6 +13,7 @@ export type Hex = `0x${string}`
 
 /** Canonical decimal integers: no sign "+", no "-0", no leading zero, no exponent, no hexadecimal. */
 const canonicalInteger = /^(0|-?[1-9][0-9]*)$/
+const canonicalBytes = /^0x([0-9a-f]{2})*$/
 const canonicalBytes32 = /^0x[0-9a-f]{64}$/
 
 export function fail(where: string, facts: Omit<Facts, "where">): never {
@@ -79,12 +81,31 @@ export function integer(value: unknown, path: string, lo: bigint, hi: bigint): b
   return number
 }
 
+/** A canonical decimal string of an element of the scalar field. */
+export const scalar = (value: unknown, path: string): bigint => integer(value, path, 0n, r - 1n)
+
 /** 32 bytes as 0x and 64 lower-case hexadecimal digits. */
 export function bytes32(value: unknown, path: string): Hex {
   if (typeof value !== "string" || !canonicalBytes32.test(value))
     fail(path, {
       what: "not 32 bytes",
       expected: "0x and 64 lower-case hexadecimal digits",
+      given: shown(value),
+    })
+  return value as Hex
+}
+
+/** Bytes as 0x and two lower-case hexadecimal digits each. */
+export function hexBytes(value: unknown, path: string, least: number, most: number): Hex {
+  if (
+    typeof value !== "string" ||
+    value.length < 2 + 2 * least ||
+    value.length > 2 + 2 * most ||
+    !canonicalBytes.test(value)
+  )
+    fail(path, {
+      what: "not bytes in hexadecimal",
+      expected: `0x and ${least === most ? "" : `${2 * least} to `}${2 * most} lower-case hexadecimal digits, two a byte`,
       given: shown(value),
     })
   return value as Hex

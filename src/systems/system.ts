@@ -13,11 +13,14 @@ import type { Salts } from "../circuit/witness/commitment.js"
 import type { TensorValues, Witness } from "../circuit/witness/witness.js"
 import type { OnProgress } from "../errors.js"
 import type { Engine, Layers } from "../prover/engine/engine.js"
+import type { KernelEngine } from "../prover/kernels/engine.js"
 import type { IntGraph } from "../quantize/integers/intgraph.js"
+import type { CeremonyHead } from "../setup/ceremony/transcript.js"
+import type { PowersOfTau } from "../setup/ptau/powers.js"
+import type { Claim, KeyPoints, KeyQueries } from "../setup/queries.js"
 import type { DevSetupOptions } from "../setup/trapdoor.js"
-import type { CheckedFacts, KeyFacts } from "../statement/key.js"
-import type { G2Point } from "../statement/points.js"
-import type { Mark } from "../statement/provenance.js"
+import type { G1Point, G2Point } from "../statement/points.js"
+import type { Provenance } from "../statement/provenance.js"
 import type { Statement } from "../statement/statement.js"
 import type { Hex } from "../statement/strict.js"
 
@@ -60,20 +63,19 @@ export interface Compared {
   sumBut(side: SparseRows, row: number, first: number, count: number): bigint
 }
 
-/** Points of a proving key that hide, and have a partner in G2, as a file has them. */
-export interface Masks {
-  readonly beta1: Uint8Array
-  readonly delta1: Uint8Array
-  /** Others, by the name of their secret, whose partner a verification key calls that and 2. */
-  readonly deltaC1?: Uint8Array
+/** A point of a proving key that hides, as a file has it, and the one in G2 that must be of the same secret. */
+export interface Mask {
+  /** Of the secret. */
+  readonly name: string
+  readonly one: Uint8Array
+  readonly two: G2Point
 }
 
 /** What a proving key says for verification. */
 export interface KeyContent {
-  readonly setup: Mark
+  readonly setup: Provenance
   /** Points of the verification key, as its JSON has them. */
   readonly points: object
-  readonly masks: Masks
 }
 
 /** Points of a section, one for each wire. */
@@ -87,9 +89,12 @@ export interface DividedPoints extends SectionPoints {
   readonly divisor: G2Point
 }
 
-/** The sections of a proving key. */
+/** The sections of a proving key, and single points of its verification key. */
 export interface KeySections {
   readonly system: R1cs
+  readonly alpha1: G1Point
+  readonly beta2: G2Point
+  readonly delta2: G2Point
   readonly domain: number
   readonly a: SectionPoints
   readonly b1: SectionPoints
@@ -132,12 +137,65 @@ export interface Backend {
 /** The commitments of an execution, by side. */
 export type Committed = { readonly [S in "input" | "output"]?: bigint | undefined }
 
+/** Where a key comes from: a trapdoor that was drawn here, or powers of tau, with the head of the ceremony to come. */
+export type KeyOrigin =
+  | "dev"
+  | { readonly head: CeremonyHead; readonly powers: PowersOfTau; readonly engine: KernelEngine }
+
+export interface WorkOptions {
+  readonly onProgress?: OnProgress | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Keys with a phase 2: evaluated queries, some of which contributors multiply afterwards. */
+export interface ContributedKeys<C, H, K> {
+  readonly kind: "contributed"
+  /** What a key is made of. @throws CountersignError for a key that is too large to make or to prove with */
+  queries(circuit: C): KeyQueries
+  /** The proving key of evaluated queries. */
+  write(circuit: C, points: KeyPoints, origin: KeyOrigin): Promise<Uint8Array>
+  /** What the points that are held of a key have to be. */
+  claims(circuit: C, held: H): readonly Claim[]
+  /**
+   * Why a key all of whose points are right says of itself that it began as another one, or null: of formats in which
+   * contributions are bound to their circuit by a hash of the first key alone.
+   */
+  beginning?(
+    circuit: C,
+    held: H,
+    powers: PowersOfTau,
+    engine: KernelEngine,
+    options: WorkOptions,
+  ): Promise<string | null>
+  /** Sections of a key whose verification key is `key`. */
+  sections(circuit: C, provingKey: ProvingKey, key: K): Promise<KeySections>
+}
+
+/** Keys that follow from circuit and powers of tau alone. Nobody contributes to one, and anyone makes it again. */
+export interface UniversalKeys<C> {
+  readonly kind: "universal"
+  /**
+   * Makes a proving key from powers of tau, or for development from a τ that is drawn here.
+   * @throws UsageError for too few powers; CountersignError for a key that is too large to make; AbortError
+   */
+  make(circuit: C, options: DevSetupOptions & { readonly ptau?: PowersOfTau }): Promise<Uint8Array>
+  /**
+   * Makes a key that was read again, from powers of tau or else the powers in it, and compares every byte.
+   * @returns how many points were compared
+   * @throws FileError naming what differs
+   */
+  compare(circuit: C, provingKey: ProvingKey, ptau?: PowersOfTau, options?: DevSetupOptions): Promise<number>
+}
+
+/** Another program that has the equation of proofs. */
+export interface Equation<K> {
+  /** Why a proof is not valid for a statement, all of whose other checks are done (`examine`), or null. */
+  problem(proof: object, statement: Statement, key: K): Promise<string | null>
+  close(): Promise<void>
+}
+
 /** `C`: its circuit, `H`: what it holds of a proving key, `K`: its verification key, checked. */
-export interface System<
-  C extends CircuitBase = CircuitBase,
-  H = unknown,
-  K = CheckedFacts<KeyFacts & { readonly proofSystem: string }>,
-> {
+export interface System<C extends CircuitBase = CircuitBase, H = unknown, K = unknown> {
   /** Whether a side may be committed to. */
   readonly commits: boolean
   forms(graph: IntGraph): SystemForms
@@ -156,18 +214,22 @@ export interface System<
   differences(circuit: C, compared: Compared): readonly string[]
 
   commit(circuit: C, values: TensorValues, salts: Salts): Committed
-  setup(circuit: C, options: DevSetupOptions): Promise<Uint8Array>
+  readonly keys: ContributedKeys<C, H, K> | UniversalKeys<C>
   /**
    * Reads a proving key; `residentBytes` as for `open`.
    * @throws FileError for a damaged or foreign file, or another circuit's
    */
   readKey(circuit: C, provingKey: ProvingKey, residentBytes?: number): Promise<H>
   contentOf(held: H): KeyContent
-  /** Sections of a key whose verification key is `key`. */
-  sections(circuit: C, provingKey: ProvingKey, key: K): Promise<KeySections>
+  /** What hides, of a key whose verification key is `key`; none where reading a key has seen to that. */
+  masks(held: H, key: K): readonly Mask[]
   /** Bytes that a proof takes, about; null where nobody knows. */
   memory(circuit: C): number | null
   /** @throws CountersignError if a proof cannot be made here */
   checkProvable(circuit: C, options: MemoryOptions): void
   open(circuit: C, held: H, options: OpenSystem<K>): Promise<Backend>
+  /** Solidity source of a key's verifier, where each key has its own; `isDev`: somebody can forge for it. */
+  contract?(key: K, digest: Hex, isDev: boolean): Promise<string>
+  /** Starts what has the equation, where the verifying half (verifiers.ts) has not. Whoever does closes it. */
+  equation?(): Equation<K>
 }

@@ -21,7 +21,12 @@ export {
   type Visibility,
 } from "../statement/layout.js"
 export type { G1Json, G2Json } from "../statement/points.js"
-export type { Provenance } from "../statement/provenance.js"
+export {
+  type CeremonyFacts,
+  describeProvenance,
+  type Provenance,
+  type UniversalFacts,
+} from "../statement/provenance.js"
 export {
   type CommittedClaim,
   contextSignal,
@@ -55,6 +60,15 @@ export type { Groth16Arguments, Groth16ProofWords } from "../systems/groth16/sol
 export type { Groth16Key, Groth16Proof, Groth16Receipt } from "../systems/groth16/verify.js"
 export type { MirageArguments, MirageProofWords } from "../systems/mirage/solidity.js"
 export type { MirageKey, MirageProof, MirageReceipt } from "../systems/mirage/verify.js"
+export type { FflonkArguments, PlonkArguments, UniversalProofWords } from "../systems/universal/solidity.js"
+export type {
+  FflonkKey,
+  FflonkProof,
+  FflonkReceipt,
+  PlonkKey,
+  PlonkProof,
+  PlonkReceipt,
+} from "../systems/universal/verify.js"
 export type { Receipt, SolidityArguments, VerificationKey } from "../systems/verifiers.js"
 export { encodeKey, fromSnarkjs, keyDigest, parseVerificationKey } from "./key.js"
 export { libraryName, solidityLibrary } from "./library.js"

@@ -3,25 +3,27 @@
  *
  * Canonical bytes, 32-byte big-endian words (the Solidity registry stores exactly these). In common:
  *
- *     0  "countersign.key.groth16.1" or "countersign.key.mirage.1", zero-padded on the right
- *     1  flags: 1 for a development key, else 0
- *     2  n, the number of public signals (groth16) or words (mirage)
+ *     0  "countersign.key.NAME.1" with the name of the proof system, zero-padded on the right
+ *     1  flags: 1 for a development key, 2 for one of a ceremony, 3 for one of universal powers, else 0
+ *     2  n, the number of public signals, or words (mirage)
  *     3  how many of them are outputs
  *     4  model digest
  *     5  keccak256 of the layout's canonical JSON
- *     6–7  alpha1      8–11  beta2
  *
- *     groth16  12–15  gamma2     16–19  delta2      20–  n + 1 points ic         22 + 2n words
- *     mirage   12–15  delta2     16–19  deltaC2     20–25  three points ic       26 words
+ *     groth16  6–7  alpha1   8–11  beta2   12–15  gamma2   16–19  delta2    20–  n + 1 points ic     22 + 2n words
+ *     mirage   6–7  alpha1   8–11  beta2   12–15  delta2   16–19  deltaC2   20–25  three points ic   26 words
+ *     plonk    6  size of the domain   7–10  x2   11–26  qm, ql, qr, qo, qc, s1, s2, s3              27 words
+ *     fflonk   6  size of the domain   7–10  x2   11–12  c0                                          13 words
  *
- * G1 is x, y; G2 is x1, x0, y1, y0 as the EVM wants it.
+ * G1 is x, y; G2 is x1, x0, y1, y0 as the EVM wants it. Behind all these stand the words of the provenance
+ * (statement/provenance.ts). Of a ceremony five: powers of tau (two), number of contributors, beacon, transcript. Of
+ * universal powers three: powers of tau (two), power.
  */
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
 import type { KeyFacts } from "../statement/key.js"
 import { layoutJson, parseLayout } from "../statement/layout.js"
-import { wordsOfG1, wordsOfG2 } from "../statement/points.js"
-import { flagsOf, parseProvenance } from "../statement/provenance.js"
+import { flagsOf, parseProvenance, provenanceWords, setupKind } from "../statement/provenance.js"
 import { bytes32, fields, fromJson, type Hex, object, oneOf } from "../statement/strict.js"
 import { encodeWords } from "../statement/words.js"
 import { keyOfSnarkjs, type SnarkjsFacts } from "../systems/groth16/snarkjs.js"
@@ -63,7 +65,9 @@ function read(value: unknown): VerificationKey {
     model: bytes32(given.model, "model"),
     layout: parseLayout(given.layout, "layout"),
   }
-  const points = verifierOf(proofSystem).parsePoints(given.points, facts.layout)
+  const { parsePoints, setups } = verifierOf(proofSystem)
+  oneOf(setupKind(facts.setup), "setup", setups)
+  const points = parsePoints(given.points, facts.layout)
   return { ...facts, proofSystem, points } as VerificationKey
 }
 
@@ -88,17 +92,15 @@ export function encodeKey(verificationKey: VerificationKey): Uint8Array {
     BigInt(outputs),
     BigInt(key.model),
     keccakWord(utf8ToBytes(layoutJson(layout))),
-    ...wordsOfG1(points.alpha1),
-    ...wordsOfG2(points.beta2),
-    ...system.middlePoints(points).flatMap(wordsOfG2),
-    ...points.ic.flatMap(wordsOfG1),
+    ...system.keyWords(points),
+    ...provenanceWords(key.setup),
   ])
 }
 
 /** Digests of checked keys, which cannot change: every two-phase verification needs one. */
 const digests = new WeakMap<VerificationKey, Hex>()
 
-/** keccak256 of the canonical bytes, the name of a key on-chain; binds model, layout and setup kind too. */
+/** keccak256 of the canonical bytes, the name of a key on-chain; binds model, layout and provenance too. */
 export function keyDigest(verificationKey: VerificationKey): Hex {
   const { key } = checkKey(verificationKey)
   const known = digests.get(key)

@@ -16,6 +16,7 @@ import {
   publicInputs,
   type TensorLayout,
 } from "../statement/layout.js"
+import { describeProvenance, type Provenance } from "../statement/provenance.js"
 import { elementsPerWord, outputWordCount, wordCount, wordsOfTensor } from "../statement/words.js"
 import { type VerificationKey, verifierOf } from "../systems/verifiers.js"
 import { keyDigest } from "./key.js"
@@ -27,7 +28,21 @@ const wordsFile = "countersign/contracts/CountersignWords.sol"
 const unit = 10n ** 18n
 
 /** Names that the library itself uses. */
-const ours = ["KEY", "MODEL", "DEV", "WORDS", "CountersignWords", "IndexOutOfRange"]
+const ours = [
+  "KEY",
+  "MODEL",
+  "DEV",
+  "WORDS",
+  "PTAU",
+  "CONTRIBUTORS",
+  "TRANSCRIPT",
+  "CountersignWords",
+  "PlonkVerifier",
+  "PlonkInference",
+  "FflonkVerifier",
+  "FflonkInference",
+  "IndexOutOfRange",
+]
 
 /** Most letters of a tensor's name that go into identifiers. */
 const maxLetters = 64
@@ -45,10 +60,10 @@ interface Names {
 }
 
 /**
- * The library as Solidity source. It imports `countersign/contracts/CountersignWords.sol`, unless the key's proof
- * system is `groth16`, whose statements are plain integers.
+ * The library as Solidity source. It imports `countersign/contracts/CountersignWords.sol`, unless statements of the
+ * key's proof system are plain integers.
  * @param name what it is called, made into an identifier that begins with a capital letter
- * @throws UsageError for a development key unless it is allowed; FileError on a malformed key
+ * @throws UsageError for a key that somebody can forge for unless it is allowed; FileError on a malformed key
  */
 export function solidityLibrary(key: VerificationKey, name: string, options: CallOptions = {}): string {
   checkThing("verificationKey", key, "key")
@@ -56,6 +71,7 @@ export function solidityLibrary(key: VerificationKey, name: string, options: Cal
   checkOptions(options)
   const digest = keyDigest(key)
   const dev = checkDev(key, options)
+  const warning = key.setup === "dev" ? "THIS IS A DEVELOPMENT KEY" : "NOBODY CONTRIBUTED TO THIS KEY"
   const { packed } = verifierOf(key.proofSystem).solidity
   const tensors = publicTensors(key.layout, packed)
   const names = namesFor(tensors)
@@ -66,8 +82,10 @@ export function solidityLibrary(key: VerificationKey, name: string, options: Cal
     "",
     `/// @notice A verification key of the proof system ${key.proofSystem}, and how to read what its model said.`,
     "/// @dev    Written by `countersign export solidity`. A reader says what stands in its arguments: verify them first,",
-    `///         under KEY. Real numbers are in units of 1e-18, cut off towards zero.${dev ? " THIS IS A DEVELOPMENT KEY: its maker can" : ""}`,
-    ...(dev ? ["///         forge, and only `verifyDevInference` takes it."] : []),
+    "///         under KEY. Real numbers are in units of 1e-18, cut off towards zero.",
+    ...(dev
+      ? [`///         ${warning}: receipts can be forged, and only \`verifyDevInference\` takes it.`]
+      : []),
     `library ${libraryName(name)} {`,
     "    /// The element does not exist.",
     "    error IndexOutOfRange(uint256 count, uint256 index);",
@@ -76,8 +94,9 @@ export function solidityLibrary(key: VerificationKey, name: string, options: Cal
     `    bytes32 internal constant KEY = ${digest};`,
     "    /// Digest of the integer model.",
     `    bytes32 internal constant MODEL = ${key.model};`,
-    "    /// Whether this is a development key.",
+    "    /// Whether somebody can forge for the key, so that only `verifyDevInference` takes it.",
     `    bool internal constant DEV = ${dev};`,
+    ...provenanceLines(key.setup),
     ...(packed ? wordLines(key.layout) : []),
     ...tensors.flatMap((tensor, i) => [
       "",
@@ -148,6 +167,25 @@ function namesFor(tensors: readonly PublicTensor[]): Names[] {
 
 const number = (name: string, type: "uint256" | "int256", value: number | bigint): string =>
   `    ${type} internal constant ${name} = ${value};`
+
+/** What a key says of its ceremony. Names go into no `///`, where `@` means something. */
+function provenanceLines(setup: Provenance): string[] {
+  if (typeof setup === "string") return []
+  const powers = [
+    `    // made by ${ascii(describeProvenance(setup))}`,
+    "    /// BLAKE2b-512 of its powers of tau.",
+    `    bytes internal constant PTAU = hex"${setup.ptau.slice(2)}";`,
+  ]
+  if (!("transcript" in setup)) return powers
+  const { contributors, transcript } = setup
+  return [
+    ...powers,
+    "    /// How many people contributed; the beacon is none of them.",
+    number("CONTRIBUTORS", "uint256", contributors.length),
+    "    /// Digest of its transcript.",
+    `    bytes32 internal constant TRANSCRIPT = ${transcript};`,
+  ]
+}
 
 function wordLines(layout: Layout): string[] {
   const outputs = outputWordCount(layout)

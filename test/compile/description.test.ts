@@ -1,5 +1,6 @@
 /** A circuit rebuilt from its files, without circom, is the circuit; files that are not its own are refused. */
 import { beforeAll, describe, expect, it } from "vitest"
+import { digestOf } from "#src/circuit/formats/r1cs.js"
 import { drawSalt } from "#src/circuit/gadgets/poseidon.js"
 import { type CompileOptions, compile } from "#src/compile/compile.js"
 import { type CircuitFiles, describeCircuit, rebuildCircuit } from "#src/compile/description.js"
@@ -7,7 +8,6 @@ import { FileError } from "#src/errors.js"
 import { openProver, setup } from "#src/prover/open.js"
 import { serialize } from "#src/quantize/canonical/digest.js"
 import type { MirageCircuit } from "#src/systems/mirage/circuit.js"
-import { digestOf } from "#src/systems/mirage/keyfile.js"
 import { explain } from "#src/verifier/index.js"
 import { type Network, small } from "../support/networks.js"
 
@@ -86,7 +86,7 @@ describe("files that are no circuit's", () => {
     [
       "of another proof system",
       /circuit.json/,
-      ({ circuit }) => Object.assign(circuit, { proofSystem: "plonk" }),
+      ({ circuit }) => Object.assign(circuit, { proofSystem: "marlin" }),
     ],
     [
       "another model's",

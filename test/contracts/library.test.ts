@@ -3,6 +3,7 @@ import type { Contract } from "ethers"
 import fc from "fast-check"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import {
+  keyDigest,
   type Layout,
   libraryName,
   solidityLibrary,
@@ -13,6 +14,7 @@ import { compileSolidity } from "../../contracts/compile.js"
 import { type Chain, deploy, startChain } from "../../examples/chain.js"
 import { edit, hash32, oracle, scalar, values } from "../support/groth16-oracle.js"
 import { layoutOf, mirageOracle } from "../support/mirage-oracle.js"
+import { ceremony, uncontributed } from "../support/provenances.js"
 
 let chain: Chain
 beforeAll(async () => {
@@ -105,9 +107,15 @@ function harness(library: string, type: string): string {
         read_ = new int256[](which.length);
         for (uint256 i = 0; i < which.length; i++) read_[i] = one(which[i], list, indices[i]);
       }
+      ${library.includes("TRANSCRIPT") ? ceremonyFacts : ""}
       function facts() external pure returns (bytes32, bytes32, bool) { return (Lib.KEY, Lib.MODEL, Lib.DEV); }
     }`
 }
+
+const ceremonyFacts = `
+      function ceremony() external pure returns (bytes memory, uint256, bytes32) {
+        return (Lib.PTAU, Lib.CONTRIBUTORS, Lib.TRANSCRIPT);
+      }`
 
 /** What the compiler says of a library is an error here, warnings too. */
 const harnessed = (library: string, type: string): Promise<Contract> =>
@@ -261,6 +269,27 @@ test("no name gets anything but identifiers and one line of ASCII in, and no two
     }),
     { numRuns: 25 },
   )
+})
+
+test("a ceremony's key says what to compare with the registry, and its contributors in a comment", async () => {
+  const mallory = { ...ceremony, contributors: ["Bob", "@dev */ é\\u000a"] }
+  const { key } = mirageOracle(layoutOf("public"), { setup: mallory })
+  const library = solidityLibrary(key, "Lib")
+  expect(library).toContain(
+    '// made by "a ceremony of 2 contributors (Bob, @dev */ \\u00e9\\\\u000a) and a beacon',
+  )
+  expect(library).not.toContain("DEVELOPMENT")
+  const contract = await harnessed(library, "uint256")
+  expect([...(await contract.ceremony())]).toEqual([mallory.ptau, 2n, mallory.transcript])
+  expect([...(await contract.facts())]).toEqual([keyDigest(key), key.model, false])
+})
+
+test("a key that nobody contributed to must be allowed, and says so", () => {
+  const { key } = mirageOracle(layoutOf("hidden"), { setup: uncontributed })
+  expect(() => solidityLibrary(key, "Lib")).toThrow(/nobody contributed/)
+  const library = solidityLibrary(key, "Lib", { allowDev: true })
+  expect(library).toContain("DEV = true")
+  expect(library).toContain("NOBODY CONTRIBUTED TO THIS KEY: receipts can be forged")
 })
 
 test("a development key must be allowed, and says so", () => {

@@ -12,11 +12,10 @@ import { openProver, setup } from "#src/prover/open.js"
 import { parseInput, parseSamples } from "#src/quantize/calibration/samples.js"
 import { quantizeInput, runInteger } from "#src/quantize/integers/run.js"
 import { quantizeProgram } from "#src/quantize/quantize.js"
-import { proofSystems } from "#src/systems/index.js"
-import type { ProofSystem } from "#src/systems/verifiers.js"
 import {
   explain,
   type Groth16Key,
+  type Groth16Proof,
   type PublicClaim,
   proofToSnarkjs,
   publicSignals,
@@ -29,6 +28,7 @@ import {
 import { compileContract } from "../../contracts/compile.js"
 import { type Chain, deploy, startChain } from "../../examples/chain.js"
 import { digits } from "../../examples/digits.js"
+import { type Registered, verifiers } from "../support/chain.js"
 
 const context = `0x${"3c".repeat(32)}`
 const test = digits("test")
@@ -47,7 +47,7 @@ const models = [
 ]
 
 let chain: Chain
-let contracts: Record<ProofSystem, Contract>
+let contracts: Record<Registered, Contract>
 beforeAll(async () => {
   chain = await startChain()
   contracts = {
@@ -83,7 +83,7 @@ describe.each(models)("$folder", ({ folder, least }) => {
       expect(held.has(Array.from(image, (x) => x.toFixed(4)).join())).toBe(false)
   })
 
-  it.each(proofSystems)(
+  it.each(Object.keys(verifiers) as Registered[])(
     "proves a digit in %s: accepted here, on the chain and by snarkjs where it can; forgeries refused",
     async (proofSystem) => {
       const { graph, model } = await load(folder)
@@ -101,16 +101,16 @@ describe.each(models)("$folder", ({ folder, least }) => {
       await (await contract.registerDevKey(solidityKey(verificationKey))).wait()
       const expected = { verificationKey, model: circuit.model, context, allowDev: true }
       const onChain = (given: Receipt, wanted = context): Promise<boolean> => {
-        const args = toSolidityArguments(given, verificationKey)
-        return args.proofSystem === "mirage"
-          ? contract.verifyDevInference(args.key, wanted, args.words, args.proof)
-          : contract.verifyDevInference(args.key, args.model, wanted, args.outputs, args.inputs, args.proof)
+        const { args } = toSolidityArguments(given, verificationKey)
+        return contract.verifyDevInference(
+          ...args.map((value) => (value === given.statement.context ? wanted : value)),
+        )
       }
       const inSnarkjs = async (given: Receipt, answer: boolean) => {
         if (proofSystem !== "groth16") return
         const signals = publicSignals(given.statement, circuit.layout).map(String)
         const key = toSnarkjs(verificationKey as Groth16Key)
-        expect(await groth16.verify(key, signals, proofToSnarkjs(given.proof))).toBe(answer)
+        expect(await groth16.verify(key, signals, proofToSnarkjs(given.proof as Groth16Proof))).toBe(answer)
       }
 
       expect(explain(receipt, expected)).toBeNull()

@@ -158,7 +158,9 @@ describe.each(proofSystems)("a tampered rescale in a circuit of %s", (proofSyste
         /^constraint \d+ refuses the model's own integers: Excess\(3,3,4\) of tensor `t2`\[0\] \(node `relu`\)$/,
     }
     const { operandOffset } = group().plan
-    expect(await foundOfPlan({ operandOffset: operandOffset + 8 })).toMatch(rows[proofSystem])
+    expect(await foundOfPlan({ operandOffset: operandOffset + 8 })).toMatch(
+      rows[proofSystem as keyof typeof rows],
+    )
   })
 
   it("in the plan of what comes out is named, with what circuit and model give", async () => {

@@ -15,7 +15,7 @@ import { deserialize, serialize } from "#src/quantize/canonical/digest.js"
 import { type IntGraph, tableOutput } from "#src/quantize/integers/intgraph.js"
 import { quantizeInput, runInteger } from "#src/quantize/integers/run.js"
 import { quantizeProgram } from "#src/quantize/quantize.js"
-import { witnessOf } from "#src/systems/groth16/witness.js"
+import { witnessOf } from "#src/systems/plain/witness.js"
 import { ProgramBuilder, randomProgram } from "../support/programs.js"
 import { Random } from "../support/random.js"
 

@@ -1,6 +1,6 @@
 /** Receipts that must be refused by every verifier, made from a valid one; all have a receipt's shape. */
 import { q, r } from "#src/field.js"
-import type { Groth16Proof, Receipt } from "#src/verifier/index.js"
+import type { Receipt } from "#src/verifier/index.js"
 import { edit, hash32, outsideSubgroup } from "./groth16-oracle.js"
 
 export interface Attack<R extends Receipt> {
@@ -10,18 +10,21 @@ export interface Attack<R extends Receipt> {
 
 type Path = readonly (string | number)[]
 
-const coordinates: readonly Path[] = [
-  ["a", 0],
-  ["a", 1],
-  ["b", 0, 0],
-  ["b", 0, 1],
-  ["b", 1, 0],
-  ["b", 1, 1],
-  ["c", 0],
-  ["c", 1],
-  ["d", 0],
-  ["d", 1],
-]
+/** Kinds of what a proof has. */
+const kindOf = (part: unknown): "scalar" | "g1" | "g2" => {
+  if (typeof part === "string") return "scalar"
+  return typeof (part as unknown[])[0] === "string" ? "g1" : "g2"
+}
+const numbers: Readonly<Record<ReturnType<typeof kindOf>, readonly Path[]>> = {
+  scalar: [[]],
+  g1: [[0], [1]],
+  g2: [
+    [0, 0],
+    [0, 1],
+    [1, 0],
+    [1, 1],
+  ],
+}
 
 function at(value: unknown, path: Path): unknown {
   let found = value
@@ -31,51 +34,66 @@ function at(value: unknown, path: Path): unknown {
 
 /** Wrong proofs for an unchanged statement. `other` is a valid proof of another statement for the same key. */
 export function proofAttacks<R extends Receipt>(valid: R, other: R["proof"]): Attack<R>[] {
-  const { proof }: { proof: Groth16Proof } = valid
+  const proof: Record<string, unknown> = { ...valid.proof }
   const attacks: Attack<R>[] = []
   const wrong = (name: string, ...changes: [path: Path, to: unknown][]) =>
     attacks.push({
       name,
       receipt: changes.reduce((receipt, [path, to]) => edit(receipt, ["proof", ...path], to), valid),
     })
-  const points = Object.keys(proof)
+  const named = (kind: string) => Object.keys(proof).filter((name) => kindOf(proof[name]) === kind)
+  const [points, scalars, pairs] = [named("g1"), named("scalar"), named("g2")]
 
-  for (const path of coordinates.filter(([name]) => points.includes(`${name}`))) {
-    const value = BigInt(at(proof, path) as string)
-    const name = `proof.${path.join(".")}`
-    wrong(`${name} + q`, [path, `${value + q}`])
-    wrong(`${name} = 0`, [path, "0"])
-    for (const bit of [0n, 1n, 31n, 100n, 200n, 253n])
-      wrong(`${name}, bit ${bit}`, [path, `${value ^ (1n << bit)}`])
+  for (const [part, value] of Object.entries(proof)) {
+    for (const inside of numbers[kindOf(value)]) {
+      const path = [part, ...inside]
+      const number = BigInt(at(proof, path) as string)
+      const name = `proof.${path.join(".")}`
+      const [prime, letter] = kindOf(value) === "scalar" ? [r, "r"] : [q, "q"]
+      wrong(`${name} + ${letter}`, [path, `${number + prime}`])
+      if (number !== 0n) wrong(`${name} = 0`, [path, "0"])
+      for (const bit of [0n, 1n, 31n, 100n, 200n, 253n])
+        wrong(`${name}, bit ${bit}`, [path, `${number ^ (1n << bit)}`])
+    }
+  }
+  for (const name of scalars) {
+    // a selector that is zero everywhere is zero in every proof
+    if (proof[name] === "0") continue
+    wrong(`${name} of another proof`, [[name], at(other, [name])])
+    wrong(`-${name}`, [[name], `${r - BigInt(proof[name] as string)}`])
   }
   const zero = (name: string) =>
-    name !== "b"
+    points.includes(name)
       ? ["0", "0"]
       : [
           ["0", "0"],
           ["0", "0"],
         ]
-  wrong("all at infinity", ...points.map((name): [Path, unknown] => [[name], zero(name)]))
-  for (const name of points) {
+  const all = [...points, ...pairs]
+  wrong("all at infinity", ...all.map((name): [Path, unknown] => [[name], zero(name)]))
+  for (const name of all) {
     const letter = name.toUpperCase()
     wrong(`${letter} at infinity`, [[name], zero(name)])
     wrong(`${letter} of another proof`, [[name], at(other, [name])])
-    if (name === "b") continue
+    if (pairs.includes(name)) continue
     wrong(`${letter} off the curve`, [[name], ["1", "3"]])
     wrong(`${letter} the generator`, [[name], ["1", "2"]])
     wrong(`-${letter}`, [[name, 1], `${q - BigInt(at(proof, [name, 1]) as string)}`])
     for (const second of points)
-      if (second > name && second !== "b")
+      if (second > name)
         wrong(
           `${letter} and ${second.toUpperCase()} swapped`,
           [[name], at(proof, [second])],
           [[second], at(proof, [name])],
         )
   }
-  const [x, y] = proof.b
-  wrong("B outside the subgroup", [["b"], outsideSubgroup()])
-  wrong("B off the curve", [["b", 0, 0], "1"])
-  wrong("real and imaginary parts of B swapped", [["b"], [x.toReversed(), y.toReversed()]])
+  for (const name of pairs) {
+    const letter = name.toUpperCase()
+    const [x, y] = proof[name] as string[][]
+    wrong(`${letter} outside the subgroup`, [[name], outsideSubgroup()])
+    wrong(`${letter} off the curve`, [[name, 0, 0], "1"])
+    wrong(`real and imaginary parts of ${letter} swapped`, [[name], [x.toReversed(), y.toReversed()]])
+  }
   attacks.push({ name: "another statement's proof", receipt: edit(valid, ["proof"], other) })
   return attacks
 }

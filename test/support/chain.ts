@@ -2,7 +2,7 @@
 import { type Contract, hexlify } from "ethers"
 import { wordsOfG1, wordsOfG2 } from "#src/statement/points.js"
 import { encodeWords } from "#src/statement/words.js"
-import type { Groth16Key, Receipt, VerificationKey } from "#src/verifier/index.js"
+import type { Groth16Key, Groth16Proof, Receipt, VerificationKey } from "#src/verifier/index.js"
 import { encodeKey, solidityKey, toSolidityArguments } from "#src/verifier/index.js"
 import { compileContract } from "../../contracts/compile.js"
 import { type Chain, deploy, startChain } from "../../examples/chain.js"
@@ -14,7 +14,14 @@ export interface VerifierChain extends Chain {
 /** The contract that verifies receipts of a proof system. */
 export const verifiers = { mirage: "CountersignVerifier", groth16: "Groth16Verifier" } as const
 
-export async function startVerifier(proofSystem: Receipt["proofSystem"]): Promise<VerifierChain> {
+/** A system whose keys are registered at one contract. */
+export type Registered = keyof typeof verifiers
+export const registered = (proofSystem: Receipt["proofSystem"]): Registered => {
+  if (proofSystem === "mirage" || proofSystem === "groth16") return proofSystem
+  throw new Error(`keys of ${proofSystem} have contracts of their own`)
+}
+
+export async function startVerifier(proofSystem: Registered): Promise<VerifierChain> {
   const chain = await startChain()
   try {
     return { ...chain, contract: await deploy(compileContract(verifiers[proofSystem]), chain.signer) }
@@ -41,7 +48,7 @@ export function inferenceArguments(receipt: Receipt, key: VerificationKey): unkn
     ["3", "4"],
   ] as const
   const wellFormed = { a: ["1", "2"], b: g2, c: ["1", "2"], d: ["1", "2"] } as const
-  const { a, b, c, d } = { d: [], ...receipt.proof }
+  const { a, b, c, d } = { d: [], ...(receipt.proof as Groth16Proof) }
   const { d: _, ...three } = wellFormed
   const proof = receipt.proofSystem === "mirage" ? wellFormed : three
   const { args } = toSolidityArguments({ ...receipt, proof } as Receipt, key)

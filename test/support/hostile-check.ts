@@ -12,9 +12,9 @@ import { CountersignError } from "#src/errors.js"
 import { inverseAll, mod } from "#src/field.js"
 import type { IntGraph } from "#src/quantize/integers/intgraph.js"
 import { runInteger } from "#src/quantize/integers/run.js"
-import { assignPlain } from "#src/systems/groth16/witness.js"
-import { type Circuit, proofSystems } from "#src/systems/index.js"
+import type { Circuit } from "#src/systems/index.js"
 import { assignCommitted, challengedWitness, statementWords } from "#src/systems/mirage/witness.js"
+import { assignPlain } from "#src/systems/plain/witness.js"
 import { hostile, readGraph } from "./hostile-graphs.js"
 import { Random } from "./random.js"
 
@@ -34,7 +34,7 @@ const c = 2n ** 250n + 12345n
 /** Every wire of an execution, at a challenge; `shown` are the integers that the statement shows. */
 function fullWitness(circuit: Circuit, values: TensorValues, shown = values): Witness {
   const { graph } = circuit
-  if (circuit.proofSystem === "groth16") {
+  if (circuit.proofSystem !== "mirage") {
     const { small, large } = assignPlain(graph, circuit.linked, values, 7n)
     graph.outputs.forEach(({ tensor }, k) => {
       small.set(shown.get(tensor) ?? [], circuit.linked.outputs[k])
@@ -46,6 +46,9 @@ function fullWitness(circuit: Circuit, values: TensorValues, shown = values): Wi
   inverseAll(inverse)
   return challengedWitness(circuit.linked, committed, statementWords(circuit, shown, {}), c, inverse)
 }
+
+/** One for each kind of circuit: plonk and fflonk prove that of groth16. */
+const systems = ["mirage", "groth16"] as const
 
 /** A fault of ours, unless it is a typed error. */
 function refusal(error: unknown): string | undefined {
@@ -74,7 +77,7 @@ export async function examine(seeds: readonly number[]): Promise<Findings> {
     )
     if (!graph) return []
     const refuse = () => findings.refusedCircuits++
-    return proofSystems.flatMap((proofSystem) => {
+    return systems.flatMap((proofSystem) => {
       const forms = () => (proofSystem === "mirage" ? lookupForms(graph) : bitForms)
       const plan = guard(seed, () => planGadgets(graph, forms()), refuse)
       return plan ? [{ seed, graph, proofSystem, uses: plan.uses }] : []

@@ -17,7 +17,7 @@ import { bytesOf } from "./kernels.js"
 const patterns = [0xff, 0x5a]
 /** More than any work here takes, so that memory need not grow. */
 const roomBytes = 3 * 2 ** 20
-const scratchBytes = 2 ** 20
+const scratchBytes = 2 ** 21
 
 interface Region {
   readonly at: number

@@ -1,22 +1,13 @@
 /** snarkjs in the test process: its curve keeps threads that somebody has to stop. */
-import { curves } from "snarkjs"
-import type { KeyParts } from "#src/systems/groth16/setup.js"
-import type { WitnessProver } from "#src/systems/groth16/snarkjs-prover.js"
+import { curves, type groth16 } from "snarkjs"
+import type { KeyParts } from "./plain-keys.js"
 
 export async function stopSnarkjs(): Promise<void> {
   await (await curves.getCurveFromName("bn128")).terminate()
 }
 
-type Proof = Awaited<ReturnType<WitnessProver["prove"]>>["proof"]
-
-/** A proof of ours in snarkjs's projective form. */
-export const snarkjsProof = ({ a, b, c }: Proof) => ({
-  pi_a: [...a, "1"],
-  pi_b: [[...b[0]], [...b[1]], ["1", "0"]],
-  pi_c: [...c, "1"],
-  protocol: "groth16",
-  curve: "bn128",
-})
+/** A proof as the prover gives it, typed. */
+export const snarkjsProof = (proof: object) => proof as Parameters<typeof groth16.verify>[2]
 
 /** A verification key of ours as snarkjs writes it, without the pairing that it stores for convenience. */
 export const snarkjsKey = ({ alpha1, beta2, gamma2, delta2, ic }: KeyParts) => {

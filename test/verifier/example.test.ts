@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs"
 import { bytesToHex } from "@noble/hashes/utils.js"
 import { expect, test } from "vitest"
 import {
+  type CeremonyFacts,
   challenge,
   encodeKey,
   evaluation,
@@ -40,6 +41,25 @@ test.each([
 ])("the first words of a %s key", (_, key) => {
   for (const line of header(encodeKey(key))) expect(text).toContain(`\n${line}  `)
   expect(text).toContain(`\n${layoutJson(layout)}\n`)
+})
+
+test("the words that a ceremony's key has of its own", () => {
+  const setup: CeremonyFacts = {
+    ptau: `0x${"aa".repeat(32)}${"bb".repeat(32)}`,
+    contributors: ["Alice", "Bob", "Carol"],
+    beacon: { value: "0x0102", iterations: 10 },
+    transcript: `0x${"cc".repeat(32)}`,
+  }
+  const key = parseVerificationKey({ ...mirage, setup })
+  const bytes = bytesToHex(encodeKey(key)).match(/.{64}/g) as string[]
+  const meanings = ["ptau", "ptau", "three contributors", "keccak256 of the beacon", "transcript"]
+  const lines = [
+    `1   ${bytes[1]}  of a ceremony`,
+    ...meanings.map((meaning, i) => `${26 + i}  ${bytes[26 + i]}  ${meaning}`),
+    `key digest  ${keyDigest(key).slice(2)}`,
+  ]
+  expect(bytes).toHaveLength(31)
+  expect(text).toContain(`\n${lines.join("\n")}\n`)
 })
 
 test("a word, the challenge and the evaluation", () => {

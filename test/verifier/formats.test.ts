@@ -22,6 +22,7 @@ test("the exports of countersign/verifier", () => {
     "challenge",
     "contextSignal",
     "dequantize",
+    "describeProvenance",
     "encodeKey",
     "evaluation",
     "explain",
@@ -150,8 +151,8 @@ describe("a receipt is read strictly", () => {
     refused(edit(valid, ["proof", "c"], ["1"]), "proof.c: wrong length; expected 2; given 1")
     refused(edit(valid, ["statement", "model"], hash32("m").toUpperCase()), "statement.model")
     refused(
-      edit(valid, ["proofSystem"], "plonk"),
-      "proofSystem: unsupported value; expected groth16 or mirage",
+      edit(valid, ["proofSystem"], "stark"),
+      "proofSystem: unsupported value; expected fflonk or groth16 or mirage or plonk",
     )
     refused(edit(valid, ["version"], "1"), "version")
   })

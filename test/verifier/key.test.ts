@@ -5,7 +5,13 @@ import { describe, expect, test } from "vitest"
 import { FileError } from "#src/errors.js"
 import { q } from "#src/field.js"
 import * as verifier from "#src/verifier/index.js"
-import { encodeKey, keyDigest, layoutJson, parseVerificationKey } from "#src/verifier/index.js"
+import {
+  encodeKey,
+  type Groth16Key,
+  keyDigest,
+  layoutJson,
+  parseVerificationKey,
+} from "#src/verifier/index.js"
 import {
   edit,
   hash32,
@@ -17,6 +23,7 @@ import {
   smallLayout,
 } from "../support/groth16-oracle.js"
 import { layoutOf, mirageKeyJson } from "../support/mirage-oracle.js"
+import { ceremony } from "../support/provenances.js"
 
 const { key } = oracle(smallLayout)
 type Path = readonly (string | number)[]
@@ -30,14 +37,16 @@ describe("a verification key is read strictly", () => {
     expect(parsed).toEqual(json)
     expect(parseVerificationKey(JSON.stringify(json))).toEqual(json)
     expect(parseVerificationKey(parsed)).toBe(parsed)
-    expect(Object.isFrozen(parsed.points.ic[0]) && Object.isFrozen(parsed.layout.outputs[0].shape)).toBe(true)
+    expect(
+      Object.isFrozen((parsed as Groth16Key).points.ic[0]) && Object.isFrozen(parsed.layout.outputs[0].shape),
+    ).toBe(true)
   })
 
   test.each<[string, Path, unknown, string]>([
     ["unknown field", ["note"], 1, "unknown field"],
     ["unknown field of a tensor", ["layout", "outputs", 0, "zeroPoint"], 0, "unknown field"],
     ["another version", ["version"], 2, "version"],
-    ["another proof system", ["proofSystem"], "plonk", "groth16 or mirage"],
+    ["another proof system", ["proofSystem"], "stark", "fflonk or groth16 or mirage or plonk"],
     ["another setup", ["setup"], "DEV", "setup"],
     ["a model without 0x", ["model"], "ab".repeat(32), "model"],
     ["bits missing", ["layout", "outputs", 0, "bits"], undefined, "not a number of bits"],
@@ -124,9 +133,22 @@ describe("a verification key is read strictly", () => {
   })
 
   test("the digest changes with every field", () => {
+    const { ptau, beacon } = ceremony
+    const last = (text: string, digit: string) => `${text.slice(0, -1)}${digit}` as const
+    const ceremonies: verifier.CeremonyFacts[] = [
+      ceremony,
+      { ...ceremony, ptau: last(ptau, "2") as verifier.Hex },
+      { ...ceremony, ptau: ptau.replace("0xa", "0xb") as verifier.Hex },
+      { ...ceremony, contributors: ["Alice", "Bob"] },
+      { ...ceremony, beacon: null },
+      { ...ceremony, beacon: { value: "0x00", iterations: 10 } },
+      { ...ceremony, beacon: beacon && { ...beacon, iterations: 11 } },
+      { ...ceremony, transcript: hash32("transcript") },
+    ]
     const digests = [
       key,
       { ...key, setup: "dev" as const },
+      ...ceremonies.map((setup) => ({ ...key, setup })),
       { ...key, model: hash32("other") },
       edit(key, ["layout", "outputs", 0, "scale"], 0.25),
       edit(key, ["layout", "outputs", 0, "name"], "21"),
@@ -201,6 +223,19 @@ describe("a verification key is read strictly", () => {
         [2, 2, 832],
       ])
     })
+  })
+
+  test("canonical bytes of a ceremony's key are those of another with other flags, and five words behind them", () => {
+    for (const other of [key, mirageKeyJson(layoutOf("public")).key]) {
+      const [plain, made] = [encodeKey(other), encodeKey({ ...other, setup: ceremony })]
+      expect(made.length).toBe(plain.length + 5 * 32)
+      expect(made[63]).toBe(2)
+      expect(made.slice(64, plain.length)).toEqual(plain.slice(64))
+      const digits = bytesToHex(made.slice(plain.length))
+      expect(digits.slice(0, 128)).toBe(ceremony.ptau.slice(2))
+      expect(digits.slice(128, 192)).toBe("3".padStart(64, "0"))
+      expect(digits.slice(256)).toBe(ceremony.transcript.slice(2))
+    }
   })
 
   test("to snarkjs's form and back; a foreign key is refused", () => {

@@ -25,21 +25,36 @@ export function createBinFile(
   version: number,
   sizes: readonly SectionSize[],
 ): { file: Uint8Array<ArrayBuffer>; sections: Uint8Array<ArrayBuffer>[] } {
-  invariant(magic.length === 4, `container magic ${magic}`)
   const total = sizes.reduce((sum, { bytes }) => sum + sectionHeaderBytes + bytes, headerBytes)
   const file = new Uint8Array(total)
-  const view = new DataView(file.buffer)
-  for (let i = 0; i < 4; i++) view.setUint8(i, magic.charCodeAt(i))
-  view.setUint32(4, version, true)
-  view.setUint32(8, sizes.length, true)
+  file.set(containerHeader(magic, version, sizes.length))
   let at = headerBytes
-  const sections = sizes.map(({ id, bytes }) => {
-    view.setUint32(at, id, true)
-    view.setBigUint64(at + 4, BigInt(bytes), true)
-    at += sectionHeaderBytes + bytes
-    return file.subarray(at - bytes, at)
+  const sections = sizes.map((size) => {
+    file.set(sectionHeader(size), at)
+    at += sectionHeaderBytes + size.bytes
+    return file.subarray(at - size.bytes, at)
   })
   return { file, sections }
+}
+
+/** What a container of that many sections begins with. */
+export function containerHeader(magic: string, version: number, count: number): Uint8Array {
+  invariant(magic.length === 4, `container magic ${magic}`)
+  const header = new Uint8Array(headerBytes)
+  const view = new DataView(header.buffer)
+  for (let i = 0; i < 4; i++) view.setUint8(i, magic.charCodeAt(i))
+  view.setUint32(4, version, true)
+  view.setUint32(8, count, true)
+  return header
+}
+
+/** What stands before the content of a section. */
+export function sectionHeader({ id, bytes }: SectionSize): Uint8Array {
+  const header = new Uint8Array(sectionHeaderBytes)
+  const view = new DataView(header.buffer)
+  view.setUint32(0, id, true)
+  view.setBigUint64(4, BigInt(bytes), true)
+  return header
 }
 
 /** Where a section lies. */
@@ -165,7 +180,13 @@ export function writePrime(view: DataView, at: number, prime: bigint = r): numbe
 }
 
 /** Checks what writePrime wrote. @throws FileError for a file over another field */
-export function checkPrime(view: DataView, at: number, where: string, prime: bigint = r): number {
+export function checkPrime(
+  view: DataView,
+  at: number,
+  where: string,
+  prime: bigint = r,
+  fix = "Compile for bn254 (`--prime bn128` in circom)",
+): number {
   const width = at + 36 <= view.byteLength ? view.getUint32(at, true) : 0
   if (width !== 32 || readField(view, at + 4) !== prime) {
     throw new FileError({
@@ -173,7 +194,7 @@ export function checkPrime(view: DataView, at: number, where: string, prime: big
       where,
       expected: "bn254",
       given: width === 32 ? `prime ${readField(view, at + 4)}` : `field elements of ${width} bytes`,
-      fix: "Compile for bn254 (`--prime bn128` in circom)",
+      fix,
     })
   }
   return at + 36

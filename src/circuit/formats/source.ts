@@ -19,17 +19,21 @@ export interface ByteSource {
 }
 export type ProvingKey = Uint8Array | ByteSource
 
-/** @throws UsageError unless `key` is bytes or a source of them */
-export function checkProvingKey(key: unknown, parameter: string): void {
-  const source = key as Partial<ByteSource> | null | undefined
-  const isSource =
-    key instanceof Uint8Array ||
+/** Whether a value is bytes, or looks like a source of them. */
+export function isBytesOrSource(value: unknown): boolean {
+  const source = value as Partial<ByteSource> | null | undefined
+  return (
+    value instanceof Uint8Array ||
     (typeof source === "object" &&
       typeof source?.read === "function" &&
       Number.isSafeInteger(source.size) &&
       (source.size as number) >= 0)
-  checkArgument(isSource, parameter, "a proving key: bytes, or `openKeyFile` of its path", key)
+  )
 }
+
+/** @throws UsageError unless `key` is bytes or a source of them */
+export const checkProvingKey = (key: unknown, parameter: string): void =>
+  checkArgument(isBytesOrSource(key), parameter, "a proving key: bytes, or `openKeyFile` of its path", key)
 
 /** A source whose reads give what was asked for, or a FileError that says `where` they did not. */
 export function checkedSource(key: ProvingKey, where: string): ByteSource {

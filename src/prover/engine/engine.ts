@@ -67,7 +67,7 @@ export interface Engine {
   rowSums(rows: Rows, wires: Float64Array, options?: WorkOptions): Promise<RowSums>
   /** Σ scalars[i] · points[i]. Throws FileError for points of a key that are none. */
   msm(points: Points, scalars: Scalars, options?: WorkOptions): Promise<Affine>
-  /** Sums of points by group, as points: number g is the sum of points[point[i]] over entries i of group g. */
+  /** Sums of points by group, as points: number g is the sum of ±points[point[i]] over entries i of group g. */
   sums(points: Points, entries: Entries, groups: number, options?: WorkOptions): Promise<Points>
   /**
    * A·B at the odd points of the domain of twice the size, and its product with `h`: Σ values[k] · h[k].

@@ -74,12 +74,13 @@ export const slowEngine = (): Engine => {
       return { a: of(system.a), b: of(system.b), c: of(system.c) }
     },
     msm: async (points, scalars) => sum(points, scalars),
-    sums: async (points, { group, point }, groups) => {
+    sums: async (points, { group, point, negative }, groups) => {
       const list = (await (points as SlowPoints).points) as readonly G1Point[]
       const zero = (points.group === "g1" ? G1.ZERO : G2.ZERO) as G1Point
       const sums = new Array<G1Point>(groups).fill(zero)
       group.forEach((g, i) => {
-        sums[g] = sums[g].add(list[point?.[i] ?? i])
+        const entry = list[point?.[i] ?? i]
+        sums[g] = sums[g].add(negative?.[i] === 1 ? entry.negate() : entry)
       })
       return { group: points.group, count: groups, points: Promise.resolve(sums) } as Points
     },

@@ -4,6 +4,7 @@
  */
 import { invariant, UsageError } from "../../errors.js"
 import { canRun, chooseModule, loadModule, type Variant } from "./modules.js"
+import { firstOffCurveOf, uncompressedOf } from "./points/files.js"
 import { BaseTable, baseWindows } from "./points/fixedbase.js"
 import { type Entries, Grouping } from "./points/grouping.js"
 import {
@@ -20,7 +21,9 @@ import {
   loadPoints,
   type PointSet,
   releasePoints,
+  writePoints,
 } from "./points/points.js"
+import { scalePoints, transformPoints } from "./points/transform.js"
 import { KernelPool, type RunOptions, type Step } from "./pool.js"
 import { maximumSteps } from "./program.js"
 import { nextTurn } from "./threads.js"
@@ -41,6 +44,12 @@ export interface EngineOptions {
 export interface MsmOptions extends RunOptions, Omit<MultiplicationOptions, "windowBits" | "mayCentre"> {
   /** Steps that come before, in the same program: they make the scalars. */
   readonly before?: readonly Step[]
+}
+
+export interface TransformOptions extends RunOptions {
+  /** What point m is multiplied by before: first·step^m, both below r. Default: 1. */
+  readonly first?: bigint
+  readonly step?: bigint
 }
 
 /** Steps of one call, numbered from 0, and about how many additions of points they are. */
@@ -104,6 +113,12 @@ export class KernelEngine {
     return points
   }
 
+  /** Points of a set, sums among them, as a file has them. @throws what KernelPool.run throws */
+  bytes(points: PointSet): Promise<Uint8Array<ArrayBuffer>> {
+    invariant(this.held.has(points), "points belong to the engine")
+    return writePoints(this.pool, points)
+  }
+
   /** Gives the memory of points back. */
   free(points: PointSet): void {
     const held = this.held.get(points)
@@ -155,8 +170,8 @@ export class KernelEngine {
   }
 
   /**
-   * Sums of points by group, as points to be freed like loaded ones: number g is the sum of points[point[i]] over
-   * the entries i with group[i] = g.
+   * Sums of points by group, as points to be freed like loaded ones: number g is the sum of ±points[point[i]] over
+   * the entries i with group[i] = g. Points may be infinity, occur more than once, and be one another's opposites.
    * @throws what KernelPool.run throws
    */
   async sums(
@@ -201,6 +216,47 @@ export class KernelEngine {
     })
     this.tablesInUse = result.catch(() => undefined)
     return result
+  }
+
+  /**
+   * Every point of a file times one scalar below r. Points are on the curve, those of G2 in the subgroup: what comes
+   * of others is some point or other.
+   * @throws what KernelPool.run throws
+   */
+  scale(
+    group: Group,
+    points: Uint8Array,
+    scalar: bigint,
+    options: RunOptions = {},
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    return scalePoints(this.pool, group, points, scalar, options)
+  }
+
+  /**
+   * The inverse transform of n points P of a file, n a size of a domain (circuit/link/domain.ts) with root ω:
+   * number j is 1/n · Σ_m ω^(−jm)·first·step^m·P_m. Points as for `scale`.
+   * @throws what KernelPool.run throws
+   */
+  transform(group: Group, points: Uint8Array, options: TransformOptions = {}): Promise<Uint8Array> {
+    return transformPoints(this.pool, group, points, options)
+  }
+
+  /**
+   * Number of the first point of a file that is infinity, or not on its curve, or has a coordinate that is not below
+   * q; −1 if there is none. Points of G2's curve may lie outside of the subgroup.
+   * @throws what KernelPool.run throws
+   */
+  firstOffCurve(group: Group, points: Uint8Array, options: RunOptions = {}): Promise<number> {
+    return firstOffCurveOf(this.pool, group, points, options)
+  }
+
+  /**
+   * Points of a file as challenge files of ceremonies have them, uncompressed: plain integers, big endian, of an
+   * element of F_q² the imaginary part first; infinity is zero, as for snarkjs.
+   * @throws what KernelPool.run throws
+   */
+  uncompressed(group: Group, points: Uint8Array, options: RunOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+    return uncompressedOf(this.pool, group, points, options)
   }
 
   /** Gives the memory of tables back that `fixedBase` keeps. */

@@ -110,6 +110,10 @@ export class KernelMemory {
     return new Uint32Array(this.memory.buffer, at >>> 0, length)
   }
 
+  longs(at: number, length: number): BigUint64Array {
+    return new BigUint64Array(this.memory.buffer, at >>> 0, length)
+  }
+
   doubles(at: number, length: number): Float64Array {
     return new Float64Array(this.memory.buffer, at >>> 0, length)
   }

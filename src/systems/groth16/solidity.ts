@@ -32,6 +32,7 @@ export interface Groth16Arguments {
 /** What `SolidityHalf` of ../verifiers.ts asks of a proof system. */
 export const groth16Solidity = {
   contract: "Groth16Verifier",
+  registered: true,
   packed: false,
   proofWords: commonWords,
 

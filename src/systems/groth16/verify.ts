@@ -5,7 +5,14 @@
  *
  * over the public signals x of a statement.
  */
-import { type CheckedFacts, checkCommon, type KeyFacts, requireContributions } from "../../statement/key.js"
+import {
+  type CheckedFacts,
+  checkCommon,
+  commonKeyWords,
+  contributedSetups,
+  type KeyFacts,
+  requireContributions,
+} from "../../statement/key.js"
 import { inputVisibility, type Layout, outputVisibility } from "../../statement/layout.js"
 import { pairingProblem, publicSum } from "../../statement/pairing.js"
 import {
@@ -46,11 +53,12 @@ export interface CheckedGroth16Key extends CheckedFacts<Groth16Key> {
 
 /** Reads a Groth16 proof strictly. @throws FileError */
 export const parseProof = (value: unknown, path: string): Groth16Proof =>
-  parseCommon(fields(value, path, groth16Verifier.proofPoints), path)
+  parseCommon(fields(value, path, groth16Verifier.proofParts), path)
 
 /** What `Verifier` of ../verifiers.ts asks of a proof system. */
 export const groth16Verifier = {
-  proofPoints: ["a", "b", "c"] as const,
+  setups: contributedSetups,
+  proofParts: ["a", "b", "c"] as const,
 
   parsePoints(value: unknown, layout: Layout): Groth16Key["points"] {
     if (outputVisibility(layout) === "committed" || inputVisibility(layout) === "committed")
@@ -76,7 +84,7 @@ export const groth16Verifier = {
   /** Signals. */
   publicCounts: (layout: Layout) => ({ all: signalCount(layout), outputs: outputCount(layout) }),
 
-  middlePoints: ({ gamma2, delta2 }: Groth16Key["points"]) => [gamma2, delta2],
+  keyWords: ({ gamma2, delta2, ...common }: Groth16Key["points"]) => commonKeyWords(common, [gamma2, delta2]),
 
   parseProof,
 

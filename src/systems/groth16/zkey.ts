@@ -1,10 +1,12 @@
 /**
  * The `.zkey` file of snarkjs for Groth16, byte for byte: sections 1 protocol, 2 header, 3 IC,
- * 4 coefficients, 5 A, 6 B1, 7 B2, 8 C, 9 H, 10 contributions. Section 1000 is ours and ignored by
- * snarkjs: the text of how the key was made ("dev"). Points are affine, Montgomery, little endian.
+ * 4 coefficients, 5 A, 6 B1, 7 B2, 8 C, 9 H, 10 contributions (records.ts). Two are ours and ignored by snarkjs:
+ * 1000, the text of how the key was made ("dev" or "ceremony"), and 1001, the head of a ceremony's transcript. Points
+ * are affine, Montgomery, little endian.
  */
 import {
   checkPrime,
+  checkSection,
   createBinFile,
   readBinFile,
   sectionView,
@@ -15,14 +17,53 @@ import type { R1cs } from "../../circuit/formats/r1cs.js"
 import { FileError } from "../../errors.js"
 import { q, r, radix } from "../../field.js"
 import { fileBytes as pointBytes } from "../../prover/kernels/points/points.js"
+import {
+  type CeremonyHead,
+  ceremonySection,
+  factsOf,
+  headJson,
+  parseHead,
+} from "../../setup/ceremony/transcript.js"
 import { plainDomain, publicCount } from "../../setup/qap.js"
-import { encodeMark, type Mark, markSection, parseMark } from "../../statement/provenance.js"
-import type { Masks } from "../system.js"
+import {
+  contributedMarks,
+  encodeMark,
+  markSection,
+  type Provenance,
+  parseMark,
+} from "../../statement/provenance.js"
+import type { Mask } from "../system.js"
+import { encodeRecords, type PlainTranscript, parseRecords, recordsSection } from "./records.js"
+import type { CheckedGroth16Key } from "./verify.js"
+
+/** Sections by number. */
+export const zkeySections = {
+  protocol: 1,
+  header: 2,
+  ic: 3,
+  coefficients: 4,
+  a: 5,
+  b1: 6,
+  b2: 7,
+  c: 8,
+  h: 9,
+} as const
 
 /** Section 2: both primes with their widths, three counts, six points. */
-const headerBytes = 36 + 36 + 12 + 3 * pointBytes.g1 + 3 * pointBytes.g2
+const countsBytes = 36 + 36 + 12
+const headerBytes = countsBytes + 3 * pointBytes.g1 + 3 * pointBytes.g2
 
-export interface KeyPoints {
+/** Bytes of section 2 before each of its points. */
+export const headerPlaces = {
+  alpha1: countsBytes,
+  beta1: countsBytes + 64,
+  beta2: countsBytes + 128,
+  gamma2: countsBytes + 256,
+  delta1: countsBytes + 384,
+  delta2: countsBytes + 448,
+} as const
+
+export interface ZkeyPoints {
   readonly alpha1: Uint8Array
   readonly beta1: Uint8Array
   readonly beta2: Uint8Array
@@ -37,8 +78,17 @@ export interface KeyPoints {
   readonly h: Uint8Array
 }
 
-/** Bytes of the proving key. `setup` says how it was made. */
-export function writeZkey(system: R1cs, domain: number, points: KeyPoints, setup: Mark): Uint8Array {
+/** The first key of a ceremony: what that is for, and what snarkjs calls the circuit hash. */
+export type FirstKey = Pick<PlainTranscript, "circuitHash"> & { readonly head: CeremonyHead }
+
+/** Bytes of the proving key. `origin`: how it was made. */
+export function writeZkey(
+  system: R1cs,
+  domain: number,
+  points: ZkeyPoints,
+  origin: "dev" | FirstKey,
+): Uint8Array {
+  const first = origin === "dev" ? undefined : origin
   const protocol = new Uint8Array(Uint32Array.of(1).buffer)
   const header = new Uint8Array(headerBytes)
   const view = new DataView(header.buffer)
@@ -71,9 +121,13 @@ export function writeZkey(system: R1cs, domain: number, points: KeyPoints, setup
     { id: 7, content: points.b2 },
     { id: 8, content: points.c },
     { id: 9, content: points.h },
-    { id: 10, content: new Uint8Array(64 + 4) },
-    { id: markSection, content: encodeMark(setup) },
+    {
+      id: recordsSection,
+      content: encodeRecords({ circuitHash: first?.circuitHash ?? new Uint8Array(64), contributions: [] }),
+    },
+    { id: markSection, content: encodeMark(first ? "ceremony" : "dev") },
   ]
+  if (first) contents.push({ id: ceremonySection, content: new TextEncoder().encode(headJson(first.head)) })
   const sizes = contents.map(({ id, content }) => ({ id, bytes: content.length }))
   const { file, sections } = createBinFile("zkey", 1, sizes)
   contents.forEach(({ content }, i) => {
@@ -117,8 +171,13 @@ export function coefficients(system: R1cs): Uint8Array {
 }
 
 /** How a `.zkey` was made, by its own mark. @throws FileError if it does not say so, as keys of snarkjs do not */
-export const setupOf = (zkey: Uint8Array): Mark =>
-  parseMark(readBinFile(zkey, "zkey", 1).get(markSection), "proving key")
+export function setupOf(zkey: Uint8Array): Provenance {
+  const where = "proving key"
+  const sections = readBinFile(zkey, "zkey", 1)
+  if (parseMark(sections.get(markSection), where, contributedMarks) === "dev") return "dev"
+  const head = parseHead(checkSection(sections.get(ceremonySection), ceremonySection, where), "groth16")
+  return factsOf(parseRecords(checkSection(sections.get(recordsSection), recordsSection, where), head))
+}
 
 /**
  * Whether a proving key belongs to a circuit: field, counts, section lengths and every coefficient. The
@@ -174,17 +233,27 @@ export function checkZkey(zkey: Uint8Array, system: R1cs): void {
   }
 }
 
-/** The points of a `.zkey` that hide. */
-export function masksOf(zkey: Uint8Array): Masks {
+/** The points of a `.zkey` that hide, with those of its verification key. */
+export function masksOf(zkey: Uint8Array, { beta2, delta2 }: CheckedGroth16Key): Mask[] {
   const header = readBinFile(zkey, "zkey", 1).get(2) as Uint8Array
-  return { beta1: header.subarray(148, 212), delta1: header.subarray(468, 532) }
+  const one = (at: number) => header.subarray(at, at + 64)
+  return [
+    { name: "beta", one: one(headerPlaces.beta1), two: beta2 },
+    { name: "delta", one: one(headerPlaces.delta1), two: delta2 },
+  ]
 }
 
 /** The points of the verification key that a proving key carries, as decimal strings. */
 export function verificationPoints(zkey: Uint8Array): object {
   const sections = readBinFile(zkey, "zkey", 1)
-  const header = sections.get(2) as Uint8Array
-  const ic = sections.get(3) as Uint8Array
+  return pointsOfSections(
+    sections.get(zkeySections.header) as Uint8Array,
+    sections.get(zkeySections.ic) as Uint8Array,
+  )
+}
+
+/** The same from sections 2 and 3. */
+export function pointsOfSections(header: Uint8Array, ic: Uint8Array): object {
   const g1 = (content: Uint8Array, start: number) =>
     coordinates(content.subarray(start, start + 64)).map(String)
   const g2 = (start: number) => {
@@ -194,12 +263,11 @@ export function verificationPoints(zkey: Uint8Array): object {
       [y0, y1],
     ]
   }
-  // alpha1 64, beta1 64, beta2 128, gamma2 128, delta1 64, delta2 128 from byte 84
   return {
-    alpha1: g1(header, 84),
-    beta2: g2(212),
-    gamma2: g2(340),
-    delta2: g2(532),
+    alpha1: g1(header, headerPlaces.alpha1),
+    beta2: g2(headerPlaces.beta2),
+    gamma2: g2(headerPlaces.gamma2),
+    delta2: g2(headerPlaces.delta2),
     ic: Array.from({ length: ic.length / 64 }, (_, i) => g1(ic, 64 * i)),
   }
 }

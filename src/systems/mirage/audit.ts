@@ -6,7 +6,8 @@ import { entriesOf } from "../../circuit/link/lookup.js"
 import { sideWords } from "../../circuit/witness/commitment.js"
 import type { TensorValues, Witness } from "../../circuit/witness/witness.js"
 import { inverseAll, mod } from "../../field.js"
-import { draw, platformRandom } from "../../setup/trapdoor.js"
+import { platformRandom } from "../../platform.js"
+import { draw } from "../../setup/trapdoor.js"
 import { generator2Point } from "../../statement/points.js"
 import { packing } from "../../statement/words.js"
 import type { Compared, KeySections, Pick, Target } from "../system.js"
@@ -113,6 +114,9 @@ export async function sectionsOf(
   const divisors = { deltaC: key.deltaC2, delta: key.delta2 }
   return {
     system: r1cs,
+    alpha1: key.alpha1,
+    beta2: key.beta2,
+    delta2: key.delta2,
     domain: mirageDomain(r1cs),
     a: { name: sectionName("a"), wires: wires.a, points: held.a },
     b1: { name: sectionName("b1"), wires: wires.b, points: held.b1 },

@@ -10,16 +10,16 @@
  *     4  A         wires that occur on side A      7  committed   K_i / deltaC of committed wires
  *     5  B1        wires that occur on side B      8  final       K_i / delta of final wires
  *     9  H         one per domain point, in layers 10  C          wires that occur on side C of a product
- *                                                  1000           how the key was made: "dev"
+ *                                                  1000           how the key was made: "dev" or "ceremony"
+ *                                                  1001           of a ceremony its transcript
  *
  * Layer k of H is 2^(b·k) times layer 0. Sections 4 to 8 and 10 are in ascending order of wires; the public wires
  * one, c and ev occur on side A by the rows that keep their columns independent. docs/FORMATS.md has an example
  * byte by byte.
  */
-import { sha256 } from "@noble/hashes/sha2.js"
 import { checkSection, createBinFile } from "../../circuit/formats/container.js"
 import { coordinates, coordinates2 } from "../../circuit/formats/points.js"
-import type { R1cs } from "../../circuit/formats/r1cs.js"
+import { digestOf, type R1cs } from "../../circuit/formats/r1cs.js"
 import {
   type ByteSource,
   checkedSource,
@@ -32,15 +32,31 @@ import { CountersignError, FileError } from "../../errors.js"
 import { fileBytes as pointBytes } from "../../prover/kernels/points/points.js"
 import { streamBytes } from "../../prover/kernels/points/stream.js"
 import { areLayers, bestLayers, type Layers } from "../../prover/kernels/points/windows.js"
+import {
+  type CeremonyHead,
+  ceremonySection,
+  encodeTranscript,
+  factsOf,
+  parseTranscript,
+  readSection,
+} from "../../setup/ceremony/transcript.js"
 import { hasProduct, programRows } from "../../setup/qap.js"
-import { encodeMark, type Mark, markBytes, markSection, parseMark } from "../../statement/provenance.js"
-import type { Masks, MemoryOptions } from "../system.js"
+import {
+  contributedMarks,
+  encodeMark,
+  markBytes,
+  markSection,
+  type Provenance,
+  parseMark,
+} from "../../statement/provenance.js"
+import type { Mask, MemoryOptions } from "../system.js"
 import type { MirageLinked } from "./circuit.js"
 import { digits, quotientMultiples } from "./sections.js"
+import type { CheckedMirageKey } from "./verify.js"
 import { firstCommitted, type WireGroup, wireGroupsOf } from "./wires.js"
 
-const magic = "csmk"
-const version = 1
+export const magic = "csmk"
+export const version = 1
 
 /** Size of the domain of a two-phase circuit. */
 export const mirageDomain = (system: R1cs): number => domainSize(programRows(system))
@@ -58,14 +74,24 @@ export function quotientLayers(system: R1cs): Layers {
 }
 
 /** Sections with points, by number. */
-const sections = { points: 2, ic: 3, a: 4, b1: 5, b2: 6, committed: 7, final: 8, h: 9, c: 10 } as const
-export type MirageSection = keyof typeof sections
+export const sectionNumbers = {
+  points: 2,
+  ic: 3,
+  a: 4,
+  b1: 5,
+  b2: 6,
+  committed: 7,
+  final: 8,
+  h: 9,
+  c: 10,
+} as const
+export type MirageSection = keyof typeof sectionNumbers
 
 /** What errors call a section. */
 export const labelOf = (name: MirageSection): string => (name.length < 3 ? name.toUpperCase() : name)
 
 /** The same with its number. */
-export const sectionName = (name: MirageSection): string => `${labelOf(name)} (${sections[name]})`
+export const sectionName = (name: MirageSection): string => `${labelOf(name)} (${sectionNumbers[name]})`
 export type MiragePoints = Readonly<Record<MirageSection, Uint8Array>>
 /** Sections that grow with the circuit. */
 type LargeSection = Exclude<MirageSection, "points" | "ic">
@@ -74,7 +100,7 @@ type LargeSection = Exclude<MirageSection, "points" | "ic">
 export interface MirageProvingKey extends Readonly<Record<LargeSection, Uint8Array | ByteSource>> {
   readonly points: Uint8Array
   readonly ic: Uint8Array
-  readonly setup: Mark
+  readonly setup: Provenance
   /** The multiples of H. */
   readonly layers: Layers
   /** Whether the large sections are sources that each multiplication reads. */
@@ -111,22 +137,6 @@ export function supportOf(system: R1cs, side: "a" | "b" | "c"): Uint32Array {
   let at = 0
   for (let wire = 0; at < count; wire++) if (used[wire]) wires[at++] = wire
   return wires
-}
-
-/** SHA-256 of a system's rows and coefficients. */
-export function digestOf(system: R1cs): Uint8Array {
-  const hash = sha256.create()
-  const numbers = (list: Uint32Array) =>
-    hash.update(new Uint8Array(list.buffer, list.byteOffset, list.byteLength))
-  numbers(Uint32Array.of(system.wires, system.rows, system.values.length))
-  const text = new TextEncoder()
-  for (const value of system.values) hash.update(text.encode(`${value},`))
-  for (const side of [system.a, system.b, system.c]) {
-    numbers(side.rowPtr)
-    numbers(side.wires)
-    numbers(side.coefficients)
-  }
-  return hash.digest()
 }
 
 /** Bytes of each section for a circuit. */
@@ -253,18 +263,23 @@ export function checkKeySize(linked: MirageLinked): void {
   })
 }
 
-/** Bytes of a proving key. `setup` says how it was made. */
+/** Secrets that points are divided by, in the order of a transcript. */
+export const divisors = ["deltaC", "delta"] as const
+
+/** Bytes of a proving key. `origin`: how it was made, of the first key of a ceremony what that is for. */
 export function writeMirageKey(
   linked: MirageLinked,
   points: MiragePoints,
-  setup: Mark,
+  origin: "dev" | CeremonyHead,
   layers = quotientLayers(linked.r1cs),
 ): Uint8Array {
   const contents = [
     { id: 1, content: headerOf(linked, layers) },
-    ...Object.entries(sections).map(([name, id]) => ({ id, content: points[name as MirageSection] })),
-    { id: markSection, content: encodeMark(setup) },
+    ...Object.entries(sectionNumbers).map(([name, id]) => ({ id, content: points[name as MirageSection] })),
+    { id: markSection, content: encodeMark(origin === "dev" ? "dev" : "ceremony") },
   ]
+  if (origin !== "dev")
+    contents.push({ id: ceremonySection, content: encodeTranscript({ head: origin, contributions: [] }) })
   const sizes = contents.map(({ id, content }) => ({ id, bytes: content.length }))
   const { file, sections: places } = createBinFile(magic, version, sizes)
   contents.forEach(({ content }, i) => {
@@ -291,8 +306,9 @@ export async function readMirageKey(
   const layers = await readHeader(linked, part(1, headerBytes), where)
   const sizes = sizesOf(linked, layers)
   const streamed = isStreamed(linked, residentBytes)
-  const read = (name: MirageSection) => part(sections[name], sizes[name]).read(0, sizes[name])
-  const large = async (name: LargeSection) => (streamed ? part(sections[name], sizes[name]) : read(name))
+  const read = (name: MirageSection) => part(sectionNumbers[name], sizes[name]).read(0, sizes[name])
+  const large = async (name: LargeSection) =>
+    streamed ? part(sectionNumbers[name], sizes[name]) : read(name)
   return {
     points: await read("points"),
     ic: await read("ic"),
@@ -303,34 +319,50 @@ export async function readMirageKey(
     final: await large("final"),
     h: await large("h"),
     c: await large("c"),
-    setup: parseMark(held.has(markSection) ? await contentOf(part(markSection)) : undefined, where),
+    setup: await provenanceOf(held, part),
     layers,
     streamed,
   }
 }
 
-/** What says whether a section is a mark. */
-const contentOf = ({ size, read }: ByteSource): Promise<Uint8Array> => read(0, Math.min(size, markBytes))
-
-/** Bytes of one point of section 2. */
-export function singleOf({ points }: MirageProvingKey, name: Single): Uint8Array {
-  let at = 0
-  for (const [other, group] of singles) {
-    if (other === name) return points.subarray(at, at + pointBytes[group])
-    at += pointBytes[group]
-  }
-  throw new RangeError(name)
+/** How a key says it was made. @throws FileError if it does not */
+async function provenanceOf(
+  held: ReadonlyMap<number, unknown>,
+  part: (id: number) => ByteSource,
+): Promise<Provenance> {
+  const { size, read } = held.has(markSection) ? part(markSection) : { size: 0, read: undefined }
+  const mark = await read?.(0, Math.min(size, markBytes))
+  if (parseMark(mark, "proving key", contributedMarks) === "dev") return "dev"
+  return factsOf(parseTranscript(await readSection(part(ceremonySection)), "mirage", divisors))
 }
 
-/** The points that hide. */
-export const mirageMasks = (key: MirageProvingKey): Masks => ({
-  beta1: singleOf(key, "beta1"),
-  delta1: singleOf(key, "delta1"),
-  deltaC1: singleOf(key, "deltaC1"),
-})
+/** Bytes of section 2 before a point of it. */
+export function placeOf(name: Single): number {
+  const before = singles.slice(
+    0,
+    singles.findIndex(([other]) => other === name),
+  )
+  return before.reduce((sum, [, group]) => sum + pointBytes[group], 0)
+}
+
+/** Sections 2 and 3. */
+type SmallSections = Pick<MirageProvingKey, "points" | "ic">
+
+/** Bytes of one point of section 2. */
+export function singleOf({ points }: Pick<SmallSections, "points">, name: Single): Uint8Array {
+  const at = placeOf(name)
+  return points.subarray(at, at + pointBytes[name.endsWith("1") ? "g1" : "g2"])
+}
+
+/** The points that hide, with those of the verification key. */
+export const mirageMasks = (held: MirageProvingKey, key: CheckedMirageKey): Mask[] => [
+  { name: "beta", one: singleOf(held, "beta1"), two: key.beta2 },
+  { name: "delta", one: singleOf(held, "delta1"), two: key.delta2 },
+  { name: "deltaC", one: singleOf(held, "deltaC1"), two: key.deltaC2 },
+]
 
 /** The points of the verification key that a proving key carries, as decimal strings. */
-export function mirageVerificationPoints(key: MirageProvingKey): {
+export function mirageVerificationPoints(key: SmallSections): {
   alpha1: string[]
   beta2: string[][]
   delta2: string[][]

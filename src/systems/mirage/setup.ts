@@ -3,15 +3,25 @@
  * K_i = β·u_i(τ) + α·v_i(τ) + w_i(τ). δ_C is as secret as δ: whoever knows either can forge.
  */
 import { wireRange } from "../../circuit/link/circuit.js"
-import { publicColumns, type Query, type Secret, type WireQuery } from "../../setup/queries.js"
-import { type DevSetupOptions, evaluateByTrapdoor } from "../../setup/trapdoor.js"
+import {
+  type Claim,
+  type KeyPoints,
+  type KeyQueries,
+  publicColumns,
+  type Query,
+  type Secret,
+  type WireQuery,
+} from "../../setup/queries.js"
+import type { KeyOrigin } from "../system.js"
 import type { MirageLinked } from "./circuit.js"
 import {
   checkKeySize,
   checkMemory,
+  type MirageProvingKey,
   type MirageSection,
   mirageDomain,
   quotientLayers,
+  sectionName,
   supportOf,
   writeMirageKey,
 } from "./keyfile.js"
@@ -20,8 +30,10 @@ import { type WireGroup, wireGroupsOf } from "./wires.js"
 /** In the order in which they are drawn. */
 const secrets: readonly Secret[] = ["alpha", "beta", "deltaC", "delta"]
 
-/** What each section of a key holds; the single points by group. */
-function mirageQueries(linked: MirageLinked): Record<Exclude<MirageSection, "points"> | "g1" | "g2", Query> {
+/** Sections, but that of single points: these by group. */
+type MirageQuery = Exclude<MirageSection, "points"> | "g1" | "g2"
+
+function mirageQueries(linked: MirageLinked): Record<MirageQuery, Query> {
   const { r1cs } = linked
   const wires = supportOf(r1cs, "b")
   const byGroup = Object.fromEntries(
@@ -43,17 +55,34 @@ function mirageQueries(linked: MirageLinked): Record<Exclude<MirageSection, "poi
 }
 
 /**
- * Makes a proving key of a two-phase circuit for development.
- * @throws CountersignError for a key that is too large to make or to prove with, before any work; AbortError
+ * What a key of a two-phase circuit is made of.
+ * @throws CountersignError for a key that is too large to make or to prove with
  */
-export async function mirageDevSetup(
-  linked: MirageLinked,
-  options: DevSetupOptions = {},
-): Promise<Uint8Array> {
+export function mirageKeyQueries(linked: MirageLinked): KeyQueries {
   checkMemory(linked)
   checkKeySize(linked)
-  const { r1cs } = linked
-  const queries = mirageQueries(linked)
-  const { g1, g2, ...rest } = await evaluateByTrapdoor(r1cs, mirageDomain(r1cs), secrets, queries, options)
-  return writeMirageKey(linked, { ...rest, points: Buffer.concat([g1, g2]) }, "dev")
+  return { domain: mirageDomain(linked.r1cs), secrets, queries: mirageQueries(linked) }
+}
+
+/** The proving key of evaluated queries. */
+export function mirageKeyOf(linked: MirageLinked, points: KeyPoints, origin: KeyOrigin): Uint8Array {
+  const { g1, g2, ...rest } = points as Record<MirageQuery, Uint8Array>
+  const all = { ...rest, points: Buffer.concat([g1, g2]) }
+  return writeMirageKey(linked, all, origin === "dev" ? "dev" : origin.head)
+}
+
+/** What the points of a key have to be; the layers of H are those that the key says. */
+export function mirageClaims(linked: MirageLinked, key: MirageProvingKey): Claim[] {
+  const { g1, g2, h, ...queries } = mirageQueries(linked)
+  const name = sectionName("points")
+  const inG1 = "secrets" in g1 ? 64 * g1.secrets.length : 0
+  return [
+    { name, query: g1, points: key.points.subarray(0, inG1) },
+    { name, query: g2, points: key.points.subarray(inG1) },
+    ...Object.entries({ ...queries, h: { ...h, layers: key.layers } }).map(([section, query]) => ({
+      name: sectionName(section as keyof typeof queries),
+      query,
+      points: key[section as keyof typeof queries],
+    })),
+  ]
 }

@@ -29,6 +29,7 @@ function proofWords(proof: MirageProof): MirageProofWords {
 /** What `SolidityHalf` of ../verifiers.ts asks of a proof system. */
 export const mirageSolidity = {
   contract: "CountersignVerifier",
+  registered: true,
   packed: true,
   proofWords,
 

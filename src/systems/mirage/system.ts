@@ -19,7 +19,7 @@ import {
   readMirageKey,
 } from "./keyfile.js"
 import { openMirage } from "./prove.js"
-import { mirageDevSetup } from "./setup.js"
+import { mirageClaims, mirageKeyOf, mirageKeyQueries } from "./setup.js"
 import { type CheckedMirageKey, type MirageProofPoints, mirageFactors } from "./verify.js"
 import { isIn, wireGroupsOf } from "./wires.js"
 import { commitmentsOf, shownWords } from "./witness.js"
@@ -60,14 +60,19 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
   differences: wordDifferences,
 
   commit: commitmentsOf,
-  setup: ({ linked }, options) => mirageDevSetup(linked, options),
+  keys: {
+    kind: "contributed",
+    queries: ({ linked }) => mirageKeyQueries(linked),
+    write: async ({ linked }, points, origin) => mirageKeyOf(linked, points, origin),
+    claims: ({ linked }, held) => mirageClaims(linked, held),
+    sections: sectionsOf,
+  },
   readKey: ({ linked }, provingKey, residentBytes) => readMirageKey(provingKey, linked, residentBytes),
   contentOf: (held) => ({
     setup: held.setup,
     points: mirageVerificationPoints(held),
-    masks: mirageMasks(held),
   }),
-  sections: sectionsOf,
+  masks: mirageMasks,
   memory: ({ linked }) => proverMemory(linked),
   checkProvable: ({ linked }, options) => checkMemory(linked, options),
 

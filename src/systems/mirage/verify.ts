@@ -6,7 +6,14 @@
  * where c is the challenge to statement and D, and ev the evaluation of the statement's words at c.
  */
 import { bn254 } from "@noble/curves/bn254.js"
-import { type CheckedFacts, checkCommon, type KeyFacts, requireContributions } from "../../statement/key.js"
+import {
+  type CheckedFacts,
+  checkCommon,
+  commonKeyWords,
+  contributedSetups,
+  type KeyFacts,
+  requireContributions,
+} from "../../statement/key.js"
 import type { Layout } from "../../statement/layout.js"
 import { type Factor, pairingProblem, publicSum } from "../../statement/pairing.js"
 import {
@@ -81,7 +88,8 @@ export const mirageFactors = (
 
 /** What `Verifier` of ../verifiers.ts asks of a proof system. */
 export const mirageVerifier = {
-  proofPoints: ["a", "b", "c", "d"] as const,
+  setups: contributedSetups,
+  proofParts: ["a", "b", "c", "d"] as const,
 
   parsePoints(value: unknown, _layout: Layout): MirageKey["points"] {
     const points = fields(value, "points", ["alpha1", "beta2", "delta2", "deltaC2", "ic"])
@@ -105,10 +113,11 @@ export const mirageVerifier = {
   /** Words. */
   publicCounts: (layout: Layout) => ({ all: wordCount(layout), outputs: outputWordCount(layout) }),
 
-  middlePoints: ({ delta2, deltaC2 }: MirageKey["points"]) => [delta2, deltaC2],
+  keyWords: ({ delta2, deltaC2, ...common }: MirageKey["points"]) =>
+    commonKeyWords(common, [delta2, deltaC2]),
 
   parseProof(value: unknown, path: string): MirageProof {
-    const given = fields(value, path, mirageVerifier.proofPoints)
+    const given = fields(value, path, mirageVerifier.proofParts)
     return { ...parseCommon(given, path), d: parseG1(given.d, `${path}.d`) }
   },
 

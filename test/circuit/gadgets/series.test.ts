@@ -1,6 +1,7 @@
 /** Lists of thousands: gadgets unrolled from short ones, and eliminations in time proportional to what they change. */
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { digestOf } from "#src/circuit/formats/r1cs.js"
 import { compileGadgets, runCircom } from "#src/circuit/gadgets/circom.js"
 import {
   Draft,
@@ -30,10 +31,9 @@ import { importOnnx } from "#src/model/onnx/onnx.js"
 import { serialize } from "#src/quantize/canonical/digest.js"
 import type { IntGraph } from "#src/quantize/integers/intgraph.js"
 import { quantize } from "#src/quantize/quantize.js"
-import type { PlainCircuit } from "#src/systems/groth16/circuit.js"
-import { witnessOf } from "#src/systems/groth16/witness.js"
 import type { MirageCircuit } from "#src/systems/mirage/circuit.js"
-import { digestOf } from "#src/systems/mirage/keyfile.js"
+import type { PlainCircuit } from "#src/systems/plain/circuit.js"
+import { witnessOf } from "#src/systems/plain/witness.js"
 import { acceptedOutputs } from "../../support/exhaustive.js"
 import { mirageWitness, valuesOf } from "../../support/networks.js"
 import { encodeOnnx } from "../../support/onnx-writer.js"

@@ -138,9 +138,10 @@ describe.each(["scalar", "relaxed"] as const)("%s module", (variant) => {
     const sumsOf = (entries: [number, number][], ks: bigint[], named: boolean): Sums => {
       const group = Uint32Array.from(entries, ([, to]) => to)
       const point = Uint32Array.from(entries, ([i]) => i)
+      const negative = Uint8Array.from(entries, ([i, to]) => (i + to) % 2)
       const bytes = Buffer.concat(entries.map(([i]) => files.g1.subarray(64 * i, 64 * i + 64)))
       return named
-        ? { points: files.g1, entries: { group, point }, ks }
+        ? { points: files.g1, entries: { group, point, negative }, ks }
         : { points: bytes, entries: { group }, ks }
     }
     const ks = [5n, 0n, r - 1n, 7n]

@@ -85,13 +85,14 @@ it("sums by group, entries of any block in any order, and of points with multipl
       await engine.free(sums)
     }
   }
-  const entry = fc.tuple(fc.nat(6), fc.nat(count - 1))
+  const entry = fc.tuple(fc.nat(6), fc.nat(count - 1), fc.nat(1))
   const scalars = fc.array(fc.bigInt({ min: 0n, max: r - 1n }), { minLength: 7, maxLength: 7 })
   await fc.assert(
     fc.asyncProperty(fc.array(entry, { maxLength: 80 }), scalars, async (entries, ks) => {
       const given = {
         group: Uint32Array.from(entries, ([group]) => group),
         point: Uint32Array.from(entries, ([, point]) => point),
+        negative: Uint8Array.from(entries, ([, , negative]) => negative),
       }
       expect(await productOf(streamed, given, ks)).toEqual(await productOf(kept, given, ks))
     }),

@@ -12,6 +12,7 @@ import { affineOf, fileBytes, type LoadOptions, type PointSet } from "#src/prove
 import { Streams } from "#src/prover/kernels/points/stream.js"
 import {
   add,
+  anyBelow,
   anywhere,
   fileOf,
   generator,
@@ -190,6 +191,40 @@ describe.each(variants)("%s", (variant) => {
           return result
         })
         expect(multiples).toMatchObject({ name: "InputError", message: expected })
+      }
+    })
+
+    test("what setups do with points of a file", async () => {
+      const file = hostile(48)
+      const factors = { first: anyBelow(r), step: 2n }
+      const works: (() => Promise<Uint8Array | number>)[] = [
+        ...[0n, 1n, r - 1n, anyBelow(r)].map((k) => () => engine.scale(group, file, k)),
+        () => engine.transform(group, file),
+        () => engine.transform(group, file, factors),
+        () => engine.firstOffCurve(group, file),
+        () => engine.uncompressed(group, file),
+      ]
+      for (const work of works) await isolated(engine, work)
+      // whatever the bytes are
+      const any = Uint8Array.from(file, () => random.integer(0, 255))
+      any.fill(255, 0, fileBytes[group])
+      for (const work of [
+        () => outcome(engine.scale(group, any, 3n)),
+        () => outcome(engine.transform(group, any)),
+      ]) {
+        expect(await isolated(engine, work)).toBeInstanceOf(FileError)
+      }
+      expect(await isolated(engine, () => engine.firstOffCurve(group, any))).toBe(0)
+      await isolated(engine, () => engine.uncompressed(group, any))
+    })
+
+    test("points that all are the same, or opposites, times one scalar, and transformed", async () => {
+      for (const point of [anywhere(group), ofOrderTwo(group), ofOrderThree(group)]) {
+        for (const of of [() => point, (i: number) => (i % 2 ? point : negated(point))]) {
+          const file = fileOf(group, many(36, of))
+          await isolated(engine, () => engine.scale(group, file, r - 5n))
+          await isolated(engine, () => engine.transform(group, file))
+        }
       }
     })
 

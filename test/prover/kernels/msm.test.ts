@@ -83,6 +83,32 @@ describe.each(variants)("%s", (variant) => {
       for (const edge of edges) await check(points.slice(0, 2), [edge, edge])
     })
 
+    test("full scalars of fewer bits, and one that has more", async () => {
+      const points = upTo(33)
+      const set = await load(points)
+      for (const bits of [1, 8, 31, 32, 33, 64, 127, 128, 200, 253, 254]) {
+        const most = 1n << BigInt(bits)
+        const edges = [most - 1n, 0n, 1n, most >> 1n, (most >> 1n) - 1n].map((k) => mod(k))
+        const scalars = points.map((_, i) => edges[i] ?? below(most < r ? most : r))
+        expect(await engine.msm(set, full(scalars), { bits })).toEqual(slow(points, scalars))
+        for (const large of [most, 2n ** 255n, 2n ** 256n - 1n, r - 1n, r].filter((k) => k >= most)) {
+          const refused = engine.msm(set, full(scalars.with(17, large)), { bits })
+          await expect(refused).rejects.toThrow(`scalar 17; expected at most ${bits} bits; given ${large}`)
+          await expect(refused).rejects.toBeInstanceOf(InputError)
+        }
+      }
+      const windows = (bits?: number) => {
+        const job = new Multiplication(engine.pool, set, full(points), bits === undefined ? {} : { bits })
+        const { weight } = job
+        job.release()
+        return weight
+      }
+      expect(windows(128)).toBeLessThan(0.6 * windows())
+      expect(() => windows(0)).toThrow("1 to 254 bits")
+      expect(() => windows(255)).toThrow("1 to 254 bits")
+      engine.free(set)
+    })
+
     test("small scalars at the edges", async () => {
       for (let bit = 0; bit <= 53; bit++) {
         const power = Math.min(2 ** bit, Number.MAX_SAFE_INTEGER)
@@ -329,6 +355,37 @@ describe.each(variants)("%s", (variant) => {
         engine.free(sums)
         engine.free(set)
       }
+    })
+
+    test("signed sums by group as a file has them: points twice, taken away, and nothing left", async () => {
+      const [count, groups] = [300, 120]
+      const points = upTo(count).map((k, i) => (i % 7 === 3 ? 0n : i % 11 === 4 ? 9n : k))
+      const set = await load(points)
+      const entries = Array.from({ length: 4000 }, (_, i) => ({
+        // group 0 gets a point, and loses it; group 1 gets it twice; group 2 gets nothing
+        group: i < 4 ? i >> 1 : random.integer(3, groups - 1),
+        point: i < 4 ? 8 : random.integer(0, count - 1),
+        negative: i < 4 ? Number(i === 1) : random.integer(0, 1),
+      }))
+      const sums = await engine.sums(
+        set,
+        {
+          group: Uint32Array.from(entries, (entry) => entry.group),
+          point: Uint32Array.from(entries, (entry) => entry.point),
+          negative: Uint8Array.from(entries, (entry) => entry.negative),
+        },
+        groups,
+      )
+      const expected = new Array<bigint>(groups).fill(0n)
+      for (const { group: g, point, negative } of entries)
+        expected[g] += negative ? -points[point] : points[point]
+      expect(expected.slice(0, 3)).toEqual([0n, 18n, 0n])
+      expect(await engine.bytes(sums)).toEqual(
+        await engine.fixedBase(group, encode(expected.map((k) => mod(k)))),
+      )
+      expect(await engine.bytes(set)).toEqual(await engine.fixedBase(group, encode(points)))
+      engine.free(sums)
+      engine.free(set)
     })
 
     test("scalars that are not below r are refused, and harm nothing", async () => {

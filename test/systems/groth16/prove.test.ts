@@ -8,11 +8,10 @@ import { FileError } from "#src/errors.js"
 import { importOnnx } from "#src/model/onnx/onnx.js"
 import { type Keys, openProver, type Prover, setup } from "#src/prover/open.js"
 import { quantize } from "#src/quantize/quantize.js"
-import { devSetup } from "#src/systems/groth16/setup.js"
-import type { SnarkjsWorker } from "#src/systems/groth16/snarkjs-worker.js"
-import { writeWtns } from "#src/systems/groth16/witnessfile.js"
-import { WorkerPool } from "#src/systems/groth16/workers.js"
 import type { Circuit } from "#src/systems/index.js"
+import { writeWtns } from "#src/systems/plain/witnessfile.js"
+import type { SnarkjsWorker } from "#src/systems/snarkjs/worker.js"
+import { WorkerPool } from "#src/systems/snarkjs/workers.js"
 import {
   explain,
   type Groth16Key,
@@ -24,7 +23,9 @@ import {
   verify,
 } from "#src/verifier/index.js"
 import { encodeOnnx } from "../../support/onnx-writer.js"
+import { devSetup } from "../../support/plain-keys.js"
 import { Random } from "../../support/random.js"
+import { snarkjsProof } from "../../support/snarkjs.js"
 
 const context = `0x${"51".repeat(32)}`
 
@@ -63,7 +64,7 @@ function randomSystem(seed: number): { r1cs: R1cs; witness: Witness } {
 describe("development setup", () => {
   it("gives keys with which snarkjs proves and verifies random systems, and refuses wrong signals and witnesses", async () => {
     const pool = new WorkerPool<SnarkjsWorker>(
-      new URL("../../../dist/systems/groth16/snarkjs-worker.js", import.meta.url),
+      new URL("../../../dist/systems/snarkjs/worker.js", import.meta.url),
       1,
     )
     try {
@@ -74,9 +75,9 @@ describe("development setup", () => {
         const prove = async (given: Witness) => {
           const [{ proof, publicSignals: signals }] = await pool.map([0], async (remote) => {
             await remote.load(zkey)
-            return remote.prove(writeWtns(given))
+            return remote.prove("groth16", writeWtns(given))
           })
-          return { signals, proof: proofToSnarkjs(proof) }
+          return { signals, proof: snarkjsProof(proof) }
         }
         const { proof, signals } = await prove(witness)
         expect(await groth16.verify(key, signals, proof)).toBe(true)

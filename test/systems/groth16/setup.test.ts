@@ -10,10 +10,10 @@ import { writeR1cs } from "#src/circuit/formats/r1csfile.js"
 import { fieldValue } from "#src/circuit/witness/witness.js"
 import { FileError } from "#src/errors.js"
 import { r } from "#src/field.js"
-import { devSetup } from "#src/systems/groth16/setup.js"
-import { openReference, type WitnessProver } from "#src/systems/groth16/snarkjs-prover.js"
-import { writeWtns } from "#src/systems/groth16/witnessfile.js"
 import { checkZkey, setupOf } from "#src/systems/groth16/zkey.js"
+import { writeWtns } from "#src/systems/plain/witnessfile.js"
+import { openReference, type WitnessProver } from "#src/systems/snarkjs/prover.js"
+import { devSetup } from "../../support/plain-keys.js"
 import { cubes, type Instance, instances, squarings } from "../../support/r1cs-systems.js"
 import { snarkjsKey, snarkjsProof, stopSnarkjs } from "../../support/snarkjs.js"
 
@@ -26,7 +26,7 @@ const publicValues = ({ system, witness }: Instance): string[] =>
   )
 
 async function proveWith<T>(zkey: Uint8Array, work: (prover: WitnessProver) => Promise<T>): Promise<T> {
-  const prover = await openReference(zkey)
+  const prover = await openReference("groth16", zkey)
   try {
     return await work(prover)
   } finally {

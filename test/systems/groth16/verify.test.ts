@@ -27,6 +27,7 @@ import {
   values,
   wide,
 } from "../../support/groth16-oracle.js"
+import { ceremony, uncontributed } from "../../support/provenances.js"
 
 const small = oracle(smallLayout)
 const valid = small.receipt(smallStatement(small.key.model))
@@ -185,6 +186,19 @@ describe("refused", () => {
     expect(verify(receipt(statement), against)).toBe(true)
     const missing = edit(receipt(statement), ["statement", "output", "values"], {})
     expect(explain(missing, against)).toBe('output "hasOwnProperty" is missing')
+  })
+
+  test("a key of a ceremony that nobody contributed to without the flag; with a contributor it needs none", () => {
+    const open = oracle(smallLayout, { setup: uncontributed })
+    const receipt = open.receipt(smallStatement(open.key.model))
+    const against = { ...expected, verificationKey: open.key }
+    expect(explain(receipt, against)).toBe(
+      "nobody contributed to this key: anyone can forge receipts; accept it with option `allowDev`",
+    )
+    expect(verify(receipt, { ...against, allowDev: true })).toBe(true)
+    const held = oracle(smallLayout, { setup: ceremony })
+    const honest = held.receipt(smallStatement(held.key.model))
+    expect(verify(honest, { ...expected, verificationKey: held.key })).toBe(true)
   })
 
   test("a development key without the flag", () => {

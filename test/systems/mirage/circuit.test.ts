@@ -7,10 +7,10 @@ import { compile } from "#src/compile/compile.js"
 import { auditWitness } from "#src/compile/forgeries.js"
 import { mod, r } from "#src/field.js"
 import { evaluation, packing, unpackTensor } from "#src/statement/words.js"
-import { witnessOf } from "#src/systems/groth16/witness.js"
 import type { MirageCircuit } from "#src/systems/mirage/circuit.js"
 import { checkPhases } from "#src/systems/mirage/phases.js"
 import { assignCommitted, statementWords } from "#src/systems/mirage/witness.js"
+import { witnessOf } from "#src/systems/plain/witness.js"
 import { mirageWitness, mnist, type Network, small, valuesOf } from "../../support/networks.js"
 
 const c = 2n ** 250n + 12345n

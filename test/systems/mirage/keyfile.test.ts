@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs"
 import { beforeAll, describe, expect, it } from "vitest"
+import { digestOf } from "#src/circuit/formats/r1cs.js"
 import { compile } from "#src/compile/compile.js"
 import { FileError } from "#src/errors.js"
 import { checkKeys, openProver, setup, verificationKeyOf } from "#src/prover/open.js"
 import type { MirageCircuit } from "#src/systems/mirage/circuit.js"
 import {
-  digestOf,
   type MiragePoints,
   quotientLayers,
   readMirageKey,

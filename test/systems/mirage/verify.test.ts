@@ -36,6 +36,7 @@ import {
   pointsOf,
   statementOf,
 } from "../../support/mirage-oracle.js"
+import { ceremony, uncontributed } from "../../support/provenances.js"
 
 const shown = mirageOracle(layoutOf("public"))
 const valid = shown.receipt(statementOf(shown.key))
@@ -211,6 +212,8 @@ describe("refused", () => {
   test.each<[string, (string | number)[], unknown]>([
     ["model", ["model"], hash32("another model")],
     ["kind of setup", ["setup"], "dev"],
+    ["ceremony", ["setup"], ceremony],
+    ["transcript", ["setup"], { ...ceremony, transcript: hash32("another") }],
     ["scale", ["layout", "outputs", 0, "scale"], 0.25],
     ["names", ["layout", "inputs", 0, "name"], "picture"],
   ])(
@@ -227,6 +230,19 @@ describe("refused", () => {
       expect(explain(receipt, against)).toContain("the proof is not for it")
     },
   )
+
+  test("a key of a ceremony that nobody contributed to without the flag; with a contributor it needs none", () => {
+    const open = mirageOracle(layoutOf("public"), { setup: uncontributed })
+    const receipt = open.receipt(statementOf(open.key))
+    const against = { ...expected, verificationKey: open.key }
+    expect(explain(receipt, against)).toBe(
+      "nobody contributed to this key: anyone can forge receipts; accept it with option `allowDev`",
+    )
+    expect(verify(receipt, { ...against, allowDev: true })).toBe(true)
+    const held = mirageOracle(layoutOf("public"), { setup: ceremony })
+    const honest = held.receipt(statementOf(held.key))
+    expect(verify(honest, { ...expected, verificationKey: held.key })).toBe(true)
+  })
 
   test("a development key without the flag", () => {
     const dev = mirageOracle(layoutOf("public"), { setup: "dev" })

@@ -19,6 +19,8 @@ export interface Entries {
   readonly group: Uint32Array
   /** Index of its point; without, entry i is point i. */
   readonly point?: Uint32Array | undefined
+  /** 1 where the point is subtracted. */
+  readonly negative?: Uint8Array | undefined
 }
 
 export class Grouping {
@@ -88,9 +90,10 @@ export class Grouping {
     for (let g = 0; g < ends.length; g++) {
       starts[g + 1] = at
       for (; place < ends[g]; place++) {
-        const index = order[place]
+        const index = order[place] >>> 1
         if (flags && (flags[index >> 3] >> (index & 7)) & 1) continue
-        sorted[at++] = address + index * pointBytes
+        // addresses are even, too
+        sorted[at++] = address + index * pointBytes + (order[place] & 1)
       }
     }
     starts.fill(at, ends.length + 1)
@@ -127,9 +130,9 @@ export class Grouping {
 interface Order {
   /** Where the points of each group end. */
   readonly ends: Uint32Array
-  /** Numbers of points, group by group. */
+  /** Twice the numbers of points, group by group; bit 0 says to subtract. */
   readonly order: Uint32Array
-  /** The largest of them, −1 if there is none. */
+  /** The largest number of a point, −1 if there is none. */
   readonly largest: number
 }
 
@@ -140,7 +143,7 @@ const orders = new WeakMap<Entries, Order>()
 function orderOf(entries: Entries, groups: number): Order {
   const known = orders.get(entries)
   if (known?.ends.length === groups) return known
-  const { group, point } = entries
+  const { group, point, negative } = entries
   const next = new Uint32Array(groups + 1)
   for (let i = 0; i < group.length; i++) {
     invariant(group[i] < groups, "an entry has a group")
@@ -152,7 +155,7 @@ function orderOf(entries: Entries, groups: number): Order {
   for (let i = 0; i < group.length; i++) {
     const index = point ? point[i] : i
     if (index > largest) largest = index
-    order[next[group[i]]++] = index
+    order[next[group[i]]++] = 2 * index + (negative ? negative[i] : 0)
   }
   // places are taken now: what was where a group begins is where it ends
   const sorted = { ends: next.subarray(0, groups), order, largest }

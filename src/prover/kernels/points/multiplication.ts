@@ -46,6 +46,8 @@ export interface MultiplicationOptions {
   readonly from?: number
   /** All points are layers of multiples. */
   readonly layers?: Layers | undefined
+  /** Bits of the largest full scalar, which is then looked at; default: those of r. Not with layers. */
+  readonly bits?: number | undefined
   /** Default: the best. */
   readonly windowBits?: number
   /** Small scalars that are never negative may be taken less a centre. */
@@ -115,7 +117,7 @@ export class Multiplication {
     pool: KernelPool,
     points: PointSet,
     scalars: RawScalars,
-    { from = 0, layers, windowBits, mayCentre = false }: MultiplicationOptions = {},
+    { from = 0, layers, bits, windowBits, mayCentre = false }: MultiplicationOptions = {},
   ) {
     this.pool = pool
     this.points = points
@@ -129,11 +131,13 @@ export class Multiplication {
       layers === undefined || (!isSmall && from === 0 && count * layers.count === points.count),
       "there are as many points in a layer as scalars",
     )
+    invariant(layers === undefined || bits === undefined, "points in layers take scalars of any size")
     try {
       this.scalars = this.place(scalars)
+      if (bits !== undefined) checkBits(scalars, bits)
       const { size, negative } = isSmall
         ? largestOf(pool, this.scalars, count)
-        : { size: r - 1n, negative: false }
+        : { size: bits === undefined ? r - 1n : largestOfBits(bits), negative: false }
       const centre = mayCentre && isSmall && !negative ? centreOf(count, size) : 0n
       this.centre = Number(centre)
       const largest = centre > 0n ? centre - 1n : size
@@ -262,6 +266,28 @@ export function largeScalar(bytes: Uint8Array): InputError {
   const values = integersOf(bytes)
   const i = values.findIndex((value) => value >= r)
   return new InputError({ what: `scalar ${i}`, expected: `less than ${r}`, given: `${values[i]}` })
+}
+
+/** The largest scalar of that many bits that is below r. */
+function largestOfBits(bits: number): bigint {
+  const largest = (1n << BigInt(bits)) - 1n
+  return largest < r ? largest : r - 1n
+}
+
+/** Windows are made for that many bits: a scalar with more would have a digit without a bucket. */
+function checkBits(scalars: RawScalars, bits: number): void {
+  invariant("full" in scalars, "bits are those of full scalars that are given")
+  invariant(Number.isInteger(bits) && bits > 0 && bits <= 254, "scalars have 1 to 254 bits")
+  const { full } = scalars
+  const view = new DataView(full.buffer, full.byteOffset, full.length)
+  const [word, rest] = [bits >>> 5, bits & 31]
+  for (let at = 0; at < full.length; at += 32) {
+    let beyond = word < 8 ? view.getUint32(at + 4 * word, true) >>> rest : 0
+    for (let next = word + 1; next < 8; next++) beyond |= view.getUint32(at + 4 * next, true)
+    if (beyond === 0) continue
+    const given = `${integersOf(full.subarray(at, at + 32))[0]}`
+    throw new InputError({ what: `scalar ${at / 32}`, expected: `at most ${bits} bits`, given })
+  }
 }
 
 /** Largest absolute value of doubles in memory, and whether one may be negative. */

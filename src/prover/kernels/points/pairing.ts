@@ -12,8 +12,11 @@ export interface PointPair {
   readonly two: Affine
 }
 
-/** Digits of 6x + 2 for x = 4965661367192848881, none of two neighbours not zero, the highest first. */
-const digits = signedDigits(6n * 4965661367192848881n + 2n)
+/** x: what bn254 is made of; q and r are polynomials in it. */
+export const curveParameter = 4965661367192848881n
+
+/** Digits of 6x + 2, none of two neighbours not zero, the highest first. */
+const digits = signedDigits(6n * curveParameter + 2n)
 
 function signedDigits(value: bigint): Int8Array {
   const found: number[] = []
@@ -26,7 +29,7 @@ function signedDigits(value: bigint): Int8Array {
 }
 
 /** ξ^(i(q − 1)/6) for i from 1 to 5, as coordinates. */
-const frobenius = (() => {
+export const frobenius = (() => {
   let known: bigint[] | undefined
   return (): readonly bigint[] => {
     if (known === undefined) {

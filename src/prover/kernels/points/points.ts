@@ -6,6 +6,7 @@ import { inverse, mod, q, radix } from "../../../field.js"
 import { Blocks } from "../blocks.js"
 import type { KernelPool } from "../pool.js"
 import type { Step } from "../program.js"
+import { noFields } from "../structs.js"
 
 export type Group = "g1" | "g2"
 
@@ -123,7 +124,7 @@ const readStep = (pool: KernelPool, group: Group, args: number, count: number): 
   kernel: `${group}ReadPoints`,
   args,
   items: Math.ceil(count / rangeLength),
-  scratchBytes: pool.constant(`${group}ReadScratch`),
+  scratchBytes: pool.constant(`${group}FileScratch`),
 })
 
 const multiplesStep = (pool: KernelPool, group: Group, args: number, count: number): Step => ({
@@ -132,6 +133,24 @@ const multiplesStep = (pool: KernelPool, group: Group, args: number, count: numb
   items: Math.ceil(count / pool.constant("multiplesRange")),
   scratchBytes: pool.constant(`${group}MultiplesScratch`),
 })
+
+/** Points of a set as a file has them: Montgomery form, 64 (G1) or 128 (G2) bytes; zero is infinity. */
+export async function writePoints(
+  pool: KernelPool,
+  { group, address, count }: Pick<PointSet, "group" | "address" | "count">,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const lent = new Blocks(pool.memory, "points of a file")
+  const bytes = count * fileBytes[group]
+  try {
+    const to = lent.allocate(bytes)
+    const writing = lent.struct("FilePoints")
+    writing.write({ ...noFields("FilePoints"), from: address, to, count, rangeLength })
+    await pool.run([{ ...readStep(pool, group, writing.at, count), kernel: `${group}WritePoints` }])
+    return pool.memory.bytes(to, bytes).slice()
+  } finally {
+    lent.release()
+  }
+}
 
 export function releasePoints(pool: KernelPool, points: PointSet): void {
   pool.memory.release(points.address)

@@ -92,7 +92,7 @@ export class Streams {
    */
   async sums(
     points: StreamedPoints,
-    { group, point }: Entries,
+    { group, point, negative }: Entries,
     groups: number,
     options: RunOptions = {},
   ): Promise<PointSet[]> {
@@ -112,7 +112,11 @@ export class Streams {
     const sums: PointSet[] = []
     const add = async (set: PointSet, block: number, from: number): Promise<void> => {
       const entries = order.subarray(starts[block], starts[block + 1])
-      const part = { group: entries.map((i) => group[i]), point: entries.map((i) => pointOf(i) - from) }
+      const part = {
+        group: entries.map((i) => group[i]),
+        point: entries.map((i) => pointOf(i) - from),
+        negative: negative && Uint8Array.from(entries, (i) => negative[i]),
+      }
       sums.push(await this.engine.sums(set, part, groups, options))
     }
     const blocks = Array.from({ length: last }, (_, b) => b).filter((b) => starts[b] < starts[b + 1])

@@ -1,8 +1,11 @@
-/** A proving key that stays loaded in a worker, and proofs against it, one after the other. */
+/**
+ * snarkjs in a worker: a proving key that stays loaded there, and proofs against it, one after the other; and a worker
+ * for a while, for everything else.
+ */
 import * as Comlink from "comlink"
 import { type OnProgress, UsageError } from "../../errors.js"
-import type { ProofPoints } from "./reference.js"
-import type { SnarkjsWorker } from "./snarkjs-worker.js"
+import type { Protocol, Proven } from "./door.js"
+import type { SnarkjsWorker } from "./worker.js"
 import { WorkerPool } from "./workers.js"
 
 export interface WitnessProver {
@@ -13,19 +16,25 @@ export interface WitnessProver {
   prove(
     wtns: Uint8Array,
     options?: { onProgress?: OnProgress | undefined; signal?: AbortSignal | undefined },
-  ): Promise<{ proof: ProofPoints; publicSignals: string[] }>
+  ): Promise<Proven>
+  /** Anything else that the worker does, once proofs under way are made. @throws as `prove` */
+  ask<T>(work: (worker: Comlink.Remote<SnarkjsWorker>) => Promise<T>): Promise<T>
   /** Stops the worker; a proof under way is rejected. */
   close(): Promise<void>
 }
 
+/** Starts a worker; whoever does closes it. */
+export const startSnarkjs = (): WorkerPool<SnarkjsWorker> =>
+  new WorkerPool(new URL("./worker.js", import.meta.url), 1)
+
 /** Starts a worker with the `.zkey` of `provingKey`, of which it keeps a copy. */
-export async function openReference(provingKey: Uint8Array): Promise<WitnessProver> {
+export async function openReference(protocol: Protocol, provingKey: Uint8Array): Promise<WitnessProver> {
   let pool: WorkerPool<SnarkjsWorker> | undefined
   let closed = false
   const worker = async (): Promise<WorkerPool<SnarkjsWorker>> => {
     if (closed) throw new UsageError({ what: "the prover is closed", fix: "Open another one" })
     if (pool?.alive) return pool
-    pool = new WorkerPool(new URL("./snarkjs-worker.js", import.meta.url), 1)
+    pool = startSnarkjs()
     try {
       await pool.map([provingKey], (remote, key) => remote.load(key))
     } catch (error) {
@@ -52,7 +61,9 @@ export async function openReference(provingKey: Uint8Array): Promise<WitnessProv
     const result = Promise.race([last, aborted]).then(async () => {
       const onPart = onProgress && Comlink.proxy(report)
       const current = await worker()
-      const [proof] = await current.map([wtns], (remote, file) => remote.prove(file, onPart), { signal })
+      const [proof] = await current.map([wtns], (remote, file) => remote.prove(protocol, file, onPart), {
+        signal,
+      })
       return proof
     })
     // Whoever comes next waits for this proof and for the ones before it, even if this one gave up waiting.
@@ -65,9 +76,14 @@ export async function openReference(provingKey: Uint8Array): Promise<WitnessProv
       settled.abort()
     }
   }
+  const ask: WitnessProver["ask"] = async (work) => {
+    await last
+    const [result] = await (await worker()).map([work], (remote, asked) => asked(remote))
+    return result
+  }
   const close = async () => {
     closed = true
     await pool?.close()
   }
-  return { prove, close }
+  return { prove, ask, close }
 }

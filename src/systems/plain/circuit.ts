@@ -1,7 +1,10 @@
-/** A circuit for plain Groth16, and what the linker says of its wires. */
+/** A plain circuit, and what the linker says of its wires. */
 import type { CircuitBase, LinkedNodes } from "../../circuit/link/circuit.js"
 
-/** A circuit for plain Groth16. */
+/** The proof systems that prove plain circuits, as keys and receipts name them. */
+export const plainSystems = ["groth16", "plonk", "fflonk"] as const
+
+/** A constraint system with its public wires, for any prover of such systems. */
 export interface PlainLinked extends LinkedNodes {
   /** First wire of each public output, in model order; the context is one wire. */
   readonly outputs: readonly number[]
@@ -11,6 +14,6 @@ export interface PlainLinked extends LinkedNodes {
 }
 
 export interface PlainCircuit extends CircuitBase {
-  readonly proofSystem: "groth16"
+  readonly proofSystem: (typeof plainSystems)[number]
   readonly linked: PlainLinked
 }

@@ -3,10 +3,10 @@ import { execFile } from "node:child_process"
 import { promisify } from "node:util"
 import { describe, expect, test } from "vitest"
 import { CountersignError, UsageError } from "#src/errors.js"
-import { devSetup } from "#src/systems/groth16/setup.js"
-import { openReference } from "#src/systems/groth16/snarkjs-prover.js"
-import { writeWtns } from "#src/systems/groth16/witnessfile.js"
-import { WorkerPool } from "#src/systems/groth16/workers.js"
+import { writeWtns } from "#src/systems/plain/witnessfile.js"
+import { openReference } from "#src/systems/snarkjs/prover.js"
+import { WorkerPool } from "#src/systems/snarkjs/workers.js"
+import { devSetup } from "../../support/plain-keys.js"
 import { squarings } from "../../support/r1cs-systems.js"
 
 interface Api {
@@ -110,7 +110,7 @@ describe("setup and prover", () => {
 
   test("an aborted proof leaves a prover that proves; the waiting ones are not harmed", async () => {
     const { zkey } = await devSetup(system)
-    const prover = await openReference(zkey)
+    const prover = await openReference("groth16", zkey)
     const controller = new AbortController()
     const progress: number[] = []
     const aborted = prover.prove(wtns, { signal: controller.signal, onProgress: () => controller.abort() })
@@ -129,7 +129,7 @@ describe("setup and prover", () => {
 
   test("a witness or a key that snarkjs refuses is an error, and the prover stays", async () => {
     const { zkey } = await devSetup(system)
-    const prover = await openReference(zkey)
+    const prover = await openReference("groth16", zkey)
     await expect(prover.prove(wtns.subarray(0, 20))).rejects.toThrow()
     await expect(prover.prove(writeWtns(squarings(3n, 41).witness))).rejects.toThrow(/witness length/)
     expect((await prover.prove(wtns)).publicSignals).toHaveLength(1)
@@ -140,12 +140,15 @@ describe("setup and prover", () => {
     const source = (module: string) =>
       JSON.stringify(new URL(`../../../dist/${module}`, import.meta.url).href)
     const script = `
-      import { devSetup } from ${source("systems/groth16/setup.js")}
-      import { openReference } from ${source("systems/groth16/snarkjs-prover.js")}
+      import { plainKeyOf, plainKeyQueries } from ${source("systems/groth16/setup.js")}
+      import { evaluateByTrapdoor } from ${source("setup/trapdoor.js")}
+      import { openReference } from ${source("systems/snarkjs/prover.js")}
       import { readR1cs } from ${source("circuit/formats/r1csfile.js")}
       const [r1cs, wtns] = process.argv.slice(1).map((text) => new Uint8Array(Buffer.from(text, "base64")))
-      const { zkey } = await devSetup(readR1cs(r1cs))
-      const prover = await openReference(zkey)
+      const system = readR1cs(r1cs)
+      const { domain, secrets, queries } = plainKeyQueries(system)
+      const zkey = plainKeyOf(system, await evaluateByTrapdoor()(system, domain, secrets, queries), "dev")
+      const prover = await openReference("groth16", zkey)
       const { publicSignals } = await prover.prove(wtns)
       await prover.close()
       console.log(publicSignals.join())`

@@ -6,7 +6,7 @@ import { CountersignError } from "../../errors.js"
 import { mod, r } from "../../field.js"
 import type { IntGraph } from "../../quantize/integers/intgraph.js"
 import { contextSignal } from "../../statement/statement.js"
-import type { PlainCircuit, PlainLinked } from "./circuit.js"
+import { type PlainCircuit, type PlainLinked, plainSystems } from "./circuit.js"
 
 /** Assigns every wire of a plain circuit. `contextSignal` is the context as a field element. */
 export function assignPlain(
@@ -32,8 +32,8 @@ export function assignPlain(
  */
 export function witnessOf(circuit: PlainCircuit, values: TensorValues, context: string): Witness {
   checkThing("circuit", circuit, "circuit")
-  const plain = circuit.proofSystem === "groth16"
-  checkArgument(plain, "circuit", "a circuit of proof system groth16", circuit)
+  const plain = plainSystems.includes(circuit.proofSystem)
+  checkArgument(plain, "circuit", `a plain circuit (proof system ${plainSystems.join(", ")})`, circuit)
   checkArgument(values instanceof Map, "values", "a Map of tensors (`runInteger`)", values)
   const { graph, linked } = circuit
   const witness = assignPlain(graph, linked, values, contextSignal(context))

@@ -32,7 +32,9 @@ export class WorkerPool<T> {
     this.failed.catch(() => undefined)
     for (let i = 0; i < threads; i++) {
       // Flags of the process, such as --input-type or a loader, are not for our modules.
-      const worker = new Worker(url, { execArgv: [] })
+      // What others' code says on the way is not for our caller's output.
+      const worker = new Worker(url, { execArgv: [], stdout: true })
+      worker.stdout.resume()
       worker.on("error", (error) => this.fail(died(String(error))))
       worker.on("exit", (code) => this.fail(died(`exit code ${code}`)))
       this.members.push({ worker, remote: Comlink.wrap<T>(nodeEndpoint(worker)) })

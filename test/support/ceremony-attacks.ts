@@ -1,0 +1,98 @@
+/** Ceremonies whose secrets are chosen, and files of them that somebody edited. */
+import { type CeremonyKey, deltaOf, readCeremonyKey } from "#src/ceremony/key.js"
+import { rewriteKey } from "#src/ceremony/rewrite.js"
+import { readBinFile } from "#src/circuit/formats/container.js"
+import { montgomeryPoint } from "#src/circuit/formats/points.js"
+import { beaconHash } from "#src/setup/ceremony/beacon.js"
+import { times1, times2 } from "#src/setup/ceremony/knowledge.js"
+import type { Factors } from "#src/setup/ceremony/protocol.js"
+import type {
+  Beacon,
+  CeremonyHead,
+  Contribution,
+  DeltaRecord,
+  Transcript,
+} from "#src/setup/ceremony/transcript.js"
+import { contributionOf } from "#src/setup/ceremony/transcript.js"
+import { type PlainContribution, recordOf } from "#src/systems/groth16/records.js"
+import { memorySink } from "./first-keys.js"
+import { withSection } from "./foreign-keys.js"
+
+/** A key with sections replaced, whether it had them or not. */
+export const withSections = (file: Uint8Array, replaced: ReadonlyMap<number, Uint8Array>): Uint8Array =>
+  [...replaced].reduce((key, [id, content]) => withSection(key, id, () => content), file)
+
+/** The key whose δs are multiplied, with a record at its end that may say what it likes. */
+export async function multiplied(
+  file: Uint8Array,
+  factors: Factors,
+  record: (key: CeremonyKey) => Promise<Contribution | undefined>,
+): Promise<Uint8Array> {
+  const key = await readCeremonyKey(file)
+  const { protocol } = key
+  const added = await record(key)
+  const transcript = added ? protocol.extend(key.transcript, added) : key.transcript
+  const replaced = new Map(protocol.encode(transcript))
+  for (const { name, section, one, two } of protocol.deltas) {
+    const content = (replaced.get(section) ?? key.contents.get(section) ?? new Uint8Array(0)).slice()
+    const before = deltaOf(key, name)
+    content.set(montgomeryPoint(times1(factors[name], before.one).map(BigInt)), one)
+    content.set(montgomeryPoint(times2(factors[name], before.two).flat().map(BigInt)), two)
+    replaced.set(section, content)
+  }
+  const sink = memorySink()
+  await rewriteKey(key, factors, replaced, { sink, threads: 1 })
+  return sink.bytes()
+}
+
+/** A contribution of these factors, fit or not, with all proofs. */
+export const contributed = (file: Uint8Array, name: string, factors: Factors): Promise<Uint8Array> =>
+  multiplied(file, factors, ({ protocol, transcript }) => protocol.contribution(transcript, name, factors))
+
+/** The beacon at the end. */
+export async function ended(file: Uint8Array, beacon: Beacon): Promise<Uint8Array> {
+  const { protocol, transcript } = await readCeremonyKey(file)
+  const made = await protocol.beacon(transcript, beacon, await beaconHash(beacon))
+  return multiplied(file, made.factors, async () => made.contribution)
+}
+
+/** The same points, with records edited. */
+export async function withRecords(
+  file: Uint8Array,
+  edit: (records: readonly Contribution[]) => readonly Contribution[],
+): Promise<Uint8Array> {
+  const { protocol, transcript } = await readCeremonyKey(file)
+  const contributions = edit(transcript.contributions)
+  return withSections(file, protocol.encode({ ...transcript, contributions } as Transcript))
+}
+
+/** The same key, with another head. */
+export async function withHead(file: Uint8Array, head: CeremonyHead): Promise<Uint8Array> {
+  const { protocol, transcript } = await readCeremonyKey(file)
+  return withSections(file, protocol.encode({ ...transcript, head } as Transcript))
+}
+
+/** The records of a key. */
+export const recordsOf = async (file: Uint8Array): Promise<readonly Contribution[]> =>
+  (await readCeremonyKey(file)).transcript.contributions
+
+/** A record with other parts. */
+export function edited(
+  record: Contribution,
+  change: {
+    readonly name?: string
+    readonly beacon?: Beacon | null
+    readonly deltas?: Readonly<Record<string, Partial<DeltaRecord>>>
+  },
+): Contribution {
+  const { name = record.name, beacon = record.beacon } = change
+  const deltas = Object.fromEntries(
+    Object.entries(record.deltas).map(([delta, held]) => [delta, { ...held, ...change.deltas?.[delta] }]),
+  )
+  if (!("s" in record)) return contributionOf(name, beacon, deltas, Object.keys(record.deltas))
+  return recordOf(name, beacon, { ...(record as PlainContribution), ...deltas.delta })
+}
+
+/** Every section of a key, by number. */
+export const sectionsIn = (file: Uint8Array): Map<number, Uint8Array> =>
+  readBinFile(file, new TextDecoder().decode(file.subarray(0, 4)), 1)
