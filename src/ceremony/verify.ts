@@ -14,7 +14,7 @@
  * honest. What is wrong is a list of problems, each with the contribution or section that has it, and no exception.
  */
 import { bytesToHex } from "@noble/hashes/utils.js"
-import { checkOptions, checkThing } from "../arguments.js"
+import { checkArgument, checkOptions, checkThing } from "../arguments.js"
 import { montgomeryPoint } from "../circuit/formats/points.js"
 import {
   type ByteSource,
@@ -100,6 +100,8 @@ export async function verifySetup(
 ): Promise<SetupReport> {
   checkThing("circuit", circuit, "circuit")
   checkProvingKey(provingKey, "provingKey")
+  const isFile = typeof (ptau as Partial<PtauFile> | null | undefined)?.readRecord === "function"
+  checkArgument(isFile, "ptau", "powers of tau: `openPtau` or `openPtauFile`", ptau)
   checkOptions(options)
   return new SetupVerification(circuit, checkedSource(provingKey, where), ptau, options).report()
 }
