@@ -35,7 +35,8 @@ export class ToolCommand extends Command {
   needs(flags: string, description: string): this {
     const option = new Option(flags, description)
     return this.addOption(option).hook("preAction", () => {
-      if (this.getOptionValue(option.attributeName()) === undefined)
+      // one of a nested command may have been taken by the command above it, if that has it, too
+      if (this.optsWithGlobals()[option.attributeName()] === undefined)
         this.error(`error: required option '${flags}' not specified`)
     })
   }
