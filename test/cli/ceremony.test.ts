@@ -53,6 +53,8 @@ describe("a ceremony on the command line", () => {
     expect(readdirSync(path("b")).sort()).toEqual(["proving.key", "verification.json"])
     const key = JSON.parse(readFileSync(path("b", "verification.json"), "utf8"))
     expect(key.setup).toMatchObject({ contributors: ["Alice", "Bob"], transcript: last.json.transcript })
+    const named = await run("setup", "contribute", path("a"), "--name", "two\nlines")
+    expect(named).toMatchObject({ code: 2, stderr: expect.stringMatching(/^error: --name: not a name/) })
     const more = await run("setup", "contribute", path("b"), "--name", "Eve")
     expect(more).toMatchObject({ code: 2, stderr: expect.stringMatching(/the ceremony has ended/) })
   })
