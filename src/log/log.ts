@@ -238,13 +238,12 @@ export async function openLogOn(platform: Platform, folder: string, options: Log
   const where = `\`${folder}\``
   const found = disk.list(folder)
   if (!found.includes(names.entries)) {
-    if (!create || found.includes(names.state))
-      throw new FileError({ what: `is no log: it has no \`${names.entries}\``, where })
+    if (!create) throw new FileError({ what: `is no log: it has no \`${names.entries}\``, where })
     const others = found.filter((name) => !(Object.values(names) as string[]).includes(name))
     if (others.length > 0)
       throw new UsageError({ what: "is no log, and holds other files", where, expected: "an empty folder" })
-    for (const name of [names.tree, names.turns]) disk.makeFolder(`${folder}/${name}`)
   }
+  for (const name of [names.tree, names.turns]) disk.makeFolder(`${folder}/${name}`)
   const store = new Store(platform, folder, { sync, waitMs: wait })
   try {
     await store.inTurn(async () => {

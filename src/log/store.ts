@@ -17,7 +17,7 @@ import type { Hex } from "../statement/strict.js"
 import type { SignedCheckpoint } from "./checkpoint.js"
 import { entryDigest, leafOfDigest, mostEntryBytes } from "./entry.js"
 import { type Batch, batchesFrom, encodeBatch, isUnfinished, start } from "./journal.js"
-import { takeTurn } from "./lock.js"
+import { Turns } from "./lock.js"
 import { grow, NodeFiles, noPeaks, type Peaks, peaksDigest, remake } from "./nodes.js"
 import type { DiskFile, Platform } from "./platform.js"
 import { type Position, readState, type State, writeState } from "./state.js"
@@ -46,6 +46,7 @@ export class Store {
   readonly folder: string
   readonly #platform: Platform
   readonly #options: StoreOptions
+  readonly #turns: Turns
   readonly #nodes: NodeFiles
   readonly #entries: DiskFile
   readonly #stateFile: DiskFile
@@ -66,6 +67,7 @@ export class Store {
     this.#platform = platform
     this.folder = folder
     this.#options = options
+    this.#turns = new Turns(platform, `${folder}/${names.turns}`)
     this.#nodes = new NodeFiles(platform.disk, folder, true)
     this.#made = { ...start, peaks: peaksDigest([]) }
     this.#entries = this.#open(names.entries)
@@ -94,7 +96,7 @@ export class Store {
         where: `\`${this.folder}\``,
         fix: "Open the log again",
       })
-    const end = await takeTurn(this.#platform, `${this.folder}/${names.turns}`, this.#options.waitMs)
+    const end = await this.#turns.take(this.#options.waitMs)
     try {
       this.#catchUp()
       return await work()
