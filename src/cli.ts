@@ -1,18 +1,20 @@
 #!/usr/bin/env node
 /** The commands, in the order in which help lists them: a file each. */
-import { readFileSync } from "node:fs"
 import { Command } from "commander"
+import { attestCommand } from "./cli/commands/attest.js"
 import { auditCommand } from "./cli/commands/audit.js"
 import { calldataCommand } from "./cli/commands/calldata.js"
 import { compileCommand } from "./cli/commands/compile.js"
 import { exportCommand } from "./cli/commands/export.js"
 import { inspectCommand } from "./cli/commands/inspect.js"
+import { policyCommand } from "./cli/commands/policy.js"
 import { proveCommand } from "./cli/commands/prove.js"
 import { runCommand } from "./cli/commands/run.js"
 import { setupCommand } from "./cli/commands/setup.js"
 import { signOffCommand } from "./cli/commands/sign-off.js"
 import { verifyCommand } from "./cli/commands/verify.js"
 import { execute } from "./cli/terminal.js"
+import { softwareVersion } from "./cli/version.js"
 
 const commands = [
   compileCommand,
@@ -24,14 +26,17 @@ const commands = [
   inspectCommand,
   auditCommand,
   exportCommand,
+  attestCommand,
   signOffCommand,
+  policyCommand,
 ]
 
-const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"))
 const program = new Command("countersign")
   .description("Prove which model produced which output, and check it anywhere.")
-  .version(version)
+  .version(softwareVersion)
   .option("--json", "print one JSON object, of errors too")
+  // an option behind a command is the command's, and one of the same name above it is not meant
+  .enablePositionalOptions()
 for (const command of commands) program.addCommand(command)
 
 await execute(program)

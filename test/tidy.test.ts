@@ -65,6 +65,7 @@ const order = [
   "compile",
   "prover",
   "ceremony",
+  "keep",
   "index.ts",
   "cli",
   "cli.ts",
@@ -164,6 +165,7 @@ describe("files", () => {
     visit("src/index.ts")
     visit("src/cli.ts")
     visit("src/attest/index.ts")
+    visit("src/keep/index.ts")
     visit("src/log/index.ts")
     // the slow engine is what the kernels are compared with
     const references = ["src/prover/engine/slow.ts"]

@@ -169,8 +169,26 @@ export const describeDomain = (domain: Domain): string =>
     : `chain ${domain.chainId}, contract ${domain.verifyingContract}`
 
 /**
- * Why a receipt is not about what an attestation claims, or null: its context is the attestation's digest, its words have
- * the digests, and model, key and layout are the same. Everything but the proof.
+ * Why a statement is not what an attestation claims, or null: model, key and layout are the same, and its words have the
+ * digests. Its context is not looked at.
+ */
+export function statementProblem(
+  statement: Statement,
+  attestation: Attestation,
+  verificationKey: VerificationKey,
+): string | null {
+  try {
+    return difference(attestation, claimedBy(statement, verificationKey))
+  } catch (error) {
+    // of another model, or not of the key's layout
+    if (error instanceof UsageError) return error.message
+    throw error
+  }
+}
+
+/**
+ * Why a receipt (an object, or JSON text) is not about what an attestation claims, or null: its context is the
+ * attestation's digest, and its statement is what was claimed. Everything but the proof.
  */
 export function relationProblem(
   receipt: unknown,
@@ -181,19 +199,9 @@ export function relationProblem(
   const given = readOr((): Receipt => parseReceipt(receipt), "receipt")
   if (typeof given === "string") return given
   const context = attestationDigest(attestation, domain)
-  if (given.statement.context !== context)
-    return `the receipt is for context ${given.statement.context}, the attestation's digest is ${context}`
-  const claimed = readOr(() => claimedOr(given.statement, verificationKey), "receipt")
-  return typeof claimed === "string" ? claimed : difference(attestation, claimed)
-}
-
-function claimedOr(statement: Statement, verificationKey: VerificationKey) {
-  try {
-    return claimedBy(statement, verificationKey)
-  } catch (error) {
-    if (error instanceof UsageError) return error.message
-    throw error
-  }
+  return given.statement.context === context
+    ? statementProblem(given.statement, attestation, verificationKey)
+    : `the receipt is for context ${given.statement.context}, the attestation's digest is ${context}`
 }
 
 /**

@@ -11,9 +11,11 @@ export {
   proves,
   relationProblem,
   signAttestation,
+  statementProblem,
   verifyAttestation,
 } from "./attestation.js"
 export {
+  type IntegerLimit,
   integerLimits,
   noContracts,
   type OnChainPolicy,

@@ -90,7 +90,7 @@ describe("canonical JSON", () => {
 
   it("says the same as it was given, and is the same for the same value in any order of names", () => {
     fc.assert(
-      fc.property(fc.jsonValue({ stringUnit: "binary", maxDepth: 3 }), (value) => {
+      fc.property(fc.jsonValue({ stringUnit: "binary", maxDepth: 2 }), (value) => {
         const text = canonicalJson(value)
         expect(JSON.parse(text)).toEqual(JSON.parse(JSON.stringify(value)))
         const reversed = (x: unknown): unknown =>

@@ -1,12 +1,10 @@
 /** `countersign sign-off`: somebody's signature under an attestation, in a role. */
 import * as api from "../../index.js"
 import { keystoreOption, openAccount } from "../account.js"
-import { readAttestation } from "../claims.js"
+import { dateOf, daySeconds, nowSeconds, readAttestation } from "../claims.js"
 import { checkOutput, writeWhole } from "../files.js"
 import { choice, command, hex32, wholeNumber } from "../options.js"
 import { print } from "../terminal.js"
-
-const daySeconds = 86_400
 
 export const signOffCommand = command("sign-off", "sign under somebody's attestation")
   .argument("<attestation>", "what `countersign attest` wrote")
@@ -29,7 +27,7 @@ export const signOffCommand = command("sign-off", "sign under somebody's attesta
     const [attestation, domain] = [claims.claimOf(read), read.domain]
     const account = await openAccount(options.keystore)
     const digest = claims.attestationDigest(attestation, domain)
-    const signed = Math.floor(Date.now() / 1000)
+    const signed = nowSeconds()
     const validUntil = days === undefined ? attestation.validUntil : signed + days * daySeconds
     if (validUntil < signed)
       throw new api.UsageError({
@@ -63,7 +61,7 @@ export const signOffCommand = command("sign-off", "sign under somebody's attesta
         `digest       ${id}`,
         `attestation  ${digest}`,
         `by           ${signer}, ${options.role}: ${options.decision}`,
-        `until        ${new Date(1000 * validUntil).toISOString()}`,
+        `until        ${dateOf(validUntil)}`,
       ],
     )
   })

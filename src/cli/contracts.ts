@@ -1,0 +1,86 @@
+/**
+ * The file that says where contracts are, as `countersign contracts deploy` writes it, and what follows from it for
+ * claims: the domain that they are signed for, and the contracts that a policy names. Without one, claims are made for
+ * use without a chain.
+ */
+import type { Domain, PolicyContracts } from "../attest/index.js"
+import { UsageError } from "../errors.js"
+import { fields, type Hex, hexBytes, object, oneOf } from "../statement/strict.js"
+import { readJson } from "./files.js"
+import type { ToolCommand } from "./options.js"
+import { hex32 } from "./options.js"
+
+/** Addresses by name of the contract, all on one chain. */
+export interface Contracts {
+  readonly chainId: number
+  readonly contracts: Readonly<Record<string, Hex>>
+}
+
+/** Reads such a file. @throws UsageError, FileError */
+export function readContracts(path: string): Contracts {
+  const where = `\`${path}\``
+  const given = fields(readJson(path, "Run `countersign contracts deploy` first"), where, [
+    "version",
+    "chainId",
+    "contracts",
+  ])
+  oneOf(given.version, `${where}: version`, [1])
+  const { chainId } = given
+  if (typeof chainId !== "number" || !Number.isSafeInteger(chainId) || chainId < 1)
+    throw new UsageError({ what: "has no chainId", where, expected: "a positive whole number" })
+  const contracts = Object.entries(object(given.contracts, `${where}: contracts`)).map(
+    ([name, address]): [string, Hex] => [name, hexBytes(address, `${where}: contracts.${name}`, 20, 20)],
+  )
+  return { chainId, contracts: Object.fromEntries(contracts) }
+}
+
+/** The address of a contract. @throws UsageError if the file has none */
+export function contractOf({ contracts }: Contracts, name: string): Hex {
+  if (Object.hasOwn(contracts, name)) return contracts[name]
+  throw new UsageError({
+    what: `no address of ${name}`,
+    where: "--contracts",
+    expected: "what `countersign contracts deploy` wrote",
+    given: Object.keys(contracts).join(", "),
+  })
+}
+
+/** What claims are made for. */
+export interface ClaimPlace {
+  readonly domain: Domain
+  /** For a policy of that finality. */
+  policyContracts(finality: "escrow" | "none"): PolicyContracts
+}
+
+/** Adds `--contracts FILE` and `--model-id HEX`, and gives what reads the choice. */
+export function withContracts(
+  command: ToolCommand,
+): (options: { readonly contracts?: string; readonly modelId?: string }) => ClaimPlace {
+  command
+    .option("--contracts <file>", "where the contracts are; without it claims hold without a chain alone")
+    .option("--model-id <hex>", "id of the model at the ModelRegistry that can recall it")
+  return ({ contracts: path, modelId }) => {
+    const id = modelId === undefined ? undefined : hex32("--model-id", modelId)
+    if (path === undefined && id !== undefined)
+      throw new UsageError({ what: "--model-id", fix: "Name the registry's file with --contracts FILE" })
+    const zero: Hex = `0x${"0".repeat(40)}`
+    const held = path === undefined ? undefined : readContracts(path)
+    return {
+      domain: held
+        ? { chainId: held.chainId, verifyingContract: contractOf(held, "SignOffBook") }
+        : "offline",
+      policyContracts: (finality) => {
+        if (finality === "escrow" && !held)
+          throw new UsageError({
+            what: "the policy wants an escrow to be final",
+            fix: "Name its file with --contracts FILE",
+          })
+        return {
+          registry: held && id ? contractOf(held, "ModelRegistry") : zero,
+          modelId: id ?? `0x${"0".repeat(64)}`,
+          escrow: held && finality === "escrow" ? contractOf(held, "Escrow") : zero,
+        }
+      },
+    }
+  }
+}
