@@ -1,21 +1,28 @@
 /**
  * Ours against others on the same inputs, in one run.
  *
- *   npm run bench -- [kernels] [lenet] [--only TEXT] [--variant scalar|relaxed] [--json]
+ *   npm run bench -- [kernels] [lenet] [log [--entries N]] [--only TEXT] [--variant scalar|relaxed] [--json]
  *
  * Ends with an error, and prints no figures, if a result differs from the other side's.
  */
 import { parseArgs } from "node:util"
 import { table } from "./compare.mjs"
 import { kernels } from "./kernels.mjs"
+import { logs } from "./log.mjs"
 import { proofs } from "./proofs.mjs"
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { only: { type: "string" }, variant: { type: "string" }, json: { type: "boolean" } },
+  options: {
+    only: { type: "string" },
+    variant: { type: "string" },
+    entries: { type: "string" },
+    json: { type: "boolean" },
+  },
 })
-const suites = { kernels, lenet: () => proofs(["mnist-lenet"]) }
-const names = positionals.length > 0 ? positionals : Object.keys(suites)
+const suites = { kernels, lenet: () => proofs(["mnist-lenet"]), log: logs }
+// a log has nothing to be compared with, and takes minutes: on request alone
+const names = positionals.length > 0 ? positionals : ["kernels", "lenet"]
 for (const name of names) {
   if (!Object.hasOwn(suites, name)) {
     throw new Error(`no benchmark \`${name}\`; there are: ${Object.keys(suites).join(", ")}`)

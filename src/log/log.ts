@@ -160,7 +160,8 @@ export class Log {
       siblings: siblingsOf(index).map((place) => nodeHex(this.#store.node(place, size))),
     }
     const leaf = nodeHex(this.#store.node({ level: 0, index }, size))
-    if (!verifyInclusion(proof, leaf, { size, root: this.root(size) })) this.#store.damaged()
+    if (!verifyInclusion(proof, leaf, { size, root: this.root(size) }))
+      this.#store.damaged(`\`${names.tree}\` was changed`)
     return proof
   }
 
@@ -175,7 +176,7 @@ export class Log {
     const blocks = [...blocksOf(0, from), ...blocksOf(from, to)]
     const proof = { from, to, blocks: blocks.map((place) => nodeHex(this.#store.node(place, to))) }
     const heads = [from, to].map((size) => ({ size, root: this.root(size) }))
-    if (!verifyConsistency(proof, heads[0], heads[1])) this.#store.damaged()
+    if (!verifyConsistency(proof, heads[0], heads[1])) this.#store.damaged(`\`${names.tree}\` was changed`)
     return proof
   }
 

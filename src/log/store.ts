@@ -113,13 +113,15 @@ export class Store {
     if (state && state.made.size > this.#made.size) this.#made = state.made
     if (this.#entries.size() !== this.#position.bytes)
       for (const batch of batchesFrom(this.#entries, this.#position)) {
-        if (batch.end.size === state?.size && batch.end.chain !== state.chain) this.damaged()
+        if (batch.end.size === state?.size && batch.end.chain !== state.chain)
+          this.damaged(`entry ${this.#position.size}, or one near it, was changed`)
         this.#prepare(batch)()
       }
     const { size, bytes } = this.#position
     const end = this.#entries.size()
-    if (end < bytes || size < (state?.size ?? 0)) this.damaged()
-    if (end > bytes && !isUnfinished(this.#entries, this.#position)) this.damaged()
+    if (end < bytes) this.damaged(`\`${names.entries}\` is shorter than it was`)
+    if (size < (state?.size ?? 0) || (end > bytes && !isUnfinished(this.#entries, this.#position)))
+      this.damaged(`it is not whole from entry ${size} on`)
   }
 
   /** Begins where what is made of the entries is there for good. */
@@ -217,7 +219,7 @@ export class Store {
     const bytes = new Uint8Array(Math.min(length, mostEntryBytes))
     const isThere = this.#entries.read(bytes, at) === length
     if (!isThere || leafOfDigest(entryDigest(bytes)) !== nodeHex(this.#nodes.node({ level: 0, index: i })))
-      this.damaged(i)
+      this.damaged(`entry ${i} was changed`)
     return bytes
   }
 
@@ -241,11 +243,11 @@ export class Store {
   }
 
   /** @throws FileError always: what is there is not what was */
-  damaged(from = this.#position.size): never {
+  damaged(what: string): never {
     throw new FileError({
-      what: `was changed, or is not whole: entry ${from}, or one near it`,
+      what,
       where: `\`${this.folder}\``,
-      fix: "`verifyLog` names the first entry that is wrong",
+      fix: "`countersign log verify` (`verifyLog`) names the first entry that is wrong",
     })
   }
 
