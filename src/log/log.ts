@@ -15,7 +15,7 @@ import { type Entry, entryBytes, parseEntry } from "./entry.js"
 import { mostTogether } from "./journal.js"
 import { waitMs } from "./lock.js"
 import type { Platform } from "./platform.js"
-import { names, Store } from "./store.js"
+import { names, Store, type Unsettled, usualUnsettled } from "./store.js"
 import {
   blocksOf,
   type ConsistencyProof,
@@ -231,7 +231,12 @@ function checkTogether(texts: readonly Uint8Array[]): void {
 }
 
 /** Opens a log on a platform; see `openLog`. */
-export async function openLogOn(platform: Platform, folder: string, options: LogOptions = {}): Promise<Log> {
+export async function openLogOn(
+  platform: Platform,
+  folder: string,
+  options: LogOptions = {},
+  unsettled: Unsettled = usualUnsettled,
+): Promise<Log> {
   checkText(folder, "folder")
   checkOptions(options)
   const { create = false, sync = true, waitMs: wait = waitMs } = options
@@ -245,7 +250,7 @@ export async function openLogOn(platform: Platform, folder: string, options: Log
       throw new UsageError({ what: "is no log, and holds other files", where, expected: "an empty folder" })
   }
   for (const name of [names.tree, names.turns]) disk.makeFolder(`${folder}/${name}`)
-  const store = new Store(platform, folder, { sync, waitMs: wait })
+  const store = new Store(platform, folder, { sync, waitMs: wait, unsettled })
   try {
     await store.inTurn(async () => {
       if (store.position.size > 0) return

@@ -34,11 +34,18 @@ export const names = {
 } as const
 
 /** Entries after which what is made of them is synced: as many may have to be read again by who opens the log. */
-const mostUnsettled = 2 ** 12
+export interface Unsettled {
+  /** While the log is open, and when it is closed. */
+  readonly most: number
+  readonly atClose: number
+}
+/** About a second for who opens a log after a crash, and some milliseconds else: a sync of 40 files may take longer. */
+export const usualUnsettled: Unsettled = { most: 2 ** 12, atClose: 2 ** 6 }
 
 export interface StoreOptions {
   readonly sync: boolean
   readonly waitMs: number
+  readonly unsettled: Unsettled
 }
 
 /** A log of any content: entries are bytes here, and how they are read is not known. */
@@ -159,7 +166,7 @@ export class Store {
     await this.#put(batch.bytes)
     const leaves = goOn()
     // the entries are in the log: what fails from here on costs time, of whoever opens it
-    await this.#note(this.#position.size - this.#made.size >= mostUnsettled).catch(() => undefined)
+    await this.#note(this.#unsettled >= this.#options.unsettled.most).catch(() => undefined)
     return leaves
   }
 
@@ -182,6 +189,11 @@ export class Store {
       }
       throw error
     }
+  }
+
+  /** Entries of which what is made may be lost when power fails. */
+  get #unsettled(): number {
+    return this.#position.size - this.#made.size
   }
 
   /** Says how far the log is; `settle`: and keeps what is made of the entries. */
@@ -251,10 +263,10 @@ export class Store {
     })
   }
 
-  /** Gives the files back; `settle`: and leaves nothing to be read again. */
+  /** Gives the files back; `settle`: and leaves little to be read again. */
   async close(settle = true): Promise<void> {
     try {
-      if (settle && this.#failure === undefined && this.#position.size > this.#made.size)
+      if (settle && this.#failure === undefined && this.#unsettled > this.#options.unsettled.atClose)
         await this.inTurn(() => this.#note(true))
     } finally {
       this.#nodes.close()

@@ -35,7 +35,9 @@ interface Ending {
 async function live(disk: FaultyDisk): Promise<Ending & { readonly error?: unknown }> {
   const acknowledged: string[] = []
   let asked: readonly string[] = []
-  const open = () => openLogOn(processOn(disk, "process 1."), "log", { create: true, waitMs: 0 })
+  const options = { create: true, waitMs: 0 }
+  // synced often, so that it happens within the story: when it is closed, and once besides
+  const open = () => openLogOn(processOn(disk, "process 1."), "log", options, { most: 3, atClose: 1 })
   try {
     let log = await open()
     for (const words of story) {
