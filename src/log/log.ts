@@ -93,9 +93,7 @@ export class Log {
     if (texts.length === 0) return []
     const appended = await new Promise<Appended[]>((done, failed) => {
       this.#queue.push({ texts, done, failed })
-      this.#pumping ??= this.#pump().finally(() => {
-        this.#pumping = undefined
-      })
+      this.#pumping ??= this.#pump()
     })
     return isEntries(given) ? appended : appended[0]
   }
@@ -126,6 +124,8 @@ export class Log {
       }
       this.#queue.splice(0, together.length)
     }
+    // at once, or who comes in between would wait for nobody
+    this.#pumping = undefined
   }
 
   /** Reads what other processes appended. */

@@ -76,3 +76,14 @@ it("one process appends from many places at once", async () => {
   expect(log.head()).toEqual(other.head())
   await Promise.all([log.close(), other.close()])
 })
+
+it("one place appends again at any time after it was told", async () => {
+  const log = await openLog(folder, { create: true, sync: false })
+  const note = { type: "note", body: {} } as const
+  for (let ticks = 0; ticks < 30; ticks++) {
+    await log.append(note)
+    for (let i = 0; i < ticks; i++) await undefined
+  }
+  expect(log.size).toBe(31)
+  await log.close()
+})
