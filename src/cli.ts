@@ -8,6 +8,7 @@ import { calldataCommand } from "./cli/commands/calldata.js"
 import { compileCommand } from "./cli/commands/compile.js"
 import { exportCommand } from "./cli/commands/export.js"
 import { inspectCommand } from "./cli/commands/inspect.js"
+import { logCommand } from "./cli/commands/log.js"
 import { policyCommand } from "./cli/commands/policy.js"
 import { proveCommand } from "./cli/commands/prove.js"
 import { runCommand } from "./cli/commands/run.js"
@@ -31,6 +32,7 @@ const commands = [
   attestationCommand,
   signOffCommand,
   policyCommand,
+  logCommand,
 ]
 
 const program = new Command("countersign")
