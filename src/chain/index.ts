@@ -30,6 +30,7 @@ export {
 export {
   convictionContext,
   creditOf,
+  deliveredAttestation,
   deliveredFor,
   type Ending,
   type PayOptions,
@@ -45,7 +46,7 @@ export {
   type Step,
   stateOf,
 } from "./escrow.js"
-export { type Call, type Payment, type Plan, plan } from "./plan.js"
+export { type Call, decimalsOf, type Payment, type Plan, parseAmount, plan } from "./plan.js"
 export {
   anchoredSize,
   commitmentOf,
@@ -61,6 +62,7 @@ export { type SendOptions, type Sent, send } from "./send.js"
 export { type Amounts, type End, type Payee, payouts, type State, states } from "./states.js"
 export {
   amountsOf,
+  checkPlace,
   duesOf,
   type EscrowRequest,
   parseRequest,
