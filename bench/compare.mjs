@@ -34,14 +34,14 @@ export async function compare({ name, against, ours, theirs, equal, rounds = 5, 
   return { name, against, ms, otherMs, ratio: otherMs / ms }
 }
 
-/** Rows as a table for people. */
+/** Rows as a table for people; of some there is no other side. */
 export function table(rows) {
   const cells = rows.map(({ name, against, ms, otherMs, ratio }) => [
     name,
-    against,
+    against ?? "",
     ms.toFixed(2),
-    otherMs.toFixed(1),
-    `${ratio.toFixed(1)}x`,
+    otherMs?.toFixed(1) ?? "",
+    ratio === undefined ? "" : `${ratio.toFixed(1)}x`,
   ])
   const lines = [["", "against", "ms", "other ms", "ratio"], ...cells]
   const widths = lines[0].map((_, i) => Math.max(...lines.map((line) => line[i].length)))

@@ -1,21 +1,31 @@
 /**
  * Ours against others on the same inputs, in one run.
  *
- *   npm run bench -- [kernels] [lenet] [--only TEXT] [--variant scalar|relaxed] [--json]
+ *   npm run bench -- [kernels] [lenet] [ceremony] [universal] [--only TEXT] [--variant scalar|relaxed] [--ptau FILE]
+ *                    [--json]
+ *
+ * Without a name kernels and lenet; ceremony waits a quarter of an hour for snarkjs, and universal some minutes.
  *
  * Ends with an error, and prints no figures, if a result differs from the other side's.
  */
 import { parseArgs } from "node:util"
+import { ceremony } from "./ceremony.mjs"
 import { table } from "./compare.mjs"
 import { kernels } from "./kernels.mjs"
 import { proofs } from "./proofs.mjs"
+import { universal } from "./universal.mjs"
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { only: { type: "string" }, variant: { type: "string" }, json: { type: "boolean" } },
+  options: {
+    only: { type: "string" },
+    variant: { type: "string" },
+    ptau: { type: "string" },
+    json: { type: "boolean" },
+  },
 })
-const suites = { kernels, lenet: () => proofs(["mnist-lenet"]) }
-const names = positionals.length > 0 ? positionals : Object.keys(suites)
+const suites = { kernels, lenet: () => proofs(["mnist-lenet"]), ceremony, universal }
+const names = positionals.length > 0 ? positionals : ["kernels", "lenet"]
 for (const name of names) {
   if (!Object.hasOwn(suites, name)) {
     throw new Error(`no benchmark \`${name}\`; there are: ${Object.keys(suites).join(", ")}`)

@@ -3,6 +3,7 @@
 import { Command } from "commander"
 import { answerCommand } from "./cli/commands/answer.js"
 import { attestCommand } from "./cli/commands/attest.js"
+import { attestationCommand } from "./cli/commands/attestation.js"
 import { auditCommand } from "./cli/commands/audit.js"
 import { calldataCommand } from "./cli/commands/calldata.js"
 import { challengeCommand } from "./cli/commands/challenge.js"
@@ -35,6 +36,7 @@ const commands = [
   auditCommand,
   exportCommand,
   attestCommand,
+  attestationCommand,
   signOffCommand,
   policyCommand,
   contractsCommand,
@@ -51,8 +53,6 @@ const program = new Command("countersign")
   .description("Prove which model produced which output, and check it anywhere.")
   .version(softwareVersion)
   .option("--json", "print one JSON object, of errors too")
-  // an option behind a command is the command's, and one of the same name above it is not meant
-  .enablePositionalOptions()
 for (const command of commands) program.addCommand(command)
 
 await execute(program)
