@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity ^0.8.19;
+pragma solidity ^0.8.4;
 
 // What people sign and agree on, as contracts and TypeScript (`countersign/attest`) have it: the same fields in the same
 // order. The first six are EIP-712 structs; docs/FORMATS.md says what each field means. Times are seconds since 1970.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity ^0.8.19;
+pragma solidity ^0.8.4;
 
 /// @title  IInferenceVerifier
 /// @notice Proofs of registered models by the interfaces of ERC-7992 and ERC-8274 (drafts), of which the second part is

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity ^0.8.19;
+pragma solidity ^0.8.4;
 
 /// @title  IModelRegistry
 /// @notice Models by what they are and who answers for them, and whether they were recalled. The registry of ERC-7992

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity ^0.8.19;
+pragma solidity ^0.8.4;
 
 import {Attestation, Claim, Policy, SignOff, Withdrawal} from "./CountersignTypes.sol";
 

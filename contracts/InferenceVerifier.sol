@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity ^0.8.19;
+pragma solidity ^0.8.4;
 
 import {ICountersignVerifier} from "./ICountersignVerifier.sol";
 import {IInferenceVerifier} from "./IInferenceVerifier.sol";

@@ -261,6 +261,17 @@ describe("documents", () => {
   })
 })
 
+describe("contracts", () => {
+  // strangers compile against these alone
+  it.each(files("contracts", ".sol").filter((path) => /^(I[A-Z]|CountersignTypes)/.test(basename(path))))(
+    "%s imports interfaces alone",
+    (path) => {
+      for (const [, name] of read(path).matchAll(/^(?:import|\} from)\b[^"]*"([^"]+)"/gm))
+        expect(name, path).toMatch(/^\.\/(I[A-Z]\w*|CountersignTypes)\.sol$/)
+    },
+  )
+})
+
 describe("circom", () => {
   const circuits = files("circuits", ".circom")
   // comments may speak of assertions; code may not make them: `assert` on a signal adds no constraint
