@@ -191,7 +191,7 @@ export class World {
     const operator = (client + 1 + which) % this.stage.parties.length
     const [token, registry, convictable] = [a % names.length, b % 3, b !== 11]
     const [price, damages, costs] = [0, 3, 1].map((i) => amounts[(b + i * (1 + which)) % amounts.length])
-    const windows = [100, 1, 30]
+    const windows = [1000, 60, 2]
     const time = this.clock + 1
     const terms = {
       client: this.stage.parties[client].address,
