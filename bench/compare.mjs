@@ -34,13 +34,13 @@ export async function compare({ name, against, ours, theirs, equal, rounds = 5, 
   return { name, against, ms, otherMs, ratio: otherMs / ms }
 }
 
-/** Rows as a table for people; what has nothing beside it has no ratio. */
+/** Rows as a table for people; of some there is no other side. */
 export function table(rows) {
   const cells = rows.map(({ name, against, ms, otherMs, ratio }) => [
     name,
-    against,
+    against ?? "",
     ms.toFixed(2),
-    otherMs === undefined ? "" : otherMs.toFixed(1),
+    otherMs?.toFixed(1) ?? "",
     ratio === undefined ? "" : `${ratio.toFixed(1)}x`,
   ])
   const lines = [["", "against", "ms", "other ms", "ratio"], ...cells]

@@ -1,27 +1,32 @@
 /**
  * Ours against others on the same inputs, in one run.
  *
- *   npm run bench -- [kernels] [lenet] [log [--entries N]] [--only TEXT] [--variant scalar|relaxed] [--json]
+ *   npm run bench -- [kernels] [lenet] [ceremony] [universal] [log] [--only TEXT] [--variant scalar|relaxed]
+ *                    [--ptau FILE] [--entries N] [--json]
+ *
+ * Without a name kernels and lenet; ceremony waits a quarter of an hour for snarkjs, universal and log some minutes.
  *
  * Ends with an error, and prints no figures, if a result differs from the other side's.
  */
 import { parseArgs } from "node:util"
+import { ceremony } from "./ceremony.mjs"
 import { table } from "./compare.mjs"
 import { kernels } from "./kernels.mjs"
 import { logs } from "./log.mjs"
 import { proofs } from "./proofs.mjs"
+import { universal } from "./universal.mjs"
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     only: { type: "string" },
     variant: { type: "string" },
+    ptau: { type: "string" },
     entries: { type: "string" },
     json: { type: "boolean" },
   },
 })
-const suites = { kernels, lenet: () => proofs(["mnist-lenet"]), log: logs }
-// a log has nothing to be compared with, and takes minutes: on request alone
+const suites = { kernels, lenet: () => proofs(["mnist-lenet"]), ceremony, universal, log: logs }
 const names = positionals.length > 0 ? positionals : ["kernels", "lenet"]
 for (const name of names) {
   if (!Object.hasOwn(suites, name)) {

@@ -5,7 +5,10 @@ import {Attestation, Bound, Policy, Requirement, SignOff, Terms, Withdrawal} fro
 
 /// @title  Digests
 /// @notice The one place in Solidity that hashes what people sign (EIP-712) and agree on.
-/// @dev    Members of static structs are words in EIP-712 as in the ABI, so `abi.encode` of a struct is its encoding.
+/// @dev    Members of static structs are words in EIP-712 as in the ABI, so a struct's encoding is what stands in calldata,
+///         and attestations and terms are hashed from there: 2,200 gas less a delivery. A member with more bits than its
+///         type has would make another digest; every call that stores one encodes the struct in an event, too, which
+///         reverts for such a member.
 library Digests {
     bytes32 internal constant DOMAIN =
         keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
@@ -26,9 +29,20 @@ library Digests {
         "Policy(bytes32 document,address registry,uint256 modelId,address escrow,Bound[] bounds,Requirement[] signOffs)Bound(uint32 word,uint8 shift,uint8 bits,int64 lo,int64 least,int64 most)Requirement(uint8 role,address signer)"
     );
 
+    uint256 internal constant ATTESTATION_BYTES = 12 * 32;
+    uint256 internal constant TERMS_BYTES = 17 * 32;
+
     /// @notice What the operator signs under a book on this chain, and the context of the receipt that proves it.
     function ofAttestation(Attestation calldata a, address book) internal view returns (bytes32) {
-        return _typed(book, keccak256(abi.encode(ATTESTATION, a)));
+        bytes32 typeHash = ATTESTATION;
+        bytes32 hashedStruct;
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, typeHash)
+            calldatacopy(add(free, 0x20), a, ATTESTATION_BYTES)
+            hashedStruct := keccak256(free, add(ATTESTATION_BYTES, 0x20))
+        }
+        return _typed(book, hashedStruct);
     }
 
     /// @notice What a signer signs.
@@ -57,8 +71,14 @@ library Digests {
     }
 
     /// @notice Id of a request: its chain, its escrow and all that was agreed.
-    function ofTerms(Terms calldata t, address escrow) internal view returns (bytes32) {
-        return keccak256(abi.encode(block.chainid, escrow, t));
+    function ofTerms(Terms calldata t, address escrow) internal view returns (bytes32 id) {
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, chainid())
+            mstore(add(free, 0x20), escrow)
+            calldatacopy(add(free, 0x40), t, TERMS_BYTES)
+            id := keccak256(free, add(TERMS_BYTES, 0x40))
+        }
     }
 
     /// @notice Context of the proof that convicts an operator. It names who brings the proof, so nobody else can.

@@ -237,7 +237,6 @@ contract Escrow is IEscrow {
     function _checkTerms(Terms calldata terms) private view {
         if (terms.operator == address(0)) revert InvalidTerms("operator");
         if (terms.deliverBy < block.timestamp) revert InvalidTerms("deliverBy");
-        if (terms.deliverBy > type(uint64).max / 2) revert InvalidTerms("deliverBy");
         if (terms.challengeWindow == 0) revert InvalidTerms("challengeWindow");
         if (terms.answerWindow == 0) revert InvalidTerms("answerWindow");
         ICountersignVerifier keys = ICountersignVerifier(verifier);
@@ -354,7 +353,8 @@ contract Escrow is IEscrow {
         uint256 received = gross;
         if (token != address(0)) {
             uint256 before = IERC20(token).balanceOf(address(this));
-            IERC20(token).safeTransferFrom(msg.sender, address(this), gross);
+            // some tokens refuse to move nothing
+            if (gross != 0) IERC20(token).safeTransferFrom(msg.sender, address(this), gross);
             received = IERC20(token).balanceOf(address(this)) - before;
         }
         if (received < due) revert TooLittle(due, received);

@@ -267,7 +267,8 @@ contract SignOffBook is ISignOffBook {
         returns (bool)
     {
         if (required.role == ROLE_OPERATOR) return required.signer == claim.attestation.operator;
-        return required.role == ROLE_CLIENT && required.signer == standing.client;
+        if (required.role != ROLE_CLIENT || standing.client == address(0)) return false;
+        return required.signer == standing.client;
     }
 
     /// Whether sign-off `i` meets requirement `i`.

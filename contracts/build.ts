@@ -14,6 +14,9 @@ const names = [
   "InferenceVerifier",
   "SignOffBook",
   "Escrow",
+  "adapters/Erc7007Verifier",
+  "adapters/Erc8004Validator",
+  "adapters/Erc8183Evaluator",
 ]
 
 /** A value as a TypeScript type that has no other value. */

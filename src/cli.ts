@@ -2,6 +2,7 @@
 /** The commands, in the order in which help lists them: a file each. */
 import { Command } from "commander"
 import { attestCommand } from "./cli/commands/attest.js"
+import { attestationCommand } from "./cli/commands/attestation.js"
 import { auditCommand } from "./cli/commands/audit.js"
 import { calldataCommand } from "./cli/commands/calldata.js"
 import { compileCommand } from "./cli/commands/compile.js"
@@ -28,6 +29,7 @@ const commands = [
   auditCommand,
   exportCommand,
   attestCommand,
+  attestationCommand,
   signOffCommand,
   policyCommand,
   logCommand,
@@ -37,8 +39,6 @@ const program = new Command("countersign")
   .description("Prove which model produced which output, and check it anywhere.")
   .version(softwareVersion)
   .option("--json", "print one JSON object, of errors too")
-  // an option behind a command is the command's, and one of the same name above it is not meant
-  .enablePositionalOptions()
 for (const command of commands) program.addCommand(command)
 
 await execute(program)

@@ -5,6 +5,7 @@
  * This entry depends on GPL-3.0 packages through the prover; `countersign/verifier` does not.
  */
 
+export { type Accepted, acceptKey } from "./ceremony/accept.js"
 export * from "./ceremony/index.js"
 export {
   type ContributionFacts,
@@ -35,6 +36,7 @@ export {
   verificationKeyOf,
 } from "./prover/open.js"
 export { type OpenPtauFile, openPtauFile } from "./prover/ptau-file.js"
+export { solidityVerifier } from "./prover/solidity.js"
 export {
   explainReceipt,
   openVerifier,

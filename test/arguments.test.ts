@@ -1,4 +1,7 @@
 /** Wrong arguments to every public function: a typed error that names them, never one from deep inside. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { beforeAll, describe, expect, it } from "vitest"
 import * as api from "#src/index.js"
 import { smallModel } from "./support/cli.js"
@@ -23,12 +26,38 @@ async function whole(proofSystem: "mirage" | "groth16") {
 let made: Awaited<ReturnType<typeof whole>>
 let plain: Awaited<ReturnType<typeof whole>>
 let ptau: Uint8Array
+let universal: api.Keys
+/** A file of powers that are enough, a key of nobody, and one that somebody contributed to. */
+let ceremony: { path: string; powers: api.PtauFile; first: Uint8Array; second: Uint8Array }
+
+/** Where a key goes that nobody looks at. */
+const sink = () => {
+  const parts: Uint8Array[] = []
+  return {
+    write: async (part: Uint8Array) => void parts.push(part.slice()),
+    bytes: () => new Uint8Array(Buffer.concat(parts)),
+  }
+}
+
+async function begun(folder: string) {
+  const path = join(folder, "powers.ptau")
+  writeFileSync(path, await contributedPtau(Math.ceil(Math.log2(made.circuit.domain))))
+  const powers = await api.openPtau(await contributedPtau(Math.ceil(Math.log2(made.circuit.domain))))
+  const { provingKey: first } = await api.setup(made.circuit, { ptau: powers })
+  const to = sink()
+  await api.contribute(first, { name: "Alice", sink: to })
+  return { path, powers, first, second: to.bytes() }
+}
 beforeAll(async () => {
   made = await whole("mirage")
   plain = await whole("groth16")
   ptau = await contributedPtau(1)
+  universal = await api.setup(await api.compile(made.model, { proofSystem: "plonk" }), { dev: true })
+  const folder = mkdtempSync(join(tmpdir(), "countersign-test-"))
+  ceremony = await begun(folder)
   return async () => {
     await Promise.all([made.prover.close(), plain.prover.close()])
+    rmSync(folder, { recursive: true })
   }
 })
 
@@ -52,7 +81,14 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     { class_name: "Activation", config: { name: "y", activation: "relu" } },
   ]
   const tfjs = { modelTopology: { class_name: "Sequential", config: { layers } }, weightsManifest: [] }
+  const { path, powers, first, second } = ceremony
   return {
+    acceptKey: [[circuit, first, second, powers]],
+    applyBeacon: [[second, { value: "0x1234", iterations: 10, sink: sink() }]],
+    contribute: [[first, { name: "Alice", entropy: "dice", sink: sink() }]],
+    drawSeed: [["dice"]],
+    openPtauFile: [[path]],
+    verifySetup: [[circuit, second, powers]],
     audit: [[circuit, provingKey, verificationKey]],
     auditReceipt: [[receipt, receipt, verificationKey]],
     auditWitness: [[plain.circuit, witness()]],
@@ -117,6 +153,7 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     registrationCall: [[verificationKey, { allowDev: true }]],
     solidityKey: [[verificationKey]],
     solidityLibrary: [[verificationKey, "Digits", { allowDev: true }]],
+    solidityVerifier: [[universal.verificationKey, "Digits", { allowDev: true }]],
     verificationCall: [[receipt, verificationKey, { allowDev: true }]],
     solidityProof: [[receipt.proof]],
     toSnarkjs: [[plain.verificationKey]],
@@ -169,7 +206,7 @@ async function failure(call: AnyFunction, args: readonly unknown[]): Promise<unk
 
 /** Whose last argument is options, or something like them. */
 const withOptions =
-  "checkCompileOptions checkPtau compile explain fromSnarkjs importOnnx measureAccuracy openProver openPtau quantize quantizeInput quantizeProgram rebuildCircuit setup verify".split(
+  "applyBeacon checkCompileOptions checkPtau compile contribute explain fromSnarkjs importOnnx measureAccuracy openProver openPtau quantize quantizeInput quantizeProgram rebuildCircuit setup verify".split(
     " ",
   )
 const classes = /^[A-Z]/
@@ -193,7 +230,10 @@ describe("wrong arguments", () => {
         // and in the options, or whatever fields the last argument has
         const last = args.at(-1)
         if (withOptions.includes(name))
-          for (const field of Object.keys(last as object).slice(0, 4))
+          // what a sink throws is the caller's
+          for (const field of Object.keys(last as object)
+            .filter((name) => name !== "sink")
+            .slice(0, 4))
             tries.push([...args.slice(0, -1), { ...(last as object), [field]: value }])
       }
       for (const args of tries) {

@@ -130,6 +130,12 @@ describe("imports", () => {
     for (const path of ["src/errors.ts", "src/field.ts"]) expect(imports(read(path))).toEqual([])
   })
 
+  it("keep claims to that, and ethers", () => {
+    for (const path of sources.filter((name) => name.startsWith("src/attest/")))
+      for (const name of imports(read(path)).filter((target) => !target.startsWith(".")))
+        expect(name, path).toMatch(/^(@noble\/(curves|hashes)\/.*|ethers)$/)
+  })
+
   it("reach snarkjs through one file", () => {
     const users = sources.filter((path) =>
       /from "snarkjs"|import\("snarkjs"\)/.test(read(path).replace(/typeof import\("snarkjs"\)/g, "")),

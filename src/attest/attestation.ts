@@ -15,12 +15,13 @@ import { parseReceipt } from "../verifier/receipt.js"
 import { explain } from "../verifier/verify.js"
 import { attestationDigest, layoutDigest, sideDigests } from "./digest.js"
 import { claimOf, parseAttestation } from "./read.js"
-import { type Accounts, type ClaimSigner, signatureProblem, signClaim } from "./signature.js"
+import { type Accounts, type ClaimSigner, signatureProblem, signClaim, toAddress } from "./signature.js"
 import { type Attestation, type Domain, type SignedAttestation, zeroDigest } from "./structs.js"
 
 /** What an attestation says beside the execution. */
 export interface AttestationFacts {
-  readonly operator: Hex
+  /** An address, in any spelling. */
+  readonly operator: string
   readonly policy: Hex
   /** Default: zero, nothing. */
   readonly evidence?: Hex
@@ -46,7 +47,8 @@ export function attest({ statement, verificationKey }: Execution, facts: Attesta
   checkThing("statement", statement, "execution.statement")
   checkThing("verificationKey", verificationKey, "execution.verificationKey")
   checkRecord(facts, "facts")
-  const { operator, policy, evidence = zeroDigest, request = zeroDigest, started, issued, validUntil } = facts
+  const { policy, evidence = zeroDigest, request = zeroDigest, started, issued, validUntil } = facts
+  const operator = toAddress(facts.operator)
   const sides = claimedBy(statement, verificationKey)
   const attestation = { ...sides, policy, evidence, operator, request, started, issued, validUntil }
   const problem = timeProblem(attestation)
@@ -88,8 +90,8 @@ export const signAttestation = (
 /** What an attestation is checked against; all of it comes from the caller. */
 export interface ExpectedAttestation {
   readonly domain: Domain
-  /** Who must have signed. */
-  readonly operator: Hex
+  /** Who must have signed: an address, in any spelling. */
+  readonly operator: string
   /** The key that a proof of it would verify under: fixes model and layout. */
   readonly verificationKey: VerificationKey
   /** What it must be about: the statement that came with it. Its words must have the attestation's digests. */
@@ -121,14 +123,12 @@ export async function explainAttestation(
   checkRecord(expected, "expected", "an object with `domain`, `operator`, `verificationKey` …")
   const given = readOr(() => parseAttestation(attestation), "attestation")
   if (typeof given === "string") return given
-  const { policy, request, operator, at, domain, accounts } = expected
+  const { policy, request, at, domain, accounts } = expected
+  const operator = toAddress(expected.operator)
   const claim = claimOf(given)
-  const differs = difference(given, {
-    ...claimedBy(expected.statement, expected.verificationKey),
-    policy,
-    request,
-    operator,
-  })
+  const differs =
+    statementProblem(expected.statement, claim, expected.verificationKey) ??
+    difference(claim, { policy, request, operator })
   if (differs !== null) return differs
   if (!sameDomain(given.domain, domain))
     return `the attestation is for ${describeDomain(given.domain)}, expected ${describeDomain(domain)}`

@@ -3,6 +3,15 @@
  * structs, so the contracts of this package check the very same signatures.
  */
 export {
+  type CredentialClaim,
+  didKey,
+  type ExpectedCredential,
+  explainCredential,
+  parseCredential,
+  type SignOffCredential,
+  signCredential,
+} from "./adapters/credential.js"
+export {
   type AttestationFacts,
   attest,
   type Execution,

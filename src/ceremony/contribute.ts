@@ -118,7 +118,7 @@ function checkCommon(provingKey: unknown, options: unknown, expected: string): v
 }
 
 /** A name that a contributor may have. @throws UsageError */
-const nameOf = (name: unknown): string => asUsage(() => contributorName(name, "name"))
+const nameOf = (name: unknown): string => asUsage(() => contributorName(name, "option `name`"))
 
 /** What is a mistake in a file is one of usage where a caller gave it. */
 function asUsage<T>(read: () => T): T {

@@ -13,7 +13,8 @@
  * So the key is a function of the circuit and of secrets each of which nobody knows if one of its contributors was
  * honest. What is wrong is a list of problems, each with the contribution or section that has it, and no exception.
  */
-import { checkOptions, checkThing } from "../arguments.js"
+import { bytesToHex } from "@noble/hashes/utils.js"
+import { checkArgument, checkOptions, checkThing } from "../arguments.js"
 import { montgomeryPoint } from "../circuit/formats/points.js"
 import {
   type ByteSource,
@@ -36,7 +37,7 @@ import {
 } from "../setup/ceremony/transcript.js"
 import { Combinations } from "../setup/combination.js"
 import { type ClaimedSection, Comparison } from "../setup/comparison.js"
-import { checkOpen } from "../setup/ptau/check.js"
+import { checkOpen, checkPtau } from "../setup/ptau/check.js"
 import type { PtauFile } from "../setup/ptau/file.js"
 import { generator1, generator2, negated, problemOf } from "../setup/ptau/points.js"
 import { requirePower } from "../setup/ptau/powers.js"
@@ -69,6 +70,8 @@ export interface ContributionFacts {
   /** Whether its proofs are bound to that name; those that snarkjs makes are not. */
   readonly bound: boolean
   readonly beacon: CeremonyFacts["beacon"]
+  /** Digest of the transcript up to it, as it was told to whoever made it. */
+  readonly transcript: Hex
 }
 
 /** What is known of a setup. Without problems it is what it says; with some nothing of it is to be used. */
@@ -97,25 +100,16 @@ export async function verifySetup(
 ): Promise<SetupReport> {
   checkThing("circuit", circuit, "circuit")
   checkProvingKey(provingKey, "provingKey")
+  const isFile = typeof (ptau as Partial<PtauFile> | null | undefined)?.readRecord === "function"
+  checkArgument(isFile, "ptau", "powers of tau: `openPtau` or `openPtauFile`", ptau)
   checkOptions(options)
-  const { threads } = options
-  const engine = await openEngine(threads === undefined ? {} : { threads })
-  try {
-    return await new SetupVerification(
-      circuit,
-      checkedSource(provingKey, where),
-      ptau,
-      options,
-      engine,
-    ).report()
-  } finally {
-    await engine.close()
-  }
+  return new SetupVerification(circuit, checkedSource(provingKey, where), ptau, options).report()
 }
 
 const where = "proving key"
 const generatorBytes = { g1: montgomeryPoint(generator1), g2: montgomeryPoint(generator2) }
 
+type Keys = ContributedKeys<Circuit, unknown, CheckedKey>
 type Found = Pick<SetupReport, "contributions" | "transcript" | "verificationKey">
 
 /** What may be wrong with a setup, looked at once. */
@@ -128,7 +122,6 @@ class SetupVerification {
     private readonly source: ByteSource,
     private readonly ptau: PtauFile,
     private readonly options: VerifySetupOptions,
-    private readonly engine: KernelEngine,
   ) {}
 
   async report(): Promise<SetupReport> {
@@ -146,7 +139,7 @@ class SetupVerification {
 
   /** Keys that powers of tau alone make are made again. */
   private async universal({ compare }: UniversalKeys<Circuit>): Promise<Found> {
-    const { circuit, source, ptau, engine } = this
+    const { circuit, source, ptau } = this
     const { onProgress, signal, threads } = this.options
     const work = {
       ...(onProgress && { onProgress }),
@@ -154,15 +147,15 @@ class SetupVerification {
       ...(threads !== undefined && { threads }),
     }
     const made = await this.attempt(() => this.verificationKey())
-    const arePowers = await this.attempt(() => checkOpen(engine, ptau, { onProgress, signal }))
-    if (made && arePowers)
+    const arePowers = made && (await this.attempt(() => checkPtau(ptau, work)))
+    if (arePowers)
       await this.attempt(async () => {
         this.points = await compare(circuit, source, ptau, work)
       })
     return { contributions: [], transcript: null, verificationKey: made ?? null }
   }
 
-  private async contributed(keys: ContributedKeys<Circuit, unknown, CheckedKey>): Promise<Found> {
+  private async contributed(keys: Keys): Promise<Found> {
     const { circuit, source } = this
     const key = await this.attempt(() => readCeremonyKey(source))
     if (key) this.checkFile(key)
@@ -170,12 +163,7 @@ class SetupVerification {
     if (key) await this.checkContributions(key)
     const isCarried = key && held !== undefined && key.transcript.contributions.length > 0
     const verificationKey = isCarried ? await this.attempt(() => this.verificationKey()) : undefined
-    const arePowers = await this.attempt(() => this.checkPowers(key))
-    if (key && held !== undefined && arePowers) {
-      const claims = keys.claims(circuit, held)
-      const divisors = await this.checkSingles(key, claims)
-      await this.attempt(() => this.comparePoints(claims, divisors))
-    }
+    if (key && held !== undefined) await this.checkAllPoints(keys, key, held)
     return {
       contributions: key ? contributionsOf(key) : [],
       transcript: key ? factsOf(key.transcript).transcript : null,
@@ -228,6 +216,37 @@ class SetupVerification {
       this.problems.push(`${where}: nobody contributed: everyone knows its secrets`)
   }
 
+  /** All that is about points, of the powers and of the key. */
+  private async checkAllPoints(keys: Keys, key: CeremonyKey, held: unknown): Promise<void> {
+    const { threads } = this.options
+    const engine = await openEngine(threads === undefined ? {} : { threads })
+    try {
+      if (!(await this.attempt(() => this.checkPowers(engine, key)))) return
+      const claims = keys.claims(this.circuit, held)
+      const divisors = await this.checkSingles(engine, key, claims)
+      await this.attempt(() => this.comparePoints(engine, claims, divisors))
+      await this.checkBeginning(engine, keys, key, held)
+    } finally {
+      await engine.close()
+    }
+  }
+
+  /** Whether contributions are to this key that say nothing of it but what the file says. */
+  private async checkBeginning(
+    engine: KernelEngine,
+    { beginning }: Keys,
+    key: CeremonyKey,
+    held: unknown,
+  ): Promise<void> {
+    const { circuit, ptau } = this
+    const { onProgress, signal } = this.options
+    const isBound = contributionsOf(key).every(({ bound }) => bound)
+    // of points that are wrong nothing more is to be said
+    if (beginning === undefined || isBound || this.problems.length > 0) return
+    const problem = await beginning(circuit, held, ptau, engine, { onProgress, signal })
+    if (problem !== null) this.problems.push(`${where}: ${problem}, which contributions of snarkjs are to`)
+  }
+
   /** The verification key that the proving key makes, and whether it is the one that was given. */
   private async verificationKey(): Promise<VerificationKey> {
     const { circuit, source, options } = this
@@ -237,17 +256,18 @@ class SetupVerification {
   }
 
   /** Whether the powers are those that the key names, enough, and powers. */
-  private async checkPowers(key: CeremonyKey | undefined): Promise<boolean> {
-    const { ptau, circuit, engine } = this
+  private async checkPowers(engine: KernelEngine, key: CeremonyKey): Promise<boolean> {
+    const { ptau, circuit } = this
     const { onProgress, signal } = this.options
     requirePower(ptau, circuit.domain)
     await checkOpen(engine, ptau, { onProgress, signal })
     // points of other powers are none of these: nothing more would be learnt
-    return key?.transcript.head.ptau === ptau.digest
+    return key.transcript.head.ptau === ptau.digest
   }
 
   /** The points of single secrets; those that others are divided by are returned, if they are right. */
   private async checkSingles(
+    engine: KernelEngine,
     { transcript }: CeremonyKey,
     claims: readonly Claim[],
   ): Promise<Partial<Record<Secret, Affine>>> {
@@ -259,7 +279,7 @@ class SetupVerification {
         const name = `${secret === "one" ? "gamma" : secret}${query.group === "g1" ? 1 : 2}`
         const point = (points as Uint8Array).subarray(size * i, size * (i + 1))
         this.points++
-        const problem = await this.singleProblem(transcript, secret, query.group, point)
+        const problem = await this.singleProblem(engine, transcript, secret, query.group, point)
         if (problem !== undefined) this.problems.push(`${where}: ${name} in ${section} ${problem}`)
         else if (query.group === "g2") divisors[secret as Secret] = affineOf(point)
       }
@@ -268,6 +288,7 @@ class SetupVerification {
   }
 
   private async singleProblem(
+    engine: KernelEngine,
     transcript: Transcript,
     secret: Secret | "one",
     group: "g1" | "g2",
@@ -287,7 +308,7 @@ class SetupVerification {
     const problem = problemOf(group, point)
     if (problem !== undefined) return problem
     const two = affineOf(point)
-    const isPartner = pairingsAreOne(this.engine.pool, [
+    const isPartner = pairingsAreOne(engine.pool, [
       { one: last(secret).map(BigInt), two: generator2 },
       { one: negated(generator1), two },
     ])
@@ -296,10 +317,11 @@ class SetupVerification {
 
   /** All other points. Sections over a δ that is wrong have nothing to be compared with. */
   private async comparePoints(
+    engine: KernelEngine,
     claims: readonly Claim[],
     divisors: Partial<Record<Secret, Affine>>,
   ): Promise<void> {
-    const { circuit, engine, ptau, options } = this
+    const { circuit, ptau, options } = this
     const { r1cs } = circuit.linked
     const sections = claims.flatMap(({ name, query, points }): ClaimedSection[] => {
       if ("secrets" in query || (query.over && divisors[query.over] === undefined)) return []
@@ -335,4 +357,5 @@ const contributionsOf = ({ protocol, transcript }: CeremonyKey): ContributionFac
     name,
     bound: beacon !== null || protocol.isNamed(transcript, i),
     beacon,
+    transcript: `0x${bytesToHex(transcript.digests[i + 1])}`,
   }))

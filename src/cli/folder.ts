@@ -142,4 +142,9 @@ export function heldKey(folder: string): api.VerificationKey | null {
   const path = verificationKeyPath(folder)
   return exists(path) ? loadVerificationKey(path) : null
 }
+/** The verification key of a folder as it stands there, unread; undefined if there is none. */
+export function verificationJson(folder: string): unknown {
+  const path = verificationKeyPath(folder)
+  return exists(path) ? readJson(path, setupFirst) : undefined
+}
 export const verificationKeyPath = (folder: string): string => join(folder, names.verificationKey)

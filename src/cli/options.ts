@@ -34,9 +34,9 @@ export class ToolCommand extends Command {
    */
   needs(flags: string, description: string): this {
     const option = new Option(flags, description)
-    return this.addOption(option).hook("preAction", (_, acting) => {
-      // commands below this one have options of their own
-      if (acting === this && this.getOptionValue(option.attributeName()) === undefined)
+    return this.addOption(option).hook("preAction", () => {
+      // one of a nested command may have been taken by the command above it, if that has it, too
+      if (this.optsWithGlobals()[option.attributeName()] === undefined)
         this.error(`error: required option '${flags}' not specified`)
     })
   }

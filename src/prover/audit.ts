@@ -176,8 +176,10 @@ export async function auditReceipt(
   const others: Record<string, Part> = { ...other.proof }
   for (const [name, part] of Object.entries(parts)) {
     const edits: Record<string, Part> = { "of another receipt": others[name], ...editsOf(part) }
+    // a selector that is zero everywhere is zero negated, too
     for (const [what, edited] of Object.entries(edits))
-      attempt("proof", `proof.${name} ${what}`, { ...receipt, proof: { ...parts, [name]: edited } })
+      if (`${edited}` !== `${part}`)
+        attempt("proof", `proof.${name} ${what}`, { ...receipt, proof: { ...parts, [name]: edited } })
   }
 
   const tried: Record<string, number> = {}

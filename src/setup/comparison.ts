@@ -13,8 +13,9 @@
  *
  * That argument is about groups of prime order. G1 is the whole curve, but the twist has points of small orders beside
  * G2, the least being 10069: a point of G2 plus one of that order passes the second equation for one ρ_i in 10069. So
- * that all lie in G2 is asked for apart: of sums with ten independent factors of 16 bits each. Such a factor hits a
- * residue of 10069 with a chance of at most 7/2^16, and ten of them do with less than 2^-131.
+ * that all lie in G2 is asked for apart: of ten sums, with independent factors of 13 bits. Modulo any such order these
+ * are all different, so the factor of a point outside is the one that takes it back in with a chance of 2^-13, and in
+ * all ten sums with 2^-130.
  */
 import type { R1cs } from "../circuit/formats/r1cs.js"
 import { type ByteSource, partOf } from "../circuit/formats/source.js"
@@ -44,9 +45,9 @@ export interface ComparisonOptions {
 
 /** How much of a section is looked at at a time. */
 const blockBytes = 2 ** 24
-/** Sums that have to lie in G2, and bits of their factors. */
+/** Sums that have to lie in G2, and what their factors are below: less than every prime that divides 2q − r. */
 const subgroupSums = 10
-const subgroupFactorBits = 16
+const subgroupFactors = 2 ** 13
 
 /** A section whose points are points: with factors, and their sum. */
 interface Summed {
@@ -100,7 +101,7 @@ export class Comparison {
   /** The sum of a section's points, each times a factor that is drawn now; or what makes one no point. */
   private async sumOf(section: ClaimedSection): Promise<Summed | string> {
     const { query, points } = section
-    const factors = drawFactors(points.size / fileBytes[query.group])
+    const factors = platformRandom((points.size / fileBytes[query.group]) * factorBytes)
     const mayBeInfinite = this.infinities(section)
     const sums: Affine[] = []
     for await (const { bytes, first } of blocksOf(points, query)) {
@@ -176,7 +177,7 @@ export class Comparison {
     }
     const set = await this.kernels.points(group, bytes)
     try {
-      return await this.kernels.msm(set, { full }, { signal: this.options.signal })
+      return await this.kernels.msm(set, { full }, { signal: this.options.signal, bits: 8 * factorBytes })
     } finally {
       this.kernels.free(set)
     }
@@ -221,8 +222,9 @@ export class Comparison {
     const set: PointSet = await this.kernels.points("g2", bytes)
     try {
       for (let i = 0; i < subgroupSums; i++) {
-        const drawn = new Uint16Array(randomBytes((set.count * subgroupFactorBits) / 8).buffer)
-        const sum = await this.kernels.msm(set, { small: Float64Array.from(drawn) })
+        const drawn = new Uint16Array(platformRandom(2 * set.count).buffer)
+        const small = Float64Array.from(drawn, (factor) => factor % subgroupFactors)
+        const sum = await this.kernels.msm(set, { small }, { signal: this.options.signal })
         if (sum !== null && !isInG2(sum)) return false
       }
       return true
@@ -252,18 +254,6 @@ async function* blocksOf(points: ByteSource, { group }: { readonly group: "g1" |
     const bytes = await points.read(at, Math.min(blockBytes, points.size - at))
     yield { bytes, first: at / size }
   }
-}
-
-const drawFactors = (count: number): Uint8Array => randomBytes(count * factorBytes)
-
-/** The platform gives so many bytes at a time. */
-const mostRandomBytes = 2 ** 16
-
-function randomBytes(count: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(count)
-  for (let at = 0; at < count; at += mostRandomBytes)
-    bytes.set(platformRandom(Math.min(mostRandomBytes, count - at)), at)
-  return bytes
 }
 
 const isSame = (a: Affine, b: Affine): boolean => `${a}` === `${b}`

@@ -59,6 +59,7 @@ export const evaluateByPowers =
     const names = Object.keys(queries) as (keyof typeof queries)[]
     const total = names.reduce((sum, name) => sum + pointsIn(queries[name], domain), 0)
     let done = 0
+    const digits = system.values.map((value) => signedDigits(signed(value)))
     const results = new Map<string, Uint8Array>()
     for (const name of names) {
       signal?.throwIfAborted()
@@ -67,7 +68,7 @@ export const evaluateByPowers =
       if ("secrets" in query)
         results.set(name, await secretPoints(engine, powers, query.group, query.secrets))
       else if ("layers" in query) results.set(name, await quotientPoints(engine, lagrange, query, signal))
-      else results.set(name, await wirePoints(engine, lagrange, system, query, options))
+      else results.set(name, await wirePoints(engine, lagrange, { system, digits }, query, options))
       done += pointsIn(query, domain)
     }
     onProgress?.({ stage, done, total })
@@ -163,12 +164,11 @@ export function sectionsFor(queries: Readonly<Record<string, Query>>): ReadonlyS
 async function wirePoints(
   engine: KernelEngine,
   lagrange: LagrangePoints,
-  system: R1cs,
+  { system, digits }: { readonly system: R1cs; readonly digits: readonly Uint16Array[] },
   query: WireQuery,
   { signal, block = usualBlock }: PowersOptions,
 ): Promise<Uint8Array> {
   const sums = new WireSums(engine, query.group, query.wires, system.wires)
-  const digits = system.values.map((value) => signedDigits(signed(value)))
   for (const { column, times = "one" } of query.sum) {
     const points = lagrange.points(sectionOf(query.group, column, times))
     const terms = new Terms(system, column, digits, sums)
@@ -180,11 +180,24 @@ async function wirePoints(
   return sums.points
 }
 
+/** Integers below it are cut as machine words: nearly all coefficients. */
+const small = 2n ** 29n
+
 /** Twice the place of every digit that is not zero in the non-adjacent form of an integer; bit 0 if it is −1. */
 export function signedDigits(value: bigint): Uint16Array {
-  const digits: number[] = []
   const sign = value < 0n ? 1 : 0
-  let rest = value < 0n ? -value : value
+  const magnitude = value < 0n ? -value : value
+  const digits: number[] = []
+  if (magnitude < small) {
+    // 3x = x + 2x: where it differs from x is a digit, which is −1 where x has the one
+    const x = Number(magnitude)
+    for (let rest = x ^ (3 * x); rest !== 0; rest &= rest - 1) {
+      const bit = 31 - Math.clz32(rest & -rest)
+      digits.push(2 * (bit - 1) + (((x >>> bit) & 1) ^ sign))
+    }
+    return Uint16Array.from(digits)
+  }
+  let rest = magnitude
   for (let place = 0; rest !== 0n; place++, rest >>= 1n) {
     if ((rest & 1n) === 0n) continue
     const negative = (rest & 3n) === 3n

@@ -54,8 +54,11 @@ export function setupKind(provenance: Provenance): SetupKind {
 
 /** Most people that a ceremony may have. */
 export const maxContributors = 10_000
-/** How many times the beacon is hashed, as the exponent of two: fewer are no delay, more nobody computes. */
-export const beaconIterations = { least: 10, most: 63 } as const
+/**
+ * How many times the beacon is hashed, as the exponent of two: fewer are no delay, and a verifier, who has to do the
+ * same, would be kept from an answer for days by more.
+ */
+export const beaconIterations = { least: 10, most: 32 } as const
 /** Bytes that a beacon's value may have. */
 export const beaconBytes = { least: 1, most: 255 } as const
 /** As JavaScript counts them, because snarkjs cuts names there; 192 bytes in UTF-8, of 255 that its records hold. */

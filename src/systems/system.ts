@@ -142,6 +142,11 @@ export type KeyOrigin =
   | "dev"
   | { readonly head: CeremonyHead; readonly powers: PowersOfTau; readonly engine: KernelEngine }
 
+export interface WorkOptions {
+  readonly onProgress?: OnProgress | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
 /** Keys with a phase 2: evaluated queries, some of which contributors multiply afterwards. */
 export interface ContributedKeys<C, H, K> {
   readonly kind: "contributed"
@@ -151,6 +156,17 @@ export interface ContributedKeys<C, H, K> {
   write(circuit: C, points: KeyPoints, origin: KeyOrigin): Promise<Uint8Array>
   /** What the points that are held of a key have to be. */
   claims(circuit: C, held: H): readonly Claim[]
+  /**
+   * Why a key all of whose points are right says of itself that it began as another one, or null: of formats in which
+   * contributions are bound to their circuit by a hash of the first key alone.
+   */
+  beginning?(
+    circuit: C,
+    held: H,
+    powers: PowersOfTau,
+    engine: KernelEngine,
+    options: WorkOptions,
+  ): Promise<string | null>
   /** Sections of a key whose verification key is `key`. */
   sections(circuit: C, provingKey: ProvingKey, key: K): Promise<KeySections>
 }
@@ -212,6 +228,8 @@ export interface System<C extends CircuitBase = CircuitBase, H = unknown, K = un
   /** @throws CountersignError if a proof cannot be made here */
   checkProvable(circuit: C, options: MemoryOptions): void
   open(circuit: C, held: H, options: OpenSystem<K>): Promise<Backend>
+  /** Solidity source of a key's verifier, where each key has its own; `isDev`: somebody can forge for it. */
+  contract?(key: K, digest: Hex, isDev: boolean): Promise<string>
   /** Starts what has the equation, where the verifying half (verifiers.ts) has not. Whoever does closes it. */
   equation?(): Equation<K>
 }

@@ -38,6 +38,10 @@ const ours = [
   "CONTRIBUTORS",
   "TRANSCRIPT",
   "CountersignWords",
+  "PlonkVerifier",
+  "PlonkInference",
+  "FflonkVerifier",
+  "FflonkInference",
   "IndexOutOfRange",
 ]
 
@@ -57,8 +61,8 @@ interface Names {
 }
 
 /**
- * The library as Solidity source. It imports `countersign/contracts/CountersignWords.sol`, unless the key's proof
- * system is `groth16`, whose statements are plain integers.
+ * The library as Solidity source. It imports `countersign/contracts/CountersignWords.sol`, unless statements of the
+ * key's proof system are plain integers.
  * @param name what it is called, made into an identifier that begins with a capital letter
  * @throws UsageError for a key that somebody can forge for unless it is allowed; FileError on a malformed key
  */

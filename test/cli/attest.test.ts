@@ -52,7 +52,7 @@ const attest = (out: string, ...more: string[]) =>
 const check = (answer: string, ...more: string[]) =>
   run(
     ...[
-      "attest",
+      "attestation",
       "verify",
       path(answer),
       "--key",
@@ -129,7 +129,7 @@ describe("attest", () => {
     })
     const wrong = await run(
       ...[
-        "attest",
+        "attestation",
         "verify",
         path("answer.json"),
         "--key",
@@ -209,7 +209,7 @@ describe("attest", () => {
   })
 
   it("prunes nothing before its time", async () => {
-    expect(await run("attest", "prune", path("kept"), "--json")).toMatchObject({
+    expect(await run("attestation", "prune", path("kept"), "--json")).toMatchObject({
       code: 0,
       json: { removed: [], unread: [] },
     })

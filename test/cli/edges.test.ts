@@ -337,7 +337,7 @@ describe("words", () => {
     const outcomes = await Promise.all([
       compileTo(path("none"), "--max-constraints", "10"),
       compileTo(path("none"), "--precision", "40"),
-      compileTo(path("none"), "--proof-system", "plonk"),
+      compileTo(path("none"), "--proof-system", "stark"),
       compileTo(path("none"), "--proof-system", "groth16", "--input", "committed"),
       compileTo(path("none"), "--sample", "x"),
       compileTo(path("none"), "--dimension", "batch"),
@@ -345,7 +345,7 @@ describe("words", () => {
     const messages = [
       /raise --max-constraints/,
       /--precision; expected a whole number from 6 to 14/,
-      /--proof-system; expected mirage or groth16/,
+      /--proof-system; expected mirage or groth16 or plonk or fflonk/,
       /Use --proof-system mirage/,
       /unknown option '--sample'\n\(Did you mean --samples\?\)/,
       /--dimension; expected NAME=VALUE/,

@@ -20,10 +20,14 @@ test("messages of the library name parameters in the one form that the command l
       found++
       if (!apiOnly.test(parameter)) expect([...known], `${name}: ${parameter}`).toContain(parameter)
     }
-    // a camel-case parameter in a message outside of that form would reach users untranslated
-    for (const [line] of text.matchAll(/^.*\b(?:what|fix|expected): .*$/gm))
+    // a camel-case parameter in a message outside of that form would reach users untranslated; what is put into one
+    // is a value
+    for (const [line] of text.matchAll(/^.*\b(?:what|fix|expected): .*$/gm)) {
+      const written = line.replace(option, "").replace(/\$\{[^}]*\}/g, "")
+      const messages = written.match(/"(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`?/g) ?? []
       for (const parameter of [...known].filter((word) => /[A-Z]/.test(word)))
-        expect(line.replace(option, ""), name).not.toMatch(new RegExp(`["\`].*\\b${parameter}\\b`))
+        for (const message of messages) expect(message, name).not.toMatch(new RegExp(`\\b${parameter}\\b`))
+    }
   }
   expect(found).toBeGreaterThan(5)
 })

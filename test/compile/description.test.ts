@@ -86,7 +86,7 @@ describe("files that are no circuit's", () => {
     [
       "of another proof system",
       /circuit.json/,
-      ({ circuit }) => Object.assign(circuit, { proofSystem: "plonk" }),
+      ({ circuit }) => Object.assign(circuit, { proofSystem: "marlin" }),
     ],
     [
       "another model's",

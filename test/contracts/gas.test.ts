@@ -22,6 +22,7 @@ import { expectGolden } from "../support/golden.js"
 import { hash32, oracle, scalar, wide } from "../support/groth16-oracle.js"
 import { mirageOracle } from "../support/mirage-oracle.js"
 import { ceremony } from "../support/provenances.js"
+import { settlementGas } from "../support/settlement-gas.js"
 
 const systems = ["mirage", "groth16"] as const
 const chains = {} as Record<(typeof systems)[number], VerifierChain>
@@ -121,6 +122,7 @@ beforeAll(async () => {
     const raw = [keyDigest(key), publicSignals(honest.statement, layout), solidityProof(honest.proof)]
     lines.push([`groth16 verifyProof ${label}`, await gasOf(chains.groth16, "verifyProof", raw)])
   }
+  lines.push(...(await settlementGas()))
 })
 
 test("gas is what test/gas.snapshot says", async () => {
@@ -134,5 +136,15 @@ test.each([
   [ofCeremony, 262_000],
 ])("a verification of %s takes at most %i gas", (label, limit) => {
   const [, used] = lines.find(([name]) => name === `mirage verifyInference ${label}`) ?? []
+  expect(Number(used)).toBeLessThanOrEqual(limit)
+})
+
+test.each([
+  ["signing off", 0],
+  ["anchor, first of a log", 50_000],
+  ["deliver", 80_000],
+  ["answer of a challenge", 340_000],
+])("%s takes at most %i gas", (label, limit) => {
+  const [, used] = lines.find(([name]) => name === `settlement ${label}`) ?? []
   expect(Number(used)).toBeLessThanOrEqual(limit)
 })

@@ -24,6 +24,7 @@ const all = [
     "receipt",
   ],
   ...["snarkjs", "npz", "samples", "input", "salts", "ptau", "ptauRecord", "r1cs"],
+  ...["ceremonyKey", "transcript", "contributions"],
 ]
 const { FUZZ_MINUTES = "1", FUZZ_SEED = "1", FUZZ_ONLY, FUZZ_CASE } = process.env
 const parsers = all.filter((name) => FUZZ_ONLY === undefined || name === FUZZ_ONLY)

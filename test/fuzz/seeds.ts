@@ -2,14 +2,19 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { zipSync } from "fflate"
+import { applyBeacon, contribute } from "#src/ceremony/index.js"
+import { readBinFile } from "#src/circuit/formats/container.js"
 import { writeR1cs } from "#src/circuit/formats/r1csfile.js"
 import { compile } from "#src/compile/compile.js"
 import { describeCircuit } from "#src/compile/description.js"
 import type { IntNode } from "#src/ops/program.js"
 import { setup } from "#src/prover/open.js"
 import { serialize } from "#src/quantize/canonical/digest.js"
+import { ceremonySection } from "#src/setup/ceremony/transcript.js"
+import { recordsSection } from "#src/systems/groth16/records.js"
 import type { Circuit } from "#src/systems/index.js"
 import { proofToSnarkjs, toSnarkjs } from "#src/verifier/index.js"
+import { firstKey, memorySink } from "../support/first-keys.js"
 import { oracle, smallLayout, smallStatement } from "../support/groth16-oracle.js"
 import { layoutOf, mirageOracle, statementOf } from "../support/mirage-oracle.js"
 import { perceptron, small } from "../support/networks.js"
@@ -74,6 +79,20 @@ export async function writeSeeds(folder: string): Promise<void> {
   const plainKeys = await setup(tinyPlain, { dev: true })
   put("mirageKey", [[keys.provingKey]], filesOf(tinyCircuit))
   put("zkey", [[plainKeys.provingKey]], filesOf(tinyPlain))
+  const ceremonyKeys = await Promise.all([tinyCircuit, tinyPlain].map(contributedKey))
+  const [ownSections, plainSections] = [
+    readBinFile(ceremonyKeys[0], "csmk", 1),
+    readBinFile(ceremonyKeys[1], "zkey", 1),
+  ]
+  const head = (sections: Map<number, Uint8Array>) => sections.get(ceremonySection) as Uint8Array
+  put(
+    "ceremonyKey",
+    ceremonyKeys.map((key) => [key]),
+  )
+  put("transcript", [[head(ownSections)]])
+  put("contributions", [[plainSections.get(recordsSection) as Uint8Array]], {
+    head: new TextDecoder().decode(head(plainSections)),
+  })
   const powers = await contributedSections(2)
   put("ptau", [[ptauFile(2, powers)]])
   put("ptauRecord", [[powers.get(7) as Uint8Array]])
@@ -124,6 +143,14 @@ export async function writeSeeds(folder: string): Promise<void> {
   )
   put("input", [[json(sample(1))], [json({ input_data: [[1, 2, 3, 4, 5, 6], [7]] })]], { inputs })
   put("salts", [[json({ input: "123456789", output: "987654321" })]], {})
+}
+
+/** A key with a contribution and a beacon. */
+async function contributedKey(circuit: Circuit): Promise<Uint8Array> {
+  const [one, both] = [memorySink(), memorySink()]
+  await contribute(await firstKey(circuit), { name: "Alice", sink: one })
+  await applyBeacon(one.bytes(), { value: "0xabcd", iterations: 10, sink: both })
+  return both.bytes()
 }
 
 /** Integer models of one node or none, where a number that is changed has nothing to disagree with. */

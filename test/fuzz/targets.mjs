@@ -4,6 +4,7 @@
  */
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { carriedKey, deltaOf, readCeremonyKey } from "#src/ceremony/key.js"
 import { readR1cs } from "#src/circuit/formats/r1csfile.js"
 import { saltsOf } from "#src/cli/salts.js"
 import { rebuildCircuit } from "#src/compile/description.js"
@@ -13,8 +14,10 @@ import { lower } from "#src/ops/lower.js"
 import { verificationKeyOf } from "#src/prover/open.js"
 import { parseInput, parseJson, parseSamples } from "#src/quantize/calibration/samples.js"
 import { deserialize } from "#src/quantize/canonical/digest.js"
+import { parseHead, parseTranscript } from "#src/setup/ceremony/transcript.js"
 import { openPtau } from "#src/setup/ptau/file.js"
 import { readRecord } from "#src/setup/ptau/record.js"
+import { parseRecords } from "#src/systems/groth16/records.js"
 import {
   encodeKey,
   explain,
@@ -118,6 +121,23 @@ export const targets = {
       const { readRecord: read, ceremonyPower } = await openPtau(powers)
       readRecord(await read(), ceremonyPower)
     },
+  },
+  ceremonyKey: {
+    parts: [mutateBytes],
+    async parse([given]) {
+      const key = await readCeremonyKey(given)
+      for (const { name } of key.protocol.deltas) deltaOf(key, name)
+      carriedKey(key)
+    },
+  },
+  transcript: {
+    parts: [both(mutateJson)],
+    parse: ([section]) => parseTranscript(section, "mirage", ["deltaC", "delta"]),
+  },
+  contributions: {
+    parts: [mutateBytes],
+    parse: ([section], { head }) =>
+      parseRecords(section, parseHead(new TextEncoder().encode(head), "groth16")),
   },
   ptauRecord: {
     parts: [mutateBytes],

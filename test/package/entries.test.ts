@@ -32,7 +32,11 @@ describe("the package as users import it", () => {
     ],
     [
       "prover",
-      /dist\/(?!cli|index|systems\/groth16\/(snarkjs-|reference|workers)|circuit\/gadgets\/circom)|@noble\/(curves|hashes)\/|\/comlink\//,
+      /dist\/(?!cli|index|systems\/snarkjs\/|systems\/groth16\/circuit-hash|setup\/ptau|setup\/ceremony\/snarkjs|circuit\/gadgets\/circom)|@noble\/(curves|hashes)\/|\/comlink\//,
+    ],
+    [
+      "ceremony",
+      /dist\/(?!cli|index|systems\/snarkjs\/|setup\/ceremony\/snarkjs|circuit\/gadgets\/circom)|@noble\/(curves|hashes)\/|\/comlink\//,
     ],
   ])("has a %s entry that loads neither Node's modules nor GPL packages", (entry, allowed) => {
     // a loader hook that tells every module the entry reaches
@@ -41,8 +45,8 @@ describe("the package as users import it", () => {
     const code = `
       import { register } from "node:module"
       register("data:text/javascript," + encodeURIComponent(${JSON.stringify(hook)}))
-      const { verify, openProver } = await import("countersign/${entry}")
-      process._rawDebug(typeof (verify ?? openProver))`
+      const { verify, openProver, contribute } = await import("countersign/${entry}")
+      process._rawDebug(typeof (verify ?? openProver ?? contribute))`
     const { stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", code], {
       cwd: root,
       encoding: "utf8",

@@ -1,16 +1,11 @@
 /**
  * Proofs in Chromium, from the files that Node compiled: with threads where the page is cross-origin isolated, on
- * one thread where it is not. Chromium comes as a package for Linux on x64.
+ * one thread where it is not.
  */
 
-import { readFileSync } from "node:fs"
-import { createServer, type Server } from "node:http"
+import type { Server } from "node:http"
 import type { AddressInfo } from "node:net"
-import { extname, join } from "node:path"
-import { fileURLToPath } from "node:url"
-import chromiumFile from "@sparticuz/chromium"
-import { type Browser, chromium, type Page } from "playwright-core"
-import { build, transformWithOxc } from "vite"
+import type { Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { compile } from "#src/compile/compile.js"
 import { describeCircuit } from "#src/compile/description.js"
@@ -19,100 +14,11 @@ import { serialize } from "#src/quantize/canonical/digest.js"
 import { type Expected, explain } from "#src/verifier/index.js"
 import type { PageApi } from "../support/browser-page.js"
 import { mnist } from "../support/networks.js"
+import { bundle, type Files, isolated, launch, modules, serve } from "../support/pages.js"
 
-const root = fileURLToPath(new URL("../..", import.meta.url))
 const context = `0x${"5a".repeat(32)}`
 
-/**
- * Chromium, or why there can be none: the package is for another machine, or libraries of the system are missing.
- * None of our code has run by then, and whatever else goes wrong is an error.
- */
-async function launch(): Promise<Browser | string> {
-  if (process.platform !== "linux" || process.arch !== "x64")
-    return `no Chromium for ${process.platform} on ${process.arch}`
-  chromiumFile.setGraphicsMode = false
-  const executablePath = await chromiumFile.executablePath()
-  try {
-    return await chromium.launch({ executablePath, args: ["--no-sandbox"], headless: true })
-  } catch (error) {
-    const missing = /error while loading shared libraries: [^\n]*/.exec(String(error))
-    if (missing === null) throw error
-    return missing[0]
-  }
-}
 const browser = await launch()
-
-/** Content by path. */
-type Files = Map<string, Uint8Array | string>
-
-const types: Record<string, string> = {
-  ".js": "text/javascript",
-  ".mjs": "text/javascript",
-  ".wasm": "application/wasm",
-}
-
-/** The files, then those of this package under their own paths; `headers` with every answer. */
-async function serve(files: Files, headers: Record<string, string>): Promise<Server> {
-  const server = createServer(({ url = "/" }, response) => {
-    const path = url.slice(1)
-    try {
-      const content = files.get(path) ?? readFileSync(join(root, path))
-      response
-        .writeHead(200, { "content-type": types[extname(path)] ?? "text/html", ...headers })
-        .end(content)
-    } catch {
-      response.writeHead(404).end()
-    }
-  })
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-  return server
-}
-
-/** The page's script and all it needs, by vite with its defaults. */
-async function bundle(): Promise<Files> {
-  const result = await build({
-    root,
-    configFile: false,
-    logLevel: "silent",
-    publicDir: false,
-    build: { write: false, rolldownOptions: { input: join(root, "test/support/browser-page.ts") } },
-  })
-  const { output } = (Array.isArray(result) ? result[0] : result) as Extract<
-    typeof result,
-    { output: unknown }
-  >
-  const entry = output.find((file) => file.type === "chunk" && file.isEntry)
-  // besides ours only these: no GPL package, and nothing of Node's
-  const packages = output.flatMap((file) =>
-    file.type === "chunk" ? file.moduleIds.map((id) => /node_modules\/((@\w+\/)?[^/]+)/.exec(id)?.[1]) : [],
-  )
-  expect([...new Set(packages)].sort()).toEqual(["@noble/curves", "@noble/hashes", "comlink", undefined])
-  const files: Files = new Map()
-  for (const file of output) files.set(file.fileName, file.type === "chunk" ? file.code : file.source)
-  return files.set("", `<!doctype html><script type="module" src="/${entry?.fileName}"></script>`)
-}
-
-/** The same without a bundler: modules as they are, found by an import map, which workers do not have. */
-async function modules(): Promise<Files> {
-  const path = join(root, "test/support/browser-page.ts")
-  const { code } = await transformWithOxc(readFileSync(path, "utf8"), path)
-  const imports = {
-    "#src/": "/dist/",
-    "@noble/curves/": "/node_modules/@noble/curves/",
-    "@noble/hashes/": "/node_modules/@noble/hashes/",
-    comlink: "/node_modules/comlink/dist/esm/comlink.mjs",
-  }
-  const map = `<script type="importmap">${JSON.stringify({ imports })}</script>`
-  return new Map([
-    ["page.js", code],
-    ["", `<!doctype html>${map}<script type="module" src="/page.js"></script>`],
-  ])
-}
-
-const isolated = {
-  "Cross-Origin-Opener-Policy": "same-origin",
-  "Cross-Origin-Embedder-Policy": "require-corp",
-}
 
 const expected = new Map<string, Expected>()
 const circuits: Files = new Map()
@@ -175,7 +81,7 @@ if (typeof browser === "string") {
     }
 
     beforeAll(async () => {
-      server = await serve(new Map([...circuits, ...(await make())]), headers)
+      server = await serve(new Map([...circuits, ...(await make("browser-page.ts"))]), headers)
       page = await browser.newPage()
       page.on("pageerror", (error) => problems.push(String(error)))
       page.on("console", (message) => problems.push(message.text()))

@@ -1,4 +1,5 @@
 /** First keys of ceremonies: against keys that the secrets of the powers make, against snarkjs's, and proven with. */
+import { blake2b } from "@noble/hashes/blake2.js"
 import { curves, powersOfTau, zKey } from "snarkjs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { contribute } from "#src/ceremony/index.js"
@@ -8,6 +9,7 @@ import { compile } from "#src/compile/compile.js"
 import { FileError, invariant, UsageError } from "#src/errors.js"
 import { openEngine } from "#src/prover/kernels/engine.js"
 import { openProver, setup } from "#src/prover/open.js"
+import type { LagrangeStore } from "#src/setup/lagrange-file.js"
 import { evaluateByPowers } from "#src/setup/powers.js"
 import { openPtau } from "#src/setup/ptau/file.js"
 import type { Query } from "#src/setup/queries.js"
@@ -25,9 +27,10 @@ afterAll(stopSnarkjs)
 const context = `0x${"2c".repeat(32)}`
 /** Sections of points of a key, by number: all but header, coefficients, records and marks. */
 function pointSections({ proofSystem }: Circuit, key: Uint8Array): Map<number, Uint8Array> {
-  const sections = readBinFile(key, proofSystem === "mirage" ? "csmk" : "zkey", 1)
-  for (const id of [1, 4, 10, 1000, 1001]) if (proofSystem !== "mirage" || id !== 4) sections.delete(id)
-  if (proofSystem === "mirage") sections.set(10, readBinFile(key, "csmk", 1).get(10) as Uint8Array)
+  const [magic, others] =
+    proofSystem === "mirage" ? ["csmk", [1, 1000, 1001]] : ["zkey", [1, 4, 10, 1000, 1001]]
+  const sections = readBinFile(key, magic as string, 1)
+  for (const id of others) sections.delete(id as number)
   return sections
 }
 
@@ -106,6 +109,54 @@ describe.each(["mirage", "groth16"] as const)("%s", (proofSystem) => {
   })
 })
 
+it.each([
+  [[4, 2], 36],
+  [[2, 2, 2], 48],
+])(
+  "a perceptron of %j, over a domain of %i: every section is the one that the secrets make",
+  async (sizes, domain) => {
+    const circuit = await compile((await perceptron(sizes, 6)).graph)
+    expect(circuit.domain).toBe(domain)
+    const ptau = await openPtau(await uncontributedPtau(6))
+    const given = pointSections(circuit, (await setup(circuit, { ptau })).provingKey)
+    for (const [id, content] of pointSections(circuit, await knownKey(circuit, true)))
+      expect(Buffer.compare(given.get(id) as Uint8Array, content), `section ${id}`).toBe(0)
+  },
+)
+
+it("kept Lagrange points that somebody changed, checksum and all, make no key", async () => {
+  const circuit = await compile((await perceptron([2, 2], 6)).graph)
+  const powers = await openPtau(await uncontributedPtau(Math.log2(circuit.domain)))
+  let kept = new Uint8Array()
+  const lagrange: LagrangeStore = {
+    open: async () =>
+      kept.length === 0
+        ? undefined
+        : {
+            size: kept.length,
+            read: async (from, length) => kept.subarray(from, from + length),
+            close: async () => undefined,
+          },
+    async write(_, parts) {
+      const all: Uint8Array[] = []
+      for await (const part of parts) all.push(part)
+      kept = new Uint8Array(Buffer.concat(all))
+    },
+  }
+  const ptau = { ...powers, lagrange }
+  const { provingKey } = await setup(circuit, { ptau })
+  expect(Buffer.compare((await setup(circuit, { ptau })).provingKey, provingKey)).toBe(0)
+  // the second of the points in G1 takes the place of the first
+  const first = 12 + 12 + 68 + 12
+  kept.copyWithin(first, first + 64, first + 128)
+  kept.set(blake2b(kept.subarray(0, -64), { dkLen: 64 }), kept.length - 64)
+  const refused = setup(circuit, { ptau })
+  await expect(refused).rejects.toThrow(FileError)
+  await expect(refused).rejects.toThrow(
+    /does not become what the powers of tau make of the circuit.*lagrange/,
+  )
+})
+
 describe("snarkjs", () => {
   it("makes the same key of the same powers and rows, and takes ours", async () => {
     const mem = (data?: Uint8Array) => ({ type: "mem", data }) as { type: "mem"; data: Uint8Array }
@@ -126,6 +177,9 @@ describe("snarkjs", () => {
       const [own, given] = [ours, other].map((sections) => sections.get(id) as Uint8Array)
       expect(Buffer.compare(own, given), `section ${id}`).toBe(0)
     }
+    const sink = memorySink()
+    await contribute(provingKey, { sink, name: "Alice" })
+    expect(await zKey.verifyFromInit(theirs, prepared, mem(sink.bytes()))).toBe(true)
   })
 })
 

@@ -232,18 +232,7 @@ describe.each(["mirage", "groth16"] as const)("how a proving key of %s was made"
     const circuit = await compile(graph, { proofSystem } as { proofSystem: "mirage" })
     const { provingKey, verificationKey } = await setup(circuit, { dev: true })
     const text = (mark: string) => new TextEncoder().encode(mark)
-    const marks = [
-      "",
-      "d",
-      "de",
-      "dew",
-      "Dev",
-      "ceremony",
-      "external",
-      "dev ",
-      "dev\0",
-      `dev${" ".repeat(70)}`,
-    ]
+    const marks = ["", "d", "de", "dew", "Dev", "external", "dev ", "dev\0", `dev${" ".repeat(70)}`]
     const flipped = [0, 1, 2].map((i) => text("dev").map((byte, j) => (i === j ? byte ^ 1 : byte)))
     for (const mark of [undefined, ...flipped, ...marks.map(text)]) {
       const key = withSection(provingKey, 1000, () => mark)
@@ -252,5 +241,9 @@ describe.each(["mirage", "groth16"] as const)("how a proving key of %s was made"
         await expect(attempt).rejects.toThrow(/proving key: does not say how it was made; expected `dev`/)
       }
     }
+    // a ceremony is no word alone
+    const key = withSection(provingKey, 1000, () => text("ceremony"))
+    for (const attempt of [openProver(circuit, key), checkKeys(circuit, key, verificationKey)])
+      await expect(attempt).rejects.toThrow(/proving key: section 1001 is missing/)
   })
 })

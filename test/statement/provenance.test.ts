@@ -25,7 +25,7 @@ describe("a provenance in a key's JSON", () => {
     const most: CeremonyFacts = {
       ...ceremony,
       contributors: Array.from({ length: 10_000 }, () => "\u{10400}".repeat(32)),
-      beacon: { value: `0x${"ff".repeat(255)}`, iterations: 63 },
+      beacon: { value: `0x${"ff".repeat(255)}`, iterations: 32 },
     }
     expect(parseProvenance(structuredClone(most), "setup")).toEqual(most)
     const least = { ...ceremony, contributors: [], beacon: { value: "0x00", iterations: 10 } }
@@ -54,8 +54,8 @@ describe("a provenance in a key's JSON", () => {
     ["a beacon of no bytes", ["beacon", "value"], "0x", "setup.beacon.value"],
     ["a beacon of half a byte", ["beacon", "value"], "0xabc", "setup.beacon.value"],
     ["a beacon of 256 bytes", ["beacon", "value"], `0x${"00".repeat(256)}`, "setup.beacon.value"],
-    ["nine iterations", ["beacon", "iterations"], 9, "an integer from 10 to 63"],
-    ["64 iterations", ["beacon", "iterations"], 64, "an integer from 10 to 63"],
+    ["nine iterations", ["beacon", "iterations"], 9, "an integer from 10 to 32"],
+    ["33 iterations", ["beacon", "iterations"], 33, "an integer from 10 to 32"],
     ["iterations as text", ["beacon", "iterations"], "10", "setup.beacon.iterations"],
     ["a fraction of an iteration", ["beacon", "iterations"], 10.5, "setup.beacon.iterations"],
     ["a transcript of 31 bytes", ["transcript"], `0x${"ab".repeat(31)}`, "setup.transcript"],

@@ -26,7 +26,7 @@ const name = fc
 
 /** Short values, so that two drawn ones are neighbours more often than not. */
 export const beacons = fc.option(
-  fc.record({ value: hex(1, 34), iterations: fc.integer({ min: 10, max: 63 }) }),
+  fc.record({ value: hex(1, 34), iterations: fc.integer({ min: 10, max: 32 }) }),
 )
 
 export const ceremonies: fc.Arbitrary<CeremonyFacts> = fc.record({

@@ -11,16 +11,10 @@ import { clampOption, loadWithInput } from "../input.js"
 import { command, hex32, repeatable, wholeNumber } from "../options.js"
 import { elapsed, print } from "../terminal.js"
 import { softwareVersion } from "../version.js"
-import { pruneCommand } from "./attest-prune.js"
-import { verifyAttestationCommand } from "./attest-verify.js"
 
 export const attestCommand = command("attest", "run the model on an input, and sign what it said")
   .argument("<folder>")
   .argument("<input>", "INPUT.json")
-  // `--policy` and others are options of the commands below as well
-  .enablePositionalOptions()
-  .addCommand(verifyAttestationCommand)
-  .addCommand(pruneCommand)
   .needs("--policy <file>", "policy document that the answer is given under")
   .needs("--keep <dir>", "your store of inputs and salts, from which a proof can be made later")
   .needs("--out <file>", "where the signed answer goes")

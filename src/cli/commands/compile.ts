@@ -1,6 +1,7 @@
 /** `countersign compile`: from a model file to the folder of a circuit. */
 import * as api from "../../index.js"
 import { sizeOf } from "../../ops/program.js"
+import { proofSystems } from "../../systems/index.js"
 import { readWhole } from "../files.js"
 import { checkCircuitFolder, saveCircuit } from "../folder.js"
 import { readModel } from "../model-files.js"
@@ -17,7 +18,11 @@ export const compileCommand = command("compile", "quantize a model and compile i
   .option("--input <visibility>", "private, public or committed", "private")
   .option("--output <visibility>", "public or committed", "public")
   .option("--weights <kind>", "fixed", "fixed")
-  .option("--proof-system <name>", "mirage or groth16", "mirage")
+  .option(
+    "--proof-system <name>",
+    `${proofSystems.slice(0, -1).join(", ")} or ${proofSystems.at(-1)}`,
+    proofSystems[0],
+  )
   .addOption(
     repeatable("--dimension <name=value>", "value of an open dimension, by name or input:axis; repeatable"),
   )

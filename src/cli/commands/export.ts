@@ -1,6 +1,7 @@
 /** `countersign export`: the circuit or its key as other tools and contracts take them. */
 import { basename } from "node:path"
 import * as api from "../../index.js"
+import { verifierOf } from "../../systems/verifiers.js"
 import { checkOutput, writeWhole } from "../files.js"
 import { loadCircuit, loadVerificationKey, verificationKeyPath } from "../folder.js"
 import { command } from "../options.js"
@@ -22,13 +23,20 @@ const contents: Readonly<Record<string, (asked: Asked) => Promise<Uint8Array | s
     const plain = await api.compile(graph, { proofSystem: "groth16", input: visibility, onProgress })
     return api.writeR1cs(plain.linked.r1cs)
   },
-  solidity: async ({ folder, out, allowDev }) =>
-    api.solidityLibrary(keyOf(folder), basename(out, ".sol"), { allowDev }),
+  solidity: async ({ folder, out, allowDev }) => {
+    const key = keyOf(folder)
+    const { registered } = verifierOf(key.proofSystem).solidity
+    const write = registered ? api.solidityLibrary : api.solidityVerifier
+    return await write(key, basename(out, ".sol"), { allowDev })
+  },
   key: async ({ folder, allowDev }) => registration(keyOf(folder), allowDev),
 }
 
 export const exportCommand = command("export", "write the circuit or its key for other tools")
-  .argument("<what>", "circom, r1cs, solidity (a library that reads outputs) or key (for its registration)")
+  .argument(
+    "<what>",
+    "circom, r1cs, solidity (a library that reads outputs; of plonk and fflonk the verifier too) or key (for its registration)",
+  )
   .argument("<folder>")
   .needs("--out <file>", "where it goes")
   .option("--allow-dev", "export a development key, or one that nobody contributed to")

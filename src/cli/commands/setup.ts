@@ -11,14 +11,21 @@ import {
 } from "../folder.js"
 import { command } from "../options.js"
 import { elapsed, onProgress, print } from "../terminal.js"
+import { acceptCommand } from "./setup-accept.js"
 import { beaconCommand } from "./setup-beacon.js"
 import { contributeCommand } from "./setup-contribute.js"
+import { verifySetupCommand } from "./setup-verify.js"
 
 export const setupCommand = command("setup", "make the keys of a compiled circuit")
   .argument("<folder>")
   .addCommand(contributeCommand)
   .addCommand(beaconCommand)
-  .option("--ptau <file>", "powers of tau: make the first key of a ceremony, for others to contribute to")
+  .addCommand(verifySetupCommand)
+  .addCommand(acceptCommand)
+  .option(
+    "--ptau <file>",
+    "powers of tau: the first key of a ceremony, to contribute to; of plonk and fflonk, the keys",
+  )
   .option("--dev", "draw the trapdoor here: whoever ran this can forge")
   .option("--force", "replace the keys that are there")
   .action(async (folder: string, options) => {
@@ -49,11 +56,17 @@ async function setupDev(folder: string): Promise<void> {
   ])
 }
 
-/** The first key of a ceremony; of systems that have none, both keys. */
+/**
+ * The first key of a ceremony; of systems that have none, both keys. The powers are checked, well-known or not: what is
+ * wrong with them would be found by whoever verifies the setup, after everybody's work.
+ */
 async function setupFrom(folder: string, path: string): Promise<void> {
   const start = performance.now()
   await using ptau = await api.openPtauFile(path, { onProgress })
   const circuit = await loadCircuit(folder, onProgress)
+  const opened = performance.now()
+  const { contributions } = await api.checkPtau(ptau, { onProgress })
+  const checkMs = elapsed(opened)
   const began = performance.now()
   const { provingKey, verificationKey } = await api.setup(circuit, { ptau, onProgress })
   const keyMs = elapsed(began)
@@ -64,15 +77,16 @@ async function setupFrom(folder: string, path: string): Promise<void> {
   print(
     {
       setup: verificationKey?.setup ?? "ceremony",
-      ptau: { power, digest, name: name ?? null },
+      ptau: { power, digest, name: name ?? null, contributions: contributions.length },
       domain: circuit.domain,
       provingKeyBytes: provingKey.length,
       key,
+      checkMs,
       keyMs,
       ms: elapsed(start),
     },
     [
-      `powers of tau     ${name ?? `of no ceremony that is known here, 2^${power}`}`,
+      `powers of tau     ${name ?? `of no ceremony that is known here, 2^${power}`}, of ${contributions.length} contributions, checked in ${(checkMs / 1000).toFixed(1)} s`,
       `  digest          ${digest}`,
       `domain            ${circuit.domain}`,
       `proving key       ${provingKey.length} bytes, made in ${(keyMs / 1000).toFixed(1)} s`,

@@ -33,6 +33,8 @@ export interface CeremonyProtocol<T extends Transcript = Transcript> {
   readonly deltas: readonly DeltaPlace[]
   /** Every section that a key of a ceremony has. */
   readonly file: readonly number[]
+  /** Those of them that other tools leave out of what they write. */
+  readonly leftOut: readonly number[]
   /** Sections that the transcript stands in, and how it is read and written. The first is the head's. */
   readonly sections: readonly number[]
   parse(contents: Contents): T

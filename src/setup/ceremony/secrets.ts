@@ -16,13 +16,15 @@
 import { hkdf } from "@noble/hashes/hkdf.js"
 import { sha512 } from "@noble/hashes/sha2.js"
 import { concatBytes, utf8ToBytes } from "@noble/hashes/utils.js"
+import { checkText } from "../../arguments.js"
 import { mod, r } from "../../field.js"
 import { platformRandom } from "../../platform.js"
 
 export const seedBytes = 64
 
-/** A new seed. `random` gives uniform bytes; tests give others. */
+/** A new seed. `random` gives uniform bytes; tests give others. @throws UsageError for entropy that is no text */
 export function drawSeed(entropy = "", random: (n: number) => Uint8Array = platformRandom): Uint8Array {
+  checkText(entropy, "entropy")
   const drawn = random(seedBytes)
   const all = concatBytes(utf8ToBytes("countersign.ceremony.seed.1"), drawn, utf8ToBytes(entropy))
   drawn.fill(0)

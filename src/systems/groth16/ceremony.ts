@@ -96,6 +96,7 @@ export const groth16Ceremony: CeremonyProtocol<PlainTranscript> = {
   ],
 
   file: [...Object.values(zkeySections), recordsSection, markSection, ceremonySection],
+  leftOut: [markSection, ceremonySection],
   sections: [ceremonySection, recordsSection],
   parse(contents) {
     const section = (id: number) => checkSection(contents.get(id), id, where)

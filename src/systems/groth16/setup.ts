@@ -2,10 +2,12 @@
  * Groth16's keys (eprint 2016/260) in snarkjs's conventions: γ = 1, and H in the Lagrange basis of the odd half of
  * the domain of twice the size.
  */
-import { readBinFile } from "../../circuit/formats/container.js"
+import { encodeFields, readBinFile } from "../../circuit/formats/container.js"
 import type { R1cs } from "../../circuit/formats/r1cs.js"
 import { wireRange } from "../../circuit/link/circuit.js"
+import type { KernelEngine } from "../../prover/kernels/engine.js"
 import { fileBytes as pointBytes } from "../../prover/kernels/points/points.js"
+import type { PowersOfTau } from "../../setup/ptau/powers.js"
 import { plainDomain, publicCount } from "../../setup/qap.js"
 import {
   type Claim,
@@ -14,7 +16,8 @@ import {
   publicColumns,
   type Secret,
 } from "../../setup/queries.js"
-import type { KeyOrigin } from "../system.js"
+import type { KeyOrigin, WorkOptions } from "../system.js"
+import { recordsSection } from "./records.js"
 import { type FirstKey, headerPlaces, writeZkey, type ZkeyPoints, zkeySections } from "./zkey.js"
 
 /** In the order in which they are drawn. */
@@ -72,10 +75,65 @@ export async function writePlainKey(system: R1cs, points: KeyPoints, origin: Key
   return plainKeyOf(system, points, { head, circuitHash })
 }
 
+/**
+ * Whether a `.zkey` has the circuit hash of the first key that system and powers make: contributions of snarkjs are
+ * bound to nothing else. All points of it are right, but those over δ tell nothing of what they were before, and are
+ * made again.
+ * @returns why not, or null
+ */
+export async function beginningOf(
+  system: R1cs,
+  zkey: Uint8Array,
+  powers: PowersOfTau,
+  engine: KernelEngine,
+  options: WorkOptions,
+): Promise<string | null> {
+  const domain = plainDomain(system)
+  const { c } = plainQueries(system)
+  const queries = { c: { ...c, over: undefined } }
+  const [{ evaluateByPowers, sectionsFor }, { openLagrange }, { circuitHashOf }] = await Promise.all([
+    import("../../setup/powers.js"),
+    import("../../setup/lagrange.js"),
+    import("./circuit-hash.js"),
+  ])
+  const lagrange = await openLagrange(engine, powers, domain, sectionsFor(queries), options)
+  try {
+    const evaluate = evaluateByPowers(engine, powers, lagrange, options)
+    const made = await evaluate(system, domain, secrets, queries)
+    const one = await engine.fixedBase("g1", encodeFields([1n]))
+    const { header, ...sections } = sectionsIn(zkey)
+    const single = (name: keyof typeof headerPlaces) =>
+      header.subarray(headerPlaces[name], headerPlaces[name] + pointBytes[name.endsWith("1") ? "g1" : "g2"])
+    const hash = await circuitHashOf(engine, powers, domain, {
+      ...sections,
+      ...made,
+      alpha1: single("alpha1"),
+      beta1: single("beta1"),
+      beta2: single("beta2"),
+      gamma2: single("gamma2"),
+      delta1: one,
+      delta2: single("gamma2"),
+    })
+    const given = (readBinFile(zkey, "zkey", 1).get(recordsSection) as Uint8Array).subarray(0, hash.length)
+    return Buffer.compare(given, hash) === 0
+      ? null
+      : `section ${recordsSection}: the circuit hash is another key's`
+  } finally {
+    await lagrange.close()
+  }
+}
+
+/** Sections with points. */
+function sectionsIn(zkey: Uint8Array): Record<keyof typeof zkeySections, Uint8Array> {
+  const sections = readBinFile(zkey, "zkey", 1)
+  const named = Object.entries(zkeySections).map(([name, id]) => [name, sections.get(id)])
+  return Object.fromEntries(named)
+}
+
 /** What the points of a `.zkey` have to be. */
 export function plainClaims(system: R1cs, zkey: Uint8Array): Claim[] {
-  const sections = readBinFile(zkey, "zkey", 1)
-  const of = (name: keyof typeof zkeySections) => sections.get(zkeySections[name]) as Uint8Array
+  const sections = sectionsIn(zkey)
+  const of = (name: keyof typeof zkeySections) => sections[name]
   const { one, two, ...queries } = plainQueries(system)
   const singles = (group: "g1" | "g2", names: readonly (keyof typeof headerPlaces)[]) => {
     const size = pointBytes[group]

@@ -10,14 +10,14 @@ import { plainSystem } from "../plain/system.js"
 import { witnessOf } from "../plain/witness.js"
 import { writeWtns } from "../plain/witnessfile.js"
 import type { System } from "../system.js"
-import { plainClaims, plainKeyQueries, writePlainKey } from "./setup.js"
+import { beginningOf, plainClaims, plainKeyQueries, writePlainKey } from "./setup.js"
 import { proofFromSnarkjs } from "./snarkjs.js"
 import type { CheckedGroth16Key } from "./verify.js"
 import { checkZkey, masksOf, setupOf, verificationPoints } from "./zkey.js"
 
 /** Holds the bytes of the `.zkey`. */
 export const groth16: System<PlainCircuit, Uint8Array, CheckedGroth16Key> = {
-  ...plainSystem("groth16", plainDomain),
+  ...plainSystem("groth16", { domainOf: plainDomain }),
 
   keys: {
     kind: "contributed",
@@ -25,6 +25,8 @@ export const groth16: System<PlainCircuit, Uint8Array, CheckedGroth16Key> = {
     write: ({ linked }, points, origin) => writePlainKey(linked.r1cs, points, origin),
 
     claims: ({ linked: { r1cs } }, zkey) => plainClaims(r1cs, zkey),
+
+    beginning: ({ linked }, ...rest) => beginningOf(linked.r1cs, ...rest),
 
     async sections({ linked: { r1cs } }, provingKey, key) {
       const sections = readBinFile(await bytesOf(provingKey, "proving key"), "zkey", 1)

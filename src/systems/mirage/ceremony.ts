@@ -66,6 +66,7 @@ export const mirageCeremony: CeremonyProtocol = {
   })),
 
   file: [1, ...Object.values(sectionNumbers), markSection, ceremonySection],
+  leftOut: [],
   sections: [ceremonySection],
   parse: (contents) =>
     parseTranscript(

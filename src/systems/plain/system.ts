@@ -28,17 +28,25 @@ type CircuitHalf = Pick<
   | "checkProvable"
 >
 
-/** That half of a system of plain circuits; `domainOf` is the size of the domain that its keys have. */
+export interface PlainOptions {
+  /** Size of the domain that its keys have. */
+  readonly domainOf: (system: R1cs) => number
+  /** Where linear results get wires of their own earlier than elsewhere: non-zeros that this has to save per row. */
+  readonly nonzerosPerRow?: number
+}
+
+/** That half of a system of plain circuits. */
 export const plainSystem = (
   proofSystem: PlainCircuit["proofSystem"],
-  domainOf: (system: R1cs) => number,
+  { domainOf, ...own }: PlainOptions,
 ): CircuitHalf => ({
   commits: false,
   forms: () => bitForms,
 
   link({ circuit, plan, gadgets, nonzerosPerRow }) {
     const publicInputs = circuit.input === "public"
-    const linked = linkPlain(circuit.graph, plan, gadgets, { publicInputs, nonzerosPerRow })
+    const options = { publicInputs, nonzerosPerRow, ...own }
+    const linked = linkPlain(circuit.graph, plan, gadgets, options)
     const { r1cs } = linked
     const sizes = { domain: domainOf(r1cs), nonzeros: nonzerosOf(r1cs) }
     return { ...circuit, proofSystem, linked, ...sizes }

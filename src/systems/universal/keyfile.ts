@@ -38,12 +38,14 @@ import {
 } from "../../setup/ceremony/transcript.js"
 import { publicCount } from "../../setup/qap.js"
 import { layoutJson } from "../../statement/layout.js"
+import type { G1Json, G2Json } from "../../statement/points.js"
 import { encodeMark, markSection, type Provenance, parseMark } from "../../statement/provenance.js"
+import { signalCount } from "../../statement/statement.js"
 import type { PlainCircuit } from "../plain/circuit.js"
 import type { KeyContent } from "../system.js"
 import { constantsOf } from "./constants.js"
 import { type Gates, gatesOf, universalDomain } from "./gates.js"
-import { permutations, selectors } from "./verify.js"
+import { permutations, selectors, type UniversalKey } from "./verify.js"
 
 const where = "proving key"
 const G1 = bn254.G1.Point
@@ -112,6 +114,7 @@ export const fflonkForm: KeyForm = {
 
 /** Sizes of everything in a key of a circuit. */
 export interface KeySizes extends Gates {
+  readonly wires: number
   readonly domain: number
   readonly signals: number
   /** Powers of tau in G1. */
@@ -131,7 +134,7 @@ export function sizesOf(form: KeyForm, system: R1cs): KeySizes {
     ...form.fields(domain, signals).map(([id, elements]): [number, number] => [id, 32 * elements]),
     [form.powersSection, fileBytes.g1 * powers],
   ])
-  return { gates, additions, domain, signals, powers, sections }
+  return { wires: system.wires, gates, additions, domain, signals, powers, sections }
 }
 
 /** No key that is larger is made: snarkjs, which would take some times as much memory, is for small circuits. */
@@ -148,8 +151,11 @@ export function checkSize(form: KeyForm, { sections, domain }: KeySizes): void {
   })
 }
 
+/** What a header counts. */
+type Counts = Pick<KeySizes, "gates" | "additions" | "domain" | "signals"> & { readonly wires: number }
+
 /** Section 2 but for its points, and where each of these is. */
-function headerOf(form: KeyForm, { gates, additions, domain, signals }: KeySizes, system: R1cs) {
+function headerOf(form: KeyForm, { wires, gates, additions, domain, signals }: Counts) {
   const constants = encodeFields(form.constants(domain).map((value) => mod(value * radix)))
   const places = new Map<string, number>()
   let at = 92 + constants.length
@@ -160,10 +166,30 @@ function headerOf(form: KeyForm, { gates, additions, domain, signals }: KeySizes
   const bytes = new Uint8Array(at)
   const view = new DataView(bytes.buffer)
   writePrime(view, writePrime(view, 0, q))
-  for (const [i, count] of [system.wires + additions, signals, domain, additions, gates].entries())
+  for (const [i, count] of [wires + additions, signals, domain, additions, gates].entries())
     view.setUint32(72 + 4 * i, count, true)
   bytes.set(constants, 92)
   return { bytes, places, prefix: 92 + constants.length }
+}
+
+/** A key with nothing but the header, of which contracts are made: what it counts of the circuit is not in those. */
+export function headerKey(form: KeyForm, { layout, points }: UniversalKey): Uint8Array {
+  const { bytes, places } = headerOf(form, {
+    wires: 0,
+    gates: 0,
+    additions: 0,
+    domain: points.domain,
+    signals: signalCount(layout),
+  })
+  const named = points as unknown as Readonly<Record<string, G1Json | G2Json>>
+  for (const [name, at] of places) bytes.set(montgomeryPoint(named[name].flat().map(BigInt)), at)
+  const { file, sections } = createBinFile("zkey", 1, [
+    { id: 1, bytes: 4 },
+    { id: 2, bytes: bytes.length },
+  ])
+  sections[0][0] = form.protocol
+  sections[1].set(bytes)
+  return file
 }
 
 /** A proving key as the prover takes it. */
@@ -184,7 +210,7 @@ export function finishKey(
   head: CeremonyHead | "dev",
 ): Uint8Array {
   const sections = readBinFile(made, "zkey", 1)
-  const { places } = headerOf(form, sizesOf(form, r1cs), r1cs)
+  const { places } = headerOf(form, sizesOf(form, r1cs))
   const header = checkSection(sections.get(2), 2, where).slice()
   for (const [name, bytes] of Object.entries(points)) header.set(bytes, places.get(name))
   sections.set(2, header)
@@ -217,7 +243,7 @@ export async function readUniversalKey(
   if (new DataView(protocol.buffer, protocol.byteOffset).getUint32(0, true) !== form.protocol)
     throw new FileError({ what: "is for another proof system", where, expected: form.proofSystem })
   const sizes = sizesOf(form, r1cs)
-  const expected = headerOf(form, sizes, r1cs)
+  const expected = headerOf(form, sizes)
   const header = checkSection(sections.get(2), 2, where, expected.bytes.length)
   if (Buffer.compare(header.subarray(0, expected.prefix), expected.bytes.subarray(0, expected.prefix)) !== 0)
     throw new FileError({ what: "belongs to another circuit: its header differs", where, fix })

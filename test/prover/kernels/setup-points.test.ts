@@ -104,7 +104,7 @@ describe.each(variants)("%s", (variant) => {
     })
 
     test("progress, an abort, and what is left in memory", async () => {
-      const points = await pointsOf(many(512, (i) => BigInt(i + 1)))
+      const points = await pointsOf(many(256, (i) => BigInt(i + 1)))
       await engine.freeTables()
       const held = engine.pool.memory.allocated
       const works = [

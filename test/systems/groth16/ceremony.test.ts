@@ -6,7 +6,7 @@ import { checkTranscript, readCeremonyKey } from "#src/ceremony/key.js"
 import { createBinFile, readBinFile } from "#src/circuit/formats/container.js"
 import { writeR1cs } from "#src/circuit/formats/r1csfile.js"
 import { compile } from "#src/compile/compile.js"
-import { ceremonySection, headJson } from "#src/setup/ceremony/transcript.js"
+import { ceremonySection, factsOf, headJson } from "#src/setup/ceremony/transcript.js"
 import { encodeMark, markSection } from "#src/statement/provenance.js"
 import type { PlainCircuit } from "#src/systems/plain/circuit.js"
 import { headOf, memorySink } from "../../support/first-keys.js"
@@ -75,6 +75,11 @@ describe("a ceremony with snarkjs", () => {
     await checkTranscript(key)
     expect(key.transcript.contributions.map(({ name }) => name)).toEqual(["Alice", "Bob", "Carol"])
     expect([0, 1, 2].map((i) => key.protocol.isNamed(key.transcript, i))).toEqual([true, false, true])
+
+    const nameless = empty()
+    await zKey.contribute(mem(three), nameless, "", "more entropy")
+    const { transcript } = await readCeremonyKey(adopted(nameless.data))
+    expect(factsOf(transcript).contributors).toEqual(["Alice", "Bob", "Carol", "unnamed"])
 
     const ours = await ended(three, "0x0102030405", 10)
     expect(await accepts(ours)).toBe(true)

@@ -1,5 +1,5 @@
 /**
- * `countersign attest verify`: what an answer's attestation is worth. Each claim has a line of its own, for none says
+ * `countersign attestation verify`: what an answer's attestation is worth. Each claim has a line of its own, for none says
  * anything of the others: who signed it, whether it lies within the policy, who has signed off, and whether it is proven.
  */
 import * as api from "../../index.js"

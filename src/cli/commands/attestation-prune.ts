@@ -1,4 +1,4 @@
-/** `countersign attest prune`: what the operator has kept long enough goes. */
+/** `countersign attestation prune`: what the operator has kept long enough goes. */
 import { dateOf, nowSeconds } from "../claims.js"
 import { command } from "../options.js"
 import { invalid, print } from "../terminal.js"
