@@ -1,10 +1,10 @@
 /**
  * Ours against others on the same inputs, in one run.
  *
- *   npm run bench -- [kernels] [lenet] [ceremony] [universal] [log] [--only TEXT] [--variant scalar|relaxed]
- *                    [--ptau FILE] [--entries N] [--json]
+ *   npm run bench -- [kernels] [lenet] [ceremony] [universal] [log [--entries N]] [--only TEXT]
+ *                    [--variant scalar|relaxed] [--ptau FILE] [--json]
  *
- * Without a name kernels and lenet; ceremony waits a quarter of an hour for snarkjs, universal and log some minutes.
+ * Without a name kernels and lenet; ceremony waits a quarter of an hour for snarkjs, universal and log take some minutes.
  *
  * Ends with an error, and prints no figures, if a result differs from the other side's.
  */
