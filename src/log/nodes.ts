@@ -122,7 +122,14 @@ export class NodeFiles {
   line(i: number): { readonly at: number; readonly length: number } {
     const bytes = this.#read("index", indexBytes, indexBytes * i)
     const view = new DataView(bytes.buffer)
-    return { at: Number(view.getBigUint64(0)), length: Number(view.getBigUint64(8)) }
+    const [at, length] = [Number(view.getBigUint64(0)), Number(view.getBigUint64(8))]
+    if (!Number.isSafeInteger(at + length))
+      throw new FileError({
+        what: "names no place in a file",
+        where: `\`${this.#folder}/index\``,
+        fix: remake,
+      })
+    return { at, length }
   }
 
   /** Puts what new entries bring in its place. */

@@ -9,7 +9,7 @@
 import { checkList, checkOptions, checkText } from "../arguments.js"
 import { keccak } from "../attest/canonical.js"
 import { FileError, type OnProgress } from "../errors.js"
-import type { Hex } from "../statement/strict.js"
+import { bytes32, type Hex } from "../statement/strict.js"
 import { type LogHead, parseCheckpoint } from "./checkpoint.js"
 import { leafOfDigest, parseEntry } from "./entry.js"
 import { commitOf, isUnfinished, type Line, linesFrom, mostTogether, readCommit, start } from "./journal.js"
@@ -17,7 +17,7 @@ import { type Growth, grow, NodeFiles, nodesToBytes, noPeaks, type Peaks } from 
 import type { DiskFile, Platform } from "./platform.js"
 import { type Position, readState, type State } from "./state.js"
 import { names } from "./store.js"
-import { nodeHex, rootOf } from "./tree.js"
+import { nodeHex, parseHead, rootOf } from "./tree.js"
 
 /** What is wrong with a log. */
 export interface LogProblem {
@@ -60,6 +60,10 @@ export async function verifyLogOn(
   checkOptions(options)
   const { heads = [], onProgress, signal } = options
   checkList(heads, "options.heads")
+  const given = heads.map((head, i) => ({
+    log: bytes32(head?.log, `heads[${i}].log`),
+    ...parseHead(head, `heads[${i}]`),
+  }))
   const file = disk.open(`${folder}/${names.entries}`, false)
   if (!file)
     throw new FileError({ what: `is no log: it has no \`${names.entries}\``, where: `\`${folder}\`` })
@@ -69,7 +73,7 @@ export async function verifyLogOn(
   try {
     const state = stateFile && readState(stateFile)
     const held = [...(kept ? linesFrom(kept, 0) : [])].flatMap((line) => (line ? [readHead(line.bytes)] : []))
-    const check = new LogCheck(file, nodes, state, [...held, ...heads])
+    const check = new LogCheck(file, nodes, state, [...held, ...given])
     const total = file.size()
     for (let entries = 0; check.step(); ) {
       onProgress?.({ stage: "log", done: check.end.bytes, total })
@@ -210,14 +214,10 @@ class LogCheck {
 
   /** The entry that a leaf was made of. */
   #placeOf(leaf: bigint): number | undefined {
-    const wanted = nodeHex(leaf)
-    const together = 2 ** 12
-    for (let first = 0; first < this.#claimed; first += together) {
-      const count = Math.min(together, this.#claimed - first)
-      for (let i = 0; i < count; i++) {
-        const stored = this.#storedLeaf(first + i)
-        if (stored !== undefined && nodeHex(stored) === wanted) return first + i
-      }
+    for (let i = 0; i < this.#claimed; i++) {
+      const stored = this.#storedLeaf(i)
+      if (stored === leaf) return i
+      if (stored === undefined) break
     }
     return undefined
   }

@@ -25,6 +25,7 @@ const all = [
     "claim",
     "policy",
     "kept",
+    "log",
   ],
   ...["snarkjs", "npz", "samples", "input", "salts", "ptau", "ptauRecord", "r1cs"],
   ...["ceremonyKey", "transcript", "contributions"],

@@ -10,6 +10,8 @@ import { writeR1cs } from "#src/circuit/formats/r1csfile.js"
 import { compile } from "#src/compile/compile.js"
 import { describeCircuit } from "#src/compile/description.js"
 import { keep } from "#src/keep/index.js"
+import { nodePlatform } from "#src/log/disk.js"
+import { openLogOn } from "#src/log/log.js"
 import type { IntNode } from "#src/ops/program.js"
 import { setup } from "#src/prover/open.js"
 import { serialize } from "#src/quantize/canonical/digest.js"
@@ -120,6 +122,7 @@ export async function writeSeeds(folder: string): Promise<void> {
     context,
   })
   await claims(put, two.key, twoReceipt.statement)
+  await log(put)
   put("snarkjs", [[json(toSnarkjs(groth16.key)), json(proofToSnarkjs(receipt.proof))]], {
     facts: { model: groth16.key.model, layout: smallLayout, setup: groth16.key.setup },
   })
@@ -215,6 +218,20 @@ async function claims(put: Put, verificationKey: VerificationKey, statement: Sta
       expected: { domain: "offline", at: 5, issuer: credential.issuer, attestation: digest },
     },
   )
+}
+
+/** A log of some entries and a checkpoint, all of whose files are there for good. */
+async function log(put: Put): Promise<void> {
+  const home = mkdtempSync(join(tmpdir(), "countersign-log-"))
+  const folder = join(home, "log")
+  const made = await openLogOn(nodePlatform, folder, { create: true }, { most: 4, atClose: 0 })
+  for (const text of ["a", "b"]) await made.append({ type: "note", body: { text } })
+  await made.append({ type: "failure", body: { reason: "none" }, time: 1 })
+  await made.checkpoint(operator, { time: 2 })
+  await made.close()
+  const names = ["entries.jsonl", "index", "state", "tree/00", "tree/01", "checkpoints.jsonl"]
+  put("log", [names.map((name) => readFileSync(join(folder, name)))], { names })
+  rmSync(home, { recursive: true })
 }
 
 /** A key with a contribution and a beacon. */
