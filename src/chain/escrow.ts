@@ -23,7 +23,7 @@ import { parseReceipt } from "../verifier/receipt.js"
 import { toSolidityArguments } from "../verifier/solidity.js"
 import { explain } from "../verifier/verify.js"
 import { type Contracts, chainTime } from "./contracts.js"
-import { ChainError, onChain } from "./errors.js"
+import { asChainError, ChainError, onChain } from "./errors.js"
 import { type Plan, plan } from "./plan.js"
 import { type End, type Payee, payouts, type State, stateName } from "./states.js"
 import { amountsOf, checkPlace, duesOf, type EscrowRequest, parseRequest } from "./terms.js"
@@ -330,19 +330,22 @@ export async function planAnswer(
     method: "answer",
     args: [terms, claim, words, proof],
   })
-  const recalled = await isRecalled(contracts, request)
+  const recalled = await isRecalled(contracts, request, now)
   const end = recalled ? "Recalled" : "Proven"
   return { ...planned, id, ends: endings(request, found.state === "Challenged", end) }
 }
 
-/** Whether the registry of some terms says now that their model was recalled. */
-async function isRecalled(contracts: Contracts, { terms }: EscrowRequest): Promise<boolean> {
+/** Whether the registry of some terms says that their model was recalled by a time, in seconds since 1970. */
+async function isRecalled(contracts: Contracts, { terms }: EscrowRequest, by: number): Promise<boolean> {
   if (terms.registry === ZeroAddress) return false
   try {
     const registry = contracts.at.ModelRegistry.attach(terms.registry) as Contract
-    return await registry.isRecalled(terms.modelId)
-  } catch {
-    // the escrow waits for no registry either
+    const at: bigint = await registry.recalledAt(terms.modelId)
+    return at !== 0n && at <= BigInt(by)
+  } catch (error) {
+    const typed = asChainError(error, "registry")
+    if (typed instanceof ChainError && typed.problem === "unreachable") throw typed
+    // the escrow does not wait for a registry that gives no answer either
     return false
   }
 }
@@ -412,7 +415,7 @@ export async function planSettle(contracts: Contracts, signer: Signer, given: Es
     method: "settle",
     args: [terms],
   })
-  const recalled = found.state === "Delivered" && (await isRecalled(contracts, request))
+  const recalled = found.state === "Delivered" && (await isRecalled(contracts, request, found.deadline))
   const ends = { Requested: "Expired", Delivered: "Unchallenged", Challenged: "Silent" } as const
   const end = recalled ? "Recalled" : ends[found.state as keyof typeof ends]
   return { ...planned, id, ends: endings(request, challenged, end) }

@@ -4,6 +4,7 @@ import type { Wallet } from "ethers"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { attestationDigest, claimOf } from "#src/attest/index.js"
 import {
+  commitmentOf,
   convictionContext,
   creditOf,
   type EscrowRequest,
@@ -12,12 +13,16 @@ import {
   planConvict,
   planDeliver,
   planEquivocation,
+  planRecall,
+  planRegisterModel,
   planRequest,
   planSettle,
   planWithdraw,
   type Step,
   stateOf,
 } from "#src/chain/index.js"
+import type { Hex } from "#src/statement/strict.js"
+import { hostile } from "../support/hostile-contracts.js"
 import { lower, people, type Scene, soon, startScene } from "../support/requests.js"
 
 let scene: Scene
@@ -46,8 +51,8 @@ async function requested(changes?: Parameters<Scene["agreed"]>[0]): Promise<Escr
   return request
 }
 
-async function delivered(answer = 0) {
-  const request = await requested()
+async function delivered(answer = 0, changes: Parameters<Scene["agreed"]>[0] = {}) {
+  const request = await requested(changes)
   const attestation = await scene.attested(request, answer)
   await (await planDeliver(scene.contracts, scene.operator, request, attestation)).send(soon)
   return { request, attestation }
@@ -186,5 +191,71 @@ describe("before anything is sent, it is refused", () => {
       problem: "refused",
       revert: { name: "WrongModel" },
     })
+  })
+})
+
+describe("a price in tokens", () => {
+  it("is locked after an approval of exactly that, and with what the token keeps", async () => {
+    const { contracts, client, deployment } = scene
+    const coin = await hostile("HostileToken", scene.signer)
+    const token = `${coin.target}`.toLowerCase() as Hex
+    const mined = async (sent: Promise<{ wait(): Promise<unknown> }>) => await (await sent).wait()
+    const request = await scene.agreed({ token, price: "900" })
+    await expect(planRequest(contracts, client, request)).rejects.toThrow(/too little of token/)
+    await mined(coin.mint(client.address, 5000))
+    await expect(planRequest(contracts, client, request)).rejects.toThrow(
+      /may not take.*allowance of 900.*given 0/,
+    )
+    const plan = await planRequest(contracts, client, request, { approve: true })
+    expect(plan).toMatchObject({ approves: { token, amount: 900n }, gas: null })
+    await plan.send(soon)
+    expect(await stateOf(contracts, request.id)).toMatchObject({ state: "Requested" })
+    expect(await coin.allowance(client.address, deployment.contracts.Escrow)).toBe(0n)
+    await mined(coin.setFee(10))
+    const more = await scene.agreed({ token, price: "900" })
+    const short = await planRequest(contracts, client, more, { approve: true })
+    await expect(short.send(soon)).rejects.toMatchObject({
+      revert: { name: "TooLittle", args: [900n, 810n] },
+    })
+    await (await planRequest(contracts, client, more, { approve: true, gross: 1001n })).send(soon)
+    expect(await creditOf(contracts, token, lower(client))).toBe(1n)
+    await scene.pass(601)
+    await (await planSettle(contracts, scene.stranger, more)).send(soon)
+    await expect(planWithdraw(contracts, scene.operator, token)).rejects.toThrow(/nothing to withdraw/)
+    const out = await planWithdraw(contracts, client, token)
+    expect(out.receives).toBe(901n)
+    await out.send(soon)
+  })
+})
+
+describe("a recalled model", () => {
+  it("gives the price back, unless it was recalled after the window", async () => {
+    const { contracts, stranger, operator } = scene
+    const commitment = commitmentOf(scene.oracle.key, "https://example.org/card")
+    const registering = await planRegisterModel(contracts, stranger, commitment)
+    const { modelId } = registering
+    await registering.send(soon)
+    const registry = scene.deployment.contracts.ModelRegistry
+    const [before, after] = [
+      await delivered(0, { registry, modelId }),
+      await delivered(0, { registry, modelId, challengeWindow: 5 }),
+    ]
+    await scene.pass(6)
+    await expect(planRecall(contracts, operator, modelId)).rejects.toThrow(/is not the model's owner/)
+    await (await planRecall(contracts, stranger, modelId)).send(soon)
+    const ended = await planSettle(contracts, stranger, after.request)
+    expect(ended.ends).toEqual([{ end: "Unchallenged", pays: { operator: 1570n } }])
+    expect(await credited(Promise.resolve(ended))).toEqual({ operator: 1570n })
+    const answer = await planAnswer(
+      contracts,
+      operator,
+      before.request,
+      proof(scene.receipt(before.attestation)),
+    )
+    expect(answer.ends).toEqual([{ end: "Recalled", pays: { client: 1000n, operator: 570n } }])
+    expect(await credited(Promise.resolve(answer))).toEqual({ client: 1000n, operator: 570n })
+    await expect(
+      planRequest(contracts, scene.client, await scene.agreed({ registry, modelId })),
+    ).rejects.toThrow(/or the model was recalled/)
   })
 })

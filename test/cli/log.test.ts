@@ -21,7 +21,12 @@ const path = (name: string) => join(folder, name)
 const read = (name: string) => JSON.parse(readFileSync(path(name), "utf8"))
 const write = (name: string, value: unknown) => writeFileSync(path(name), JSON.stringify(value))
 const log = (...args: string[]): Promise<Outcome> => run("log", ...args, "--json")
-const contracts = { version: 1, chainId: 31337, contracts: { SignOffBook: `0x${"a".repeat(40)}` } }
+const contracts = {
+  version: 1,
+  chainId: 31337,
+  contracts: { SignOffBook: `0x${"a".repeat(40)}` },
+  code: { SignOffBook: `0x${"b".repeat(64)}` },
+}
 
 beforeAll(async () => {
   process.env.COUNTERSIGN_PRIVATE_KEY = operator.privateKey

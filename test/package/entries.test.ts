@@ -57,6 +57,25 @@ describe("the package as users import it", () => {
     for (const url of loaded) expect(url).toMatch(allowed)
   })
 
+  it("has a chain entry that loads neither the prover nor GPL packages", () => {
+    const hook =
+      "export async function resolve(s, c, n) { const r = await n(s, c); process._rawDebug(r.url); return r }"
+    const code = `
+      import { register } from "node:module"
+      register("data:text/javascript," + encodeURIComponent(${JSON.stringify(hook)}))
+      const { planAnswer } = await import("countersign/chain")
+      process._rawDebug(typeof planAnswer)`
+    const { stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", code], {
+      cwd: root,
+      encoding: "utf8",
+    })
+    expect(stderr).toContain("function")
+    expect(stderr).toMatch(/\/dist\/artifacts\/index\.js/)
+    expect(stderr).not.toMatch(
+      /dist\/(cli|prover|index\.js|systems\/snarkjs\/door)|snarkjs\/|ffjavascript|wasmcurves/,
+    )
+  })
+
   it("gives the circuits to circom users", () => {
     const url = run('console.log(import.meta.resolve("countersign/circuits/gadgets/clamp.circom"))')
     expect(readFileSync(new URL(url), "utf8")).toContain("template Clamp(k, w, t)")
