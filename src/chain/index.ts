@@ -45,6 +45,7 @@ export {
   type Step,
   stateOf,
 } from "./escrow.js"
+export { beginning, type Decision, type Mark, type Place, parsePlace, type Watched } from "./place.js"
 export { type Call, type Payment, type Plan, plan } from "./plan.js"
 export {
   anchoredSize,
@@ -70,3 +71,4 @@ export {
   requestText,
   type Terms,
 } from "./terms.js"
+export { type Judge, type Verdict, type WatchEvent, type WatchOptions, watch, watchOnce } from "./watch.js"
