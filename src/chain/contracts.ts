@@ -3,7 +3,13 @@
  * them. Opening compares the chain's number, the code at every address, and whom the contracts themselves rely on: a
  * wrong file, a wrong endpoint or a foreign contract is told before anything is asked or sent.
  */
-import * as artifacts from "countersign/artifacts"
+import {
+  CountersignVerifier,
+  Escrow,
+  InferenceVerifier,
+  ModelRegistry,
+  SignOffBook,
+} from "countersign/artifacts"
 import { Contract, ContractFactory, type InterfaceAbi, keccak256, type Provider, type Signer } from "ethers"
 import type { Domain } from "../attest/index.js"
 import { invariant, type OnProgress } from "../errors.js"
@@ -17,6 +23,8 @@ import {
 } from "./deployment.js"
 import { ChainError, onChain } from "./errors.js"
 import { type SendOptions, type Sent, send } from "./send.js"
+
+const artifacts = { CountersignVerifier, ModelRegistry, InferenceVerifier, SignOffBook, Escrow } as const
 
 /** Which contracts a contract is given when it is deployed; it has a view of the same name for each. */
 const relies: Readonly<Record<ContractName, readonly (readonly [view: string, on: ContractName])[]>> = {

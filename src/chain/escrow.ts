@@ -11,6 +11,7 @@ import {
   claimOf,
   parseAttestation,
   proves,
+  type SignedAttestation,
   signatureProblem,
 } from "../attest/index.js"
 import { UsageError } from "../errors.js"
@@ -96,6 +97,18 @@ export async function deliveredFor(
     ]),
   ) as unknown as Attestation
   return { attestation, signature: event.args.getValue("signature"), block: event.blockNumber }
+}
+
+/** What was delivered for a request, signed, from the log of the chain. @throws ChainError if the log has nothing */
+export async function deliveredAttestation(contracts: Contracts, id: Hex): Promise<SignedAttestation> {
+  const found = await deliveredFor(contracts, id)
+  if (found === null)
+    throw new ChainError("refused", {
+      what: "the endpoint has no log of the delivery",
+      where: `request ${id}`,
+      fix: "Give the attestation with option `attestation`",
+    })
+  return { ...found.attestation, domain: contracts.domain, signature: found.signature }
 }
 
 /** The request, of this chain and escrow, and its state; @throws ChainError unless it is in one of these */
@@ -267,12 +280,7 @@ async function deliveredClaim(
   digest: Hex,
   given: Attestation | undefined,
 ): Promise<Attestation> {
-  const claim = given ?? (await deliveredFor(contracts, id))?.attestation
-  if (claim === undefined)
-    throw new ChainError("unreachable", {
-      what: "the endpoint has no log of the delivery",
-      fix: "Give the attestation with option `attestation`",
-    })
+  const claim = given ?? claimOf(await deliveredAttestation(contracts, id))
   const found = attestationDigest(claim, contracts.domain)
   if (found !== digest)
     throw new UsageError({

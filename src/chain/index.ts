@@ -30,6 +30,7 @@ export {
 export {
   convictionContext,
   creditOf,
+  deliveredAttestation,
   deliveredFor,
   type Ending,
   type PayOptions,
@@ -46,7 +47,7 @@ export {
   stateOf,
 } from "./escrow.js"
 export { beginning, type Decision, type Mark, type Place, parsePlace, type Watched } from "./place.js"
-export { type Call, type Payment, type Plan, plan } from "./plan.js"
+export { type Call, decimalsOf, type Payment, type Plan, parseAmount, plan } from "./plan.js"
 export {
   anchoredSize,
   commitmentOf,
@@ -62,6 +63,7 @@ export { type SendOptions, type Sent, send } from "./send.js"
 export { type Amounts, type End, type Payee, payouts, type State, states } from "./states.js"
 export {
   amountsOf,
+  checkPlace,
   duesOf,
   type EscrowRequest,
   parseRequest,

@@ -3,7 +3,15 @@
  * be known before is checked when the plan is made: the call is tried on the endpoint, and a refusal is told in words
  * before anything is paid.
  */
-import { Contract, type Provider, type Signer, type TransactionRequest, ZeroAddress } from "ethers"
+import {
+  Contract,
+  type Provider,
+  parseUnits,
+  type Signer,
+  type TransactionRequest,
+  ZeroAddress,
+} from "ethers"
+import { UsageError } from "../errors.js"
 import type { Hex } from "../statement/strict.js"
 import type { Contracts } from "./contracts.js"
 import type { ContractName } from "./deployment.js"
@@ -47,7 +55,30 @@ const erc20 = [
   "function balanceOf(address) view returns (uint256)",
   "function allowance(address, address) view returns (uint256)",
   "function approve(address, uint256)",
+  "function decimals() view returns (uint8)",
 ]
+
+/** Digits behind the point of a token's unit; ETH has 18. @throws ChainError for what is no token */
+export async function decimalsOf({ provider }: Pick<Contracts, "provider">, token: Hex): Promise<number> {
+  if (token === ZeroAddress) return 18
+  const contract = new Contract(token, erc20, provider)
+  return Number(await onChain(`token ${token}`, () => contract.decimals()))
+}
+
+/** An amount in a token's smallest unit, from one in its unit. @throws UsageError */
+export function parseAmount(name: string, text: string, decimals: number): bigint {
+  try {
+    const amount = /^[0-9.]+$/.test(text) ? parseUnits(text, decimals) : -1n
+    if (amount >= 0n && amount < 2n ** 128n) return amount
+  } catch {
+    // as below
+  }
+  throw new UsageError({
+    what: name,
+    expected: `a number with at most ${decimals} digits behind the point`,
+    given: `\`${text}\``,
+  })
+}
 
 /** The plan of a call. @throws ChainError if it would be refused, or cannot be paid */
 export async function plan(contracts: Contracts, signer: Signer, call: Call): Promise<Plan> {
