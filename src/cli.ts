@@ -22,6 +22,7 @@ import { settleCommand } from "./cli/commands/settle.js"
 import { setupCommand } from "./cli/commands/setup.js"
 import { signOffCommand } from "./cli/commands/sign-off.js"
 import { verifyCommand } from "./cli/commands/verify.js"
+import { watchCommand } from "./cli/commands/watch.js"
 import { withdrawCommand } from "./cli/commands/withdraw.js"
 import { execute } from "./cli/terminal.js"
 import { softwareVersion } from "./cli/version.js"
@@ -49,6 +50,7 @@ const commands = [
   convictCommand,
   settleCommand,
   withdrawCommand,
+  watchCommand,
 ]
 
 const program = new Command("countersign")

@@ -46,6 +46,7 @@ export {
   type Step,
   stateOf,
 } from "./escrow.js"
+export { beginning, type Decision, type Mark, type Place, parsePlace, type Watched } from "./place.js"
 export { type Call, decimalsOf, type Payment, type Plan, parseAmount, plan } from "./plan.js"
 export {
   anchoredSize,
@@ -72,3 +73,4 @@ export {
   requestText,
   type Terms,
 } from "./terms.js"
+export { type Judge, type Verdict, type WatchEvent, type WatchOptions, watch, watchOnce } from "./watch.js"
