@@ -87,6 +87,7 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     applyBeacon: [[second, { value: "0x1234", iterations: 10, sink: sink() }]],
     contribute: [[first, { name: "Alice", entropy: "dice", sink: sink() }]],
     drawSeed: [["dice"]],
+    execute: [[circuit, { x }, { context }]],
     openPtauFile: [[path]],
     verifySetup: [[circuit, second, powers]],
     audit: [[circuit, provingKey, verificationKey]],

@@ -62,6 +62,7 @@ const order = [
   "attest",
   "cli/files.ts",
   "log",
+  "chain",
   "compile",
   "prover",
   "ceremony",
@@ -173,6 +174,7 @@ describe("files", () => {
     visit("src/attest/index.ts")
     visit("src/keep/index.ts")
     visit("src/log/index.ts")
+    visit("src/chain/index.ts")
     // the slow engine is what the kernels are compared with
     const references = ["src/prover/engine/slow.ts"]
     const unseen = sources.filter((path) => !seen.has(path) && !path.endsWith(".d.ts"))

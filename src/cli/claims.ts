@@ -1,5 +1,5 @@
 /** Files of claims, as commands read and write them. */
-import type { PolicyDocument, SignedAttestation } from "../attest/index.js"
+import type { Attestation, PolicyDocument, SignedAttestation } from "../attest/index.js"
 import { parseStatement, type Statement } from "../statement/statement.js"
 import { fields, oneOf } from "../statement/strict.js"
 import { readJson } from "./files.js"
@@ -47,4 +47,11 @@ export const daySeconds = 86_400
 export const dateOf = (seconds: number): string => {
   const date = new Date(1000 * seconds)
   return Number.isNaN(date.getTime()) ? `${seconds}` : date.toISOString()
+}
+
+/** The attestation of a file, as options of functions take it, or nothing where no file is named. @throws UsageError, FileError */
+export async function deliveredClaim(path: string | undefined): Promise<{ attestation?: Attestation }> {
+  if (path === undefined) return {}
+  const { claimOf } = await import("../attest/index.js")
+  return { attestation: claimOf(await readAttestation(path)) }
 }

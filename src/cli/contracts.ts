@@ -4,46 +4,16 @@
  * use without a chain.
  */
 import type { Domain, PolicyContracts } from "../attest/index.js"
+import { addressOf, type Deployment, parseDeployment } from "../chain/deployment.js"
 import { UsageError } from "../errors.js"
-import { fields, type Hex, hexBytes, object, oneOf } from "../statement/strict.js"
+import type { Hex } from "../statement/strict.js"
 import { readJson } from "./files.js"
 import type { ToolCommand } from "./options.js"
 import { hex32 } from "./options.js"
 
-/** Addresses by name of the contract, all on one chain. */
-export interface Contracts {
-  readonly chainId: number
-  readonly contracts: Readonly<Record<string, Hex>>
-}
-
 /** Reads such a file. @throws UsageError, FileError */
-export function readContracts(path: string): Contracts {
-  const where = `\`${path}\``
-  const given = fields(readJson(path, "Run `countersign contracts deploy` first"), where, [
-    "version",
-    "chainId",
-    "contracts",
-  ])
-  oneOf(given.version, `${where}: version`, [1])
-  const { chainId } = given
-  if (typeof chainId !== "number" || !Number.isSafeInteger(chainId) || chainId < 1)
-    throw new UsageError({ what: "has no chainId", where, expected: "a positive whole number" })
-  const contracts = Object.entries(object(given.contracts, `${where}: contracts`)).map(
-    ([name, address]): [string, Hex] => [name, hexBytes(address, `${where}: contracts.${name}`, 20, 20)],
-  )
-  return { chainId, contracts: Object.fromEntries(contracts) }
-}
-
-/** The address of a contract. @throws UsageError if the file has none */
-export function contractOf({ contracts }: Contracts, name: string): Hex {
-  if (Object.hasOwn(contracts, name)) return contracts[name]
-  throw new UsageError({
-    what: `no address of ${name}`,
-    where: "--contracts",
-    expected: "what `countersign contracts deploy` wrote",
-    given: Object.keys(contracts).join(", "),
-  })
-}
+export const readContracts = (path: string): Deployment =>
+  parseDeployment(readJson(path, "Run `countersign contracts deploy` first"), `\`${path}\``)
 
 /** What claims are made for. */
 export interface ClaimPlace {
@@ -66,9 +36,7 @@ export function withContracts(
     const zero: Hex = `0x${"0".repeat(40)}`
     const held = path === undefined ? undefined : readContracts(path)
     return {
-      domain: held
-        ? { chainId: held.chainId, verifyingContract: contractOf(held, "SignOffBook") }
-        : "offline",
+      domain: held ? { chainId: held.chainId, verifyingContract: addressOf(held, "SignOffBook") } : "offline",
       policyContracts: (finality) => {
         if (finality === "escrow" && !held)
           throw new UsageError({
@@ -76,9 +44,9 @@ export function withContracts(
             fix: "Name its file with --contracts FILE",
           })
         return {
-          registry: held && id ? contractOf(held, "ModelRegistry") : zero,
+          registry: held && id ? addressOf(held, "ModelRegistry") : zero,
           modelId: id ?? `0x${"0".repeat(64)}`,
-          escrow: held && finality === "escrow" ? contractOf(held, "Escrow") : zero,
+          escrow: held && finality === "escrow" ? addressOf(held, "Escrow") : zero,
         }
       },
     }

@@ -7,6 +7,8 @@ import { describeProvenance, type Provenance } from "../verifier/index.js"
  */
 const options: Readonly<Record<string, string>> = {
   allowDev: "--allow-dev",
+  approve: "--approve",
+  attestation: "--attestation",
   clampInputs: "--clamp",
   context: "--context",
   dev: "--dev",

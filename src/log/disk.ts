@@ -163,7 +163,9 @@ function exists(number: number): boolean {
 
 function hasEnded(self: string): boolean {
   const given = told(() => JSON.parse(self)) as Partial<Record<string, unknown>> | null
-  const { host, boot, space, process: number, began } = given ?? {}
+  // it is whole before others see it: this one lost power
+  if (given === null) return true
+  const { host, boot, space, process: number, began } = given
   if (host !== place.host || boot !== place.boot || space !== place.space) return false
   if (typeof number !== "number" || !Number.isSafeInteger(number) || number <= 0) return false
   if (!exists(number)) return true

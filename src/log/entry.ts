@@ -9,6 +9,7 @@
 import { utf8ToBytes } from "@noble/hashes/utils.js"
 import { checkRecord } from "../arguments.js"
 import { canonicalJson, keccak } from "../attest/canonical.js"
+import { parseDocument } from "../attest/document.js"
 import { parseAttestation, parseSignOff, parseWithdrawal, whole } from "../attest/read.js"
 import { FileError, UsageError } from "../errors.js"
 import {
@@ -47,8 +48,8 @@ const bodies = {
     if (typeof reason !== "string" || reason === "")
       fail("body.reason", { what: "says nothing", expected: "a text", given: shown(reason) })
   },
-  /** A policy's document. */
-  policy: () => undefined,
+  /** A policy's whole document. */
+  policy: parseDocument,
   /** Anything else. */
   note: () => undefined,
 } satisfies Record<string, (body: Body) => unknown>

@@ -15,7 +15,7 @@ import { type Entry, entryBytes, parseEntry } from "./entry.js"
 import { mostTogether } from "./journal.js"
 import { waitMs } from "./lock.js"
 import type { Platform } from "./platform.js"
-import { names, Store } from "./store.js"
+import { names, Store, type Unsettled, usualUnsettled } from "./store.js"
 import {
   blocksOf,
   type ConsistencyProof,
@@ -93,9 +93,7 @@ export class Log {
     if (texts.length === 0) return []
     const appended = await new Promise<Appended[]>((done, failed) => {
       this.#queue.push({ texts, done, failed })
-      this.#pumping ??= this.#pump().finally(() => {
-        this.#pumping = undefined
-      })
+      this.#pumping ??= this.#pump()
     })
     return isEntries(given) ? appended : appended[0]
   }
@@ -126,6 +124,8 @@ export class Log {
       }
       this.#queue.splice(0, together.length)
     }
+    // at once, or who comes in between would wait for nobody
+    this.#pumping = undefined
   }
 
   /** Reads what other processes appended. */
@@ -160,7 +160,8 @@ export class Log {
       siblings: siblingsOf(index).map((place) => nodeHex(this.#store.node(place, size))),
     }
     const leaf = nodeHex(this.#store.node({ level: 0, index }, size))
-    if (!verifyInclusion(proof, leaf, { size, root: this.root(size) })) this.#store.damaged()
+    if (!verifyInclusion(proof, leaf, { size, root: this.root(size) }))
+      this.#store.damaged(`\`${names.tree}\` was changed`)
     return proof
   }
 
@@ -175,7 +176,7 @@ export class Log {
     const blocks = [...blocksOf(0, from), ...blocksOf(from, to)]
     const proof = { from, to, blocks: blocks.map((place) => nodeHex(this.#store.node(place, to))) }
     const heads = [from, to].map((size) => ({ size, root: this.root(size) }))
-    if (!verifyConsistency(proof, heads[0], heads[1])) this.#store.damaged()
+    if (!verifyConsistency(proof, heads[0], heads[1])) this.#store.damaged(`\`${names.tree}\` was changed`)
     return proof
   }
 
@@ -230,7 +231,12 @@ function checkTogether(texts: readonly Uint8Array[]): void {
 }
 
 /** Opens a log on a platform; see `openLog`. */
-export async function openLogOn(platform: Platform, folder: string, options: LogOptions = {}): Promise<Log> {
+export async function openLogOn(
+  platform: Platform,
+  folder: string,
+  options: LogOptions = {},
+  unsettled: Unsettled = usualUnsettled,
+): Promise<Log> {
   checkText(folder, "folder")
   checkOptions(options)
   const { create = false, sync = true, waitMs: wait = waitMs } = options
@@ -238,14 +244,13 @@ export async function openLogOn(platform: Platform, folder: string, options: Log
   const where = `\`${folder}\``
   const found = disk.list(folder)
   if (!found.includes(names.entries)) {
-    if (!create || found.includes(names.state))
-      throw new FileError({ what: `is no log: it has no \`${names.entries}\``, where })
+    if (!create) throw new FileError({ what: `is no log: it has no \`${names.entries}\``, where })
     const others = found.filter((name) => !(Object.values(names) as string[]).includes(name))
     if (others.length > 0)
       throw new UsageError({ what: "is no log, and holds other files", where, expected: "an empty folder" })
-    for (const name of [names.tree, names.turns]) disk.makeFolder(`${folder}/${name}`)
   }
-  const store = new Store(platform, folder, { sync, waitMs: wait })
+  for (const name of [names.tree, names.turns]) disk.makeFolder(`${folder}/${name}`)
+  const store = new Store(platform, folder, { sync, waitMs: wait, unsettled })
   try {
     await store.inTurn(async () => {
       if (store.position.size > 0) return

@@ -17,7 +17,7 @@ import type { Hex } from "../statement/strict.js"
 import type { SignedCheckpoint } from "./checkpoint.js"
 import { entryDigest, leafOfDigest, mostEntryBytes } from "./entry.js"
 import { type Batch, batchesFrom, encodeBatch, isUnfinished, start } from "./journal.js"
-import { takeTurn } from "./lock.js"
+import { Turns } from "./lock.js"
 import { grow, NodeFiles, noPeaks, type Peaks, peaksDigest, remake } from "./nodes.js"
 import type { DiskFile, Platform } from "./platform.js"
 import { type Position, readState, type State, writeState } from "./state.js"
@@ -34,11 +34,18 @@ export const names = {
 } as const
 
 /** Entries after which what is made of them is synced: as many may have to be read again by who opens the log. */
-const mostUnsettled = 2 ** 12
+export interface Unsettled {
+  /** While the log is open, and when it is closed. */
+  readonly most: number
+  readonly atClose: number
+}
+/** About a second for who opens a log after a crash, and some milliseconds else: a sync of 40 files may take longer. */
+export const usualUnsettled: Unsettled = { most: 2 ** 12, atClose: 2 ** 6 }
 
 export interface StoreOptions {
   readonly sync: boolean
   readonly waitMs: number
+  readonly unsettled: Unsettled
 }
 
 /** A log of any content: entries are bytes here, and how they are read is not known. */
@@ -46,6 +53,7 @@ export class Store {
   readonly folder: string
   readonly #platform: Platform
   readonly #options: StoreOptions
+  readonly #turns: Turns
   readonly #nodes: NodeFiles
   readonly #entries: DiskFile
   readonly #stateFile: DiskFile
@@ -66,6 +74,7 @@ export class Store {
     this.#platform = platform
     this.folder = folder
     this.#options = options
+    this.#turns = new Turns(platform, `${folder}/${names.turns}`)
     this.#nodes = new NodeFiles(platform.disk, folder, true)
     this.#made = { ...start, peaks: peaksDigest([]) }
     this.#entries = this.#open(names.entries)
@@ -94,7 +103,7 @@ export class Store {
         where: `\`${this.folder}\``,
         fix: "Open the log again",
       })
-    const end = await takeTurn(this.#platform, `${this.folder}/${names.turns}`, this.#options.waitMs)
+    const end = await this.#turns.take(this.#options.waitMs)
     try {
       this.#catchUp()
       return await work()
@@ -111,13 +120,15 @@ export class Store {
     if (state && state.made.size > this.#made.size) this.#made = state.made
     if (this.#entries.size() !== this.#position.bytes)
       for (const batch of batchesFrom(this.#entries, this.#position)) {
-        if (batch.end.size === state?.size && batch.end.chain !== state.chain) this.damaged()
+        if (batch.end.size === state?.size && batch.end.chain !== state.chain)
+          this.damaged(`entry ${this.#position.size}, or one near it, was changed`)
         this.#prepare(batch)()
       }
     const { size, bytes } = this.#position
     const end = this.#entries.size()
-    if (end < bytes || size < (state?.size ?? 0)) this.damaged()
-    if (end > bytes && !isUnfinished(this.#entries, this.#position)) this.damaged()
+    if (end < bytes) this.damaged(`\`${names.entries}\` is shorter than it was`)
+    if (size < (state?.size ?? 0) || (end > bytes && !isUnfinished(this.#entries, this.#position)))
+      this.damaged(`it is not whole from entry ${size} on`)
   }
 
   /** Begins where what is made of the entries is there for good. */
@@ -155,7 +166,7 @@ export class Store {
     await this.#put(batch.bytes)
     const leaves = goOn()
     // the entries are in the log: what fails from here on costs time, of whoever opens it
-    await this.#note(this.#position.size - this.#made.size >= mostUnsettled).catch(() => undefined)
+    await this.#note(this.#unsettled >= this.#options.unsettled.most).catch(() => undefined)
     return leaves
   }
 
@@ -178,6 +189,11 @@ export class Store {
       }
       throw error
     }
+  }
+
+  /** Entries of which what is made may be lost when power fails. */
+  get #unsettled(): number {
+    return this.#position.size - this.#made.size
   }
 
   /** Says how far the log is; `settle`: and keeps what is made of the entries. */
@@ -215,7 +231,7 @@ export class Store {
     const bytes = new Uint8Array(Math.min(length, mostEntryBytes))
     const isThere = this.#entries.read(bytes, at) === length
     if (!isThere || leafOfDigest(entryDigest(bytes)) !== nodeHex(this.#nodes.node({ level: 0, index: i })))
-      this.damaged(i)
+      this.damaged(`entry ${i} was changed`)
     return bytes
   }
 
@@ -239,18 +255,18 @@ export class Store {
   }
 
   /** @throws FileError always: what is there is not what was */
-  damaged(from = this.#position.size): never {
+  damaged(what: string): never {
     throw new FileError({
-      what: `was changed, or is not whole: entry ${from}, or one near it`,
+      what,
       where: `\`${this.folder}\``,
-      fix: "`verifyLog` names the first entry that is wrong",
+      fix: "`countersign log verify` (`verifyLog`) names the first entry that is wrong",
     })
   }
 
-  /** Gives the files back; `settle`: and leaves nothing to be read again. */
+  /** Gives the files back; `settle`: and leaves little to be read again. */
   async close(settle = true): Promise<void> {
     try {
-      if (settle && this.#failure === undefined && this.#position.size > this.#made.size)
+      if (settle && this.#failure === undefined && this.#unsettled > this.#options.unsettled.atClose)
         await this.inTurn(() => this.#note(true))
     } finally {
       this.#nodes.close()

@@ -132,7 +132,7 @@ class LogCheck {
     const leaves = digests.map((digest) => BigInt(leafOfDigest(digest)))
     if (!isWhole) {
       if (from < this.#claimed || !isUnfinished(this.#file, this.end))
-        this.#problem = this.#broken(read, leaves)
+        this.#problem = this.#broken(leaves, commit?.size)
       return false
     }
     const growth = grow(from, this.#peaks, leaves)
@@ -181,7 +181,7 @@ class LogCheck {
   }
 
   /** Which entry it is because of which a commit is wrong or missing. */
-  #broken(read: readonly Read[], leaves: readonly bigint[]): LogProblem {
+  #broken(leaves: readonly bigint[], committed: number | undefined): LogProblem {
     const from = this.end.size
     for (const [i, leaf] of leaves.entries()) {
       const entry = from + i
@@ -190,8 +190,11 @@ class LogCheck {
       if (other === undefined) return { entry, what: "its text is not the one that was appended" }
       return { entry, what: `it was taken out or moved: entry ${other} stands in its place` }
     }
-    const entry = from + read.length
-    if (entry < this.#claimed) return { entry, what: `it is missing: the log had ${this.#claimed} entries` }
+    const entry = from + leaves.length
+    if (committed === undefined && entry < this.#claimed)
+      return { entry, what: `it is missing: the log had ${this.#claimed} entries` }
+    if (committed !== undefined && entry < committed)
+      return { entry, what: `it is missing: the commit behind it says ${committed} entries` }
     return { entry: Math.max(from, entry - 1), what: "the commit behind it is wrong" }
   }
 

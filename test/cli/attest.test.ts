@@ -341,6 +341,7 @@ describe("policy", () => {
       version: 1,
       chainId: 31337,
       contracts: { SignOffBook: at("a"), ModelRegistry: at("b"), Escrow: at("c") },
+      code: { SignOffBook: digest("a"), ModelRegistry: digest("b"), Escrow: digest("c") },
     })
     write("final.json", { ...document, finality: "escrow" })
     const digestOf = (...more: string[]) =>

@@ -2,6 +2,13 @@
 import { TypedDataEncoder, toBeHex, ZeroHash } from "ethers"
 import fc from "fast-check"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import {
+  attestationDigest,
+  policyDigest as packagePolicyDigest,
+  signOffDigest,
+  withdrawalDigest,
+} from "#src/attest/digest.js"
+import type { Hex } from "#src/verifier/index.js"
 import { hash32 } from "../support/groth16-oracle.js"
 import {
   decisions,
@@ -78,6 +85,28 @@ describe("digests", () => {
       ),
       { numRuns: 20 },
     )
+  })
+
+  test("are those that the package makes", async () => {
+    const domain = {
+      chainId: Number(s.chainId),
+      verifyingContract: s.domain.verifyingContract.toLowerCase() as Hex,
+    }
+    const attestation = { ...(await s.attest(await s.terms())).attestation, model: hash32("m") }
+    const signOff = (await s.signOff({ attestation: hash32("a") }, s.parties.approver)).signOff
+    const withdrawal = { signOff: hash32("s"), withdrawn: 5 }
+    const policy = {
+      document: hash32("d"),
+      registry: domain.verifyingContract,
+      modelId: hash32("id"),
+      escrow: domain.verifyingContract,
+      bounds: [{ word: 1, shift: 2, bits: 3, lo: -4, least: -5, most: 6 }],
+      signOffs: [{ role: roles.client, signer: domain.verifyingContract }],
+    }
+    expect(await s.book.attestationDigest(attestation)).toBe(attestationDigest(attestation as never, domain))
+    expect(await s.book.signOffDigest(signOff)).toBe(signOffDigest(signOff as never, domain))
+    expect(await s.book.withdrawalDigest(withdrawal)).toBe(withdrawalDigest(withdrawal, domain))
+    expect(await s.book.policyDigest(policy)).toBe(packagePolicyDigest(policy))
   })
 
   test("are in the domain that the book names", async () => {

@@ -2,12 +2,29 @@
  * The parsers, each with the way its files are mutated. A parser is given the parts of a file as bytes, of which one
  * was changed, and what goes with it; it returns, or throws what it throws.
  */
-import { writeFileSync } from "node:fs"
+import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import {
+  attestationDigest,
+  explainCredential,
+  explainSignOff,
+  onChainPolicy,
+  parseAttestation,
+  parseCredential,
+  parseDocument,
+  parseEvidence,
+  parsePolicy,
+  parseSignOff,
+  parseWithdrawal,
+  policyDigest,
+  within,
+} from "#src/attest/index.js"
 import { carriedKey, deltaOf, readCeremonyKey } from "#src/ceremony/key.js"
 import { readR1cs } from "#src/circuit/formats/r1csfile.js"
 import { saltsOf } from "#src/cli/salts.js"
 import { rebuildCircuit } from "#src/compile/description.js"
+import { FileError } from "#src/errors.js"
+import { readKept } from "#src/keep/index.js"
 import { importOnnx } from "#src/model/onnx/onnx.js"
 import { importTfjs } from "#src/model/tfjs/tfjs.js"
 import { lower } from "#src/ops/lower.js"
@@ -87,6 +104,36 @@ export const targets = {
       parseReceipt(text(receipt))
     },
   },
+  claim: {
+    parts: [both(mutateJson)],
+    async parse([bytes], { expected }) {
+      const claim = text(bytes)
+      // reasons, never exceptions
+      await explainSignOff(claim, expected)
+      explainCredential(claim, expected)
+      const readers = { parseSignOff, parseWithdrawal, parseCredential, parseEvidence, parsePolicy }
+      const others = Object.values(readers).filter((read) => reads(() => read(claim)))
+      if (others.length > 0) return
+      attestationDigest(parseAttestation(claim), "offline")
+    },
+  },
+  policy: {
+    parts: [mutateJson],
+    parse([bytes], { layout, statement }) {
+      const document = parseDocument(text(bytes))
+      policyDigest(onChainPolicy(document, layout).policy)
+      within(document, layout, statement)
+    },
+  },
+  kept: {
+    parts: [mutateJson],
+    parse([bytes], { scratch, digest }) {
+      const folder = join(scratch, "kept")
+      mkdirSync(folder, { recursive: true, mode: 0o700 })
+      writeFileSync(join(folder, `${digest.slice(2)}.json`), bytes)
+      return readKept(folder, digest)
+    },
+  },
   snarkjs: {
     parts: [mutateJson, mutateJson],
     parse([key, proof], { facts }) {
@@ -147,6 +194,17 @@ export const targets = {
     parts: [mutateBytes],
     parse: ([system]) => readR1cs(system),
   },
+}
+
+/** Whether a reader takes it; anything but a typed error is a failure. */
+function reads(read) {
+  try {
+    read()
+    return true
+  } catch (error) {
+    if (error instanceof FileError) return false
+    throw error
+  }
 }
 
 function rebuild({ model, circuit, gadgets }) {

@@ -24,6 +24,7 @@ contract HostileToken {
     bytes public answer;
 
     function mint(address to, uint256 amount) external { balanceOf[to] += amount; }
+    function seize(address from, uint256 amount) external { balanceOf[from] -= amount; }
     function approve(address spender, uint256 amount) external returns (bool) {
         allowance[msg.sender][spender] = amount;
         return true;

@@ -9,6 +9,7 @@ import { checkOutput, writeWhole } from "../files.js"
 import { accuracyReport, loadVerificationKey, verificationKeyPath } from "../folder.js"
 import { clampOption, loadWithInput } from "../input.js"
 import { command, hex32, repeatable, wholeNumber } from "../options.js"
+import { saltsOf } from "../salts.js"
 import { elapsed, print } from "../terminal.js"
 import { softwareVersion } from "../version.js"
 
@@ -21,6 +22,7 @@ export const attestCommand = command("attest", "run the model on an input, and s
   .addOption(keystoreOption)
   .addOption(clampOption)
   .option("--request <hex>", "id of the request that it answers; default: none")
+  .option("--salts <file>", "the client's salts, where its request commits to the input; default: fresh ones")
   .option("--valid-days <days>", "how long the answer may be acted on", `${defaults.attestationDays}`)
   .option("--reference <hex>", "digest of the data that the input was checked against")
   .addOption(repeatable("--verified-by <name>", "pseudonym of somebody who verified the result"))
@@ -48,10 +50,13 @@ attestCommand.action(async (folder: string, inputPath: string, options) => {
 
   const began = performance.now()
   const started = nowSeconds()
-  const salts = {
-    ...(circuit.input === "committed" ? { input: api.drawSalt() } : {}),
-    ...(circuit.output === "committed" ? { output: api.drawSalt() } : {}),
-  }
+  const salts =
+    options.salts !== undefined
+      ? saltsOf(options.salts, true, circuit).salts
+      : {
+          ...(circuit.input === "committed" ? { input: api.drawSalt() } : {}),
+          ...(circuit.output === "committed" ? { output: api.drawSalt() } : {}),
+        }
   const executed = api.execute(circuit, input, { clampInputs, salts })
   const issued = nowSeconds()
   const { setup } = verificationKey

@@ -10,7 +10,7 @@ import { count, inputVisibility, type TensorLayout } from "../../statement/layou
 import { outputCount, signalCount } from "../../statement/statement.js"
 import type { Hex } from "../../statement/strict.js"
 import { startSnarkjs } from "../snarkjs/prover.js"
-import { headerKey, type KeyForm } from "./keyfile.js"
+import { headerKey, type KeyForm } from "./form.js"
 import type { UniversalKey } from "./verify.js"
 
 /** Gas that snarkjs's contract takes, with a third to spare: so much, and so much for each signal. */

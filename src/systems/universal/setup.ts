@@ -18,7 +18,8 @@ import { type DevSetupOptions, draw, multiplyParts } from "../../setup/trapdoor.
 import { generator2 } from "../../statement/points.js"
 import { setupKind, type UniversalFacts } from "../../statement/provenance.js"
 import type { PlainCircuit } from "../plain/circuit.js"
-import { checkSize, finishKey, type HeldKey, type KeyForm, plonkCommitmentsOf, sizesOf } from "./keyfile.js"
+import { checkSize, type KeyForm, sizesOf } from "./form.js"
+import { finishKey, type HeldKey, plonkCommitmentsOf } from "./keyfile.js"
 
 /** Powers of tau that a key is made of: τ^i in G1, and 1 and τ in G2, as a file has them. */
 interface Powers {

@@ -36,25 +36,9 @@ export const plonkEvaluations = ["evalA", "evalB", "evalC", "evalS1", "evalS2", 
 export const fflonkCommitments = ["c1", "c2", "w1", "w2"] as const
 /** Its evaluations at ξ; of z, t1 and t2 at ξω as well. */
 export const fflonkEvaluations = [
-  ...["ql", "qr", "qm", "qo", "qc", "s1", "s2", "s3"],
-  ...["a", "b", "c", "z", "zw", "t1w", "t2w"],
-] as readonly (
-  | "ql"
-  | "qr"
-  | "qm"
-  | "qo"
-  | "qc"
-  | "s1"
-  | "s2"
-  | "s3"
-  | "a"
-  | "b"
-  | "c"
-  | "z"
-  | "zw"
-  | "t1w"
-  | "t2w"
-)[]
+  ...(["ql", "qr", "qm", "qo", "qc", "s1", "s2", "s3"] as const),
+  ...(["a", "b", "c", "z", "zw", "t1w", "t2w"] as const),
+] as const
 
 /** Commitments as points, evaluations as decimal strings below r. */
 type ProofOf<C extends string, E extends string> = { readonly [N in C]: G1Json } & {

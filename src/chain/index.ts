@@ -1,0 +1,74 @@
+/**
+ * The contracts of the package through ethers: deploying and opening them, and every step of a request, checked before
+ * it is paid for and never sent twice. It proves nothing and loads no prover.
+ */
+export {
+  abiOf,
+  type Contracts,
+  chainTime,
+  type DeployOptions,
+  deployContracts,
+  openContracts,
+} from "./contracts.js"
+export {
+  addressOf,
+  type ContractName,
+  contractNames,
+  type Deployment,
+  parseDeployment,
+} from "./deployment.js"
+export { connect, type EndpointOptions } from "./endpoint.js"
+export {
+  asChainError,
+  ChainError,
+  type ChainProblem,
+  decodeRevert,
+  describeRevert,
+  onChain,
+  type Revert,
+} from "./errors.js"
+export {
+  convictionContext,
+  creditOf,
+  deliveredAttestation,
+  deliveredFor,
+  type Ending,
+  type PayOptions,
+  type Proof,
+  planAnswer,
+  planChallenge,
+  planConvict,
+  planDeliver,
+  planRequest,
+  planSettle,
+  planWithdraw,
+  type RequestState,
+  type Step,
+  stateOf,
+} from "./escrow.js"
+export { type Call, decimalsOf, type Payment, type Plan, parseAmount, plan } from "./plan.js"
+export {
+  anchoredSize,
+  commitmentOf,
+  isRegistered,
+  type ModelCommitment,
+  planAnchor,
+  planEquivocation,
+  planRecall,
+  planRegisterKey,
+  planRegisterModel,
+} from "./register.js"
+export { type SendOptions, type Sent, send } from "./send.js"
+export { type Amounts, type End, type Payee, payouts, type State, states } from "./states.js"
+export {
+  amountsOf,
+  checkPlace,
+  duesOf,
+  type EscrowRequest,
+  parseRequest,
+  parseTerms,
+  requestId,
+  requestOf,
+  requestText,
+  type Terms,
+} from "./terms.js"

@@ -1,0 +1,32 @@
+/** `countersign settle`: ends a request when its time is over, or when its operator contradicted itself. */
+import { accountOf, carryOut, onContracts, readRequest, sendsTo } from "../chain.js"
+import { readAttestation } from "../claims.js"
+import { command } from "../options.js"
+import { note } from "../terminal.js"
+
+export const settleCommand = sendsTo(
+  command("settle", "end a request: after its deadline, or when its operator contradicted itself"),
+)
+  .argument("<request>", "REQUEST.json")
+  .option("--contradicts <file>", "file first that this attestation of the operator's contradicts the answer")
+  .option("--attestation <file>", "the answer; default: as the chain's log has it")
+  .action(async (path: string, options) => {
+    const request = await readRequest(path)
+    const { dryRun = false } = options
+    const other = options.contradicts === undefined ? null : await readAttestation(options.contradicts)
+    const given = options.attestation === undefined ? undefined : await readAttestation(options.attestation)
+    await onContracts(options, true, async (on) => {
+      const { chain, contracts } = on
+      if (other !== null) {
+        const answer = given ?? (await chain.deliveredAttestation(contracts, request.id))
+        const filing = await chain.planEquivocation(contracts, accountOf(on), answer, other)
+        if (dryRun) return await carryOut(filing, { result: { id: request.id }, dryRun })
+        const { hash } = await filing.send()
+        note(`filed         ${hash}`)
+      }
+      const plan = await chain.planSettle(contracts, accountOf(on), request)
+      const { ends, id } = plan
+      const lines = [`request       ${id}`]
+      return await carryOut(plan, { result: { id }, lines, ends, token: request.terms.token, dryRun })
+    })
+  })
