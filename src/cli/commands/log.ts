@@ -1,13 +1,15 @@
 /** `countersign log`: a log of claims, proofs and failures, appended for good. */
 
+import { addressOf } from "../../chain/deployment.js"
 import * as api from "../../index.js"
 import type { Body, Entry, EntryType } from "../../log/index.js"
 import { keystoreOption, openAccount } from "../account.js"
 import { dateOf, nowSeconds } from "../claims.js"
-import { contractOf, readContracts } from "../contracts.js"
+import { readContracts } from "../contracts.js"
 import { checkOutput, readJson, writeWhole } from "../files.js"
 import { command } from "../options.js"
 import { print } from "../terminal.js"
+import { anchorCommand } from "./log-anchor.js"
 import { proveCommand, verifyCommand } from "./log-proofs.js"
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
@@ -89,7 +91,7 @@ const checkpointCommand = command("checkpoint", "sign what a log is now; give it
     try {
       const checkpoint = await log.checkpoint(
         account,
-        held && { domain: { chainId: held.chainId, verifyingContract: contractOf(held, "SignOffBook") } },
+        held && { domain: { chainId: held.chainId, verifyingContract: addressOf(held, "SignOffBook") } },
       )
       writeWhole(out, `${canonicalJson(checkpoint)}\n`)
       const { root, size, time } = checkpoint
@@ -111,3 +113,4 @@ export const logCommand = command("log", "an append-only log of claims, proofs a
   .addCommand(proveCommand)
   .addCommand(verifyCommand)
   .addCommand(checkpointCommand)
+  .addCommand(anchorCommand)
