@@ -137,7 +137,7 @@ const words: Readonly<Record<string, (...args: readonly never[]) => Omit<Facts, 
     what: "less arrived than is due: the token keeps a fee",
     expected: `${due}`,
     given: `${received}`,
-    fix: "Send more with option `gross`; what is too much becomes your credit",
+    fix: "Send more than is due; what is too much becomes your credit",
   }),
   NoCredit: (token: string, account: string) => ({
     what: `there is nothing to withdraw for ${account.toLowerCase()}`,

@@ -8,7 +8,7 @@
  */
 import {
   type Attestation,
-  attestationDigest,
+  canonicalJson,
   claimOf,
   sideDigests,
   statementProblem,

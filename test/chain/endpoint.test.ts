@@ -153,7 +153,8 @@ describe("a transaction", () => {
     await provider.send("evm_setAutomine", [false])
     try {
       const sent = plans[0].send(soon)
-      const both = Promise.allSettled([sent, (await expectPending(provider), plans[1].send(soon))])
+      await expectPending(provider)
+      const both = Promise.allSettled([sent, plans[1].send(soon)])
       await new Promise((resolve) => setTimeout(resolve, 300))
       await provider.send("evm_mine", [])
       const [one, other] = await both

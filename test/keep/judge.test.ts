@@ -26,7 +26,7 @@ async function scene(output: "public" | "committed") {
   })
   const circuit = await compile(graph, { input: "committed", output })
   const { model, layout } = circuit
-  const verificationKey = parseVerificationKey(mirageKeyJson(model, layout))
+  const verificationKey = parseVerificationKey({ ...mirageKeyJson(layout).key, model })
   const judging: Judging = { circuit, verificationKey }
   const salts = { input: 11n, ...(output === "committed" ? { output: 7n } : {}) }
   const executed = execute(circuit, { x: [0.5, -0.5, 0.25] }, { salts })
