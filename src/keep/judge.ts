@@ -6,13 +6,7 @@
  * A committed output is a digest with a salt of the operator's. Another salt is another digest for the same answer, so such
  * an output is judged only with the salt that was kept of this very attestation.
  */
-import {
-  type Attestation,
-  canonicalJson,
-  claimOf,
-  sideDigests,
-  statementProblem,
-} from "../attest/index.js"
+import { type Attestation, canonicalJson, claimOf, sideDigests, statementProblem } from "../attest/index.js"
 import { CountersignError } from "../errors.js"
 import { type ExecuteOptions, execute } from "../prover/execute.js"
 import type { Circuit } from "../systems/index.js"
