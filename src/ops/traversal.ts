@@ -26,6 +26,14 @@ const oneSource = {
   }),
 }
 
+const twoSources = {
+  sources: (node: { readonly left: TensorId; readonly right: TensorId }) => [node.left, node.right],
+  replace: <N extends { readonly left: TensorId; readonly right: TensorId }>(
+    node: N,
+    change: (id: TensorId) => TensorId,
+  ) => ({ ...node, left: change(node.left), right: change(node.right) }),
+}
+
 const reading: { readonly [K in Node["kind"]]: Reading<Extract<Node, { readonly kind: K }>> } = {
   input: nothing,
   index: {
@@ -41,10 +49,8 @@ const reading: { readonly [K in Node["kind"]]: Reading<Extract<Node, { readonly 
   },
   max: oneSource,
   argmax: oneSource,
-  product: {
-    sources: (node) => [node.left, node.right],
-    replace: (node, change) => ({ ...node, left: change(node.left), right: change(node.right) }),
-  },
+  product: twoSources,
+  contraction: twoSources,
   clamp: oneSource,
   function: oneSource,
   rescale: oneSource,
