@@ -84,6 +84,8 @@ const offsets: PerKind<IntNode, [graph: IntGraph], bigint> = {
   max: unmoved,
   argmax: unmoved,
   product: unmoved,
+  quotient: unmoved,
+  isqrt: unmoved,
   rescale: ({ lo, shift }) => -BigInt(lo) << BigInt(shift),
   table: ({ lo }) => -BigInt(lo),
 }

@@ -162,6 +162,8 @@ const links: PerKind<IntNode, [linked: Linked], TensorRows> = {
   product: stamped,
   rescale: stamped,
   table: stamped,
+  quotient: stamped,
+  isqrt: stamped,
 }
 
 /** A tensor whose element i is wire first + i. */

@@ -157,6 +157,8 @@ class BatchRun {
       })
     },
     product: (node) => this.#tf.mul(this.#read(node.left), this.#read(node.right)),
+    divide: (node) => this.#tf.div(this.#read(node.numerator), this.#read(node.denominator)),
+    root: (node) => this.#tf.sqrt(this.#read(node.source)),
   }
 
   /** Columns of the joined sources, with a column of `fill` for entries of −1. */
