@@ -85,6 +85,8 @@ const offsets: PerKind<IntNode, [graph: IntGraph], bigint> = {
   argmax: unmoved,
   product: unmoved,
   contraction: unmoved,
+  quotient: unmoved,
+  isqrt: unmoved,
   rescale: ({ lo, shift }) => -BigInt(lo) << BigInt(shift),
   table: ({ lo }) => -BigInt(lo),
 }

@@ -98,6 +98,24 @@ const evaluation: PerKind<
     const hi = node.lo + 2 ** node.bits - 1
     for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(Math.floor(x[i] / divisor), node.lo), hi)
   },
+  divide(node, out, read) {
+    const [x, y] = [read(node.numerator), read(node.denominator)]
+    for (let i = 0; i < out.length; i++) out[i] = x[i] / y[i]
+  },
+  root(node, out, read) {
+    const x = read(node.source)
+    for (let i = 0; i < out.length; i++) out[i] = Math.sqrt(x[i])
+  },
+  quotient(node, out, read) {
+    const [x, y] = [read(node.numerator), read(node.denominator)]
+    // exact: below 2^53, no quotient of doubles is rounded up to an integer
+    for (let i = 0; i < out.length; i++) out[i] = Math.floor((2 * x[i] + y[i]) / (2 * y[i]))
+  },
+  isqrt(node, out, read) {
+    const x = read(node.source)
+    // exact: below 2^52, no root is rounded up to an integer
+    for (let i = 0; i < out.length; i++) out[i] = Math.floor(Math.sqrt(x[i]))
+  },
   max(node, out, read) {
     const x = read(node.source)
     for (let i = 0; i < out.length; i++) {

@@ -147,6 +147,23 @@ export interface FunctionNode {
   readonly origin: Origin
 }
 
+/** out[i] = numerator[i] / denominator[i], both of the same element count. Real programs only. */
+export interface DivideNode {
+  readonly kind: "divide"
+  readonly out: TensorId
+  readonly numerator: TensorId
+  readonly denominator: TensorId
+  readonly origin: Origin
+}
+
+/** out[i] = √source[i]. Real programs only. */
+export interface RootNode {
+  readonly kind: "root"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly origin: Origin
+}
+
 /** out = clamp(floor(source / 2^shift), lo, lo + 2^bits − 1). Integer programs only. */
 export interface RescaleNode {
   readonly kind: "rescale"
@@ -171,6 +188,26 @@ export interface TableNode {
   readonly origin: Origin
 }
 
+/**
+ * out[i] = numerator[i] / denominator[i], rounded to the nearest integer, ties towards +∞; no denominator can be less
+ * than 1. Integer programs only.
+ */
+export interface QuotientNode {
+  readonly kind: "quotient"
+  readonly out: TensorId
+  readonly numerator: TensorId
+  readonly denominator: TensorId
+  readonly origin: Origin
+}
+
+/** out[i] = floor(√source[i]); no element of the source can be negative. Integer programs only. */
+export interface IsqrtNode {
+  readonly kind: "isqrt"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly origin: Origin
+}
+
 export type CommonNode =
   | InputNode
   | IndexNode
@@ -179,8 +216,8 @@ export type CommonNode =
   | ArgmaxNode
   | ProductNode
   | ContractionNode
-export type RealNode = CommonNode | ClampNode | FunctionNode
-export type IntNode = CommonNode | RescaleNode | TableNode
+export type RealNode = CommonNode | ClampNode | FunctionNode | DivideNode | RootNode
+export type IntNode = CommonNode | RescaleNode | TableNode | QuotientNode | IsqrtNode
 
 export interface TensorInfo {
   /** The model's name of the tensor, or one derived from its node. */

@@ -17,6 +17,12 @@ interface Reading<N extends Node> {
   replace(node: N, change: (id: TensorId) => TensorId): N
 }
 
+/** What a quotient of either program reads. */
+interface Quotient {
+  readonly numerator: TensorId
+  readonly denominator: TensorId
+}
+
 const nothing = { sources: () => [], replace: <N extends Node>(node: N) => node }
 const oneSource = {
   sources: (node: { readonly source: TensorId }) => [node.source],
@@ -32,6 +38,15 @@ const twoSources = {
     node: N,
     change: (id: TensorId) => TensorId,
   ) => ({ ...node, left: change(node.left), right: change(node.right) }),
+}
+
+const quotient = {
+  sources: (node: Quotient) => [node.numerator, node.denominator],
+  replace: <N extends Quotient>(node: N, change: (id: TensorId) => TensorId) => ({
+    ...node,
+    numerator: change(node.numerator),
+    denominator: change(node.denominator),
+  }),
 }
 
 const reading: { readonly [K in Node["kind"]]: Reading<Extract<Node, { readonly kind: K }>> } = {
@@ -55,6 +70,10 @@ const reading: { readonly [K in Node["kind"]]: Reading<Extract<Node, { readonly 
   function: oneSource,
   rescale: oneSource,
   table: oneSource,
+  divide: quotient,
+  quotient,
+  root: oneSource,
+  isqrt: oneSource,
 }
 
 const readingOf = <N extends Node>(node: N): Reading<N> => reading[node.kind] as unknown as Reading<N>

@@ -13,6 +13,7 @@ import {
   type ArgmaxNode,
   type ClampNode,
   type ContractionNode,
+  type DivideNode,
   type FunctionNode,
   type IndexNode,
   type InputNode,
@@ -44,6 +45,7 @@ import { IntBuilder, type Target } from "./intbuilder.js"
 import { sumLimit, tooLarge, width } from "./integers/bounds.js"
 import { type IntGraph, roundHalfUp } from "./integers/intgraph.js"
 import { bypassSums, hoistClamps } from "./prepare.js"
+import { addDivision, addRoot, type Operand } from "./quotients.js"
 import {
   type Accumulator,
   atShift,
@@ -110,6 +112,8 @@ class Quantizer {
   /** Requantized sources of tables, by source and grid. */
   readonly #tableInputs = new Map<string, TensorId>()
   readonly #linear = new Map<TensorId, LinearNode>()
+  /** Data movements that give at least two elements for each that they read, all of one tensor. */
+  readonly #spreads = new Map<TensorId, IndexNode>()
   readonly #inputs: IntGraph["inputs"][number][] = []
   /** Widest magnitude a tensor may have and still be multiplied and rescaled within 2^52. */
   readonly #wideLimit: number
@@ -121,6 +125,11 @@ class Quantizer {
     this.#builder = builder
     this.#precision = builder.precision
     this.#wideLimit = 2 ** (50 - builder.precision)
+    for (const node of program.nodes) {
+      if (node.kind !== "index" || node.sources.length !== 1 || node.map.includes(-1)) continue
+      if (node.map.length >= 2 * sizeOf(program.tensors[node.sources[0]].shape))
+        this.#spreads.set(node.out, node)
+    }
   }
 
   run(): IntGraph {
@@ -188,6 +197,41 @@ class Quantizer {
     contraction: (node) => this.#contraction(node),
     clamp: (node) => this.#clamp(node),
     function: (node) => this.#function(node),
+    divide: (node) => this.#divide(node),
+    root: (node) => {
+      const { out, source, origin } = node
+      const operand = this.#operand(source, origin)
+      return addRoot(this.#builder, node, this.#program.tensors[out], this.#ranges[out], operand)
+    },
+  }
+
+  #operand(real: TensorId, origin: Origin): Operand {
+    return {
+      range: this.#ranges[real],
+      whole: () => this.#source(real),
+      narrow: () => this.#narrow(real, origin),
+    }
+  }
+
+  #divide(node: DivideNode): TensorId {
+    const { out, origin } = node
+    const { tensors } = this.#program
+    const spread = this.#spreads.get(node.denominator)
+    const given = spread?.sources[0]
+    const shared = spread &&
+      given !== undefined && {
+        denominator: this.#operand(given, origin),
+        info: tensors[given],
+        spread,
+      }
+    return addDivision(this.#builder, {
+      node,
+      info: tensors[out],
+      range: this.#ranges[out],
+      numerator: this.#operand(node.numerator, origin),
+      denominator: this.#operand(node.denominator, origin),
+      ...(shared && { shared }),
+    })
   }
 
   #input({ kind, out, name, origin }: InputNode): TensorId {

@@ -97,6 +97,18 @@ export class ProgramBuilder {
     return made.out
   }
 
+  divide(numerator: TensorId, denominator: TensorId): TensorId {
+    const made = this.#tensor("divide", [...this.tensors[numerator].shape])
+    this.nodes.push({ kind: "divide", numerator, denominator, ...made })
+    return made.out
+  }
+
+  root(source: TensorId): TensorId {
+    const made = this.#tensor("root", [...this.tensors[source].shape])
+    this.nodes.push({ kind: "root", source, ...made })
+    return made.out
+  }
+
   /** The program with the given outputs, or else every tensor that nothing reads. */
   build(...outputs: TensorId[]): Program {
     const read = new Set(
@@ -104,6 +116,7 @@ export class ProgramBuilder {
         if (node.kind === "input") return []
         if (node.kind === "index") return [...node.sources]
         if (node.kind === "linear") return node.terms.map((term) => term.source)
+        if (node.kind === "divide") return [node.numerator, node.denominator]
         return node.kind === "product" || node.kind === "contraction"
           ? [node.left, node.right]
           : [node.source]

@@ -163,6 +163,8 @@ const links: PerKind<IntNode, [linked: Linked], TensorRows> = {
   contraction: stamped,
   rescale: stamped,
   table: stamped,
+  quotient: stamped,
+  isqrt: stamped,
 }
 
 /** A tensor whose element i is wire first + i. */

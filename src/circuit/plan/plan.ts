@@ -14,7 +14,13 @@ import {
   type RescaleNode,
   type TensorId,
 } from "../../ops/program.js"
-import { type Interval, shiftedBounds, spreadBits, windowOffset } from "../../quantize/integers/bounds.js"
+import {
+  hull,
+  type Interval,
+  shiftedBounds,
+  spreadBits,
+  windowOffset,
+} from "../../quantize/integers/bounds.js"
 import { type IntGraph, tableOutput } from "../../quantize/integers/intgraph.js"
 import {
   argmaxGadget,
@@ -22,6 +28,8 @@ import {
   type GadgetUse,
   gadgetKey,
   gadgetKinds,
+  quotientGadget,
+  rootGadget,
   tableGadget,
 } from "../gadgets/families.js"
 
@@ -62,6 +70,9 @@ export interface Forms {
   /** Maximum, and position of the maximum, of m integers that differ by less than 2^b. */
   max(m: number, b: number): GadgetUse
   argmax(m: number, b: number): GadgetUse
+  /** A quotient in [least, most] less `least`, of a denominator of at most `den`; and the root of at most `square`. */
+  quotient(least: number, most: number, den: number): GadgetUse
+  root(square: number): GadgetUse
   /** The entry of a table of non-negative integers that an integer in [0, values.length) names. */
   table(values: Float64Array): GadgetUse
 }
@@ -71,6 +82,8 @@ export const bitForms: Forms = {
   clamp: ({ shift, bits }, min, max) => clampGadget(shift, bits, min, max),
   max: (m, b) => ({ kind: gadgetKinds.Max, parameters: [m, b] }),
   argmax: argmaxGadget,
+  quotient: quotientGadget,
+  root: rootGadget,
   table: tableGadget,
 }
 
@@ -201,10 +214,27 @@ const services: PerKind<IntNode, [graph: IntGraph, forms: Forms], Service | unde
     )
     const { lo } = tableOutput(node)
     const serve = forms.table(node.values.map((y) => y - lo))
-    const choose = (i: number): Choice =>
-      // of the entries that this element can reach, all may be the same
-      out.lo[i] === out.hi[i] ? { serve: out.lo[i] - lo, operands: [] } : { serve, operands: [i] }
+    // of the entries that this element can reach, all may be the same
+    const choose = (i: number) => constantOr(out, i, lo, { serve, operands: [i] })
     return { sources: [node.source], choose, operandOffset: -node.lo, outputOffset: lo }
+  },
+  quotient(node, { tensors }, forms) {
+    const { numerator, denominator } = node
+    const [least, most] = hull(tensors[node.out])
+    const serve = forms.quotient(least, most, hull(tensors[denominator])[1])
+    const sources = [numerator, denominator]
+    return {
+      sources,
+      choose: (i) => constantOr(tensors[node.out], i, least, { serve, operands: [i, i] }),
+      outputOffset: least,
+    }
+  },
+  isqrt(node, { tensors }, forms) {
+    const serve = forms.root(hull(tensors[node.source])[1])
+    return {
+      sources: [node.source],
+      choose: (i) => constantOr(tensors[node.out], i, 0, { serve, operands: [i] }),
+    }
   },
   product({ left, right }) {
     const serve = { kind: gadgetKinds.Product, parameters: [] }
@@ -238,6 +268,10 @@ function tooManyProducts(node: ContractionNode): never {
     fix: "Use proof system mirage, or a smaller model",
   })
 }
+
+/** What serves an element that its bounds leave open; `offset` is added to what a gadget gives. */
+const constantOr = ({ lo, hi }: Interval, i: number, offset: number, choice: Choice): Choice =>
+  lo[i] === hi[i] ? { serve: lo[i] - offset, operands: [] } : choice
 
 /** Elements in window i, without padding. */
 const windowOf = ({ map, window }: MaxNode | ArgmaxNode, i: number): number[] =>

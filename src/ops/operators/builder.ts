@@ -157,6 +157,33 @@ export class Builder implements Ledger {
     )
   }
 
+  /** Elementwise quotient of two values of one shape. */
+  divide(x: Value, y: Value): Value {
+    if (isConstant(y)) {
+      if (isConstant(x))
+        return constant(
+          x.shape,
+          x.constant.map((v, i) => v / y.constant[i]),
+          x.dtype,
+        )
+      if (y.constant.some((v) => v === 0)) unsupported("division by zero")
+      return this.combine([{ value: x, factor: y.constant.map((v) => 1 / v) }])
+    }
+    const numerator = this.#live(x).tensor
+    return this.emit({ kind: "divide", numerator, denominator: y.tensor }, x.shape, y.dtype)
+  }
+
+  /** Square roots, elementwise. */
+  root(x: Value): Value {
+    if (isConstant(x)) return constant(x.shape, x.constant.map(Math.sqrt), x.dtype)
+    return this.emit({ kind: "root", source: x.tensor }, x.shape, x.dtype)
+  }
+
+  /** A value as a tensor of the program, which a constant is as a sum of nothing. */
+  #live(x: Value): Activation {
+    return isConstant(x) ? this.linear([], x.shape, x.dtype, x.constant) : x
+  }
+
   /** A function of one variable, elementwise. */
   apply(x: Value, name: FunctionName, ...parameters: number[]): Value {
     const formula = apply(name, variable, parameters)

@@ -170,6 +170,8 @@ class BatchRun {
       ]
       return tf.reshape(tf.matMul(x, y), [samples, size])
     },
+    divide: (node) => this.#tf.div(this.#read(node.numerator), this.#read(node.denominator)),
+    root: (node) => this.#tf.sqrt(this.#read(node.source)),
   }
 
   /** Columns of the joined sources, with a column of `fill` for entries of −1. */

@@ -160,6 +160,15 @@ const checks: { readonly [K in IntNode["kind"]]: Check<Extract<IntNode, { readon
     },
     ...elementwise,
   },
+  quotient: {
+    fault: ({ out, numerator, denominator }, size) =>
+      size(numerator) === size(out) && size(denominator) === size(out) ? undefined : "the operand sizes",
+    ...elementwise,
+  },
+  isqrt: {
+    fault: ({ out, source }, size) => (size(source) === size(out) ? undefined : "the source size"),
+    ...elementwise,
+  },
   table: {
     fault(node, size, precision) {
       const { out, source, lo, values } = node

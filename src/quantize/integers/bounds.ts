@@ -145,6 +145,17 @@ export function tooLarge({ origin }: Pick<IntNode, "origin">, peak: number, what
   })
 }
 
+/** Throws the ModelError for a node whose source can be a number that it is not defined on. */
+function outside({ origin }: IntNode, what: string, expected: string, least: number): never {
+  throw new ModelError({
+    what: `\`${origin.operator}\`: ${what} can be ${least}`,
+    where: origin.name,
+    expected,
+    given: `${least}`,
+    fix: "Clamp it before",
+  })
+}
+
 /** The number itself, which is `what` of a node. Throws the ModelError unless |x| ≤ `sumLimit`. */
 function within(node: IntNode, what: string, x: number): number {
   return Math.abs(x) <= sumLimit ? x : tooLarge(node, Math.abs(x), what)
@@ -259,6 +270,32 @@ const intervals: PerKind<
     return { lo, hi }
   },
   table: (node, bounds, size) => tableBounds(node, bounds(node.source), size),
+  quotient(node, bounds, size) {
+    const [num, den] = [bounds(node.numerator), bounds(node.denominator)]
+    const [least, most] = hull(den)
+    if (!(least >= 1)) outside(node, "a denominator", "at least 1", least)
+    within(node, "a dividend", 2 * magnitude(num) + 2 * most)
+    const { lo, hi } = unset(size)
+    const divided = (x: number, y: number) => Math.floor((2 * x + y) / (2 * y))
+    for (let i = 0; i < size; i++) {
+      // rising in the numerator, and towards 1/2 in the denominator
+      lo[i] = Math.min(divided(num.lo[i], den.lo[i]), divided(num.lo[i], den.hi[i])) + 0
+      hi[i] = Math.max(divided(num.hi[i], den.lo[i]), divided(num.hi[i], den.hi[i])) + 0
+    }
+    return { lo, hi }
+  },
+  isqrt(node, bounds, size) {
+    const source = bounds(node.source)
+    const [least, most] = hull(source)
+    if (!(least >= 0)) outside(node, "what a root is taken of", "at least 0", least)
+    within(node, "what a root is taken of", most)
+    const { lo, hi } = unset(size)
+    for (let i = 0; i < size; i++) {
+      lo[i] = Math.floor(Math.sqrt(source.lo[i]))
+      hi[i] = Math.floor(Math.sqrt(source.hi[i]))
+    }
+    return { lo, hi }
+  },
 }
 
 /**
