@@ -16,6 +16,7 @@ import { gathering } from "./operators/gather.js"
 import { layout } from "./operators/layout.js"
 import type { Operators } from "./operators/limits.js"
 import { linearLayers } from "./operators/linear.js"
+import { logic } from "./operators/logic.js"
 import { movement } from "./operators/movement.js"
 import { pooling } from "./operators/pool.js"
 import { reductions } from "./operators/reduce.js"
@@ -33,6 +34,7 @@ export const operators: Operators = {
   ...gathering,
   ...layout,
   ...linearLayers,
+  ...logic,
   ...movement,
   ...pooling,
   ...reductions,

@@ -118,6 +118,14 @@ export interface ClampNode {
   readonly origin: Origin
 }
 
+/** out[i] = 1 if source[i] > 0, else 0. Real programs only. */
+export interface StepNode {
+  readonly kind: "step"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly origin: Origin
+}
+
 /** out[i] = formula(source[i]). Real programs only. */
 export interface FunctionNode {
   readonly kind: "function"
@@ -152,7 +160,7 @@ export interface TableNode {
 }
 
 export type CommonNode = InputNode | IndexNode | LinearNode | MaxNode | ArgmaxNode | ProductNode
-export type RealNode = CommonNode | ClampNode | FunctionNode
+export type RealNode = CommonNode | ClampNode | StepNode | FunctionNode
 export type IntNode = CommonNode | RescaleNode | TableNode
 
 export interface TensorInfo {

@@ -46,6 +46,7 @@ const reading: { readonly [K in Node["kind"]]: Reading<Extract<Node, { readonly 
     replace: (node, change) => ({ ...node, left: change(node.left), right: change(node.right) }),
   },
   clamp: oneSource,
+  step: oneSource,
   function: oneSource,
   rescale: oneSource,
   table: oneSource,

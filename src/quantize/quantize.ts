@@ -23,6 +23,7 @@ import {
   type Program,
   perKind,
   type RealNode,
+  type StepNode,
   sizeOf,
   type TensorId,
   type TensorInfo,
@@ -185,6 +186,7 @@ class Quantizer {
     argmax: (node) => this.#argmax(node),
     product: (node) => this.#product(node),
     clamp: (node) => this.#clamp(node),
+    step: (node) => this.#step(node),
     function: (node) => this.#function(node),
   }
 
@@ -352,6 +354,14 @@ class Quantizer {
     const exact = isRelu && bounds.hi.every((x) => x < 2 ** w)
     const target = { wanted: exact ? scale : wanted, lo, fixed: exact || span.fixed }
     return this.#builder.rescale(source, target, info, range, node.origin)
+  }
+
+  /** Whether an integer is at least one, whatever its scale: [x > 0] loses nothing. */
+  #step({ source, out, origin }: StepNode): TensorId {
+    const builder = this.#builder
+    const doubled = builder.multiply(this.#source(source), 2, origin)
+    const node = { kind: "rescale", source: doubled, shift: 1, lo: 0, bits: 1, origin } as const
+    return builder.add(node, this.#program.tensors[out], 1, this.#ranges[out])
   }
 
   /** A function of one variable: a table of its source, which several tables may share. */

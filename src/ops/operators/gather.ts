@@ -1,8 +1,12 @@
-/** Gather and Scatter with indices known while compiling: index maps like any other movement. */
+/**
+ * Gather and Scatter. Indices that are known while compiling are index maps like any other movement; indices that
+ * depend on the model's input pick with bits (positions.ts), and one out of range picks 0, where ONNX has an error.
+ */
 
 import { sizeOf } from "../program.js"
 import type { Call, Lowering } from "./call.js"
 import { constantInput, type Operators, operator, other } from "./limits.js"
+import { picked, positionBits } from "./positions.js"
 import {
   axisTable,
   forEachPosition,
@@ -14,7 +18,7 @@ import {
   stridesOf,
   unsupported,
 } from "./shapes.js"
-import type { Constant, Value } from "./values.js"
+import { type Constant, isConstant, type Value } from "./values.js"
 
 /** An index in [0, dim) from one that may count from the end. */
 function wrapped(index: number, dim: number): number {
@@ -26,10 +30,20 @@ function wrapped(index: number, dim: number): number {
 
 const gather: Lowering = (call) => {
   const x = call.input(0)
-  const indices = call.constantInput(1, "indices")
+  const indices = call.input(1)
   const axis = call.axis("axis", x.shape.length, 0)
   const strides = stridesOf(x.shape)
   const { builder } = call
+  if (!isConstant(indices)) {
+    const depth = x.shape[axis]
+    const [inner, count] = [strides[axis], sizeOf(indices.shape)]
+    const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)]
+    // element [outer, index, inner] of the result
+    const index = (i: number) => Math.floor(i / inner) % count
+    const base = (i: number) => Math.floor(i / (inner * count)) * depth * inner + (i % inner)
+    const bits = positionBits(builder, indices, depth)
+    return [picked(builder, bits, depth, x, shape, index, (i, d) => base(i) + d * inner)]
+  }
   const tables = x.shape.map((dim, i) =>
     i === axis
       ? indexTable(builder, indices.constant.length, (at) => wrapped(indices.constant[at], dim) * strides[i])
@@ -39,25 +53,40 @@ const gather: Lowering = (call) => {
   return [builder.move([x], separableMap(builder, tables), shape)]
 }
 
-/** Flat position in `data` of every element of GatherElements' and ScatterElements' indices. */
-function elementMap({ builder }: Call, data: Value, indices: Constant, axis: number): Int32Array {
-  const fits = indices.shape.every((dim, i) => i === axis || dim <= data.shape[i])
-  if (indices.shape.length !== data.shape.length || !fits)
-    unsupported(`indices ${show(indices.shape)} do not fit ${show(data.shape)}`)
+/** Flat position in `data` at which every element of GatherElements' and ScatterElements' indices would be, were it 0. */
+function fittingStarts({ builder }: Call, data: Value, shape: readonly number[], axis: number): Int32Array {
+  const fits = shape.every((dim, i) => i === axis || dim <= data.shape[i])
+  if (shape.length !== data.shape.length || !fits)
+    unsupported(`indices ${show(shape)} do not fit ${show(data.shape)}`)
   const strides = stridesOf(data.shape)
-  builder.hold(narrow(indices.constant.length))
-  const map = new Int32Array(indices.constant.length)
-  forEachPosition(indices.shape, (position, flat) => {
-    let at = wrapped(indices.constant[flat], data.shape[axis]) * strides[axis]
-    for (let i = 0; i < position.length; i++) if (i !== axis) at += position[i] * strides[i]
-    map[flat] = at
+  builder.hold(narrow(sizeOf(shape)))
+  const starts = new Int32Array(sizeOf(shape))
+  forEachPosition(shape, (position, flat) => {
+    for (let i = 0; i < position.length; i++) if (i !== axis) starts[flat] += position[i] * strides[i]
   })
-  return map
+  return starts
+}
+
+/** Flat position in `data` of every element of GatherElements' and ScatterElements' indices. */
+function elementMap(call: Call, data: Value, indices: Constant, axis: number): Int32Array {
+  const stride = stridesOf(data.shape)[axis]
+  return fittingStarts(call, data, indices.shape, axis).map(
+    (start, i) => start + wrapped(indices.constant[i], data.shape[axis]) * stride,
+  )
 }
 
 const gatherElements: Lowering = (call) => {
   const x = call.input(0)
-  const indices = call.constantInput(1, "indices")
+  const indices = call.input(1)
+  if (!isConstant(indices)) {
+    const { builder } = call
+    const axis = call.axis("axis", x.shape.length, 0)
+    const strides = stridesOf(x.shape)
+    const starts = fittingStarts(call, x, indices.shape, axis)
+    const bits = positionBits(builder, indices, x.shape[axis])
+    const source = (i: number, d: number) => starts[i] + d * strides[axis]
+    return [picked(builder, bits, x.shape[axis], x, indices.shape, (i) => i, source)]
+  }
   const map = elementMap(call, x, indices, call.axis("axis", x.shape.length, 0))
   return [call.builder.move([x], map, indices.shape)]
 }
@@ -127,9 +156,11 @@ const scatterNd: Lowering = (call) => {
   return [scattered(call, data, updates, slicesFrom(call, starts, rest))]
 }
 
+const whole = other("indices that depend on the model's input are integers")
+
 export const gathering: Operators = {
-  Gather: operator(gather, constantInput(1, "indices")),
-  GatherElements: operator(gatherElements, constantInput(1, "indices")),
+  Gather: operator(gather, whole),
+  GatherElements: operator(gatherElements, whole),
   GatherND: operator(gatherNd, constantInput(1, "indices")),
   Scatter: operator(scatterElements, constantInput(1, "indices")),
   ScatterElements: operator(scatterElements, constantInput(1, "indices"), other("`reduction` is `none`")),
