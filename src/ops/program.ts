@@ -169,6 +169,13 @@ export interface TensorInfo {
   readonly shape: readonly number[]
 }
 
+export interface ProgramInput {
+  readonly name: string
+  readonly tensor: TensorId
+  /** What its element type admits, if that is less than real numbers. */
+  readonly whole?: "bits" | "integers"
+}
+
 /** A lowered model over the reals. Nodes are in topological order; tensors[id] describes tensor `id`. */
 export interface Program {
   readonly name: string
@@ -176,7 +183,7 @@ export interface Program {
   readonly held?: number
   readonly tensors: readonly TensorInfo[]
   readonly nodes: readonly RealNode[]
-  readonly inputs: readonly { readonly name: string; readonly tensor: TensorId }[]
+  readonly inputs: readonly ProgramInput[]
   readonly outputs: readonly { readonly name: string; readonly tensor: TensorId }[]
 }
 

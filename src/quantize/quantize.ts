@@ -55,6 +55,7 @@ import {
   leastOf,
   requantizedGrid,
   type ScaledTerm,
+  wholeGrid,
   wideScale,
 } from "./scales.js"
 import { addTable } from "./tables.js"
@@ -192,8 +193,10 @@ class Quantizer {
 
   #input({ kind, out, name, origin }: InputNode): TensorId {
     const range = this.#ranges[out]
-    const { scale, lo } = inputGrid(range, this.#precision, integralOn(this.#samples, name))
-    const bounds = { lo, bits: this.#precision }
+    const { whole } = this.#program.inputs.find((input) => input.tensor === out) ?? {}
+    const { scale, ...bounds } = whole
+      ? wholeGrid(whole, range, this.#precision)
+      : { ...inputGrid(range, this.#precision, integralOn(this.#samples, name)), bits: this.#precision }
     const tensor = this.#builder.add({ kind, name, origin }, this.#program.tensors[out], scale, range, bounds)
     this.#inputs.push({ name, tensor, ...bounds })
     return tensor

@@ -15,9 +15,18 @@ export interface TensorSpec {
   readonly dtype?: "float" | "int64" | "bool"
 }
 
+export interface InputSpec {
+  readonly name: string
+  readonly shape: readonly (number | string)[]
+  /** default: float */
+  readonly dtype?: TensorSpec["dtype"]
+  /** The integers that its samples have. */
+  readonly within?: readonly [least: number, most: number]
+}
+
 export interface OnnxSpec {
   readonly opset?: number
-  readonly inputs: readonly { readonly name: string; readonly shape: readonly (number | string)[] }[]
+  readonly inputs: readonly InputSpec[]
   readonly outputs: readonly string[]
   readonly initializers?: Readonly<Record<string, TensorSpec>>
   readonly nodes: readonly {
@@ -73,9 +82,9 @@ export function encodeOnnx(spec: OnnxSpec): Uint8Array {
         attribute: Object.entries(attributes).map(([key, value]) => attribute(key, value)),
       })),
       initializer: Object.entries(spec.initializers ?? {}).map(([name, tensor]) => initializer(name, tensor)),
-      input: spec.inputs.map(({ name, shape }) => ({
+      input: spec.inputs.map(({ name, shape, dtype }) => ({
         name,
-        type: { tensorType: { elemType: dataTypes.float, shape: { dim: dims(shape) } } },
+        type: { tensorType: { elemType: dataTypes[dtype ?? "float"], shape: { dim: dims(shape) } } },
       })),
       output: spec.outputs.map((name) => ({ name })),
     },

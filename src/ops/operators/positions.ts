@@ -4,7 +4,7 @@
  */
 import { sizeOf } from "../program.js"
 import type { Builder } from "./builder.js"
-import { indexTable, numbers, range, unsupported } from "./shapes.js"
+import { indexTable, numbers, unsupported } from "./shapes.js"
 import { type Activation, constant, isConstant, isIntegral, type Value } from "./values.js"
 
 /** Most bits that the indices of one node may become. */
@@ -82,6 +82,77 @@ export function picked(
   return builder.linear([{ source: products.tensor, map }], shape, data.dtype, undefined, integral)
 }
 
-/** All positions of a list of dimensions, as their strides in a flat index. */
-export const flatStrides = (shape: readonly number[]): number[] =>
-  range(shape.length).map((axis) => sizeOf(shape.slice(axis + 1)))
+/**
+ * The data with updates added, or put in its place, wherever their bits are: update u, of the index `group(u)`, at
+ * `target(u, d)` for each position d. Indices of what is replaced are distinct, as ONNX demands.
+ */
+export function placed(
+  builder: Builder,
+  bits: Value,
+  depth: number,
+  data: Value,
+  updates: Value,
+  group: (update: number) => number,
+  target: (update: number, position: number) => number,
+  isReplaced: boolean,
+): Value {
+  const count = sizeOf(updates.shape) * depth
+  if (count > mostBits) unsupported(`${count} products of indices and updates (at most ${mostBits})`)
+  const shape = [count]
+  const each = (value: Value, from: (u: number, d: number) => number): Value =>
+    builder.move(
+      [value],
+      indexTable(builder, count, (at) => from(Math.floor(at / depth), at % depth)),
+      shape,
+    )
+  const given = each(updates, (u) => u)
+  const change = isReplaced
+    ? builder.combine([
+        { value: given, factor: 1 },
+        { value: each(data, target), factor: -1 },
+      ])
+    : given
+  const changes = builder.product(
+    each(bits, (u, d) => group(u) * depth + d),
+    change,
+  )
+  if (isConstant(changes)) return unsupported("updates of nothing")
+  const size = sizeOf(data.shape)
+  const columns = new Uint32Array(count)
+  const rowPtr = new Uint32Array(size + 1)
+  builder.hold(count + size)
+  for (let at = 0; at < count; at++) rowPtr[target(Math.floor(at / depth), at % depth) + 1]++
+  for (let i = 0; i < size; i++) rowPtr[i + 1] += rowPtr[i]
+  const next = rowPtr.slice()
+  for (let at = 0; at < count; at++) columns[next[target(Math.floor(at / depth), at % depth)]++] = at
+  const map = { kind: "sparse", rowPtr, columns, values: numbers(builder, count).fill(1) } as const
+  const sums = builder.linear(
+    [{ source: changes.tensor, map }],
+    data.shape,
+    data.dtype,
+    undefined,
+    isIntegral(data) && isIntegral(updates),
+  )
+  return builder.combine([
+    { value: data, factor: 1 },
+    { value: sums, factor: 1 },
+  ])
+}
+
+/** One index in place of several coordinates, [tuples, dims.length] flat: Σ coordinate·stride. */
+export function flatIndex(builder: Builder, indices: Activation, dims: readonly number[]): Activation {
+  const depth = dims.length
+  const tuples = sizeOf(indices.shape) / depth
+  const terms = dims.flatMap((dim, axis) => {
+    const map = indexTable(builder, tuples, (t) => t * depth + axis)
+    const at = builder.move([indices], map, [tuples])
+    const stride = sizeOf(dims.slice(axis + 1))
+    const isNegative = builder.step(builder.combine([{ value: at, factor: -1 }]))
+    return [
+      { value: at, factor: stride },
+      { value: { ...isNegative, dtype: at.dtype }, factor: dim * stride },
+    ]
+  })
+  const flat = builder.combine(terms)
+  return isConstant(flat) ? unsupported("an index of constants") : flat
+}
