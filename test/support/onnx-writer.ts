@@ -12,7 +12,7 @@ export interface TensorSpec {
   readonly shape: readonly number[]
   readonly data: ArrayLike<number>
   /** Default float. */
-  readonly dtype?: "float" | "int64" | "bool"
+  readonly dtype?: "float" | "int8" | "int64" | "bool"
 }
 
 export interface InputSpec {
@@ -40,7 +40,7 @@ export interface OnnxSpec {
 }
 
 // numbers of TensorProto.DataType and AttributeProto.AttributeType
-const dataTypes = { float: 1, int64: 7, bool: 9 }
+const dataTypes = { float: 1, int8: 3, int64: 7, bool: 9 }
 
 function attribute(name: string, value: AttributeSpec): object {
   if (typeof value === "string") return { name, type: 3, s: new TextEncoder().encode(value) }
@@ -54,7 +54,7 @@ function initializer(name: string, { shape, data, dtype = "float" }: TensorSpec)
   const values = Array.from(data)
   const dims = [...shape]
   if (dtype === "int64") return { name, dims, dataType: dataTypes.int64, int64Data: values }
-  if (dtype === "bool") return { name, dims, dataType: dataTypes.bool, int32Data: values }
+  if (dtype !== "float") return { name, dims, dataType: dataTypes[dtype], int32Data: values }
   return { name, dims, dataType: dataTypes.float, floatData: values }
 }
 
