@@ -102,6 +102,24 @@ const evaluation: PerKind<
     const hi = node.lo + 2 ** node.bits - 1
     for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(Math.floor(x[i] / divisor), node.lo), hi)
   },
+  divide(node, out, read) {
+    const [x, y] = [read(node.numerator), read(node.denominator)]
+    for (let i = 0; i < out.length; i++) out[i] = x[i] / y[i]
+  },
+  root(node, out, read) {
+    const x = read(node.source)
+    for (let i = 0; i < out.length; i++) out[i] = Math.sqrt(x[i])
+  },
+  quotient(node, out, read) {
+    const [x, y] = [read(node.numerator), read(node.denominator)]
+    // exact: below 2^53, no quotient of doubles is rounded up to an integer
+    for (let i = 0; i < out.length; i++) out[i] = Math.floor((2 * x[i] + y[i]) / (2 * y[i]))
+  },
+  isqrt(node, out, read) {
+    const x = read(node.source)
+    // exact: below 2^52, no root is rounded up to an integer
+    for (let i = 0; i < out.length; i++) out[i] = Math.floor(Math.sqrt(x[i]))
+  },
   max(node, out, read) {
     const x = read(node.source)
     for (let i = 0; i < out.length; i++) {
@@ -127,6 +145,18 @@ const evaluation: PerKind<
   product(node, out, read) {
     const [x, y] = [read(node.left), read(node.right)]
     for (let i = 0; i < out.length; i++) out[i] = x[i] * y[i]
+  },
+  contraction(node, out, read) {
+    const { batch, m, k, n } = node
+    const [x, y] = [read(node.left), read(node.right)]
+    // row by row of the right side: neighbours are neighbours in memory
+    for (let row = 0; row < batch * m; row++) {
+      const base = Math.floor(row / m) * k
+      for (let inner = 0; inner < k; inner++) {
+        const factor = x[row * k + inner]
+        for (let j = 0; j < n; j++) out[row * n + j] += factor * y[(base + inner) * n + j]
+      }
+    }
   },
 }
 

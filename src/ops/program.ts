@@ -108,6 +108,26 @@ export interface ProductNode {
   readonly origin: Origin
 }
 
+/**
+ * Products of matrices: out[b,i,j] = Σ_{l < k} left[b,i,l]·right[b,l,j]; left [batch, m, k], right [batch, k, n], both
+ * dense (transposes, broadcasts and diagonals are index nodes before it).
+ */
+export interface ContractionNode {
+  readonly kind: "contraction"
+  readonly out: TensorId
+  readonly left: TensorId
+  readonly right: TensorId
+  readonly batch: number
+  readonly m: number
+  readonly k: number
+  readonly n: number
+  readonly origin: Origin
+}
+
+/** Products that a contraction adds up. */
+export const productsIn = ({ batch, m, k, n }: Pick<ContractionNode, "batch" | "m" | "k" | "n">): number =>
+  batch * m * k * n
+
 /** out = min(max(source, lo), hi); either bound may be infinite. ReLU is [0, ∞). Real programs only. */
 export interface ClampNode {
   readonly kind: "clamp"
@@ -135,6 +155,23 @@ export interface FunctionNode {
   readonly origin: Origin
 }
 
+/** out[i] = numerator[i] / denominator[i], both of the same element count. Real programs only. */
+export interface DivideNode {
+  readonly kind: "divide"
+  readonly out: TensorId
+  readonly numerator: TensorId
+  readonly denominator: TensorId
+  readonly origin: Origin
+}
+
+/** out[i] = √source[i]. Real programs only. */
+export interface RootNode {
+  readonly kind: "root"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly origin: Origin
+}
+
 /** out = clamp(floor(source / 2^shift), lo, lo + 2^bits − 1). Integer programs only. */
 export interface RescaleNode {
   readonly kind: "rescale"
@@ -159,9 +196,36 @@ export interface TableNode {
   readonly origin: Origin
 }
 
-export type CommonNode = InputNode | IndexNode | LinearNode | MaxNode | ArgmaxNode | ProductNode
-export type RealNode = CommonNode | ClampNode | StepNode | FunctionNode
-export type IntNode = CommonNode | RescaleNode | TableNode
+/**
+ * out[i] = numerator[i] / denominator[i], rounded to the nearest integer, ties towards +∞; no denominator can be less
+ * than 1. Integer programs only.
+ */
+export interface QuotientNode {
+  readonly kind: "quotient"
+  readonly out: TensorId
+  readonly numerator: TensorId
+  readonly denominator: TensorId
+  readonly origin: Origin
+}
+
+/** out[i] = floor(√source[i]); no element of the source can be negative. Integer programs only. */
+export interface IsqrtNode {
+  readonly kind: "isqrt"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly origin: Origin
+}
+
+export type CommonNode =
+  | InputNode
+  | IndexNode
+  | LinearNode
+  | MaxNode
+  | ArgmaxNode
+  | ProductNode
+  | ContractionNode
+export type RealNode = CommonNode | ClampNode | StepNode | FunctionNode | DivideNode | RootNode
+export type IntNode = CommonNode | RescaleNode | TableNode | QuotientNode | IsqrtNode
 
 export interface TensorInfo {
   /** The model's name of the tensor, or one derived from its node. */

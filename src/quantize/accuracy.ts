@@ -75,6 +75,9 @@ const requantizations: PerKind<IntNode, [around: Around], Requantized | undefine
   max: exact,
   argmax: exact,
   product: exact,
+  contraction: exact,
+  quotient: exact,
+  isqrt: exact,
   rescale: (node, { readByOthers }) =>
     readByOthers.has(node.out)
       ? { out: node.out, origin: node.origin, rescale: node, isTable: false }

@@ -7,6 +7,7 @@ import {
   type LinearMap,
   type LinearNode,
   type Origin,
+  productsIn,
   sizeOf,
   type TensorId,
   type TensorInfo,
@@ -69,6 +70,8 @@ export class IntBuilder {
       (node.kind === "linear" ? weightsIn(node.terms) : 0) + 3 * size,
       describe(node.origin),
     )
+    if (node.kind === "contraction")
+      this.#budget.work(boundingSteps * productsIn(node), describe(node.origin))
     const interval =
       known && known.lo instanceof Float64Array
         ? (known as Interval)
@@ -176,7 +179,47 @@ export class IntBuilder {
       range,
     )
   }
+
+  /**
+   * The tensor from the integer `edge(scale)` of its own scale on, and up to what it can be, in at most `bits` bits:
+   * of a wider one the lowest are rounded off.
+   */
+  window(
+    source: TensorId,
+    bits: number,
+    edge: (scale: number) => number,
+    info: TensorInfo,
+    origin: Origin,
+  ): TensorId {
+    const { scale } = this.tensors[source]
+    const [, most] = hull(this.tensors[source])
+    const size = sizeOf(info.shape)
+    let dropped = 0
+    while (most >= 2 ** (Math.min(bits, 32) + dropped)) dropped++
+    // a rescale shifts by at least one bit
+    const shift = Math.max(1, dropped)
+    const factor = 2 ** (shift - dropped)
+    const accumulator = this.add(
+      {
+        kind: "linear",
+        terms: [{ source, map: diagonalMap(new Float64Array(size).fill(factor)) }],
+        ...(dropped > 0 && { bias: new Float64Array(size).fill(2 ** (dropped - 1)) }),
+        origin,
+      },
+      { name: `${info.name}:acc`, shape: info.shape },
+      scale / factor,
+      this.range(source),
+    )
+    const out = scale * 2 ** dropped
+    const lo = edge(out)
+    const top = Math.max(lo + 1, Math.floor((most * factor) / 2 ** shift) + 1)
+    const node = { kind: "rescale", source: accumulator, shift, lo, bits: bitsFor(top - lo), origin } as const
+    return this.add(node, info, out, this.range(source))
+  }
 }
+
+/** Bits of an integer above zero. */
+const bitsFor = (x: number): number => Math.max(1, Math.ceil(Math.log2(x + 1)))
 
 /** Passes over the products of a linear node that its bounds take. */
 const boundingSteps = 3

@@ -12,6 +12,8 @@ import { lower } from "../ops/lower.js"
 import {
   type ArgmaxNode,
   type ClampNode,
+  type ContractionNode,
+  type DivideNode,
   type FunctionNode,
   type IndexNode,
   type InputNode,
@@ -44,6 +46,7 @@ import { IntBuilder, type Target } from "./intbuilder.js"
 import { sumLimit, tooLarge, width } from "./integers/bounds.js"
 import { type IntGraph, roundHalfUp } from "./integers/intgraph.js"
 import { bypassSums, hoistClamps } from "./prepare.js"
+import { addDivision, addRoot, type Operand } from "./quotients.js"
 import {
   type Accumulator,
   atShift,
@@ -111,6 +114,8 @@ class Quantizer {
   /** Requantized sources of tables, by source and grid. */
   readonly #tableInputs = new Map<string, TensorId>()
   readonly #linear = new Map<TensorId, LinearNode>()
+  /** Data movements that give at least two elements for each that they read, all of one tensor. */
+  readonly #spreads = new Map<TensorId, IndexNode>()
   readonly #inputs: IntGraph["inputs"][number][] = []
   /** Widest magnitude a tensor may have and still be multiplied and rescaled within 2^52. */
   readonly #wideLimit: number
@@ -122,6 +127,11 @@ class Quantizer {
     this.#builder = builder
     this.#precision = builder.precision
     this.#wideLimit = 2 ** (50 - builder.precision)
+    for (const node of program.nodes) {
+      if (node.kind !== "index" || node.sources.length !== 1 || node.map.includes(-1)) continue
+      if (node.map.length >= 2 * sizeOf(program.tensors[node.sources[0]].shape))
+        this.#spreads.set(node.out, node)
+    }
   }
 
   run(): IntGraph {
@@ -186,9 +196,45 @@ class Quantizer {
     max: (node) => this.#max(node),
     argmax: (node) => this.#argmax(node),
     product: (node) => this.#product(node),
+    contraction: (node) => this.#contraction(node),
     clamp: (node) => this.#clamp(node),
     step: (node) => this.#step(node),
     function: (node) => this.#function(node),
+    divide: (node) => this.#divide(node),
+    root: (node) => {
+      const { out, source, origin } = node
+      const operand = this.#operand(source, origin)
+      return addRoot(this.#builder, node, this.#program.tensors[out], this.#ranges[out], operand)
+    },
+  }
+
+  #operand(real: TensorId, origin: Origin): Operand {
+    return {
+      range: this.#ranges[real],
+      whole: () => this.#source(real),
+      narrow: () => this.#narrow(real, origin),
+    }
+  }
+
+  #divide(node: DivideNode): TensorId {
+    const { out, origin } = node
+    const { tensors } = this.#program
+    const spread = this.#spreads.get(node.denominator)
+    const given = spread?.sources[0]
+    const shared = spread &&
+      given !== undefined && {
+        denominator: this.#operand(given, origin),
+        info: tensors[given],
+        spread,
+      }
+    return addDivision(this.#builder, {
+      node,
+      info: tensors[out],
+      range: this.#ranges[out],
+      numerator: this.#operand(node.numerator, origin),
+      denominator: this.#operand(node.denominator, origin),
+      ...(shared && { shared }),
+    })
   }
 
   #input({ kind, out, name, origin }: InputNode): TensorId {
@@ -223,18 +269,36 @@ class Quantizer {
   }
 
   #product(node: ProductNode): TensorId {
+    const [left, right] = this.#factors(node, 1)
+    const scale = this.#builder.tensors[left].scale * this.#builder.tensors[right].scale
+    const { kind, out, origin } = node
+    return this.#builder.add(
+      { kind, left, right, origin },
+      this.#program.tensors[out],
+      scale,
+      this.#ranges[out],
+    )
+  }
+
+  #contraction(node: ContractionNode): TensorId {
+    const { out, ...rest } = node
+    const [left, right] = this.#factors(node, node.k)
+    const scale = this.#builder.tensors[left].scale * this.#builder.tensors[right].scale
+    return this.#builder.add({ ...rest, left, right }, this.#program.tensors[out], scale, this.#ranges[out])
+  }
+
+  /** Integer tensors for both factors, `count` products of which still fit when they are added and rescaled. */
+  #factors(node: ProductNode | ContractionNode, count: number): [left: TensorId, right: TensorId] {
     const builder = this.#builder
     let [left, right] = [this.#source(node.left), this.#source(node.right)]
     const limit = Math.min(2 ** 48, this.#wideLimit)
-    const peak = () => builder.reach(left) * builder.reach(right)
+    const peak = () => count * builder.reach(left) * builder.reach(right)
     // The wider operand first: one requantization is often enough.
     if (peak() > limit && builder.reach(left) >= builder.reach(right))
       left = this.#narrow(node.left, node.origin)
     if (peak() > limit) right = this.#narrow(node.right, node.origin)
     if (peak() > limit) left = this.#narrow(node.left, node.origin)
-    const scale = builder.tensors[left].scale * builder.tensors[right].scale
-    const { kind, out, origin } = node
-    return builder.add({ kind, left, right, origin }, this.#program.tensors[out], scale, this.#ranges[out])
+    return [left, right]
   }
 
   /** Real terms of a linear node over the integer tensors that stand for its sources now. */

@@ -12,6 +12,7 @@ import { lower, operators } from "#src/ops/lower.js"
 import { microsoftOperators } from "#src/ops/operators/functions.js"
 import { describeLimit, type Limit } from "#src/ops/operators/limits.js"
 import { functionCases } from "../support/function-cases.js"
+import { logicCases } from "../support/logic-cases.js"
 import { encodeOnnx, type OnnxSpec, type TensorSpec } from "../support/onnx-writer.js"
 import { operatorCases, single } from "../support/operator-cases.js"
 import { Random } from "../support/random.js"
@@ -39,7 +40,7 @@ const typed =
 
 /** Models of one operator that are taken, for which `fits` holds. */
 function casesOf(operator: string, fits: (spec: OnnxSpec) => boolean): OnnxSpec[] {
-  const makers = Object.entries({ ...operatorCases, ...functionCases }).filter(
+  const makers = Object.entries({ ...operatorCases, ...logicCases, ...functionCases }).filter(
     ([key]) => key.split(" ")[0] === operator,
   )
   return makers.flatMap(([, make]) => {
@@ -130,8 +131,6 @@ const others: Readonly<
       /training_mode/,
     ],
   ],
-  MatMul: [["at most", products("MatMul"), /2097152 products \(at most 1048576\)/]],
-  Gemm: [["at most", products("Gemm"), /2097152 products \(at most 1048576\)/]],
   BatchNormalization: [
     [
       "`training_mode`",
@@ -207,17 +206,6 @@ function three(operator: string, opset: number, attributes: Record<string, strin
     ],
     outputs: ["y"],
     nodes: [{ operator, inputs: ["x", "i", "u"], outputs: ["y"], attributes }],
-  }
-}
-
-function products(operator: string): OnnxSpec {
-  return {
-    inputs: [
-      { name: "x", shape: [2 ** 10, 2 ** 10] },
-      { name: "z", shape: [2 ** 10, 2] },
-    ],
-    outputs: ["y"],
-    nodes: [{ operator, inputs: ["x", "z"], outputs: ["y"] }],
   }
 }
 

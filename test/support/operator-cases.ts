@@ -1,9 +1,9 @@
 /** Random ONNX models of one operator each. The key's first word is the operator. */
 import { sizeOf } from "#src/ops/program.js"
-import type { AttributeSpec, InputSpec, OnnxSpec, TensorSpec } from "./onnx-writer.js"
+import type { AttributeSpec, OnnxSpec, TensorSpec } from "./onnx-writer.js"
 import type { Random } from "./random.js"
 
-const ints = (data: readonly number[]): TensorSpec => ({ shape: [data.length], data, dtype: "int64" })
+export const ints = (data: readonly number[]): TensorSpec => ({ shape: [data.length], data, dtype: "int64" })
 export const reals = (random: Random, shape: readonly number[], scale = 1): TensorSpec => ({
   shape,
   data: random.reals(sizeOf(shape), scale),
@@ -28,7 +28,7 @@ export function single(
 }
 
 /** One node on two inputs. */
-const pair = (
+export const pair = (
   operator: string,
   x: readonly number[],
   y: readonly number[],
@@ -43,10 +43,10 @@ const pair = (
 })
 
 /** A shape that broadcasts to `shape`. */
-const narrower = (random: Random, shape: readonly number[]) =>
+export const narrower = (random: Random, shape: readonly number[]) =>
   shape.slice(random.integer(0, shape.length - 1)).map((dim) => (random.next() < 0.4 ? 1 : dim))
 
-const elementwise = (operator: string) => (random: Random) => {
+export const elementwise = (operator: string) => (random: Random) => {
   const shape = random.shape(1, 3)
   return random.next() < 0.5
     ? pair(operator, shape, narrower(random, shape))
@@ -130,6 +130,22 @@ const matmulShapes = (random: Random) => {
   return { left: [...batch, n, k], right: [...(random.next() < 0.5 ? batch : []), k, m] }
 }
 
+/** An equation of so many operands with lengths for its letters, and the shapes that it asks for. */
+function equation(random: Random, operands: number) {
+  const lengths = new Map([..."abcd"].map((letter) => [letter, random.integer(1, 3)]))
+  const term = () =>
+    random
+      .permutation(4)
+      .slice(0, random.integer(1, 3))
+      .map((i) => "abcd"[i])
+  const terms = Array.from({ length: operands }, term)
+  const all = [...new Set(terms.flat())]
+  const result = random.permutation(all.length).slice(0, random.integer(0, all.length))
+  const shapes = terms.map((letters) => letters.map((letter) => lengths.get(letter) as number))
+  const right = result.map((i) => all[i]).join("")
+  return { equation: `${terms.map((letters) => letters.join("")).join(",")}->${right}`, shapes }
+}
+
 const scatterElements =
   (operator: string, opset: number) =>
   (random: Random): OnnxSpec => {
@@ -146,64 +162,6 @@ const scatterElements =
       { opset },
     )
   }
-
-/** An input of integers. */
-const whole = (name: string, shape: readonly number[], least: number, most: number): InputSpec => ({
-  name,
-  shape,
-  dtype: "int64",
-  within: [least, most],
-})
-const bits = (name: string, shape: readonly number[]): InputSpec => ({ name, shape, dtype: "bool" })
-
-/** One node on the given inputs and initializers, in this order. */
-const node = (
-  operator: string,
-  inputs: readonly InputSpec[],
-  attributes: Record<string, AttributeSpec> = {},
-  initializers: Record<string, TensorSpec> = {},
-  more: Partial<OnnxSpec> = {},
-): OnnxSpec => ({
-  inputs,
-  outputs: ["y"],
-  initializers,
-  nodes: [
-    {
-      operator,
-      inputs: [...inputs.map(({ name }) => name), ...Object.keys(initializers)],
-      outputs: ["y"],
-      attributes,
-    },
-  ],
-  ...more,
-})
-
-/** Of integers, of which some are equal, or of reals. */
-const comparison = (operator: string) => (random: Random) => {
-  const shape = random.shape(1, 3, 3)
-  if (random.next() < 0.5) return elementwise(operator)(random)
-  return node(operator, [whole("x", shape, -2, 2), whole("z", narrower(random, shape), -2, 2)])
-}
-const connective = (operator: string) => (random: Random) => {
-  const shape = random.shape(1, 3, 3)
-  return node(operator, [bits("x", shape), bits("z", narrower(random, shape))])
-}
-/** Updates of two elements a row at indices that the model gets, of which none is there twice. */
-const scatterLive = (random: Random, operator: string, reduction: string) => {
-  const columns = random.integer(2, 4)
-  const inputs = [
-    { name: "x", shape: [2, columns] },
-    whole("i", [2, 1], -columns, columns - 1),
-    { name: "u", shape: [2, 1] },
-  ]
-  return node(
-    operator,
-    inputs,
-    reduction === "none" ? { axis: 1 } : { axis: 1, reduction },
-    {},
-    { opset: 16 },
-  )
-}
 
 export const operatorCases: Readonly<Record<string, (random: Random) => OnnxSpec>> = {
   Gemm: (random) => {
@@ -231,6 +189,54 @@ export const operatorCases: Readonly<Record<string, (random: Random) => OnnxSpec
   "MatMul activations": (random) => {
     const { left, right } = matmulShapes(random)
     return pair("MatMul", left, right)
+  },
+  "MatMul batches": (random) => {
+    const [n, k, m] = [random.integer(1, 3), random.integer(2, 3), random.integer(1, 3)]
+    const batch = random.shape(1, 3, 2)
+    const some = () =>
+      batch.map((dim) => (random.next() < 0.4 ? 1 : dim)).slice(random.integer(0, batch.length))
+    return pair("MatMul", [...some(), n, k], [...some(), k, m])
+  },
+  "Gemm activations": (random) => {
+    const [n, k, m] = [random.integer(1, 3), random.integer(1, 4), random.integer(1, 4)]
+    const [transA, transB] = [random.integer(0, 1), random.integer(0, 1)]
+    return pair("Gemm", transA ? [k, n] : [n, k], transB ? [m, k] : [k, m], {
+      transA,
+      transB,
+      alpha: { float: 0.5 },
+    })
+  },
+  Einsum: (random) => {
+    const { equation: text, shapes } = equation(random, 2)
+    return pair("Einsum", shapes[0], shapes[1], { equation: text })
+  },
+  "Einsum constant": (random) => {
+    const { equation: text, shapes } = equation(random, random.integer(1, 3))
+    const [x, ...others] = shapes
+    const constants = others.map((shape, i) => [`w${i}`, reals(random, shape)])
+    return single("Einsum", x, { equation: text }, Object.fromEntries(constants))
+  },
+  "Einsum attention": (random) => {
+    const [b, q, s, h, d] = [1, 2, 3, 2, 3].map((most) => random.integer(1, most))
+    const text = random.pick(["bqhd,bshd->bhqs", "bqhd, bshd -> bqhs", "bqhd,bshd"])
+    return pair("Einsum", [b, q, h, d], [b, s, h, d], { equation: text })
+  },
+  "Einsum ellipsis": (random) => {
+    const [i, j, k] = [random.integer(1, 3), random.integer(1, 3), random.integer(1, 3)]
+    const batch = random.shape(1, 2, 2)
+    const text = random.pick(["...ij,...jk->...ik", "...ij,...jk", "...ij,...jk->ik..."])
+    return pair("Einsum", [...batch, i, j], [...batch, j, k], { equation: text })
+  },
+  "Einsum diagonal": (random) => {
+    const n = random.integer(2, 3)
+    const [text, shape] = random.pick<[string, number[]]>([
+      ["ii->i", [n, n]],
+      ["ii", [n, n]],
+      ["iji->j", [n, 2, n]],
+      ["ii,ij->j", [n, n]],
+    ])
+    if (text.includes(",")) return pair("Einsum", shape, [n, 2], { equation: text })
+    return single("Einsum", shape, { equation: text })
   },
   "Conv 1-D": conv(1),
   "Conv 2-D": conv(2),
@@ -302,124 +308,6 @@ export const operatorCases: Readonly<Record<string, (random: Random) => OnnxSpec
   Identity: (random) => single("Identity", random.shape(1, 3)),
   Dropout: (random) => single("Dropout", random.shape(1, 3)),
   Cast: (random) => single("Cast", random.shape(1, 3), { to: 1 }),
-  "Cast to integers": (random) => single("Cast", random.shape(1, 2), { to: 7 }),
-  "Cast to bits": (random) => node("Cast", [whole("x", random.shape(1, 2), -1, 1)], { to: 9 }),
-  Greater: comparison("Greater"),
-  GreaterOrEqual: comparison("GreaterOrEqual"),
-  Less: comparison("Less"),
-  LessOrEqual: comparison("LessOrEqual"),
-  Equal: comparison("Equal"),
-  "Equal bits": connective("Equal"),
-  And: connective("And"),
-  Or: connective("Or"),
-  Xor: connective("Xor"),
-  Not: (random) => node("Not", [bits("x", random.shape(1, 3))]),
-  "Where live": (random) => {
-    const shape = random.shape(1, 3, 3)
-    return node("Where", [
-      bits("c", narrower(random, shape)),
-      { name: "x", shape },
-      { name: "z", shape: narrower(random, shape) },
-    ])
-  },
-  "Where constant": (random) => {
-    const shape = random.shape(1, 3, 3)
-    const data = Array.from({ length: sizeOf(shape) }, () => random.integer(0, 1))
-    return {
-      ...node(
-        "Where",
-        [
-          { name: "x", shape },
-          { name: "z", shape },
-        ],
-        {},
-        { c: { shape, data, dtype: "bool" } },
-      ),
-      nodes: [{ operator: "Where", inputs: ["c", "x", "z"], outputs: ["y"] }],
-    }
-  },
-  "Clip live": (random) =>
-    node("Clip", [
-      { name: "x", shape: random.shape(1, 3) },
-      { name: "lo", shape: [] },
-      { name: "hi", shape: [] },
-    ]),
-  "PRelu live": (random) => {
-    const shape = [1, random.integer(1, 3), random.integer(1, 3)]
-    return pair("PRelu", shape, [shape[1], 1])
-  },
-  Mod: (random) => {
-    const n = { shape: [], data: [random.pick([2, 3, -3])], dtype: "int64" as const }
-    return node("Mod", [whole("x", random.shape(1, 2), -9, 9)], { fmod: random.integer(0, 1) }, { n })
-  },
-  "Div integers": (random) =>
-    node(
-      "Div",
-      [whole("x", random.shape(1, 2), -50, 50)],
-      {},
-      { n: { shape: [], data: [7], dtype: "int64" } },
-    ),
-  CumSum: (random) => {
-    const shape = random.shape(1, 3, 3)
-    const axis = { shape: [], data: [random.integer(0, shape.length - 1)], dtype: "int64" as const }
-    const attributes = { exclusive: random.integer(0, 1), reverse: random.integer(0, 1) }
-    return single("CumSum", shape, attributes, { axis })
-  },
-  OneHot: (random) => {
-    const depth = random.integer(1, 4)
-    const shape = random.shape(1, 2, 3)
-    return node(
-      "OneHot",
-      [whole("x", shape, -depth - 1, depth)],
-      { axis: random.integer(-1, shape.length) },
-      { d: { ...ints([depth]), shape: [] }, v: { shape: [2], data: [-0.5, 2] } },
-    )
-  },
-  "Gather live": (random) => {
-    const shape = random.shape(1, 3, 3)
-    const axis = random.integer(0, shape.length - 1)
-    const dim = shape[axis]
-    return node("Gather", [{ name: "x", shape }, whole("i", [2], -dim, dim - 1)], { axis })
-  },
-  "Gather embedding": (random) => {
-    const [rows, columns] = [random.integer(1, 5), random.integer(1, 3)]
-    return {
-      inputs: [whole("i", random.shape(1, 2, 2), 0, rows - 1)],
-      outputs: ["y"],
-      initializers: { w: reals(random, [rows, columns]) },
-      nodes: [{ operator: "Gather", inputs: ["w", "i"], outputs: ["y"] }],
-    }
-  },
-  "GatherElements live": (random) => {
-    const shape = [random.integer(1, 3), random.integer(1, 4)]
-    return node(
-      "GatherElements",
-      [{ name: "x", shape }, whole("i", [shape[0], 2], -shape[1], shape[1] - 1)],
-      {
-        axis: 1,
-      },
-    )
-  },
-  "GatherND live": () => node("GatherND", [{ name: "x", shape: [2, 2, 2] }, whole("i", [3, 2], -2, 1)]),
-  "ScatterElements live": (random) => scatterLive(random, "ScatterElements", "none"),
-  "ScatterElements added": (random) => scatterLive(random, "ScatterElements", "add"),
-  "ScatterElements reduced": (random) =>
-    single(
-      "ScatterElements",
-      [2, 3],
-      { axis: 1, reduction: random.pick(["add", "mul", "max", "min"]) },
-      {
-        i: { shape: [2, 3], data: Array.from({ length: 6 }, () => random.integer(-3, 2)), dtype: "int64" },
-        u: reals(random, [2, 3]),
-      },
-      { opset: 18 },
-    ),
-  "ScatterND live": () =>
-    node("ScatterND", [
-      { name: "x", shape: [3, 2] },
-      whole("i", [1, 1], -3, 2),
-      { name: "u", shape: [1, 2] },
-    ]),
   Flatten: (random) => {
     const shape = random.shape(2, 4, 3)
     return single("Flatten", shape, { axis: random.integer(-shape.length, shape.length) })

@@ -207,6 +207,34 @@ const product: GadgetKind = {
   },
 }
 
+const quotient: GadgetKind = {
+  template: "Quotient",
+  file: "quotient.circom",
+  inputs: () => ["num", "den"],
+  outputs: ["out"],
+  cost: ([b, n]) => b + 2 * n + 3,
+  lookups: ([b, n]) => ({ rows: 1, ranges: [b, n, n], members: 0 }),
+  hints([, , lo], [num, den], set) {
+    const rounded = floorDiv(2 * num + den, 2 * den)
+    set("out", rounded - lo)
+    set("rem", 2 * (num - rounded * den) + den)
+  },
+}
+
+const root: GadgetKind = {
+  template: "Root",
+  file: "root.circom",
+  inputs: () => ["square"],
+  outputs: ["out"],
+  cost: ([n]) => 2 * n + 2,
+  lookups: ([n]) => ({ rows: 1, ranges: [n, n], members: 0 }),
+  hints(_, [square], set) {
+    const floor = Math.floor(Math.sqrt(square))
+    set("out", floor)
+    set("rem", square - floor * floor)
+  },
+}
+
 const table: GadgetKind = {
   template: "Table",
   file: "table.circom",
@@ -359,6 +387,8 @@ export const gadgetKinds = {
   Argmax: argmax,
   Position: position,
   Product: product,
+  Quotient: quotient,
+  Root: root,
   Complement: complement,
   Excess: excess,
   Gated: gated,
@@ -404,6 +434,18 @@ export function clampGadget(shift: number, bits: number, min: number, max: numbe
   const magnitude = Math.max(bitLength(most), least < 0 ? bitLength(-least - 1) : 0)
   return { kind: clamp, parameters: [shift, bits, Math.max(1, magnitude - bits)] }
 }
+
+/** The rounded quotient of an integer and one from 1 to `den`, less `least`; it is at most `most`. */
+export const quotientGadget = (least: number, most: number, den: number): GadgetUse => ({
+  kind: quotient,
+  parameters: [bitLength(most - least), bitLength(2 * den - 1), least],
+})
+
+/** The floor of the root of an integer from 0 to `square`. */
+export const rootGadget = (square: number): GadgetUse => ({
+  kind: root,
+  parameters: [bitLength(2 * Math.floor(Math.sqrt(square)))],
+})
 
 /** The table gadget for `values`, which start at 0; those past the end are never asked for. */
 export function tableGadget(values: ArrayLike<number>): GadgetUse {

@@ -60,6 +60,19 @@ const specifications: Readonly<Record<string, Specification>> = {
   Argmax: argmax,
   Position: argmax,
   Product: (_, [x, y]) => x * y,
+  Quotient([b, n, lo], [num, den]) {
+    if (den < 1n || 2n * den > power(n)) return undefined
+    // in [−den, den), by which num is away from a multiple of 2·den
+    const away = ((((2n * num + den) % (2n * den)) + 2n * den) % (2n * den)) - den
+    const out = (2n * num - away) / (2n * den) - lo
+    return out >= 0n && out < power(b) ? out : undefined
+  },
+  Root([n], [square]) {
+    if (square < 0n) return undefined
+    let [out, step] = [0n, power(n)]
+    for (; step > 0n; step >>= 1n) if ((out + step) * (out + step) <= square) out += step
+    return 2n * out < power(n) ? out : undefined
+  },
   Table: ([n, ...values], [x]) => (x >= 0n && x < power(n) ? values[Number(x)] : undefined),
   Entry: ([m, , , ...values], [x]) => (x >= 0n && x < m ? values[Number(x)] : undefined),
 } satisfies { readonly [Template in keyof typeof gadgetKinds]: Specification }

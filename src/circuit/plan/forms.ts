@@ -6,7 +6,15 @@
 import { invariant } from "../../errors.js"
 import type { RescaleNode } from "../../ops/program.js"
 import type { IntGraph } from "../../quantize/integers/intgraph.js"
-import { argmaxGadget, bitLength, clampGadget, type GadgetUse, gadgetKinds } from "../gadgets/families.js"
+import {
+  argmaxGadget,
+  bitLength,
+  clampGadget,
+  type GadgetUse,
+  gadgetKinds,
+  quotientGadget,
+  rootGadget,
+} from "../gadgets/families.js"
 import { lookupsOf } from "../gadgets/ranges.js"
 import { type Demand, type Form, type GroupPlan, planGroup, type Shared } from "./form-tables.js"
 import { accumulatorBounds, bitForms, type Forms, NONE, planGadgets } from "./plan.js"
@@ -48,6 +56,16 @@ const maxForm = (m: number, b: number, bits: number): GadgetUse => {
   )
 }
 const argmaxForm = (m: number, b: number, bits: number): GadgetUse => argmaxGadget(m, roundUp(b, bits))
+
+const quotientForm = (least: number, most: number, den: number, bits: number): GadgetUse => {
+  const { kind, parameters } = quotientGadget(least, most, den)
+  const [b, n, lo] = parameters
+  return { kind, parameters: [roundUp(b, bits), roundUp(n, bits), lo] }
+}
+const rootForm = (square: number, bits: number): GadgetUse => {
+  const { kind, parameters } = rootGadget(square)
+  return { kind, parameters: [roundUp(parameters[0], bits)] }
+}
 
 const entryForm = (values: readonly number[], bits: number): GadgetUse => {
   const b = roundUp(bitLength(Math.max(...values)), bits)
@@ -137,6 +155,10 @@ function otherRows(use: GadgetUse, count: number, bits: number): number {
   if (kind === gadgetKinds.Argmax || kind === gadgetKinds.Position)
     return count * gadgetRows(argmaxForm(m, b, bits), bits)
   if (kind === gadgetKinds.Threshold) return count * gadgetRows(thresholdForm(use, bits), bits)
+  if (kind === gadgetKinds.Quotient || kind === gadgetKinds.Root) {
+    const widened = parameters.map((width, i) => (i < 2 ? roundUp(width, bits) : width))
+    return count * gadgetRows({ kind, parameters: widened }, bits)
+  }
   if (kind !== gadgetKinds.Entry) return count * gadgetRows(use, bits)
   const entries = parameters.slice(3)
   // the table's own rows: its entries and their sum
@@ -184,6 +206,8 @@ export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBi
     },
     max: (m, b) => maxForm(m, b, bits),
     argmax: (m, b) => argmaxForm(m, b, bits),
+    quotient: (least, most, den) => quotientForm(least, most, den, bits),
+    root: (square) => rootForm(square, bits),
     table: (values) => entryForm([...values], bits),
   }
 }

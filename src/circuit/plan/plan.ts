@@ -2,17 +2,25 @@
  * Which gadget serves which element of which tensor, from static bounds alone: nothing here has seen an
  * input. The plan is what `inspect` reports, what the linker stamps and what the witness replays.
  */
-import { invariant } from "../../errors.js"
+import { invariant, ModelError } from "../../errors.js"
 import {
   type ArgmaxNode,
+  type ContractionNode,
   type IntNode,
   type MaxNode,
   type PerKind,
   perKind,
+  productsIn,
   type RescaleNode,
   type TensorId,
 } from "../../ops/program.js"
-import { type Interval, shiftedBounds, spreadBits, windowOffset } from "../../quantize/integers/bounds.js"
+import {
+  hull,
+  type Interval,
+  shiftedBounds,
+  spreadBits,
+  windowOffset,
+} from "../../quantize/integers/bounds.js"
 import { type IntGraph, tableOutput } from "../../quantize/integers/intgraph.js"
 import {
   argmaxGadget,
@@ -20,15 +28,19 @@ import {
   type GadgetUse,
   gadgetKey,
   gadgetKinds,
+  quotientGadget,
+  rootGadget,
   tableGadget,
 } from "../gadgets/families.js"
 
 /** No gadget: the element is a constant, or a copy of its single operand. */
 export const NONE = 0xffffffff
 
-/** One node's instances, one per output element (per input element for an `input` node). */
+/** One node's instances, `terms` per output element (one per input element for an `input` node). */
 export interface NodePlan {
   readonly node: IntNode
+  /** Instances whose outputs are added up to one element. */
+  readonly terms: number
   /** Operand j of an instance is an element of sources[min(j, sources.length − 1)]. */
   readonly sources: readonly TensorId[]
   /** Index into Plan.uses per instance, or NONE. */
@@ -58,6 +70,9 @@ export interface Forms {
   /** Maximum, and position of the maximum, of m integers that differ by less than 2^b. */
   max(m: number, b: number): GadgetUse
   argmax(m: number, b: number): GadgetUse
+  /** A quotient in [least, most] less `least`, of a denominator of at most `den`; and the root of at most `square`. */
+  quotient(least: number, most: number, den: number): GadgetUse
+  root(square: number): GadgetUse
   /** The entry of a table of non-negative integers that an integer in [0, values.length) names. */
   table(values: Float64Array): GadgetUse
 }
@@ -67,6 +82,8 @@ export const bitForms: Forms = {
   clamp: ({ shift, bits }, min, max) => clampGadget(shift, bits, min, max),
   max: (m, b) => ({ kind: gadgetKinds.Max, parameters: [m, b] }),
   argmax: argmaxGadget,
+  quotient: quotientGadget,
+  root: rootGadget,
   table: tableGadget,
 }
 
@@ -107,6 +124,7 @@ interface Choice {
 interface Service {
   readonly sources: readonly TensorId[]
   readonly choose: (i: number) => Choice
+  readonly terms?: number
   readonly operandOffset?: number
   readonly outputOffset?: number
   readonly outputSign?: 1 | -1
@@ -115,10 +133,11 @@ interface Service {
 /** Lists the gadgets and operands of all elements of a node. */
 function planNode(
   node: IntNode,
-  count: number,
-  { sources, choose, operandOffset = 0, outputOffset = 0, outputSign = 1 }: Service,
+  elements: number,
+  { sources, choose, terms = 1, operandOffset = 0, outputOffset = 0, outputSign = 1 }: Service,
   intern: (use: GadgetUse) => number,
 ): NodePlan {
+  const count = elements * terms
   const uses = new Uint32Array(count).fill(NONE)
   const constants = new Float64Array(count).fill(Number.NaN)
   const operandPtr = new Uint32Array(count + 1)
@@ -130,8 +149,18 @@ function planNode(
     for (const element of operands) listed.push(element)
     operandPtr[i + 1] = listed.length
   }
-  const elements = Uint32Array.from(listed)
-  return { node, sources, uses, constants, operandPtr, elements, operandOffset, outputSign, outputOffset }
+  return {
+    node,
+    terms,
+    sources,
+    uses,
+    constants,
+    operandPtr,
+    elements: Uint32Array.from(listed),
+    operandOffset,
+    outputSign,
+    outputOffset,
+  }
 }
 
 /** Linear and index nodes take no gadgets: they combine rows. */
@@ -185,16 +214,64 @@ const services: PerKind<IntNode, [graph: IntGraph, forms: Forms], Service | unde
     )
     const { lo } = tableOutput(node)
     const serve = forms.table(node.values.map((y) => y - lo))
-    const choose = (i: number): Choice =>
-      // of the entries that this element can reach, all may be the same
-      out.lo[i] === out.hi[i] ? { serve: out.lo[i] - lo, operands: [] } : { serve, operands: [i] }
+    // of the entries that this element can reach, all may be the same
+    const choose = (i: number) => constantOr(out, i, lo, { serve, operands: [i] })
     return { sources: [node.source], choose, operandOffset: -node.lo, outputOffset: lo }
+  },
+  quotient(node, { tensors }, forms) {
+    const { numerator, denominator } = node
+    const [least, most] = hull(tensors[node.out])
+    const serve = forms.quotient(least, most, hull(tensors[denominator])[1])
+    const sources = [numerator, denominator]
+    return {
+      sources,
+      choose: (i) => constantOr(tensors[node.out], i, least, { serve, operands: [i, i] }),
+      outputOffset: least,
+    }
+  },
+  isqrt(node, { tensors }, forms) {
+    const serve = forms.root(hull(tensors[node.source])[1])
+    return {
+      sources: [node.source],
+      choose: (i) => constantOr(tensors[node.out], i, 0, { serve, operands: [i] }),
+    }
   },
   product({ left, right }) {
     const serve = { kind: gadgetKinds.Product, parameters: [] }
     return { sources: [left, right], choose: (i) => ({ serve, operands: [i, i] }) }
   },
+  contraction(node, { tensors }) {
+    const { left, right, m, k, n } = node
+    if (productsIn(node) > mostProducts) tooManyProducts(node)
+    const serve = { kind: gadgetKinds.Product, parameters: [] }
+    const isZero = ({ lo, hi }: Interval, i: number) => lo[i] === 0 && hi[i] === 0
+    const choose = (i: number): Choice => {
+      const [inner, element] = [i % k, Math.floor(i / k)]
+      const [column, row] = [element % n, Math.floor(element / n)]
+      const operands = [row * k + inner, (Math.floor(row / m) * k + inner) * n + column]
+      const vanishes = isZero(tensors[left], operands[0]) || isZero(tensors[right], operands[1])
+      return vanishes ? { serve: 0, operands: [] } : { serve, operands }
+    }
+    return { sources: [left, right], choose, terms: k }
+  },
 }
+
+/** Products of two activations that one node may have multiplied out. */
+const mostProducts = 2 ** 22
+
+function tooManyProducts(node: ContractionNode): never {
+  throw new ModelError({
+    what: `\`${node.origin.operator}\`: the products of two activations are too many to be multiplied out`,
+    where: node.origin.name,
+    expected: `at most ${mostProducts} products`,
+    given: `${productsIn(node)}`,
+    fix: "Use proof system mirage, or a smaller model",
+  })
+}
+
+/** What serves an element that its bounds leave open; `offset` is added to what a gadget gives. */
+const constantOr = ({ lo, hi }: Interval, i: number, offset: number, choice: Choice): Choice =>
+  lo[i] === hi[i] ? { serve: lo[i] - offset, operands: [] } : choice
 
 /** Elements in window i, without padding. */
 const windowOf = ({ map, window }: MaxNode | ArgmaxNode, i: number): number[] =>

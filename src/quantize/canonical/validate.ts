@@ -12,6 +12,7 @@ import {
   type MaxNode,
   type PerKind,
   perKind,
+  productsIn,
   sizeOf,
   type TensorId,
   type TensorInfo,
@@ -139,12 +140,33 @@ const checks: { readonly [K in IntNode["kind"]]: Check<Extract<IntNode, { readon
       size(left) === size(out) && size(right) === size(out) ? undefined : "the operand sizes",
     ...elementwise,
   },
+  contraction: {
+    fault({ out, left, right, batch, m, k, n }, size) {
+      // sizes of tensors are at least 1 and exact, so no factor is zero
+      if (size(left) !== batch * m * k || size(right) !== batch * k * n || size(out) !== batch * m * n)
+        return "the sizes of a contraction"
+      return Number.isSafeInteger(productsIn({ batch, m, k, n }))
+        ? undefined
+        : "the products of a contraction"
+    },
+    held: ({ out }, size) => size(out),
+    work: (node) => workPerProduct * productsIn(node),
+  },
   rescale: {
     fault({ out, source, shift, lo, bits }, size) {
       if (size(source) !== size(out)) return "the source size"
       if (!(shift >= 1 && shift <= 52)) return "the shift"
       return bits >= 1 && bits <= 32 && isInteger(lo) ? undefined : "the range"
     },
+    ...elementwise,
+  },
+  quotient: {
+    fault: ({ out, numerator, denominator }, size) =>
+      size(numerator) === size(out) && size(denominator) === size(out) ? undefined : "the operand sizes",
+    ...elementwise,
+  },
+  isqrt: {
+    fault: ({ out, source }, size) => (size(source) === size(out) ? undefined : "the source size"),
     ...elementwise,
   },
   table: {

@@ -12,6 +12,7 @@ import { evaluate } from "../../ops/evaluate.js"
 import { withWeights } from "../../ops/linearmap.js"
 import {
   type ArgmaxNode,
+  type ContractionNode,
   type IntNode,
   type LinearNode,
   type MaxNode,
@@ -144,6 +145,17 @@ export function tooLarge({ origin }: Pick<IntNode, "origin">, peak: number, what
   })
 }
 
+/** Throws the ModelError for a node whose source can be a number that it is not defined on. */
+function outside({ origin }: IntNode, what: string, expected: string, least: number): never {
+  throw new ModelError({
+    what: `\`${origin.operator}\`: ${what} can be ${least}`,
+    where: origin.name,
+    expected,
+    given: `${least}`,
+    fix: "Clamp it before",
+  })
+}
+
 /** The number itself, which is `what` of a node. Throws the ModelError unless |x| ≤ `sumLimit`. */
 function within(node: IntNode, what: string, x: number): number {
   return Math.abs(x) <= sumLimit ? x : tooLarge(node, Math.abs(x), what)
@@ -220,6 +232,11 @@ const intervals: PerKind<
     }
     return { lo, hi }
   },
+  contraction(node, bounds, size) {
+    const { peak, ...interval } = contractionBounds(node, bounds(node.left), bounds(node.right), size)
+    if (!(peak <= sumLimit)) tooLarge(node, peak)
+    return interval
+  },
   max(node, bounds, size) {
     const source = bounds(node.source)
     const { lo, hi } = unset(size)
@@ -253,6 +270,59 @@ const intervals: PerKind<
     return { lo, hi }
   },
   table: (node, bounds, size) => tableBounds(node, bounds(node.source), size),
+  quotient(node, bounds, size) {
+    const [num, den] = [bounds(node.numerator), bounds(node.denominator)]
+    const [least, most] = hull(den)
+    if (!(least >= 1)) outside(node, "a denominator", "at least 1", least)
+    within(node, "a dividend", 2 * magnitude(num) + 2 * most)
+    const { lo, hi } = unset(size)
+    const divided = (x: number, y: number) => Math.floor((2 * x + y) / (2 * y))
+    for (let i = 0; i < size; i++) {
+      // rising in the numerator, and towards 1/2 in the denominator
+      lo[i] = Math.min(divided(num.lo[i], den.lo[i]), divided(num.lo[i], den.hi[i])) + 0
+      hi[i] = Math.max(divided(num.hi[i], den.lo[i]), divided(num.hi[i], den.hi[i])) + 0
+    }
+    return { lo, hi }
+  },
+  isqrt(node, bounds, size) {
+    const source = bounds(node.source)
+    const [least, most] = hull(source)
+    if (!(least >= 0)) outside(node, "what a root is taken of", "at least 0", least)
+    within(node, "what a root is taken of", most)
+    const { lo, hi } = unset(size)
+    for (let i = 0; i < size; i++) {
+      lo[i] = Math.floor(Math.sqrt(source.lo[i]))
+      hi[i] = Math.floor(Math.sqrt(source.hi[i]))
+    }
+    return { lo, hi }
+  },
+}
+
+/**
+ * Interval of a contraction, and `peak`, the largest Σ max|left|·max|right| of any output, which bounds every partial
+ * sum. When peak exceeds `sumLimit` the interval is inexact and not to be used.
+ */
+function contractionBounds(
+  { batch, m, k, n }: ContractionNode,
+  left: Interval,
+  right: Interval,
+  size: number,
+): Interval & { readonly peak: number } {
+  const { lo, hi } = unset(size)
+  const peaks = new Float64Array(size)
+  for (let row = 0; row < batch * m; row++) {
+    for (let inner = 0; inner < k; inner++) {
+      const [a, b] = [left.lo[row * k + inner], left.hi[row * k + inner]]
+      const from = (Math.floor(row / m) * k + inner) * n
+      for (let j = 0; j < n; j++) {
+        const [c, d] = [right.lo[from + j], right.hi[from + j]]
+        lo[row * n + j] += Math.min(a * c, a * d, b * c, b * d)
+        hi[row * n + j] += Math.max(a * c, a * d, b * c, b * d)
+        peaks[row * n + j] += Math.max(-a, b) * Math.max(-c, d)
+      }
+    }
+  }
+  return { lo, hi, peak: peaks.reduce((most, peak) => Math.max(most, peak), 0) }
 }
 
 /** Room for the bounds of so many elements. */

@@ -35,6 +35,14 @@ interface Case {
   table?: number
 }
 
+/** Of all numerators whose quotient is in the gadget's window. */
+function quotientCase(b: number, n: number, lo: number, dens: number[], p: number, table?: number): Case {
+  const spec = ([num, den]: number[]) => Math.floor((2 * num + den) / (2 * den)) - lo
+  const all = dens.flatMap((den) => range(-13, 15).map((num) => [num, den]))
+  const inputs = all.filter((x) => spec(x) >= 0 && spec(x) < 2 ** b)
+  return { use: use("Quotient", b, n, lo), inputs, spec, p, ...(table ? { table } : {}) }
+}
+
 /** Small parameters, all admissible inputs, the specification, and a prime in which no admissible sum wraps. */
 const cases: Case[] = [
   {
@@ -89,6 +97,17 @@ const cases: Case[] = [
     spec: ([x]) => (x < 4 ? 0 : undefined),
     p: 37,
   },
+  // 2 · den · |q| + 2 · |num| + den + 2^n and twice 2^n + den stay below the half of p
+  ...[undefined, 1].map((table) => quotientCase(2, 3, 0, [1, 3, 4], 163, table)),
+  ...[undefined, 2].map((table) => quotientCase(2, 2, -2, [1, 2], 67, table)),
+  ...[undefined, 1, 2].map((table) => ({
+    use: use("Root", 2),
+    inputs: range(0, 4).map((x) => [x]),
+    spec: ([x]: number[]) => Math.floor(Math.sqrt(x)),
+    // (2^2 + 2^2)^2 + 4 · (3 + 4)
+    p: 97,
+    ...(table ? { table } : {}),
+  })),
   // forms that both strategies can serve
   ...[undefined, 1].map((table) => ({
     use: use("Complement", 1, 2, 2),
