@@ -72,7 +72,7 @@ const mul: Lowering = (call) => {
 const div: Lowering = (call) => {
   const [x, y] = pair(call)
   if (!isConstant(y)) {
-    call.real(y, "division")
+    call.real(y, "division by them")
     // the reciprocal of what is there, before it is broadcast
     return [call.builder.product(...pair(call, call.builder.apply(call.input(1), "reciprocal")))]
   }
@@ -82,7 +82,11 @@ const div: Lowering = (call) => {
     const quotient = x.constant.map((v, i) => (integral ? Math.trunc(v / y.constant[i]) : v / y.constant[i]))
     return [constant(x.shape, quotient, x.dtype)]
   }
-  call.real(x, "division")
+  if (isInteger(x.dtype)) {
+    const [divisor] = y.constant
+    if (y.constant.some((v) => v !== divisor)) unsupported("several divisors of integer activations")
+    return [call.builder.apply(x, "quotient", divisor)]
+  }
   return [call.builder.combine([{ value: x, factor: y.constant.map((v) => 1 / v) }])]
 }
 
@@ -118,7 +122,8 @@ const extreme =
     return [larger(call, largest, known, sign)]
   }
 
-function larger({ builder }: Call, x: Value, y: Value, sign: 1 | -1): Value {
+/** The larger (sign 1) or smaller (sign −1) of two values of one shape. */
+export function larger({ builder }: Call, x: Value, y: Value, sign: 1 | -1): Value {
   const difference = builder.combine([
     { value: x, factor: sign },
     { value: y, factor: -sign },
@@ -183,7 +188,12 @@ export const arithmetic: Operators = {
   Add: operator(addition(1), wideOnly),
   Sub: operator(addition(-1), wideOnly),
   Mul: operator(mul, wideOnly),
-  Div: operator(div, realOnly, other("no division by a constant with a zero")),
+  Div: operator(
+    div,
+    other("no division by a constant with a zero"),
+    other("no division by integer activations"),
+    other("one divisor for all integer activations"),
+  ),
   Sum: operator(sum(false), wideOnly),
   Mean: operator(sum(true), realOnly),
   Neg: operator(neg, wideOnly),
