@@ -1,5 +1,5 @@
 /** `countersign settle`: ends a request when its time is over, or when its operator contradicted itself. */
-import { accountOf, carryOut, onContracts, readRequest, sendsTo } from "../chain.js"
+import { accountOf, carryOut, carryOutStep, onContracts, readRequest, sendsTo } from "../chain.js"
 import { readAttestation } from "../claims.js"
 import { command } from "../options.js"
 import { note } from "../terminal.js"
@@ -20,13 +20,12 @@ export const settleCommand = sendsTo(
       if (other !== null) {
         const answer = given ?? (await chain.deliveredAttestation(contracts, request.id))
         const filing = await chain.planEquivocation(contracts, accountOf(on), answer, other)
+        // whether it ends by that can be tried when it is filed
         if (dryRun) return await carryOut(filing, { result: { id: request.id }, dryRun })
         const { hash } = await filing.send()
         note(`filed         ${hash}`)
       }
       const plan = await chain.planSettle(contracts, accountOf(on), request)
-      const { ends, id } = plan
-      const lines = [`request       ${id}`]
-      return await carryOut(plan, { result: { id }, lines, ends, token: request.terms.token, dryRun })
+      return await carryOutStep(on, plan, request, { dryRun })
     })
   })
