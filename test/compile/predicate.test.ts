@@ -238,10 +238,10 @@ describe("the bit of a policy", () => {
 
   it("keeps to integers that doubles hold exactly, or refuses", () => {
     // y of 53 bits, the widest that a layout has
-    const wide = affine({ weights: [[2 ** 44 - 1], [0]], lo: -128, bits: 8 })
-    expect(() => withPredicate(wide, documentOf({ outputs: [limit({ elements: [0], least: 2 ** 51 })] }))).toThrow(
-      ModelError,
-    )
+    const wide = affine({ weights: [[2 ** 45 - 1], [0]], lo: -128, bits: 8 })
+    expect(() =>
+      withPredicate(wide, documentOf({ outputs: [limit({ elements: [0], least: 2 ** 51 })] })),
+    ).toThrow(ModelError)
     expect(() => withPredicate(wide, documentOf(margin(2 ** 50)))).toThrow(ModelError)
     const less = affine({ weights: [[2 ** 41 - 1], [0]], lo: -128, bits: 8 })
     const document = documentOf({
