@@ -5,8 +5,8 @@
  */
 import { lstatSync } from "node:fs"
 import type { Attestation } from "../attest/index.js"
-import { attempt } from "../cli/files.js"
 import { CountersignError } from "../errors.js"
+import { attempt } from "../files.js"
 import type { Hex } from "../statement/strict.js"
 import { listKept, readKept } from "./keep.js"
 

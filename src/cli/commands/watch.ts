@@ -1,11 +1,11 @@
 /** `countersign watch`: compares what is delivered to an escrow with the model, and challenges what is wrong. */
 import type { WatchEvent, WatchOptions } from "../../chain/index.js"
 import { CountersignError } from "../../errors.js"
+import { exists, readJson, writeWhole } from "../../files.js"
 import { type Entry, openLog } from "../../log/index.js"
 import { keystoreOption } from "../account.js"
 import { accountOf, onContracts, readsChain } from "../chain.js"
 import { nowSeconds } from "../claims.js"
-import { exists, readJson, writeWhole } from "../files.js"
 import { loadCircuit, loadVerificationKey, verificationKeyPath } from "../folder.js"
 import { command, repeatable, wholeNumber } from "../options.js"
 import { interruptible, note, onProgress, print } from "../terminal.js"
