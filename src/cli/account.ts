@@ -6,7 +6,7 @@
 import { Option } from "commander"
 import type { Wallet } from "ethers"
 import { UsageError } from "../errors.js"
-import { readWhole } from "./files.js"
+import { readWhole } from "../files.js"
 import { askSecret, environment, onProgress } from "./terminal.js"
 
 export const keystoreOption = new Option(

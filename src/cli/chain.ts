@@ -5,10 +5,10 @@
 import { Option } from "commander"
 import type { Contracts, Ending, EscrowRequest, Payment, Plan, Sent } from "../chain/index.js"
 import { UsageError } from "../errors.js"
+import { readJson } from "../files.js"
 import type { Hex } from "../statement/strict.js"
 import { keystoreOption, openAccount } from "./account.js"
 import { readContracts } from "./contracts.js"
-import { readJson } from "./files.js"
 import type { ToolCommand } from "./options.js"
 import { environment, note, print } from "./terminal.js"
 

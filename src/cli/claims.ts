@@ -1,8 +1,8 @@
 /** Files of claims, as commands read and write them. */
 import type { Attestation, PolicyDocument, SignedAttestation } from "../attest/index.js"
+import { readJson } from "../files.js"
 import { parseStatement, type Statement } from "../statement/statement.js"
 import { fields, oneOf } from "../statement/strict.js"
-import { readJson } from "./files.js"
 
 /** What `countersign attest` writes: a signed attestation, and the statement that it is about. */
 export interface Answer {

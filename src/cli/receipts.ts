@@ -2,8 +2,9 @@
  * Commands about a receipt: the options that say what it must be, and what `countersign verify` says of it: the
  * verdict, what was taken from where, and the numbers it proves.
  */
+
+import { readWhole } from "../files.js"
 import * as api from "../index.js"
-import { readWhole } from "./files.js"
 import { loadVerificationKey } from "./folder.js"
 import { type Context, command, hex32, type ToolCommand, withContext } from "./options.js"
 import { cut, invalid, print } from "./terminal.js"

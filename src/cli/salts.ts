@@ -1,7 +1,7 @@
 /** Files of salts: who has one can open the commitments of its receipt. */
 import { r } from "../field.js"
+import { exists, readJson, writeWhole } from "../files.js"
 import * as api from "../index.js"
-import { exists, readJson, writeWhole } from "./files.js"
 
 /** Salts of a proof, and how they are kept. */
 export interface HeldSalts {

@@ -24,8 +24,8 @@ import {
   statementProblem,
   zeroDigest,
 } from "../attest/index.js"
-import { attempt, exists, readJson, removeFile, writeWhole } from "../cli/files.js"
 import { FileError, invariant, UsageError } from "../errors.js"
+import { attempt, exists, readJson, removeFile, writeWhole } from "../files.js"
 import { type Executed, execute } from "../prover/execute.js"
 import type { Circuit, ProveOptions, Prover } from "../prover/index.js"
 import { maxInteger } from "../statement/layout.js"

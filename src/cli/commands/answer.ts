@@ -1,7 +1,8 @@
 /** `countersign answer`: the proof of what was delivered. */
+
+import { readWhole } from "../../files.js"
 import { accountOf, carryOut, onContracts, readRequest, sendsTo } from "../chain.js"
 import { deliveredClaim } from "../claims.js"
-import { readWhole } from "../files.js"
 import { loadVerificationKey } from "../folder.js"
 import { command } from "../options.js"
 

@@ -2,10 +2,11 @@
  * `countersign attestation verify`: what an answer's attestation is worth. Each claim has a line of its own, for none says
  * anything of the others: who signed it, whether it lies within the policy, who has signed off, and whether it is proven.
  */
+
+import { readJson, readWhole } from "../../files.js"
 import * as api from "../../index.js"
 import { nowSeconds, readAnswer, readDocument } from "../claims.js"
 import { withContracts } from "../contracts.js"
-import { readJson, readWhole } from "../files.js"
 import { loadVerificationKey } from "../folder.js"
 import { command, hex32, repeatable, wholeNumber } from "../options.js"
 import { invalid, print } from "../terminal.js"

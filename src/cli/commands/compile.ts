@@ -1,9 +1,10 @@
 /** `countersign compile`: from a model file to the folder of a circuit. */
+
+import { readWhole } from "../../files.js"
 import * as api from "../../index.js"
 import { sizeOf } from "../../ops/program.js"
 import { proofSystems } from "../../systems/index.js"
 import { readDocument } from "../claims.js"
-import { readWhole } from "../files.js"
 import { checkCircuitFolder, saveCircuit } from "../folder.js"
 import { readModel } from "../model-files.js"
 import { command, dimensions, repeatable, wholeNumber } from "../options.js"

@@ -1,7 +1,8 @@
 /** `countersign contracts`: the contracts on a chain, the keys that they know, and recalls. */
+
+import { checkOutput, writeWhole } from "../../files.js"
 import { keystoreOption, openAccount } from "../account.js"
 import { accountOf, carryOut, connected, onContracts, rpcOption, sendsTo, transactionOf } from "../chain.js"
-import { checkOutput, writeWhole } from "../files.js"
 import { loadVerificationKey } from "../folder.js"
 import { command, hex32 } from "../options.js"
 import { note, onProgress, print } from "../terminal.js"

@@ -1,7 +1,8 @@
 /** `countersign convict`: the proof of another output than was delivered. */
+
+import { readWhole } from "../../files.js"
 import { accountOf, carryOut, onContracts, readRequest, sendsTo } from "../chain.js"
 import { deliveredClaim } from "../claims.js"
-import { readWhole } from "../files.js"
 import { loadVerificationKey } from "../folder.js"
 import { command } from "../options.js"
 import { print } from "../terminal.js"

@@ -1,6 +1,7 @@
 /** `countersign request`: what a client asks of an operator, and pays into an escrow for. */
 import { randomBytes } from "node:crypto"
 import type { EscrowRequest, Terms } from "../../chain/index.js"
+import { checkOutput, writeWhole } from "../../files.js"
 import * as api from "../../index.js"
 import { keystoreOption } from "../account.js"
 import {
@@ -17,7 +18,6 @@ import {
 } from "../chain.js"
 import { dateOf, readDocument } from "../claims.js"
 import { withContracts } from "../contracts.js"
-import { checkOutput, writeWhole } from "../files.js"
 import { loadVerificationKey, verificationKeyPath } from "../folder.js"
 import { clampOption, loadWithInput } from "../input.js"
 import { command } from "../options.js"

@@ -1,8 +1,9 @@
 /** `countersign sign-off`: somebody's signature under an attestation, in a role. */
+
+import { checkOutput, writeWhole } from "../../files.js"
 import * as api from "../../index.js"
 import { keystoreOption, openAccount } from "../account.js"
 import { dateOf, daySeconds, nowSeconds, readAttestation } from "../claims.js"
-import { checkOutput, writeWhole } from "../files.js"
 import { choice, command, hex32, wholeNumber } from "../options.js"
 import { print } from "../terminal.js"
 
