@@ -69,6 +69,7 @@ export {
   planRegisterModel,
 } from "./register.js"
 export { type SendOptions, type Sent, send } from "./send.js"
+export { type Situation, situationOf } from "./situation.js"
 export type { StakeLimits } from "./stakes.js"
 export { type Amounts, type End, type Payee, payouts, type State, states } from "./states.js"
 export {
