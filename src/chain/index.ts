@@ -84,4 +84,5 @@ export {
   requestText,
   type Terms,
 } from "./terms.js"
-export { type Judge, type Verdict, type WatchEvent, type WatchOptions, watch, watchOnce } from "./watch.js"
+export { watch, watchOnce } from "./watch.js"
+export type { Judge, Verdict, WatchEvent, WatchOptions } from "./watching.js"
