@@ -14,9 +14,8 @@
  * time from the others. And a log or disk that refuses is no reason to leave a challenge: the error is thrown when the
  * round is over.
  */
-import type { Signer, Signer } from "ethers"
-import type { Claimed } from "../attest/index.js"
-import type { Hex, Hex } from "../statement/strict.js"
+import type { Signer } from "ethers"
+import type { Hex } from "../statement/strict.js"
 import { attend } from "./contest.js"
 import type { Contracts } from "./contracts.js"
 import { deliveriesIn } from "./deliveries.js"
