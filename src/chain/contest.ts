@@ -4,13 +4,13 @@
  */
 import { requestOfDelivery } from "./deliveries.js"
 import { ChainError, onChain } from "./errors.js"
-import { planChallenge, stateOf } from "./escrow.js"
+import { planChallenge, type RequestState, stateOf } from "./escrow.js"
 import type { Watched } from "./place.js"
 import { checkStake, unworthy } from "./stakes.js"
 import { duesOf } from "./terms.js"
 import { type Block, blockAt, judgedOf, keep, note, say, type Watching } from "./watching.js"
 
-/** Challenges that are tried in a round: what comes meanwhile, and is more urgent, is seen in the next. */
+/** Challenges that are made in a round: what comes meanwhile, and is more urgent, is seen in the next. */
 const mostTries = 64
 /** Deliveries of unknown inputs that are told one by one in a round. */
 const mostUnknownTold = 64
@@ -21,11 +21,11 @@ export async function attend(watching: Watching, latest: Block): Promise<void> {
   let [unknown, tries] = [0, 0]
   for (const watched of open.sort((a, b) => a.deadline - b.deadline)) {
     const said = await judgedOf(watching, watched)
-    if (said instanceof Error) await fail(watching, watched, latest, `the judge failed: ${said.message}`)
+    if (said instanceof Error)
+      await fail(watching, watched, latest, new Error(`the judge failed: ${said.message}`))
     else if (said.verdict === "wrong") {
       if (watched.retryAt > latest.timestamp || tries >= mostTries) continue
-      tries++
-      await tried(watching, watched, latest, said.reason)
+      if (await tried(watching, watched, latest, said.reason)) tries++
     } else if (said.verdict !== "unknown") await say(watching, watched, "right", said.reason)
     else if (watched.said !== "unknown" && ++unknown > mostUnknownTold)
       note(watching, watched, { said: "unknown" })
@@ -35,10 +35,13 @@ export async function attend(watching: Watching, latest: Block): Promise<void> {
     watching.skipped["their inputs are not known either"] = unknown - mostUnknownTold
 }
 
-/** Tries to challenge. What goes wrong with one is no reason to leave the others, unless the endpoint is gone. */
-async function tried(watching: Watching, watched: Watched, latest: Block, reason: string): Promise<void> {
+/**
+ * Tries to challenge, unless that has to wait or was done. What goes wrong with one is no reason to leave the others, unless
+ * the endpoint is gone.
+ */
+async function tried(watching: Watching, watched: Watched, latest: Block, reason: string): Promise<boolean> {
   try {
-    await decide(watching, watched, latest, reason)
+    return await decide(watching, watched, latest, reason)
   } catch (error) {
     if (!(error instanceof Error)) throw error
     if (error instanceof ChainError) {
@@ -52,30 +55,35 @@ async function tried(watching: Watching, watched: Watched, latest: Block, reason
           "the challenge was sent, and waits for a block",
           error.transaction,
         )
-        return
+        return true
       }
-      if (error.problem === "refused" && (await isSettled(watching, watched))) return
+      const { contracts } = watching
+      if (
+        error.problem === "refused" &&
+        (await isSettled(watching, watched, await stateOf(contracts, watched.id)))
+      )
+        return true
     }
-    await fail(watching, watched, latest, error.message)
+    await fail(watching, watched, latest, error)
+    return true
   }
 }
 
-/** Says that something failed, and leaves it for an eighth of the time that is left. */
-async function fail(
-  watching: Watching,
-  watched: Watched,
-  { timestamp }: Block,
-  reason: string,
-): Promise<void> {
-  const wait = Math.max(12, Math.floor((watched.deadline - timestamp) / 8))
+/** Says that something failed, and leaves it for an eighth of the time that is left; an endpoint, for a moment. */
+async function fail(watching: Watching, watched: Watched, { timestamp }: Block, error: Error): Promise<void> {
+  const isPassing = error instanceof ChainError && error.problem === "unreachable"
+  const wait = isPassing ? 12 : Math.max(12, Math.floor((watched.deadline - timestamp) / 8))
   note(watching, watched, { retryAt: timestamp + wait })
-  await say(watching, watched, "failed", reason)
+  await say(watching, watched, "failed", error.message)
 }
 
 /** Whether somebody has challenged it, which is said. */
-async function isSettled(watching: Watching, watched: Watched): Promise<boolean> {
-  const { contracts, signer } = watching
-  const { state, attestation, challenger } = await stateOf(contracts, watched.id)
+async function isSettled(
+  watching: Watching,
+  watched: Watched,
+  { state, attestation, challenger }: RequestState,
+): Promise<boolean> {
+  const { signer } = watching
   if (state !== "Challenged" || attestation !== watched.digest) return false
   if (challenger === (await signer.getAddress()).toLowerCase())
     await say(watching, watched, "challenged", "the challenge is in a block", watched.transaction)
@@ -87,17 +95,18 @@ async function isSettled(watching: Watching, watched: Watched): Promise<boolean>
   return true
 }
 
-async function decide(watching: Watching, watched: Watched, latest: Block, reason: string): Promise<void> {
+/** Whether a challenge was due, which is made then. */
+async function decide(watching: Watching, watched: Watched, latest: Block, reason: string): Promise<boolean> {
   const { contracts, options } = watching
   const { confirmations, marginSeconds } = options
-  const { state, attestation } = await stateOf(contracts, watched.id)
-  if (await isSettled(watching, watched)) return
+  const found = await stateOf(contracts, watched.id)
+  if (await isSettled(watching, watched, found)) return false
   // ended, or between two answers the chain may have taken the delivery back
-  if (state !== "Delivered" || attestation !== watched.digest) return
+  if (found.state !== "Delivered" || found.attestation !== watched.digest) return false
   const left = watched.deadline - latest.timestamp
   if (left < 0) {
     await say(watching, watched, "missed", `${reason}; the window closed ${-left} s ago`)
-    return
+    return false
   }
   const deep = latest.number - watched.block >= confirmations
   const urgent = left <= marginSeconds
@@ -114,10 +123,11 @@ async function decide(watching: Watching, watched: Watched, latest: Block, reaso
       "wrong",
       `${reason}; ${isTakenBack ? "the chain took the challenge back; " : ""}${next}`,
     )
-  if (deep || urgent) await challenge(watching, watched, reason)
+  return (deep || urgent) && (await challenge(watching, watched, reason))
 }
 
-async function challenge(watching: Watching, watched: Watched, reason: string): Promise<void> {
+/** Challenges; false if that is under way, or not worth it. @throws whatever prevents it */
+async function challenge(watching: Watching, watched: Watched, reason: string): Promise<boolean> {
   const { contracts, signer, options } = watching
   const { id, digest, deadline } = watched
   if (await isUnderWay(watching, watched)) {
@@ -128,7 +138,7 @@ async function challenge(watching: Watching, watched: Watched, reason: string): 
       "the challenge was sent, and waits for a block",
       watched.transaction,
     )
-    return
+    return false
   }
   const request = await requestOfDelivery(contracts, watched, options)
   const { terms } = request
@@ -136,7 +146,7 @@ async function challenge(watching: Watching, watched: Watched, reason: string): 
   if (never !== null) {
     note(watching, watched, { retryAt: deadline + 1 })
     await say(watching, watched, "left", never)
-    return
+    return false
   }
   checkStake(request, watching.place.stakes, options)
   const { approve } = options
@@ -154,6 +164,7 @@ async function challenge(watching: Watching, watched: Watched, reason: string): 
     },
   })
   await say(watching, watched, "challenged", `${reason}; staked ${amount}`, hash)
+  return true
 }
 
 /** Whether a challenge that was sent may still come into a block, or has. */
