@@ -264,10 +264,10 @@ async function story(chain: Awaited<ReturnType<typeof startChain>>, ptau: string
     const proof = await proofIn(attestationDigest(claim, domain))
     await send(who, escrow, "answer", [terms, claim, words, proof])
   }
+  const layoutText = hex(toUtf8Bytes(layoutJson(layout)))
   async function convict({ terms, claim }: Delivered) {
     const context = await escrow.convictionContext(await escrow.idOf(terms), people.prover.address)
-    const text = hex(toUtf8Bytes(layoutJson(layout)))
-    await send(people.prover, escrow, "convict", [terms, claim, text, words, await proofIn(context)])
+    await send(people.prover, escrow, "convict", [terms, claim, layoutText, words, await proofIn(context)])
   }
   const recall = (modelId: bigint) => send(owner, registry, "deprecateModel", [modelId])
   async function actionable({ terms, signed, claim }: Delivered): Promise<string> {
@@ -382,7 +382,7 @@ async function story(chain: Awaited<ReturnType<typeof startChain>>, ptau: string
         const made = await deliver(await request(), operator, lie)
         const second = await sign(made.terms)
         const both = [made, second].flatMap(({ claim, signed }) => [claim, signed.signature])
-        await send(people.filer, book, "fileEquivocation", both)
+        await send(people.filer, book, "fileEquivocation", [...both, layoutText])
         await send(client, escrow, "equivocated", [made.terms])
         return await endOf(made.terms)
       },

@@ -74,6 +74,7 @@ async function contradict(d: Delivered, who: Who): Promise<void> {
     d.signature,
     other.attestation,
     other.signature,
+    s.subject.layoutJson,
   ])
 }
 
