@@ -57,6 +57,8 @@ const program = new Command("countersign")
   .description("Prove which model produced which output, and check it anywhere.")
   .version(softwareVersion)
   .option("--json", "print one JSON object, of errors too")
+  // what stands behind the name of a command is that command's
+  .enablePositionalOptions()
 for (const command of commands) program.addCommand(command)
 
 await execute(program)

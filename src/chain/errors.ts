@@ -202,16 +202,23 @@ export function describeRevert({ name, args }: Revert): Omit<Facts, "where"> {
 export const refusal = (revert: Revert, where: string, transaction: Hex | null = null): ChainError =>
   new ChainError("refused", { where, ...describeRevert(revert) }, { revert, transaction })
 
-/** As ethers has it: a call that reverted, with what it gave back. */
-interface CallException {
+/** As ethers has it: what went wrong, and what the endpoint said, in one of two places. */
+interface EthersError {
   readonly code?: unknown
   readonly data?: string | null
-  readonly info?: { readonly error?: { readonly data?: unknown; readonly message?: string } }
+  readonly error?: Said
+  readonly info?: { readonly error?: Said }
   readonly shortMessage?: string
+}
+interface Said {
+  readonly data?: unknown
+  readonly message?: unknown
 }
 
 /** What ethers calls endpoints that fail. */
 const passing = new Set(["NETWORK_ERROR", "SERVER_ERROR", "TIMEOUT", "BAD_DATA"])
+/** What it calls endpoints, and wallets behind them, that say no. */
+const refusing = new Set(["UNKNOWN_ERROR", "UNSUPPORTED_OPERATION", "ACTION_REJECTED"])
 
 /**
  * What was thrown by ethers as a typed error: custom errors in words, and what the chain refuses by itself. Anything else
@@ -220,8 +227,9 @@ const passing = new Set(["NETWORK_ERROR", "SERVER_ERROR", "TIMEOUT", "BAD_DATA"]
  */
 export function asChainError(error: unknown, where: string): unknown {
   if (error instanceof CountersignError) return error
-  const { code, data, info, shortMessage = "" } = error as CallException
-  const given = data ?? (typeof info?.error?.data === "string" ? info.error.data : null)
+  const { code, data, shortMessage = "", ...rest } = error as EthersError
+  const said = rest.info?.error ?? rest.error
+  const given = data ?? (typeof said?.data === "string" ? said.data : null)
   const revert = decodeRevert(given)
   if (revert) return refusal(revert, where)
   if (code === "INSUFFICIENT_FUNDS")
@@ -240,8 +248,8 @@ export function asChainError(error: unknown, where: string): unknown {
       what: "the account sent another transaction at the same time",
       fix: "Wait until that is done, and try again",
     })
-  if (code === "UNKNOWN_ERROR" && info?.error?.message !== undefined)
-    return new ChainError("refused", { where, what: `the endpoint refuses: ${info.error.message}` })
+  if (said !== undefined && typeof code === "string" && refusing.has(code))
+    return new ChainError("refused", { where, what: `the endpoint refuses: ${printable(`${said.message}`)}` })
   return typeof code === "string" && passing.has(code)
     ? new ChainError("unreachable", { where, what: `the endpoint gave no sensible answer: ${shortMessage}` })
     : error

@@ -317,7 +317,7 @@ async function deployed(chain: Chain): Promise<Settlement> {
     idOf,
     attest,
     async pass(seconds) {
-      await provider.send("evm_increaseTime", [seconds])
+      await provider.send("evm_setNextBlockTimestamp", [(await now()) + seconds])
       await provider.send("evm_mine", [])
     },
     async signOff(changes, who) {
