@@ -1,7 +1,7 @@
 /** The contracts against the texts of the standards: what is called, answered, logged and refused. */
 import { Interface } from "ethers"
 import { expect, test } from "vitest"
-import { artifact } from "../support/settlement.js"
+import { artifact } from "../support/chain.js"
 
 const commitment =
   "(bytes32 modelHash, bytes32 circuitHash, bytes32 vkHash, bytes4 proofSystemId, string uri)"
