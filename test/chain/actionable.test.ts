@@ -170,7 +170,7 @@ describe("a claim", () => {
         const proof = { receipt: scene.receipt(d.attestation), verificationKey: oracle.key }
         await (await planAnswer(contracts, operator, d.request, proof)).send(soon)
       } else await d.finish()
-      await (await planEquivocation(contracts, stranger, d.attestation, other)).send(soon)
+      await (await planEquivocation(contracts, stranger, d.attestation, other, oracle.key)).send(soon)
       const all = [await d.signed(d.approver, roles.approver), d.byContract]
       expect((await d.said(all)).actionable).toBe(proven ? null : "contradicted by its operator")
     }
