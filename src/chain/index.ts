@@ -56,6 +56,7 @@ export {
   planAnchor,
   planEquivocation,
   planRecall,
+  planRecord,
   planRegisterKey,
   planRegisterModel,
 } from "./register.js"
