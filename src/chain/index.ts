@@ -46,7 +46,16 @@ export {
   type Step,
   stateOf,
 } from "./escrow.js"
-export { beginning, type Decision, type Mark, type Place, parsePlace, type Watched } from "./place.js"
+export {
+  beginning,
+  type Decision,
+  type Delivery,
+  type Mark,
+  type Place,
+  parsePlace,
+  type Stake,
+  type Watched,
+} from "./place.js"
 export { type Call, decimalsOf, type Payment, type Plan, parseAmount, plan } from "./plan.js"
 export {
   anchoredSize,
@@ -61,6 +70,7 @@ export {
   planRegisterModel,
 } from "./register.js"
 export { type SendOptions, type Sent, send } from "./send.js"
+export type { StakeLimits } from "./stakes.js"
 export { type Amounts, type End, type Payee, payouts, type State, states } from "./states.js"
 export {
   amountsOf,

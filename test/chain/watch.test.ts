@@ -104,6 +104,9 @@ describe("a watcher", () => {
     expect(await state(id)).toBe("Delivered")
     Object.assign(all, { mostStake: 70n })
     await look()
+    expect(await state(id)).toBe("Delivered")
+    await scene.pass(460)
+    await look()
     expect(await state(id)).toBe("Challenged")
   })
 
