@@ -27,7 +27,8 @@ contract Escrow is IEscrow {
     /// withholds a 64th part.
     uint256 private constant RECALL_GAS = 50_000;
     uint256 private constant RECALL_GAS_LEFT = 55_000;
-    /// How canonical JSON of a layout ends whose outputs are public: the last output's last member, and the closing.
+    /// How canonical JSON of a layout ends whose outputs are all public: the last output's last member, and the closing.
+    /// Outputs that are committed to come after public ones.
     bytes32 private constant PUBLIC_END = keccak256('"visibility":"public"}]}');
     uint256 private constant PUBLIC_END_BYTES = 24;
 
@@ -300,7 +301,7 @@ contract Escrow is IEscrow {
         if (!ICountersignVerifier(verifier).verifyInference(key, context, words, proof)) revert InvalidProof();
     }
 
-    /// The last member of the last output is its visibility, which is that of all outputs.
+    /// The last member of the last output is its visibility; if it is public, all outputs are.
     function _endsPublic(bytes calldata json) private pure returns (bool) {
         if (json.length < PUBLIC_END_BYTES) return false;
         return keccak256(json[json.length - PUBLIC_END_BYTES:]) == PUBLIC_END;

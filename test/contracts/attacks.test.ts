@@ -2,11 +2,10 @@
 import { Wallet, ZeroAddress } from "ethers"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { deploy } from "../../examples/chain.js"
-import { register } from "../support/chain.js"
+import { artifact, register } from "../support/chain.js"
 import { hash32 } from "../support/groth16-oracle.js"
 import {
   answerWindow,
-  artifact,
   bond,
   challengeWindow,
   costs,

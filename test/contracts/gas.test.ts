@@ -10,8 +10,8 @@ import {
   solidityProof,
   type VerificationKey,
 } from "#src/verifier/index.js"
-import { compileContract } from "../../contracts/compile.js"
 import {
+  artifact,
   inferenceArguments,
   register,
   registered,
@@ -91,7 +91,7 @@ const lines: [string, bigint][] = []
 beforeAll(async () => {
   for (const system of systems) {
     const sent = await chains[system].signer.sendTransaction({
-      data: compileContract(verifiers[system]).bytecode,
+      data: artifact(verifiers[system]).bytecode,
     })
     lines.push([`${system} deploy`, (await sent.wait())?.gasUsed ?? 0n])
   }

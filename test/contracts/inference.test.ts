@@ -3,11 +3,10 @@ import { AbiCoder, concat, id, keccak256, toBeHex, ZeroAddress, ZeroHash } from 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { compileSolidity } from "../../contracts/compile.js"
 import { deploy } from "../../examples/chain.js"
-import { register } from "../support/chain.js"
+import { artifact, register } from "../support/chain.js"
 import { hash32 } from "../support/groth16-oracle.js"
 import {
   answerWindow,
-  artifact,
   challengeWindow,
   commitmentOf,
   costs,

@@ -25,10 +25,9 @@ import {
   toSolidityArguments,
   verify,
 } from "#src/verifier/index.js"
-import { compileContract } from "../../contracts/compile.js"
 import { type Chain, deploy, startChain } from "../../examples/chain.js"
 import { digits } from "../../examples/digits.js"
-import { type Registered, verifiers } from "../support/chain.js"
+import { artifact, type Registered, verifiers } from "../support/chain.js"
 
 const context = `0x${"3c".repeat(32)}`
 const test = digits("test")
@@ -51,8 +50,8 @@ let contracts: Record<Registered, Contract>
 beforeAll(async () => {
   chain = await startChain()
   contracts = {
-    groth16: await deploy(compileContract("Groth16Verifier"), chain.signer),
-    mirage: await deploy(compileContract("CountersignVerifier"), chain.signer),
+    groth16: await deploy(artifact(verifiers.groth16), chain.signer),
+    mirage: await deploy(artifact(verifiers.mirage), chain.signer),
   }
 })
 afterAll(() => chain.close())

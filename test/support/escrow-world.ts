@@ -13,8 +13,9 @@ import {
 } from "ethers"
 import { compileSolidity } from "../../contracts/compile.js"
 import { deploy } from "../../examples/chain.js"
+import { artifact } from "./chain.js"
 import { hostile } from "./hostile-contracts.js"
-import { artifact, digestOfWords, type Settlement, send } from "./settlement.js"
+import { digestOfWords, type Settlement, send } from "./settlement.js"
 
 /** A verifier for which proving is hashing, and the true output of the one input is known: false ones have no proof. */
 const source = `

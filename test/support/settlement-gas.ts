@@ -1,9 +1,9 @@
 /** Gas of what people pay for in registry, book and escrow, with amounts and digests as large as in life. */
 import { type JsonRpcSigner, parseEther, ZeroAddress } from "ethers"
 import { deploy } from "../../examples/chain.js"
+import { artifact } from "./chain.js"
 import { hash32 } from "./groth16-oracle.js"
 import {
-  artifact,
   challengeWindow,
   commitmentOf,
   decisions,
