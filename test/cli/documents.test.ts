@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { encryptKeystoreJsonSync, type Wallet } from "ethers"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { attestationDigest, claimOf } from "#src/attest/index.js"
-import { openContracts, parseDeployment, parseRequest, stateOf } from "#src/chain/index.js"
+import { type End, openContracts, parseDeployment, parseRequest, payouts, stateOf } from "#src/chain/index.js"
 import { compile } from "#src/compile/compile.js"
 import { readKept } from "#src/keep/index.js"
 import { openLog } from "#src/log/index.js"
@@ -135,4 +135,41 @@ it("the economics are those of the gas table", () => {
   ])
   expect(rows.length).toBe(5)
   for (const [p, bond] of rows) expect(p * bond).toBeCloseTo(1 - p)
+})
+
+it("the table of ends is what the contracts pay", () => {
+  const text = readFileSync(new URL("../../docs/ACCOUNTABILITY.md", import.meta.url), "utf8")
+  const ends: Record<string, readonly [End, boolean]> = {
+    "not delivered in time": ["Expired", false],
+    "delivered, nobody challenged in time": ["Unchallenged", false],
+    "proven, unchallenged": ["Proven", false],
+    "challenged, and proven in time": ["Proven", true],
+    "challenged, and silent": ["Silent", true],
+    "another output proven": ["Convicted", true],
+    "two outputs signed": ["Equivocated", true],
+    "recalled, unchallenged": ["Recalled", false],
+    "recalled, then proven": ["Recalled", true],
+    "recalled, challenged, and silent": ["Silent", true],
+  }
+  const amounts = { price: 100n, damages: 10n, costs: 1n }
+  const unit = { P: amounts.price, D: amounts.damages, K: amounts.costs }
+  const sum = (cell: string) =>
+    [...cell.matchAll(/(\d*)([PDK])\b/g)].reduce(
+      (total, [, times, what]) => total + BigInt(times || 1) * unit[what as keyof typeof unit],
+      0n,
+    )
+  const table = text.slice(text.indexOf("| end | client |")).split("\n\n")[0].split("\n").slice(2)
+  expect(table.length).toBe(Object.keys(ends).length)
+  for (const row of table) {
+    const [name, client, operator, others] = row.slice(2).split(/ ?\| ?/)
+    const of = (who: RegExp) => sum(others.split(", ").find((part) => who.test(part)) ?? "")
+    const paid = {
+      client: sum(client),
+      operator: sum(operator),
+      challenger: of(/challenger/),
+      shower: of(/prover|filer/),
+    }
+    const owed = payouts(...([ends[name][0], amounts, { challenged: ends[name][1] }] as const))
+    expect(paid, row).toEqual({ client: 0n, operator: 0n, challenger: 0n, shower: 0n, ...owed })
+  }
 })
