@@ -104,7 +104,7 @@ it("run as they stand, and do what the text says", async () => {
   // who withdrew has nothing left
   for (const name of ["operator", "client"] as const)
     expect(await contracts.at.Escrow.creditOf(`0x${"0".repeat(40)}`, people[name].address), name).toBe(0n)
-})
+}, 400_000)
 
 it("the economics are those of the gas table", () => {
   const text = readFileSync(new URL("../../docs/ACCOUNTABILITY.md", import.meta.url), "utf8")
