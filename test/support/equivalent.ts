@@ -12,7 +12,11 @@ type Version<Input> = (input: Input) => Promise<unknown>
 export async function equivalent<Input>(
   slow: Version<Input>,
   fast: Version<Input>,
-  { edges, inputs, budgetMs = amount(200, 500) }: { edges: Input[]; inputs: fc.Arbitrary<Input>; budgetMs?: number },
+  {
+    edges,
+    inputs,
+    budgetMs = amount(200, 500),
+  }: { edges: Input[]; inputs: fc.Arbitrary<Input>; budgetMs?: number },
 ): Promise<void> {
   const agree = async (input: Input) => {
     expect(await fast(input)).toEqual(await slow(input))
