@@ -137,7 +137,7 @@ describe("a statement's words", () => {
         expect(words[0]).toBe(BigInt(commitment("output")))
         expect(packing(key.layout)[0]).toEqual({ kind: "commitment", side: "output" })
         // what the commitment is of is packed as if it were public
-        expect(packSide(key.layout.outputs, "output")).toEqual(
+        expect(packSide(key.layout, "output", "committed")).toEqual(
           packing(layoutOf(input)).filter((word) => word.side === "output"),
         )
       }
