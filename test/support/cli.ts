@@ -37,7 +37,7 @@ let host: ChildProcess | undefined
 const waiting: ((said: Parameters<typeof outcome>[1]) => void)[] = []
 
 function startHost(): ChildProcess {
-  const child = fork(fileURLToPath(new URL("cli-host.mjs", import.meta.url)), {
+  const child = fork(fileURLToPath(new URL("./cli-host.mjs", import.meta.url)), {
     execArgv: [],
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   })
