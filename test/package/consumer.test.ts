@@ -209,7 +209,7 @@ describe("a stranger's consumer", () => {
     expect(await grant(desk, claim)).toBe("granted")
     const second = await s.attest(made.terms, { output: hash32("another output") })
     const both = [made.attestation, made.signature, second.attestation, second.signature]
-    await send(s.parties.stranger, s.book, "fileEquivocation", both)
+    await send(s.parties.stranger, s.book, "fileEquivocation", [...both, s.subject.layoutJson])
     expect(await grant(desk, claim)).toBe("NotActionable(contradicted by its operator)")
     const validUntil = (await s.now()) + 2 * challengeWindow
     const old = await claimOf(policy, { attested: { validUntil } })
