@@ -236,7 +236,6 @@ export async function openStage({ provider, signer }: Chain, ptau: string) {
     return toSolidityArguments(receipt, verificationKey).args[3]
   }
 
-  const layoutText = hex(toUtf8Bytes(layoutJson(layout)))
   return {
     people,
     lie,
