@@ -260,6 +260,10 @@ describe("whose predicate it is", () => {
   const proven = withPredicate(graph, document)
   const name = predicateName(documentDigest(document))
 
+  it("has one form: its digest is named in attestations and registries", () => {
+    expect(modelDigest(proven)).toBe("0x56641859694758729e64c8597d7e0971380e5985f120622382592e61a60309aa")
+  })
+
   it("shows in an audit", () => {
     expect(checkPredicate(proven, document)).toEqual({ model: modelDigest(graph) })
     const other = documentOf({ outputs: [limit({ least: 1, most: 8 })] })
