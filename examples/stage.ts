@@ -234,6 +234,7 @@ export async function openStage({ provider, signer }: Chain, ptau: string) {
     return toSolidityArguments(receipt, verificationKey).args[3]
   }
 
+  const layoutText = hex(toUtf8Bytes(layoutJson(layout)))
   return {
     people,
     lie,
@@ -257,13 +258,12 @@ export async function openStage({ provider, signer }: Chain, ptau: string) {
     settle: (terms: Terms, who = client) => send(who, escrow, "settle", [terms]),
     async convict({ terms, claim }: Delivered) {
       const context = await escrow.convictionContext(await escrow.idOf(terms), people.prover.address)
-      const text = hex(toUtf8Bytes(layoutJson(layout)))
-      await send(people.prover, escrow, "convict", [terms, claim, text, words, await proofIn(context)])
+      await send(people.prover, escrow, "convict", [terms, claim, layoutText, words, await proofIn(context)])
     },
     /** Files two signed attestations, and ends the request of the first by them. */
     async file(a: Delivered, b: Delivered) {
       const both = [a, b].flatMap(({ claim, signed }) => [claim, signed.signature])
-      await send(people.filer, book, "fileEquivocation", both)
+      await send(people.filer, book, "fileEquivocation", [...both, layoutText])
       await send(client, escrow, "equivocated", [a.terms])
     },
     recall: (modelId: bigint) => send(owner, registry, "deprecateModel", [modelId]),

@@ -11,6 +11,7 @@ import { compileCommand } from "./cli/commands/compile.js"
 import { contractsCommand } from "./cli/commands/contracts.js"
 import { convictCommand } from "./cli/commands/convict.js"
 import { deliverCommand } from "./cli/commands/deliver.js"
+import { disputeCommand } from "./cli/commands/dispute.js"
 import { exportCommand } from "./cli/commands/export.js"
 import { inspectCommand } from "./cli/commands/inspect.js"
 import { logCommand } from "./cli/commands/log.js"
@@ -51,6 +52,7 @@ const commands = [
   settleCommand,
   withdrawCommand,
   watchCommand,
+  disputeCommand,
 ]
 
 const program = new Command("countersign")

@@ -96,4 +96,6 @@ function abstention(
 
 /** Whether an integer model's real output is as near to the float model's as a policy says. */
 export const withinTolerance = ({ tolerance }: PolicyDocument, integer: number, float: number): boolean =>
+  // near to infinity by a part of it would be everything
+  Number.isFinite(float) &&
   Math.abs(integer - float) <= tolerance.absolute + tolerance.relative * Math.abs(float)

@@ -69,6 +69,7 @@ export {
   planRegisterModel,
 } from "./register.js"
 export { type SendOptions, type Sent, send } from "./send.js"
+export { type Situation, situationOf } from "./situation.js"
 export type { StakeLimits } from "./stakes.js"
 export { type Amounts, type End, type Payee, payouts, type State, states } from "./states.js"
 export {
@@ -83,4 +84,5 @@ export {
   requestText,
   type Terms,
 } from "./terms.js"
-export { type Judge, type Verdict, type WatchEvent, type WatchOptions, watch, watchOnce } from "./watch.js"
+export { watch, watchOnce } from "./watch.js"
+export type { Judge, Verdict, WatchEvent, WatchOptions } from "./watching.js"

@@ -15,103 +15,27 @@
  * round is over.
  */
 import type { Signer } from "ethers"
-import type { Claimed } from "../attest/index.js"
 import type { Hex } from "../statement/strict.js"
+import { attend } from "./contest.js"
 import type { Contracts } from "./contracts.js"
-import { deliveriesIn, requestOfDelivery } from "./deliveries.js"
+import { deliveriesIn } from "./deliveries.js"
 import { pause } from "./endpoint.js"
 import { ChainError, onChain } from "./errors.js"
-import { planChallenge, stateOf } from "./escrow.js"
-import {
-  type Decision,
-  type Delivery,
-  longer,
-  type Mark,
-  mostWatched,
-  type Place,
-  standing,
-  type Watched,
-} from "./place.js"
-import type { SendOptions } from "./send.js"
-import { checkStake, type StakeLimits, settledStakes, unworthy } from "./stakes.js"
+import { type Delivery, longer, mostWatched, type Place, standing, type Watched } from "./place.js"
+import { settledStakes } from "./stakes.js"
 import { stateName } from "./states.js"
-import { duesOf } from "./terms.js"
-
-/** What somebody who can run the model says of a claim; `foreign`: it is about another model. */
-export interface Verdict {
-  readonly verdict: "right" | "wrong" | "unknown" | "foreign"
-  readonly reason: string
-}
-/**
- * Says whether an attestation, of a digest, claims what the model says: `wrong` if it cannot be proven. Called again while
- * it is not `right`, so it had better remember.
- */
-export type Judge = (claim: Claimed, digest: Hex) => Verdict | Promise<Verdict>
-
-/** What was decided about a delivery, became of a stake, or was noticed of the chain, and why. */
-export interface WatchEvent {
-  readonly what: Decision | "won" | "lost" | "skipped" | "reorganised" | "behind" | "unreachable"
-  readonly reason: string
-  readonly id: Hex | null
-  readonly digest: Hex | null
-  readonly transaction: Hex | null
-}
-
-export interface WatchOptions extends StakeLimits {
-  /** Told everything, some of it twice where a run ended in between; its promise is waited for. */
-  readonly onEvent?: (event: WatchEvent) => void | Promise<void>
-  /** Keeps the place: what it was given is on the disk when it returns. */
-  readonly save?: (place: Place) => void
-  /** Blocks on top of a delivery before it is challenged, and of what is never read again; default 12. */
-  readonly confirmations?: number
-  /** Seconds before the end of a window from which on a challenge waits for no more blocks; default 600. */
-  readonly marginSeconds?: number
-  /** The first block that is looked at; default 0. */
-  readonly fromBlock?: number
-  /** Blocks that the endpoint is asked for at once, at first; default 2,000. */
-  readonly blockSpan?: number
-  /** Most deliveries that are remembered, 8,192 at most and by default. */
-  readonly mostOpen?: number
-  /** Allow the escrow to take tokens for a stake. */
-  readonly approve?: boolean
-  /** Default: waits for no block, and looks for the transaction in the next round. */
-  readonly sending?: SendOptions
-}
-
-/** A block with its time, in seconds since 1970. */
-interface Block extends Mark {
-  readonly timestamp: number
-}
-
-interface Watching {
-  readonly contracts: Contracts
-  readonly signer: Signer
-  readonly judge: Judge
-  readonly options: WatchOptions & {
-    readonly confirmations: number
-    readonly marginSeconds: number
-    readonly fromBlock: number
-    readonly blockSpan: number
-    readonly mostOpen: number
-  }
-  place: Place
-  /** What is watched, by request and digest. */
-  readonly open: Map<string, Watched>
-  /** What was found in this round. */
-  readonly seen: Set<string>
-  /** Verdicts of this round. */
-  readonly judged: Map<string, Verdict | Error>
-  readonly skipped: Record<string, number>
-  /** What `onEvent` or `save` threw first. */
-  trouble: unknown
-}
-
-/** Challenges that are tried in a round: what comes meanwhile, and is more urgent, is seen in the next. */
-const mostTries = 64
-/** Deliveries of unknown inputs that are told one by one in a round. */
-const mostUnknownTold = 64
-
-const keyOf = ({ id, digest }: Pick<Delivery, "id" | "digest">) => `${id}${digest}`
+import {
+  type Block,
+  blockAt,
+  type Judge,
+  judgedOf,
+  keep,
+  keyOf,
+  nothing,
+  tell,
+  type Watching,
+  type WatchOptions,
+} from "./watching.js"
 
 /**
  * Looks once: at deliveries since the place, and at those that are not over.
@@ -228,37 +152,6 @@ export async function watch(
   return place
 }
 
-const nothing = { id: null, digest: null, transaction: null } as const
-
-async function tell(
-  watching: Watching,
-  what: WatchEvent["what"],
-  reason: string,
-  about: Partial<WatchEvent> = {},
-): Promise<void> {
-  try {
-    await watching.options.onEvent?.({ ...nothing, ...about, what, reason })
-  } catch (error) {
-    watching.trouble ??= error
-  }
-}
-
-/** Changes the place, and keeps it. */
-function keep(watching: Watching, change: Partial<Place> = {}): void {
-  watching.place = { ...watching.place, watched: [...watching.open.values()], ...change }
-  try {
-    watching.options.save?.(watching.place)
-  } catch (error) {
-    watching.trouble ??= error
-  }
-}
-
-/** Changes what is known of a delivery. */
-function note({ open }: Watching, watched: Watched, change: Partial<Watched>): void {
-  const key = keyOf(watched)
-  open.set(key, { ...(open.get(key) ?? watched), ...change })
-}
-
 /** @throws ChainError if the endpoint has become another chain's, as one behind a balancer may */
 async function checkChain({ provider, deployment }: Contracts): Promise<void> {
   if (!("send" in provider)) return
@@ -270,28 +163,6 @@ async function checkChain({ provider, deployment }: Contracts): Promise<void> {
       expected: `chain ${deployment.chainId}`,
       given: `chain ${given}`,
     })
-}
-
-async function blockAt({ provider }: Contracts, which: number | "latest"): Promise<Block> {
-  const block = await onChain("chain", () => provider.getBlock(which))
-  if (block?.hash == null)
-    throw new ChainError("unreachable", { what: `the endpoint has no block ${which}`, where: "chain" })
-  return { number: block.number, hash: block.hash as Hex, timestamp: block.timestamp }
-}
-
-/** What the judge says now, asked once in a round; an error of its own is no verdict. */
-async function judgedOf({ judge, judged }: Watching, delivery: Delivery): Promise<Verdict | Error> {
-  const key = keyOf(delivery)
-  const before = judged.get(key)
-  if (before !== undefined) return before
-  let said: Verdict | Error
-  try {
-    said = await judge(delivery.claim, delivery.digest)
-  } catch (error) {
-    said = error instanceof Error ? error : new Error(String(error))
-  }
-  judged.set(key, said)
-  return said
 }
 
 /** Notes the deliveries of a range, and what of it is done with. */
@@ -337,174 +208,6 @@ function makeRoom(open: Map<string, Watched>): boolean {
     ([, { said }]) => said !== "wrong" && said !== "waiting" && said !== "failed",
   )
   return last !== undefined && open.delete(last[0])
-}
-
-/** Says a decision, once. */
-async function say(
-  watching: Watching,
-  watched: Watched,
-  said: Decision,
-  reason: string,
-  transaction: Hex | null = null,
-): Promise<void> {
-  const { id, digest } = watched
-  const before = watching.open.get(keyOf(watched))?.said
-  if (before === said) return
-  await tell(watching, said, reason, { id, digest, transaction })
-  note(watching, watched, { said })
-}
-
-/** Does what is to be done about each delivery now, the most urgent first. */
-async function attend(watching: Watching, latest: Block): Promise<void> {
-  const open = [...watching.open.values()].filter(({ said }) => said !== "right" && said !== "missed")
-  let [unknown, tries] = [0, 0]
-  for (const watched of open.sort((a, b) => a.deadline - b.deadline)) {
-    const said = await judgedOf(watching, watched)
-    if (said instanceof Error) await fail(watching, watched, latest, `the judge failed: ${said.message}`)
-    else if (said.verdict === "wrong") {
-      if (watched.retryAt > latest.timestamp || tries >= mostTries) continue
-      tries++
-      await tried(watching, watched, latest, said.reason)
-    } else if (said.verdict !== "unknown") await say(watching, watched, "right", said.reason)
-    else if (watched.said !== "unknown" && ++unknown > mostUnknownTold)
-      note(watching, watched, { said: "unknown" })
-    else await say(watching, watched, "unknown", said.reason)
-  }
-  if (unknown > mostUnknownTold)
-    watching.skipped["their inputs are not known either"] = unknown - mostUnknownTold
-}
-
-/** Tries to challenge. What goes wrong with one is no reason to leave the others, unless the endpoint is gone. */
-async function tried(watching: Watching, watched: Watched, latest: Block, reason: string): Promise<void> {
-  try {
-    await decide(watching, watched, latest, reason)
-  } catch (error) {
-    if (!(error instanceof Error)) throw error
-    if (error instanceof ChainError) {
-      // a token or a transaction may look like an endpoint that fails
-      await blockAt(watching.contracts, "latest")
-      if (error.problem === "unknown") {
-        await say(
-          watching,
-          watched,
-          "waiting",
-          "the challenge was sent, and waits for a block",
-          error.transaction,
-        )
-        return
-      }
-      if (error.problem === "refused" && (await isSettled(watching, watched))) return
-    }
-    await fail(watching, watched, latest, error.message)
-  }
-}
-
-/** Says that something failed, and leaves it for an eighth of the time that is left. */
-async function fail(
-  watching: Watching,
-  watched: Watched,
-  { timestamp }: Block,
-  reason: string,
-): Promise<void> {
-  const wait = Math.max(12, Math.floor((watched.deadline - timestamp) / 8))
-  note(watching, watched, { retryAt: timestamp + wait })
-  await say(watching, watched, "failed", reason)
-}
-
-/** Whether somebody has challenged it, which is said. */
-async function isSettled(watching: Watching, watched: Watched): Promise<boolean> {
-  const { contracts, signer } = watching
-  const { state, attestation, challenger } = await stateOf(contracts, watched.id)
-  if (state !== "Challenged" || attestation !== watched.digest) return false
-  if (challenger === (await signer.getAddress()).toLowerCase())
-    await say(watching, watched, "challenged", "the challenge is in a block", watched.transaction)
-  else {
-    await say(watching, watched, "left", `${challenger} has challenged it`)
-    const { stakes } = watching.place
-    keep(watching, { stakes: stakes.filter(({ id, outcome }) => id !== watched.id || outcome !== "out") })
-  }
-  return true
-}
-
-async function decide(watching: Watching, watched: Watched, latest: Block, reason: string): Promise<void> {
-  const { contracts, options } = watching
-  const { confirmations, marginSeconds } = options
-  const { state, attestation } = await stateOf(contracts, watched.id)
-  if (await isSettled(watching, watched)) return
-  // ended, or between two answers the chain may have taken the delivery back
-  if (state !== "Delivered" || attestation !== watched.digest) return
-  const left = watched.deadline - latest.timestamp
-  if (left < 0) {
-    await say(watching, watched, "missed", `${reason}; the window closed ${-left} s ago`)
-    return
-  }
-  const deep = latest.number - watched.block >= confirmations
-  const urgent = left <= marginSeconds
-  const next = deep
-    ? "to be challenged"
-    : urgent
-      ? `to be challenged before it has ${confirmations} blocks: ${left} s are left`
-      : `to be challenged when it has ${confirmations} blocks`
-  const isTakenBack = watched.said === "challenged" || watched.said === "left"
-  if (watched.said === null || watched.said === "unknown" || isTakenBack)
-    await say(
-      watching,
-      watched,
-      "wrong",
-      `${reason}; ${isTakenBack ? "the chain took the challenge back; " : ""}${next}`,
-    )
-  if (deep || urgent) await challenge(watching, watched, reason)
-}
-
-async function challenge(watching: Watching, watched: Watched, reason: string): Promise<void> {
-  const { contracts, signer, options } = watching
-  const { id, digest, deadline } = watched
-  if (await isUnderWay(watching, watched)) {
-    await say(
-      watching,
-      watched,
-      "waiting",
-      "the challenge was sent, and waits for a block",
-      watched.transaction,
-    )
-    return
-  }
-  const request = await requestOfDelivery(contracts, watched, options)
-  const { terms } = request
-  const never = unworthy(request, options)
-  if (never !== null) {
-    note(watching, watched, { retryAt: deadline + 1 })
-    await say(watching, watched, "left", never)
-    return
-  }
-  checkStake(request, watching.place.stakes, options)
-  const { approve } = options
-  const plan = await planChallenge(contracts, signer, request, approve === undefined ? {} : { approve })
-  const amount = `${duesOf(terms).challenge}`
-  const { hash } = await plan.send({
-    waitMs: 0,
-    ...options.sending,
-    onSigned: (transaction) => {
-      const stake = { id, digest, token: terms.token, amount, until: deadline, outcome: "out" } as const
-      const others = watching.place.stakes.filter((each) => each.id !== id)
-      note(watching, watched, { transaction })
-      keep(watching, { stakes: [...others, stake] })
-      options.sending?.onSigned?.(transaction)
-    },
-  })
-  await say(watching, watched, "challenged", `${reason}; staked ${amount}`, hash)
-}
-
-/** Whether a challenge that was sent may still come into a block, or has. */
-async function isUnderWay({ contracts }: Watching, { transaction }: Watched): Promise<boolean> {
-  if (transaction === null) return false
-  const { provider } = contracts
-  return await onChain("challenge", async () => {
-    const sent = await provider.getTransaction(transaction)
-    if (sent === null) return false
-    if (sent.blockNumber === null) return true
-    return (await provider.getTransactionReceipt(transaction))?.status !== 0
-  })
 }
 
 /** Forgets deliveries that are over, as a block says that will stay, and goes on from it the next time. */

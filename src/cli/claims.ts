@@ -1,8 +1,10 @@
 /** Files of claims, as commands read and write them. */
 import type { Attestation, PolicyDocument, SignedAttestation } from "../attest/index.js"
 import { readJson } from "../files.js"
+import type { Shown } from "../keep/index.js"
 import { parseStatement, type Statement } from "../statement/statement.js"
 import { fields, oneOf } from "../statement/strict.js"
+import { parseReceipt } from "../verifier/receipt.js"
 
 /** What `countersign attest` writes: a signed attestation, and the statement that it is about. */
 export interface Answer {
@@ -32,6 +34,16 @@ export async function readAttestation(path: string): Promise<SignedAttestation> 
   const given = readJson(path)
   const isAnswer = typeof given === "object" && given !== null && Object.hasOwn(given, "attestation")
   return isAnswer ? (await readAnswer(path)).attestation : parseAttestation(given)
+}
+
+/** What somebody shows of an inference: an answer, an attestation or a receipt. @throws UsageError, FileError */
+export async function readShown(path: string): Promise<Shown> {
+  const given = readJson(path)
+  if (typeof given === "object" && given !== null && Object.hasOwn(given, "proof"))
+    return { kind: "receipt", receipt: parseReceipt(given) }
+  const isAnswer = typeof given === "object" && given !== null && Object.hasOwn(given, "attestation")
+  if (isAnswer) return { kind: "attestation", ...(await readAnswer(path)) }
+  return { kind: "attestation", attestation: await readAttestation(path), statement: null }
 }
 
 /** The policy document of a file. @throws UsageError, FileError */

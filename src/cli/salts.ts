@@ -50,7 +50,8 @@ export function saltsOf(
   return { salts: drawn, save: () => writeWhole(path, `${text}\n`, { isPrivate: true, isNew: true }) }
 }
 
-function readSalts(path: string, sides: readonly ("input" | "output")[]): api.Salts {
+/** The salts of a file, for some sides. @throws UsageError, FileError */
+export function readSalts(path: string, sides: readonly ("input" | "output")[]): api.Salts {
   const held = readJson(path) as Record<string, unknown> | null
   const salts = sides.map((side) => {
     const text = held?.[side]

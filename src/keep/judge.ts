@@ -12,6 +12,7 @@ import { type Claimed, layoutDigest, sideDigests } from "../attest/index.js"
 import { CountersignError, UsageError } from "../errors.js"
 import { type Executed, type ExecuteOptions, execute } from "../prover/execute.js"
 import { layoutJson } from "../statement/layout.js"
+import type { Statement, Values } from "../statement/statement.js"
 import type { Hex } from "../statement/strict.js"
 import type { Circuit } from "../systems/index.js"
 import type { VerificationKey } from "../systems/verifiers.js"
@@ -105,6 +106,50 @@ function beforehand({ circuit, key: own }: Ready, { model, key }: Claimed): Judg
   return circuit.input === "private"
     ? { verdict: "unknown", reason: "its input is hidden: nothing says which it was" }
     : null
+}
+
+/** @internal A judgement, and the run that it came from. */
+export interface Judged {
+  readonly judgement: Judgement
+  readonly run: Run | null
+}
+
+/** @internal A model's run on the input of a claim: all integers, also of what its statement does not show. */
+export interface Run {
+  readonly known: KnownInput
+  readonly statement: Statement
+  readonly input: Values
+  readonly output: Values
+}
+
+/** @internal Judges a claim by the first input of several that is its own; what does not fit the model is not. */
+export function judgeWith(given: Judging, claim: Claimed, knowns: Iterable<KnownInput>): Judged {
+  const judging = ready(given)
+  const judged = beforehand(judging, claim)
+  if (judged !== null) return { judgement: judged, run: null }
+  let last: Judged = { judgement: unknownInput, run: null }
+  for (const known of knowns)
+    try {
+      const executed = executeKnown(judging, known)
+      const said = sideDigests(executed.statement, judging.verificationKey.layout)
+      if (said.input !== claim.input) continue
+      const { statement, input, values } = executed
+      const output = judging.circuit.graph.outputs.map(({ name, tensor }): [string, readonly string[]] => [
+        name,
+        Array.from(values.get(tensor) as Float64Array, String),
+      ])
+      const run = { known, statement, input, output: Object.fromEntries(output) }
+      last = { judgement: compare(judging, claim, said), run }
+      if (judging.circuit.output === "public" || last.judgement.verdict === "right") return last
+    } catch (error) {
+      if (!(error instanceof CountersignError)) throw error
+      if (last.run === null)
+        last = {
+          judgement: { verdict: "unknown", reason: `its input is not known: ${error.message}` },
+          run: null,
+        }
+    }
+  return last
 }
 
 /**

@@ -3,12 +3,13 @@
  * made on a chain and on the model. Whatever the model did not foresee is an error: a call that is refused or not, a
  * credit, a balance, a payment, a state.
  */
-import { AbiCoder, hexlify, keccak256, TypedDataEncoder, toUtf8Bytes, ZeroAddress } from "ethers"
+import { AbiCoder, keccak256, TypedDataEncoder, ZeroAddress } from "ethers"
 import {
   accounts,
   blocked,
   blocking,
   charging,
+  committedJson,
   names,
   recalling,
   reentering,
@@ -87,8 +88,6 @@ const early = 1
 const [ofRegistry, ofHostileRegistry] = [1, 2]
 const live = ["Requested", "Delivered", "Challenged"]
 const amounts = [1000n, 70n, 0n, 1n, 10n ** 15n, 33n]
-/** Canonical JSON of a layout whose outputs are committed to, as far as the escrow reads it. */
-const committed = hexlify(toUtf8Bytes('{"outputs":[{"visibility":"committed"}]}'))
 const gas = `0x${(3_000_000).toString(16)}`
 const abi = AbiCoder.defaultAbiCoder()
 const hex = (value: bigint | number) => `0x${value.toString(16)}`
@@ -189,7 +188,8 @@ export class World {
     const { s } = this.stage
     const client = who % this.stage.parties.length
     const operator = (client + 1 + which) % this.stage.parties.length
-    const [token, registry, convictable] = [a % names.length, b % 3, b !== 11]
+    const convictable = b !== 11 || !this.stage.commits
+    const [token, registry] = [a % names.length, convictable ? b % 3 : 0]
     const [price, damages, costs] = [0, 3, 1].map((i) => amounts[(b + i * (1 + which)) % amounts.length])
     const windows = [1000, 60, 2]
     const time = this.clock + 1
@@ -198,9 +198,9 @@ export class World {
       operator: this.stage.parties[operator].address,
       token: this.stage.tokens[token],
       ...{ price, damages, costs },
-      key: s.subject.key,
+      key: convictable ? s.subject.key : hash32("a key that commits"),
       model: s.subject.model,
-      layout: keccak256(convictable ? s.subject.layoutJson : committed),
+      layout: keccak256(convictable ? s.subject.layoutJson : committedJson),
       registry: [ZeroAddress, s.registry.target, this.stage.registry.target][registry],
       modelId: s.modelId,
       policy: hash32("policy"),
@@ -218,7 +218,8 @@ export class World {
     }
     const caller = flaw === 10 ? operator : client
     const pay = this.pay(made, price, flaw, caller)
-    const may = flaw < 10 && pay.enough && !(registry === ofRegistry && this.recalled)
+    const refusing = [false, this.recalled, this.registryMode !== yes][registry]
+    const may = flaw < 10 && pay.enough && !refusing
     await this.act(caller, "request", [terms, pay.gross], pay.value, may, time, () => {
       this.requests.push(made)
       made.state = "Requested"
@@ -268,7 +269,7 @@ export class World {
     const attested = r.delivered ?? this.attest(r, true)
     const shown = flaw === 10 ? this.attest(r, true, { evidence: hash32("other") }) : attested
     const words = this.stage.s.subject.words(flaw === 9 ? 1 : 0)
-    const proof = this.stage.proof(flaw === 8 ? hash32("context") : attested.digest)
+    const proof = this.stage.proof(`${r.terms.key}`, flaw === 8 ? hash32("context") : attested.digest)
     const may = this.provable(r) && time <= r.deadline && attested.honest && (flaw < 8 || flaw === 11)
     const args = [r.terms, shown.attestation, words, proof]
     await this.act(who % this.stage.parties.length, "answer", args, 0n, may, time, () =>
@@ -289,14 +290,14 @@ export class World {
         ["countersign.conviction", this.stage.s.chainId, this.stage.escrow.target, r.id, prover],
       ),
     )
-    const json = r.convictable ? this.stage.s.subject.layoutJson : committed
+    const json = this.layoutOf(r)
     const may = this.provable(r) && r.convictable && !attested.honest && flaw < 8
     const args = [
       r.terms,
       shown.attestation,
       flaw === 11 ? `${json}7d` : json,
       words,
-      this.stage.proof(context),
+      this.stage.proof(`${r.terms.key}`, context),
     ]
     await this.act(caller, "convict", args, 0n, may, this.timeOf(r, when), () =>
       this.end(r, "Convicted", caller),
@@ -343,8 +344,10 @@ export class World {
     if (flaw === 8) signatures[1] = "0x1234"
     const open = [one, two].filter(({ digest }) => !this.frozen.has(digest))
     const signed = this.signs(r.operator) && (flaw !== 8 || !this.stage.parties[by].wallet)
-    const may = one.honest !== two.honest && by === r.operator && signed && open.length > 0
-    const args = [one.attestation, signatures[0], two.attestation, signatures[1]]
+    const same = by === r.operator && one.attestation.key === two.attestation.key
+    const may = one.honest !== two.honest && same && r.convictable && flaw !== 9 && signed && open.length > 0
+    const json = flaw === 9 ? "0x7d" : this.layoutOf(r)
+    const args = [one.attestation, signatures[0], two.attestation, signatures[1], json]
     const file = () => {
       for (const { digest } of open) this.frozen.set(digest, caller)
     }
@@ -442,6 +445,10 @@ export class World {
 
   private requestOf(which: number): Made {
     return this.requests[which % this.requests.length]
+  }
+
+  private layoutOf({ convictable }: Made): string {
+    return convictable ? this.stage.s.subject.layoutJson : committedJson
   }
 
   private timeOf(r: Made, when: number): number {

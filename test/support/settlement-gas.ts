@@ -64,7 +64,7 @@ async function ofBook(s: Settlement): Promise<Line[]> {
   const rejection = await s.signOff({ attestation, decision: decisions.reject }, approver)
   const terms = await s.terms()
   const [a, b] = [await s.attest(terms), await s.attest(terms, { output: hash32("other") })]
-  const contradiction = [a.attestation, a.signature, b.attestation, b.signature]
+  const contradiction = [a.attestation, a.signature, b.attestation, b.signature, s.subject.layoutJson]
   return [
     ["registerModel", await send(owner, s.registry, "registerModel", [commitmentOf(twin)])],
     ["signing off", 0n],
