@@ -165,7 +165,7 @@ describe("an answer that is committed to beside the bit of its policy", () => {
     expect(unchecked).toHaveLength(2)
   })
 
-  test("convicts nobody: another salt is another output, and the public bit does not change that", async () => {
+  test("convicts nobody, and contradicts no other: another salt is another output, and the public bit does not change that", async () => {
     const subject = await subjectOf(hash32("a third document"))
     const { terms, words, signed } = await asked(subject, 1)
     const { stranger } = s.parties
@@ -175,5 +175,10 @@ describe("an answer that is committed to beside the bit of its policy", () => {
     const proof = subject.proof(context, salted)
     const args = [terms, signed.attestation, subject.layoutJson, salted, proof]
     expect(await s.attempt(stranger, s.escrow, "convict", args)).toBe(`NotPublic(${subject.layout})`)
+    const other = await s.attest(terms, { output: digestOfWords(salted.slice(0, 2)) })
+    const [one, two] = [signed, other].map(({ attestation, signature }) => [attestation, signature])
+    expect(await s.attempt(stranger, s.book, "fileEquivocation", [...one, ...two, subject.layoutJson])).toBe(
+      `NotPublic(${subject.layout})`,
+    )
   })
 })
