@@ -28,6 +28,7 @@ import type { Layout } from "#src/statement/layout.js"
 import type { Statement } from "#src/statement/statement.js"
 import { type Circuit, systemOf } from "#src/systems/index.js"
 import type { PlainCircuit } from "#src/systems/plain/circuit.js"
+import { amount } from "../support/amount.js"
 import { acceptedOutputs } from "../support/exhaustive.js"
 import { mnist } from "../support/networks.js"
 
@@ -184,10 +185,10 @@ describe("the bit of a policy", () => {
         const back = deserialize(serialize(proven))
         expect(checkPredicate(back, document)).toEqual({ model: modelDigest(graph) })
       }),
-      { numRuns: 300 },
+      { numRuns: amount(200, 2000) },
     )
-    expect(seen.both).toBeGreaterThan(40)
-    expect(seen.refused).toBeGreaterThan(20)
+    expect(seen.both).toBeGreaterThan(20)
+    expect(seen.refused).toBeGreaterThan(10)
   })
 
   it("turns at the least and at the most, and not beside them", () => {
