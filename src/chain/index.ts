@@ -67,6 +67,7 @@ export {
   planAnchor,
   planEquivocation,
   planRecall,
+  planRecord,
   planRegisterKey,
   planRegisterModel,
 } from "./register.js"
