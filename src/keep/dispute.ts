@@ -8,7 +8,7 @@
  */
 import { sameDomain } from "../attest/attestation.js"
 import { withinTolerance } from "../attest/index.js"
-import { inputVisibility } from "../statement/layout.js"
+import { inputVisibility, outputVisibility } from "../statement/layout.js"
 import type { Judged } from "./judge.js"
 import { type Checked, check, type DisputeFacts, judge, type Party, party, type Shown } from "./party.js"
 
@@ -146,5 +146,9 @@ function equivocationProblem(a: Party, b: Party): string | null {
     (name) => first[name] !== second[name],
   )
   if (differs !== undefined) return `their \`${differs}\` differs`
-  return first.output === second.output ? "they say the same output" : null
+  if (first.output === second.output) return "they say the same output"
+  if (!a.key) return "their key was not given, which says whether outputs are shown"
+  // one answer under two salts is no contradiction, and two hidden inputs are not one
+  if (outputVisibility(a.key.layout) !== "public") return "their outputs are committed to"
+  return inputVisibility(a.key.layout) === "hidden" ? "their inputs are hidden" : null
 }

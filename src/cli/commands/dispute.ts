@@ -143,9 +143,9 @@ async function situationsOf(
 }
 
 async function equivocationPlan(on: OnChain, { a, b, noEquivocation }: Dispute): Promise<Plan> {
-  if (noEquivocation !== null || !a.attestation || !b.attestation)
+  if (noEquivocation !== null || !a.attestation || !b.attestation || !a.key)
     throw new UsageError({ what: `they are no equivocation: ${noEquivocation}` })
-  return await on.chain.planEquivocation(on.contracts, accountOf(on), a.attestation, b.attestation)
+  return await on.chain.planEquivocation(on.contracts, accountOf(on), a.attestation, b.attestation, a.key)
 }
 
 /** Proves the right output of what is wrong, for whoever files it. */
