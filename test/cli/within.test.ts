@@ -66,9 +66,9 @@ it("a receipt shows the bit beside the commitment, and an audit whose bit it is"
   expect(verified.stdout).toMatch(new RegExp(`^output   "?${bit}"? \\[1\\]: 1$`, "m"))
   expect(verified.stdout).toMatch(/^output {3}commitment 0x/m)
   const checked = await run("policy", "check", policy, "--key", key, "--json")
-  expect(checked.json).toMatchObject({ bounds: 1, unchecked: [] })
+  expect(checked.json).toMatchObject({ bounds: 1, proven: true, unchecked: [] })
   const elsewhere = await run("policy", "check", path("other.json"), "--key", key, "--json")
-  expect(elsewhere.json).toMatchObject({ bounds: 0, unchecked: ['margin of output "y"'] })
+  expect(elsewhere.json).toMatchObject({ bounds: 0, proven: false, unchecked: ['margin of output "y"'] })
 
   const audited = await run("audit", path("made"), "--policy", policy)
   expect(audited.stdout).toMatch(/^policy {3}proven: .* 0x[0-9a-f]{64} /m)
