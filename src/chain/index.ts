@@ -65,6 +65,7 @@ export {
   planAnchor,
   planEquivocation,
   planRecall,
+  planRecord,
   planRegisterKey,
   planRegisterModel,
 } from "./register.js"

@@ -61,14 +61,25 @@ export const run = (...args: string[]): Promise<Outcome> =>
     host.send({ args, env: process.env })
   })
 
-/** Runs a command line of a shell, in which `countersign` is ours. */
+/** What a shell runs for a line, in which `countersign` is ours. */
+const lineOf = (line: string): readonly string[] => [
+  "-c",
+  `set -o pipefail\ncountersign() { "${process.execPath}" "${cli}" "$@"; }\n${line}`,
+]
+
+/** Runs a command line of a shell. */
 export function shell(line: string): { readonly code: number | null; readonly stderr: string } {
-  const ours = `countersign() { "${process.execPath}" "${cli}" "$@"; }`
-  const { status, stderr } = spawnSync("bash", ["-c", `set -o pipefail\n${ours}\n${line}`], {
-    encoding: "utf8",
-  })
+  const { status, stderr } = spawnSync("bash", lineOf(line), { encoding: "utf8" })
   return { code: status, stderr }
 }
+
+/** Runs many, while this process goes on: a chain whose output nobody reads stands still. */
+export const script = (lines: string): Promise<{ readonly code: number; readonly stderr: string }> =>
+  new Promise((resolve) => {
+    execFile("bash", lineOf(lines), { maxBuffer: 2 ** 26 }, (error, _, stderr) => {
+      resolve({ code: error === null ? 0 : typeof error.code === "number" ? error.code : -1, stderr })
+    })
+  })
 
 export interface Names {
   readonly input?: string
