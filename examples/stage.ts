@@ -144,6 +144,8 @@ export async function openStage({ provider, signer }: Chain, ptau: string) {
     execute(circuit, values, { salts, clampInputs: true }).statement
   const truth = statementOf(input)
   const words = wordsOf(truth, layout)
+  /** Contracts see in it that outputs are public. */
+  const layoutText = hex(toUtf8Bytes(layoutJson(layout)))
   /** What the model says of a digit of another class: a lie, if it is said of the client's. */
   const otherDigit = digits("test").find(({ label }) => label !== saidBy(truth))
   const untruth = statementOf({ [layout.inputs[0].name]: otherDigit?.pixels ?? [] })
@@ -234,7 +236,6 @@ export async function openStage({ provider, signer }: Chain, ptau: string) {
     return toSolidityArguments(receipt, verificationKey).args[3]
   }
 
-  const layoutText = hex(toUtf8Bytes(layoutJson(layout)))
   return {
     people,
     lie,

@@ -1,10 +1,17 @@
 /**
- * What stands on a chain beside requests: keys that proofs verify under, models and their recalls, contradictions of
- * operators, and roots of logs.
+ * What stands on a chain beside requests: keys that proofs verify under, models and their recalls, sign-offs that should
+ * be seen, contradictions of operators, and roots of logs.
  */
 import { utf8ToBytes } from "@noble/hashes/utils.js"
 import { id as hashOfText, type Signer } from "ethers"
-import { attestationDigest, claimOf, parseAttestation } from "../attest/index.js"
+import {
+  attestationDigest,
+  claimOf,
+  parseAttestation,
+  parseSignOff,
+  parseWithdrawal,
+  signOffDigest,
+} from "../attest/index.js"
 import { UsageError } from "../errors.js"
 import { inputVisibility, layoutJson, outputVisibility } from "../statement/layout.js"
 import type { Hex } from "../statement/strict.js"
@@ -130,6 +137,39 @@ export async function planEquivocation(
   })
   const [one, other] = claims.map((claim) => attestationDigest(claim, contracts.domain))
   return { ...planned, attestations: [one, other] }
+}
+
+/**
+ * Shows a sign-off to everybody, or with a withdrawal that it was taken back, for ever. By anybody who has them.
+ * @throws UsageError for a withdrawal of another sign-off
+ */
+export async function planRecord(
+  contracts: Contracts,
+  signer: Signer,
+  signOff: unknown,
+  withdrawal?: unknown,
+): Promise<Plan & { readonly digest: Hex }> {
+  const given = parseSignOff(signOff)
+  const claim = claimOf(given)
+  const digest = signOffDigest(claim, contracts.domain)
+  const book = { contract: "SignOffBook" } as const
+  if (withdrawal === undefined) {
+    const args = [claim, given.signature]
+    return {
+      ...(await plan(contracts, signer, { ...book, action: "record", method: "record", args })),
+      digest,
+    }
+  }
+  const taken = parseWithdrawal(withdrawal)
+  if (taken.signOff !== digest)
+    throw new UsageError({
+      what: "the withdrawal is of another sign-off, or for another chain",
+      expected: digest,
+      given: taken.signOff,
+    })
+  const args = [claim, taken.withdrawn, taken.signature]
+  const call = { ...book, action: "withdrawal of a sign-off", method: "withdrawBySignature", args }
+  return { ...(await plan(contracts, signer, call)), digest }
 }
 
 /** Entries of the last root that an account anchored of a log; zero for none. */

@@ -8,6 +8,7 @@ import {
   attestationDigest,
   type Claimed,
   claimOf,
+  documentIn,
   layoutDigest,
   noContracts,
   type Opened,
@@ -219,9 +220,9 @@ export function party(checked: Checked, { judgement, run }: Judged, { policy }: 
 function realOutputs({ output }: Statement, { layout }: VerificationKey, opened: Opened): Party["outputs"] {
   const values = output.visibility === "public" ? output.values : opened.output
   if (values === undefined) return null
-  return Object.fromEntries(
-    layout.outputs.map((tensor) => [tensor.name, dequantize(tensor, values[tensor.name])]),
-  )
+  // the bit of a policy is about the answer, and no float model has it
+  const answers = layout.outputs.filter(({ name }) => documentIn(name) === null)
+  return Object.fromEntries(answers.map((tensor) => [tensor.name, dequantize(tensor, values[tensor.name])]))
 }
 
 function isUnder(

@@ -28,6 +28,7 @@ import type { Layout } from "#src/statement/layout.js"
 import type { Statement } from "#src/statement/statement.js"
 import { type Circuit, systemOf } from "#src/systems/index.js"
 import type { PlainCircuit } from "#src/systems/plain/circuit.js"
+import { amount } from "../support/amount.js"
 import { acceptedOutputs } from "../support/exhaustive.js"
 import { mnist } from "../support/networks.js"
 
@@ -184,10 +185,10 @@ describe("the bit of a policy", () => {
         const back = deserialize(serialize(proven))
         expect(checkPredicate(back, document)).toEqual({ model: modelDigest(graph) })
       }),
-      { numRuns: 300 },
+      { numRuns: amount(200, 2000) },
     )
-    expect(seen.both).toBeGreaterThan(40)
-    expect(seen.refused).toBeGreaterThan(20)
+    expect(seen.both).toBeGreaterThan(20)
+    expect(seen.refused).toBeGreaterThan(10)
   })
 
   it("turns at the least and at the most, and not beside them", () => {
@@ -259,6 +260,10 @@ describe("whose predicate it is", () => {
   const document = documentOf({ outputs: [limit({ least: 1, most: 9 })], ...margin(2) })
   const proven = withPredicate(graph, document)
   const name = predicateName(documentDigest(document))
+
+  it("has one form: its digest is named in attestations and registries", () => {
+    expect(modelDigest(proven)).toBe("0x56641859694758729e64c8597d7e0971380e5985f120622382592e61a60309aa")
+  })
 
   it("shows in an audit", () => {
     expect(checkPredicate(proven, document)).toEqual({ model: modelDigest(graph) })

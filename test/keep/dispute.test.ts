@@ -180,6 +180,13 @@ describe("a difference", () => {
       const grounds = groundsOf(found, document).map(({ ground }) => ground)
       expect(grounds).toEqual(within ? ["wrong output"] : ["wrong output", "outside tolerance"])
     }
+    // the bit of a policy is no answer, and no float model has it
+    const proving = await modelOf({ within: { ...document, abstain: { tensor: "y", margin: 1e-3 } } })
+    const about = { ...facts(100), models: [proving.known] }
+    const [{ name }] = proving.key.layout.outputs
+    const proven = await dispute(await proving.attested(), proving.received(), about)
+    expect(name).toMatch(/^within 0x/)
+    expect(proven.fromFloat?.b?.map(({ output }) => output)).toEqual(["y"])
     // of other inputs there is none
     const elsewhere = await dispute(right, await one.attested({ x: [1, -1, 1] }), known())
     expect(elsewhere).toMatchObject({ sameInput: false, apart: null })

@@ -1,5 +1,11 @@
 /** Small models that disagree, with keys under which a receipt of anything can be made, and claims about them. */
-import { attest, attestationDigest, type Domain, signAttestation } from "#src/attest/index.js"
+import {
+  attest,
+  attestationDigest,
+  type Domain,
+  type PolicyDocument,
+  signAttestation,
+} from "#src/attest/index.js"
 import { compile } from "#src/compile/compile.js"
 import type { KnownModel, Shown } from "#src/keep/index.js"
 import { importOnnx } from "#src/model/onnx/onnx.js"
@@ -18,6 +24,7 @@ export interface ModelOptions {
   readonly seed?: number
   readonly input?: "public" | "committed" | "private"
   readonly output?: "public" | "committed"
+  readonly within?: PolicyDocument
 }
 
 /** What a claim is to say otherwise than the model. */
@@ -36,10 +43,10 @@ export interface Said {
 const chain: Domain = { chainId: 31337, verifyingContract: `0x${"a".repeat(40)}` }
 
 /** A model, and what people may say of it. */
-export async function modelOf({ seed = 7, input = "public", output = "public" }: ModelOptions = {}) {
+export async function modelOf({ seed = 7, input = "public", output = "public", ...more }: ModelOptions = {}) {
   const samples = [{ x: [0.5, -0.5, 0.25] }, { x: [1, -1, 1] }]
   const graph = await quantize(importOnnx(smallModel(seed)), { samples })
-  const circuit = await compile(graph, { input, output })
+  const circuit = await compile(graph, { input, output, ...more })
   const oracle = mirageOracle(circuit.layout, { model: circuit.model, seed: `${seed}`, setup: ceremony })
   const known: KnownModel = { circuit, verificationKey: oracle.key, inputs: [{ input: { x } }] }
 
