@@ -7,6 +7,7 @@
  * operator signed both.
  */
 import { sameDomain } from "../attest/attestation.js"
+import { keccak } from "../attest/canonical.js"
 import { withinTolerance } from "../attest/index.js"
 import { inputVisibility, outputVisibility } from "../statement/layout.js"
 import type { Judged } from "./judge.js"
@@ -136,6 +137,9 @@ function bothRight(a: Party, b: Party, sameInput: boolean | null): string {
   return `each says what its own model says, ${inputs}: which model is the better one, no proof says`
 }
 
+/** Digest of a hidden input, whichever it is. */
+const noWords = keccak(new Uint8Array(0))
+
 /** Why two claims are no contradiction of one operator, or null. */
 function equivocationProblem(a: Party, b: Party): string | null {
   const [first, second] = [a.attestation, b.attestation]
@@ -147,8 +151,9 @@ function equivocationProblem(a: Party, b: Party): string | null {
   )
   if (differs !== undefined) return `their \`${differs}\` differs`
   if (first.output === second.output) return "they say the same output"
-  if (!a.key) return "their key was not given, which says whether outputs are shown"
-  // one answer under two salts is no contradiction, and two hidden inputs are not one
-  if (outputVisibility(a.key.layout) !== "public") return "their outputs are committed to"
-  return inputVisibility(a.key.layout) === "hidden" ? "their inputs are hidden" : null
+  if (first.input === noWords) return "their inputs are hidden: nobody sees whether they are the same"
+  if (!a.key) return "their key was not given, which says whether their outputs are shown"
+  return outputVisibility(a.key.layout) === "committed"
+    ? "their outputs are committed to: one answer under two salts looks the same"
+    : null
 }

@@ -230,7 +230,9 @@ describe("what can be filed", () => {
       expect(said(filings(differs))[0]).toBe("no equivocation both")
     }
     const twice = [await salted.attested(), await salted.attested({ salts: { output: 8n } })] as const
-    expect((await dispute(...twice, { keys: [salted.key] })).noEquivocation).toMatch(/committed to/)
+    expect((await dispute(...twice, { keys: [salted.key] })).noEquivocation).toMatch(
+      /one answer under two salts/,
+    )
     expect((await dispute(a, b)).noEquivocation).toMatch(/key was not given/)
     const hidden = await modelOf({ input: "private" })
     const unseen = [await hidden.attested(), await hidden.attested({ x: [1, -1, 1] })] as const
