@@ -6,7 +6,7 @@
  */
 import * as artifacts from "countersign/artifacts"
 import { Interface, type JsonFragment, type Result } from "ethers"
-import { CountersignError, type Facts, printable } from "../errors.js"
+import { CountersignError, type Facts, printable, timeText } from "../errors.js"
 import type { Hex } from "../statement/strict.js"
 import { stateName } from "./states.js"
 
@@ -70,11 +70,6 @@ export function decodeRevert(data: string | null | undefined): Revert | null {
 
 const plain = (args: Result): readonly unknown[] => args.toArray()
 
-const date = (seconds: unknown): string => {
-  const at = new Date(1000 * Number(seconds))
-  return Number.isNaN(at.getTime()) ? `${seconds}` : at.toISOString()
-}
-
 /** What an error means, by its name. Those without an entry are told by their name and arguments. */
 const words: Readonly<Record<string, (...args: readonly never[]) => Omit<Facts, "where">>> = {
   WrongState: (_id: string, state: bigint) => ({
@@ -84,9 +79,9 @@ const words: Readonly<Record<string, (...args: readonly never[]) => Omit<Facts, 
         : `the request is ${stateName(state).toLowerCase()}, and this does not belong there`,
     fix: "Look at it with `countersign request status`",
   }),
-  TooLate: (deadline: bigint) => ({ what: `the deadline has passed: ${date(deadline)}` }),
+  TooLate: (deadline: bigint) => ({ what: `the deadline has passed: ${timeText(deadline)}` }),
   TooEarly: (deadline: bigint) => ({
-    what: `the deadline has not passed: ${date(deadline)}`,
+    what: `the deadline has not passed: ${timeText(deadline)}`,
     fix: "Wait until then",
   }),
   NotParty: (party: string, caller: string) => ({

@@ -2,6 +2,7 @@
  * The contracts of the package through ethers: deploying and opening them, and every step of a request, checked before
  * it is paid for and never sent twice. It proves nothing and loads no prover.
  */
+export { actionableProblem, type Claimed, finalClient } from "./actionable.js"
 export {
   abiOf,
   type Contracts,
@@ -9,6 +10,7 @@ export {
   type DeployOptions,
   deployContracts,
   openContracts,
+  planDeployment,
 } from "./contracts.js"
 export {
   addressOf,

@@ -56,10 +56,7 @@ export async function readDocument(path: string): Promise<PolicyDocument> {
 export const nowSeconds = (): number => Math.floor(Date.now() / 1000)
 export const daySeconds = 86_400
 /** A time for people. */
-export const dateOf = (seconds: number): string => {
-  const date = new Date(1000 * seconds)
-  return Number.isNaN(date.getTime()) ? `${seconds}` : date.toISOString()
-}
+export { timeText as dateOf } from "../errors.js"
 
 /** The attestation of a file, as options of functions take it, or nothing where no file is named. @throws UsageError, FileError */
 export async function deliveredClaim(path: string | undefined): Promise<{ attestation?: Attestation }> {

@@ -1,7 +1,7 @@
 /** `countersign settle`: ends a request when its time is over, or when its operator contradicted itself. */
 
 import { UsageError } from "../../errors.js"
-import { accountOf, carryOut, onContracts, readRequest, sendsTo } from "../chain.js"
+import { accountOf, carryOut, carryOutStep, onContracts, readRequest, sendsTo } from "../chain.js"
 import { readAttestation } from "../claims.js"
 import { loadVerificationKey } from "../folder.js"
 import { command } from "../options.js"
@@ -28,13 +28,12 @@ export const settleCommand = sendsTo(
         const answer = given ?? (await chain.deliveredAttestation(contracts, request.id))
         const verificationKey = loadVerificationKey(key as string)
         const filing = await chain.planEquivocation(contracts, accountOf(on), answer, other, verificationKey)
+        // whether it ends by that can be tried when it is filed
         if (dryRun) return await carryOut(filing, { result: { id: request.id }, dryRun })
         const { hash } = await filing.send()
         note(`filed         ${hash}`)
       }
       const plan = await chain.planSettle(contracts, accountOf(on), request)
-      const { ends, id } = plan
-      const lines = [`request       ${id}`]
-      return await carryOut(plan, { result: { id }, lines, ends, token: request.terms.token, dryRun })
+      return await carryOutStep(on, plan, request, { dryRun })
     })
   })
