@@ -7,8 +7,9 @@
  * operator signed both.
  */
 import { sameDomain } from "../attest/attestation.js"
+import { keccak } from "../attest/canonical.js"
 import { withinTolerance } from "../attest/index.js"
-import { inputVisibility } from "../statement/layout.js"
+import { inputVisibility, outputVisibility } from "../statement/layout.js"
 import type { Judged } from "./judge.js"
 import { type Checked, check, type DisputeFacts, judge, type Party, party, type Shown } from "./party.js"
 
@@ -136,6 +137,9 @@ function bothRight(a: Party, b: Party, sameInput: boolean | null): string {
   return `each says what its own model says, ${inputs}: which model is the better one, no proof says`
 }
 
+/** Digest of a hidden input, whichever it is. */
+const noWords = keccak(new Uint8Array(0))
+
 /** Why two claims are no contradiction of one operator, or null. */
 function equivocationProblem(a: Party, b: Party): string | null {
   const [first, second] = [a.attestation, b.attestation]
@@ -146,5 +150,10 @@ function equivocationProblem(a: Party, b: Party): string | null {
     (name) => first[name] !== second[name],
   )
   if (differs !== undefined) return `their \`${differs}\` differs`
-  return first.output === second.output ? "they say the same output" : null
+  if (first.output === second.output) return "they say the same output"
+  if (first.input === noWords) return "their inputs are hidden: nobody sees whether they are the same"
+  if (!a.key) return "their key was not given, which says whether their outputs are shown"
+  return outputVisibility(a.key.layout) === "committed"
+    ? "their outputs are committed to: one answer under two salts looks the same"
+    : null
 }

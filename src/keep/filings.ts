@@ -72,11 +72,7 @@ function equivocation({ a, b, noEquivocation }: Dispute, situations: Situations 
     return say(no("they are signed for another chain or contract"))
   if (situations?.a?.frozenBy && situations.b?.frozenBy)
     return say(no(`it was filed already, by ${situations.a.frozenBy}`))
-  const isCommitted = a.key && outputVisibility(a.key.layout) === "committed"
-  const caution = isCommitted
-    ? "; the outputs are committed to, and one answer under two salts looks the same, which its operator has to avoid"
-    : ""
-  return say(yes(`takes both signatures, and no run of the model${caution}`))
+  return say(yes("takes both signatures, and no run of the model"))
 }
 
 /** What an escrow takes against an answer that is wrong, or of which nothing is known. */

@@ -4,12 +4,14 @@
  * credit, a balance, a payment, a state.
  */
 import { AbiCoder, keccak256, TypedDataEncoder, ZeroAddress } from "ethers"
+import { registryModes, type Step, signerModes, Tally } from "./escrow-steps.js"
 import {
   accounts,
   blocked,
   blocking,
   charging,
   committedJson,
+  lying,
   names,
   recalling,
   reentering,
@@ -19,37 +21,6 @@ import {
 } from "./escrow-world.js"
 import { hash32 } from "./groth16-oracle.js"
 import { digestOfWords, states, types } from "./settlement.js"
-
-/** One step: what is tried, and numbers that each call reads in its way. Zeros are what honest parties do. */
-export interface Step {
-  readonly call: (typeof calls)[number]
-  /** Who calls, where the terms do not say it. */
-  readonly who: number
-  /** Which request of those made. */
-  readonly which: number
-  /** 0 in the next second, 1 in the last one of the request's deadline, 2 after it; for `settle` 0 and 2 change places. */
-  readonly when: number
-  readonly a: number
-  readonly b: number
-  /** From 8 on something is wrong with the call. */
-  readonly flaw: number
-}
-export const calls = [
-  "request",
-  "deliver",
-  "challenge",
-  "answer",
-  "settle",
-  "convict",
-  "equivocated",
-  "file",
-  "withdraw",
-  "recall",
-  "mode",
-  "registry",
-  "move",
-  "arm",
-] as const
 
 interface Attested {
   readonly attestation: Record<string, unknown>
@@ -76,13 +47,6 @@ interface Made {
 /** Of the node, whatever was asked. */
 type Answer = string & { readonly timestamp: string; readonly status: string }
 
-/** What happened in all sequences of a world. */
-export interface Tally {
-  accepted: number
-  refused: number
-  readonly ends: Record<string, number>
-}
-
 const yes = 0
 const early = 1
 const [ofRegistry, ofHostileRegistry] = [1, 2]
@@ -94,7 +58,7 @@ const hex = (value: bigint | number) => `0x${value.toString(16)}`
 const sum = (values: readonly bigint[]) => values.reduce((total, value) => total + value, 0n)
 
 export class World {
-  readonly tally: Tally = { accepted: 0, refused: 0, ends: {} }
+  readonly tally = new Tally()
   private requests: Made[] = []
   private credits: bigint[][] = []
   private paid: bigint[][] = []
@@ -104,6 +68,10 @@ export class World {
   private frozen = new Map<string, number>()
   private recalled = false
   private registryMode = yes
+  private lies = false
+  /** Whether the re-entering token calls back, and which have called back while money moved. */
+  private armed = false
+  private calledBack = new Set<string>()
   private clock = 0
   private fresh = ""
   private calls = 0
@@ -123,12 +91,21 @@ export class World {
       false,
       yes,
     ]
+    ;[this.lies, this.armed, this.calledBack] = [false, false, new Set()]
     for (const step of steps)
       if (this.requests.length > 0 || step.call === "request") await this[step.call](step)
+    // whoever waits long enough has the truth
+    if (this.lies) await this.lie()
     for (let i = 0; i < this.stage.parties.length; i++)
       await this.leave((first + i) % this.stage.parties.length)
     for (const [token, held] of names.map((_, i) => this.held(i)).entries())
       if (token !== seizing) this.same(held, this.surplus[token], `what is left of ${names[token]}`)
+    const reentered = this.stage.escrow.interface.encodeErrorResult("Reentered", [])
+    const answer = this.stage.account.encodeFunctionData("answer")
+    for (const to of this.calledBack) {
+      const said = await this.rpc("eth_call", { to, data: answer }, "latest")
+      this.same(abi.decode(["bytes"], said)[0], reentered, `what ${to} heard when it called back`)
+    }
   }
 
   // ---------------------------------------------------------------- the model
@@ -145,7 +122,7 @@ export class World {
   }
 
   /** The table of IEscrow. */
-  private end(r: Made, state: string, by = -1): void {
+  private end(r: Made, state: string, by = -1, how = ""): void {
     const { price: P, damages: D, costs: K, client, operator, challenger } = r
     const challenged = r.state === "Challenged"
     const stake = challenged ? K : 0n
@@ -172,12 +149,13 @@ export class World {
     this.same(sum(table[state].map(([, amount]) => amount)), this.locked(r), `what ${state} pays`)
     for (const [party, amount] of table[state]) if (amount !== 0n) this.credits[r.token][party] += amount
     r.state = state
-    const end = challenged ? `${state}, challenged` : state
-    this.tally.ends[end] = (this.tally.ends[end] ?? 0) + 1
+    this.tally.see([state, ...(how ? [how] : []), ...(challenged ? ["challenged"] : [])].join(", "))
+    this.tally.see(`an end in ${names[r.token]}`)
   }
 
   private isRecalled(r: Made, time: number): boolean {
     if (r.registry === ofRegistry) return this.recalled && this.recalledAt <= time
+    if (r.registry === ofHostileRegistry) this.tally.see(`a registry: ${registryModes[this.registryMode]}`)
     return r.registry === ofHostileRegistry && this.registryMode === early
   }
   private recalledAt = 0
@@ -221,6 +199,7 @@ export class World {
     const refusing = [false, this.recalled, this.registryMode !== yes][registry]
     const may = flaw < 10 && pay.enough && !refusing
     await this.act(caller, "request", [terms, pay.gross], pay.value, may, time, () => {
+      this.moved(token, pay.gross)
       this.requests.push(made)
       made.state = "Requested"
       this.credits[token][caller] += pay.over
@@ -241,7 +220,11 @@ export class World {
       flaw !== 11 &&
       this.signs(r.operator)
     const args = [r.terms, delivered.attestation, signature, pay.gross]
+    const only = { state: r.state === "Requested", caller: caller === r.operator, time: time <= r.deadline }
+    if (Object.values(only).every(Boolean) && flaw !== 11 && r.operator >= accounts)
+      this.tally.see(`a signer: ${signerModes[this.modes[r.operator]]}`)
     await this.act(caller, "deliver", args, pay.value, may && pay.enough, time, () => {
+      this.moved(r.token, pay.gross)
       r.state = "Delivered"
       r.deadline = time + Number(r.terms.challengeWindow)
       r.delivered = delivered
@@ -256,6 +239,7 @@ export class World {
     const pay = this.pay(r, r.costs, flaw, caller)
     const may = r.state === "Delivered" && time <= r.deadline && pay.enough
     await this.act(caller, "challenge", [r.terms, pay.gross], pay.value, may, time, () => {
+      this.moved(r.token, pay.gross)
       r.state = "Challenged"
       r.deadline = time + Number(r.terms.answerWindow)
       r.challenger = caller
@@ -273,7 +257,7 @@ export class World {
     const may = this.provable(r) && time <= r.deadline && attested.honest && (flaw < 8 || flaw === 11)
     const args = [r.terms, shown.attestation, words, proof]
     await this.act(who % this.stage.parties.length, "answer", args, 0n, may, time, () =>
-      this.end(r, this.isRecalled(r, time) ? "Recalled" : "Proven"),
+      this.isRecalled(r, time) ? this.end(r, "Recalled", -1, "proven") : this.end(r, "Proven"),
     )
   }
 
@@ -359,15 +343,21 @@ export class World {
     const token = a % names.length
     const self = flaw >= 8
     const refused = self && (token === 0 ? party === refusing : token === blocking && party === blocked)
+    if (refused && this.credits[token][party] > 0n)
+      this.tally.see(`a recipient who ${token === 0 ? "takes no ETH" : "is blocked"}`)
     await this.pull(party, token, self, !refused)
   }
 
   private async pull(party: number, token: number, self: boolean, takes: boolean): Promise<void> {
     const { address, sink } = this.stage.parties[party]
     const amount = this.credits[token][party]
-    const may = takes && amount > 0n && this.held(token) >= amount
+    const short = this.held(token) < amount
+    const may = takes && amount > 0n && !short && !(token === lying && this.lies)
+    if (short) this.tally.see("a withdrawal from a short token")
     const args = [this.stage.tokens[token], self ? address : sink]
     await this.act(party, "withdraw", args, 0n, may, this.clock + 1, () => {
+      this.moved(token, amount)
+      if (token === 0 && self && party >= accounts) this.hear(address, "a recipient")
       this.credits[token][party] = 0n
       if (!self) this.paid[token][party] += this.arrives(token, amount)
     })
@@ -396,6 +386,12 @@ export class World {
     )
   }
 
+  /** A token that says it failed from now on, or no longer. */
+  private async lie(): Promise<void> {
+    this.lies = !this.lies
+    await this.tell(this.stage.tokens[lying], this.stage.token.encodeFunctionData("setLying"))
+  }
+
   /** A token gives to the escrow, or takes from it what it says is held. */
   private async move({ a, b, flaw }: Step): Promise<void> {
     const amount = amounts[b % amounts.length]
@@ -420,6 +416,7 @@ export class World {
       ["challenge", [r.terms, 0n]],
     ]
     const data = this.stage.escrow.interface.encodeFunctionData(...calls[a % calls.length])
+    this.armed = true
     await this.tell(
       this.stage.tokens[reentering],
       this.stage.token.encodeFunctionData("setCallback", [this.stage.escrow.target, data]),
@@ -444,7 +441,7 @@ export class World {
   // ------------------------------------------------------------------ helpers
 
   private requestOf(which: number): Made {
-    return this.requests[which % this.requests.length]
+    return this.requests.at(which % this.requests.length) as Made
   }
 
   private layoutOf({ convictable }: Made): string {
@@ -454,6 +451,16 @@ export class World {
   private timeOf(r: Made, when: number): number {
     if (when === 0 || !live.includes(r.state)) return this.clock + 1
     return Math.max(this.clock + 1, r.deadline + when - 1)
+  }
+
+  /** Money of a token moved: if it was told to, it called the escrow meanwhile. */
+  private moved(token: number, amount: bigint): void {
+    if (token === reentering && this.armed && amount > 0n) this.hear(this.stage.tokens[token], "a token")
+  }
+
+  private hear(address: string, who: string): void {
+    this.calledBack.add(address)
+    this.tally.see(who === "a token" ? "a token that calls back" : "a recipient who calls back")
   }
 
   private provable(r: Made): boolean {
@@ -470,7 +477,10 @@ export class World {
     const gross = flaw === 7 ? (due === 0n ? 0n : due - 1n) : flaw === 8 ? usual + 40n : usual
     const value = (token === 0 ? gross : 0n) + (flaw === 9 ? 1n : 0n)
     const received = this.arrives(token, gross)
-    const lets = !(token === blocking && payer === blocked && gross !== 0n)
+    const blocks = token === blocking && payer === blocked && gross !== 0n
+    const lets = !blocks && !(token === lying && this.lies && gross !== 0n)
+    if (blocks) this.tally.see("a payer who is blocked")
+    if (!lets && !blocks) this.tally.see("a token that lies")
     return { gross, value, enough: flaw !== 9 && lets && received >= due, over: received - due }
   }
 
@@ -523,6 +533,8 @@ export class World {
     const done = await this.transact({ ...call, value: hex(value) }, time)
     if (done !== may) throw new Error(`${method} by party ${party} was ${done ? "accepted" : "refused"}`)
     this.tally[done ? "accepted" : "refused"]++
+    const what = method === "fileEquivocation" ? "file" : method
+    this.tally.see(`${what}: ${done ? "accepted" : "refused"}`)
     if (done) effect()
     await this.compare(method)
   }

@@ -106,8 +106,8 @@ export const committedJson = hexlify(toUtf8Bytes('{"outputs":[{"visibility":"com
 const mnemonic = "test test test test test test test test test test test junk"
 /** Parties that are accounts come first, then contracts. */
 export const accounts = 4
-export const names = ["ETH", "honest", "silent", "blocking", "seizing", "charging", "re-entering"]
-export const [blocking, seizing, charging, reentering] = [3, 4, 5, 6]
+export const names = ["ETH", "honest", "silent", "blocking", "seizing", "charging", "re-entering", "lying"]
+export const [blocking, seizing, charging, reentering, lying] = [3, 4, 5, 6, 7]
 /** Whom the blocking token blocks; the contracts that take no ETH, and that call back when they are paid in it. */
 export const [blocked, refusing, recalling] = [1, 5, 6]
 const abi = AbiCoder.defaultAbiCoder()
@@ -156,7 +156,8 @@ export async function setStage(s: Settlement, real: boolean): Promise<Stage> {
   }
   await send(driver, contracts[refusing - accounts], "refuse", [])
   const again = escrow.interface.encodeFunctionData("withdraw", [ZeroAddress, parties[recalling].address])
-  await send(driver, contracts[recalling - accounts], "setCallback", [escrow.target, again])
+  // also while they are asked for a signature
+  for (const contract of contracts) await send(driver, contract, "setCallback", [escrow.target, again])
   const proof = real
     ? (_: string, context: string) => subject.proof(context, truth)
     : (key: string, context: string) => [

@@ -86,7 +86,7 @@ disputeCommand.action(async (pathA: string, pathB: string, options) => {
     else {
       const plan =
         toFile === "equivocation"
-          ? await equivocationPlan(on, found, models)
+          ? await equivocationPlan(on, found)
           : await convictionPlan(on, found, options.request, options.folder, models)
       await carryOut(plan, { result, lines, dryRun: options.dryRun === true })
     }
@@ -142,28 +142,10 @@ async function situationsOf(
   return { a: await of(a), b: await of(b) }
 }
 
-async function equivocationPlan(
-  on: OnChain,
-  { a, b, noEquivocation }: Dispute,
-  models: readonly KnownModel[],
-): Promise<Plan> {
-  if (noEquivocation !== null || !a.attestation || !b.attestation)
+async function equivocationPlan(on: OnChain, { a, b, noEquivocation }: Dispute): Promise<Plan> {
+  if (noEquivocation !== null || !a.attestation || !b.attestation || !a.key)
     throw new UsageError({ what: `they are no equivocation: ${noEquivocation}` })
-  const { key } = a.attestation
-  const model = models.find(({ verificationKey }) => api.keyDigest(verificationKey) === key)
-  if (model === undefined)
-    throw new UsageError({
-      what: "the layout of their key is not known, which shows that its outputs are public",
-      fix: "Name the model with --folder DIR",
-    })
-  const { contracts, chain } = on
-  return await chain.planEquivocation(
-    contracts,
-    accountOf(on),
-    a.attestation,
-    b.attestation,
-    model.verificationKey,
-  )
+  return await on.chain.planEquivocation(on.contracts, accountOf(on), a.attestation, b.attestation, a.key)
 }
 
 /** Proves the right output of what is wrong, for whoever files it. */
