@@ -1,10 +1,10 @@
 /**
  * Ours against others on the same inputs, in one run.
  *
- *   npm run bench -- [kernels] [lenet] [ceremony] [universal] [--only TEXT] [--variant scalar|relaxed] [--ptau FILE]
- *                    [--json]
+ *   npm run bench -- [kernels] [lenet] [ceremony] [universal] [log [--entries N]] [--only TEXT]
+ *                    [--variant scalar|relaxed] [--ptau FILE] [--json]
  *
- * Without a name kernels and lenet; ceremony waits a quarter of an hour for snarkjs, and universal some minutes.
+ * Without a name kernels and lenet; ceremony waits a quarter of an hour for snarkjs, universal and log take some minutes.
  *
  * Ends with an error, and prints no figures, if a result differs from the other side's.
  */
@@ -12,6 +12,7 @@ import { parseArgs } from "node:util"
 import { ceremony } from "./ceremony.mjs"
 import { table } from "./compare.mjs"
 import { kernels } from "./kernels.mjs"
+import { logs } from "./log.mjs"
 import { proofs } from "./proofs.mjs"
 import { universal } from "./universal.mjs"
 
@@ -21,10 +22,11 @@ const { values, positionals } = parseArgs({
     only: { type: "string" },
     variant: { type: "string" },
     ptau: { type: "string" },
+    entries: { type: "string" },
     json: { type: "boolean" },
   },
 })
-const suites = { kernels, lenet: () => proofs(["mnist-lenet"]), ceremony, universal }
+const suites = { kernels, lenet: () => proofs(["mnist-lenet"]), ceremony, universal, log: logs }
 const names = positionals.length > 0 ? positionals : ["kernels", "lenet"]
 for (const name of names) {
   if (!Object.hasOwn(suites, name)) {

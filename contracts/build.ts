@@ -7,7 +7,17 @@ import { join } from "node:path"
 import { type AbiItem, type Artifact, compileContract } from "./compile.js"
 
 /** Interfaces have no code, but an ABI, which a verifier adds nothing to that callers need. */
-const names = ["CountersignVerifier", "Groth16Verifier"]
+const names = [
+  "CountersignVerifier",
+  "Groth16Verifier",
+  "ModelRegistry",
+  "InferenceVerifier",
+  "SignOffBook",
+  "Escrow",
+  "adapters/Erc7007Verifier",
+  "adapters/Erc8004Validator",
+  "adapters/Erc8183Evaluator",
+]
 
 /** A value as a TypeScript type that has no other value. */
 const literal = (value: unknown): string => {

@@ -21,4 +21,6 @@ export const defaults = Object.freeze({
    * sit on side C, which the prover never multiplies, so only setup and file size feel them.
    */
   nonzerosPerRow: 1024,
+  /** Days for which an attestation may be acted on. */
+  attestationDays: 30,
 })

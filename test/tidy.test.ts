@@ -33,6 +33,7 @@ const ground = [
  */
 const order = [
   "statement",
+  "files.ts",
   "model",
   "model/onnx",
   "model/tfjs",
@@ -59,9 +60,13 @@ const order = [
   "systems/mirage",
   "systems",
   "verifier",
+  "attest",
+  "log",
+  "chain",
   "compile",
   "prover",
   "ceremony",
+  "keep",
   "index.ts",
   "cli",
   "cli.ts",
@@ -126,6 +131,12 @@ describe("imports", () => {
     for (const path of ["src/errors.ts", "src/field.ts"]) expect(imports(read(path))).toEqual([])
   })
 
+  it("keep claims to that, and ethers", () => {
+    for (const path of sources.filter((name) => name.startsWith("src/attest/")))
+      for (const name of imports(read(path)).filter((target) => !target.startsWith(".")))
+        expect(name, path).toMatch(/^(@noble\/(curves|hashes)\/.*|ethers)$/)
+  })
+
   it("reach snarkjs through one file", () => {
     const users = sources.filter((path) =>
       /from "snarkjs"|import\("snarkjs"\)/.test(read(path).replace(/typeof import\("snarkjs"\)/g, "")),
@@ -160,6 +171,10 @@ describe("files", () => {
     }
     visit("src/index.ts")
     visit("src/cli.ts")
+    visit("src/attest/index.ts")
+    visit("src/keep/index.ts")
+    visit("src/log/index.ts")
+    visit("src/chain/index.ts")
     // the slow engine is what the kernels are compared with
     const references = ["src/prover/engine/slow.ts"]
     const unseen = sources.filter((path) => !seen.has(path) && !path.endsWith(".d.ts"))
@@ -244,6 +259,17 @@ describe("documents", () => {
     )
     for (const [name] of named) expect(existsSync(join(root, name)), `${path} names ${name}`).toBe(true)
   })
+})
+
+describe("contracts", () => {
+  // strangers compile against these alone
+  it.each(files("contracts", ".sol").filter((path) => /^(I[A-Z]|CountersignTypes)/.test(basename(path))))(
+    "%s imports interfaces alone",
+    (path) => {
+      for (const [, name] of read(path).matchAll(/^(?:import|\} from)\b[^"]*"([^"]+)"/gm))
+        expect(name, path).toMatch(/^\.\/(I[A-Z]\w*|CountersignTypes)\.sol$/)
+    },
+  )
 })
 
 describe("circom", () => {

@@ -4,9 +4,10 @@
  */
 import { join } from "node:path"
 import { parseCircuitInfo } from "../compile/description.js"
+import { checkFolder, exists, makeFolder, readJson, readWhole, removeFile, writeWhole } from "../files.js"
 import * as api from "../index.js"
 import { setupKind } from "../statement/provenance.js"
-import { checkFolder, exists, makeFolder, readJson, readWhole, removeFile, writeWhole } from "./files.js"
+import { object } from "../statement/strict.js"
 
 const names = {
   model: "model.bin",
@@ -61,6 +62,12 @@ export function saveCircuit(
 export function readInfo(folder: string): api.CircuitInfo {
   const path = join(folder, names.info)
   return parseCircuitInfo(readJson(path, "Run `countersign compile` first"), `\`${path}\``)
+}
+
+/** Digest of what circuit.json says of the loss by quantization, or null if it says nothing. @throws UsageError, FileError */
+export function accuracyReport(folder: string, digest: (report: unknown) => api.Hex): api.Hex | null {
+  const given = object(readJson(join(folder, names.info)), names.info)
+  return given.accuracy === undefined ? null : digest(given.accuracy)
 }
 
 /**

@@ -14,10 +14,16 @@ export function wholeNumber(option: string, text: string, least = 1, most = Numb
 }
 
 /** 32 bytes, with or without 0x. @throws UsageError */
-export function hex32(option: string, text: string): string {
+export function hex32(option: string, text: string): api.Hex {
   const hex = text.toLowerCase().replace(/^(0x)?/, "0x")
-  if (/^0x[0-9a-f]{64}$/.test(hex)) return hex
+  if (/^0x[0-9a-f]{64}$/.test(hex)) return hex as api.Hex
   throw new api.UsageError({ what: option, expected: "32 bytes in hexadecimal", given: `\`${text}\`` })
+}
+
+/** One of a few words, as what it stands for. @throws UsageError */
+export function choice<T>(option: string, text: string, choices: Readonly<Record<string, T>>): T {
+  if (Object.hasOwn(choices, text)) return choices[text]
+  throw new api.UsageError({ what: option, expected: Object.keys(choices).join(", "), given: `\`${text}\`` })
 }
 
 /** A command of ours. */
@@ -28,7 +34,9 @@ export class ToolCommand extends Command {
    */
   needs(flags: string, description: string): this {
     const option = new Option(flags, description)
-    return this.addOption(option).hook("preAction", () => {
+    return this.addOption(option).hook("preAction", (_, acting) => {
+      // a nested command runs the hooks of those above it, too, and needs nothing that they do
+      if (acting !== this) return
       // one of a nested command may have been taken by the command above it, if that has it, too
       if (this.optsWithGlobals()[option.attributeName()] === undefined)
         this.error(`error: required option '${flags}' not specified`)

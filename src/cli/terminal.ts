@@ -4,14 +4,17 @@
  * output and nothing else. Whatever is shown passes `printable`: names and paths are a stranger's.
  */
 import { createInterface } from "node:readline/promises"
+import { Writable } from "node:stream"
 import { type Command, CommanderError } from "commander"
 import { printable, printableJson } from "../errors.js"
 import * as api from "../index.js"
 import { inOptions } from "./words.js"
 
 const args = process.argv.slice(2)
+const isJson = (arg: string, i: number): boolean =>
+  arg === "--json" && !(args.includes("--") && args.indexOf("--") < i)
 /** Whether --json stands anywhere: also where the arguments cannot be parsed, an error is an object then. */
-const json = args.slice(0, args.includes("--") ? args.indexOf("--") : args.length).includes("--json")
+const json = args.some(isJson)
 
 const show = (stream: NodeJS.WriteStream, text: string): void => {
   stream.write(`${text}\n`)
@@ -119,6 +122,32 @@ export async function ask(question: string): Promise<string> {
 }
 
 /**
+ * Asks whoever sits there for something that is not shown. @throws UsageError where nobody does: what comes through a
+ * pipe may have been anywhere
+ */
+export async function askSecret(question: string): Promise<string> {
+  clearProgress()
+  if (!process.stdin.isTTY || !process.stderr.isTTY)
+    throw new api.UsageError({
+      what: "there is no terminal to ask for a password on",
+      fix: "Give it in COUNTERSIGN_PASSWORD",
+    })
+  process.stderr.write(`${printable(question)} `)
+  // what the line editor would echo goes nowhere
+  const output = new Writable({ write: (_chunk, _encoding, done) => done() })
+  const terminal = createInterface({ input: process.stdin, output, terminal: true })
+  try {
+    return await terminal.question("")
+  } finally {
+    terminal.close()
+    process.stderr.write("\n")
+  }
+}
+
+/** A variable of the environment, if it is set and not empty. */
+export const environment = (name: string): string | undefined => process.env[name] || undefined
+
+/**
  * Does work that an interrupt (Ctrl-C, or a request to end) stops in an orderly way: it is told by the signal, and
  * cleans up.
  */
@@ -148,7 +177,11 @@ export async function execute(program: Command): Promise<void> {
     command.exitOverride().configureOutput({ writeErr: keep, outputError: keep })
   }
   try {
-    await program.parseAsync()
+    // wherever it stands it is no value of another option
+    await program.parseAsync(
+      args.filter((arg, i) => !isJson(arg, i)),
+      { from: "user" },
+    )
   } catch (error) {
     if (error instanceof CommanderError) failUsage(error, said)
     else fail(error)

@@ -7,11 +7,14 @@ import { describeProvenance, type Provenance } from "../verifier/index.js"
  */
 const options: Readonly<Record<string, string>> = {
   allowDev: "--allow-dev",
+  approve: "--approve",
+  attestation: "--attestation",
   clampInputs: "--clamp",
   context: "--context",
   dev: "--dev",
   dimensions: "--dimension",
   entropy: "--entropy",
+  fromBlock: "--from",
   input: "--input",
   maxConstraints: "--max-constraints",
   model: "--model",

@@ -2,17 +2,14 @@
 
 import { checkOptions, checkText, checkThing } from "../arguments.js"
 import { checkProvingKey, type ProvingKey } from "../circuit/formats/source.js"
-import { type Salts, saltsFor } from "../circuit/witness/commitment.js"
-import type { TensorValues } from "../circuit/witness/witness.js"
 import { FileError, invariant, type OnProgress, UsageError } from "../errors.js"
 import type { Nested } from "../quantize/calibration/nested.js"
-import { quantizeInput, runInteger } from "../quantize/integers/run.js"
 import { type DevSetupOptions, evaluateByTrapdoor } from "../setup/trapdoor.js"
-import type { Statement, Values } from "../statement/statement.js"
 import { type Circuit, systemOf } from "../systems/index.js"
 import type { CheckedKey, Receipt, VerificationKey } from "../systems/verifiers.js"
 import { checkKey, keyDigest, parseVerificationKey } from "../verifier/key.js"
 import type { Engine } from "./engine/engine.js"
+import { type ExecuteOptions, execute } from "./execute.js"
 import type { FirstKeyOptions } from "./first-key.js"
 import { checkMasks } from "./masks.js"
 import { explainReceipt } from "./verify.js"
@@ -129,13 +126,9 @@ export function memoryEstimate(circuit: Circuit): number | null {
   return systemOf(circuit).memory(circuit)
 }
 
-export interface ProveOptions {
+export interface ProveOptions extends ExecuteOptions {
   /** The caller's 32 bytes that the receipt is for, as 0x and 64 hexadecimal digits. */
   readonly context: string
-  /** Move inputs outside the calibrated range to its edge instead of refusing them. */
-  readonly clampInputs?: boolean
-  /** Salts of commitments (`drawSalt`), one for each side that the circuit commits to. Keep them to open it. */
-  readonly salts?: Salts
   readonly onProgress?: OnProgress
   readonly signal?: AbortSignal
 }
@@ -195,21 +188,11 @@ export async function openProver(
   return {
     async prove(input, proveOptions) {
       checkOptions(proveOptions, "an object with `context`")
-      const { context, clampInputs, onProgress, signal } = proveOptions
+      const { context, onProgress, signal } = proveOptions
       checkText(context, "options.context")
-      if (!/^0x[0-9a-f]{64}$/.test(context)) {
-        throw new UsageError({
-          what: "malformed context",
-          expected: "0x and 64 lower-case hexadecimal digits",
-          given: `\`${context}\``,
-        })
-      }
-      const salts = saltsFor(circuit, proveOptions.salts)
       signal?.throwIfAborted()
       onProgress?.({ stage: "witness", done: 0, total: 1 })
-      const quantized = quantizeInput(circuit.graph, input, clampInputs ? { clampInputs } : {})
-      const values = runInteger(circuit.graph, quantized)
-      const statement = statementOf(circuit, values, context, salts)
+      const { salts, values, statement } = execute(circuit, input, proveOptions)
       onProgress?.({ stage: "witness", done: 1, total: 1 })
       const { proof, holds } = await prove(values, statement, { salts, onProgress, signal })
       const { proofSystem } = circuit
@@ -237,36 +220,4 @@ async function checkReceipt(receipt: Receipt, verificationKey: VerificationKey):
     where: "proving key",
     fix: "Take the key from whoever made it, or make it again; `countersign audit` says which points are wrong",
   })
-}
-
-/** The statement that an execution makes true. */
-function statementOf(circuit: Circuit, values: TensorValues, context: string, salts: Salts): Statement {
-  const { graph, model, input, output } = circuit
-  const of = (tensor: number): Float64Array => {
-    const data = values.get(tensor)
-    invariant(data, `tensor ${graph.tensors[tensor].name} has no values`)
-    return data
-  }
-  const shown = (entries: readonly { name: string; tensor: number }[]): Values =>
-    Object.fromEntries(entries.map(({ name, tensor }) => [name, Array.from(of(tensor), String)]))
-  const commitments = systemOf(circuit).commit(circuit, values, salts)
-  const committed = (side: "input" | "output"): `0x${string}` => {
-    const value = commitments[side]
-    invariant(value !== undefined, `the circuit commits to its ${side}`)
-    return `0x${value.toString(16).padStart(64, "0")}`
-  }
-  const inputClaim = (): Statement["input"] => {
-    if (input === "private") return { visibility: "hidden" }
-    if (input === "public") return { visibility: "public", values: shown(graph.inputs) }
-    return { visibility: "committed", commitment: committed("input") }
-  }
-  return {
-    model,
-    context: context as Statement["context"], // `prove` has looked at its form
-    input: inputClaim(),
-    output:
-      output === "public"
-        ? { visibility: "public", values: shown(graph.outputs) }
-        : { visibility: "committed", commitment: committed("output") },
-  }
 }

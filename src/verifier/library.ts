@@ -14,9 +14,11 @@ import {
   type Layout,
   outputVisibility,
   publicInputs,
+  publicOutputs,
   type TensorLayout,
 } from "../statement/layout.js"
 import { describeProvenance, type Provenance } from "../statement/provenance.js"
+import { exactFraction } from "../statement/values.js"
 import { elementsPerWord, outputWordCount, wordCount, wordsOfTensor } from "../statement/words.js"
 import { type VerificationKey, verifierOf } from "../systems/verifiers.js"
 import { keyDigest } from "./key.js"
@@ -129,9 +131,8 @@ function publicTensors(layout: Layout, packed: boolean): PublicTensor[] {
       return at
     })
   }
-  const outputs = outputVisibility(layout) === "public" ? layout.outputs : []
   return [
-    ...placed("output", outputs, 0),
+    ...placed("output", publicOutputs(layout), 0),
     ...placed("input", publicInputs(layout), packed ? outputWordCount(layout) : 0),
   ]
 }
@@ -193,7 +194,10 @@ function wordLines(layout: Layout): string[] {
     "    /// Words of a statement.",
     number("WORDS", "uint256", wordCount(layout)),
     ...(outputVisibility(layout) === "committed"
-      ? ["    /// The word that commits to all outputs.", number("OUTPUT_COMMITMENT_WORD", "uint256", 0)]
+      ? [
+          `    /// The word that commits to all outputs${publicOutputs(layout).length > 0 ? " that are not public" : ""}.`,
+          number("OUTPUT_COMMITMENT_WORD", "uint256", outputs - 1),
+        ]
       : []),
     ...(inputVisibility(layout) === "committed"
       ? ["    /// The word that commits to all inputs.", number("INPUT_COMMITMENT_WORD", "uint256", outputs)]
@@ -259,9 +263,7 @@ function readerLines(tensor: PublicTensor, names: Names, packed: boolean): strin
  * denominator, fit into int256.
  */
 function fixedPoint({ scale, lo, bits }: TensorLayout): { numerator: bigint; denominator: bigint } | null {
-  let [whole, doublings] = [scale, 0]
-  for (; !Number.isInteger(whole); doublings++) whole *= 2 // exact
-  const [numerator, denominator] = [BigInt(whole), 2n ** BigInt(doublings)]
+  const { numerator, denominator } = exactFraction(scale)
   const [least, most] = [BigInt(lo), BigInt(lo) + 2n ** BigInt(bits)]
   const largest = -least > most ? -least : most
   const limit = 2n ** 255n

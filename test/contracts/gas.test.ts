@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import {
   keyDigest,
@@ -9,8 +10,8 @@ import {
   solidityProof,
   type VerificationKey,
 } from "#src/verifier/index.js"
-import { compileContract } from "../../contracts/compile.js"
 import {
+  artifact,
   inferenceArguments,
   register,
   registered,
@@ -22,6 +23,7 @@ import { expectGolden } from "../support/golden.js"
 import { hash32, oracle, scalar, wide } from "../support/groth16-oracle.js"
 import { mirageOracle } from "../support/mirage-oracle.js"
 import { ceremony } from "../support/provenances.js"
+import { settlementGas } from "../support/settlement-gas.js"
 
 const systems = ["mirage", "groth16"] as const
 const chains = {} as Record<(typeof systems)[number], VerifierChain>
@@ -89,7 +91,7 @@ const lines: [string, bigint][] = []
 beforeAll(async () => {
   for (const system of systems) {
     const sent = await chains[system].signer.sendTransaction({
-      data: compileContract(verifiers[system]).bytecode,
+      data: artifact(verifiers[system]).bytecode,
     })
     lines.push([`${system} deploy`, (await sent.wait())?.gasUsed ?? 0n])
   }
@@ -121,11 +123,26 @@ beforeAll(async () => {
     const raw = [keyDigest(key), publicSignals(honest.statement, layout), solidityProof(honest.proof)]
     lines.push([`groth16 verifyProof ${label}`, await gasOf(chains.groth16, "verifyProof", raw)])
   }
+  lines.push(...(await settlementGas()))
 })
 
 test("gas is what test/gas.snapshot says", async () => {
   const text = ["transaction,gas", ...lines.map(([name, used]) => `${name},${used}`)].join("\n")
   await expectGolden("gas.snapshot", `${text}\n`)
+})
+
+test("the table of docs/ACCOUNTABILITY.md is of these figures", () => {
+  const text = readFileSync(new URL("../../docs/ACCOUNTABILITY.md", import.meta.url), "utf8")
+  const table = text.slice(text.indexOf("| call | gas |")).split("\n\n")[0]
+  const rows = table.split("\n").slice(2)
+  expect(rows.length).toBeGreaterThan(8)
+  for (const row of rows) {
+    const [, name, gas] = /^\| (.+) \| ([\d,]+) \|$/.exec(row) ?? []
+    expect([name, gas?.replaceAll(",", "")], row).toEqual([
+      name,
+      `${lines.find(([line]) => line === `settlement ${name}`)?.[1]}`,
+    ])
+  }
 })
 
 test.each([
@@ -134,5 +151,15 @@ test.each([
   [ofCeremony, 262_000],
 ])("a verification of %s takes at most %i gas", (label, limit) => {
   const [, used] = lines.find(([name]) => name === `mirage verifyInference ${label}`) ?? []
+  expect(Number(used)).toBeLessThanOrEqual(limit)
+})
+
+test.each([
+  ["signing off", 0],
+  ["anchor, first of a log", 50_000],
+  ["deliver", 80_000],
+  ["answer of a challenge", 340_000],
+])("%s takes at most %i gas", (label, limit) => {
+  const [, used] = lines.find(([name]) => name === `settlement ${label}`) ?? []
   expect(Number(used)).toBeLessThanOrEqual(limit)
 })

@@ -1,19 +1,27 @@
 /** Real files of every parser, made from the examples and from small networks, in a folder for the fuzzer's workers. */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { zipSync } from "fflate"
+import * as api from "#src/attest/index.js"
 import { applyBeacon, contribute } from "#src/ceremony/index.js"
 import { readBinFile } from "#src/circuit/formats/container.js"
 import { writeR1cs } from "#src/circuit/formats/r1csfile.js"
 import { compile } from "#src/compile/compile.js"
 import { describeCircuit } from "#src/compile/description.js"
+import { keep } from "#src/keep/index.js"
+import { nodePlatform } from "#src/log/disk.js"
+import { openLogOn } from "#src/log/log.js"
 import type { IntNode } from "#src/ops/program.js"
 import { setup } from "#src/prover/open.js"
 import { serialize } from "#src/quantize/canonical/digest.js"
 import { ceremonySection } from "#src/setup/ceremony/transcript.js"
+import type { Statement } from "#src/statement/statement.js"
 import { recordsSection } from "#src/systems/groth16/records.js"
 import type { Circuit } from "#src/systems/index.js"
+import type { VerificationKey } from "#src/systems/verifiers.js"
 import { proofToSnarkjs, toSnarkjs } from "#src/verifier/index.js"
+import { addressOf, signOff as anySignOff, approver, operator } from "../support/attestations.js"
 import { firstKey, memorySink } from "../support/first-keys.js"
 import { oracle, smallLayout, smallStatement } from "../support/groth16-oracle.js"
 import { layoutOf, mirageOracle, statementOf } from "../support/mirage-oracle.js"
@@ -113,6 +121,8 @@ export async function writeSeeds(folder: string): Promise<void> {
     model,
     context,
   })
+  await claims(put, two.key, twoReceipt.statement)
+  await log(put)
   put("snarkjs", [[json(toSnarkjs(groth16.key)), json(proofToSnarkjs(receipt.proof))]], {
     facts: { model: groth16.key.model, layout: smallLayout, setup: groth16.key.setup },
   })
@@ -143,6 +153,85 @@ export async function writeSeeds(folder: string): Promise<void> {
   )
   put("input", [[json(sample(1))], [json({ input_data: [[1, 2, 3, 4, 5, 6], [7]] })]], { inputs })
   put("salts", [[json({ input: "123456789", output: "987654321" })]], {})
+}
+
+type Put = (name: string, files: readonly (readonly Content[])[], context?: Record<string, unknown>) => void
+
+/** What people sign about an inference, the policy that it is under, and what an operator keeps. */
+async function claims(put: Put, verificationKey: VerificationKey, statement: Statement): Promise<void> {
+  const json = (value: unknown) => JSON.stringify(value)
+  const document = {
+    version: 1,
+    name: "A policy",
+    inputs: [{ tensor: "image", elements: [1], least: -4, most: null }],
+    outputs: [{ tensor: "20", elements: null, least: -100, most: 250 }],
+    abstain: { tensor: "20", margin: 0.5 },
+    signOffs: [{ role: "approver", signer: addressOf(approver) }],
+    tolerance: { absolute: 0.1, relative: 0 },
+    disputes: [{ ground: "unproven", remedy: "refund" }],
+    retentionDays: 184,
+    finality: "none",
+  } as const
+  const { layout } = verificationKey
+  const { policy } = api.onChainPolicy(document, layout)
+  put("policy", [[json(document)]], { layout, statement })
+  const facts = {
+    operator: addressOf(operator),
+    policy: api.policyDigest(policy),
+    started: 1,
+    issued: 2,
+    validUntil: 9,
+  }
+  const claim = api.attest({ statement, verificationKey }, facts)
+  const attestation = await api.signAttestation(claim, "offline", operator)
+  const digest = api.attestationDigest(claim, "offline")
+  const signOff = await api.signSignOff(
+    { ...anySignOff, attestation: digest, signed: 1, validUntil: 9 },
+    "offline",
+    approver,
+  )
+  const withdrawal = await api.signWithdrawal(signOff, 5, approver)
+  const said = {
+    attestation: digest,
+    role: "client",
+    decision: "reject",
+    scope: digest,
+    signed: 1,
+    validUntil: 9,
+  } as const
+  const credential = api.signCredential(said, new Uint8Array(32).fill(1))
+  const kept = mkdtempSync(join(tmpdir(), "countersign-kept-"))
+  const path = keep(kept, {
+    attestation,
+    evidence: null,
+    input: { image: ["7", "-1"] },
+    salts: { input: 5n },
+    retainUntil: 10,
+  })
+  put("kept", [[readFileSync(path)]], { digest })
+  rmSync(kept, { recursive: true })
+  const all = [attestation, signOff, withdrawal, credential, policy]
+  put(
+    "claim",
+    all.map((x) => [json(x)]),
+    {
+      expected: { domain: "offline", at: 5, issuer: credential.issuer, attestation: digest },
+    },
+  )
+}
+
+/** A log of some entries and a checkpoint, all of whose files are there for good. */
+async function log(put: Put): Promise<void> {
+  const home = mkdtempSync(join(tmpdir(), "countersign-log-"))
+  const folder = join(home, "log")
+  const made = await openLogOn(nodePlatform, folder, { create: true }, { most: 4, atClose: 0 })
+  for (const text of ["a", "b"]) await made.append({ type: "note", body: { text } })
+  await made.append({ type: "failure", body: { reason: "none" }, time: 1 })
+  await made.checkpoint(operator, { time: 2 })
+  await made.close()
+  const names = ["entries.jsonl", "index", "state", "tree/00", "tree/01", "tree/02", "checkpoints.jsonl"]
+  put("log", [names.map((name) => readFileSync(join(folder, name)))], { names })
+  rmSync(home, { recursive: true })
 }
 
 /** A key with a contribution and a beacon. */

@@ -1,8 +1,9 @@
 /** `countersign prove`: runs the model on an input and writes the receipt of what it said. */
 import { resolve } from "node:path"
+import { checkOutput, writeWhole } from "../../files.js"
 import * as api from "../../index.js"
-import { checkOutput, writeWhole } from "../files.js"
-import { loadVerificationKey, provingKeyPath, readInfo, verificationKeyPath } from "../folder.js"
+import { readAttestation } from "../claims.js"
+import { loadCircuit, loadVerificationKey, provingKeyPath, readInfo, verificationKeyPath } from "../folder.js"
 import { clampOption, loadWithInput } from "../input.js"
 import { command, withContext } from "../options.js"
 import { saltsOf } from "../salts.js"
@@ -10,14 +11,24 @@ import { elapsed, note, onProgress, print } from "../terminal.js"
 
 export const proveCommand = command("prove", "run the model on an input and prove what it said")
   .argument("<folder>")
-  .argument("<input>", "INPUT.json")
+  .argument("[input]", "INPUT.json; none with --attestation")
   .needs("--out <file>", "where the receipt goes")
   .addOption(clampOption)
   .option("--salts <file>", "new file for the fresh salts of the commitments: who has it can open them")
   .option("--reuse-salts", "take the salts that are in the file")
+  .option("--attestation <file>", "prove what was attested, from what was kept of it: a signed answer")
+  .option("--keep <dir>", "the store of `countersign attest`")
 const contextOf = withContext(proveCommand, "the receipt is for")
 
-proveCommand.action(async (folder: string, inputPath: string, options) => {
+proveCommand.action(async (folder: string, inputPath: string | undefined, options) => {
+  if (options.attestation !== undefined) return await proveAttested(folder, inputPath, options)
+  if (options.keep !== undefined)
+    throw new api.UsageError({
+      what: "--keep",
+      fix: "Say which attestation is to be proven: --attestation FILE",
+    })
+  if (inputPath === undefined)
+    throw new api.UsageError({ what: "there is no input", expected: "INPUT.json, or --attestation FILE" })
   const start = performance.now()
   const { bytes: context } = contextOf()
   const { out, salts: saltsPath, reuseSalts = false, clamp: clampInputs = false } = options
@@ -40,6 +51,49 @@ proveCommand.action(async (folder: string, inputPath: string, options) => {
     `receipt  ${out} (proof ${proofBytes} bytes, ${ms.prove} ms)`,
   ])
 })
+
+/** The receipt of an attestation: input, salts and context are those that were attested. */
+async function proveAttested(
+  folder: string,
+  inputPath: string | undefined,
+  options: ReturnType<typeof proveCommand.opts>,
+): Promise<void> {
+  const start = performance.now()
+  const { out, attestation: path, keep: store } = options
+  const others = {
+    INPUT: inputPath,
+    "--context": options.context,
+    "--salts": options.salts,
+    "--clamp": options.clamp,
+  }
+  const given = Object.entries(others).find(([, value]) => value !== undefined)
+  if (given !== undefined)
+    throw new api.UsageError({
+      what: `${given[0]} and --attestation exclude each other`,
+      fix: "What was attested was kept",
+    })
+  if (store === undefined)
+    throw new api.UsageError({ what: "--attestation", fix: "Name the store that it was kept in: --keep DIR" })
+  const { attestationDigest, claimOf } = await import("../../attest/index.js")
+  const { executeKept, proveKept, readKept } = await import("../../keep/index.js")
+  const keyPath = provingKeyPath(folder)
+  const verificationKey = loadVerificationKey(verificationKeyPath(folder))
+  checkOutput(out)
+  const attestation = await readAttestation(path)
+  const digest = attestationDigest(claimOf(attestation), attestation.domain)
+  const kept = readKept(store, digest)
+  const circuit = await loadCircuit(folder, onProgress)
+  executeKept(circuit, kept, verificationKey)
+  await using key = await api.openKeyFile(keyPath)
+  await using prover = await api.openProver(circuit, key, { verificationKey })
+  const receipt = await proveKept(prover, circuit, kept, verificationKey, { onProgress })
+  writeWhole(out, `${JSON.stringify(receipt, null, 2)}\n`)
+  const proofBytes = 32 * api.solidityProof(receipt.proof).length
+  print({ receipt: out, attestation: digest, proofBytes, ms: { total: elapsed(start) } }, [
+    `receipt      ${out} (proof ${proofBytes} bytes)`,
+    `attestation  ${digest}`,
+  ])
+}
 
 /** What will be written can be, to two files that are not the same. */
 function checkOutputs(out: string, salts: string | undefined, reuse: boolean): void {

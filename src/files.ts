@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto"
 import {
   closeSync,
   fstatSync,
+  fsyncSync,
   linkSync,
   mkdirSync,
   openSync,
@@ -16,9 +17,9 @@ import {
   writeSync,
 } from "node:fs"
 import { dirname, join } from "node:path"
-import { FileError, UsageError } from "../errors.js"
-import { mostBytes } from "../platform.js"
-import { fromJson } from "../statement/strict.js"
+import { FileError, UsageError } from "./errors.js"
+import { mostBytes } from "./platform.js"
+import { fromJson } from "./statement/strict.js"
 
 /** Most bytes of a file that is read whole; model, samples and JSON all have lower limits of their own. */
 const mostInMemory = 2 ** 31
@@ -112,13 +113,14 @@ export const makeFolder = (path: string): void => {
 }
 
 /**
- * Writes a file whole or not at all; `isPrivate`: for its owner's eyes only, `isNew`: over no other.
+ * Writes a file whole or not at all; `isPrivate`: for its owner's eyes only, `isNew`: over no other,
+ * `isDurable`: on the disk when this returns.
  * @throws UsageError if the platform refuses, or a file that is to be new exists
  */
 export function writeWhole(
   path: string,
   content: Uint8Array | string,
-  { isPrivate = false, isNew = false } = {},
+  { isPrivate = false, isNew = false, isDurable = false } = {},
 ): void {
   const temporary = temporaryFor(path)
   const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content
@@ -127,16 +129,29 @@ export function writeWhole(
     try {
       for (let at = 0; at < bytes.length; )
         at += writeSync(file, bytes, at, Math.min(mostBytes, bytes.length - at))
+      if (isDurable) fsyncSync(file)
     } finally {
       closeSync(file)
     }
     if (isNew) place(temporary, path)
     else renameSync(temporary, path)
+    if (isDurable) syncFolder(dirname(path))
   }
   try {
     attempt(path, write, cannotWrite)
   } finally {
     rmSync(temporary, { force: true })
+  }
+}
+
+/** Brings the names in a folder to the disk, where folders can be opened. */
+function syncFolder(path: string): void {
+  if (process.platform === "win32") return
+  const folder = openSync(path, "r")
+  try {
+    fsyncSync(folder)
+  } finally {
+    closeSync(folder)
   }
 }
 
