@@ -1,8 +1,8 @@
 /** The numbers behind the integers of a statement: real value ≈ scale · integer, by the key's layout alone. */
 import { checkArgument, checkThing, kindOf } from "../arguments.js"
 import { InputError, UsageError } from "../errors.js"
-import { type Layout, publicInputs, type TensorLayout } from "./layout.js"
-import { type Statement, shapeProblem } from "./statement.js"
+import { type Layout, publicInputs, publicOutputs, type TensorLayout } from "./layout.js"
+import { type Statement, shapeProblem, shownValues } from "./statement.js"
 
 /** A tensor that a statement shows. */
 export interface RealTensor {
@@ -48,8 +48,8 @@ export function dequantize(
 }
 
 /**
- * What a statement shows, in real numbers and in the layout's order; a side that is hidden or committed to has
- * no tensors. It says nothing about whether the statement is true: verify the receipt first.
+ * What a statement shows, in real numbers and in the layout's order; what is hidden or committed to is not among
+ * it. It says nothing about whether the statement is true: verify the receipt first.
  * @throws UsageError when the statement does not fit the layout
  */
 export function realValues(
@@ -61,15 +61,13 @@ export function realValues(
   const problem = shapeProblem(statement, layout)
   if (problem !== null) throw new UsageError({ what: problem })
   const read = (claim: Statement["input"], tensors: readonly TensorLayout[]): RealTensor[] =>
-    claim.visibility !== "public"
-      ? []
-      : tensors.map((tensor) => {
-          const { name, shape, scale } = tensor
-          const integers = claim.values[name]
-          return { name, shape, scale, integers, values: dequantize(tensor, integers) }
-        })
+    tensors.map((tensor) => {
+      const { name, shape, scale } = tensor
+      const integers = shownValues(claim)[name]
+      return { name, shape, scale, integers, values: dequantize(tensor, integers) }
+    })
   return {
     inputs: read(statement.input, publicInputs(layout)),
-    outputs: read(statement.output, layout.outputs),
+    outputs: read(statement.output, publicOutputs(layout)),
   }
 }
