@@ -40,7 +40,7 @@ export async function startChain(): Promise<Chain> {
   const url = await address(child)
   // this chain answers at once: waiting for calls to gather, or seconds for a block, would be most of the time
   const options = { cacheTimeout: -1, staticNetwork: true, batchMaxCount: 1, pollingInterval: 20 }
-  const provider = new JsonRpcProvider(url, undefined, options)
+  const provider = new PatientProvider(url, undefined, options)
   return {
     url,
     provider,
@@ -49,6 +49,21 @@ export async function startChain(): Promise<Chain> {
       provider.destroy()
       await stop(child)
     },
+  }
+}
+
+/**
+ * anvil answers before the block is made, and who asks for a receipt in between then waits for a block that never comes,
+ * as nobody sends another transaction. So a receipt is asked for again before that.
+ */
+class PatientProvider extends JsonRpcProvider {
+  override async getTransactionReceipt(hash: string) {
+    for (let attempt = 0; attempt < 50; attempt++) {
+      const receipt = await super.getTransactionReceipt(hash)
+      if (receipt !== null) return receipt
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    return null
   }
 }
 
@@ -66,7 +81,11 @@ function address(child: ChildProcess): Promise<string> {
     const read = (chunk: Buffer) => {
       text += chunk
       const found = /Listening on ([0-9.]+:[0-9]+)/.exec(text)
-      if (found) resolve(`http://${found[1]}`)
+      if (!found) return
+      resolve(`http://${found[1]}`)
+      // what it prints later is not looked at, but taken: a full pipe would stop it
+      text = ""
+      for (const stream of [child.stdout, child.stderr]) stream?.off("data", read).resume()
     }
     child.stdout?.on("data", read)
     child.stderr?.on("data", read)
