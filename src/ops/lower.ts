@@ -11,12 +11,13 @@ import { Builder } from "./operators/builder.js"
 import { Call } from "./operators/call.js"
 import { convolutions } from "./operators/conv.js"
 import { fold } from "./operators/fold.js"
-import { microsoftOperators, unaryFunctions } from "./operators/functions.js"
+import { fusedFunctions, unaryFunctions } from "./operators/functions.js"
 import { gathering } from "./operators/gather.js"
 import { layout } from "./operators/layout.js"
 import type { Operators } from "./operators/limits.js"
 import { linearLayers } from "./operators/linear.js"
 import { movement } from "./operators/movement.js"
+import { fusedNormalizations, normalizations } from "./operators/normalize.js"
 import { pooling } from "./operators/pool.js"
 import { reductions } from "./operators/reduce.js"
 import { resizing } from "./operators/resize.js"
@@ -34,11 +35,15 @@ export const operators: Operators = {
   ...layout,
   ...linearLayers,
   ...movement,
+  ...normalizations,
   ...pooling,
   ...reductions,
   ...resizing,
   ...unaryFunctions,
 }
+
+/** Every operator of onnxruntime's own domain that can be lowered. */
+export const microsoftOperators: Operators = { ...fusedFunctions, ...fusedNormalizations }
 
 /** Where a refusal sends its reader: the page is made of the operators' limits. */
 const supported = "docs/OPERATORS.md lists the operators that are supported, and their limits"
