@@ -28,7 +28,7 @@ import {
   type TensorId,
   type TensorInfo,
 } from "../ops/program.js"
-import { liveNodes, renumbered } from "../ops/traversal.js"
+import { liveNodes, renumbered, sourcesOf } from "../ops/traversal.js"
 import {
   type CalibrationMethod,
   calibrate,
@@ -113,6 +113,9 @@ class Quantizer {
   readonly #linear = new Map<TensorId, LinearNode>()
   /** Data movements that give at least two elements for each that they read, all of one tensor. */
   readonly #spreads = new Map<TensorId, IndexNode>()
+  /** Maxima that are subtracted from what they are maxima of: narrowed before, it would have to be narrowed again. */
+  readonly #distances = new Set<TensorId>()
+  readonly #divides: boolean
   readonly #inputs: IntGraph["inputs"][number][] = []
   /** Widest magnitude a tensor may have and still be multiplied and rescaled within 2^52. */
   readonly #wideLimit: number
@@ -128,6 +131,15 @@ class Quantizer {
       if (node.kind !== "index" || node.sources.length !== 1 || node.map.includes(-1)) continue
       if (node.map.length >= 2 * sizeOf(program.tensors[node.sources[0]].shape))
         this.#spreads.set(node.out, node)
+    }
+    this.#divides = program.nodes.some(({ kind }) => kind === "divide" || kind === "root")
+    const maxima = new Map(program.nodes.flatMap((node) => (node.kind === "max" ? [[node.out, node]] : [])))
+    for (const node of program.nodes) {
+      const read = new Set(sourcesOf(node))
+      for (const id of node.kind === "linear" ? read : []) {
+        const found = maxima.get(this.#spreads.get(id)?.sources[0] ?? id)
+        if (found && read.has(found.source)) this.#distances.add(found.out)
+      }
     }
   }
 
@@ -205,6 +217,7 @@ class Quantizer {
 
   #operand(real: TensorId, origin: Origin): Operand {
     return {
+      info: this.#program.tensors[real],
       range: this.#ranges[real],
       whole: () => this.#source(real),
       narrow: () => this.#narrow(real, origin),
@@ -215,20 +228,13 @@ class Quantizer {
     const { out, origin } = node
     const { tensors } = this.#program
     const spread = this.#spreads.get(node.denominator)
-    const given = spread?.sources[0]
-    const shared = spread &&
-      given !== undefined && {
-        denominator: this.#operand(given, origin),
-        info: tensors[given],
-        spread,
-      }
     return addDivision(this.#builder, {
       node,
       info: tensors[out],
       range: this.#ranges[out],
       numerator: this.#operand(node.numerator, origin),
       denominator: this.#operand(node.denominator, origin),
-      ...(shared && { shared }),
+      shared: spread && { denominators: this.#operand(spread.sources[0], origin), spread },
     })
   }
 
@@ -250,7 +256,7 @@ class Quantizer {
   #max(node: MaxNode): TensorId {
     const builder = this.#builder
     const { out, ...rest } = node
-    const source = this.#within(2 ** (this.#precision + 2), node)
+    const source = this.#within(2 ** (this.#distances.has(out) ? 40 : this.#precision + 2), node)
     const { scale } = builder.tensors[source]
     return builder.add({ ...rest, source }, this.#program.tensors[out], scale, this.#ranges[out])
   }
@@ -266,6 +272,8 @@ class Quantizer {
     let [left, right] = [this.#source(node.left), this.#source(node.right)]
     const limit = Math.min(2 ** 48, this.#wideLimit)
     const peak = () => builder.reach(left) * builder.reach(right)
+    // A square stays one, or its bounds would not know that it is not negative.
+    if (node.left === node.right && peak() > limit) left = right = this.#narrow(node.left, node.origin)
     // The wider operand first: one requantization is often enough.
     if (peak() > limit && builder.reach(left) >= builder.reach(right))
       left = this.#narrow(node.left, node.origin)
@@ -313,6 +321,25 @@ class Quantizer {
       if (!next) return tooLarge(draft, peak)
       accumulator = next
     }
+  }
+
+  /**
+   * What many elements are compared with, as a mean: with two bits more than what it is made from, and no more, for each
+   * of theirs would have them too.
+   */
+  #rounded(real: TensorId, origin: Origin): TensorId {
+    const builder = this.#builder
+    const whole = this.#source(real)
+    const terms = this.#linear.get(real)?.terms ?? []
+    if (!this.#divides || terms.length === 0) return whole
+    const finest = terms.reduce(
+      (least, { source }) => Math.min(least, builder.tensors[this.#source(source)].scale),
+      Number.POSITIVE_INFINITY,
+    )
+    const dropped = Math.floor(Math.log2(finest / 4 / builder.tensors[whole].scale))
+    if (dropped < 1) return whole
+    const info = this.#program.tensors[real]
+    return builder.coarser(whole, dropped, { ...info, name: `${info.name}:rounded` }, origin)
   }
 
   /** A linear node that nothing rescales: integers as wide as they need to be. */
@@ -422,7 +449,8 @@ class Quantizer {
   /** Data movement; sources of different scales are first brought to a common one by integer multipliers. */
   #index(node: IndexNode): TensorId {
     const builder = this.#builder
-    let sources = node.sources.map((id) => this.#source(id))
+    const spread = this.#spreads.get(node.out)
+    let sources = node.sources.map((id) => (spread ? this.#rounded(id, node.origin) : this.#source(id)))
     const scaleOf = (id: TensorId) => builder.tensors[id].scale
     let multipliers = commonMultipliers(sources.map(scaleOf), this.#precision)
     const fits = () => sources.every((id, i) => builder.reach(id) * multipliers[i] <= this.#wideLimit)

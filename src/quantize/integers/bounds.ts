@@ -224,8 +224,12 @@ const intervals: PerKind<
     const peak = magnitude(a) * magnitude(b)
     if (!(peak <= sumLimit)) tooLarge(node, peak)
     const { lo, hi } = unset(size)
+    // a square is no product of different corners, and least where its root is nearest to zero
+    const isSquare = node.left === node.right
     for (let i = 0; i < size; i++) {
-      const corners = [a.lo[i] * b.lo[i], a.lo[i] * b.hi[i], a.hi[i] * b.lo[i], a.hi[i] * b.hi[i]]
+      const nearest = Math.max(a.lo[i], Math.min(a.hi[i], 0))
+      const others = isSquare ? [nearest * nearest] : [a.lo[i] * b.hi[i], a.hi[i] * b.lo[i]]
+      const corners = [a.lo[i] * b.lo[i], a.hi[i] * b.hi[i], ...others]
       lo[i] = Math.min(...corners) + 0
       hi[i] = Math.max(...corners) + 0
     }
