@@ -84,6 +84,7 @@ const offsets: PerKind<IntNode, [graph: IntGraph], bigint> = {
   max: unmoved,
   argmax: unmoved,
   product: unmoved,
+  contraction: unmoved,
   quotient: unmoved,
   isqrt: unmoved,
   rescale: ({ lo, shift }) => -BigInt(lo) << BigInt(shift),
@@ -174,7 +175,7 @@ class Comparison {
   #gadget(group: StampedNode, plan: NodePlan, i: number): string | undefined {
     const { graph, linked } = this.#circuit
     const node = this.#nodeOf(group)
-    const value = this.#exact[group.tensor][i]
+    const value = this.#resultOf(node, i)
     const offset = perKind(offsets, node, graph)
     const operands = Array.from(
       plan.elements.subarray(plan.operandPtr[i], plan.operandPtr[i + 1]),
@@ -210,6 +211,17 @@ class Comparison {
       return undefined
     }
     return this.#stamped({ stamp, base, operands, says }, group.firstRow[i])
+  }
+
+  /** What gadget i of a node has to give: an element of its tensor, or a product that such an element sums. */
+  #resultOf(node: IntNode, i: number): bigint {
+    if (node.kind !== "contraction") return this.#exact[node.out][i]
+    const { left, right, m, k, n } = node
+    const [inner, element] = [i % k, Math.floor(i / k)]
+    const [column, row] = [element % n, Math.floor(element / n)]
+    return (
+      this.#exact[left][row * k + inner] * this.#exact[right][(Math.floor(row / m) * k + inner) * n + column]
+    )
   }
 
   /** The rows and queries of a gadget, as its stamp has them. */

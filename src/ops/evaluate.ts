@@ -142,6 +142,18 @@ const evaluation: PerKind<
     const [x, y] = [read(node.left), read(node.right)]
     for (let i = 0; i < out.length; i++) out[i] = x[i] * y[i]
   },
+  contraction(node, out, read) {
+    const { batch, m, k, n } = node
+    const [x, y] = [read(node.left), read(node.right)]
+    // row by row of the right side: neighbours are neighbours in memory
+    for (let row = 0; row < batch * m; row++) {
+      const base = Math.floor(row / m) * k
+      for (let inner = 0; inner < k; inner++) {
+        const factor = x[row * k + inner]
+        for (let j = 0; j < n; j++) out[row * n + j] += factor * y[(base + inner) * n + j]
+      }
+    }
+  },
 }
 
 function concatenate(parts: readonly Float64Array[]): Float64Array {

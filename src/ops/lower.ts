@@ -10,6 +10,7 @@ import { arithmetic } from "./operators/arithmetic.js"
 import { Builder } from "./operators/builder.js"
 import { Call } from "./operators/call.js"
 import { convolutions } from "./operators/conv.js"
+import { einsums } from "./operators/einsum.js"
 import { fold } from "./operators/fold.js"
 import { fusedFunctions, unaryFunctions } from "./operators/functions.js"
 import { gathering } from "./operators/gather.js"
@@ -30,6 +31,7 @@ export const operators: Operators = {
   ...activations,
   ...arithmetic,
   ...convolutions,
+  ...einsums,
   ...fold,
   ...gathering,
   ...layout,

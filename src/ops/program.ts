@@ -108,6 +108,26 @@ export interface ProductNode {
   readonly origin: Origin
 }
 
+/**
+ * Products of matrices: out[b,i,j] = Σ_{l < k} left[b,i,l]·right[b,l,j]; left [batch, m, k], right [batch, k, n], both
+ * dense (transposes, broadcasts and diagonals are index nodes before it).
+ */
+export interface ContractionNode {
+  readonly kind: "contraction"
+  readonly out: TensorId
+  readonly left: TensorId
+  readonly right: TensorId
+  readonly batch: number
+  readonly m: number
+  readonly k: number
+  readonly n: number
+  readonly origin: Origin
+}
+
+/** Products that a contraction adds up. */
+export const productsIn = ({ batch, m, k, n }: Pick<ContractionNode, "batch" | "m" | "k" | "n">): number =>
+  batch * m * k * n
+
 /** out = min(max(source, lo), hi); either bound may be infinite. ReLU is [0, ∞). Real programs only. */
 export interface ClampNode {
   readonly kind: "clamp"
@@ -188,7 +208,14 @@ export interface IsqrtNode {
   readonly origin: Origin
 }
 
-export type CommonNode = InputNode | IndexNode | LinearNode | MaxNode | ArgmaxNode | ProductNode
+export type CommonNode =
+  | InputNode
+  | IndexNode
+  | LinearNode
+  | MaxNode
+  | ArgmaxNode
+  | ProductNode
+  | ContractionNode
 export type RealNode = CommonNode | ClampNode | FunctionNode | DivideNode | RootNode
 export type IntNode = CommonNode | RescaleNode | TableNode | QuotientNode | IsqrtNode
 

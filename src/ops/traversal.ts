@@ -32,6 +32,14 @@ const oneSource = {
   }),
 }
 
+const twoSources = {
+  sources: (node: { readonly left: TensorId; readonly right: TensorId }) => [node.left, node.right],
+  replace: <N extends { readonly left: TensorId; readonly right: TensorId }>(
+    node: N,
+    change: (id: TensorId) => TensorId,
+  ) => ({ ...node, left: change(node.left), right: change(node.right) }),
+}
+
 const quotient = {
   sources: (node: Quotient) => [node.numerator, node.denominator],
   replace: <N extends Quotient>(node: N, change: (id: TensorId) => TensorId) => ({
@@ -56,10 +64,8 @@ const reading: { readonly [K in Node["kind"]]: Reading<Extract<Node, { readonly 
   },
   max: oneSource,
   argmax: oneSource,
-  product: {
-    sources: (node) => [node.left, node.right],
-    replace: (node, change) => ({ ...node, left: change(node.left), right: change(node.right) }),
-  },
+  product: twoSources,
+  contraction: twoSources,
   clamp: oneSource,
   function: oneSource,
   rescale: oneSource,

@@ -75,6 +75,7 @@ const requantizations: PerKind<IntNode, [around: Around], Requantized | undefine
   max: exact,
   argmax: exact,
   product: exact,
+  contraction: exact,
   quotient: exact,
   isqrt: exact,
   rescale: (node, { readByOthers }) =>

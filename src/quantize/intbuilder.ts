@@ -7,6 +7,7 @@ import {
   type LinearMap,
   type LinearNode,
   type Origin,
+  productsIn,
   sizeOf,
   type TensorId,
   type TensorInfo,
@@ -69,6 +70,8 @@ export class IntBuilder {
       (node.kind === "linear" ? weightsIn(node.terms) : 0) + 3 * size,
       describe(node.origin),
     )
+    if (node.kind === "contraction")
+      this.#budget.work(boundingSteps * productsIn(node), describe(node.origin))
     const interval =
       known && known.lo instanceof Float64Array
         ? (known as Interval)

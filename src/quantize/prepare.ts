@@ -57,6 +57,7 @@ interface Placed {
 const isWide = (node: RealNode, wide: ReadonlySet<TensorId>): boolean =>
   node.kind === "linear" ||
   node.kind === "product" ||
+  node.kind === "contraction" ||
   ((node.kind === "index" || node.kind === "max") && sourcesOf(node).some((id) => wide.has(id)))
 
 /** Whether a clamp below `node` is better off above it. */

@@ -12,6 +12,7 @@ import { lower } from "../ops/lower.js"
 import {
   type ArgmaxNode,
   type ClampNode,
+  type ContractionNode,
   type DivideNode,
   type FunctionNode,
   type IndexNode,
@@ -205,6 +206,7 @@ class Quantizer {
     max: (node) => this.#max(node),
     argmax: (node) => this.#argmax(node),
     product: (node) => this.#product(node),
+    contraction: (node) => this.#contraction(node),
     clamp: (node) => this.#clamp(node),
     function: (node) => this.#function(node),
     divide: (node) => this.#divide(node),
@@ -268,20 +270,39 @@ class Quantizer {
   }
 
   #product(node: ProductNode): TensorId {
+    const [left, right] = this.#factors(node, 1)
+    const scale = this.#builder.tensors[left].scale * this.#builder.tensors[right].scale
+    const { kind, out, origin } = node
+    return this.#builder.add(
+      { kind, left, right, origin },
+      this.#program.tensors[out],
+      scale,
+      this.#ranges[out],
+    )
+  }
+
+  #contraction(node: ContractionNode): TensorId {
+    const { out, ...rest } = node
+    const [left, right] = this.#factors(node, node.k)
+    const scale = this.#builder.tensors[left].scale * this.#builder.tensors[right].scale
+    return this.#builder.add({ ...rest, left, right }, this.#program.tensors[out], scale, this.#ranges[out])
+  }
+
+  /** Integer tensors for both factors, `count` products of which still fit when they are added and rescaled. */
+  #factors(node: ProductNode | ContractionNode, count: number): [left: TensorId, right: TensorId] {
     const builder = this.#builder
     let [left, right] = [this.#source(node.left), this.#source(node.right)]
     const limit = Math.min(2 ** 48, this.#wideLimit)
-    const peak = () => builder.reach(left) * builder.reach(right)
+    const peak = () => count * builder.reach(left) * builder.reach(right)
     // A square stays one, or its bounds would not know that it is not negative.
-    if (node.left === node.right && peak() > limit) left = right = this.#narrow(node.left, node.origin)
+    if (node.kind === "product" && node.left === node.right && peak() > limit)
+      left = right = this.#narrow(node.left, node.origin)
     // The wider operand first: one requantization is often enough.
     if (peak() > limit && builder.reach(left) >= builder.reach(right))
       left = this.#narrow(node.left, node.origin)
     if (peak() > limit) right = this.#narrow(node.right, node.origin)
     if (peak() > limit) left = this.#narrow(node.left, node.origin)
-    const scale = builder.tensors[left].scale * builder.tensors[right].scale
-    const { kind, out, origin } = node
-    return builder.add({ kind, left, right, origin }, this.#program.tensors[out], scale, this.#ranges[out])
+    return [left, right]
   }
 
   /** Real terms of a linear node over the integer tensors that stand for its sources now. */

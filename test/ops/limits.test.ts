@@ -110,8 +110,6 @@ const others: Readonly<
       /training_mode/,
     ],
   ],
-  MatMul: [["at most", products("MatMul"), /2097152 products \(at most 1048576\)/]],
-  Gemm: [["at most", products("Gemm"), /2097152 products \(at most 1048576\)/]],
   BatchNormalization: [
     [
       "`training_mode`",
@@ -162,17 +160,6 @@ const others: Readonly<
       /antialias/,
     ],
   ],
-}
-
-function products(operator: string): OnnxSpec {
-  return {
-    inputs: [
-      { name: "x", shape: [2 ** 10, 2 ** 10] },
-      { name: "z", shape: [2 ** 10, 2] },
-    ],
-    outputs: ["y"],
-    nodes: [{ operator, inputs: ["x", "z"], outputs: ["y"] }],
-  }
 }
 
 /** Models that a limit of an operator refuses, with what their messages say. */

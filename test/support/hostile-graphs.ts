@@ -250,6 +250,18 @@ class HostileBuilder {
     })
   }
 
+  contraction(): boolean {
+    const { random, next } = this
+    const [left, right] = [this.source(), this.source()]
+    const [a, b] = [this.sizes[left], this.sizes[right]]
+    const divides = (d: number) => a % d === 0 && b % d === 0
+    const k = random.pick([1, 2, 3, 4].filter(divides))
+    const batch = random.pick([1, 2].filter((d) => divides(d * k)))
+    const [m, n] = [a / (batch * k), b / (batch * k)]
+    const node = { kind: "contraction", out: next, left, right, batch, m, k, n } as const
+    return this.add(batch * m * n, { ...node, origin: origin(`contraction${next}`) })
+  }
+
   index(): boolean {
     const { random, next } = this
     const sources = Array.from({ length: random.integer(1, 2) }, () => this.source())
@@ -281,6 +293,7 @@ export function hostile(random: Random): Parameters<typeof readGraph> {
     () => b.windows("max"),
     () => b.windows("argmax"),
     () => b.product(),
+    () => b.contraction(),
     () => b.index(),
   ]
   while (!b.input()) {}

@@ -130,6 +130,22 @@ const matmulShapes = (random: Random) => {
   return { left: [...batch, n, k], right: [...(random.next() < 0.5 ? batch : []), k, m] }
 }
 
+/** An equation of so many operands with lengths for its letters, and the shapes that it asks for. */
+function equation(random: Random, operands: number) {
+  const lengths = new Map([..."abcd"].map((letter) => [letter, random.integer(1, 3)]))
+  const term = () =>
+    random
+      .permutation(4)
+      .slice(0, random.integer(1, 3))
+      .map((i) => "abcd"[i])
+  const terms = Array.from({ length: operands }, term)
+  const all = [...new Set(terms.flat())]
+  const result = random.permutation(all.length).slice(0, random.integer(0, all.length))
+  const shapes = terms.map((letters) => letters.map((letter) => lengths.get(letter) as number))
+  const right = result.map((i) => all[i]).join("")
+  return { equation: `${terms.map((letters) => letters.join("")).join(",")}->${right}`, shapes }
+}
+
 const scatterElements =
   (operator: string, opset: number) =>
   (random: Random): OnnxSpec => {
@@ -173,6 +189,54 @@ export const operatorCases: Readonly<Record<string, (random: Random) => OnnxSpec
   "MatMul activations": (random) => {
     const { left, right } = matmulShapes(random)
     return pair("MatMul", left, right)
+  },
+  "MatMul batches": (random) => {
+    const [n, k, m] = [random.integer(1, 3), random.integer(2, 3), random.integer(1, 3)]
+    const batch = random.shape(1, 3, 2)
+    const some = () =>
+      batch.map((dim) => (random.next() < 0.4 ? 1 : dim)).slice(random.integer(0, batch.length))
+    return pair("MatMul", [...some(), n, k], [...some(), k, m])
+  },
+  "Gemm activations": (random) => {
+    const [n, k, m] = [random.integer(1, 3), random.integer(1, 4), random.integer(1, 4)]
+    const [transA, transB] = [random.integer(0, 1), random.integer(0, 1)]
+    return pair("Gemm", transA ? [k, n] : [n, k], transB ? [m, k] : [k, m], {
+      transA,
+      transB,
+      alpha: { float: 0.5 },
+    })
+  },
+  Einsum: (random) => {
+    const { equation: text, shapes } = equation(random, 2)
+    return pair("Einsum", shapes[0], shapes[1], { equation: text })
+  },
+  "Einsum constant": (random) => {
+    const { equation: text, shapes } = equation(random, random.integer(1, 3))
+    const [x, ...others] = shapes
+    const constants = others.map((shape, i) => [`w${i}`, reals(random, shape)])
+    return single("Einsum", x, { equation: text }, Object.fromEntries(constants))
+  },
+  "Einsum attention": (random) => {
+    const [b, q, s, h, d] = [1, 2, 3, 2, 3].map((most) => random.integer(1, most))
+    const text = random.pick(["bqhd,bshd->bhqs", "bqhd, bshd -> bqhs", "bqhd,bshd"])
+    return pair("Einsum", [b, q, h, d], [b, s, h, d], { equation: text })
+  },
+  "Einsum ellipsis": (random) => {
+    const [i, j, k] = [random.integer(1, 3), random.integer(1, 3), random.integer(1, 3)]
+    const batch = random.shape(1, 2, 2)
+    const text = random.pick(["...ij,...jk->...ik", "...ij,...jk", "...ij,...jk->ik..."])
+    return pair("Einsum", [...batch, i, j], [...batch, j, k], { equation: text })
+  },
+  "Einsum diagonal": (random) => {
+    const n = random.integer(2, 3)
+    const [text, shape] = random.pick<[string, number[]]>([
+      ["ii->i", [n, n]],
+      ["ii", [n, n]],
+      ["iji->j", [n, 2, n]],
+      ["ii,ij->j", [n, n]],
+    ])
+    if (text.includes(",")) return pair("Einsum", shape, [n, 2], { equation: text })
+    return single("Einsum", shape, { equation: text })
   },
   "Conv 1-D": conv(1),
   "Conv 2-D": conv(2),

@@ -90,6 +90,13 @@ export class ProgramBuilder {
     return made.out
   }
 
+  /** Matrices [batch, m, k] times [batch, k, n]. */
+  contraction(left: TensorId, right: TensorId, [batch, m, k, n]: readonly number[]): TensorId {
+    const made = this.#tensor("contraction", [batch, m, n])
+    this.nodes.push({ kind: "contraction", left, right, batch, m, k, n, ...made })
+    return made.out
+  }
+
   divide(numerator: TensorId, denominator: TensorId): TensorId {
     const made = this.#tensor("divide", [...this.tensors[numerator].shape])
     this.nodes.push({ kind: "divide", numerator, denominator, ...made })
@@ -110,7 +117,9 @@ export class ProgramBuilder {
         if (node.kind === "index") return [...node.sources]
         if (node.kind === "linear") return node.terms.map((term) => term.source)
         if (node.kind === "divide") return [node.numerator, node.denominator]
-        return node.kind === "product" ? [node.left, node.right] : [node.source]
+        return node.kind === "product" || node.kind === "contraction"
+          ? [node.left, node.right]
+          : [node.source]
       }),
     )
     const last = this.tensors.map((_, id) => id).filter((id) => !read.has(id))
@@ -198,6 +207,15 @@ function randomNode(b: ProgramBuilder, random: Random, pool: readonly TensorId[]
     case 8: {
       const name = random.pick(["sigmoid", "tanh", "softplus", "erf", "sin"] as const)
       return b.function(source, apply(name, variable))
+    }
+    case 9: {
+      const [batch, m, k, n] = [1, 2, 3, 3].map((most) => random.integer(1, most))
+      const some = (count: number) => {
+        const from = random.pick(pool)
+        const map = Array.from({ length: count }, () => random.integer(-1, b.size(from) - 1))
+        return b.index([from], map, [count])
+      }
+      return b.contraction(some(batch * m * k), some(batch * k * n), [batch, m, k, n])
     }
     default:
       return b.clamp(source)

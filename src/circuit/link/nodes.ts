@@ -160,6 +160,7 @@ const links: PerKind<IntNode, [linked: Linked], TensorRows> = {
   max: stamped,
   argmax: stamped,
   product: stamped,
+  contraction: stamped,
   rescale: stamped,
   table: stamped,
   quotient: stamped,
@@ -182,8 +183,9 @@ function stampNode(plan: NodePlan, linked: Linked): TensorRows {
   const count = plan.uses.length
   const base = new Uint32Array(count).fill(NONE)
   const firstRow = new Uint32Array(count)
-  const collector = new RowCollector(count)
+  const collector = new RowCollector(count / plan.terms)
   const sources = plan.sources.map(linked.rows)
+  const results = new Accumulator(plan.node)
   const emit = (wire: number, coefficient: number) => collector.entry(wire, coefficient)
   for (let i = 0; i < count; i++) {
     firstRow[i] = builder.rows
@@ -193,17 +195,18 @@ function stampNode(plan: NodePlan, linked: Linked): TensorRows {
       operands.push(rowOf(source, plan.elements[j]))
     }
     if (plan.uses[i] === NONE) {
-      if (Number.isNaN(plan.constants[i])) accumulator.add(operands[0], 1)
-      else accumulator.addWire(0, plan.outputSign * plan.constants[i] + plan.outputOffset)
+      if (Number.isNaN(plan.constants[i])) results.add(operands[0], 1)
+      else results.addWire(0, plan.outputSign * plan.constants[i] + plan.outputOffset)
     } else {
       base[i] = builder.allocate(linked.linking.stamps[plan.uses[i]].wires)
       const output = stampGadget(plan, i, base[i], operands, accumulator, linked.linking)
       if (output !== NONE) {
-        accumulator.addWire(output, plan.outputSign)
-        accumulator.addWire(0, plan.outputOffset)
+        results.addWire(output, plan.outputSign)
+        results.addWire(0, plan.outputOffset)
       }
     }
-    accumulator.flush(emit)
+    if ((i + 1) % plan.terms > 0) continue
+    results.flush(emit)
     collector.endRow()
   }
   linked.stamped.push({ node: plan.node, tensor: plan.node.out, base, firstRow, rowEnd: builder.rows, plan })

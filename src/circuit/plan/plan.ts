@@ -2,13 +2,15 @@
  * Which gadget serves which element of which tensor, from static bounds alone: nothing here has seen an
  * input. The plan is what `inspect` reports, what the linker stamps and what the witness replays.
  */
-import { invariant } from "../../errors.js"
+import { invariant, ModelError } from "../../errors.js"
 import {
   type ArgmaxNode,
+  type ContractionNode,
   type IntNode,
   type MaxNode,
   type PerKind,
   perKind,
+  productsIn,
   type RescaleNode,
   type TensorId,
 } from "../../ops/program.js"
@@ -34,9 +36,11 @@ import {
 /** No gadget: the element is a constant, or a copy of its single operand. */
 export const NONE = 0xffffffff
 
-/** One node's instances, one per output element (per input element for an `input` node). */
+/** One node's instances, `terms` per output element (one per input element for an `input` node). */
 export interface NodePlan {
   readonly node: IntNode
+  /** Instances whose outputs are added up to one element. */
+  readonly terms: number
   /** Operand j of an instance is an element of sources[min(j, sources.length − 1)]. */
   readonly sources: readonly TensorId[]
   /** Index into Plan.uses per instance, or NONE. */
@@ -120,6 +124,7 @@ interface Choice {
 interface Service {
   readonly sources: readonly TensorId[]
   readonly choose: (i: number) => Choice
+  readonly terms?: number
   readonly operandOffset?: number
   readonly outputOffset?: number
   readonly outputSign?: 1 | -1
@@ -128,10 +133,11 @@ interface Service {
 /** Lists the gadgets and operands of all elements of a node. */
 function planNode(
   node: IntNode,
-  count: number,
-  { sources, choose, operandOffset = 0, outputOffset = 0, outputSign = 1 }: Service,
+  elements: number,
+  { sources, choose, terms = 1, operandOffset = 0, outputOffset = 0, outputSign = 1 }: Service,
   intern: (use: GadgetUse) => number,
 ): NodePlan {
+  const count = elements * terms
   const uses = new Uint32Array(count).fill(NONE)
   const constants = new Float64Array(count).fill(Number.NaN)
   const operandPtr = new Uint32Array(count + 1)
@@ -143,8 +149,18 @@ function planNode(
     for (const element of operands) listed.push(element)
     operandPtr[i + 1] = listed.length
   }
-  const elements = Uint32Array.from(listed)
-  return { node, sources, uses, constants, operandPtr, elements, operandOffset, outputSign, outputOffset }
+  return {
+    node,
+    terms,
+    sources,
+    uses,
+    constants,
+    operandPtr,
+    elements: Uint32Array.from(listed),
+    operandOffset,
+    outputSign,
+    outputOffset,
+  }
 }
 
 /** Linear and index nodes take no gadgets: they combine rows. */
@@ -224,6 +240,33 @@ const services: PerKind<IntNode, [graph: IntGraph, forms: Forms], Service | unde
     const serve = { kind: gadgetKinds.Product, parameters: [] }
     return { sources: [left, right], choose: (i) => ({ serve, operands: [i, i] }) }
   },
+  contraction(node, { tensors }) {
+    const { left, right, m, k, n } = node
+    if (productsIn(node) > mostProducts) tooManyProducts(node)
+    const serve = { kind: gadgetKinds.Product, parameters: [] }
+    const isZero = ({ lo, hi }: Interval, i: number) => lo[i] === 0 && hi[i] === 0
+    const choose = (i: number): Choice => {
+      const [inner, element] = [i % k, Math.floor(i / k)]
+      const [column, row] = [element % n, Math.floor(element / n)]
+      const operands = [row * k + inner, (Math.floor(row / m) * k + inner) * n + column]
+      const vanishes = isZero(tensors[left], operands[0]) || isZero(tensors[right], operands[1])
+      return vanishes ? { serve: 0, operands: [] } : { serve, operands }
+    }
+    return { sources: [left, right], choose, terms: k }
+  },
+}
+
+/** Products of two activations that one node may have multiplied out. */
+const mostProducts = 2 ** 22
+
+function tooManyProducts(node: ContractionNode): never {
+  throw new ModelError({
+    what: `\`${node.origin.operator}\`: the products of two activations are too many to be multiplied out`,
+    where: node.origin.name,
+    expected: `at most ${mostProducts} products`,
+    given: `${productsIn(node)}`,
+    fix: "Use proof system mirage, or a smaller model",
+  })
 }
 
 /** What serves an element that its bounds leave open; `offset` is added to what a gadget gives. */

@@ -3,8 +3,10 @@ import type { Budget } from "../../budget.js"
 import type { DataType } from "../../model/graph.js"
 import { apply, type FunctionName, functionOf, variable } from "../formula.js"
 import {
+  type ContractionNode,
   type LinearNode,
   type Origin,
+  productsIn,
   type RealNode,
   sizeOf,
   type TensorId,
@@ -139,6 +141,20 @@ export class Builder implements Ledger {
     if (isConstant(y)) return this.combine([{ value: x, factor: y.constant }])
     const integral = isIntegral(x) && isIntegral(y)
     return this.emit({ kind: "product", left: x.tensor, right: y.tensor }, x.shape, x.dtype, integral)
+  }
+
+  /** Products of the matrices of two activations, [batch, m, k] and [batch, k, n] whatever their shapes: [batch, m, n]. */
+  contraction(x: Value, y: Value, sizes: Pick<ContractionNode, "batch" | "m" | "k" | "n">): Activation {
+    if (isConstant(x) || isConstant(y)) return unsupported("a product of activations with constants")
+    this.work(productsIn(sizes))
+    const integral = isIntegral(x) && isIntegral(y)
+    const shape = [sizes.batch, sizes.m, sizes.n]
+    return this.emit(
+      { kind: "contraction", left: x.tensor, right: y.tensor, ...sizes },
+      shape,
+      x.dtype,
+      integral,
+    )
   }
 
   /** Elementwise quotient of two values of one shape. */

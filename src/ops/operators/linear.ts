@@ -3,22 +3,9 @@ import { sizeOf } from "../program.js"
 import type { Builder } from "./builder.js"
 import type { Call, Lowering } from "./call.js"
 import { transposed } from "./layout.js"
-import { type Operators, operator, other, wideOnly } from "./limits.js"
-import { windowSum } from "./reduce.js"
-import {
-  axisTable,
-  broadcastShape,
-  numbers,
-  range,
-  sameShape,
-  separableMap,
-  show,
-  unsupported,
-} from "./shapes.js"
+import { type Operators, operator, wideOnly } from "./limits.js"
+import { axisTable, broadcastShape, numbers, range, sameShape, show, unsupported } from "./shapes.js"
 import { type Activation, type Constant, constant, isConstant, type Value } from "./values.js"
-
-/** More products of two activations than this in one node are refused. */
-const maxProducts = 2 ** 20
 
 /** Swaps the last two axes. */
 function swapped(call: Call, x: Value): Value {
@@ -61,24 +48,51 @@ function constantProduct({ builder }: Call, x: Constant, y: Constant, batch: rea
   return constant([...batch, n, m], out, x.dtype)
 }
 
-/** Both activations: every product is a constraint, the sums are linear. */
-function activationProduct(call: Call, x: Value, y: Value, batch: readonly number[]): Value {
-  const [n, k] = x.shape.slice(-2)
-  const m = y.shape[y.shape.length - 1]
-  const batches = sizeOf(batch)
-  const products = batches * n * m * k
-  if (products > maxProducts)
-    unsupported(`a matrix product of two activations with ${products} products (at most ${maxProducts})`)
-  const grid = [batches, n, m, k]
-  const table = (count: number, stride: number) => axisTable(call.builder, count, stride)
-  const left = separableMap(call.builder, [table(batches, n * k), table(n, k), table(m, 0), table(k, 1)])
-  const right = separableMap(call.builder, [table(batches, k * m), table(n, 0), table(m, 1), table(k, m)])
-  const product = call.builder.product(
-    call.builder.move([x], left, grid),
-    call.builder.move([y], right, grid),
+/**
+ * Both activations: one contraction. An axis of the batch that only one operand has joins its rows or its columns, so
+ * that what is shared stays one matrix.
+ */
+function activationProduct(call: Call, x: Activation, y: Activation): Value {
+  const { builder } = call
+  const rank = Math.max(x.shape.length, y.shape.length) - 2
+  const padded = ({ shape }: Value) => [...new Array<number>(rank + 2 - shape.length).fill(1), ...shape]
+  const [xs, ys] = [padded(x), padded(y)]
+  if (sizeOf(xs) === 0 || sizeOf(ys) === 0) unsupported("a matrix product of no elements")
+  const [m, k, n] = [xs[rank], xs[rank + 1], ys[rank + 1]]
+  const owned = (x: number, y: number) =>
+    range(rank).filter((i) => (xs[i] > 1 ? 2 : 0) + (ys[i] > 1 ? 1 : 0) === x * 2 + y)
+  const [shared, rows, columns, none] = [owned(1, 1), owned(1, 0), owned(0, 1), owned(0, 0)]
+  const dims = (shape: readonly number[], axes: readonly number[]) => axes.map((axis) => shape[axis])
+  const left = transposed(call, { ...x, shape: xs }, [
+    ...none,
+    ...shared,
+    ...columns,
+    ...rows,
+    rank,
+    rank + 1,
+  ])
+  const right = transposed(call, { ...y, shape: ys }, [
+    ...none,
+    ...shared,
+    ...rows,
+    rank,
+    ...columns,
+    rank + 1,
+  ])
+  const made = builder.contraction(left, right, {
+    batch: sizeOf(dims(xs, shared)),
+    m: sizeOf(dims(xs, rows)) * m,
+    k,
+    n: sizeOf(dims(ys, columns)) * n,
+  })
+  // [shared, rows, m, columns, n] back to the order of the batch
+  const order = [...none, ...shared, ...rows, rank, ...columns, rank + 1]
+  const shape = order.map((axis) => (axis < rank ? Math.max(xs[axis], ys[axis]) : axis === rank ? m : n))
+  return transposed(
+    call,
+    { ...made, shape },
+    range(rank + 2).map((axis) => order.indexOf(axis)),
   )
-  const windows = { map: table(products, 1), window: k, shape: [...batch, n, m] }
-  return windowSum(call, product, windows, numbers(call.builder, batches * n * m).fill(1))
 }
 
 /** x [.., N, K] times y [.., K, M] with the batch dimensions broadcast. */
@@ -91,10 +105,11 @@ function batched(call: Call, x: Value, y: Value): Value {
     const wide = builder.broadcast(x, [...batch, n, k])
     if (!isConstant(wide)) return timesMatrix(call, wide, { ...y, shape: [k, m] })
   }
+  if (!isConstant(x) && !isConstant(y)) return activationProduct(call, x, y)
   const [a, b] = [builder.broadcast(x, [...batch, n, k]), builder.broadcast(y, [...batch, k, m])]
   if (isConstant(a) && isConstant(b)) return constantProduct(call, a, b, batch)
   if (isConstant(a)) return swapped(call, batched(call, swapped(call, b), swapped(call, a)))
-  if (!isConstant(b)) return activationProduct(call, a, b, batch)
+  if (!isConstant(b)) return unsupported("the weights are no constant")
   // a constant matrix for each of the batches
   const parts: Value[] = []
   for (let i = 0; i < sizeOf(batch); i++) {
@@ -107,7 +122,7 @@ function batched(call: Call, x: Value, y: Value): Value {
 }
 
 /** numpy's matmul. */
-function product(call: Call, x: Value, y: Value): Value {
+export function product(call: Call, x: Value, y: Value): Value {
   call.wide(x, y)
   if (x.shape.length === 0 || y.shape.length === 0) unsupported("a matrix product with a scalar")
   const left = x.shape.length === 1 ? { ...x, shape: [1, ...x.shape] } : x
@@ -146,9 +161,7 @@ const gemm: Lowering = (call) => {
   return [terms.length === 1 && alpha === 1 ? ab : builder.combine(terms)]
 }
 
-const products = other(`at most ${maxProducts} products of two activations`)
-
 export const linearLayers: Operators = {
-  MatMul: operator(matMul, wideOnly, products),
-  Gemm: operator(gemm, wideOnly, products),
+  MatMul: operator(matMul, wideOnly),
+  Gemm: operator(gemm, wideOnly),
 }

@@ -8,7 +8,7 @@ import { InputError, type OnProgress, UsageError } from "../../errors.js"
 import { evaluate } from "../../ops/evaluate.js"
 import { showFormula } from "../../ops/formula.js"
 import { productsOf, tapsHeld } from "../../ops/linearmap.js"
-import { type Program, sizeOf, type TensorId } from "../../ops/program.js"
+import { type Program, productsIn, sizeOf, type TensorId } from "../../ops/program.js"
 
 /** Values of each input by name, flat and row-major. */
 export type Sample = Readonly<Record<string, ArrayLike<number>>>
@@ -113,8 +113,9 @@ export function checkInputs(
 /** Charges what running a program once takes: its products, and the taps of convolutions that stay held. */
 export function chargeRun({ nodes }: Program, budget: Budget): void {
   for (const node of nodes) {
-    if (node.kind !== "linear") continue
     const where = `node \`${node.origin.name}\`, operator \`${node.origin.operator}\``
+    if (node.kind === "contraction") budget.work(productsIn(node), where)
+    if (node.kind !== "linear") continue
     for (const { map } of node.terms) {
       budget.work(productsOf(map), where)
       if (map.kind === "conv") budget.elements(tapsHeld(map), where)

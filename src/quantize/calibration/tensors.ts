@@ -14,6 +14,7 @@ import {
   type PerKind,
   type Program,
   perKind,
+  productsIn,
   type RealNode,
   sizeOf,
   type TensorId,
@@ -30,8 +31,10 @@ const worthwhile = 2e8
 /** The runner to calibrate with: plain loops for little work or where no backend starts, else tensors. */
 export async function chooseRunner(program: Program, samples: number): Promise<Runner> {
   let work = 0
-  for (const node of program.nodes)
+  for (const node of program.nodes) {
     if (node.kind === "linear") for (const { map } of node.terms) work += productsOf(map)
+    else if (node.kind === "contraction") work += productsIn(node)
+  }
   return work * samples < worthwhile ? plainRunner : tensorRunner().catch(() => plainRunner)
 }
 
@@ -157,6 +160,16 @@ class BatchRun {
       })
     },
     product: (node) => this.#tf.mul(this.#read(node.left), this.#read(node.right)),
+    contraction: ({ left, right, m, k, n, ...node }, size) => {
+      const tf = this.#tf
+      const samples = this.#samples.length
+      const matrices = samples * node.batch
+      const [x, y] = [
+        tf.reshape(this.#read(left), [matrices, m, k]),
+        tf.reshape(this.#read(right), [matrices, k, n]),
+      ]
+      return tf.reshape(tf.matMul(x, y), [samples, size])
+    },
     divide: (node) => this.#tf.div(this.#read(node.numerator), this.#read(node.denominator)),
     root: (node) => this.#tf.sqrt(this.#read(node.source)),
   }

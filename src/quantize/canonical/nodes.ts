@@ -11,6 +11,7 @@
  *     7 table    source, lo int, values deltas
  *     8 quotient numerator, denominator
  *     9 isqrt    source
+ *     10 contraction  left, right, batch, m, k, n
  *
  * A linear map is kind u8: 0 dense n k m; 1 conv n groups inChannels outChannels and five lists inSize kernel outSize
  * strides padsBegin(int) dilations; 2 sparse row lengths, column deltas; then its weights, ints.
@@ -159,6 +160,23 @@ const codecs: { readonly [K in IntNode["kind"]]: NodeCodec<Extract<IntNode, { re
     since: 3,
     write: (w, node) => w.uint(node.source),
     read: (r, common) => ({ kind: "isqrt", ...common, source: r.uint() }),
+  },
+  contraction: {
+    number: 10,
+    since: 3,
+    write(w, { left, right, batch, m, k, n }) {
+      for (const x of [left, right, batch, m, k, n]) w.uint(x)
+    },
+    read: (r, common) => ({
+      kind: "contraction",
+      ...common,
+      left: r.uint(),
+      right: r.uint(),
+      batch: r.uint(),
+      m: r.uint(),
+      k: r.uint(),
+      n: r.uint(),
+    }),
   },
 }
 

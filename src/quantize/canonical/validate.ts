@@ -12,6 +12,7 @@ import {
   type MaxNode,
   type PerKind,
   perKind,
+  productsIn,
   sizeOf,
   type TensorId,
   type TensorInfo,
@@ -138,6 +139,18 @@ const checks: { readonly [K in IntNode["kind"]]: Check<Extract<IntNode, { readon
     fault: ({ out, left, right }, size) =>
       size(left) === size(out) && size(right) === size(out) ? undefined : "the operand sizes",
     ...elementwise,
+  },
+  contraction: {
+    fault({ out, left, right, batch, m, k, n }, size) {
+      // sizes of tensors are at least 1 and exact, so no factor is zero
+      if (size(left) !== batch * m * k || size(right) !== batch * k * n || size(out) !== batch * m * n)
+        return "the sizes of a contraction"
+      return Number.isSafeInteger(productsIn({ batch, m, k, n }))
+        ? undefined
+        : "the products of a contraction"
+    },
+    held: ({ out }, size) => size(out),
+    work: (node) => workPerProduct * productsIn(node),
   },
   rescale: {
     fault({ out, source, shift, lo, bits }, size) {

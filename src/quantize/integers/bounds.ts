@@ -12,6 +12,7 @@ import { evaluate } from "../../ops/evaluate.js"
 import { withWeights } from "../../ops/linearmap.js"
 import {
   type ArgmaxNode,
+  type ContractionNode,
   type IntNode,
   type LinearNode,
   type MaxNode,
@@ -235,6 +236,11 @@ const intervals: PerKind<
     }
     return { lo, hi }
   },
+  contraction(node, bounds, size) {
+    const { peak, ...interval } = contractionBounds(node, bounds(node.left), bounds(node.right), size)
+    if (!(peak <= sumLimit)) tooLarge(node, peak)
+    return interval
+  },
   max(node, bounds, size) {
     const source = bounds(node.source)
     const { lo, hi } = unset(size)
@@ -294,6 +300,33 @@ const intervals: PerKind<
     }
     return { lo, hi }
   },
+}
+
+/**
+ * Interval of a contraction, and `peak`, the largest Σ max|left|·max|right| of any output, which bounds every partial
+ * sum. When peak exceeds `sumLimit` the interval is inexact and not to be used.
+ */
+function contractionBounds(
+  { batch, m, k, n }: ContractionNode,
+  left: Interval,
+  right: Interval,
+  size: number,
+): Interval & { readonly peak: number } {
+  const { lo, hi } = unset(size)
+  const peaks = new Float64Array(size)
+  for (let row = 0; row < batch * m; row++) {
+    for (let inner = 0; inner < k; inner++) {
+      const [a, b] = [left.lo[row * k + inner], left.hi[row * k + inner]]
+      const from = (Math.floor(row / m) * k + inner) * n
+      for (let j = 0; j < n; j++) {
+        const [c, d] = [right.lo[from + j], right.hi[from + j]]
+        lo[row * n + j] += Math.min(a * c, a * d, b * c, b * d)
+        hi[row * n + j] += Math.max(a * c, a * d, b * c, b * d)
+        peaks[row * n + j] += Math.max(-a, b) * Math.max(-c, d)
+      }
+    }
+  }
+  return { lo, hi, peak: peaks.reduce((most, peak) => Math.max(most, peak), 0) }
 }
 
 /** Room for the bounds of so many elements. */

@@ -58,6 +58,15 @@ const exactly: PerKind<
     return sums
   },
   product: (node, size, read) => each(size, (i) => read(node.left)[i] * read(node.right)[i]),
+  contraction: ({ left, right, m, k, n }, size, read) =>
+    each(size, (i) => {
+      const [column, row] = [i % n, Math.floor(i / n)]
+      const first = Math.floor(row / m) * k
+      return each(
+        k,
+        (inner) => read(left)[row * k + inner] * read(right)[(first + inner) * n + column],
+      ).reduce((sum, term) => sum + term, 0n)
+    }),
   rescale(node, size, read) {
     const [least, most] = [BigInt(node.lo), BigInt(node.lo) + (1n << BigInt(node.bits)) - 1n]
     return each(size, (i) => {
