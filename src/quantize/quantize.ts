@@ -221,7 +221,7 @@ class Quantizer {
     return {
       info: this.#program.tensors[real],
       range: this.#ranges[real],
-      whole: () => this.#source(real),
+      whole: () => this.#ready(real),
       narrow: () => this.#narrow(real, origin),
     }
   }
@@ -291,7 +291,7 @@ class Quantizer {
   /** Integer tensors for both factors, `count` products of which still fit when they are added and rescaled. */
   #factors(node: ProductNode | ContractionNode, count: number): [left: TensorId, right: TensorId] {
     const builder = this.#builder
-    let [left, right] = [this.#source(node.left), this.#source(node.right)]
+    let [left, right] = [this.#ready(node.left), this.#ready(node.right)]
     const limit = Math.min(2 ** 48, this.#wideLimit)
     const peak = () => count * builder.reach(left) * builder.reach(right)
     // A square stays one, or its bounds would not know that it is not negative.
@@ -303,6 +303,12 @@ class Quantizer {
     if (peak() > limit) right = this.#narrow(node.right, node.origin)
     if (peak() > limit) left = this.#narrow(node.left, node.origin)
     return [left, right]
+  }
+
+  /** The tensor in w bits if it was brought to them and is to be divided or normalized: a result is narrower then. */
+  #ready(real: TensorId): TensorId {
+    const narrowed = this.#divides ? this.#narrowed.get(real) : undefined
+    return narrowed ?? this.#source(real)
   }
 
   /** Real terms of a linear node over the integer tensors that stand for its sources now. */

@@ -220,7 +220,8 @@ const lpNormalization: Lowering = (call) => {
   if (p !== 1 && p !== 2) call.refuse("p", p)
   const sizes = p === 1 ? absolute(call, x) : builder.product(x, x)
   const sums = sumOf(call, sizes, windows)
-  return [divided(call, x, p === 1 ? sums : builder.root(sums))]
+  // of zeros alone the result is zeros, without a change of any other
+  return [divided(call, x, shifted(call, p === 1 ? sums : builder.root(sums), 1e-30))]
 }
 
 /** (x − mean) / (standard deviation + 1e−9) */
