@@ -79,6 +79,10 @@ const evaluation: PerKind<
     const x = read(node.source)
     for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(x[i], node.lo), node.hi)
   },
+  step(node, out, read) {
+    const x = read(node.source)
+    for (let i = 0; i < out.length; i++) out[i] = x[i] > 0 ? 1 : 0
+  },
   function(node, out, read) {
     const x = read(node.source)
     const f = functionOf(node.formula)

@@ -43,6 +43,13 @@ export const functions = {
   floor: Math.floor,
   ceil: Math.ceil,
   round: roundHalfEven,
+  trunc: Math.trunc,
+  /** x / divisor without its fraction, as integers divide */
+  quotient: (x: number, divisor: number) => Math.trunc(x / divisor),
+  /** the remainder with the sign of the divisor, as Python has it */
+  mod: (x: number, divisor: number) => x - divisor * Math.floor(x / divisor),
+  /** the remainder with the sign of x, as C has it */
+  fmod: (x: number, divisor: number) => x % divisor,
   sin: Math.sin,
   cos: Math.cos,
   tan: Math.tan,

@@ -17,14 +17,15 @@ import { gathering } from "./operators/gather.js"
 import { layout } from "./operators/layout.js"
 import type { Operators } from "./operators/limits.js"
 import { linearLayers } from "./operators/linear.js"
+import { logic } from "./operators/logic.js"
 import { movement } from "./operators/movement.js"
 import { fusedNormalizations, normalizations } from "./operators/normalize.js"
 import { pooling } from "./operators/pool.js"
 import { reductions } from "./operators/reduce.js"
 import { resizing } from "./operators/resize.js"
 import { axisTable, checkShape, sameShape, show, Unsupported, unsupported } from "./operators/shapes.js"
-import { constant, isConstant, isIntegral, type Value } from "./operators/values.js"
-import { type Program, sizeOf, type TensorId } from "./program.js"
+import { constant, isConstant, isInteger, isIntegral, type Value } from "./operators/values.js"
+import { type Program, type ProgramInput, sizeOf, type TensorId } from "./program.js"
 
 /** Every operator of the default ONNX domain that can be lowered. */
 export const operators: Operators = {
@@ -36,6 +37,7 @@ export const operators: Operators = {
   ...gathering,
   ...layout,
   ...linearLayers,
+  ...logic,
   ...movement,
   ...normalizations,
   ...pooling,
@@ -66,14 +68,15 @@ export function lower(graph: Graph): Program {
   const problems: string[] = []
   const values: Environment = new Map()
   for (const [name, { shape, data, dtype }] of graph.constants) values.set(name, constant(shape, data, dtype))
-  const inputs: { name: string; tensor: TensorId }[] = []
+  const inputs: ProgramInput[] = []
   for (const { name, shape, dtype } of graph.inputs) {
     builder.origin = { name, operator: "" }
     builder.outputName = name
     builder.where = `input \`${name}\``
     if (sizeOf(shape) === 0) problems.push(`input \`${name}\` of shape ${show(shape)} has no elements`)
     const value = builder.emit({ kind: "input", name }, shape, dtype)
-    inputs.push({ name, tensor: value.tensor })
+    const whole = dtype === "bool" ? "bits" : isInteger(dtype) ? "integers" : undefined
+    inputs.push({ name, tensor: value.tensor, ...(whole && { whole }) })
     values.set(name, value)
   }
   for (const [position, node] of graph.nodes.entries()) {

@@ -138,6 +138,14 @@ export interface ClampNode {
   readonly origin: Origin
 }
 
+/** out[i] = 1 if source[i] > 0, else 0. Real programs only. */
+export interface StepNode {
+  readonly kind: "step"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly origin: Origin
+}
+
 /** out[i] = formula(source[i]). Real programs only. */
 export interface FunctionNode {
   readonly kind: "function"
@@ -216,13 +224,20 @@ export type CommonNode =
   | ArgmaxNode
   | ProductNode
   | ContractionNode
-export type RealNode = CommonNode | ClampNode | FunctionNode | DivideNode | RootNode
+export type RealNode = CommonNode | ClampNode | StepNode | FunctionNode | DivideNode | RootNode
 export type IntNode = CommonNode | RescaleNode | TableNode | QuotientNode | IsqrtNode
 
 export interface TensorInfo {
   /** The model's name of the tensor, or one derived from its node. */
   readonly name: string
   readonly shape: readonly number[]
+}
+
+export interface ProgramInput {
+  readonly name: string
+  readonly tensor: TensorId
+  /** What its element type admits, if that is less than real numbers. */
+  readonly whole?: "bits" | "integers"
 }
 
 /** A lowered model over the reals. Nodes are in topological order; tensors[id] describes tensor `id`. */
@@ -232,7 +247,7 @@ export interface Program {
   readonly held?: number
   readonly tensors: readonly TensorInfo[]
   readonly nodes: readonly RealNode[]
-  readonly inputs: readonly { readonly name: string; readonly tensor: TensorId }[]
+  readonly inputs: readonly ProgramInput[]
   readonly outputs: readonly { readonly name: string; readonly tensor: TensorId }[]
 }
 

@@ -67,6 +67,7 @@ const reading: { readonly [K in Node["kind"]]: Reading<Extract<Node, { readonly 
   product: twoSources,
   contraction: twoSources,
   clamp: oneSource,
+  step: oneSource,
   function: oneSource,
   rescale: oneSource,
   table: oneSource,

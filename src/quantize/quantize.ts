@@ -25,6 +25,7 @@ import {
   type Program,
   perKind,
   type RealNode,
+  type StepNode,
   sizeOf,
   type TensorId,
   type TensorInfo,
@@ -57,6 +58,7 @@ import {
   leastOf,
   requantizedGrid,
   type ScaledTerm,
+  wholeGrid,
   wideScale,
 } from "./scales.js"
 import { addTable } from "./tables.js"
@@ -208,6 +210,7 @@ class Quantizer {
     product: (node) => this.#product(node),
     contraction: (node) => this.#contraction(node),
     clamp: (node) => this.#clamp(node),
+    step: (node) => this.#step(node),
     function: (node) => this.#function(node),
     divide: (node) => this.#divide(node),
     root: (node) => {
@@ -242,8 +245,10 @@ class Quantizer {
 
   #input({ kind, out, name, origin }: InputNode): TensorId {
     const range = this.#ranges[out]
-    const { scale, lo } = inputGrid(range, this.#precision, integralOn(this.#samples, name))
-    const bounds = { lo, bits: this.#precision }
+    const { whole } = this.#program.inputs.find((input) => input.tensor === out) ?? {}
+    const { scale, ...bounds } = whole
+      ? wholeGrid(whole, range, this.#precision)
+      : { ...inputGrid(range, this.#precision, integralOn(this.#samples, name)), bits: this.#precision }
     const tensor = this.#builder.add({ kind, name, origin }, this.#program.tensors[out], scale, range, bounds)
     this.#inputs.push({ name, tensor, ...bounds })
     return tensor
@@ -450,6 +455,14 @@ class Quantizer {
     const exact = isRelu && bounds.hi.every((x) => x < 2 ** w)
     const target = { wanted: exact ? scale : wanted, lo, fixed: exact || span.fixed }
     return this.#builder.rescale(source, target, info, range, node.origin)
+  }
+
+  /** Whether an integer is at least one, whatever its scale: [x > 0] loses nothing. */
+  #step({ source, out, origin }: StepNode): TensorId {
+    const builder = this.#builder
+    const doubled = builder.multiply(this.#source(source), 2, origin)
+    const node = { kind: "rescale", source: doubled, shift: 1, lo: 0, bits: 1, origin } as const
+    return builder.add(node, this.#program.tensors[out], 1, this.#ranges[out])
   }
 
   /** A function of one variable: a table of its source, which several tables may share. */

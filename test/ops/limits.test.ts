@@ -11,6 +11,7 @@ import { importTfjs } from "#src/model/tfjs/tfjs.js"
 import { lower, microsoftOperators, operators } from "#src/ops/lower.js"
 import { describeLimit, type Limit } from "#src/ops/operators/limits.js"
 import { functionCases } from "../support/function-cases.js"
+import { logicCases } from "../support/logic-cases.js"
 import { encodeOnnx, type OnnxSpec, type TensorSpec } from "../support/onnx-writer.js"
 import { operatorCases, single } from "../support/operator-cases.js"
 import { Random } from "../support/random.js"
@@ -38,7 +39,7 @@ const typed =
 
 /** Models of one operator that are taken, for which `fits` holds. */
 function casesOf(operator: string, fits: (spec: OnnxSpec) => boolean): OnnxSpec[] {
-  const makers = Object.entries({ ...operatorCases, ...functionCases }).filter(
+  const makers = Object.entries({ ...operatorCases, ...logicCases, ...functionCases }).filter(
     ([key]) => key.split(" ")[0] === operator,
   )
   return makers.flatMap(([, make]) => {
@@ -76,32 +77,51 @@ const scalar = (value: number, dtype: "float" | "bool" = "float"): TensorSpec =>
 const others: Readonly<
   Record<string, readonly [limit: string, spec: OnnxSpec, message: RegExp, dtype?: DataType][]>
 > = {
-  Div: [["no division by", single("Div", [2], {}, { c: { shape: [2], data: [1, 0] } }), /division by zero/]],
+  Div: [
+    [
+      "no division by a constant",
+      single("Div", [2], {}, { c: { shape: [2], data: [1, 0] } }),
+      /division by zero/,
+    ],
+    ["no division by integer", two("Div"), /rounds/, "int32"],
+    ["one divisor", single("Div", [2], {}, { c: { shape: [2], data: [2, 3] } }), /several divisors/, "int32"],
+  ],
+  Mod: [
+    ["one divisor", single("Mod", [2], {}, { c: { shape: [2], data: [2, 3] } }), /several divisors/],
+    ["the divisor", single("Mod", [2], {}, { c: { shape: [1], data: [0] } }), /division by zero/],
+  ],
+  OneHot: [
+    [
+      "indices that",
+      single("OneHot", [2], {}, { d: ints(2), v: { shape: [2], data: [0, 1] } }),
+      /are no integers/,
+    ],
+  ],
+  Gather: [["indices that", two("Gather"), /are no integers/]],
+  GatherElements: [["indices that", two("GatherElements"), /are no integers/]],
+  GatherND: [["indices that", two("GatherND", [2, 2]), /are no integers/]],
+  Scatter: [["indices that", three("Scatter", 9), /are no integers/]],
   Pow: [
     ["one exponent", single("Pow", [2], {}, { c: { shape: [2], data: [2, 3] } }), /several exponents/],
     ["a power of integer", single("Pow", [2], {}, { c: { shape: [1], data: [5] } }), /rounds/, "int32"],
   ],
-  Cast: [["no cast", single("Cast", [2], { to: 6 }), /rounds or wraps/]],
-  CastLike: [["no cast", single("CastLike", [2], {}, { like: ints(1, 2) }), /rounds or wraps/]],
-  Celu: [["`alpha`", single("Celu", [2], { alpha: { float: 0 } }), /divides by zero/]],
-  ScatterElements: [
+  Cast: [["no cast", single("Cast", [2], { to: 2 }), /wraps/, "int32"]],
+  CastLike: [
     [
-      "`reduction`",
-      single("ScatterElements", [2], { reduction: "add" }, { i: ints(0), u: { shape: [1], data: [1] } }),
-      /`reduction`/,
+      "no cast",
+      single("CastLike", [2], {}, { like: { shape: [1], data: [1], dtype: "int8" } }),
+      /wraps/,
+      "int32",
     ],
   ],
+  Celu: [["`alpha`", single("Celu", [2], { alpha: { float: 0 } }), /divides by zero/]],
+  ScatterElements: [
+    ["indices that", three("ScatterElements", 16), /are no integers/],
+    ["updates at", three("ScatterElements", 16, { reduction: "mul" }), /`mul` at indices/, "int32"],
+  ],
   ScatterND: [
-    [
-      "`reduction`",
-      single(
-        "ScatterND",
-        [2],
-        { reduction: "mul" },
-        { i: { shape: [1, 1], data: [0], dtype: "int64" }, u: { shape: [1], data: [1] } },
-      ),
-      /`reduction`/,
-    ],
+    ["indices that", three("ScatterND", 16), /are no integers/],
+    ["updates at", three("ScatterND", 16, { reduction: "max" }), /`max` at indices/, "int32"],
   ],
   Dropout: [
     [
@@ -160,6 +180,32 @@ const others: Readonly<
       /antialias/,
     ],
   ],
+}
+
+/** A node on two inputs of the model. */
+function two(operator: string, shape: readonly number[] = [2]): OnnxSpec {
+  return {
+    inputs: [
+      { name: "x", shape },
+      { name: "z", shape: [2] },
+    ],
+    outputs: ["y"],
+    nodes: [{ operator, inputs: ["x", "z"], outputs: ["y"] }],
+  }
+}
+
+/** A node on data, indices and updates from the model's inputs. */
+function three(operator: string, opset: number, attributes: Record<string, string> = {}): OnnxSpec {
+  return {
+    opset,
+    inputs: [
+      { name: "x", shape: [2, 1] },
+      { name: "i", shape: [2, 1] },
+      { name: "u", shape: [2, 1] },
+    ],
+    outputs: ["y"],
+    nodes: [{ operator, inputs: ["x", "i", "u"], outputs: ["y"], attributes }],
+  }
 }
 
 /** Models that a limit of an operator refuses, with what their messages say. */
@@ -233,6 +279,8 @@ const explicit: Readonly<Record<string, OnnxSpec>> = {
   "ReduceMean 1": bare("ReduceMean", 1, 18),
   "ReduceMax 1": bare("ReduceMax", 1, 18),
   "ReduceMin 1": bare("ReduceMin", 1, 18),
+  "ReduceProd 1": bare("ReduceProd", 1, 18),
+  "ReduceLogSum 1": bare("ReduceLogSum", 1, 18),
   "Upsample 1": bare("Upsample", 1, 9),
 }
 

@@ -12,12 +12,21 @@ export interface TensorSpec {
   readonly shape: readonly number[]
   readonly data: ArrayLike<number>
   /** Default float. */
-  readonly dtype?: "float" | "int64" | "bool"
+  readonly dtype?: "float" | "int8" | "int64" | "bool"
+}
+
+export interface InputSpec {
+  readonly name: string
+  readonly shape: readonly (number | string)[]
+  /** default: float */
+  readonly dtype?: TensorSpec["dtype"]
+  /** The integers that its samples have. */
+  readonly within?: readonly [least: number, most: number]
 }
 
 export interface OnnxSpec {
   readonly opset?: number
-  readonly inputs: readonly { readonly name: string; readonly shape: readonly (number | string)[] }[]
+  readonly inputs: readonly InputSpec[]
   readonly outputs: readonly string[]
   readonly initializers?: Readonly<Record<string, TensorSpec>>
   readonly nodes: readonly {
@@ -31,7 +40,7 @@ export interface OnnxSpec {
 }
 
 // numbers of TensorProto.DataType and AttributeProto.AttributeType
-const dataTypes = { float: 1, int64: 7, bool: 9 }
+const dataTypes = { float: 1, int8: 3, int64: 7, bool: 9 }
 
 function attribute(name: string, value: AttributeSpec): object {
   if (typeof value === "string") return { name, type: 3, s: new TextEncoder().encode(value) }
@@ -45,7 +54,7 @@ function initializer(name: string, { shape, data, dtype = "float" }: TensorSpec)
   const values = Array.from(data)
   const dims = [...shape]
   if (dtype === "int64") return { name, dims, dataType: dataTypes.int64, int64Data: values }
-  if (dtype === "bool") return { name, dims, dataType: dataTypes.bool, int32Data: values }
+  if (dtype !== "float") return { name, dims, dataType: dataTypes[dtype], int32Data: values }
   return { name, dims, dataType: dataTypes.float, floatData: values }
 }
 
@@ -73,9 +82,9 @@ export function encodeOnnx(spec: OnnxSpec): Uint8Array {
         attribute: Object.entries(attributes).map(([key, value]) => attribute(key, value)),
       })),
       initializer: Object.entries(spec.initializers ?? {}).map(([name, tensor]) => initializer(name, tensor)),
-      input: spec.inputs.map(({ name, shape }) => ({
+      input: spec.inputs.map(({ name, shape, dtype }) => ({
         name,
-        type: { tensorType: { elemType: dataTypes.float, shape: { dim: dims(shape) } } },
+        type: { tensorType: { elemType: dataTypes[dtype ?? "float"], shape: { dim: dims(shape) } } },
       })),
       output: spec.outputs.map((name) => ({ name })),
     },

@@ -3,7 +3,7 @@ import { sizeOf } from "#src/ops/program.js"
 import type { AttributeSpec, OnnxSpec, TensorSpec } from "./onnx-writer.js"
 import type { Random } from "./random.js"
 
-const ints = (data: readonly number[]): TensorSpec => ({ shape: [data.length], data, dtype: "int64" })
+export const ints = (data: readonly number[]): TensorSpec => ({ shape: [data.length], data, dtype: "int64" })
 export const reals = (random: Random, shape: readonly number[], scale = 1): TensorSpec => ({
   shape,
   data: random.reals(sizeOf(shape), scale),
@@ -28,7 +28,7 @@ export function single(
 }
 
 /** One node on two inputs. */
-const pair = (
+export const pair = (
   operator: string,
   x: readonly number[],
   y: readonly number[],
@@ -43,10 +43,10 @@ const pair = (
 })
 
 /** A shape that broadcasts to `shape`. */
-const narrower = (random: Random, shape: readonly number[]) =>
+export const narrower = (random: Random, shape: readonly number[]) =>
   shape.slice(random.integer(0, shape.length - 1)).map((dim) => (random.next() < 0.4 ? 1 : dim))
 
-const elementwise = (operator: string) => (random: Random) => {
+export const elementwise = (operator: string) => (random: Random) => {
   const shape = random.shape(1, 3)
   return random.next() < 0.5
     ? pair(operator, shape, narrower(random, shape))
@@ -436,6 +436,20 @@ export const operatorCases: Readonly<Record<string, (random: Random) => OnnxSpec
       { c: { shape: [3], data: [1, random.integer(0, 1), 1], dtype: "bool" } },
     ),
   ReduceL1: reduce("ReduceL1", false),
+  ReduceProd: reduce("ReduceProd", false),
+  ReduceLogSum: (random) => {
+    const spec = reduce("ReduceLogSum", false)(random)
+    const [{ inputs, ...last }] = spec.nodes
+    return {
+      ...spec,
+      initializers: { c: { shape: [], data: [0.25] } },
+      nodes: [
+        { operator: "Abs", inputs, outputs: ["a"] },
+        { operator: "Add", inputs: ["a", "c"], outputs: ["b"] },
+        { ...last, inputs: ["b"] },
+      ],
+    }
+  },
   ReduceSumSquare: reduce("ReduceSumSquare", false),
   Upsample: (random) => {
     const scales = { shape: [4], data: [1, 1, random.integer(1, 3), random.integer(1, 3)] }

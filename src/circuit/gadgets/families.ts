@@ -117,6 +117,15 @@ const rectify: GadgetKind = {
   },
 }
 
+const threshold: GadgetKind = {
+  template: "Threshold",
+  file: "threshold.circom",
+  ...ofAccumulator,
+  cost: ([, n]) => n + 2,
+  lookups: ([, n]) => ({ rows: 1, ranges: [n], members: 0 }),
+  hints: ([k], [acc], set) => set("out", acc >= 2 ** k ? 1 : 0),
+}
+
 const truncate: GadgetKind = {
   template: "Truncate",
   file: "truncate.circom",
@@ -372,6 +381,7 @@ export const gadgetKinds = {
   InRange: inRange,
   Clamp: clamp,
   Rectify: rectify,
+  Threshold: threshold,
   Truncate: truncate,
   Max: max,
   Argmax: argmax,
@@ -413,6 +423,10 @@ export function clampGadget(shift: number, bits: number, min: number, max: numbe
   const most = floorDiv(max, 2 ** shift)
   if (most <= 0) return 0
   if (least >= top) return top
+  if (bits === 1) {
+    const [above, below] = [max - 2 ** shift, 2 ** shift - 1 - min]
+    return { kind: threshold, parameters: [shift, Math.max(1, bitLength(Math.max(above, below)))] }
+  }
   if (most <= top) {
     const n = bitLength(Math.max(most, least < 0 ? -least - 1 : 0))
     return least >= 0 ? { kind: truncate, parameters: [shift, n] } : { kind: rectify, parameters: [shift, n] }

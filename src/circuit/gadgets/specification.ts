@@ -38,6 +38,7 @@ const specifications: Readonly<Record<string, Specification>> = {
   InRange: ([n], [x]) => (x >= 0n && x < power(n) ? x : undefined),
   Clamp: ([k, w, t], [acc]) => clamped(k, w, acc, () => acc >= -power(k + w + t) && acc < power(k + w + t)),
   Rectify: ([k, n], [acc]) => clamped(k, n, acc, () => acc >= -power(k + n) && acc < power(k + n)),
+  Threshold: ([k, n], [acc]) => clamped(k, 1n, acc, () => abs(2n * (acc - power(k)) + 1n) < 2n * power(n)),
   Truncate: ([k, n], [acc]) => clamped(k, n, acc, () => acc >= 0n && acc < power(k + n)),
   Complement: ([k, n, e], [acc]) =>
     clamped(k, n, acc, () => acc >= -power(k) * (power(e) - 1n) && acc < power(k + n)),

@@ -72,6 +72,11 @@ const entryForm = (values: readonly number[], bits: number): GadgetUse => {
   return { kind: gadgetKinds.Entry, parameters: [values.length, b, bitLength(values.length - 1), ...values] }
 }
 
+const thresholdForm = ({ kind, parameters: [shift, n] }: GadgetUse, bits: number): GadgetUse => ({
+  kind,
+  parameters: [shift, roundUp(n, bits)],
+})
+
 /** The gadget of one element whose node has a form, or the constant it always gives. */
 function clampForm(
   demand: Demand,
@@ -84,6 +89,7 @@ function clampForm(
   const { shift, bits: w } = demand
   const simple = clampGadget(shift, w, min, max)
   if (typeof simple === "number") return simple
+  if (simple.kind === gadgetKinds.Threshold) return thresholdForm(simple, bits)
   const least = Math.floor(min / 2 ** shift)
   const most = Math.floor(max / 2 ** shift)
   if (simple.kind === gadgetKinds.Truncate) {
@@ -128,10 +134,14 @@ function demandOf(graph: IntGraph, node: RescaleNode): Demand {
   return { node, bits, shift, magnitude, above, below, elements }
 }
 
-/** Gadgets of all nodes but the rescales, with what they need as the bit strategy would ask for it. */
+/** Whether a node has a form: of a rescale to one bit nothing is wanted but the sign. */
+const hasForms = ({ bits }: RescaleNode): boolean => bits > 1
+
+/** Gadgets of all nodes that have no forms, with what they need as the bit strategy would ask for it. */
 function otherGadgets(graph: IntGraph): { count: number; use: GadgetUse }[] {
   const table = (values: Float64Array) => ({ kind: gadgetKinds.Entry, parameters: [0, 0, 0, ...values] })
-  const plan = planGadgets(graph, { ...bitForms, clamp: () => 0, table })
+  const clamp: Forms["clamp"] = (node, min, max) => (hasForms(node) ? 0 : bitForms.clamp(node, min, max))
+  const plan = planGadgets(graph, { ...bitForms, clamp, table })
   const counts = new Array<number>(plan.uses.length).fill(0)
   for (const { uses } of plan.nodes.values()) for (const use of uses) if (use !== NONE) counts[use]++
   return plan.uses.map((use, i) => ({ count: counts[i], use }))
@@ -144,6 +154,7 @@ function otherRows(use: GadgetUse, count: number, bits: number): number {
   if (kind === gadgetKinds.Max) return count * gadgetRows(maxForm(m, b, bits), bits)
   if (kind === gadgetKinds.Argmax || kind === gadgetKinds.Position)
     return count * gadgetRows(argmaxForm(m, b, bits), bits)
+  if (kind === gadgetKinds.Threshold) return count * gadgetRows(thresholdForm(use, bits), bits)
   if (kind === gadgetKinds.Quotient || kind === gadgetKinds.Root) {
     const widened = parameters.map((width, i) => (i < 2 ? roundUp(width, bits) : width))
     return count * gadgetRows({ kind, parameters: widened }, bits)
@@ -160,7 +171,7 @@ export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBi
   const others = otherGadgets(graph)
   const groups = new Map<number, Demand[]>()
   for (const demand of demands) {
-    if (demand.elements.length === 0) continue
+    if (demand.elements.length === 0 || !hasForms(demand.node)) continue
     groups.set(demand.bits, [...(groups.get(demand.bits) ?? []), demand])
   }
   let best: { bits: number; rows: number; plans: Map<number, GroupPlan> } | undefined

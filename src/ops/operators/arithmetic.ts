@@ -72,12 +72,17 @@ const mul: Lowering = (call) => {
 
 const div: Lowering = (call) => {
   const [x, y] = pair(call)
+  if (isConstant(y) && y.constant.some((v) => v === 0)) unsupported("division by zero")
   if (isConstant(x) && isConstant(y)) {
-    if (y.constant.some((v) => v === 0)) unsupported("division by zero")
     const quotient = x.constant.map((v, i) => v / y.constant[i])
     return [constant(x.shape, isInteger(x.dtype) ? quotient.map(Math.trunc) : quotient, x.dtype)]
   }
-  for (const value of [x, y]) call.real(value, "division")
+  if (isConstant(y) && isInteger(x.dtype)) {
+    const [divisor] = y.constant
+    if (y.constant.some((v) => v !== divisor)) unsupported("several divisors of integer activations")
+    return [call.builder.apply(x, "quotient", divisor)]
+  }
+  call.real(y, "division by them")
   return [call.builder.divide(x, y)]
 }
 
@@ -113,7 +118,8 @@ const extreme =
     return [larger(call, largest, known, sign)]
   }
 
-function larger({ builder }: Call, x: Value, y: Value, sign: 1 | -1): Value {
+/** The larger (sign 1) or smaller (sign −1) of two values of one shape. */
+export function larger({ builder }: Call, x: Value, y: Value, sign: 1 | -1): Value {
   const difference = builder.combine([
     { value: x, factor: sign },
     { value: y, factor: -sign },
@@ -188,7 +194,12 @@ export const arithmetic: Operators = {
   Add: operator(addition(1), wideOnly),
   Sub: operator(addition(-1), wideOnly),
   Mul: operator(mul, wideOnly),
-  Div: operator(div, realOnly, other("no division by a constant with a zero")),
+  Div: operator(
+    div,
+    other("no division by a constant with a zero"),
+    other("no division by integer activations"),
+    other("one divisor for all integer activations"),
+  ),
   Sum: operator(sum(false), wideOnly),
   Mean: operator(sum(true), realOnly),
   Neg: operator(neg, wideOnly),

@@ -188,8 +188,22 @@ export class Builder implements Ledger {
   apply(x: Value, name: FunctionName, ...parameters: number[]): Value {
     const formula = apply(name, variable, parameters)
     if (isConstant(x)) return constant(x.shape, x.constant.map(functionOf(formula)), x.dtype)
-    const integral = isIntegral(x) ? name === "sign" : /^(sign|floor|ceil|round)$/.test(name)
+    const whole = parameters.every(Number.isInteger)
+    const integral = isIntegral(x)
+      ? /^(sign|quotient|mod|fmod)$/.test(name) && whole
+      : /^(sign|floor|ceil|round|trunc)$/.test(name)
     return this.emit({ kind: "function", source: x.tensor, formula }, x.shape, x.dtype, integral)
+  }
+
+  /** [x > 0] */
+  step(x: Value): Value {
+    if (isConstant(x))
+      return constant(
+        x.shape,
+        x.constant.map((v) => (v > 0 ? 1 : 0)),
+        "bool",
+      )
+    return this.emit({ kind: "step", source: x.tensor }, x.shape, "bool", true)
   }
 
   /** min(max(x, lo), hi). */

@@ -3,11 +3,12 @@ import { sizeOf } from "../program.js"
 import { absolute } from "./arithmetic.js"
 import type { Builder } from "./builder.js"
 import type { Call, Lowering } from "./call.js"
-import { constantInput, constantsOnly, type Operators, operator, realOnly, wideOnly } from "./limits.js"
+import { constantInput, type Operators, operator, realOnly, wideOnly } from "./limits.js"
 import { windowSums } from "./maps.js"
 import {
   axesOf,
   axisTable,
+  indexTable,
   type Ledger,
   numbers,
   range,
@@ -180,16 +181,49 @@ const reduceExtreme =
 
 const reduceProduct: Lowering = (call) => {
   const { x, windows } = operands(call, 18)
-  if (!isConstant(x))
-    return unsupported("it is supported on constants only, and here depends on the model's input")
+  call.wide(x)
   if (!windows) return [x]
-  return [
-    constant(
-      windows.shape,
-      foldWindows(call.builder, x.constant, windows, 1, (a, b) => a * b),
-      x.dtype,
-    ),
-  ]
+  if (isConstant(x)) {
+    const products = foldWindows(call.builder, x.constant, windows, 1, (a, b) => a * b)
+    return [constant(windows.shape, products, x.dtype)]
+  }
+  refuseEmpty(x, windows)
+  return [windowProduct(call, x, windows)]
+}
+
+/** The product of each window: halves of it multiplied until one number is left. */
+function windowProduct({ builder }: Call, x: Value, { map, window, shape }: Windows): Value {
+  const count = sizeOf(shape)
+  let factors = builder.move([x], map, [count, window])
+  for (let left = window; left > 1; ) {
+    const half = Math.floor(left / 2)
+    const part = (start: number, size: number) =>
+      builder.move(
+        [factors],
+        indexTable(builder, count * size, (i) => Math.floor(i / size) * left + start + (i % size)),
+        [count, size],
+      )
+    const products = builder.product(part(0, half), part(half, half))
+    factors =
+      left % 2 === 0
+        ? products
+        : builder.move(
+            [products, part(2 * half, 1)],
+            indexTable(builder, count * (half + 1), (i) => {
+              const [row, at] = [Math.floor(i / (half + 1)), i % (half + 1)]
+              return at < half ? row * half + at : count * half + row
+            }),
+            [count, half + 1],
+          )
+    left = half + (left % 2)
+  }
+  return { ...factors, shape }
+}
+
+/** log Σ */
+const reduceLogSum: Lowering = (call) => {
+  call.real(call.input(0), "the logarithm")
+  return reduceSum((_, x) => x, 18)(call).map((sum) => call.builder.apply(sum, "log"))
 }
 
 const arg =
@@ -252,23 +286,12 @@ export const reductions: Operators = {
     realOnly,
     constantInput(1, "axes"),
   ),
-  ReduceLogSum: operator(
-    reduceSum(
-      (_, x) => x,
-      18,
-      (call, sum) => {
-        call.real(sum, "the logarithm")
-        return call.builder.apply(sum, "log")
-      },
-    ),
-    realOnly,
-    constantInput(1, "axes"),
-  ),
   ReduceLogSumExp: operator(reduceLogSumExp, realOnly, constantInput(1, "axes")),
   ReduceMean: operator(reduceMean, realOnly, constantInput(1, "axes")),
   ReduceMax: operator(reduceExtreme(1), constantInput(1, "axes")),
   ReduceMin: operator(reduceExtreme(-1), constantInput(1, "axes")),
-  ReduceProd: operator(reduceProduct, constantsOnly),
+  ReduceProd: operator(reduceProduct, wideOnly, constantInput(1, "axes")),
+  ReduceLogSum: operator(reduceLogSum, realOnly, constantInput(1, "axes")),
   ArgMax: operator(arg(1)),
   ArgMin: operator(arg(-1)),
 }

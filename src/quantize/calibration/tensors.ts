@@ -140,6 +140,7 @@ class BatchRun {
       const x = this.#tf.maximum(this.#read(node.source), node.lo)
       return this.#tf.minimum(x, node.hi)
     },
+    step: (node) => this.#tf.cast(this.#tf.greater(this.#read(node.source), 0), "float32"),
     max: (node, size) => {
       const tf = this.#tf
       const windows = this.#gather([this.#read(node.source)], node.map, Number.NEGATIVE_INFINITY)

@@ -69,6 +69,13 @@ const cases: Case[] = [
     spec: ([x]) => clampOf(x, 1, 2),
     p: 67,
   },
+  ...[undefined, 1, 2].map((table) => ({
+    use: use("Threshold", 1, 3),
+    inputs: range(-6, 10).map((x) => [x]),
+    spec: ([x]: number[]) => (x >= 2 ? 1 : 0),
+    p: 67,
+    ...(table ? { table } : {}),
+  })),
   { use: use("Truncate", 1, 2), inputs: range(0, 8).map((x) => [x]), spec: ([x]) => x >> 1, p: 37 },
   { use: use("Max", 3, 2), inputs: triples([-1, 0, 2]), spec: (x) => Math.max(...x), p: 37 },
   { use: use("Max", 2, 2), inputs: pairs([-1, 0, 1, 2]), spec: (x) => Math.max(...x), p: 37 },
