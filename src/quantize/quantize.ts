@@ -30,7 +30,8 @@ import {
   type TensorId,
   type TensorInfo,
 } from "../ops/program.js"
-import { liveNodes, renumbered, sourcesOf } from "../ops/traversal.js"
+import { diagonalMap } from "../ops/scaling.js"
+import { liveNodes, renumbered } from "../ops/traversal.js"
 import {
   type CalibrationMethod,
   calibrate,
@@ -42,11 +43,12 @@ import {
 } from "./calibration/calibrate.js"
 import { flatSamples, type Nested } from "./calibration/nested.js"
 import { chooseRunner } from "./calibration/tensors.js"
+import { addBelow, addDescent, type Descent } from "./descent.js"
 import { IntBuilder, type Target } from "./intbuilder.js"
 import { sumLimit, tooLarge, width } from "./integers/bounds.js"
 import { type IntGraph, roundHalfUp } from "./integers/intgraph.js"
 import { bypassSums, hoistClamps } from "./prepare.js"
-import { addDivision, addRoot, type Operand } from "./quotients.js"
+import { addDivision, addLogarithm, addRoot, type Operand } from "./quotients.js"
 import {
   type Accumulator,
   atShift,
@@ -61,6 +63,7 @@ import {
   wholeGrid,
   wideScale,
 } from "./scales.js"
+import { aroundSoftmax, distanceOf, isLogOfSums, type Made, ofKind } from "./softmax.js"
 import { addTable } from "./tables.js"
 
 export interface QuantizeOptions {
@@ -92,7 +95,7 @@ export async function quantizeProgram(program: Program, options: QuantizeOptions
   const good = Number.isInteger(precision) && precision >= minPrecision && precision <= maxPrecision
   const expected = `a whole number of bits from ${minPrecision} to ${maxPrecision}`
   checkArgument(good, "options.precision", expected, precision)
-  const prepared = bypassSums(hoistClamps(program))
+  const prepared = bypassSums(hoistClamps(aroundSoftmax(program)))
   const samples = flatSamples(prepared, options.samples)
   const budget = new Budget(allowanceFor(program.held ?? 0))
   chargeRun(prepared, budget)
@@ -100,6 +103,9 @@ export async function quantizeProgram(program: Program, options: QuantizeOptions
   const ranges = await calibrate(prepared, samples, { ...options, runner })
   return new Quantizer(prepared, ranges, samples, new IntBuilder(precision, budget)).run()
 }
+
+/** Ratio of the ends of a range from which on a logarithm is taken of a root. */
+const steepest = 4
 
 class Quantizer {
   readonly #builder: IntBuilder
@@ -117,8 +123,11 @@ class Quantizer {
   /** Data movements that give at least two elements for each that they read, all of one tensor. */
   readonly #spreads = new Map<TensorId, IndexNode>()
   /** Maxima that are subtracted from what they are maxima of: narrowed before, it would have to be narrowed again. */
-  readonly #distances = new Set<TensorId>()
+  readonly #distances = new Map<TensorId, FunctionNode>()
+  /** Those of them whose distances go to a table as they are, without a grid of their own. */
+  readonly #maxima = new Map<TensorId, Descent>()
   readonly #divides: boolean
+  readonly #made: ReadonlyMap<TensorId, RealNode>
   readonly #inputs: IntGraph["inputs"][number][] = []
   /** Widest magnitude a tensor may have and still be multiplied and rescaled within 2^52. */
   readonly #wideLimit: number
@@ -136,13 +145,10 @@ class Quantizer {
         this.#spreads.set(node.out, node)
     }
     this.#divides = program.nodes.some(({ kind }) => kind === "divide" || kind === "root")
-    const maxima = new Map(program.nodes.flatMap((node) => (node.kind === "max" ? [[node.out, node]] : [])))
+    this.#made = new Map(program.nodes.map((node) => [node.out, node]))
     for (const node of program.nodes) {
-      const read = new Set(sourcesOf(node))
-      for (const id of node.kind === "linear" ? read : []) {
-        const found = maxima.get(this.#spreads.get(id)?.sources[0] ?? id)
-        if (found && read.has(found.source)) this.#distances.add(found.out)
-      }
+      const found = node.kind === "function" ? distanceOf(node.source, this.#nodeOf) : undefined
+      if (found && node.kind === "function") this.#distances.set(found.maximum.out, node)
     }
   }
 
@@ -263,6 +269,8 @@ class Quantizer {
   #max(node: MaxNode): TensorId {
     const builder = this.#builder
     const { out, ...rest } = node
+    const exact = this.#maximum(node)
+    if (exact !== undefined) return exact
     const source = this.#within(2 ** (this.#distances.has(out) ? 40 : this.#precision + 2), node)
     const { scale } = builder.tensors[source]
     return builder.add({ ...rest, source }, this.#program.tensors[out], scale, this.#ranges[out])
@@ -465,10 +473,58 @@ class Quantizer {
     return builder.add(node, this.#program.tensors[out], 1, this.#ranges[out])
   }
 
+  readonly #nodeOf: Made = (id, kind) => ofKind(this.#made.get(id), kind)
+
+  /** The maximum of integers whose distances from it a table takes as they are; undefined if none can. */
+  #maximum(node: MaxNode): TensorId | undefined {
+    const read = this.#distances.get(node.out)
+    const linear = this.#linear.get(node.source)
+    const terms = linear
+      ? this.#terms(linear, new Set())
+      : [
+          this.#builder.term(
+            this.#source(node.source),
+            diagonalMap(new Float64Array(this.#sizeOf(node.source)).fill(1)),
+          ),
+        ]
+    const found =
+      read &&
+      addDescent(this.#builder, node, {
+        terms,
+        bias: linear?.bias,
+        info: this.#program.tensors[node.source],
+        maxima: this.#program.tensors[node.out],
+        range: this.#ranges[node.source],
+        read,
+        distances: this.#ranges[read.source],
+      })
+    if (!found) return undefined
+    this.#maxima.set(node.out, found)
+    // whatever else reads them may as well read these
+    if (!this.#found.has(node.source)) this.#found.set(node.source, found.source)
+    return found.maximum
+  }
+
+  #sizeOf(real: TensorId): number {
+    return sizeOf(this.#program.tensors[real].shape)
+  }
+
   /** A function of one variable: a table of its source, which several tables may share. */
   #function(node: FunctionNode): TensorId {
     const { source, origin } = node
     const info = this.#program.tensors[node.out]
+    const distance = distanceOf(source, this.#nodeOf)
+    const descent = distance && this.#maxima.get(distance.maximum.out)
+    if (descent)
+      return addBelow(this.#builder, node, descent, {
+        owner: distance.owner,
+        info,
+        range: this.#ranges[node.out],
+        distances: this.#ranges[source],
+      })
+    const { min, max } = this.#ranges[source]
+    if (min > 0 && max > steepest * min && isLogOfSums(node, this.#nodeOf))
+      return addLogarithm(this.#builder, node, info, this.#ranges[node.out], this.#operand(source, origin))
     const linear = this.#linear.get(source)
     const range = this.#ranges[source]
     const requantize = (target: Target): TensorId => {

@@ -7,8 +7,10 @@
  * C is such that the rounding of r moves no result by more than an eighth of a w-bit step. Alone, a quotient is
  * round(M · num / (N · den)), with whole M and N such that its step is at most one of w bits.
  */
+import type { Formula } from "../ops/formula.js"
 import {
   type DivideNode,
+  type FunctionNode,
   type IndexNode,
   type Origin,
   type RootNode,
@@ -18,8 +20,9 @@ import {
 } from "../ops/program.js"
 import { diagonalMap } from "../ops/scaling.js"
 import type { Range } from "./calibration/calibrate.js"
-import type { IntBuilder } from "./intbuilder.js"
+import type { IntBuilder, Target } from "./intbuilder.js"
 import { hull, sumLimit } from "./integers/bounds.js"
+import { addTable } from "./tables.js"
 
 /** A real tensor as operand: what the samples showed of it, and its integers. */
 export interface Operand {
@@ -176,10 +179,35 @@ function bounded(
   return builder.coarser(source, dropped, { name: `${name}:positive`, shape }, origin, least)
 }
 
+/**
+ * Adds a logarithm as that of a fourth root, four times: where the logarithm is steep, a grid of the root is finer. Throws
+ * ModelError as `addTable` does.
+ */
+export function addLogarithm(
+  builder: IntBuilder,
+  node: FunctionNode,
+  info: TensorInfo,
+  range: Range,
+  operand: Operand,
+): TensorId {
+  const named = (power: string) => ({ ...operand.info, name: `${info.name}:${power}` })
+  const rooted = (given: Operand, power: string): Operand => {
+    const [min, max] = [given.range.min, given.range.max].map((x) => Math.sqrt(Math.max(0, x)))
+    const of = { min, max, rms: Math.sqrt(given.range.rms) }
+    const made = addRoot(builder, node, named(power), of, given)
+    return { info: named(power), range: of, whole: () => made, narrow: () => made }
+  }
+  const { range: given, whole } = rooted(rooted(operand, "root"), "fourth")
+  const source = whole()
+  const formula: Formula = { kind: "sum", terms: [{ factor: 4, of: node.formula }], offset: 0 }
+  const requantize = (target: Target) => builder.rescale(source, target, named("in"), given, node.origin)
+  return addTable(builder, { ...node, formula }, info, range, { range: given, whole: source, requantize })
+}
+
 /** Adds a root, of a square with as many bits as its rounding down needs to lose less than a quarter of a w-bit step. */
 export function addRoot(
   builder: IntBuilder,
-  { origin }: RootNode,
+  { origin }: Pick<RootNode, "origin">,
   info: TensorInfo,
   range: Range,
   { range: given, whole }: Operand,
