@@ -51,7 +51,7 @@ function casesOf(operator: string, fits: (spec: OnnxSpec) => boolean): OnnxSpec[
   return makers.flatMap(([, make]) => {
     for (let seed = 0; seed < 100; seed++) {
       const spec = make(new Random(seed))
-      if (spec.nodes.length === 1 && fits(spec)) return [spec]
+      if (spec.nodes.length === 1 && spec.nodes[0].domain === undefined && fits(spec)) return [spec]
     }
     return []
   })

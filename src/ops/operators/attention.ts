@@ -19,7 +19,7 @@ import {
   stridesOf,
   unsupported,
 } from "./shapes.js"
-import { constant, isConstant, type Value } from "./values.js"
+import { type Constant, constant, isConstant, type Value } from "./values.js"
 
 /** What is added to where an activation says that nothing is to be seen. */
 const hidden = -10_000
@@ -264,9 +264,8 @@ function fused(call: Call, heads: Pick<Heads, "q" | "k" | "v" | "biases">, befor
 }
 
 /** The rows of a cache of angles that positions name. */
-function angles(call: Call, cache: Value, positions: Value | undefined): Value {
+function angles(call: Call, cache: Value, positions: Constant | undefined): Value {
   if (!positions) return cache
-  if (!isConstant(positions)) return unsupported("positions depend on the model's input")
   const [rows, size] = cache.shape
   const bad = positions.constant.find((row) => !(row >= 0 && row < rows))
   if (cache.shape.length !== 2 || bad !== undefined) unsupported(`position ${bad} of ${show(cache.shape)}`)
@@ -328,7 +327,7 @@ function rotated(call: Call, x: Value, cos: Value, sin: Value): Value {
 }
 
 const rotary: Lowering = (call) => {
-  const positions = optional(call, 3)
+  const positions = call.has(3) ? call.constantInput(3, "position_ids") : undefined
   const [cos, sin] = [1, 2].map((i) => angles(call, call.input(i), positions))
   call.attribute("num_heads")
   return [rotated(call, call.input(0), cos, sin)]
@@ -340,7 +339,7 @@ const fusedRotary: Lowering = (call) => {
   if (call.number("scale", 1) !== 1) call.refuse("scale", call.number("scale"))
   if (call.flag("is_packed_batching")) call.refuse("is_packed_batching", 1)
   const x = call.input(0)
-  const given = call.constantInput(1, "positions")
+  const given = call.constantInput(1, "position_ids")
   const positions = x.shape[x.shape.length - 2]
   const isOffset = given.constant.length === 1
   const rows = isOffset ? range(positions).map((i) => i + given.constant[0]) : given.constant
@@ -349,7 +348,7 @@ const fusedRotary: Lowering = (call) => {
   return [rotated(call, x, cos, sin)]
 }
 
-const noCap = other("`softcap` together with a mask")
+const noCap = other("no `softcap` together with a mask")
 const positionsInput = (input: number) => constantInput(input, "position_ids")
 
 export const attentions: Operators = {
