@@ -83,13 +83,17 @@ export function addBelow(
 
 const countOf = ({ shape }: TensorInfo): number => shape.reduce((a, b) => a * b, 1)
 
-/** Whether rounding the weights moves what is compared by less than a quarter of a step. */
+/** Part of a step by which rounding the weights may move what is compared (rms). */
+const mostRounding = 3 / 8
+
+/** Whether rounding the weights moves what is compared by less than that. */
 const isFine = (
   terms: readonly ScaledTerm[],
   bias: Float64Array | undefined,
   step: number,
   shift: number,
-): boolean => roundingError(terms, bias, step / 2 ** shift, 2 ** shift / 4) <= 2 ** shift / 4
+): boolean =>
+  roundingError(terms, bias, step / 2 ** shift, mostRounding * 2 ** shift) <= mostRounding * 2 ** shift
 
 /** The largest distance of two elements of a window. */
 function widest({ lo, hi }: { lo: Float64Array; hi: Float64Array }, map: Int32Array, window: number): number {

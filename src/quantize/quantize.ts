@@ -364,8 +364,8 @@ class Quantizer {
   }
 
   /**
-   * What many elements are compared with, as a mean: with two bits more than what it is made from, and no more, for each
-   * of theirs would have them too.
+   * What many elements are compared with, as a mean: with two bits more than what it is made from and than w, and no more,
+   * for each of theirs would have them too.
    */
   #rounded(real: TensorId, origin: Origin): TensorId {
     const builder = this.#builder
@@ -376,7 +376,9 @@ class Quantizer {
       (least, { source }) => Math.min(least, builder.tensors[this.#source(source)].scale),
       Number.POSITIVE_INFINITY,
     )
-    const dropped = Math.floor(Math.log2(finest / 4 / builder.tensors[whole].scale))
+    const { min, max } = this.#ranges[real]
+    const step = Math.min(finest, Math.max(-min, max) / 2 ** this.#precision) / 4
+    const dropped = Math.floor(Math.log2(step / builder.tensors[whole].scale))
     if (dropped < 1) return whole
     const info = this.#program.tensors[real]
     return builder.coarser(whole, dropped, { ...info, name: `${info.name}:rounded` }, origin)
