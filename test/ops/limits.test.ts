@@ -79,10 +79,25 @@ const scalar = (value: number, dtype: "float" | "bool" = "float"): TensorSpec =>
   dtype,
 })
 
+const cappedAndMasked: OnnxSpec = {
+  opset: 23,
+  inputs: [{ name: "x", shape: [1, 1, 2, 2] }],
+  outputs: ["y"],
+  nodes: [
+    {
+      operator: "Attention",
+      inputs: ["x", "x", "x"],
+      outputs: ["y"],
+      attributes: { softcap: { float: 1 }, is_causal: 1 },
+    },
+  ],
+}
+
 /** What is refused by a limit in words, and what the message says. */
 const others: Readonly<
   Record<string, readonly [limit: string, spec: OnnxSpec, message: RegExp, dtype?: DataType][]>
 > = {
+  Attention: [["no `softcap`", cappedAndMasked, /`softcap` together with a mask/]],
   Div: [
     [
       "no division by a constant",
