@@ -90,6 +90,7 @@ const offsets: PerKind<IntNode, [graph: IntGraph], bigint> = {
   product: unmoved,
   contraction: unmoved,
   quotient: unmoved,
+  below: unmoved,
   isqrt: unmoved,
   rescale: ({ lo, shift }) => -BigInt(lo) << BigInt(shift),
   table: ({ lo }) => -BigInt(lo),

@@ -115,6 +115,15 @@ const evaluation: PerKind<
     // exact: below 2^53, no quotient of doubles is rounded up to an integer
     for (let i = 0; i < out.length; i++) out[i] = Math.floor((2 * x[i] + y[i]) / (2 * y[i]))
   },
+  below(node, out, read) {
+    const [x, maximum] = [read(node.source), read(node.maximum)]
+    const divisor = 2 ** node.shift
+    for (let i = 0; i < out.length; i++) {
+      const y = node.values[Math.floor((maximum[node.owner[i]] - x[i]) / divisor)]
+      invariant(y !== undefined, `the values of ${node.origin.name} lack one`)
+      out[i] = y
+    }
+  },
   isqrt(node, out, read) {
     const x = read(node.source)
     // exact: below 2^52, no root is rounded up to an integer

@@ -7,18 +7,20 @@ import type { Graph, Node } from "../model/graph.js"
 import { fuse } from "./fuse.js"
 import { activations } from "./operators/activation.js"
 import { arithmetic } from "./operators/arithmetic.js"
+import { attentions, fusedAttentions } from "./operators/attention.js"
 import { Builder } from "./operators/builder.js"
 import { Call } from "./operators/call.js"
 import { convolutions } from "./operators/conv.js"
 import { einsums } from "./operators/einsum.js"
 import { fold } from "./operators/fold.js"
-import { microsoftOperators, unaryFunctions } from "./operators/functions.js"
+import { fusedFunctions, unaryFunctions } from "./operators/functions.js"
 import { gathering } from "./operators/gather.js"
 import { layout } from "./operators/layout.js"
 import type { Operators } from "./operators/limits.js"
 import { linearLayers } from "./operators/linear.js"
 import { logic } from "./operators/logic.js"
 import { movement } from "./operators/movement.js"
+import { fusedNormalizations, normalizations } from "./operators/normalize.js"
 import { pooling } from "./operators/pool.js"
 import { reductions } from "./operators/reduce.js"
 import { resizing } from "./operators/resize.js"
@@ -30,6 +32,7 @@ import { type Program, type ProgramInput, sizeOf, type TensorId } from "./progra
 export const operators: Operators = {
   ...activations,
   ...arithmetic,
+  ...attentions,
   ...convolutions,
   ...einsums,
   ...fold,
@@ -38,10 +41,18 @@ export const operators: Operators = {
   ...linearLayers,
   ...logic,
   ...movement,
+  ...normalizations,
   ...pooling,
   ...reductions,
   ...resizing,
   ...unaryFunctions,
+}
+
+/** Every operator of onnxruntime's own domain that can be lowered. */
+export const microsoftOperators: Operators = {
+  ...fusedAttentions,
+  ...fusedFunctions,
+  ...fusedNormalizations,
 }
 
 /** Where a refusal sends its reader: the page is made of the operators' limits. */

@@ -99,6 +99,9 @@ export interface ArgmaxNode {
   readonly origin: Origin
 }
 
+/** What stands for minus infinity in a program: constants as far from zero are masks of a softmax, and nothing else. */
+export const minusInfinity = -(2 ** 100)
+
 /** out[i] = left[i]·right[i]; same element count (broadcasts are index nodes before it). */
 export interface ProductNode {
   readonly kind: "product"
@@ -216,6 +219,22 @@ export interface IsqrtNode {
   readonly origin: Origin
 }
 
+/**
+ * out[i] = values[floor((maximum[owner[i]] − source[i]) / 2^shift)], where a max node makes `maximum` of windows of the
+ * same source, and owner[i] is one with element i: what a function of the distance from a maximum gives. There is exactly
+ * one value for every number that the quotient can be, from 0 on. Integer programs only.
+ */
+export interface BelowNode {
+  readonly kind: "below"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly maximum: TensorId
+  readonly owner: Int32Array
+  readonly shift: number
+  readonly values: Float64Array
+  readonly origin: Origin
+}
+
 export type CommonNode =
   | InputNode
   | IndexNode
@@ -225,7 +244,7 @@ export type CommonNode =
   | ProductNode
   | ContractionNode
 export type RealNode = CommonNode | ClampNode | StepNode | FunctionNode | DivideNode | RootNode
-export type IntNode = CommonNode | RescaleNode | TableNode | QuotientNode | IsqrtNode
+export type IntNode = CommonNode | RescaleNode | TableNode | QuotientNode | IsqrtNode | BelowNode
 
 export interface TensorInfo {
   /** The model's name of the tensor, or one derived from its node. */

@@ -75,6 +75,10 @@ const reading: { readonly [K in Node["kind"]]: Reading<Extract<Node, { readonly 
   quotient,
   root: oneSource,
   isqrt: oneSource,
+  below: {
+    sources: (node) => [node.source, node.maximum],
+    replace: (node, change) => ({ ...node, source: change(node.source), maximum: change(node.maximum) }),
+  },
 }
 
 const readingOf = <N extends Node>(node: N): Reading<N> => reading[node.kind] as unknown as Reading<N>

@@ -77,6 +77,7 @@ const requantizations: PerKind<IntNode, [around: Around], Requantized | undefine
   product: exact,
   contraction: exact,
   quotient: exact,
+  below: exact,
   isqrt: exact,
   rescale: (node, { readByOthers }) =>
     readByOthers.has(node.out)

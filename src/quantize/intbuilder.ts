@@ -181,29 +181,27 @@ export class IntBuilder {
   }
 
   /**
-   * The tensor from the integer `edge(scale)` of its own scale on, and up to what it can be, in at most `bits` bits:
-   * of a wider one the lowest are rounded off.
+   * The tensor without its `dropped` lowest bits, rounded to the nearest, and no less than the integer that `least`
+   * gives for its scale then. Nothing is cut off above.
    */
-  window(
+  coarser(
     source: TensorId,
-    bits: number,
-    edge: (scale: number) => number,
+    dropped: number,
     info: TensorInfo,
     origin: Origin,
+    least: (scale: number) => number = () => Number.NEGATIVE_INFINITY,
   ): TensorId {
     const { scale } = this.tensors[source]
-    const [, most] = hull(this.tensors[source])
     const size = sizeOf(info.shape)
-    let dropped = 0
-    while (most >= 2 ** (Math.min(bits, 32) + dropped)) dropped++
     // a rescale shifts by at least one bit
     const shift = Math.max(1, dropped)
     const factor = 2 ** (shift - dropped)
+    const half = dropped > 0 ? 2 ** (dropped - 1) : 0
     const accumulator = this.add(
       {
         kind: "linear",
         terms: [{ source, map: diagonalMap(new Float64Array(size).fill(factor)) }],
-        ...(dropped > 0 && { bias: new Float64Array(size).fill(2 ** (dropped - 1)) }),
+        ...(half > 0 && { bias: new Float64Array(size).fill(half) }),
         origin,
       },
       { name: `${info.name}:acc`, shape: info.shape },
@@ -211,15 +209,20 @@ export class IntBuilder {
       this.range(source),
     )
     const out = scale * 2 ** dropped
-    const lo = edge(out)
-    const top = Math.max(lo + 1, Math.floor((most * factor) / 2 ** shift) + 1)
-    const node = { kind: "rescale", source: accumulator, shift, lo, bits: bitsFor(top - lo), origin } as const
-    return this.add(node, info, out, this.range(source))
+    const [bottom, top] = hull(this.tensors[accumulator]).map((x) => Math.floor(x / 2 ** shift))
+    const lo = Math.max(bottom, least(out))
+    const bits = bitsFor(top - lo)
+    return this.add(
+      { kind: "rescale", source: accumulator, shift, lo, bits, origin },
+      info,
+      out,
+      this.range(source),
+    )
   }
 }
 
-/** Bits of an integer above zero. */
-const bitsFor = (x: number): number => Math.max(1, Math.ceil(Math.log2(x + 1)))
+/** Bits of an integer, at least one. */
+const bitsFor = (x: number): number => Math.ceil(Math.log2(Math.max(1, x) + 1))
 
 /** Passes over the products of a linear node that its bounds take. */
 const boundingSteps = 3

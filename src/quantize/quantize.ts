@@ -30,6 +30,7 @@ import {
   type TensorId,
   type TensorInfo,
 } from "../ops/program.js"
+import { diagonalMap } from "../ops/scaling.js"
 import { liveNodes, renumbered } from "../ops/traversal.js"
 import {
   type CalibrationMethod,
@@ -42,11 +43,12 @@ import {
 } from "./calibration/calibrate.js"
 import { flatSamples, type Nested } from "./calibration/nested.js"
 import { chooseRunner } from "./calibration/tensors.js"
+import { addBelow, addDescent, type Descent } from "./descent.js"
 import { IntBuilder, type Target } from "./intbuilder.js"
 import { sumLimit, tooLarge, width } from "./integers/bounds.js"
 import { type IntGraph, roundHalfUp } from "./integers/intgraph.js"
 import { bypassSums, hoistClamps } from "./prepare.js"
-import { addDivision, addRoot, type Operand } from "./quotients.js"
+import { addDivision, addLogarithm, addRoot, type Operand } from "./quotients.js"
 import {
   type Accumulator,
   atShift,
@@ -61,6 +63,7 @@ import {
   wholeGrid,
   wideScale,
 } from "./scales.js"
+import { aroundSoftmax, distanceOf, isLogOfSums, type Made, ofKind } from "./softmax.js"
 import { addTable } from "./tables.js"
 
 export interface QuantizeOptions {
@@ -92,7 +95,7 @@ export async function quantizeProgram(program: Program, options: QuantizeOptions
   const good = Number.isInteger(precision) && precision >= minPrecision && precision <= maxPrecision
   const expected = `a whole number of bits from ${minPrecision} to ${maxPrecision}`
   checkArgument(good, "options.precision", expected, precision)
-  const prepared = bypassSums(hoistClamps(program))
+  const prepared = bypassSums(hoistClamps(aroundSoftmax(program)))
   const samples = flatSamples(prepared, options.samples)
   const budget = new Budget(allowanceFor(program.held ?? 0))
   chargeRun(prepared, budget)
@@ -100,6 +103,9 @@ export async function quantizeProgram(program: Program, options: QuantizeOptions
   const ranges = await calibrate(prepared, samples, { ...options, runner })
   return new Quantizer(prepared, ranges, samples, new IntBuilder(precision, budget)).run()
 }
+
+/** Ratio of the ends of a range from which on a logarithm is taken of a root. */
+const steepest = 4
 
 class Quantizer {
   readonly #builder: IntBuilder
@@ -116,6 +122,12 @@ class Quantizer {
   readonly #linear = new Map<TensorId, LinearNode>()
   /** Data movements that give at least two elements for each that they read, all of one tensor. */
   readonly #spreads = new Map<TensorId, IndexNode>()
+  /** Maxima that are subtracted from what they are maxima of: narrowed before, it would have to be narrowed again. */
+  readonly #distances = new Map<TensorId, FunctionNode>()
+  /** Those of them whose distances go to a table as they are, without a grid of their own. */
+  readonly #maxima = new Map<TensorId, Descent>()
+  readonly #divides: boolean
+  readonly #made: ReadonlyMap<TensorId, RealNode>
   readonly #inputs: IntGraph["inputs"][number][] = []
   /** Widest magnitude a tensor may have and still be multiplied and rescaled within 2^52. */
   readonly #wideLimit: number
@@ -131,6 +143,12 @@ class Quantizer {
       if (node.kind !== "index" || node.sources.length !== 1 || node.map.includes(-1)) continue
       if (node.map.length >= 2 * sizeOf(program.tensors[node.sources[0]].shape))
         this.#spreads.set(node.out, node)
+    }
+    this.#divides = program.nodes.some(({ kind }) => kind === "divide" || kind === "root")
+    this.#made = new Map(program.nodes.map((node) => [node.out, node]))
+    for (const node of program.nodes) {
+      const found = node.kind === "function" ? distanceOf(node.source, this.#nodeOf) : undefined
+      if (found && node.kind === "function") this.#distances.set(found.maximum.out, node)
     }
   }
 
@@ -210,8 +228,9 @@ class Quantizer {
 
   #operand(real: TensorId, origin: Origin): Operand {
     return {
+      info: this.#program.tensors[real],
       range: this.#ranges[real],
-      whole: () => this.#source(real),
+      whole: () => this.#ready(real),
       narrow: () => this.#narrow(real, origin),
     }
   }
@@ -220,20 +239,13 @@ class Quantizer {
     const { out, origin } = node
     const { tensors } = this.#program
     const spread = this.#spreads.get(node.denominator)
-    const given = spread?.sources[0]
-    const shared = spread &&
-      given !== undefined && {
-        denominator: this.#operand(given, origin),
-        info: tensors[given],
-        spread,
-      }
     return addDivision(this.#builder, {
       node,
       info: tensors[out],
       range: this.#ranges[out],
       numerator: this.#operand(node.numerator, origin),
       denominator: this.#operand(node.denominator, origin),
-      ...(shared && { shared }),
+      shared: spread && { denominators: this.#operand(spread.sources[0], origin), spread },
     })
   }
 
@@ -257,7 +269,9 @@ class Quantizer {
   #max(node: MaxNode): TensorId {
     const builder = this.#builder
     const { out, ...rest } = node
-    const source = this.#within(2 ** (this.#precision + 2), node)
+    const exact = this.#maximum(node)
+    if (exact !== undefined) return exact
+    const source = this.#within(2 ** (this.#distances.has(out) ? 40 : this.#precision + 2), node)
     const { scale } = builder.tensors[source]
     return builder.add({ ...rest, source }, this.#program.tensors[out], scale, this.#ranges[out])
   }
@@ -290,15 +304,24 @@ class Quantizer {
   /** Integer tensors for both factors, `count` products of which still fit when they are added and rescaled. */
   #factors(node: ProductNode | ContractionNode, count: number): [left: TensorId, right: TensorId] {
     const builder = this.#builder
-    let [left, right] = [this.#source(node.left), this.#source(node.right)]
+    let [left, right] = [this.#ready(node.left), this.#ready(node.right)]
     const limit = Math.min(2 ** 48, this.#wideLimit)
     const peak = () => count * builder.reach(left) * builder.reach(right)
+    // A square stays one, or its bounds would not know that it is not negative.
+    if (node.kind === "product" && node.left === node.right && peak() > limit)
+      left = right = this.#narrow(node.left, node.origin)
     // The wider operand first: one requantization is often enough.
     if (peak() > limit && builder.reach(left) >= builder.reach(right))
       left = this.#narrow(node.left, node.origin)
     if (peak() > limit) right = this.#narrow(node.right, node.origin)
     if (peak() > limit) left = this.#narrow(node.left, node.origin)
     return [left, right]
+  }
+
+  /** The tensor in w bits if it was brought to them and is to be divided or normalized: a result is narrower then. */
+  #ready(real: TensorId): TensorId {
+    const narrowed = this.#divides ? this.#narrowed.get(real) : undefined
+    return narrowed ?? this.#source(real)
   }
 
   /** Real terms of a linear node over the integer tensors that stand for its sources now. */
@@ -338,6 +361,27 @@ class Quantizer {
       if (!next) return tooLarge(draft, peak)
       accumulator = next
     }
+  }
+
+  /**
+   * What many elements are compared with, as a mean: with two bits more than what it is made from and than w, and no more,
+   * for each of theirs would have them too.
+   */
+  #rounded(real: TensorId, origin: Origin): TensorId {
+    const builder = this.#builder
+    const whole = this.#source(real)
+    const terms = this.#linear.get(real)?.terms ?? []
+    if (!this.#divides || terms.length === 0) return whole
+    const finest = terms.reduce(
+      (least, { source }) => Math.min(least, builder.tensors[this.#source(source)].scale),
+      Number.POSITIVE_INFINITY,
+    )
+    const { min, max } = this.#ranges[real]
+    const step = Math.min(finest, Math.max(-min, max) / 2 ** this.#precision) / 4
+    const dropped = Math.floor(Math.log2(step / builder.tensors[whole].scale))
+    if (dropped < 1) return whole
+    const info = this.#program.tensors[real]
+    return builder.coarser(whole, dropped, { ...info, name: `${info.name}:rounded` }, origin)
   }
 
   /** A linear node that nothing rescales: integers as wide as they need to be. */
@@ -431,10 +475,58 @@ class Quantizer {
     return builder.add(node, this.#program.tensors[out], 1, this.#ranges[out])
   }
 
+  readonly #nodeOf: Made = (id, kind) => ofKind(this.#made.get(id), kind)
+
+  /** The maximum of integers whose distances from it a table takes as they are; undefined if none can. */
+  #maximum(node: MaxNode): TensorId | undefined {
+    const read = this.#distances.get(node.out)
+    const linear = this.#linear.get(node.source)
+    const terms = linear
+      ? this.#terms(linear, new Set())
+      : [
+          this.#builder.term(
+            this.#source(node.source),
+            diagonalMap(new Float64Array(this.#sizeOf(node.source)).fill(1)),
+          ),
+        ]
+    const found =
+      read &&
+      addDescent(this.#builder, node, {
+        terms,
+        bias: linear?.bias,
+        info: this.#program.tensors[node.source],
+        maxima: this.#program.tensors[node.out],
+        range: this.#ranges[node.source],
+        read,
+        distances: this.#ranges[read.source],
+      })
+    if (!found) return undefined
+    this.#maxima.set(node.out, found)
+    // whatever else reads them may as well read these
+    if (!this.#found.has(node.source)) this.#found.set(node.source, found.source)
+    return found.maximum
+  }
+
+  #sizeOf(real: TensorId): number {
+    return sizeOf(this.#program.tensors[real].shape)
+  }
+
   /** A function of one variable: a table of its source, which several tables may share. */
   #function(node: FunctionNode): TensorId {
     const { source, origin } = node
     const info = this.#program.tensors[node.out]
+    const distance = distanceOf(source, this.#nodeOf)
+    const descent = distance && this.#maxima.get(distance.maximum.out)
+    if (descent)
+      return addBelow(this.#builder, node, descent, {
+        owner: distance.owner,
+        info,
+        range: this.#ranges[node.out],
+        distances: this.#ranges[source],
+      })
+    const { min, max } = this.#ranges[source]
+    if (min > 0 && max > steepest * min && isLogOfSums(node, this.#nodeOf))
+      return addLogarithm(this.#builder, node, info, this.#ranges[node.out], this.#operand(source, origin))
     const linear = this.#linear.get(source)
     const range = this.#ranges[source]
     const requantize = (target: Target): TensorId => {
@@ -455,7 +547,8 @@ class Quantizer {
   /** Data movement; sources of different scales are first brought to a common one by integer multipliers. */
   #index(node: IndexNode): TensorId {
     const builder = this.#builder
-    let sources = node.sources.map((id) => this.#source(id))
+    const spread = this.#spreads.get(node.out)
+    let sources = node.sources.map((id) => (spread ? this.#rounded(id, node.origin) : this.#source(id)))
     const scaleOf = (id: TensorId) => builder.tensors[id].scale
     let multipliers = commonMultipliers(sources.map(scaleOf), this.#precision)
     const fits = () => sources.every((id, i) => builder.reach(id) * multipliers[i] <= this.#wideLimit)

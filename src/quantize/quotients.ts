@@ -1,34 +1,37 @@
 /**
  * Quotients and roots of activations in integers.
  *
- * A denominator is clamped from below at half of the least that the samples showed, and at 1: so none is zero, and
- * what a quotient can be is bounded by interval arithmetic. Where several numerators share a denominator, as in a
- * softmax or a normalization, it is divided by once: r = round(C / den), and each quotient is a product num · r. C is
- * such that the rounding of r moves no result by more than an eighth of a w-bit step. Alone, a quotient is
+ * A denominator is made positive, and its magnitude clamped from below at half of the least that the samples showed,
+ * and at 1: so none is zero, and what a quotient can be is bounded by interval arithmetic. Where several numerators share a denominator,
+ * as in a softmax or a normalization, it is divided by once: r = round(C / den), and each quotient is a product num · r.
+ * C is such that the rounding of r moves no result by more than an eighth of a w-bit step. Alone, a quotient is
  * round(M · num / (N · den)), with whole M and N such that its step is at most one of w bits.
  */
-import { ModelError } from "../errors.js"
-import type { DivideNode, IndexNode, Origin, RootNode, TensorId, TensorInfo } from "../ops/program.js"
-import { sizeOf } from "../ops/program.js"
+import type { Formula } from "../ops/formula.js"
+import {
+  type DivideNode,
+  type FunctionNode,
+  type IndexNode,
+  type Origin,
+  type RootNode,
+  sizeOf,
+  type TensorId,
+  type TensorInfo,
+} from "../ops/program.js"
+import { diagonalMap } from "../ops/scaling.js"
 import type { Range } from "./calibration/calibrate.js"
-import type { IntBuilder } from "./intbuilder.js"
+import type { IntBuilder, Target } from "./intbuilder.js"
 import { hull, sumLimit } from "./integers/bounds.js"
+import { addTable } from "./tables.js"
 
 /** A real tensor as operand: what the samples showed of it, and its integers. */
 export interface Operand {
+  readonly info: TensorInfo
   readonly range: Range
   readonly whole: () => TensorId
   /** The same in w bits. */
   readonly narrow: () => TensorId
 }
-
-/** Bits that a denominator keeps, beside the sign of nothing: more say nothing about a quotient of w bits. */
-const denominatorBits = 24
-
-/** Bits of a reciprocal beyond w, and of a root or denominator. */
-const spareBits = 2
-
-const reachOf = ({ min, max }: Range): number => Math.max(Math.abs(min), Math.abs(max))
 
 /** What is divided, by what, and which result. */
 export interface Division {
@@ -37,59 +40,58 @@ export interface Division {
   readonly range: Range
   readonly numerator: Operand
   readonly denominator: Operand
-  /** If several elements have one denominator: all of them, and which is whose. */
-  readonly shared?: { readonly denominator: Operand; readonly info: TensorInfo; readonly spread: IndexNode }
+  /** If several elements share a denominator: all of them, and which is whose. */
+  readonly shared: { readonly denominators: Operand; readonly spread: IndexNode } | undefined
 }
 
-/** Adds a quotient. Throws ModelError where a denominator is not positive on the samples. */
-export function addDivision(builder: IntBuilder, division: Division): TensorId {
-  return division.shared
-    ? addByReciprocal(builder, division, division.shared)
-    : addQuotient(builder, division)
-}
+/** Most bits of a denominator, and of what a root is taken of. */
+const mostBits = { denominator: 24, square: 50 }
+
+/** Bits beyond w of a reciprocal that is multiplied, and of a root. */
+const spareBits = 2
+
+const reachOf = ({ min, max }: Range): number => Math.max(Math.abs(min), Math.abs(max)) || 1
+
+/** Adds a quotient. Throws ModelError for integers beyond 52 bits. */
+export const addDivision = (builder: IntBuilder, division: Division): TensorId =>
+  division.shared ? addByReciprocal(builder, division, division.shared) : addQuotient(builder, division)
 
 function addByReciprocal(
   builder: IntBuilder,
   { node: { origin }, info, range, numerator }: Division,
-  { denominator, info: denInfo, spread }: NonNullable<Division["shared"]>,
+  { denominators, spread }: NonNullable<Division["shared"]>,
 ): TensorId {
   const { precision } = builder
-  const den = addDenominator(builder, denominator, denInfo, origin)
+  const named = { ...denominators.info, name: `${info.name}:reciprocal` }
+  const { den, signed } = addDenominator(builder, denominators, info.name, origin)
   const { scale } = builder.tensors[den]
-  const [least, most] = hull(builder.tensors[den])
-  const between: Range = {
-    min: 1 / denominator.range.max,
-    max: 1 / denominator.range.min,
-    rms: 1 / denominator.range.rms,
-  }
-  const step = (reachOf(range) || 1) / (reachOf(numerator.range) || 1) / 2 ** (precision + spareBits)
-  let num = numerator.whole()
-  const limit = 2 ** (50 - precision)
-  // what the product leaves room for: first a narrower numerator, then a coarser reciprocal
+  const [least] = hull(builder.tensors[den])
+  const step = reachOf(range) / reachOf(numerator.range) / 2 ** (precision + spareBits)
   const wanted = Math.ceil(1 / (scale * step))
-  if (builder.reach(num) * (wanted / least) > limit) num = numerator.narrow()
-  const dividend = Math.max(
-    1,
-    Math.min(wanted, Math.floor((limit / Math.max(1, builder.reach(num))) * least), sumLimit / 2 - most),
-  )
+  // what the product leaves room for: first a narrower numerator, then a coarser reciprocal
+  const limit = 2 ** (50 - precision)
+  const room = (num: TensorId) => Math.floor((limit / Math.max(1, builder.reach(num))) * least)
+  const whole = numerator.whole()
+  const num = wanted > room(whole) ? numerator.narrow() : whole
+  const dividend = Math.max(1, Math.min(wanted, room(num), sumLimit / 4))
+  const unit = 1 / (dividend * scale)
+  const between = { min: 0, max: unit * (dividend / least), rms: 1 / (denominators.range.rms || 1) }
+  const one = { min: dividend, max: dividend, rms: dividend }
+  const bias = new Float64Array(sizeOf(named.shape)).fill(dividend)
+  const constant = builder.add({ kind: "linear", terms: [], bias, origin }, named, 1, one)
   const reciprocal = builder.add(
-    {
-      kind: "quotient",
-      numerator: addConstant(builder, Math.floor(dividend), denInfo, origin),
-      denominator: den,
-      origin,
-    },
-    { ...denInfo, name: `${info.name}:reciprocal` },
-    1 / (Math.floor(dividend) * scale),
+    { kind: "quotient", numerator: signed(constant), denominator: den, origin },
+    named,
+    unit,
     between,
   )
   const right = builder.add(
     { kind: "index", sources: [reciprocal], map: spread.map, fill: 0, origin },
     { ...info, name: `${info.name}:reciprocals` },
-    builder.tensors[reciprocal].scale,
+    unit,
     between,
   )
-  const out = builder.tensors[num].scale * builder.tensors[right].scale
+  const out = builder.tensors[num].scale * unit
   return builder.add({ kind: "product", left: num, right, origin }, info, out, range)
 }
 
@@ -99,91 +101,125 @@ function addQuotient(
 ): TensorId {
   const { precision } = builder
   const top = range.min < 0 ? 2 ** (precision - 1) - 1 : 2 ** precision - 1
-  const wanted = (reachOf(range) || 1) / top
-  let [num, den] = [numerator.whole(), addDenominator(builder, denominator, info, origin)]
-  const factors = () => {
+  const wanted = reachOf(range) / top
+  const { den, signed } = addDenominator(builder, denominator, info.name, origin)
+  const factors = (num: TensorId) => {
     const ratio = builder.tensors[num].scale / builder.tensors[den].scale / wanted
     const [m, n] = ratio >= 1 ? [Math.ceil(ratio), 1] : [1, Math.floor(1 / ratio)]
-    return { m, n, peak: 2 * m * builder.reach(num) + 2 * n * builder.reach(den) }
+    const peak = 2 * m * builder.reach(num) + 2 * n * builder.reach(den)
+    return { num, m, n, peak }
   }
-  if (factors().peak > sumLimit / 2) num = numerator.narrow()
-  const { m, n } = factors()
-  num = builder.multiply(num, m, origin)
-  den = builder.multiply(den, n, origin)
-  const scale = builder.tensors[num].scale / builder.tensors[den].scale
-  return builder.add({ kind: "quotient", numerator: num, denominator: den, origin }, info, scale, range)
+  const first = factors(numerator.whole())
+  const { num, m, n } = first.peak > sumLimit / 2 ? factors(numerator.narrow()) : first
+  const dividend = signed(builder.multiply(num, m, origin))
+  const divisor = builder.multiply(den, n, origin)
+  const scale = builder.tensors[dividend].scale / builder.tensors[divisor].scale
+  const node = { kind: "quotient", numerator: dividend, denominator: divisor, origin } as const
+  return builder.add(node, info, scale, range)
 }
 
-/** One integer for each element of a tensor. */
-const addConstant = (builder: IntBuilder, value: number, info: TensorInfo, origin: Origin): TensorId =>
-  builder.add(
-    { kind: "linear", terms: [], bias: new Float64Array(sizeOf(info.shape)).fill(value), origin },
-    { ...info, name: `${info.name}:dividend` },
-    1,
-    { min: value, max: value, rms: value },
-  )
+const uniform = (shape: readonly number[], factor: number) =>
+  diagonalMap(new Float64Array(sizeOf(shape)).fill(factor))
 
-/** The denominator's integers, from half of the least that the samples showed on, and at least 1. */
+/** Integers of a denominator's magnitude, and what gives a dividend the denominator's sign. */
+interface Denominator {
+  readonly den: TensorId
+  readonly signed: (dividend: TensorId) => TensorId
+}
+
 function addDenominator(
   builder: IntBuilder,
   { range, whole }: Operand,
-  info: TensorInfo,
+  name: string,
   origin: Origin,
-): TensorId {
-  if (!(range.min > 0))
-    throw new ModelError({
-      what: `\`${origin.operator}\` divides by what is not positive on the samples`,
-      where: `node \`${origin.name}\``,
-      expected: "denominators above 0",
-      given: `${range.min} to ${range.max}`,
-      fix: "Keep its denominator away from zero, with a Clip or an added constant",
-    })
-  return bounded(
-    builder,
-    whole(),
-    range.min / 2,
-    1,
-    denominatorBits,
-    { ...info, name: `${info.name}:den` },
-    origin,
-  )
+): Denominator {
+  const given = whole()
+  const { scale, shape } = builder.tensors[given]
+  const least = Math.max(range.min, -range.max, 0) / 2
+  const positive = (id: TensorId) =>
+    bounded(builder, id, (unit) => Math.max(1, Math.floor(least / unit)), mostBits.denominator, name, origin)
+  if (range.min > 0) return { den: positive(given), signed: (dividend) => dividend }
+  const negated = (source: TensorId) => {
+    const { name: of, scale: unit } = builder.tensors[source]
+    const node = { kind: "linear", terms: [{ source, map: uniform(shape, -1) }], origin } as const
+    return builder.add(node, { name: `${of}:negated`, shape }, unit, opposite(builder.range(source)))
+  }
+  if (range.max < 0) return { den: positive(negated(given)), signed: negated }
+  // of either sign: [x ≥ 0] is a clamp of x + 1, and the sign twice that less one
+  const info = { name: `${name}:sign`, shape }
+  const full = { min: -1, max: 1, rms: 1 }
+  const linear = (source: TensorId, factor: number, offset: number): TensorId => {
+    const bias = new Float64Array(sizeOf(shape)).fill(offset)
+    const node = { kind: "linear", terms: [{ source, map: uniform(shape, factor) }], bias, origin } as const
+    return builder.add(node, info, 1, full)
+  }
+  const bit = { kind: "rescale", source: linear(given, 2, 2), shift: 1, lo: 0, bits: 1, origin } as const
+  const sign = linear(builder.add(bit, info, 1, full), 2, -1)
+  const signed = (source: TensorId, unit = builder.tensors[source].scale) =>
+    builder.add({ kind: "product", left: source, right: sign, origin }, info, unit, builder.range(source))
+  return { den: positive(signed(given, scale)), signed }
 }
 
-/** The tensor clamped below at `least` in real units, and at the integer `floor`, in at most so many bits. */
+const opposite = ({ min, max, rms }: Range): Range => ({ min: -max, max: -min, rms })
+
+/** The tensor from the integer `least(scale)` on, in at most so many bits; itself, if it is that. */
 function bounded(
   builder: IntBuilder,
   source: TensorId,
-  least: number,
-  floor: number,
+  least: (scale: number) => number,
   bits: number,
-  info: TensorInfo,
+  name: string,
   origin: Origin,
 ): TensorId {
-  const { scale } = builder.tensors[source]
+  const { scale, shape } = builder.tensors[source]
   const [lo, hi] = hull(builder.tensors[source])
-  const edge = (unit: number) => Math.max(floor, Math.floor(least / unit))
-  if (lo >= edge(scale) && hi < 2 ** bits) return source
-  return builder.window(source, bits, edge, info, origin)
+  if (lo >= least(scale) && hi < 2 ** bits) return source
+  // a window has 32 bits
+  const dropped = Math.max(0, Math.ceil(Math.log2(hi + 1)) - Math.min(bits, 32))
+  return builder.coarser(source, dropped, { name: `${name}:positive`, shape }, origin, least)
 }
 
-/** Adds a root, of as many bits as its rounding down needs to lose less than a quarter of a w-bit step. */
+/**
+ * Adds a logarithm as that of a fourth root, four times: where the logarithm is steep, a grid of the root is finer. Throws
+ * ModelError as `addTable` does.
+ */
+export function addLogarithm(
+  builder: IntBuilder,
+  node: FunctionNode,
+  info: TensorInfo,
+  range: Range,
+  operand: Operand,
+): TensorId {
+  const named = (power: string) => ({ ...operand.info, name: `${info.name}:${power}` })
+  const rooted = (given: Operand, power: string): Operand => {
+    const [min, max] = [given.range.min, given.range.max].map((x) => Math.sqrt(Math.max(0, x)))
+    const of = { min, max, rms: Math.sqrt(given.range.rms) }
+    const made = addRoot(builder, node, named(power), of, given)
+    return { info: named(power), range: of, whole: () => made, narrow: () => made }
+  }
+  const { range: given, whole } = rooted(rooted(operand, "root"), "fourth")
+  const source = whole()
+  const formula: Formula = { kind: "sum", terms: [{ factor: 4, of: node.formula }], offset: 0 }
+  const requantize = (target: Target) => builder.rescale(source, target, named("in"), given, node.origin)
+  return addTable(builder, { ...node, formula }, info, range, { range: given, whole: source, requantize })
+}
+
+/** Adds a root, of a square with as many bits as its rounding down needs to lose less than a quarter of a w-bit step. */
 export function addRoot(
   builder: IntBuilder,
-  { origin }: RootNode,
+  { origin }: Pick<RootNode, "origin">,
   info: TensorInfo,
   range: Range,
   { range: given, whole }: Operand,
 ): TensorId {
-  let source = bounded(builder, whole(), 0, 0, 50, { ...info, name: `${info.name}:square` }, origin)
-  const { precision } = builder
-  const enough = 4 ** (precision + spareBits)
-  const typical = given.max
+  const square = bounded(builder, whole(), () => 0, mostBits.square, info.name, origin)
+  const seen = given.max / builder.tensors[square].scale
   let factor = 1
   while (
-    (typical / builder.tensors[source].scale) * factor < enough &&
-    builder.reach(source) * factor * 4 <= sumLimit / 2
+    seen * factor < 4 ** (builder.precision + spareBits) &&
+    builder.reach(square) * factor * 4 <= sumLimit / 4
   )
     factor *= 4
-  source = builder.multiply(source, factor, origin)
+  const source = builder.multiply(square, factor, origin)
   return builder.add({ kind: "isqrt", source, origin }, info, Math.sqrt(builder.tensors[source].scale), range)
 }

@@ -8,13 +8,14 @@ import type { DataType, Graph } from "#src/model/graph.js"
 import { importOnnx } from "#src/model/onnx/onnx.js"
 import { activationNames, layers } from "#src/model/tfjs/layers.js"
 import { importTfjs } from "#src/model/tfjs/tfjs.js"
-import { lower, operators } from "#src/ops/lower.js"
-import { microsoftOperators } from "#src/ops/operators/functions.js"
+import { lower, microsoftOperators, operators } from "#src/ops/lower.js"
 import { describeLimit, type Limit } from "#src/ops/operators/limits.js"
+import { attentionCases } from "../support/attention-cases.js"
 import { functionCases } from "../support/function-cases.js"
 import { logicCases } from "../support/logic-cases.js"
 import { encodeOnnx, type OnnxSpec, type TensorSpec } from "../support/onnx-writer.js"
 import { operatorCases, single } from "../support/operator-cases.js"
+import { quotientCases } from "../support/quotient-cases.js"
 import { Random } from "../support/random.js"
 
 const page = new URL("../../docs/OPERATORS.md", import.meta.url)
@@ -40,13 +41,17 @@ const typed =
 
 /** Models of one operator that are taken, for which `fits` holds. */
 function casesOf(operator: string, fits: (spec: OnnxSpec) => boolean): OnnxSpec[] {
-  const makers = Object.entries({ ...operatorCases, ...logicCases, ...functionCases }).filter(
-    ([key]) => key.split(" ")[0] === operator,
-  )
+  const makers = Object.entries({
+    ...operatorCases,
+    ...logicCases,
+    ...functionCases,
+    ...quotientCases,
+    ...attentionCases,
+  }).filter(([key]) => key.split(" ")[0] === operator)
   return makers.flatMap(([, make]) => {
     for (let seed = 0; seed < 100; seed++) {
       const spec = make(new Random(seed))
-      if (spec.nodes.length === 1 && fits(spec)) return [spec]
+      if (spec.nodes.length === 1 && spec.nodes[0].domain === undefined && fits(spec)) return [spec]
     }
     return []
   })
@@ -74,10 +79,25 @@ const scalar = (value: number, dtype: "float" | "bool" = "float"): TensorSpec =>
   dtype,
 })
 
+const cappedAndMasked: OnnxSpec = {
+  opset: 23,
+  inputs: [{ name: "x", shape: [1, 1, 2, 2] }],
+  outputs: ["y"],
+  nodes: [
+    {
+      operator: "Attention",
+      inputs: ["x", "x", "x"],
+      outputs: ["y"],
+      attributes: { softcap: { float: 1 }, is_causal: 1 },
+    },
+  ],
+}
+
 /** What is refused by a limit in words, and what the message says. */
 const others: Readonly<
   Record<string, readonly [limit: string, spec: OnnxSpec, message: RegExp, dtype?: DataType][]>
 > = {
+  Attention: [["no `softcap`", cappedAndMasked, /`softcap` together with a mask/]],
   Div: [
     [
       "no division by a constant",
@@ -168,6 +188,7 @@ const others: Readonly<
       /in the padding entirely/,
     ],
   ],
+  LpNormalization: [["`p`", single("LpNormalization", [2], { p: 3 }), /`p` = `3`/]],
   Resize: [
     [
       "`antialias`",
@@ -276,6 +297,8 @@ const explicit: Readonly<Record<string, OnnxSpec>> = {
   "Resize 2": activationAt("Resize", ["x", "", "x"]),
   "Resize 3": activationAt("Resize", ["x", "", "", "x"]),
   "ReduceL1 1": bare("ReduceL1", 1, 18),
+  "ReduceL2 1": bare("ReduceL2", 1, 18),
+  "ReduceLogSumExp 1": bare("ReduceLogSumExp", 1, 18),
   "ReduceSumSquare 1": bare("ReduceSumSquare", 1, 18),
   "ReduceMean 1": bare("ReduceMean", 1, 18),
   "ReduceMax 1": bare("ReduceMax", 1, 18),

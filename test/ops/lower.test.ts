@@ -61,7 +61,7 @@ describe("refusals", () => {
     const graph = graphOf(
       [2, 3],
       [
-        ["Softmax", ["x"], "a"],
+        ["Multinomial", ["x"], "a"],
         ["Relu", ["a"], "b"],
         ["Reshape", ["x", "s"], "c"],
         ["Concat", ["b", "c"], "d", { axis: 0 }],
@@ -71,7 +71,7 @@ describe("refusals", () => {
       { outputs: ["d", "e"] },
     )
     expect(problemsOf(graph)).toEqual([
-      "node `n0`, operator `Softmax` (#0): the operator is not supported",
+      "node `n0`, operator `Multinomial` (#0): the operator is not supported",
       "node `n2`, operator `Reshape` (#2): shape [2, 3] cannot become [5]",
       "node `n4`, operator `com.example.com.example.Fast` (#4): the operator is not supported",
     ])

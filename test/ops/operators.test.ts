@@ -16,14 +16,16 @@ import { quantizeInput, runInteger } from "#src/quantize/integers/run.js"
 import { quantizeProgram } from "#src/quantize/quantize.js"
 import { witnessOf } from "#src/systems/plain/witness.js"
 import { amount } from "../support/amount.js"
+import { attentionCases } from "../support/attention-cases.js"
 import { functionCases } from "../support/function-cases.js"
 import { logicCases } from "../support/logic-cases.js"
 import { mirageWitness } from "../support/networks.js"
 import { encodeOnnx, type InputSpec, type OnnxSpec } from "../support/onnx-writer.js"
 import { operatorCases } from "../support/operator-cases.js"
+import { quotientCases } from "../support/quotient-cases.js"
 import { Random } from "../support/random.js"
 
-const allCases = { ...operatorCases, ...logicCases, ...functionCases }
+const allCases = { ...operatorCases, ...logicCases, ...functionCases, ...quotientCases, ...attentionCases }
 
 function tensorOf(data: Float64Array, shape: readonly number[], dtype: InputSpec["dtype"] = "float"): Tensor {
   if (dtype === "int64") return new Tensor("int64", BigInt64Array.from(data, BigInt), shape)

@@ -262,6 +262,45 @@ class HostileBuilder {
     return this.add(batch * m * n, { ...node, origin: origin(`contraction${next}`) })
   }
 
+  /** An integer map of a tensor whose least value is `least`, often as far as it goes. */
+  private raised(source: TensorId, least: number): TensorId | undefined {
+    const { random, next } = this
+    const size = this.sizes[source]
+    const factor = random.pick([1, 1, random.integer(1, 9), Math.max(1, this.weight(source))])
+    const bias = Float64Array.from({ length: size }, (_, i) =>
+      Math.max(-factor * this.bounds[source].lo[i] + least, -(2 ** 52)),
+    )
+    const map = sparse(Array.from({ length: size }, (_, i) => [[i, factor]]))
+    const node: IntNode = {
+      kind: "linear",
+      out: next,
+      terms: [{ source, map }],
+      bias,
+      origin: origin(`raised${next}`),
+    }
+    return this.add(size, node) ? next : undefined
+  }
+
+  quotient(): boolean {
+    const { random } = this
+    const numerator = this.source()
+    const size = this.sizes[numerator]
+    const candidates = this.sizes.flatMap((each, id) => (each === size ? [id] : []))
+    const least = random.pick([1, 1, 1, 2, random.integer(0, 40), Math.abs(extreme(random))])
+    const denominator = this.raised(random.pick(candidates), least)
+    if (denominator === undefined || this.isRefused) return false
+    const out = this.next
+    return this.add(size, { kind: "quotient", out, numerator, denominator, origin: origin(`quotient${out}`) })
+  }
+
+  isqrt(): boolean {
+    const given = this.source()
+    const source = this.raised(given, this.random.pick([0, 0, 1, -1, Math.abs(extreme(this.random))]))
+    if (source === undefined || this.isRefused) return false
+    const out = this.next
+    return this.add(this.sizes[given], { kind: "isqrt", out, source, origin: origin(`isqrt${out}`) })
+  }
+
   index(): boolean {
     const { random, next } = this
     const sources = Array.from({ length: random.integer(1, 2) }, () => this.source())
@@ -293,6 +332,8 @@ export function hostile(random: Random): Parameters<typeof readGraph> {
     () => b.windows("max"),
     () => b.windows("argmax"),
     () => b.product(),
+    () => b.quotient(),
+    () => b.isqrt(),
     () => b.contraction(),
     () => b.index(),
   ]

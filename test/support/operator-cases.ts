@@ -102,7 +102,7 @@ const pool = (operator: string, axes: number) => (random: Random) => {
   return single(operator, [1, random.integer(1, 3), ...size], attributes)
 }
 
-const reduce = (operator: string, input: boolean) => (random: Random) => {
+export const reduce = (operator: string, input: boolean) => (random: Random) => {
   const shape = random.shape(1, 4, 3)
   const axes = random
     .permutation(shape.length)

@@ -171,7 +171,7 @@ function randomNode(b: ProgramBuilder, random: Random, pool: readonly TensorId[]
   const size = b.size(source)
   const { shape } = b.tensors[source]
   const same = pool.filter((id) => b.size(id) === size)
-  switch (random.integer(0, 10)) {
+  switch (random.integer(0, 12)) {
     case 0: {
       const m = random.integer(1, 8)
       return b.dense(source, m, random.reals(m * size, 1), random.next() < 0.5 ? random.reals(m) : undefined)
@@ -217,9 +217,26 @@ function randomNode(b: ProgramBuilder, random: Random, pool: readonly TensorId[]
       }
       return b.contraction(some(batch * m * k), some(batch * k * n), [batch, m, k, n])
     }
+    case 10:
+      return b.root(positive(b, random.pick(pool)))
+    case 11: {
+      // of one sign, or below several numerators
+      const squares = positive(b, random.pick(pool))
+      const size = b.size(squares)
+      const den = random.pick([squares, b.root(squares), b.sum([[squares, -1]])])
+      const map = Array.from({ length: b.size(source) }, (_, i) => (random.next() < 0.5 ? 0 : i) % size)
+      return b.divide(source, b.index([den], map, [...shape]))
+    }
     default:
       return b.clamp(source)
   }
+}
+
+/** x² + 1/2 */
+function positive(b: ProgramBuilder, x: TensorId): TensorId {
+  const size = b.size(x)
+  const terms = [{ source: b.product(x, x), map: diagonal(size, 1) }]
+  return b.linear(terms, [...b.tensors[x].shape], new Array<number>(size).fill(0.5))
 }
 
 function conv(b: ProgramBuilder, random: Random, source: TensorId): TensorId {

@@ -363,6 +363,49 @@ const largest: GadgetKind = {
   },
 }
 
+const chosen: GadgetKind = {
+  template: "Chosen",
+  file: "chosen.circom",
+  series: true,
+  inputs: operands,
+  outputs: ["out"],
+  cost: ([m]) => m - 1,
+  lookups: ([m]) => ({ rows: m - 1, ranges: [], members: 0 }),
+  hints: largest.hints,
+}
+
+const ofDistance = { inputs: () => ["max", "in"], outputs: ["out"] }
+
+const below: GadgetKind = {
+  template: "Below",
+  file: "below.circom",
+  ...ofDistance,
+  scalars: 4,
+  lookups: ([k, , b]) => ({ rows: 0, ranges: [k, b], members: 1 }),
+  table: ([, , , j, ...values]) => functionTable(values, j),
+  hints([k, , , , ...values], [max, x], set) {
+    const steps = floorDiv(max - x, powers[k])
+    set("steps", steps)
+    set("out", values[steps])
+  },
+}
+
+const belowTable: GadgetKind = {
+  template: "BelowTable",
+  file: "belowtable.circom",
+  ...ofDistance,
+  scalars: 2,
+  cost: ([k, n]) => k + 1 + (table.cost?.([n]) ?? 0),
+  lookups: ([k, n]) => ({ ...table.lookups([n]), ranges: [k] }),
+  hints([k, n, ...values], [max, x], set) {
+    const steps = floorDiv(max - x, powers[k])
+    set("steps", steps)
+    set("table.in", steps)
+    set("table.out", values[steps])
+    table.hints([n, ...values], [steps], (name, value) => set(name === "out" ? name : `table.${name}`, value))
+  },
+}
+
 const entry: GadgetKind = {
   template: "Entry",
   file: "entry.circom",
@@ -394,6 +437,9 @@ export const gadgetKinds = {
   Gated: gated,
   Signed: signedForm,
   Largest: largest,
+  Chosen: chosen,
+  Below: below,
+  BelowTable: belowTable,
   Table: table,
   Entry: entry,
 }
@@ -446,6 +492,15 @@ export const rootGadget = (square: number): GadgetUse => ({
   kind: root,
   parameters: [bitLength(2 * Math.floor(Math.sqrt(square)))],
 })
+
+/** One of m integers, the largest if that none exceeds it is shown elsewhere. */
+export const chosenGadget = (m: number): GadgetUse => ({ kind: chosen, parameters: [m] })
+
+/** What `values` say of the distance from a maximum, in steps of 2^shift. */
+export function belowTableGadget(shift: number, values: ArrayLike<number>): GadgetUse {
+  const [n, ...padded] = tableGadget(values).parameters
+  return { kind: belowTable, parameters: [shift, n, ...padded] }
+}
 
 /** The table gadget for `values`, which start at 0; those past the end are never asked for. */
 export function tableGadget(values: ArrayLike<number>): GadgetUse {

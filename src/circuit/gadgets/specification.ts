@@ -57,6 +57,12 @@ const specifications: Readonly<Record<string, Specification>> = {
   },
   Max: largest,
   Largest: largest,
+  // of the largest: that none exceeds it, other gadgets show
+  Chosen: (_, operands) => operands.reduce(larger),
+  Below: ([k, m, , , ...values], [max, x]) =>
+    max >= x && max - x < power(k) * m ? values[Number((max - x) >> k)] : undefined,
+  BelowTable: ([k, n, ...values], [max, x]) =>
+    max >= x && max - x < power(k + n) ? values[Number((max - x) >> k)] : undefined,
   Argmax: argmax,
   Position: argmax,
   Product: (_, [x, y]) => x * y,

@@ -191,6 +191,7 @@ const links: PerKind<IntNode, [linked: Linked], TensorRows> = {
   rescale: stamped,
   table: stamped,
   quotient: stamped,
+  below: stamped,
   isqrt: stamped,
 }
 

@@ -9,6 +9,7 @@ import type { IntGraph } from "../../quantize/integers/intgraph.js"
 import {
   argmaxGadget,
   bitLength,
+  chosenGadget,
   clampGadget,
   type GadgetUse,
   gadgetKinds,
@@ -66,6 +67,13 @@ const quotientForm = (least: number, most: number, den: number, bits: number): G
 const rootForm = (square: number, bits: number): GadgetUse => {
   const { kind, parameters } = rootGadget(square)
   return { kind, parameters: [roundUp(parameters[0], bits)] }
+}
+
+/** The tables of values take the same columns for every width of the range table; only checks may be wider than asked. */
+const belowForm = (shift: number, values: readonly number[], bits: number): GadgetUse => {
+  const b = roundUp(bitLength(Math.max(...values)), bits)
+  const m = values.length
+  return { kind: gadgetKinds.Below, parameters: [shift, m, b, bitLength(m) + 1, ...values] }
 }
 
 const entryForm = (values: readonly number[], bits: number): GadgetUse => {
@@ -142,7 +150,11 @@ const hasForms = ({ bits }: RescaleNode): boolean => bits > 1
 function otherGadgets(graph: IntGraph, projected: Plan["projected"]): { count: number; use: GadgetUse }[] {
   const table = (values: Float64Array) => ({ kind: gadgetKinds.Entry, parameters: [0, 0, 0, ...values] })
   const clamp: Forms["clamp"] = (node, min, max) => (hasForms(node) ? 0 : bitForms.clamp(node, min, max))
-  const plan = planGadgets(graph, { ...bitForms, clamp, table, projected })
+  const below = (shift: number, values: Float64Array) => ({
+    kind: gadgetKinds.Below,
+    parameters: [shift, 0, 0, 0, ...values],
+  })
+  const plan = planGadgets(graph, { ...bitForms, clamp, table, below, projected })
   const counts = new Array<number>(plan.uses.length).fill(0)
   for (const { uses } of plan.nodes.values()) for (const use of uses) if (use !== NONE) counts[use]++
   return plan.uses.map((use, i) => ({ count: counts[i], use }))
@@ -159,6 +171,10 @@ function otherRows(use: GadgetUse, count: number, bits: number): number {
   if (kind === gadgetKinds.Quotient || kind === gadgetKinds.Root) {
     const widened = parameters.map((width, i) => (i < 2 ? roundUp(width, bits) : width))
     return count * gadgetRows({ kind, parameters: widened }, bits)
+  }
+  if (kind === gadgetKinds.Below) {
+    const [shift, , , , ...values] = parameters
+    return count * gadgetRows(belowForm(shift, values, bits), bits) + values.length + 1
   }
   if (kind !== gadgetKinds.Entry) return count * gadgetRows(use, bits)
   const entries = parameters.slice(3)
@@ -210,6 +226,8 @@ export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBi
     },
     max: (m, b) => maxForm(m, b, bits),
     argmax: (m, b) => argmaxForm(m, b, bits),
+    pick: chosenGadget,
+    below: (shift, values) => belowForm(shift, [...values], bits),
     quotient: (least, most, den) => quotientForm(least, most, den, bits),
     root: (square) => rootForm(square, bits),
     table: (values) => entryForm([...values], bits),

@@ -24,6 +24,8 @@ import {
 import { type IntGraph, tableOutput } from "../../quantize/integers/intgraph.js"
 import {
   argmaxGadget,
+  belowTableGadget,
+  chosenGadget,
   clampGadget,
   type GadgetUse,
   gadgetKey,
@@ -75,6 +77,10 @@ export interface Forms {
   /** Maximum, and position of the maximum, of m integers that differ by less than 2^b. */
   max(m: number, b: number): GadgetUse
   argmax(m: number, b: number): GadgetUse
+  /** One of m integers, if its being the largest is shown elsewhere. */
+  pick(m: number): GadgetUse
+  /** The value, none negative, that a distance from a maximum of less than values.length · 2^shift names. */
+  below(shift: number, values: Float64Array): GadgetUse
   /** A quotient in [least, most] less `least`, of a denominator of at most `den`; and the root of at most `square`. */
   quotient(least: number, most: number, den: number): GadgetUse
   root(square: number): GadgetUse
@@ -89,6 +95,8 @@ export const bitForms: Forms = {
   clamp: ({ shift, bits }, min, max) => clampGadget(shift, bits, min, max),
   max: (m, b) => ({ kind: gadgetKinds.Max, parameters: [m, b] }),
   argmax: argmaxGadget,
+  pick: chosenGadget,
+  below: belowTableGadget,
   quotient: quotientGadget,
   root: rootGadget,
   table: tableGadget,
@@ -189,12 +197,15 @@ const services: PerKind<IntNode, [graph: IntGraph, forms: Forms], Service | unde
     }
     return { sources: [node.source], choose, operandOffset: windowOffset(node), outputOffset: node.lo }
   },
-  max(node, { tensors }, forms) {
+  max(node, graph, forms) {
+    const { tensors } = graph
+    const isShown = isLargest(node, graph)
     const source = tensors[node.source]
     const choose = (i: number): Choice => {
       const operands = contenders(windowOf(node, i), source)
       if (operands.length === 1) return { serve: "copy", operands }
-      return { serve: forms.max(operands.length, spreadBits(node, source, operands)), operands }
+      const bits = spreadBits(node, source, operands)
+      return { serve: isShown ? forms.pick(operands.length) : forms.max(operands.length, bits), operands }
     }
     return { sources: [node.source], choose }
   },
@@ -235,6 +246,19 @@ const services: PerKind<IntNode, [graph: IntGraph, forms: Forms], Service | unde
       choose: (i) => constantOr(tensors[node.out], i, least, { serve, operands: [i, i] }),
       outputOffset: least,
     }
+  },
+  below(node, { tensors }, forms) {
+    const { source, maximum, owner, shift } = node
+    const out = tensors[node.out]
+    const { lo } = tableOutput(node)
+    const serve = forms.below(
+      shift,
+      node.values.map((y) => y - lo),
+    )
+    // of every element: that none exceeds the maximum is shown here, also where all values are the same
+    const choose = (i: number) => ({ serve, operands: [owner[i], i] })
+    invariant(out.lo.length === owner.length, `node ${node.origin.name} has a window for each element`)
+    return { sources: [maximum, source], choose, outputOffset: lo }
   },
   isqrt(node, { tensors }, forms) {
     const serve = forms.root(hull(tensors[node.source])[1])
@@ -279,6 +303,16 @@ function tooManyProducts(node: ContractionNode): never {
 /** What serves an element that its bounds leave open; `offset` is added to what a gadget gives. */
 const constantOr = ({ lo, hi }: Interval, i: number, offset: number, choice: Choice): Choice =>
   lo[i] === hi[i] ? { serve: lo[i] - offset, operands: [] } : choice
+
+/** Whether gadgets of `below` nodes show that no element of a window exceeds its maximum, of all windows of a node. */
+const isLargest = (node: MaxNode, { nodes }: IntGraph): boolean =>
+  nodes.some(
+    (other) =>
+      other.kind === "below" &&
+      other.maximum === node.out &&
+      other.source === node.source &&
+      node.map.every((element, j) => element < 0 || other.owner[element] === Math.floor(j / node.window)),
+  )
 
 /** Elements in window i, without padding. */
 const windowOf = ({ map, window }: MaxNode | ArgmaxNode, i: number): number[] =>

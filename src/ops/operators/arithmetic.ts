@@ -1,9 +1,10 @@
 /** Elementwise arithmetic on activations and constants, with numpy broadcasting and that of opsets before 7. */
 
-import type { Term } from "./builder.js"
+import { sizeOf } from "../program.js"
+import type { Builder, Term } from "./builder.js"
 import type { Call, Lowering } from "./call.js"
 import { constantInput, type Operators, operator, other, realOnly, wideOnly } from "./limits.js"
-import { axisOf, broadcastShape, sameShape, show, unsupported } from "./shapes.js"
+import { axisOf, broadcastShape, numbers, sameShape, show, unsupported } from "./shapes.js"
 import { type Activation, constant, isConstant, isInteger, type Value } from "./values.js"
 
 /** All inputs broadcast to their common shape. */
@@ -71,23 +72,18 @@ const mul: Lowering = (call) => {
 
 const div: Lowering = (call) => {
   const [x, y] = pair(call)
-  if (!isConstant(y)) {
-    call.real(y, "division by them")
-    // the reciprocal of what is there, before it is broadcast
-    return [call.builder.product(...pair(call, call.builder.apply(call.input(1), "reciprocal")))]
+  if (isConstant(y) && y.constant.some((v) => v === 0)) unsupported("division by zero")
+  if (isConstant(x) && isConstant(y)) {
+    const quotient = x.constant.map((v, i) => v / y.constant[i])
+    return [constant(x.shape, isInteger(x.dtype) ? quotient.map(Math.trunc) : quotient, x.dtype)]
   }
-  if (y.constant.some((v) => v === 0)) unsupported("division by zero")
-  if (isConstant(x)) {
-    const integral = isInteger(x.dtype)
-    const quotient = x.constant.map((v, i) => (integral ? Math.trunc(v / y.constant[i]) : v / y.constant[i]))
-    return [constant(x.shape, quotient, x.dtype)]
-  }
-  if (isInteger(x.dtype)) {
+  if (isConstant(y) && isInteger(x.dtype)) {
     const [divisor] = y.constant
     if (y.constant.some((v) => v !== divisor)) unsupported("several divisors of integer activations")
     return [call.builder.apply(x, "quotient", divisor)]
   }
-  return [call.builder.combine([{ value: x, factor: y.constant.map((v) => 1 / v) }])]
+  call.real(y, "division by them")
+  return [call.builder.divide(x, y)]
 }
 
 /** Largest (sign 1) or smallest (sign −1): max(x, y) = y + relu(x − y), min(x, y) = y − relu(y − x). */
@@ -170,7 +166,17 @@ const pow: Lowering = (call) => {
   if (y.constant.some((v) => v !== n)) return unsupported("several exponents on activations")
   if (Number.isInteger(n) && n >= 1 && n <= maxExponent) return [power(call, x, n)]
   call.real(x, `the power of ${n}`)
-  return [call.builder.apply(x, "pow", n)]
+  const { builder } = call
+  if (n === 0.5) return [builder.root(x)]
+  if (n === -1) return [reciprocal(builder, x)]
+  if (n === -0.5) return [reciprocal(builder, builder.root(x))]
+  return [builder.apply(x, "pow", n)]
+}
+
+/** 1 / x, elementwise. */
+export function reciprocal(builder: Builder, x: Value): Value {
+  const ones = numbers(builder, sizeOf(x.shape)).fill(1)
+  return builder.divide(constant(x.shape, ones, x.dtype), x)
 }
 
 /** x^n by squaring. */

@@ -5,6 +5,7 @@ import { apply, type FunctionName, functionOf, variable } from "../formula.js"
 import {
   type ContractionNode,
   type LinearNode,
+  minusInfinity,
   type Origin,
   productsIn,
   type RealNode,
@@ -50,8 +51,9 @@ export class Builder implements Ledger {
   }
 
   /** Appends a primitive and returns its output. */
-  emit(node: WithoutOut<RealNode>, shape: readonly number[], dtype: DataType, integral = false): Activation {
+  emit(given: WithoutOut<RealNode>, shape: readonly number[], dtype: DataType, integral = false): Activation {
     this.hold(sizeOf(shape))
+    const node = withMasks(given)
     if (node.kind === "linear") {
       const finite = node.terms.every(({ map }) => allFinite(map.kind === "sparse" ? map.values : map.weight))
       if (!finite || !allFinite(node.bias ?? [])) unsupported("a weight or bias is not a finite number")
@@ -216,6 +218,14 @@ export class Builder implements Ledger {
     const integral = isIntegral(x) && whole(lo) && whole(hi)
     return this.emit({ kind: "clamp", source: x.tensor, lo, hi }, x.shape, x.dtype, integral)
   }
+}
+
+/** A node whose constants have a number for minus infinity. */
+function withMasks(node: WithoutOut<RealNode>): WithoutOut<RealNode> {
+  const finite = (x: number) => (x === Number.NEGATIVE_INFINITY ? minusInfinity : x)
+  if (node.kind === "index") return { ...node, fill: finite(node.fill) }
+  if (node.kind !== "linear" || !node.bias?.includes(Number.NEGATIVE_INFINITY)) return node
+  return { ...node, bias: node.bias.map(finite) }
 }
 
 function allFinite(numbers: ArrayLike<number>): boolean {

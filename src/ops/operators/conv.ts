@@ -3,9 +3,8 @@ import { forEachTap, productsOf } from "../linearmap.js"
 import { type LinearMap, sizeOf } from "../program.js"
 import type { Call, Lowering } from "./call.js"
 import { activationInput, constantInput, type Operators, operator } from "./limits.js"
-import { perChannel } from "./linear.js"
 import { fromEntries } from "./maps.js"
-import { checkShape, sameShape, show, unsupported } from "./shapes.js"
+import { checkShape, type Ledger, numbers, sameShape, show, unsupported } from "./shapes.js"
 import type { Constant } from "./values.js"
 import { autoPads, beginOf, geometry, spatial } from "./window.js"
 
@@ -22,6 +21,14 @@ function weightsOf(call: Call, axes: number): { weight: Constant; kernel: readon
   if (stated && !sameShape(stated, kernel))
     unsupported(`attribute \`kernel_shape\` = \`${show(stated)}\` differs from the weights' ${show(kernel)}`)
   return { weight, kernel }
+}
+
+/** One value per channel (axis 1) spread over a shape. */
+function perChannel(ledger: Ledger, values: ArrayLike<number>, shape: readonly number[]): Float64Array {
+  const inner = sizeOf(shape.slice(2))
+  const spread = numbers(ledger, sizeOf(shape))
+  for (let i = 0; i < spread.length; i++) spread[i] = values[Math.floor(i / inner) % shape[1]]
+  return spread
 }
 
 /** The bias over the output shape, if there is one. */

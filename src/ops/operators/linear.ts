@@ -1,19 +1,10 @@
-/** Matrix products and inference-time batch normalization. Letters: N rows, K inner, M columns. */
+/** Matrix products. Letters: N rows, K inner, M columns. */
 import { sizeOf } from "../program.js"
 import type { Builder } from "./builder.js"
 import type { Call, Lowering } from "./call.js"
 import { transposed } from "./layout.js"
-import { constantInput, type Operators, operator, other, wideOnly } from "./limits.js"
-import {
-  axisTable,
-  broadcastShape,
-  type Ledger,
-  numbers,
-  range,
-  sameShape,
-  show,
-  unsupported,
-} from "./shapes.js"
+import { type Operators, operator, wideOnly } from "./limits.js"
+import { axisTable, broadcastShape, numbers, range, sameShape, show, unsupported } from "./shapes.js"
 import { type Activation, type Constant, constant, isConstant, type Value } from "./values.js"
 
 /** Swaps the last two axes. */
@@ -170,50 +161,7 @@ const gemm: Lowering = (call) => {
   return [terms.length === 1 && alpha === 1 ? ab : builder.combine(terms)]
 }
 
-/** One value per channel (axis 1) spread over a shape. */
-export function perChannel(
-  ledger: Ledger,
-  values: ArrayLike<number>,
-  shape: readonly number[],
-): Float64Array {
-  const inner = sizeOf(shape.slice(2))
-  const spread = numbers(ledger, sizeOf(shape))
-  for (let i = 0; i < spread.length; i++) spread[i] = values[Math.floor(i / inner) % shape[1]]
-  return spread
-}
-
-const batchNormalization: Lowering = (call) => {
-  call.ignore("momentum", "consumed_inputs", "is_test")
-  if (call.flag("training_mode")) call.refuse("training_mode", 1)
-  if (!call.flag("spatial", true)) call.refuse("spatial", 0)
-  const epsilon = call.number("epsilon", 1e-5)
-  const x = call.input(0)
-  const channels = x.shape.length > 1 ? x.shape[1] : unsupported(`shape ${show(x.shape)} has no channels`)
-  const [scale, bias, mean, variance] = ["scale", "bias", "mean", "variance"].map((what, i) => {
-    const value = call.constantInput(i + 1, what)
-    return value.constant.length === channels
-      ? value.constant
-      : unsupported(`${what} of shape ${show(value.shape)} does not fit ${channels} channels`)
-  })
-  const factor = scale.map((s, c) => s / Math.sqrt(variance[c] + epsilon))
-  const offset = bias.map((b, c) => b - mean[c] * factor[c])
-  return [
-    call.builder.combine([
-      { value: x, factor: perChannel(call.builder, factor, x.shape) },
-      { value: constant(x.shape, perChannel(call.builder, offset, x.shape), x.dtype), factor: 1 },
-    ]),
-  ]
-}
-
 export const linearLayers: Operators = {
   MatMul: operator(matMul, wideOnly),
   Gemm: operator(gemm, wideOnly),
-  BatchNormalization: operator(
-    batchNormalization,
-    constantInput(1, "scale"),
-    constantInput(2, "B"),
-    constantInput(3, "mean"),
-    constantInput(4, "var"),
-    other("`training_mode` is off"),
-  ),
 }

@@ -12,6 +12,7 @@
  *     8 quotient numerator, denominator
  *     9 isqrt    source
  *     10 contraction  left, right, batch, m, k, n
+ *     11 below   source, maximum, owner deltas, shift, values deltas
  *
  * A linear map is kind u8: 0 dense n k m; 1 conv n groups inChannels outChannels and five lists inSize kernel outSize
  * strides padsBegin(int) dilations; 2 sparse row lengths, column deltas; then its weights, ints.
@@ -160,6 +161,26 @@ const codecs: { readonly [K in IntNode["kind"]]: NodeCodec<Extract<IntNode, { re
     since: 3,
     write: (w, node) => w.uint(node.source),
     read: (r, common) => ({ kind: "isqrt", ...common, source: r.uint() }),
+  },
+  below: {
+    number: 11,
+    since: 3,
+    write(w, node) {
+      w.uint(node.source)
+      w.uint(node.maximum)
+      w.deltas(node.owner)
+      w.uint(node.shift)
+      w.deltas(node.values)
+    },
+    read: (r, common) => ({
+      kind: "below",
+      ...common,
+      source: r.uint(),
+      maximum: r.uint(),
+      owner: readIndices(r),
+      shift: r.uint(),
+      values: r.deltas(),
+    }),
   },
   contraction: {
     number: 10,

@@ -35,6 +35,9 @@ const maxRank = 32
 /** Largest stride, dilation and padding: positions stay exact. */
 const maxStep = 2 ** 24
 
+/** Bits of the quotients that a function of the distance from a maximum is given for. */
+const maxStepBits = 14
+
 /** Numbers that are held of an element: two bounds, and what planning and linking take. */
 const heldPerElement = 8
 /** Steps of bounds for an element of a tensor, and for a product of a linear map. */
@@ -57,7 +60,7 @@ export function findFault(graph: Structure, budget: Budget): string | undefined 
     budget.work(workPerElement * sizeOf(shape), `tensor ${i}`)
   }
   const size = (id: TensorId) => sizeOf(tensors[id].shape)
-  const written = new Set<TensorId>()
+  const written = new Map<TensorId, IntNode>()
   const inputNodes = new Set<TensorId>()
   const declared = new Map(inputs.map((input) => [input.tensor, input]))
   if (declared.size !== inputs.length || new Set(inputs.map((input) => input.name)).size !== inputs.length)
@@ -66,7 +69,7 @@ export function findFault(graph: Structure, budget: Budget): string | undefined 
     if (!sourcesOf(node).every((id) => written.has(id))) return `a source of node ${i}`
     if (!(node.out < tensors.length) || written.has(node.out)) return `the output of node ${i}`
     const check = checkOf(node)
-    const fault = check.fault(node, size, precision)
+    const fault = check.fault(node, size, precision, (id) => written.get(id))
     if (fault) return `${fault} of node ${i}`
     budget.momentary(check.held(node, size), `node ${i}`)
     budget.work(check.work(node, size), `node ${i}`)
@@ -75,7 +78,7 @@ export function findFault(graph: Structure, budget: Budget): string | undefined 
       if (input?.name !== node.name) return `the name of input node ${i}`
       inputNodes.add(node.out)
     }
-    written.add(node.out)
+    written.set(node.out, node)
   }
   for (const { tensor, lo, bits } of inputs) {
     if (!inputNodes.has(tensor)) return "an input without a node"
@@ -93,7 +96,12 @@ type Size = (id: TensorId) => number
 /** What is asked of a node of a kind. */
 interface Check<N extends IntNode> {
   /** What is wrong with it, if anything. */
-  fault(node: N, size: Size, precision: number): string | undefined
+  fault(
+    node: N,
+    size: Size,
+    precision: number,
+    made: (id: TensorId) => IntNode | undefined,
+  ): string | undefined
   /** Numbers that its bounds take beside its sources and its output, and steps beside those of its elements. */
   held(node: N, size: Size): number
   work(node: N, size: Size): number
@@ -165,6 +173,21 @@ const checks: { readonly [K in IntNode["kind"]]: Check<Extract<IntNode, { readon
       size(numerator) === size(out) && size(denominator) === size(out) ? undefined : "the operand sizes",
     ...elementwise,
   },
+  below: {
+    fault(node, size, precision, made) {
+      const { out, source, maximum, owner, shift, values } = node
+      if (size(source) !== size(out) || owner.length !== size(out)) return "the source size"
+      if (!(shift >= 1 && shift <= 52)) return "the shift"
+      if (!(values.length >= 1 && values.length <= 2 ** maxStepBits)) return "the table size"
+      if (!values.every(isInteger)) return "a table entry"
+      if (tableOutput(node).bits > precision) return "the range of a table"
+      const found = made(maximum)
+      if (found?.kind !== "max" || found.source !== source) return "the maximum"
+      return hasOwners(found, owner) ? undefined : "the window of an element"
+    },
+    held: ({ out }, size) => 4 * size(out),
+    work: ({ out }, size) => 8 * size(out),
+  },
   isqrt: {
     fault: ({ out, source }, size) => (size(source) === size(out) ? undefined : "the source size"),
     ...elementwise,
@@ -180,6 +203,14 @@ const checks: { readonly [K in IntNode["kind"]]: Check<Extract<IntNode, { readon
     },
     ...elementwise,
   },
+}
+
+/** Whether each element is in the window of the maximum that it is compared with. */
+function hasOwners({ map, window }: MaxNode, owner: Int32Array): boolean {
+  const found = new Uint8Array(owner.length)
+  for (const [j, element] of map.entries())
+    if (element >= 0 && owner[element] === Math.floor(j / window)) found[element] = 1
+  return found.every((one) => one === 1)
 }
 
 const checkOf = <N extends IntNode>(node: N): Check<N> => checks[node.kind] as unknown as Check<N>

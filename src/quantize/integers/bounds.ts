@@ -12,6 +12,7 @@ import { evaluate } from "../../ops/evaluate.js"
 import { withWeights } from "../../ops/linearmap.js"
 import {
   type ArgmaxNode,
+  type BelowNode,
   type ContractionNode,
   type IntNode,
   type LinearNode,
@@ -225,8 +226,12 @@ const intervals: PerKind<
     const peak = magnitude(a) * magnitude(b)
     if (!(peak <= sumLimit)) tooLarge(node, peak)
     const { lo, hi } = unset(size)
+    // a square is no product of different corners, and least where its root is nearest to zero
+    const isSquare = node.left === node.right
     for (let i = 0; i < size; i++) {
-      const corners = [a.lo[i] * b.lo[i], a.lo[i] * b.hi[i], a.hi[i] * b.lo[i], a.hi[i] * b.hi[i]]
+      const nearest = Math.max(a.lo[i], Math.min(a.hi[i], 0))
+      const others = isSquare ? [nearest * nearest] : [a.lo[i] * b.hi[i], a.hi[i] * b.lo[i]]
+      const corners = [a.lo[i] * b.lo[i], a.hi[i] * b.hi[i], ...others]
       lo[i] = Math.min(...corners) + 0
       hi[i] = Math.max(...corners) + 0
     }
@@ -284,6 +289,22 @@ const intervals: PerKind<
     }
     return { lo, hi }
   },
+  below(node, bounds, size) {
+    const steps = stepsBelow(node, bounds)
+    const [, most] = hull(steps)
+    if (node.values.length !== most + 1)
+      throw new ModelError({
+        what: `the table of \`${node.origin.operator}\` does not fit its source`,
+        where: node.origin.name,
+        expected: `${most + 1} entries`,
+        given: `${node.values.length} entries`,
+      })
+    const extremes = extremesOf(node.values)
+    for (const y of extremes(0, most)) within(node, "an entry of its table", y)
+    const { lo, hi } = unset(size)
+    for (let i = 0; i < size; i++) [lo[i], hi[i]] = extremes(steps.lo[i], steps.hi[i])
+    return { lo, hi }
+  },
   isqrt(node, bounds, size) {
     const source = bounds(node.source)
     const [least, most] = hull(source)
@@ -323,6 +344,24 @@ function contractionBounds(
     }
   }
   return { lo, hi, peak: peaks.reduce((most, peak) => Math.max(most, peak), 0) }
+}
+
+/** Interval of the quotient of each element of a `below` node. A maximum is no less than what it is the maximum of. */
+export function stepsBelow(
+  node: Pick<BelowNode, "source" | "maximum" | "owner" | "shift" | "origin">,
+  bounds: (tensor: TensorId) => Interval,
+): Interval {
+  const [x, maximum] = [bounds(node.source), bounds(node.maximum)]
+  const { lo, hi } = unset(x.lo.length)
+  const step = 2 ** node.shift
+  for (let i = 0; i < lo.length; i++) {
+    const owner = node.owner[i]
+    const most = maximum.hi[owner] - x.lo[i]
+    if (!(most <= sumLimit)) tooLarge(node, most, "the distance from its maximum")
+    lo[i] = Math.floor(Math.max(0, maximum.lo[owner] - x.hi[i]) / step)
+    hi[i] = Math.floor(Math.max(0, most) / step)
+  }
+  return { lo, hi }
 }
 
 /** Room for the bounds of so many elements. */

@@ -88,6 +88,13 @@ const exactly: PerKind<
       invariant(y > 0n, `${node.origin.name} divides by ${y}`)
       return floorOf(2n * x + y, 2n * y)
     }),
+  below: (node, size, read) =>
+    each(size, (i) => {
+      const distance = read(node.maximum)[node.owner[i]] - read(node.source)[i]
+      const y = node.values[Number(distance >> BigInt(node.shift))]
+      invariant(y !== undefined, `the values of ${node.origin.name} lack one`)
+      return BigInt(y)
+    }),
   isqrt: (node, size, read) => each(size, (i) => rootOf(read(node.source)[i])),
   max: (node, size, read) => each(size, (i) => best(node, read(node.source), i).value),
   argmax: (node, size, read) => each(size, (i) => best(node, read(node.source), i).position),

@@ -29,7 +29,10 @@ export interface IntGraph {
 }
 
 /** The window [lo, lo + 2^bits) that a table's entries lie in: its least entry, and no more bits than needed. */
-export function tableOutput({ values }: TableNode): { readonly lo: number; readonly bits: number } {
+export function tableOutput({ values }: Pick<TableNode, "values">): {
+  readonly lo: number
+  readonly bits: number
+} {
   let [least, most] = [values[0], values[0]]
   for (const y of values) {
     least = Math.min(least, y)

@@ -172,6 +172,20 @@ const cases: Case[] = [
     p: 67,
     table: 1,
   })),
+  // |max - in| < 2 · 3, and nothing is accepted of a max that is less than in; 2^3 > 2 · 3
+  {
+    use: use("Below", 1, 3, 2, 3, 3, 1, 0),
+    inputs: pairs([-2, -1, 0, 1, 2, 3]),
+    spec: ([max, x]) => (max < x ? undefined : [3, 1, 0][(max - x) >> 1]),
+    p: 211,
+    table: 1,
+  },
+  {
+    use: use("BelowTable", 1, 2, 3, 1, 0, 2),
+    inputs: pairs([-4, -3, 0, 2, 3]),
+    spec: ([max, x]) => (max < x ? undefined : [3, 1, 0, 2][(max - x) >> 1]),
+    p: 67,
+  },
   // one digit, -3 <= d <= 2; |acc| <= 7: 2^(1+j) > 7 + 4 + 6
   {
     use: use("Signed", 1, 1, 1, 2, 3, 4),
@@ -255,6 +269,18 @@ describe.each(cases.map((c) => [title(c), c] as const))("%s", (_, { use: g, inpu
     const ranges = shape.ranges.reduce((sum, width) => sum + lookupsOf(width, table), 0)
     expect(stamp.queries.length).toBe(ranges + shape.members)
   })
+})
+
+it("Chosen accepts each of its operands and nothing else, and needs every row", async () => {
+  const g = use("Chosen", 3)
+  const stamp = bits(reduceGadgets([g], await compileGadgets([g])).get(gadgetKey(g)) as Gadget)
+  const p = 37
+  for (const x of triples([0, 1, 5])) {
+    expect(acceptedOutputs(stamp, x, p)).toEqual(new Set(x))
+    expect(acceptedOutputs(stamp, x, p, 0).size).toBeGreaterThan(new Set(x).size)
+  }
+  expect(stamp.rows.length).toBe(g.kind.cost?.(g.parameters))
+  expect(acceptedOutputs(stamp, [0, 1, 5], p, 1).size).toBe(p)
 })
 
 describe("real parameters", () => {
