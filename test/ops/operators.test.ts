@@ -103,7 +103,7 @@ describe("against onnxruntime", () => {
       await fc.assert(
         fc.asyncProperty(fc.integer({ min: 0, max: 2 ** 31 - 1 }), (seed) => check(seed, make, true)),
         // a table is a gadget of its own, compiled for one circuit
-        { numRuns: name in functionCases ? 2 : 4 },
+        { numRuns: name in quotientCases ? 1 : name in functionCases ? 2 : 4 },
       )
     })
   }
