@@ -105,7 +105,7 @@ describe("against onnxruntime", () => {
       await fc.assert(
         fc.asyncProperty(fc.integer({ min: 0, max: 2 ** 31 - 1 }), (seed) => check(seed, make, true)),
         // a table is a gadget of its own, compiled for one circuit
-        { numRuns: name in functionCases ? amount(1, 2) : amount(2, 4) },
+        { numRuns: name in quotientCases || name in functionCases ? amount(1, 2) : amount(2, 4) },
       )
     })
   }

@@ -3,7 +3,7 @@
 import { ModelError } from "#src/errors.js"
 import type { IntNode, LinearMap, TensorId } from "#src/ops/program.js"
 import { deserialize, serialize } from "#src/quantize/canonical/digest.js"
-import { graphBounds, hull, sumLimit } from "#src/quantize/integers/bounds.js"
+import { graphBounds, hull, stepsBelow, sumLimit } from "#src/quantize/integers/bounds.js"
 import type { IntGraph } from "#src/quantize/integers/intgraph.js"
 import type { Random } from "./random.js"
 
@@ -293,6 +293,48 @@ class HostileBuilder {
     return this.add(size, { kind: "quotient", out, numerator, denominator, origin: origin(`quotient${out}`) })
   }
 
+  /** A maximum of one or two windows that share no element, and a table of the distances from it. */
+  below(): boolean {
+    const { random } = this
+    const source = this.source()
+    const from = this.sizes[source]
+    const windows = random.integer(1, Math.min(2, from))
+    const owner = Int32Array.from({ length: from }, (_, i) =>
+      i < windows ? i : random.integer(0, windows - 1),
+    )
+    const map = new Int32Array(windows * from).fill(-1)
+    owner.forEach((window, i) => {
+      map[window * from + i] = i
+    })
+    const maximum = this.next
+    if (
+      !this.add(windows, {
+        kind: "max",
+        out: maximum,
+        source,
+        window: from,
+        map,
+        origin: origin(`max${maximum}`),
+      })
+    )
+      return false
+    if (this.isRefused) return true
+    const out = this.next
+    const node = {
+      source,
+      maximum,
+      owner,
+      shift: random.pick([1, 2, random.integer(1, 52)]),
+      origin: origin(`below${out}`),
+    }
+    const [, last] = hull(stepsBelow(node, (id) => this.bounds[id]))
+    if (last >= 64) return false
+    const base = extreme(random, 51)
+    const width = 2 ** random.integer(0, this.precision) - 1
+    const values = Float64Array.from({ length: last + 1 }, () => base + random.integer(0, width))
+    return this.add(from, { kind: "below", out, ...node, values })
+  }
+
   isqrt(): boolean {
     const given = this.source()
     const source = this.raised(given, this.random.pick([0, 0, 1, -1, Math.abs(extreme(this.random))]))
@@ -334,6 +376,7 @@ export function hostile(random: Random): Parameters<typeof readGraph> {
     () => b.product(),
     () => b.quotient(),
     () => b.isqrt(),
+    () => b.below(),
     () => b.contraction(),
     () => b.index(),
   ]

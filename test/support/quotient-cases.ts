@@ -196,7 +196,7 @@ export const quotientCases: Readonly<Record<string, Case>> = {
   },
   LRN: (random) => {
     const attributes = {
-      size: random.integer(1, 4),
+      size: random.pick([1, 3]),
       alpha: { float: 0.5 },
       beta: { float: 0.75 },
       bias: { float: 1 },

@@ -103,11 +103,11 @@ const exactly: PerKind<
 /** The largest integer that is no more than x / y, for y > 0. */
 const floorOf = (x: bigint, y: bigint): bigint => (x - (((x % y) + y) % y)) / y
 
-/** The largest integer whose square is no more than x: Heron's steps from above fall until they are there. */
+/** The largest integer whose square is no more than x: Heron's steps fall from above until they are there. */
 function rootOf(x: bigint): bigint {
   invariant(x >= 0n, `a root of ${x}`)
-  let root = x + 1n
-  for (let next = (root + 1n) / 2n; next < root; next = (root + x / root) / 2n) root = next
+  let root = x
+  for (let next = (x + 1n) / 2n; next < root; next = (root + x / root) / 2n) root = next
   return root
 }
 
