@@ -174,6 +174,7 @@ function layoutOf(graph: IntGraph, input: Visibility, output: "public" | "commit
       lo: entry.lo,
       bits: entry.bits,
       visibility: input,
+      ...(entry.ranks && { ranks: entry.ranks }),
     })),
     outputs: graph.outputs.map((entry) => ({
       ...describe(entry),

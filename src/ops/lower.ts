@@ -3,7 +3,7 @@
 import { checkThing } from "../arguments.js"
 import { allowanceFor, Budget } from "../budget.js"
 import { ModelError } from "../errors.js"
-import type { Graph, Node } from "../model/graph.js"
+import type { DataType, Graph, Node } from "../model/graph.js"
 import { fuse } from "./fuse.js"
 import { activations } from "./operators/activation.js"
 import { arithmetic } from "./operators/arithmetic.js"
@@ -25,6 +25,7 @@ import { resizing } from "./operators/resize.js"
 import { axisTable, checkShape, sameShape, show, Unsupported, unsupported } from "./operators/shapes.js"
 import { constant, isConstant, isInteger, isIntegral, type Value } from "./operators/values.js"
 import { type Program, type ProgramInput, sizeOf, type TensorId } from "./program.js"
+import { withRanks } from "./ranks.js"
 
 /** Every operator of the default ONNX domain that can be lowered. */
 export const operators: Operators = {
@@ -64,6 +65,7 @@ export function lower(graph: Graph): Program {
   const values: Environment = new Map()
   for (const [name, { shape, data, dtype }] of graph.constants) values.set(name, constant(shape, data, dtype))
   const inputs: ProgramInput[] = []
+  const types: DataType[] = []
   for (const { name, shape, dtype } of graph.inputs) {
     builder.origin = { name, operator: "" }
     builder.outputName = name
@@ -72,6 +74,7 @@ export function lower(graph: Graph): Program {
     const value = builder.emit({ kind: "input", name }, shape, dtype)
     const whole = dtype === "bool" ? "bits" : isInteger(dtype) ? "integers" : undefined
     inputs.push({ name, tensor: value.tensor, ...(whole && { whole }) })
+    types.push(dtype)
     values.set(name, value)
   }
   for (const [position, node] of graph.nodes.entries()) {
@@ -96,7 +99,7 @@ export function lower(graph: Graph): Program {
     throw new ModelError({ what: `the model cannot be proven, ${count}:`, where, fix: supported }, problems)
   }
   const { tensors, nodes } = builder
-  return fuse({ name: graph.name, tensors, nodes, inputs, outputs, held }, budget)
+  return fuse(withRanks({ name: graph.name, tensors, nodes, inputs, outputs, held }, types, budget), budget)
 }
 
 /** Numbers that the constants of a graph hold. */

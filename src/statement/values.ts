@@ -1,7 +1,8 @@
 /** The numbers behind the integers of a statement: real value ≈ scale · integer, by the key's layout alone. */
 import { checkArgument, checkThing, kindOf } from "../arguments.js"
 import { InputError, UsageError } from "../errors.js"
-import { type Layout, publicInputs, type TensorLayout } from "./layout.js"
+import { type InputLayout, type Layout, publicInputs, type TensorLayout } from "./layout.js"
+import { type Ranks, rankStart } from "./ranks.js"
 import { type Statement, shapeProblem } from "./statement.js"
 
 /** A tensor that a statement shows. */
@@ -12,8 +13,10 @@ export interface RealTensor {
   readonly scale: number
   /** Row-major, as in the statement. */
   readonly integers: readonly string[]
-  /** scale · integer, row-major. */
+  /** scale · integer, row-major; of ranks the least number of each, which stands for all up to the next edge. */
   readonly values: Float64Array
+  /** The least number of the next rank, for each element of an input whose integers are ranks; +∞ behind the last. */
+  readonly below?: Float64Array
 }
 
 /** The fraction that a finite double is exactly; the denominator is a power of two. */
@@ -47,6 +50,13 @@ export function dequantize(
   })
 }
 
+/** Between which numbers each of some ranks lies. */
+function rankedValues({ edges }: Ranks, integers: readonly string[]) {
+  const values = Float64Array.from(integers, (text, i) => rankStart(Number(text), edges[i]))
+  const below = Float64Array.from(integers, (text, i) => edges[i][Number(text)] ?? Number.POSITIVE_INFINITY)
+  return { values, below }
+}
+
 /**
  * What a statement shows, in real numbers and in the layout's order; a side that is hidden or committed to has
  * no tensors. It says nothing about whether the statement is true: verify the receipt first.
@@ -66,6 +76,8 @@ export function realValues(
       : tensors.map((tensor) => {
           const { name, shape, scale } = tensor
           const integers = claim.values[name]
+          const { ranks } = tensor as InputLayout
+          if (ranks) return { name, shape, scale, integers, ...rankedValues(ranks, integers) }
           return { name, shape, scale, integers, values: dequantize(tensor, integers) }
         })
   return {
