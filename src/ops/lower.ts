@@ -18,6 +18,7 @@ import { layout } from "./operators/layout.js"
 import type { Operators } from "./operators/limits.js"
 import { linearLayers } from "./operators/linear.js"
 import { logic } from "./operators/logic.js"
+import { mlOperators } from "./operators/ml/index.js"
 import { movement } from "./operators/movement.js"
 import { pooling } from "./operators/pool.js"
 import { reductions } from "./operators/reduce.js"
@@ -44,6 +45,14 @@ export const operators: Operators = {
   ...resizing,
   ...unaryFunctions,
 }
+
+/** Operators by domain; the importer gives the default one no name. */
+const domains: ReadonlyMap<string, Operators> = new Map([
+  ["", operators],
+  ["ai.onnx", operators],
+  ["ai.onnx.ml", mlOperators],
+  ["com.microsoft", microsoftOperators],
+])
 
 /** Where a refusal sends its reader: the page is made of the operators' limits. */
 const supported = "docs/OPERATORS.md lists the operators that are supported, and their limits"
@@ -124,8 +133,7 @@ function lowerNode(
   builder: Builder,
   opset: number,
 ): readonly Value[] | undefined {
-  const isDefault = node.domain === "" || node.domain === "ai.onnx"
-  const known: Operators = isDefault ? operators : node.domain === "com.microsoft" ? microsoftOperators : {}
+  const known = domains.get(node.domain) ?? {}
   if (!Object.hasOwn(known, node.operator)) return unsupported("the operator is not supported")
   const inputs: (Value | undefined)[] = []
   for (const name of node.inputs) {
