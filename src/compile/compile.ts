@@ -12,6 +12,7 @@ import { isNode } from "../platform.js"
 import { modelDigest } from "../quantize/canonical/digest.js"
 import type { IntGraph } from "../quantize/integers/intgraph.js"
 import type { Layout, Visibility } from "../statement/layout.js"
+import { ranksLayout } from "../statement/ranks.js"
 import { type Circuit, proofSystems, systemOf } from "../systems/index.js"
 import type { MirageCircuit } from "../systems/mirage/circuit.js"
 import type { PlainCircuit } from "../systems/plain/circuit.js"
@@ -174,7 +175,7 @@ function layoutOf(graph: IntGraph, input: Visibility, output: "public" | "commit
       lo: entry.lo,
       bits: entry.bits,
       visibility: input,
-      ...(entry.ranks && { ranks: entry.ranks }),
+      ...(entry.ranks && { ranks: ranksLayout(entry.ranks) }),
     })),
     outputs: graph.outputs.map((entry) => ({
       ...describe(entry),

@@ -168,7 +168,11 @@ export interface CompareNode {
 }
 
 /** What a comparison makes of a number that element i of its source is. */
-export function compared({ than, below, type }: Pick<CompareNode, "than" | "below" | "type">, x: number, i: number): number {
+export function compared(
+  { than, below, type }: Pick<CompareNode, "than" | "below" | "type">,
+  x: number,
+  i: number,
+): number {
   const given = rounded(x, type)
   return (below ? given < than[i] : Number.isNaN(given) || given > than[i]) ? 1 : 0
 }

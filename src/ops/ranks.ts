@@ -13,8 +13,8 @@ import {
   type LinearNode,
   type Program,
   type RealNode,
-  sizeOf,
   type StepNode,
+  sizeOf,
   type TensorId,
   type TensorInfo,
 } from "./program.js"
@@ -35,8 +35,7 @@ export function withRanks(program: Program, types: readonly DataType[], budget: 
   if (!program.nodes.some(({ kind }) => kind === "compare")) return program
   const live = { ...program, nodes: liveNodes(program) }
   const { places, starts, elements } = rankable(live, types, budget)
-  const typeOf = (input: number): Ranks["type"] =>
-    types[input] === "float32" ? "float32" : "float64"
+  const typeOf = (input: number): Ranks["type"] => (types[input] === "float32" ? "float32" : "float64")
   // edges of every element of the inputs that are ranks
   const sets = new Map<number, number[]>()
   const missing = live.inputs.map(() => true)
@@ -69,7 +68,7 @@ export function withRanks(program: Program, types: readonly DataType[], budget: 
     if (starts[i] < 0) return input
     const size = sizeOf(live.tensors[input.tensor].shape)
     const edges = Array.from({ length: size }, (_, at) => edgesAt(starts[i] + at))
-    edges.forEach((list, at) => all.set(starts[i] + at, list))
+    for (const [at, list] of edges.entries()) all.set(starts[i] + at, list)
     const { whole: _, ...rest } = input
     return { ...rest, ranks: { type: typeOf(i), missing: missing[i], edges } }
   })
@@ -81,7 +80,11 @@ export function withRanks(program: Program, types: readonly DataType[], budget: 
       invariant(edges, `element ${place} has no edges`)
       const type = typeOf(inputOf[place])
       const edge = edgeOf(node, i, type)
-      return Number.isNaN(edge) ? edges.length : edge === Number.NEGATIVE_INFINITY ? 0 : rankOf(edge, edges, type)
+      return Number.isNaN(edge)
+        ? edges.length
+        : edge === Number.NEGATIVE_INFINITY
+          ? 0
+          : rankOf(edge, edges, type)
     })
     return { ...node, ranks }
   })
@@ -139,14 +142,21 @@ function rankable(program: Program, types: readonly DataType[], budget: Budget) 
       if (input !== undefined && starts[input] >= 0) {
         const size = sizeOf(program.tensors[node.out].shape)
         budget.elements(size, node.origin.name)
-        clean.set(node.out, Int32Array.from({ length: size }, (_, i) => starts[input] + i))
+        clean.set(
+          node.out,
+          Int32Array.from({ length: size }, (_, i) => starts[input] + i),
+        )
       }
       if (node.kind !== "index" || spoilt.has(node.out)) continue
       const sources = node.sources.map((id) => clean.get(id))
       if (sources.every((places) => places !== undefined)) {
-        const joined = sources.length === 1 ? sources[0] : Int32Array.from(sources.flatMap((places) => [...places]))
+        const joined =
+          sources.length === 1 ? sources[0] : Int32Array.from(sources.flatMap((places) => [...places]))
         budget.elements(node.map.length, node.origin.name)
-        clean.set(node.out, node.map.map((from) => joined[from]))
+        clean.set(
+          node.out,
+          node.map.map((from) => joined[from]),
+        )
       } else
         for (const id of [node.out, ...node.sources]) {
           changed ||= !spoilt.has(id)

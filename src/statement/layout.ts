@@ -3,7 +3,7 @@
  * the one order that statements, words and public signals follow. It is part of the verification key.
  */
 import { checkThing } from "../arguments.js"
-import { parseRanks, type Ranks, rankBits, ranksJson } from "./ranks.js"
+import { parseRanks, type RanksLayout, rankBits } from "./ranks.js"
 import { array, fail, fields, object, oneOf, type TextLimits } from "./strict.js"
 
 /** Largest absolute value of a public integer: doubles, int256 and the field all hold it exactly. */
@@ -30,7 +30,7 @@ export interface TensorLayout {
 export interface InputLayout extends TensorLayout {
   readonly visibility: Visibility
   /** Of an input whose integers are ranks: scale is 1 and lo is 0, and they say nothing of its numbers. */
-  readonly ranks?: Ranks
+  readonly ranks?: RanksLayout
 }
 
 /** Outputs are what a proof is about, so they are never hidden altogether. */
@@ -75,13 +75,15 @@ export const outputVisibility = ({ outputs }: Layout): OutputLayout["visibility"
 export const publicInputs = (layout: Layout): readonly InputLayout[] =>
   inputVisibility(layout) === "public" ? layout.inputs : []
 
+const rankFields = ({ type, missing, edges }: RanksLayout): RanksLayout => ({ type, missing, edges })
+
 /** Canonical JSON of a layout: fixed field order, no white space, numbers as ECMAScript writes them. */
 export function layoutJson(layout: Layout): string {
   checkThing("layout", layout, "layout")
   const { inputs, outputs } = layout
   const tensor = (t: InputLayout) => {
     const { name, shape, scale, lo, bits, visibility, ranks } = t
-    return { name, shape, scale, lo, bits, visibility, ...(ranks && { ranks: ranksJson(ranks) }) }
+    return { name, shape, scale, lo, bits, visibility, ...(ranks && { ranks: rankFields(ranks) }) }
   }
   return JSON.stringify({ inputs: inputs.map(tensor), outputs: outputs.map(tensor) })
 }
@@ -108,7 +110,7 @@ function parseGroup<V extends Visibility>(
   path: string,
   visibilities: readonly V[],
   rankable: boolean,
-): readonly (TensorLayout & { readonly visibility: V; readonly ranks?: Ranks })[] {
+): readonly (TensorLayout & { readonly visibility: V; readonly ranks?: RanksLayout })[] {
   const tensors = Array.from(array(value, path), (tensor, i) => {
     const at = `${path}[${i}]`
     const names = ["name", "shape", "scale", "lo", "bits", "visibility"] as const
@@ -124,7 +126,8 @@ function parseGroup<V extends Visibility>(
     }
     if (!isRanked) return parsed
     const elements = count(parsed.shape)
-    if (elements > maxValues) fail(`${at}.shape`, { what: "too many ranks", expected: `at most ${maxValues}` })
+    if (elements > maxValues)
+      fail(`${at}.shape`, { what: "too many ranks", expected: `at most ${maxValues}` })
     const ranks = parseRanks((t as Record<string, unknown>).ranks, `${at}.ranks`, elements)
     const { scale, lo, bits } = parsed
     if (scale !== 1 || lo !== 0 || bits !== rankBits(ranks))

@@ -41,12 +41,8 @@ export function rankOf(x: number, edges: Float64Array, type: Ranks["type"]): num
   return least
 }
 
-/** The least number of a rank: −∞, or the edge that it begins with. */
-export const rankStart = (rank: number, edges: Float64Array): number =>
-  rank > 0 ? edges[Math.min(rank, edges.length) - 1] : Number.NEGATIVE_INFINITY
-
 /** Bits of the largest rank of any element; at least one. */
-export function rankBits({ edges }: Ranks): number {
+export function rankBits({ edges }: { readonly edges: readonly ArrayLike<unknown>[] }): number {
   const most = edges.reduce((longest, { length }) => Math.max(longest, length), 1)
   return most.toString(2).length
 }
@@ -67,15 +63,25 @@ const words = new Map([
   ["NaN", Number.NaN],
 ])
 
-/** Ranks as JSON has them: what is no finite number is its name. */
-export const ranksJson = ({ type, missing, edges }: Ranks) => ({
+/** Ranks as a layout has them, which is plain JSON: what is no finite number is its name. */
+export interface RanksLayout {
+  readonly type: Ranks["type"]
+  readonly missing: boolean
+  readonly edges: readonly (readonly (number | string)[])[]
+}
+
+export const ranksLayout = ({ type, missing, edges }: Ranks): RanksLayout => ({
   type,
   missing,
   edges: edges.map((list) => Array.from(list, (edge) => (Number.isFinite(edge) ? edge : String(edge)))),
 })
 
-/** Reads what `ranksJson` writes, for so many elements. @throws FileError naming the path of what is malformed */
-export function parseRanks(value: unknown, path: string, elements: number): Ranks {
+/** An edge of a layout. */
+export const edgeNumber = (edge: number | string): number =>
+  typeof edge === "string" ? (words.get(edge) ?? Number.NaN) : edge
+
+/** Reads the ranks of so many elements strictly. @throws FileError naming the path of what is malformed */
+export function parseRanks(value: unknown, path: string, elements: number): RanksLayout {
   const given = fields(value, path, ["type", "missing", "edges"])
   const type = oneOf(given.type, `${path}.type`, types)
   if (typeof given.missing !== "boolean")
@@ -89,12 +95,16 @@ export function parseRanks(value: unknown, path: string, elements: number): Rank
     const numbers = Float64Array.from(listed, (edge, j) => {
       const number = typeof edge === "string" ? words.get(edge) : edge
       if (typeof number !== "number" || (typeof edge === "number" && !Number.isFinite(edge)))
-        return fail(`${at}[${j}]`, { what: "not an edge", expected: "a number, Infinity or NaN", given: shown(edge) })
+        return fail(`${at}[${j}]`, {
+          what: "not an edge",
+          expected: "a number, Infinity or NaN",
+          given: shown(edge),
+        })
       return number
     })
     const fault = edgesFault(numbers, type)
     if (fault) fail(at, { what: fault, expected: `rising numbers of type ${type}` })
-    return numbers
+    return [...listed] as (number | string)[]
   })
   return { type, missing: given.missing, edges }
 }

@@ -11,8 +11,8 @@ import { mod, r } from "../field.js"
 import {
   count,
   elementCount,
-  inputVisibility,
   type InputLayout,
+  inputVisibility,
   type Layout,
   maxInteger,
   maxValues,
@@ -112,8 +112,7 @@ function valuesProblem(values: Values, tensors: readonly TensorLayout[], side: s
     const ranks = (tensor as InputLayout).ranks
     const least = BigInt(lo)
     // no number has a rank above its element's edges
-    const most = (i: number) =>
-      ranks ? BigInt(ranks.edges[i].length) : BigInt(lo) + 2n ** BigInt(bits) - 1n
+    const most = (i: number) => (ranks ? BigInt(ranks.edges[i].length) : BigInt(lo) + 2n ** BigInt(bits) - 1n)
     const wrong = values[name].findIndex((text, i) => BigInt(text) < least || BigInt(text) > most(i))
     if (wrong >= 0)
       return `${side} ${JSON.stringify(name)}[${wrong}] is ${values[name][wrong]}, expected ${least} to ${most(wrong)}`

@@ -2,7 +2,7 @@
 import { checkArgument, checkThing, kindOf } from "../arguments.js"
 import { InputError, UsageError } from "../errors.js"
 import { type InputLayout, type Layout, publicInputs, type TensorLayout } from "./layout.js"
-import { type Ranks, rankStart } from "./ranks.js"
+import { edgeNumber, type RanksLayout } from "./ranks.js"
 import { type Statement, shapeProblem } from "./statement.js"
 
 /** A tensor that a statement shows. */
@@ -50,11 +50,16 @@ export function dequantize(
   })
 }
 
-/** Between which numbers each of some ranks lies. */
-function rankedValues({ edges }: Ranks, integers: readonly string[]) {
-  const values = Float64Array.from(integers, (text, i) => rankStart(Number(text), edges[i]))
-  const below = Float64Array.from(integers, (text, i) => edges[i][Number(text)] ?? Number.POSITIVE_INFINITY)
-  return { values, below }
+/** Between which numbers each of some ranks lies: from the edge that it begins with up to the next. */
+function rankedValues({ edges }: RanksLayout, integers: readonly string[]) {
+  const edgeAt = (i: number, at: number): number | undefined => {
+    const edge = edges[i][at]
+    return edge === undefined ? undefined : edgeNumber(edge)
+  }
+  return {
+    values: Float64Array.from(integers, (rank, i) => edgeAt(i, Number(rank) - 1) ?? Number.NEGATIVE_INFINITY),
+    below: Float64Array.from(integers, (rank, i) => edgeAt(i, Number(rank)) ?? Number.POSITIVE_INFINITY),
+  }
 }
 
 /**

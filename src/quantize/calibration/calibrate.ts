@@ -72,7 +72,8 @@ export function checkInputs(
         given: `\`${name}\``,
       })
   for (const { name, tensor, ranks } of program.inputs) {
-    const isFine = (x: number) => (ranks ? typeof x === "number" && (ranks.missing || !Number.isNaN(x)) : Number.isFinite(x))
+    const isFine = (x: number) =>
+      ranks ? typeof x === "number" && (ranks.missing || !Number.isNaN(x)) : Number.isFinite(x)
     const values: ArrayLike<number> | null | undefined = inputs[name]
     if (values !== undefined && !(typeof values === "object" && typeof values?.length === "number"))
       throw new InputError({

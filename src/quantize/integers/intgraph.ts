@@ -3,8 +3,9 @@
  * Bounds are static: `lo[i] ≤ q[i] ≤ hi[i]` for ALL admissible inputs, by interval arithmetic, and every
  * partial sum of every linear node stays below 2^52, so doubles carry all integers exactly.
  */
-import type { Ranks } from "../../statement/ranks.js"
+
 import type { IntNode, TableNode, TensorId, TensorInfo } from "../../ops/program.js"
+import type { Ranks } from "../../statement/ranks.js"
 
 export interface IntTensor extends TensorInfo {
   readonly scale: number

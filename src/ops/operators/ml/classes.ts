@@ -25,7 +25,9 @@ export function labelsOf(call: Call, integers: string, strings: string): readonl
   const names = call.attribute(strings)
   const numbers = call.integerList(integers) ?? []
   if (Array.isArray(names) && names.length > 0) return names.map((_, i) => i)
-  return numbers.length > 0 ? numbers : unsupported(`attributes \`${integers}\` and \`${strings}\` are missing`)
+  return numbers.length > 0
+    ? numbers
+    : unsupported(`attributes \`${integers}\` and \`${strings}\` are missing`)
 }
 
 /** The largest of each row's scores, the first of several: [rows], as the label of its place. */

@@ -53,7 +53,8 @@ function walked(call: Call, roots: readonly Child[], branchAt: (node: number) =>
   const visit = (from: Child, depth: number): number | readonly Weight[] => {
     if ("leaf" in from) return from.leaf
     const { node } = from
-    if (seen.has(node)) unsupported(`branch ${node} is reached twice: trees that share nodes, or run in a circle`)
+    if (seen.has(node))
+      unsupported(`branch ${node} is reached twice: trees that share nodes, or run in a circle`)
     if (depth >= deepest) unsupported(`a tree deeper than ${deepest}`)
     seen.add(node)
     call.builder.work(8)
@@ -71,7 +72,8 @@ function walked(call: Call, roots: readonly Child[], branchAt: (node: number) =>
 function numbersOf(call: Call, name: string): readonly number[] | undefined {
   const list = call.list(name)
   const tensor = call.tensor(`${name}_as_tensor`)
-  if (list?.length && tensor) unsupported(`attributes \`${name}\` and \`${name}_as_tensor\` exclude each other`)
+  if (list?.length && tensor)
+    unsupported(`attributes \`${name}\` and \`${name}_as_tensor\` exclude each other`)
   return list?.length || !tensor ? list : Array.from(tensor.data)
 }
 
@@ -87,7 +89,9 @@ export function namedTrees(call: Call, prefix: "class" | "target", targets: numb
   if (count === 0) unsupported("an ensemble without nodes")
   builder.work(16 * count)
   const perNode = (name: string, list: readonly number[] | undefined): readonly number[] =>
-    list?.length === count ? list : unsupported(`attribute \`${name}\` has not ${count} values, as nodes_treeids has`)
+    list?.length === count
+      ? list
+      : unsupported(`attribute \`${name}\` has not ${count} values, as nodes_treeids has`)
   const integers = (name: string) => perNode(name, call.integerList(name))
   const nodes = integers("nodes_nodeids")
   const features = integers("nodes_featureids")
@@ -131,7 +135,9 @@ function leavesOf(
   targets: number,
   places: ReadonlyMap<string, number>,
 ): Map<number, Weight[]> {
-  const [trees, nodes, ids] = ["treeids", "nodeids", "ids"].map((name) => call.integerList(`${prefix}_${name}`) ?? [])
+  const [trees, nodes, ids] = ["treeids", "nodeids", "ids"].map(
+    (name) => call.integerList(`${prefix}_${name}`) ?? [],
+  )
   const values = numbersOf(call, `${prefix}_weights`) ?? []
   if ([nodes, ids, values].some(({ length }) => length !== trees.length))
     unsupported(`attributes \`${prefix}_…\` differ in length`)
@@ -140,7 +146,8 @@ function leavesOf(
   const leaves = new Map<number, Weight[]>()
   for (let i = 0; i < trees.length; i++) {
     const place = places.get(`${trees[i]}:${nodes[i]}`)
-    if (place === undefined) return unsupported(`${prefix}_weights of node ${nodes[i]} of tree ${trees[i]}, which is not there`)
+    if (place === undefined)
+      return unsupported(`${prefix}_weights of node ${nodes[i]} of tree ${trees[i]}, which is not there`)
     const leaf = leaves.get(place) ?? []
     leaves.set(place, leaf)
     leaf.push(weightOf(ids[i], values[i], targets))
@@ -162,7 +169,9 @@ export function placedTrees(call: Call, targets: number): Ensemble {
   const count = features.length
   builder.work(16 * count)
   const perNode = (name: string, list: readonly number[] | undefined): readonly number[] =>
-    list?.length === count ? list : unsupported(`attribute \`${name}\` has not ${count} values, as nodes_featureids has`)
+    list?.length === count
+      ? list
+      : unsupported(`attribute \`${name}\` has not ${count} values, as nodes_featureids has`)
   const kinds = perNode("nodes_modes", tensorOf(call, "nodes_modes"))
   const splits = perNode("nodes_splits", tensorOf(call, "nodes_splits"))
   const [whenTrue, whenFalse] = ["nodes_truenodeids", "nodes_falsenodeids"].map((name) =>
@@ -174,10 +183,12 @@ export function placedTrees(call: Call, targets: number): Ensemble {
   const missing = call.integerList("nodes_missing_value_tracks_true") ?? []
   if (missing.length > 0) perNode("nodes_missing_value_tracks_true", missing)
   const [ids, weights] = [call.integerList("leaf_targetids") ?? [], tensorOf(call, "leaf_weights") ?? []]
-  if (ids.length !== weights.length) unsupported("attributes `leaf_targetids` and `leaf_weights` differ in length")
+  if (ids.length !== weights.length)
+    unsupported("attributes `leaf_targetids` and `leaf_weights` differ in length")
   const members = membersOf(call, kinds)
   const childOf = (at: number, isLeaf: boolean): Child => {
-    if (!(at >= 0 && at < (isLeaf ? ids.length : count))) unsupported(`there is no ${isLeaf ? "leaf" : "node"} ${at}`)
+    if (!(at >= 0 && at < (isLeaf ? ids.length : count)))
+      unsupported(`there is no ${isLeaf ? "leaf" : "node"} ${at}`)
     return isLeaf ? { leaf: [weightOf(ids[at], weights[at], targets)] } : { node: at }
   }
   const roots = call.integerList("tree_roots") ?? []
@@ -209,6 +220,7 @@ function membersOf(call: Call, kinds: readonly number[]): Map<number, number[]> 
     else sets[sets.length - 1].push(value)
   }
   const branches = kinds.flatMap((kind, i) => (modes[kind] === "MEMBER" ? [i] : []))
-  if (branches.length > sets.length) unsupported(`sets of ${show(branches)} are missing from \`membership_values\``)
+  if (branches.length > sets.length)
+    unsupported(`sets of ${show(branches)} are missing from \`membership_values\``)
   return new Map(branches.map((i, at) => [i, sets[at]]))
 }

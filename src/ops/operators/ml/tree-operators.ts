@@ -21,13 +21,16 @@ function reachOf(ensemble: Ensemble, bases: readonly number[]): number {
       else for (const { value } of at) largest[tree] = Math.max(largest[tree], Math.abs(value))
     }
   }
-  ensemble.roots.forEach((root, tree) => visit(root, tree))
+  for (const [tree, root] of ensemble.roots.entries()) visit(root, tree)
   for (const each of largest) reach += each
   return reach
 }
 
 /** Each leaf, with its tree. */
-function leavesOf({ roots, branches }: Ensemble): { readonly tree: number; readonly weights: readonly Weight[] }[] {
+function leavesOf({
+  roots,
+  branches,
+}: Ensemble): { readonly tree: number; readonly weights: readonly Weight[] }[] {
   const found: { readonly tree: number; readonly weights: readonly Weight[] }[] = []
   roots.forEach((root, tree) => {
     const stack = [root]
@@ -55,17 +58,25 @@ function scores(
   const offset = (rows: number) =>
     constant(
       [rows, targets],
-      Float64Array.from({ length: rows * targets }, (_, i) => (used[i % targets] ?? 0)),
+      Float64Array.from({ length: rows * targets }, (_, i) => used[i % targets] ?? 0),
     )
   if (aggregate === "SUM" || aggregate === "AVERAGE") {
     const share = aggregate === "AVERAGE" ? 1 / trees : 1
     const based: Ensemble = used.length
-      ? { ...ensemble, roots: [...ensemble.roots, used.map((value, target) => ({ target, value: value / share }))] }
+      ? {
+          ...ensemble,
+          roots: [...ensemble.roots, used.map((value, target) => ({ target, value: value / share }))],
+        }
       : ensemble
-    return treeSums(call, x, based, targets, unit, ({ target, value }) => ({ column: target, value: value * share }))
+    return treeSums(call, x, based, targets, unit, ({ target, value }) => ({
+      column: target,
+      value: value * share,
+    }))
   }
   // a leaf that says nothing of a target would leave its tree out
-  const isWhole = leavesOf(ensemble).every(({ weights }) => new Set(weights.map(({ target }) => target)).size === targets)
+  const isWhole = leavesOf(ensemble).every(
+    ({ weights }) => new Set(weights.map(({ target }) => target)).size === targets,
+  )
   if (!isWhole) unsupported(`\`${aggregate}\` of leaves that do not all have every target`)
   const sums = treeSums(call, x, ensemble, trees * targets, unit, ({ target, value }, tree) => ({
     column: target * trees + tree,
@@ -76,8 +87,15 @@ function scores(
   const signed = (value: Value) => (sign === 1 ? value : builder.combine([{ value, factor: -1 }]))
   const source = signed(sums) as Activation
   const map = indexTable(builder, rows * targets * trees, (i) => i)
-  const best = builder.emit({ kind: "max", source: source.tensor, window: trees, map }, [rows, targets], "float32")
-  return builder.combine([{ value: signed(best), factor: 1 }, ...(used.length ? [{ value: offset(rows), factor: 1 }] : [])])
+  const best = builder.emit(
+    { kind: "max", source: source.tensor, window: trees, map },
+    [rows, targets],
+    "float32",
+  )
+  return builder.combine([
+    { value: signed(best), factor: 1 },
+    ...(used.length ? [{ value: offset(rows), factor: 1 }] : []),
+  ])
 }
 
 /** With one target a leaf has one weight, the first. */
@@ -94,7 +112,14 @@ const single = (ensemble: Ensemble): Ensemble => {
 }
 
 /** Scores of regressors; of one target no transform but PROBIT is made. */
-function regression(call: Call, x: Activation, all: Ensemble, targets: number, aggregate: Aggregate, transform: Transform): Value {
+function regression(
+  call: Call,
+  x: Activation,
+  all: Ensemble,
+  targets: number,
+  aggregate: Aggregate,
+  transform: Transform,
+): Value {
   const ensemble = targets === 1 ? single(all) : all
   const result = scores(call, x, ensemble, targets, baseValues(call), aggregate)
   return targets === 1 && transform !== "PROBIT" ? result : transformed(call, result, transform)
@@ -112,7 +137,9 @@ const ensemble: Lowering = (call) => {
   const x = call.activation(0, "X")
   const targets = call.integer("n_targets", 1)
   const aggregate = (["AVERAGE", "SUM", "MIN", "MAX"] as const)[call.integer("aggregate_function", 1)]
-  const transform = (["NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT"] as const)[call.integer("post_transform", 0)]
+  const transform = (["NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT"] as const)[
+    call.integer("post_transform", 0)
+  ]
   if (!aggregate || !transform) return unsupported("an unknown `aggregate_function` or `post_transform`")
   return [regression(call, x, placedTrees(call, targets), targets, aggregate, transform)]
 }
@@ -127,19 +154,37 @@ const classifier: Lowering = (call) => {
   const weights = leavesOf(trees).flatMap(({ weights }) => weights)
   const classes = new Set(weights.map(({ target }) => target))
   if (labels.length > 2 || classes.size > 1) {
-    if (bases.length > 0 && bases.length !== labels.length) unsupported("`base_values` do not fit the classes")
-    if (labels.length === 2 && bases.length > 0) unsupported("`base_values` of two classes with scores of their own")
+    if (bases.length > 0 && bases.length !== labels.length)
+      unsupported("`base_values` do not fit the classes")
+    if (labels.length === 2 && bases.length > 0)
+      unsupported("`base_values` of two classes with scores of their own")
     const sums = scores(call, x, trees, labels.length, bases, "SUM")
     // the score that decides between two is the second's sign
     const label = labels.length > 2 ? largestLabel(call, sums, labels) : signLabel(call, sums, labels)
     return [label, transformed(call, sums, transform)]
   }
-  return binary(call, x, trees, labels, bases, transform, weights.every(({ value }) => value >= 0))
+  return binary(
+    call,
+    x,
+    trees,
+    labels,
+    bases,
+    transform,
+    weights.every(({ value }) => value >= 0),
+  )
 
   function signLabel(call: Call, sums: Value, [negative, positive]: readonly number[]): Value {
     const [rows] = sums.shape
-    const second = builder.move([sums], indexTable(builder, rows, (row) => 2 * row + 1), [rows])
-    return labelled(call, { ...builder.compare(second, new Float64Array(rows), false, false), dtype: "int64" } as Activation, [negative, positive])
+    const second = builder.move(
+      [sums],
+      indexTable(builder, rows, (row) => 2 * row + 1),
+      [rows],
+    )
+    return labelled(
+      call,
+      { ...builder.compare(second, new Float64Array(rows), false, false), dtype: "int64" } as Activation,
+      [negative, positive],
+    )
   }
 }
 
@@ -168,7 +213,11 @@ function binary(
     ? builder.combine([{ value: score, factor: -1 }], 1)
     : builder.combine([{ value: score, factor: -1 }])
   const both = (first: Value, second: Value): Value =>
-    builder.move([first, second], indexTable(builder, 2 * rows, (i) => (i % 2) * rows + (i >> 1)), [rows, 2])
+    builder.move(
+      [first, second],
+      indexTable(builder, 2 * rows, (i) => (i % 2) * rows + (i >> 1)),
+      [rows, 2],
+    )
   if (isPositive) {
     if (transform === "PROBIT") unsupported("post transform `PROBIT`")
     return [label, both(negative, score)]
@@ -195,7 +244,11 @@ const mapped = (ensemble: Ensemble): Ensemble => {
 }
 
 export const treeOperators: Operators = {
-  TreeEnsembleClassifier: operator(classifier, activationInput(0, "X"), other("`post_transform` is not PROBIT")),
+  TreeEnsembleClassifier: operator(
+    classifier,
+    activationInput(0, "X"),
+    other("`post_transform` is not PROBIT"),
+  ),
   TreeEnsembleRegressor: operator(regressor, activationInput(0, "X")),
   TreeEnsemble: operator(ensemble, activationInput(0, "X")),
 }

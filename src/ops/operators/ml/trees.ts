@@ -58,12 +58,18 @@ class Comparisons {
       case "GT":
         return { offset: 0, terms: [[above(value), 1], ...isMissing(missing ? 0 : -1)] }
       case "NEQ":
-        return { offset: 0, terms: [[below(value), 1], [above(value), 1]] }
+        return {
+          offset: 0,
+          terms: [
+            [below(value), 1],
+            [above(value), 1],
+          ],
+        }
       default: {
         // neither below nor above; of several numbers at most one is met
         const distinct = [...new Set(values.map((each) => each + 0))]
         const terms = distinct.flatMap((each) => [[below(each), -1] as const, [above(each), -1] as const])
-        return { offset: distinct.length, terms: [...terms, ...isMissing((missing ? 1 : 0))] }
+        return { offset: distinct.length, terms: [...terms, ...isMissing(missing ? 1 : 0)] }
       }
     }
   }
@@ -97,7 +103,8 @@ interface Gain {
 /** Rows of features: their number, and how many features each has. */
 export function rowsOf(x: Value): readonly [rows: number, features: number] {
   const { shape } = x
-  if (shape.length < 1 || shape.length > 2) unsupported(`features of shape ${show(shape)}, not of one or two dimensions`)
+  if (shape.length < 1 || shape.length > 2)
+    unsupported(`features of shape ${show(shape)}, not of one or two dimensions`)
   return shape.length === 1 ? [1, shape[0]] : [shape[0], shape[1]]
 }
 
@@ -121,7 +128,13 @@ export function treeSums(
   const levels: Element[][] = []
   const gains: { -readonly [K in keyof Gain]: Gain[K] }[] = []
   const trees: number[] = []
-  const gain = (tree: number, level: number, place: number | undefined, weights: readonly Weight[], sign: 1 | -1) => {
+  const gain = (
+    tree: number,
+    level: number,
+    place: number | undefined,
+    weights: readonly Weight[],
+    sign: 1 | -1,
+  ) => {
     gains.push({ level: place === undefined ? -1 : level, place: place ?? 0, weights, sign })
     trees.push(tree)
   }
@@ -159,18 +172,22 @@ export function treeSums(
     }
   })
   const bits = bitsOfComparisons(builder, x, rows, features, comparisons)
-  const reached = levels.reduce<Value[]>((made, elements) => {
-    const sums = sumsOf(builder, bits, rows, comparisons, elements.map(({ sum }) => sum))
-    const before = made.at(-1)
-    if (!before) return [sums]
+  const reached: Value[] = []
+  for (const elements of levels) {
+    const given = elements.map(({ sum }) => sum)
+    const sums = sumsOf(builder, bits, rows, comparisons, given)
+    const before = reached.at(-1)
+    if (!before) {
+      reached.push(sums)
+      continue
+    }
     const width = sizeOf(before.shape) / rows
     const map = indexTable(builder, rows * elements.length, (i) => {
       const [row, at] = [Math.floor(i / elements.length), i % elements.length]
       return row * width + (elements[at].parent ?? 0)
     })
-    const parents = builder.move([before], map, [rows, elements.length])
-    return [...made, builder.product(parents, sums)]
-  }, [])
+    reached.push(builder.product(builder.move([before], map, [rows, elements.length]), sums))
+  }
   return gained(builder, reached, rows, columns, unit, gains, (weight, i) => gainOf(weight, trees[i]))
 }
 
