@@ -14,13 +14,17 @@ import { specified } from "../circuit/gadgets/specification.js"
 import type { Lookup } from "../circuit/link/lookup.js"
 import type { StampedNode } from "../circuit/link/nodes.js"
 import { NONE, type NodePlan } from "../circuit/plan/plan.js"
+import type { Projection } from "../circuit/plan/projection.js"
 import { invariant } from "../errors.js"
 import { signed } from "../field.js"
 import { type IntNode, type PerKind, perKind, type TensorId } from "../ops/program.js"
+import { platformRandom } from "../platform.js"
 import { runExactly } from "../quantize/integers/exact.js"
 import type { IntGraph } from "../quantize/integers/intgraph.js"
 import { runInteger } from "../quantize/integers/run.js"
+import { draw } from "../setup/trapdoor.js"
 import { type Circuit, systemOf } from "../systems/index.js"
+import { type Followed, followed, projectedDifference } from "./projected-difference.js"
 
 /** Integers of the inputs, by name. */
 export type Probe = Readonly<Record<string, Float64Array>>
@@ -104,6 +108,7 @@ class Comparison {
   readonly #circuit: Circuit
   readonly #exact: readonly bigint[][]
   readonly #lookup: Lookup | undefined
+  readonly #followed: Followed
   readonly #nodes: ReadonlyMap<TensorId, IntNode>
   /** Values of the wires that stand for elements of tensors; wire 0 is one. */
   readonly #wires: bigint[] = [1n]
@@ -116,6 +121,13 @@ class Comparison {
     this.#circuit = circuit
     this.#exact = exact
     this.#lookup = systemOf(circuit).lookup(circuit)
+    const challenge = this.#lookup?.challenge ?? NONE
+    this.#followed = followed(
+      circuit.linked.r1cs,
+      challenge,
+      draw(platformRandom),
+      (wire) => this.#wires[wire],
+    )
     this.#coefficients = circuit.linked.r1cs.values.map(signed)
     this.#nodes = new Map(circuit.graph.nodes.map((node) => [node.out, node]))
   }
@@ -130,6 +142,12 @@ class Comparison {
     const found: string[] = []
     for (const group of linked.stamped) {
       let fault: string | undefined
+      if (group.projection) {
+        const given = this.#projected(group, group.projection)
+        if (given !== undefined)
+          found.push(`${nameOf(graph, this.#nodeOf(group), group.tensor, 0)}: ${given}`)
+        continue
+      }
       for (let i = 0; i < group.base.length; i++) {
         const given = group.plan ? this.#gadget(group, group.plan, i) : this.#definition(group, i)
         if (given !== undefined && fault === undefined)
@@ -150,6 +168,14 @@ class Comparison {
     const node = this.#nodes.get(tensor)
     invariant(node, `no node makes tensor ${tensor}`)
     return node
+  }
+
+  #projected(group: StampedNode, projection: Projection): string | undefined {
+    const node = this.#nodeOf(group)
+    invariant(node.kind === "contraction", "only contractions are projected")
+    for (const [i, wire] of group.base.entries())
+      if (wire !== NONE) this.#wires[wire] = this.#exact[group.tensor][i]
+    return projectedDifference(group, node, projection, this.#circuit.graph, this.#exact, this.#followed)
   }
 
   #definition({ tensor, base, firstRow }: StampedNode, i: number): string | undefined {

@@ -3,15 +3,23 @@
  * index nodes combine rows, the others stamp gadgets.
  */
 import { invariant } from "../../errors.js"
-import { type IntNode, type PerKind, perKind, type TensorId } from "../../ops/program.js"
+import {
+  type ContractionNode,
+  type IntNode,
+  type PerKind,
+  perKind,
+  type TensorId,
+} from "../../ops/program.js"
 import { lastReads } from "../../ops/traversal.js"
 import type { IntGraph } from "../../quantize/integers/intgraph.js"
 import type { GadgetUse } from "../gadgets/families.js"
 import type { Stamp } from "../gadgets/ranges.js"
 import { type Lc, ONE } from "../gadgets/reduce.js"
 import { NONE, type NodePlan, type Plan } from "../plan/plan.js"
+import { isZero, type Projection } from "../plan/projection.js"
 import type { R1csBuilder, WireLc } from "./builder.js"
 import type { LookupBuilder } from "./lookup.js"
+import type { Element, ProjectionBuilder } from "./projection.js"
 import {
   Accumulator,
   compositionCost,
@@ -32,6 +40,8 @@ export interface StampedNode {
   readonly rowEnd: number
   /** The plan of a gadget node; absent where elements only got a wire of their own. */
   readonly plan?: NodePlan
+  /** How a contraction is projected, whose elements then have wires that no row of theirs defines. */
+  readonly projection?: Projection
 }
 
 export interface Trace {
@@ -53,6 +63,8 @@ export interface NodeLinking {
   readonly nonzerosPerRow: number
   /** Serves the queries of stamps; without, stamps must have none. */
   readonly lookup?: LookupBuilder | undefined
+  /** Projects contractions; without, all must have been planned as products. */
+  readonly projection?: ProjectionBuilder | undefined
   readonly trace?: Trace | undefined
 }
 
@@ -160,11 +172,53 @@ const links: PerKind<IntNode, [linked: Linked], TensorRows> = {
   max: stamped,
   argmax: stamped,
   product: stamped,
-  contraction: stamped,
+  contraction(node, linked) {
+    const projection = linked.linking.plan.projected.get(node)
+    if (projection) return projectNode(node, projection, linked)
+    const { graph, nonzerosPerRow } = linked.linking
+    for (const [source, times] of [
+      [node.left, node.n],
+      [node.right, node.m],
+    ] as const) {
+      // each combination stands in as many rows
+      const { wires } = linked.rows(source)
+      const elements = elementsOf(graph, source)
+      if (times * (wires.length - elements) - wires.length > nonzerosPerRow * elements)
+        linked.define(source, node)
+    }
+    return stampNode(linked.planOf(node), linked)
+  },
   rescale: stamped,
   table: stamped,
   quotient: stamped,
   isqrt: stamped,
+}
+
+/** Gives the elements of a contraction's output wires, and says by projection what they are. */
+function projectNode(node: ContractionNode, projection: Projection, linked: Linked): TensorRows {
+  const { graph, builder, projection: projecting } = linked.linking
+  invariant(projecting, "projections need a challenge")
+  const bounds = graph.tensors[node.out]
+  const count = elementsOf(graph, node.out)
+  const base = new Uint32Array(count).fill(NONE)
+  const firstRow = new Uint32Array(count).fill(builder.rows)
+  const collector = new RowCollector(count)
+  for (let i = 0; i < count; i++) {
+    if (!isZero(bounds, i)) {
+      base[i] = builder.allocate(1)
+      collector.entry(base[i], 1)
+    }
+    collector.endRow()
+  }
+  const out = collector.take()
+  linked.set(node.out, out)
+  const combinations = ([node.left, node.right, node.out] as const).map((tensor) => {
+    const [rows, interval] = [linked.rows(tensor), graph.tensors[tensor]]
+    return (i: number) => (isZero(interval, i) ? undefined : rowOf(rows, i))
+  })
+  projecting.contract(node, projection, combinations as [Element, Element, Element])
+  linked.stamped.push({ node, tensor: node.out, base, firstRow, rowEnd: builder.rows, projection })
+  return out
 }
 
 /** A tensor whose element i is wire first + i. */

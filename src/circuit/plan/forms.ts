@@ -17,7 +17,8 @@ import {
 } from "../gadgets/families.js"
 import { lookupsOf } from "../gadgets/ranges.js"
 import { type Demand, type Form, type GroupPlan, planGroup, type Shared } from "./form-tables.js"
-import { accumulatorBounds, bitForms, type Forms, NONE, planGadgets } from "./plan.js"
+import { accumulatorBounds, bitForms, type Forms, NONE, type Plan, planGadgets } from "./plan.js"
+import { projections } from "./projection.js"
 
 /** Bits of the widest range check: every integer of a model has at most so many. */
 const mostBits = 52
@@ -138,10 +139,10 @@ function demandOf(graph: IntGraph, node: RescaleNode): Demand {
 const hasForms = ({ bits }: RescaleNode): boolean => bits > 1
 
 /** Gadgets of all nodes that have no forms, with what they need as the bit strategy would ask for it. */
-function otherGadgets(graph: IntGraph): { count: number; use: GadgetUse }[] {
+function otherGadgets(graph: IntGraph, projected: Plan["projected"]): { count: number; use: GadgetUse }[] {
   const table = (values: Float64Array) => ({ kind: gadgetKinds.Entry, parameters: [0, 0, 0, ...values] })
   const clamp: Forms["clamp"] = (node, min, max) => (hasForms(node) ? 0 : bitForms.clamp(node, min, max))
-  const plan = planGadgets(graph, { ...bitForms, clamp, table })
+  const plan = planGadgets(graph, { ...bitForms, clamp, table, projected })
   const counts = new Array<number>(plan.uses.length).fill(0)
   for (const { uses } of plan.nodes.values()) for (const use of uses) if (use !== NONE) counts[use]++
   return plan.uses.map((use, i) => ({ count: counts[i], use }))
@@ -168,7 +169,8 @@ function otherRows(use: GadgetUse, count: number, bits: number): number {
 /** Chooses table width and forms with the fewest rows. */
 export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBits): LookupForms {
   const demands = graph.nodes.flatMap((node) => (node.kind === "rescale" ? [demandOf(graph, node)] : []))
-  const others = otherGadgets(graph)
+  const projection = projections(graph)
+  const others = otherGadgets(graph, projection.chosen)
   const groups = new Map<number, Demand[]>()
   for (const demand of demands) {
     if (demand.elements.length === 0 || !hasForms(demand.node)) continue
@@ -176,7 +178,8 @@ export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBi
   }
   let best: { bits: number; rows: number; plans: Map<number, GroupPlan> } | undefined
   for (const bits of widths) {
-    let rows = others.reduce((total, { count, use }) => total + otherRows(use, count, bits), 2 ** bits + 1)
+    let rows = 2 ** bits + 1 + projection.rows
+    for (const { count, use } of others) rows += otherRows(use, count, bits)
     const plans = new Map<number, GroupPlan>()
     for (const [w, group] of groups) {
       const plan = planGroup(group, bits)
@@ -198,6 +201,7 @@ export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBi
     tableBits: bits,
     rows,
     chosen,
+    projected: projection.chosen,
     clamp(node, min, max) {
       const demand = byNode.get(node)
       invariant(demand, `node ${node.origin.name} was not planned`)

@@ -32,6 +32,7 @@ import {
   rootGadget,
   tableGadget,
 } from "../gadgets/families.js"
+import { isZero, type Projection } from "./projection.js"
 
 /** No gadget: the element is a constant, or a copy of its single operand. */
 export const NONE = 0xffffffff
@@ -61,7 +62,11 @@ export interface Plan {
   readonly uses: readonly GadgetUse[]
   /** Only nodes that need gadgets; linear and index nodes cost nothing. */
   readonly nodes: ReadonlyMap<IntNode, NodePlan>
+  /** Contractions that are proven under the challenge, without gadgets. */
+  readonly projected: ReadonlyMap<ContractionNode, Projection>
 }
+
+const noProjections: Plan["projected"] = new Map()
 
 /** Which gadget family serves what: the part of planning that depends on the range strategy. */
 export interface Forms {
@@ -73,6 +78,8 @@ export interface Forms {
   /** A quotient in [least, most] less `least`, of a denominator of at most `den`; and the root of at most `square`. */
   quotient(least: number, most: number, den: number): GadgetUse
   root(square: number): GadgetUse
+  /** Contractions that are better projected than multiplied out, where there is a challenge. */
+  readonly projected?: Plan["projected"]
   /** The entry of a table of non-negative integers that an integer in [0, values.length) names. */
   table(values: Float64Array): GadgetUse
 }
@@ -111,7 +118,7 @@ export function planGadgets(graph: IntGraph, forms: Forms = bitForms): Plan {
     const service = perKind(services, node, graph, forms)
     if (service) nodes.set(node, planNode(node, graph.tensors[node.out].lo.length, service, intern))
   }
-  return { uses, nodes }
+  return { uses, nodes, projected: forms.projected ?? noProjections }
 }
 
 /** What one element takes: a gadget, a constant before sign and offset, or a copy of its single operand. */
@@ -240,11 +247,11 @@ const services: PerKind<IntNode, [graph: IntGraph, forms: Forms], Service | unde
     const serve = { kind: gadgetKinds.Product, parameters: [] }
     return { sources: [left, right], choose: (i) => ({ serve, operands: [i, i] }) }
   },
-  contraction(node, { tensors }) {
+  contraction(node, { tensors }, { projected }) {
     const { left, right, m, k, n } = node
+    if (projected?.has(node)) return undefined
     if (productsIn(node) > mostProducts) tooManyProducts(node)
     const serve = { kind: gadgetKinds.Product, parameters: [] }
-    const isZero = ({ lo, hi }: Interval, i: number) => lo[i] === 0 && hi[i] === 0
     const choose = (i: number): Choice => {
       const [inner, element] = [i % k, Math.floor(i / k)]
       const [column, row] = [element % n, Math.floor(element / n)]
