@@ -48,6 +48,7 @@ contract CountersignVerifier is ICountersignVerifier {
     uint256 private constant WORDS = 2;
     uint256 private constant OUTPUTS = 3;
     uint256 private constant MODEL = 4;
+    uint256 private constant LAYOUT = 5;
     uint256 private constant ALPHA = 6;
     uint256 private constant BETA = 8;
     uint256 private constant DELTA = 12;
@@ -180,6 +181,11 @@ contract CountersignVerifier is ICountersignVerifier {
     function wordsOf(bytes32 key) external view returns (uint256 words, uint256 outputs) {
         uint256[LENGTH] memory blob = _load(key);
         return (blob[WORDS], blob[OUTPUTS]);
+    }
+
+    /// @inheritdoc ICountersignVerifier
+    function layoutOf(bytes32 key) external view returns (bytes32) {
+        return bytes32(_load(key)[LAYOUT]);
     }
 
     /// @notice For the creation code of `KeyData` alone: the key that is being registered.

@@ -10,6 +10,7 @@ import {IEscrow} from "./IEscrow.sol";
 import {IKeyRegistry} from "./IKeyRegistry.sol";
 import {IModelRegistry} from "./IModelRegistry.sol";
 import {ISignOffBook} from "./ISignOffBook.sol";
+import {Layouts} from "./Layouts.sol";
 import {Signatures} from "./Signatures.sol";
 
 /// @title  Escrow
@@ -27,9 +28,6 @@ contract Escrow is IEscrow {
     /// withholds a 64th part.
     uint256 private constant RECALL_GAS = 50_000;
     uint256 private constant RECALL_GAS_LEFT = 55_000;
-    /// How canonical JSON of a layout ends whose outputs are public: the last output's last member, and the closing.
-    bytes32 private constant PUBLIC_END = keccak256('"visibility":"public"}]}');
-    uint256 private constant PUBLIC_END_BYTES = 24;
 
     /// @inheritdoc IEscrow
     address public immutable book;
@@ -159,7 +157,7 @@ contract Escrow is IEscrow {
     ) external nonReentrant {
         (bytes32 id, Request storage r) = _findDelivered(terms);
         _checkDelivered(r, attestation);
-        if (keccak256(layoutJson) != terms.layout || !_endsPublic(layoutJson)) revert NotPublic(terms.layout);
+        if (keccak256(layoutJson) != terms.layout || !Layouts.isPublic(layoutJson)) revert NotPublic(terms.layout);
         if (_outputOf(terms, words) == attestation.output) revert WrongWords("output");
         _verify(terms.key, Digests.ofConviction(id, address(this), msg.sender), words, proof);
         _fault(terms, id, r, State.Convicted, msg.sender);
@@ -242,6 +240,8 @@ contract Escrow is IEscrow {
         ICountersignVerifier keys = ICountersignVerifier(verifier);
         bytes32 model = keys.modelOf(terms.key);
         if (model != terms.model) revert WrongModel(model, terms.model);
+        bytes32 layout = keys.layoutOf(terms.key);
+        if (layout != terms.layout) revert WrongLayout(layout, terms.layout);
         (uint256 words, uint256 outputs) = keys.wordsOf(terms.key);
         if (words == outputs) revert HiddenInput(terms.key);
         IKeyRegistry.Provenance memory made = keys.provenanceOf(terms.key);
@@ -250,11 +250,13 @@ contract Escrow is IEscrow {
                 || (made.setup == IKeyRegistry.Setup.Ceremony && made.contributors == 0)
         ) revert ForgeableKey(terms.key);
         if (terms.registry == address(0)) return;
-        (IModelRegistry.ModelCommitment memory commitment, bool recalled,) =
-            IModelRegistry(terms.registry).getModel(terms.modelId);
+        IModelRegistry registry = IModelRegistry(terms.registry);
+        (IModelRegistry.ModelCommitment memory commitment, bool recalled,) = registry.getModel(terms.modelId);
         if (recalled || commitment.modelHash != terms.model || commitment.vkHash != terms.key) {
             revert NotInRegistry(terms.modelId);
         }
+        // a registry that cannot say this now would never say it
+        if (registry.recalledAt(terms.modelId) != 0) revert NotInRegistry(terms.modelId);
     }
 
     /// @param deadline until when it can be challenged, as long as which it has to be valid
@@ -298,12 +300,6 @@ contract Escrow is IEscrow {
         view
     {
         if (!ICountersignVerifier(verifier).verifyInference(key, context, words, proof)) revert InvalidProof();
-    }
-
-    /// The last member of the last output is its visibility, which is that of all outputs.
-    function _endsPublic(bytes calldata json) private pure returns (bool) {
-        if (json.length < PUBLIC_END_BYTES) return false;
-        return keccak256(json[json.length - PUBLIC_END_BYTES:]) == PUBLIC_END;
     }
 
     /// Whether the registry of the terms says that their model was recalled by `time`. It was there when the request was

@@ -51,4 +51,7 @@ interface ICountersignVerifier is IKeyRegistry {
 
     /// @notice How many words a statement under a registered key has, and how many of them, the first, are outputs.
     function wordsOf(bytes32 key) external view returns (uint256 words, uint256 outputs);
+
+    /// @notice keccak256 of the canonical JSON of a registered key's layout: what its words mean.
+    function layoutOf(bytes32 key) external view returns (bytes32);
 }

@@ -70,6 +70,9 @@ interface IEscrow {
     error ForgeableKey(bytes32 key);
     /// The key is another model's.
     error WrongModel(bytes32 expected, bytes32 given);
+    /// The key has another layout. By a false one with public outputs, a client could convict an honest operator of a
+    /// commitment.
+    error WrongLayout(bytes32 expected, bytes32 given);
     /// The registry does not have the terms' model and key under their id, or the model was recalled.
     error NotInRegistry(uint256 modelId);
     /// The attestation does not fit the terms, by its first field that does not.

@@ -20,9 +20,12 @@ interface ISignOffBook {
     error AlreadyRecorded(bytes32 signOff);
     /// The sign-off is not valid yet, or no longer.
     error NotValidNow(uint64 signed, uint64 validUntil);
-    /// The two attestations do not contradict each other: another operator, model, key, input or policy, or the
-    /// same output.
+    /// The two attestations do not contradict each other: another operator, model, key, input or policy, the same
+    /// output, or hidden inputs, of which nobody sees whether they are the same.
     error NoEquivocation();
+    /// Only public outputs contradict each other: commitments to the same output differ by their salts. Or the layout
+    /// shown is that of neither attestation.
+    error NotPublic(bytes32 layoutDigest);
     /// Both attestations are frozen already.
     error AlreadyFrozen();
     /// A log of the caller has a root at this size, or at a larger one.
@@ -56,11 +59,13 @@ interface ISignOffBook {
 
     /// @notice Files that an operator signed two outputs for one input, under the same model, key and policy. Freezes
     ///         both attestations; the caller is kept as the filer of those that were not frozen.
+    /// @param  layoutJson canonical JSON of the key's layout, whose outputs must be public
     function fileEquivocation(
         Attestation calldata a,
         bytes calldata signatureOfA,
         Attestation calldata b,
-        bytes calldata signatureOfB
+        bytes calldata signatureOfB,
+        bytes calldata layoutJson
     ) external;
 
     // ------------------------------------------------------------------- logs

@@ -18,6 +18,7 @@ import {Digests} from "./Digests.sol";
 import {IEscrow} from "./IEscrow.sol";
 import {IModelRegistry} from "./IModelRegistry.sol";
 import {ISignOffBook} from "./ISignOffBook.sol";
+import {Layouts} from "./Layouts.sol";
 import {Signatures} from "./Signatures.sol";
 
 /// @title  SignOffBook
@@ -34,6 +35,8 @@ contract SignOffBook is ISignOffBook {
 
     /// Longer elements than any statement has would overflow in a bound.
     uint256 private constant MAX_BITS = 64;
+    /// Digest of the words of every hidden input.
+    bytes32 private constant HIDDEN = keccak256("");
 
     mapping(bytes32 attestation => address) public frozenBy;
     mapping(bytes32 signOff => bool) public isWithdrawn;
@@ -81,10 +84,16 @@ contract SignOffBook is ISignOffBook {
         Attestation calldata a,
         bytes calldata signatureOfA,
         Attestation calldata b,
-        bytes calldata signatureOfB
+        bytes calldata signatureOfB,
+        bytes calldata layoutJson
     ) external {
         if (a.operator != b.operator || a.model != b.model || a.key != b.key) revert NoEquivocation();
         if (a.input != b.input || a.policy != b.policy || a.output == b.output) revert NoEquivocation();
+        if (a.input == HIDDEN) revert NoEquivocation();
+        // one is enough: who signs a false layout as well does not escape by it
+        bytes32 layout = keccak256(layoutJson);
+        if (layout != a.layout && layout != b.layout) revert NotPublic(a.layout);
+        if (!Layouts.isPublic(layoutJson)) revert NotPublic(layout);
         bytes32 digestOfA = _signedDigest(a, signatureOfA);
         bytes32 digestOfB = _signedDigest(b, signatureOfB);
         if (frozenBy[digestOfA] != address(0) && frozenBy[digestOfB] != address(0)) revert AlreadyFrozen();

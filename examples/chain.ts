@@ -38,7 +38,9 @@ export async function startChain(): Promise<Chain> {
   process.once("exit", kill)
   child.once("exit", () => process.off("exit", kill))
   const url = await address(child)
-  const provider = new JsonRpcProvider(url, undefined, { cacheTimeout: -1, staticNetwork: true })
+  // this chain answers at once: waiting for calls to gather, or seconds for a block, would be most of the time
+  const options = { cacheTimeout: -1, staticNetwork: true, batchMaxCount: 1, pollingInterval: 20 }
+  const provider = new JsonRpcProvider(url, undefined, options)
   return {
     url,
     provider,

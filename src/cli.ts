@@ -11,6 +11,7 @@ import { compileCommand } from "./cli/commands/compile.js"
 import { contractsCommand } from "./cli/commands/contracts.js"
 import { convictCommand } from "./cli/commands/convict.js"
 import { deliverCommand } from "./cli/commands/deliver.js"
+import { disputeCommand } from "./cli/commands/dispute.js"
 import { exportCommand } from "./cli/commands/export.js"
 import { inspectCommand } from "./cli/commands/inspect.js"
 import { logCommand } from "./cli/commands/log.js"
@@ -51,12 +52,15 @@ const commands = [
   settleCommand,
   withdrawCommand,
   watchCommand,
+  disputeCommand,
 ]
 
 const program = new Command("countersign")
   .description("Prove which model produced which output, and check it anywhere.")
   .version(softwareVersion)
   .option("--json", "print one JSON object, of errors too")
+  // what stands behind the name of a command is that command's
+  .enablePositionalOptions()
 for (const command of commands) program.addCommand(command)
 
 await execute(program)

@@ -25,6 +25,12 @@ export const printable = (text: string): string =>
     c === "\n" ? "\\n" : `\\u{${(c.codePointAt(0) as number).toString(16).padStart(4, "0")}}`,
   )
 
+/** A time in messages, from seconds since 1970. */
+export function timeText(seconds: number | bigint): string {
+  const date = new Date(1000 * Number(seconds))
+  return Number.isNaN(date.getTime()) ? `${seconds} s after 1970` : date.toISOString().replace(".000Z", "Z")
+}
+
 /** JSON text in which some characters are written as escapes; a reader gets the very same value. */
 export const escapedJson = (value: unknown, escaped: RegExp): string =>
   JSON.stringify(value).replace(escaped, (c) =>

@@ -19,6 +19,7 @@ export { type CompileOptions, checkCompileOptions, compile } from "./compile/com
 export { exportCircom } from "./compile/export-circom.js"
 export { type AuditReport, auditWitness } from "./compile/forgeries.js"
 export { inspect, type NodeReport } from "./compile/inspect.js"
+export { checkPredicate, withPredicate } from "./compile/predicate.js"
 export { defaults } from "./defaults.js"
 export type { Graph } from "./model/graph.js"
 export { type ImportOptions, importOnnx } from "./model/onnx/onnx.js"

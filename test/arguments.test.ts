@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { beforeAll, describe, expect, it } from "vitest"
+import type { PolicyDocument } from "#src/attest/index.js"
 import * as api from "#src/index.js"
 import { smallModel } from "./support/cli.js"
 import { contributedPtau } from "./support/ptau.js"
@@ -82,6 +83,18 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
   ]
   const tfjs = { modelTopology: { class_name: "Sequential", config: { layers } }, weightsManifest: [] }
   const { path, powers, first, second } = ceremony
+  const policy: PolicyDocument = {
+    version: 1,
+    name: "a margin",
+    inputs: [],
+    outputs: [],
+    abstain: { tensor: layout.outputs[0].name, margin: 1e-3 },
+    signOffs: [],
+    tolerance: { absolute: 0, relative: 0 },
+    disputes: [],
+    retentionDays: 1,
+    finality: "none",
+  }
   return {
     acceptKey: [[circuit, first, second, powers]],
     applyBeacon: [[second, { value: "0x1234", iterations: 10, sink: sink() }]],
@@ -164,6 +177,8 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     verificationKeyOf: [[circuit, provingKey]],
     verify: [[receipt, expected]],
     verifyReceipt: [[receipt, expected]],
+    withPredicate: [[model, policy]],
+    checkPredicate: [[model, policy]],
     witnessOf: [[plain.circuit, values, context]],
     wordsOf: [[statement, layout]],
     writeR1cs: [[plain.circuit.linked.r1cs]],

@@ -33,6 +33,7 @@ const ground = [
  */
 const order = [
   "statement",
+  "files.ts",
   "model",
   "model/onnx",
   "model/tfjs",
@@ -60,7 +61,6 @@ const order = [
   "systems",
   "verifier",
   "attest",
-  "cli/files.ts",
   "log",
   "chain",
   "compile",

@@ -13,6 +13,18 @@ interface IErc8004Validation {
         bytes32 responseHash,
         string calldata tag
     ) external;
+
+    function getValidationStatus(bytes32 requestHash)
+        external
+        view
+        returns (
+            address validatorAddress,
+            uint256 agentId,
+            uint8 response,
+            bytes32 responseHash,
+            string memory tag,
+            uint256 lastUpdate
+        );
 }
 
 /// @notice What is needed of the identity registry of ERC-8004 (draft).
@@ -25,13 +37,17 @@ interface IErc8004Identity {
 /// @notice A validator of ERC-8004 that says how a request in the escrow ended: 100 if the operator proved its answer, 0 if
 ///         it did not answer, or was shown to be wrong. The tag names the end.
 /// @dev    An answer that nobody challenged was not validated, and an answer of a recalled model is no merit and no
-///         fault: there is no response to either. The agent asks with `requestHash` of its id and the request's, which
-///         nobody can use for another agent.
+///         fault: there is no response to either.
+/// @dev    The agent asks with `requestHash` of its id and the request's. The registry lets whoever owns some agent ask
+///         with any hash first, and gives the response to that agent; so the validator looks whose it is. Taking
+///         somebody's hash gains nothing, but leaves the other without a response for that request.
 contract Erc8004Validator {
     /// The request did not end, or not in a way that says anything of the operator.
     error NothingToSay(bytes32 id, IEscrow.State state);
     /// The operator of the request is neither the agent's owner nor its wallet.
     error NotTheAgents(uint256 agentId, address operator);
+    /// It is not this agent that asked this validator about the request.
+    error NotAsked(uint256 agentId, bytes32 id);
 
     IErc8004Validation public immutable validation;
     IErc8004Identity public immutable identity;
@@ -54,13 +70,19 @@ contract Erc8004Validator {
         IEscrow.Request memory request = escrow.requestOf(id);
         string memory tag = _tagOf(request.state);
         if (bytes(tag).length == 0) revert NothingToSay(id, request.state);
-        if (terms.operator != identity.getAgentWallet(agentId) && terms.operator != identity.ownerOf(agentId)) {
-            revert NotTheAgents(agentId, terms.operator);
-        }
+        bytes32 requestHash = requestHashOf(agentId, id);
+        (address asked, uint256 asking,,,,) = validation.getValidationStatus(requestHash);
+        if (asked != address(this) || asking != agentId) revert NotAsked(agentId, id);
         uint8 response = request.state == IEscrow.State.Proven ? 100 : 0;
+        // a merit is the operator's own; from a fault that an agent asked about it does not escape with another wallet
+        if (response != 0 && !_isOf(agentId, terms.operator)) revert NotTheAgents(agentId, terms.operator);
         // nothing was delivered for an expired request
         bytes32 hash = request.attestation == bytes32(0) ? id : request.attestation;
-        validation.validationResponse(requestHashOf(agentId, id), response, "", hash, tag);
+        validation.validationResponse(requestHash, response, "", hash, tag);
+    }
+
+    function _isOf(uint256 agentId, address operator) private view returns (bool) {
+        return operator == identity.getAgentWallet(agentId) || operator == identity.ownerOf(agentId);
     }
 
     function _tagOf(IEscrow.State state) private pure returns (string memory) {

@@ -9,8 +9,10 @@ import {ISignOffBook} from "countersign/contracts/ISignOffBook.sol";
 /// @notice A stranger's contract: it marks loans as granted, and acts only on an answer of the model that its policy
 ///         names, which is final in the escrow, signed off by the approver whom the policy names, and not recalled.
 ///         It imports interfaces alone, and trusts nobody but the book and the policy that it was deployed with.
-/// @dev    `isActionable` looks at signatures, times, model, recall, finality, bounds and sign-offs. Two things are for
-///         the consumer to say: under which policy, and that nothing is acted on twice.
+/// @dev    `isActionable` looks at signatures, times, model, recall, finality, bounds and sign-offs. Three things are for
+///         the consumer to say: under which policy (whose bounds say which outputs are a yes), for whom, and that nothing
+///         is acted on twice. That the input is what it should be (the applicant's own, and true) is what the approver
+///         signs for: no proof says so.
 contract LoanDesk {
     // ---------------------------------------------------------------- errors
 

@@ -6,7 +6,7 @@
  * An attestation is no proof. It says who answers for the claim; what a proof says, the receipt says.
  */
 import { checkRecord, checkThing } from "../arguments.js"
-import { FileError, printable, UsageError } from "../errors.js"
+import { FileError, printable, timeText, UsageError } from "../errors.js"
 import type { Statement } from "../statement/statement.js"
 import type { Hex } from "../statement/strict.js"
 import type { Receipt, VerificationKey } from "../systems/verifiers.js"
@@ -76,8 +76,11 @@ function claimedBy(statement: Statement, verificationKey: VerificationKey) {
 }
 
 const timeProblem = ({ started, issued, validUntil }: Attestation): string | null => {
-  if (started > issued) return `it was issued at ${issued}, before the inference began at ${started}`
-  return issued > validUntil ? `it was valid until ${validUntil}, and issued at ${issued}` : null
+  if (started > issued)
+    return `it was issued at ${timeText(issued)}, before the inference began at ${timeText(started)}`
+  return issued > validUntil
+    ? `it was valid until ${timeText(validUntil)}, and issued at ${timeText(issued)}`
+    : null
 }
 
 /** Signs an attestation. @throws UsageError if the signer is not its operator; whatever the signer throws */
@@ -134,8 +137,8 @@ export async function explainAttestation(
     return `the attestation is for ${describeDomain(given.domain)}, expected ${describeDomain(domain)}`
   const times = timeProblem(claim)
   if (times !== null) return times
-  if (at < given.issued) return `it was issued at ${given.issued}, after ${at}`
-  if (at > given.validUntil) return `it was valid until ${given.validUntil}, it is ${at}`
+  if (at < given.issued) return `it was issued at ${timeText(given.issued)}, after ${timeText(at)}`
+  if (at > given.validUntil) return `it was valid until ${timeText(given.validUntil)}, it is ${timeText(at)}`
   return await signatureProblem(attestationDigest(claim, domain), given.signature, operator, accounts)
 }
 

@@ -9,25 +9,19 @@
  */
 import { checkRecord, checkThing } from "../arguments.js"
 import { UsageError } from "../errors.js"
-import {
-  count,
-  inputVisibility,
-  type Layout,
-  outputVisibility,
-  type TensorLayout,
-  type Visibility,
-} from "../statement/layout.js"
+import { count, type InputLayout, type Layout } from "../statement/layout.js"
 import { bytes32, type Hex } from "../statement/strict.js"
 import { exactFraction } from "../statement/values.js"
-import { packing } from "../statement/words.js"
+import { packing, type ValuesWord } from "../statement/words.js"
 import { documentDigest, type Limit, type PolicyDocument, parseDocument } from "./document.js"
+import { predicateOf } from "./predicate.js"
 import { address, maxBounds } from "./read.js"
 import { type Bound, type Policy, roles, zeroAddress, zeroDigest } from "./structs.js"
 
 /** A limit in integers, on some elements of a tensor. */
 export interface IntegerLimit {
   readonly side: "input" | "output"
-  readonly tensor: TensorLayout
+  readonly tensor: InputLayout
   /** Index of the tensor in its side. */
   readonly index: number
   /** Row-major indices; null for all. */
@@ -47,7 +41,7 @@ export function steps(x: number, scale: number): { readonly floor: bigint; reado
 
 /** The tensor of a side by its name. @throws UsageError if the layout has none */
 export function tensorOf(layout: Layout, side: "input" | "output", name: string) {
-  const tensors: readonly TensorLayout[] = side === "input" ? layout.inputs : layout.outputs
+  const tensors: readonly InputLayout[] = side === "input" ? layout.inputs : layout.outputs
   const index = tensors.findIndex((tensor) => tensor.name === name)
   if (index < 0)
     throw new UsageError({
@@ -104,6 +98,28 @@ function integerLimit(side: "input" | "output", limit: Limit, layout: Layout): I
   }
 }
 
+/**
+ * What limits of one tensor leave to an element, all together; null for an element that none is about.
+ * @throws (the function) UsageError if they exclude each other
+ */
+export function together(
+  limits: readonly IntegerLimit[],
+): (element: number) => { readonly least: number; readonly most: number } | null {
+  const all = limits.map((limit) => ({ ...limit, only: limit.elements && new Set(limit.elements) }))
+  return (element) => {
+    const on = all.filter(({ only }) => only === null || only.has(element))
+    if (on.length === 0) return null
+    const least = Math.max(...on.map((limit) => limit.least))
+    const most = Math.min(...on.map((limit) => limit.most))
+    if (least > most)
+      throw new UsageError({
+        what: "its limits exclude each other",
+        where: `${on[0].side} ${JSON.stringify(on[0].tensor.name)}, element ${element}`,
+      })
+    return { least, most }
+  }
+}
+
 /** Contracts that a policy is checked with; zero where there are none. */
 export interface PolicyContracts {
   readonly registry: Hex
@@ -125,8 +141,8 @@ export interface OnChainPolicy {
 }
 
 /**
- * What contracts check of a policy document for models of a layout: who must sign off, recall, finality, and the limits
- * of what statements show.
+ * What contracts check of a policy document for models of a layout: who must sign off, recall, finality, the limits of
+ * what statements show, and the bit of models that prove this document (predicate.ts), which is about all of it.
  * @throws FileError for a malformed document; UsageError if it does not fit the layout or contracts, and for more than 4096
  * bounds: each costs gas
  */
@@ -146,56 +162,53 @@ export function onChainPolicy(
     })
   const limits = integerLimits(document, layout)
   if (document.abstain) tensorOf(layout, "output", document.abstain.tensor)
-  const visible: Readonly<Record<IntegerLimit["side"], Visibility>> = {
-    input: inputVisibility(layout),
-    output: outputVisibility(layout),
-  }
-  const hidden = limits.filter(({ side }) => visible[side] !== "public")
+  const shown = limits.filter(({ tensor }) => tensor.visibility === "public")
+  const digest = documentDigest(document)
+  const proven = predicateOf(layout, digest)
   const { registry, modelId } = contracts
   const policy: Policy = {
-    document: documentDigest(document),
+    document: digest,
     registry: address(registry, "contracts.registry"),
     modelId: bytes32(modelId, "contracts.modelId"),
     escrow,
-    bounds: boundsOf(
-      limits.filter(({ side }) => visible[side] === "public"),
-      layout,
-    ),
+    bounds: boundsOf(shown, layout, proven),
     signOffs: document.signOffs.map(({ role, signer }) => ({ role: roles[role], signer })),
   }
+  if (proven !== null) return { policy, unchecked: [] }
   const unchecked = [
-    ...hidden.map(
-      ({ side, tensor }) => `limit of ${side} ${JSON.stringify(tensor.name)}, which is ${visible[side]}`,
-    ),
+    ...limits
+      .filter((limit) => !shown.includes(limit))
+      .map(
+        ({ side, tensor: { name, visibility } }) =>
+          `limit of ${side} ${JSON.stringify(name)}, which is ${visibility}`,
+      ),
     ...(document.abstain ? [`margin of output ${JSON.stringify(document.abstain.tensor)}`] : []),
   ]
   return { policy, unchecked: [...new Set(unchecked)] }
 }
 
 /** One bound for each element that is limited, in order of words; several limits of an element are one. */
-function boundsOf(limits: readonly IntegerLimit[], layout: Layout): readonly Bound[] {
+function boundsOf(limits: readonly IntegerLimit[], layout: Layout, proven: number | null): readonly Bound[] {
+  const limitOf = ({ side, tensor }: ValuesWord) => {
+    // the bit of the policy is 1
+    if (side === "output" && tensor === proven) return () => ({ least: 1, most: 1 })
+    const here = limits.filter((limit) => limit.side === side && limit.index === tensor)
+    return here.length > 0 ? together(here) : null
+  }
   const bounds: Bound[] = []
-  const all = limits.map((limit) => ({ ...limit, only: limit.elements && new Set(limit.elements) }))
   packing(layout).forEach((word, at) => {
     if (word.kind !== "values") return
-    const { side, tensor, first, lo, bits } = word
-    const here = all.filter((limit) => limit.side === side && limit.index === tensor)
-    for (let i = 0; here.length > 0 && i < word.count; i++) {
-      const on = here.filter(({ only }) => only === null || only.has(first + i))
-      if (on.length === 0) continue
-      const least = Math.max(...on.map((limit) => limit.least))
-      const most = Math.min(...on.map((limit) => limit.most))
-      if (least > most)
-        throw new UsageError({
-          what: "its limits exclude each other",
-          where: `${side} ${JSON.stringify(on[0].tensor.name)}, element ${first + i}`,
-        })
+    const { first, lo, bits } = word
+    const limit = limitOf(word)
+    for (let i = 0; limit !== null && i < word.count; i++) {
+      const kept = limit(first + i)
+      if (kept === null) continue
       if (bounds.length === maxBounds)
         throw new UsageError({
           what: "the policy limits too many elements",
           expected: `at most ${maxBounds}`,
         })
-      bounds.push({ word: at, shift: bits * i, bits, lo, least, most })
+      bounds.push({ word: at, shift: bits * i, bits, lo, ...kept })
     }
   })
   return bounds

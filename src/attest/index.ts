@@ -52,6 +52,7 @@ export {
   sixMonthsDays,
 } from "./document.js"
 export { type Evidence, evidenceDigest, parseEvidence } from "./evidence.js"
+export { documentIn, predicateName, predicateOf } from "./predicate.js"
 export { claimOf, parseAttestation, parseDomain, parsePolicy, parseSignOff, parseWithdrawal } from "./read.js"
 export { type Accounts, type ClaimSigner, signatureProblem, toAddress } from "./signature.js"
 export {

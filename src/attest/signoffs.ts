@@ -4,7 +4,7 @@
  * where it is recorded. Whoever decides collects them and asks what is missing, as SignOffBook does on a chain.
  */
 import { checkList, checkRecord } from "../arguments.js"
-import { UsageError } from "../errors.js"
+import { timeText, UsageError } from "../errors.js"
 import type { Hex } from "../statement/strict.js"
 import { describeDomain, readOr, sameDomain } from "./attestation.js"
 import { attestationDigest, policyDigest, signOffDigest, withdrawalDigest } from "./digest.js"
@@ -21,6 +21,7 @@ import {
   type SignedWithdrawal,
   type SignOff,
   type Withdrawal,
+  zeroAddress,
 } from "./structs.js"
 
 /** Signs a sign-off. @throws UsageError if it names another signer, or ends before it begins */
@@ -31,7 +32,9 @@ export async function signSignOff(
 ): Promise<SignedSignOff> {
   const { signed, validUntil } = signOff
   if (signed > validUntil)
-    throw new UsageError({ what: `the sign-off is valid until ${validUntil}, and signed at ${signed}` })
+    throw new UsageError({
+      what: `the sign-off is valid until ${timeText(validUntil)}, and signed at ${timeText(signed)}`,
+    })
   return parseSignOff(await signClaim("SignOff", signOff, domain, signer, signOff.signer))
 }
 
@@ -56,8 +59,8 @@ export async function explainSignOff(
   const { domain, at, accounts } = expected
   if (!sameDomain(given.domain, domain))
     return `the sign-off is for ${describeDomain(given.domain)}, expected ${describeDomain(domain)}`
-  if (given.signed > at) return `signed at ${given.signed}, after ${at}`
-  if (given.validUntil < at) return `valid until ${given.validUntil}, it is ${at}`
+  if (given.signed > at) return `signed at ${timeText(given.signed)}, after ${timeText(at)}`
+  if (given.validUntil < at) return `valid until ${timeText(given.validUntil)}, it is ${timeText(at)}`
   return await signatureProblem(
     signOffDigest(claimOf(given), domain),
     given.signature,
@@ -77,6 +80,8 @@ export interface Shown {
   readonly at: number
   /** To ask contracts that sign. */
   readonly accounts?: Accounts
+  /** Client of the request that was answered, if its escrow calls the answer final or proven: its silence is approval. */
+  readonly client?: Hex | null
 }
 
 /** Whether everybody whom a policy names has approved an attestation; `signOffProblems` says who has not. */
@@ -86,7 +91,9 @@ export const isSignedOff = async (policy: Policy, attestation: Attestation, show
 /**
  * Why an attestation is not signed off, a reason for each; none if it is. Everybody whom the policy names must have
  * approved in that role, with the policy as scope, for a time that is now, and not have withdrawn it; and nobody of them
- * may have rejected it so. The operator has approved by signing, which is for `explainAttestation`.
+ * may have rejected it so. The operator has approved by signing, which is for `explainAttestation`, and the client of a
+ * final request by silence. Under a policy that
+ * requires nobody and names no escrow nobody has signed off: there is nobody to answer but the operator.
  */
 export async function signOffProblems(
   policy: Policy,
@@ -112,14 +119,18 @@ export async function signOffProblems(
       else standing.push(signOff)
     }
   }
+  const isNobody = policy.signOffs.length === 0 && policy.escrow === zeroAddress
   const unmet = policy.signOffs.flatMap(({ role, signer }) => {
     const said = standing.filter((x) => x.signer === signer && x.role === role && x.scope === scope)
     const who = `${roleName(role)} ${signer}`
     if (said.some(({ decision }) => decision === decisions.reject)) return [`${who} has rejected it`]
-    const signedIt = role === roles.operator && signer === attestation.operator
-    if (signedIt || said.some(({ decision }) => decision === decisions.approve)) return []
-    return [`${who} has not approved it at ${at}`]
+    const implied =
+      (role === roles.operator && signer === attestation.operator) ||
+      (role === roles.client && signer === shown.client)
+    if (implied || said.some(({ decision }) => decision === decisions.approve)) return []
+    return [`${who} has not approved it at ${timeText(at)}`]
   })
+  if (isNobody) unmet.push("the policy requires nobody, and names no escrow")
   // what is wrong with single sign-offs matters only where somebody's approval is missing
   return unmet.length === 0 && attestation.policy === scope ? [] : [...reasons, ...unmet]
 }

@@ -34,6 +34,9 @@ export interface Attestation {
   readonly validUntil: number
 }
 
+/** What an attestation says of its model; the same follows from a receipt and its key. */
+export type Claimed = Pick<Attestation, "model" | "key" | "layout" | "input" | "output">
+
 /** Somebody's word on an attestation, in a role. */
 export interface SignOff {
   /** `attestationDigest` of what it is about. */

@@ -10,7 +10,15 @@ import {
   ModelRegistry,
   SignOffBook,
 } from "countersign/artifacts"
-import { Contract, ContractFactory, type InterfaceAbi, keccak256, type Provider, type Signer } from "ethers"
+import {
+  Contract,
+  ContractFactory,
+  getCreateAddress,
+  type InterfaceAbi,
+  keccak256,
+  type Provider,
+  type Signer,
+} from "ethers"
 import type { Domain } from "../attest/index.js"
 import { invariant, type OnProgress } from "../errors.js"
 import type { Hex } from "../statement/strict.js"
@@ -22,6 +30,7 @@ import {
   parseDeployment,
 } from "./deployment.js"
 import { ChainError, onChain } from "./errors.js"
+import { checkBalance, gasPrice } from "./fee.js"
 import { type SendOptions, type Sent, send } from "./send.js"
 
 const artifacts = { CountersignVerifier, ModelRegistry, InferenceVerifier, SignOffBook, Escrow } as const
@@ -58,6 +67,34 @@ export interface DeployOptions extends SendOptions {
   readonly onProgress?: OnProgress
 }
 
+/** What a deployment takes, where nothing else of the account's comes between: gas of all contracts, and its price in wei. */
+export async function planDeployment(
+  signer: Signer,
+): Promise<{ readonly gas: bigint; readonly fee: bigint }> {
+  const { provider } = signer
+  invariant(provider !== null, "a signer without a chain")
+  const from = await signer.getAddress()
+  const where = "deployment"
+  const nonce = await onChain(where, () => provider.getTransactionCount(from, "pending"))
+  const contracts = Object.fromEntries(
+    contractNames.map((name, i) => [name, getCreateAddress({ from, nonce: nonce + i })]),
+  )
+  let gas = 0n
+  for (const name of contractNames) {
+    const created = await creation(name, contracts)
+    gas += await onChain(`${where} of ${name}`, () => provider.estimateGas({ ...created, from }))
+  }
+  const fee = gas * (await gasPrice(provider))
+  await checkBalance(provider, from.toLowerCase() as Hex, fee, where)
+  return { gas, fee }
+}
+
+/** The transaction that deploys a contract, given those that it relies on. */
+const creation = (name: ContractName, contracts: Readonly<Record<string, string>>) =>
+  new ContractFactory(abiOf(name), artifacts[name].bytecode).getDeployTransaction(
+    ...relies[name].map(([, on]) => contracts[on]),
+  )
+
 /**
  * Deploys all contracts, and waits for each.
  * @throws ChainError
@@ -75,9 +112,7 @@ export async function deployContracts(
   for (const name of contractNames) {
     onProgress?.({ stage: "deploy", done: sent.length, total: contractNames.length })
     const where = `deployment of ${name}`
-    const factory = new ContractFactory(abiOf(name), artifacts[name].bytecode)
-    const created = await factory.getDeployTransaction(...relies[name].map(([, on]) => contracts[on]))
-    const done = await send(signer, created, where, sending)
+    const done = await send(signer, await creation(name, contracts), where, sending)
     const address = done.receipt.contractAddress
     invariant(address !== null, "a deployment has an address")
     contracts[name] = address.toLowerCase() as Hex

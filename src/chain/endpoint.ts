@@ -28,9 +28,16 @@ const busy = new Set([-32005, 429])
 /** @internal Waits. */
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
+/** Whether an answer is that the endpoint is busy. */
+const isBusy = (answer: Answers[number]): boolean =>
+  "error" in answer && busy.has((answer.error as { code?: number }).code ?? 0)
+
+const statusOf = (error: unknown) =>
+  (error as { response?: { statusCode?: number } } | null)?.response?.statusCode
+
 /** Whether the same question may be answered later: not where the endpoint does not know or like the caller. */
 function passing(error: unknown): boolean {
-  const status = (error as { response?: { statusCode?: number } }).response?.statusCode
+  const status = statusOf(error)
   return status === undefined || status === 408 || status === 429 || status >= 500
 }
 
@@ -70,29 +77,31 @@ async function asked(
   { attempts, pauseMs }: Required<EndpointOptions>,
 ): Promise<Answers> {
   for (let attempt = 1; ; attempt++) {
-    const last = attempt >= attempts
+    let problem: unknown = null
     try {
       const answers = await ask()
-      const again = answers.some(
-        (answer) => "error" in answer && busy.has((answer.error as { code?: number }).code ?? 0),
-      )
-      if (!again || last) return answers
+      if (!answers.some(isBusy)) return answers
     } catch (error) {
-      if (last || !passing(error)) throw unreachable(error, host, attempt)
+      problem = error
     }
+    // never left to ethers, which takes the answer of a busy endpoint to a trial of a call for the contract's
+    if (attempt >= attempts || !passing(problem)) throw unreachable(problem, host, attempt)
     await pause(pauseMs * 2 ** (attempt - 1))
   }
 }
 
+/** What stopped a question, in words; null: an answer that says busy. */
+function describe(error: unknown): string {
+  if (error === null) return "the endpoint is busy, or one of its limits is reached"
+  const { code } = error as { code?: unknown }
+  const status = statusOf(error)
+  if (status !== undefined) return `the endpoint answers with HTTP status ${status}`
+  if (code === "TIMEOUT") return "the endpoint does not answer in time"
+  return `the endpoint cannot be reached${typeof code === "string" ? ` (${code})` : ""}`
+}
+
 function unreachable(error: unknown, host: string, attempts: number): ChainError {
-  const { code, response } = error as { code?: unknown; response?: { statusCode?: number } }
-  const status = response?.statusCode
-  const what =
-    status !== undefined
-      ? `the endpoint answers with HTTP status ${status}`
-      : code === "TIMEOUT"
-        ? "the endpoint does not answer in time"
-        : `the endpoint cannot be reached${typeof code === "string" ? ` (${code})` : ""}`
+  const what = describe(error)
   return new ChainError("unreachable", {
     where: host,
     what: `${what}${attempts > 1 ? `, asked ${attempts} times` : ""}`,

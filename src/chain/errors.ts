@@ -6,7 +6,7 @@
  */
 import * as artifacts from "countersign/artifacts"
 import { Interface, type JsonFragment, type Result } from "ethers"
-import { CountersignError, type Facts, printable } from "../errors.js"
+import { CountersignError, type Facts, printable, timeText } from "../errors.js"
 import type { Hex } from "../statement/strict.js"
 import { stateName } from "./states.js"
 
@@ -70,11 +70,6 @@ export function decodeRevert(data: string | null | undefined): Revert | null {
 
 const plain = (args: Result): readonly unknown[] => args.toArray()
 
-const date = (seconds: unknown): string => {
-  const at = new Date(1000 * Number(seconds))
-  return Number.isNaN(at.getTime()) ? `${seconds}` : at.toISOString()
-}
-
 /** What an error means, by its name. Those without an entry are told by their name and arguments. */
 const words: Readonly<Record<string, (...args: readonly never[]) => Omit<Facts, "where">>> = {
   WrongState: (_id: string, state: bigint) => ({
@@ -84,9 +79,9 @@ const words: Readonly<Record<string, (...args: readonly never[]) => Omit<Facts, 
         : `the request is ${stateName(state).toLowerCase()}, and this does not belong there`,
     fix: "Look at it with `countersign request status`",
   }),
-  TooLate: (deadline: bigint) => ({ what: `the deadline has passed: ${date(deadline)}` }),
+  TooLate: (deadline: bigint) => ({ what: `the deadline has passed: ${timeText(deadline)}` }),
   TooEarly: (deadline: bigint) => ({
-    what: `the deadline has not passed: ${date(deadline)}`,
+    what: `the deadline has not passed: ${timeText(deadline)}`,
     fix: "Wait until then",
   }),
   NotParty: (party: string, caller: string) => ({
@@ -123,7 +118,13 @@ const words: Readonly<Record<string, (...args: readonly never[]) => Omit<Facts, 
   }),
   WrongWords: (side: string) => ({ what: `the ${side} is not the one that was attested` }),
   InvalidProof: () => ({ what: "the proof does not verify for this attestation" }),
-  NotPublic: () => ({ what: "the output is not public: nobody can be convicted of another salt" }),
+  WrongLayout: (expected: string, given: string) => ({
+    what: "the key has another layout",
+    expected,
+    given,
+  }),
+  NotPublic: () => ({ what: "the output is not public: another salt is another commitment" }),
+  NotAsked: (agentId: bigint) => ({ what: `agent ${agentId} did not ask this validator` }),
   NotFrozen: (attestation: string) => ({
     what: "nobody filed an equivocation of the attestation",
     given: attestation,
@@ -196,16 +197,23 @@ export function describeRevert({ name, args }: Revert): Omit<Facts, "where"> {
 export const refusal = (revert: Revert, where: string, transaction: Hex | null = null): ChainError =>
   new ChainError("refused", { where, ...describeRevert(revert) }, { revert, transaction })
 
-/** As ethers has it: a call that reverted, with what it gave back. */
-interface CallException {
+/** As ethers has it: what went wrong, and what the endpoint said, in one of two places. */
+interface EthersError {
   readonly code?: unknown
   readonly data?: string | null
-  readonly info?: { readonly error?: { readonly data?: unknown; readonly message?: string } }
+  readonly error?: Said
+  readonly info?: { readonly error?: Said }
   readonly shortMessage?: string
+}
+interface Said {
+  readonly data?: unknown
+  readonly message?: unknown
 }
 
 /** What ethers calls endpoints that fail. */
 const passing = new Set(["NETWORK_ERROR", "SERVER_ERROR", "TIMEOUT", "BAD_DATA"])
+/** What it calls endpoints, and wallets behind them, that say no. */
+const refusing = new Set(["UNKNOWN_ERROR", "UNSUPPORTED_OPERATION", "ACTION_REJECTED"])
 
 /**
  * What was thrown by ethers as a typed error: custom errors in words, and what the chain refuses by itself. Anything else
@@ -214,8 +222,9 @@ const passing = new Set(["NETWORK_ERROR", "SERVER_ERROR", "TIMEOUT", "BAD_DATA"]
  */
 export function asChainError(error: unknown, where: string): unknown {
   if (error instanceof CountersignError) return error
-  const { code, data, info, shortMessage = "" } = error as CallException
-  const given = data ?? (typeof info?.error?.data === "string" ? info.error.data : null)
+  const { code, data, shortMessage = "", ...rest } = error as EthersError
+  const said = rest.info?.error ?? rest.error
+  const given = data ?? (typeof said?.data === "string" ? said.data : null)
   const revert = decodeRevert(given)
   if (revert) return refusal(revert, where)
   if (code === "INSUFFICIENT_FUNDS")
@@ -234,8 +243,8 @@ export function asChainError(error: unknown, where: string): unknown {
       what: "the account sent another transaction at the same time",
       fix: "Wait until that is done, and try again",
     })
-  if (code === "UNKNOWN_ERROR" && info?.error?.message !== undefined)
-    return new ChainError("refused", { where, what: `the endpoint refuses: ${info.error.message}` })
+  if (said !== undefined && typeof code === "string" && refusing.has(code))
+    return new ChainError("refused", { where, what: `the endpoint refuses: ${printable(`${said.message}`)}` })
   return typeof code === "string" && passing.has(code)
     ? new ChainError("unreachable", { where, what: `the endpoint gave no sensible answer: ${shortMessage}` })
     : error

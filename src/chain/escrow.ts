@@ -14,7 +14,7 @@ import {
   type SignedAttestation,
   signatureProblem,
 } from "../attest/index.js"
-import { UsageError } from "../errors.js"
+import { timeText, UsageError } from "../errors.js"
 import { layoutJson, outputVisibility } from "../statement/layout.js"
 import type { Hex } from "../statement/strict.js"
 import type { Receipt, VerificationKey } from "../systems/verifiers.js"
@@ -143,8 +143,8 @@ const tooLate = (action: string, deadline: number, now: number): ChainError =>
   new ChainError("refused", {
     where: action,
     what: "the deadline has passed",
-    expected: `until ${new Date(1000 * deadline).toISOString()}`,
-    given: new Date(1000 * now).toISOString(),
+    expected: `until ${timeText(deadline)}`,
+    given: timeText(now),
   })
 
 function checkParty(action: string, party: Hex, account: string): void {
@@ -239,8 +239,8 @@ function checkFits(claim: Attestation, { terms, id }: EscrowRequest, now: number
   if (claim.validUntil < now + terms.challengeWindow)
     throw new UsageError({
       what: "the attestation ends before its challenge window does",
-      expected: `valid until ${now + terms.challengeWindow} or later`,
-      given: `${claim.validUntil}`,
+      expected: `valid until ${timeText(now + terms.challengeWindow)} or later`,
+      given: timeText(claim.validUntil),
     })
 }
 
@@ -405,8 +405,8 @@ export async function planSettle(contracts: Contracts, signer: Signer, given: Es
   if (now <= found.deadline)
     throw new ChainError("refused", {
       where: action,
-      what: `the request is ${inWords[found.state]}, until ${new Date(1000 * found.deadline).toISOString()}`,
-      given: new Date(1000 * now).toISOString(),
+      what: `the request is ${inWords[found.state]}, until ${timeText(found.deadline)}`,
+      given: timeText(now),
       fix: "Settle it after that",
     })
   const planned = await plan(contracts, signer, {

@@ -2,6 +2,7 @@
  * The contracts of the package through ethers: deploying and opening them, and every step of a request, checked before
  * it is paid for and never sent twice. It proves nothing and loads no prover.
  */
+export { actionableProblem, type Claimed, finalClient } from "./actionable.js"
 export {
   abiOf,
   type Contracts,
@@ -9,6 +10,7 @@ export {
   type DeployOptions,
   deployContracts,
   openContracts,
+  planDeployment,
 } from "./contracts.js"
 export {
   addressOf,
@@ -46,7 +48,16 @@ export {
   type Step,
   stateOf,
 } from "./escrow.js"
-export { beginning, type Decision, type Mark, type Place, parsePlace, type Watched } from "./place.js"
+export {
+  beginning,
+  type Decision,
+  type Delivery,
+  type Mark,
+  type Place,
+  parsePlace,
+  type Stake,
+  type Watched,
+} from "./place.js"
 export { type Call, decimalsOf, type Payment, type Plan, parseAmount, plan } from "./plan.js"
 export {
   anchoredSize,
@@ -56,10 +67,13 @@ export {
   planAnchor,
   planEquivocation,
   planRecall,
+  planRecord,
   planRegisterKey,
   planRegisterModel,
 } from "./register.js"
 export { type SendOptions, type Sent, send } from "./send.js"
+export { type Situation, situationOf } from "./situation.js"
+export type { StakeLimits } from "./stakes.js"
 export { type Amounts, type End, type Payee, payouts, type State, states } from "./states.js"
 export {
   amountsOf,
@@ -73,4 +87,5 @@ export {
   requestText,
   type Terms,
 } from "./terms.js"
-export { type Judge, type Verdict, type WatchEvent, type WatchOptions, watch, watchOnce } from "./watch.js"
+export { watch, watchOnce } from "./watch.js"
+export type { Judge, Verdict, WatchEvent, WatchOptions } from "./watching.js"

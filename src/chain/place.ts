@@ -1,8 +1,9 @@
 /**
  * A watcher's place on a chain, so that it goes on where it was after a restart: blocks that it has done with, by number
- * and hash, and the deliveries that are not over yet. A chain may take blocks back. Whoever returns compares the hashes,
- * newest first, and goes on from the last block that is still there.
+ * and hash, the deliveries that are not over yet, and what it has staked. A chain may take blocks back. Whoever returns
+ * compares the hashes, newest first, and goes on from the last block that is still there.
  */
+import type { Claimed } from "../attest/index.js"
 import {
   array,
   bytes32,
@@ -11,6 +12,7 @@ import {
   fromJson,
   type Hex,
   hexBytes,
+  integer,
   oneOf,
   shown,
 } from "../statement/strict.js"
@@ -30,21 +32,45 @@ export const decisions = Object.freeze([
   "unknown",
   "challenged",
   "waiting",
+  "left",
   "missed",
   "failed",
 ] as const)
 export type Decision = (typeof decisions)[number]
 
-/** A delivery that is not over. */
-export interface Watched {
+/** What was delivered for a request. */
+export interface Delivery {
+  /** Of the request. */
   readonly id: Hex
   /** Of the attestation. */
   readonly digest: Hex
   readonly block: number
+  /** The last second for a challenge. */
+  readonly deadline: number
+  readonly claim: Claimed
+}
+
+/** A delivery that is not over. */
+export interface Watched extends Delivery {
   /** What was said of it last. */
   readonly said: Decision | null
   /** The transaction that challenges it, noted before it is sent. */
   readonly transaction: Hex | null
+  /** Time of the chain before which nothing is tried again. */
+  readonly retryAt: number
+}
+
+/** A stake of the watcher's that is out, or lost. */
+export interface Stake {
+  readonly id: Hex
+  readonly digest: Hex
+  readonly token: Hex
+  /** In the token's smallest unit, as a decimal. */
+  readonly amount: string
+  /** The last second in which its challenge can be made. */
+  readonly until: number
+  /** `mistaken`: lost to a proof of the very answer that was challenged. */
+  readonly outcome: "out" | "lost" | "mistaken"
 }
 
 export interface Place {
@@ -54,11 +80,14 @@ export interface Place {
   /** Blocks that were done with, oldest first. */
   readonly trail: readonly Mark[]
   readonly watched: readonly Watched[]
+  readonly stakes: readonly Stake[]
 }
 
 /** How many blocks of the trail are kept: a reorganisation beyond them is read again from the beginning. */
 const longestTrail = 64
-const mostWatched = 2 ** 16
+/** Most deliveries and stakes of a place. */
+export const mostWatched = 2 ** 13
+export const mostStakes = 2 ** 12
 
 /** The place of who has not begun. */
 export const beginning = ({ deployment }: Pick<Contracts, "deployment">): Place => ({
@@ -67,12 +96,34 @@ export const beginning = ({ deployment }: Pick<Contracts, "deployment">): Place 
   escrow: deployment.contracts.Escrow,
   trail: [],
   watched: [],
+  stakes: [],
 })
+
+/** @internal Fields of what is claimed. */
+export const claimNames = ["model", "key", "layout", "input", "output"] as const
 
 const whole = (value: unknown, path: string): number => {
   if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0)
     fail(path, { what: "no whole number", given: shown(value) })
   return value
+}
+
+function watchedOf(value: unknown, at: string): Watched {
+  const names = ["id", "digest", "block", "deadline", "claim", "said", "transaction", "retryAt"] as const
+  const each = fields(value, at, names)
+  const claim = fields(each.claim, `${at}.claim`, claimNames)
+  return {
+    id: bytes32(each.id, `${at}.id`),
+    digest: bytes32(each.digest, `${at}.digest`),
+    block: whole(each.block, `${at}.block`),
+    deadline: whole(each.deadline, `${at}.deadline`),
+    claim: Object.fromEntries(
+      claimNames.map((name) => [name, bytes32(claim[name], `${at}.claim.${name}`)]),
+    ) as Record<(typeof claimNames)[number], Hex>,
+    said: each.said === null ? null : oneOf(each.said, `${at}.said`, decisions),
+    transaction: each.transaction === null ? null : bytes32(each.transaction, `${at}.transaction`),
+    retryAt: whole(each.retryAt, `${at}.retryAt`),
+  }
 }
 
 /** Reads a place (an object, or JSON text) strictly. @throws FileError, also for one on another chain or escrow */
@@ -83,6 +134,7 @@ export function parsePlace(value: unknown, contracts: Pick<Contracts, "deploymen
     "escrow",
     "trail",
     "watched",
+    "stakes",
   ])
   oneOf(given.version, `${path}: version`, [1])
   const start = beginning(contracts)
@@ -106,18 +158,22 @@ export function parsePlace(value: unknown, contracts: Pick<Contracts, "deploymen
   })
   if (trail.some(({ number }, i) => i > 0 && number <= trail[i - 1].number))
     fail(`${path}: trail`, { what: "the blocks do not ascend" })
-  const watched = list(given.watched, `${path}: watched`, mostWatched).map((x, i): Watched => {
-    const at = `${path}: watched[${i}]`
-    const each = fields(x, at, ["id", "digest", "block", "said", "transaction"])
+  const watched = list(given.watched, `${path}: watched`, mostWatched).map((x, i) =>
+    watchedOf(x, `${path}: watched[${i}]`),
+  )
+  const stakes = list(given.stakes, `${path}: stakes`, mostStakes).map((x, i): Stake => {
+    const at = `${path}: stakes[${i}]`
+    const each = fields(x, at, ["id", "digest", "token", "amount", "until", "outcome"])
     return {
       id: bytes32(each.id, `${at}.id`),
       digest: bytes32(each.digest, `${at}.digest`),
-      block: whole(each.block, `${at}.block`),
-      said: each.said === null ? null : oneOf(each.said, `${at}.said`, decisions),
-      transaction: each.transaction === null ? null : bytes32(each.transaction, `${at}.transaction`),
+      token: hexBytes(each.token, `${at}.token`, 20, 20),
+      amount: `${integer(each.amount, `${at}.amount`, 0n, 2n ** 128n - 1n)}`,
+      until: whole(each.until, `${at}.until`),
+      outcome: oneOf(each.outcome, `${at}.outcome`, ["out", "lost", "mistaken"] as const),
     }
   })
-  return { ...start, trail, watched }
+  return { ...start, trail, watched, stakes }
 }
 
 /**

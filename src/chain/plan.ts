@@ -16,6 +16,7 @@ import type { Hex } from "../statement/strict.js"
 import type { Contracts } from "./contracts.js"
 import type { ContractName } from "./deployment.js"
 import { ChainError, onChain } from "./errors.js"
+import { checkBalance, gasPrice } from "./fee.js"
 import { type SendOptions, type Sent, send } from "./send.js"
 
 /** An amount in a token's smallest unit; token zero: ETH, in wei. */
@@ -62,7 +63,11 @@ const erc20 = [
 export async function decimalsOf({ provider }: Pick<Contracts, "provider">, token: Hex): Promise<number> {
   if (token === ZeroAddress) return 18
   const contract = new Contract(token, erc20, provider)
-  return Number(await onChain(`token ${token}`, () => contract.decimals()))
+  const where = `token ${token}`
+  const decimals = Number(await onChain(where, () => contract.decimals()))
+  // as far as an amount of 256 bits has digits
+  if (decimals <= 77) return decimals
+  throw new ChainError("refused", { where, what: "it says too many decimals", given: `${decimals}` })
 }
 
 /** An amount in a token's smallest unit, from one in its unit. @throws UsageError */
@@ -158,20 +163,4 @@ async function gasOf(
 ): Promise<bigint | null> {
   if (transactions.length > 1) return null
   return await onChain(action, () => provider.estimateGas(transactions[0]))
-}
-
-async function gasPrice(provider: Provider): Promise<bigint> {
-  const { maxFeePerGas, gasPrice: legacy } = await onChain("price of gas", () => provider.getFeeData())
-  return maxFeePerGas ?? legacy ?? 0n
-}
-
-async function checkBalance(provider: Provider, from: Hex, needed: bigint, action: string): Promise<void> {
-  const balance = await onChain(action, () => provider.getBalance(from))
-  if (balance < needed)
-    throw new ChainError("refused", {
-      where: action,
-      what: `${from} has too little ETH for the amount and the gas`,
-      expected: `${needed} wei`,
-      given: `${balance} wei`,
-    })
 }

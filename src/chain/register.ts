@@ -1,10 +1,19 @@
 /**
- * What stands on a chain beside requests: keys that proofs verify under, models and their recalls, contradictions of
- * operators, and roots of logs.
+ * What stands on a chain beside requests: keys that proofs verify under, models and their recalls, sign-offs that should
+ * be seen, contradictions of operators, and roots of logs.
  */
+import { utf8ToBytes } from "@noble/hashes/utils.js"
 import { id as hashOfText, type Signer } from "ethers"
-import { attestationDigest, claimOf, parseAttestation } from "../attest/index.js"
+import {
+  attestationDigest,
+  claimOf,
+  parseAttestation,
+  parseSignOff,
+  parseWithdrawal,
+  signOffDigest,
+} from "../attest/index.js"
 import { UsageError } from "../errors.js"
+import { inputVisibility, layoutJson, outputVisibility } from "../statement/layout.js"
 import type { Hex } from "../statement/strict.js"
 import type { VerificationKey } from "../systems/verifiers.js"
 import { keyDigest } from "../verifier/key.js"
@@ -89,12 +98,16 @@ export const planRecall = (contracts: Contracts, signer: Signer, modelId: Hex): 
     args: [modelId],
   })
 
-/** Files that an operator signed two outputs for one input: both attestations are frozen. By anybody. */
+/**
+ * Files that an operator signed two outputs for one input: both attestations are frozen. By anybody, for keys that show
+ * outputs and do not hide inputs: else two claims of one honest operator may look like a contradiction.
+ */
 export async function planEquivocation(
   contracts: Contracts,
   signer: Signer,
   first: unknown,
   second: unknown,
+  verificationKey: VerificationKey,
 ): Promise<Plan & { readonly attestations: readonly [Hex, Hex] }> {
   const [a, b] = [parseAttestation(first), parseAttestation(second)]
   const claims = [claimOf(a), claimOf(b)]
@@ -107,14 +120,56 @@ export async function planEquivocation(
       })
   if (a.output === b.output)
     throw new UsageError({ what: "the attestations do not contradict each other: they say the same output" })
+  const key = keyDigest(verificationKey)
+  if (key !== a.key)
+    throw new UsageError({ what: "the key is not that of the attestations", expected: a.key, given: key })
+  const { layout } = verificationKey
+  if (outputVisibility(layout) !== "public" || inputVisibility(layout) === "hidden")
+    throw new UsageError({
+      what: "under this key nobody sees whether two attestations contradict each other",
+      expected: "public outputs, and inputs that are not hidden",
+    })
   const planned = await plan(contracts, signer, {
     action: "equivocation",
     contract: "SignOffBook",
     method: "fileEquivocation",
-    args: [claims[0], a.signature, claims[1], b.signature],
+    args: [claims[0], a.signature, claims[1], b.signature, utf8ToBytes(layoutJson(layout))],
   })
   const [one, other] = claims.map((claim) => attestationDigest(claim, contracts.domain))
   return { ...planned, attestations: [one, other] }
+}
+
+/**
+ * Shows a sign-off to everybody, or with a withdrawal that it was taken back, for ever. By anybody who has them.
+ * @throws UsageError for a withdrawal of another sign-off
+ */
+export async function planRecord(
+  contracts: Contracts,
+  signer: Signer,
+  signOff: unknown,
+  withdrawal?: unknown,
+): Promise<Plan & { readonly digest: Hex }> {
+  const given = parseSignOff(signOff)
+  const claim = claimOf(given)
+  const digest = signOffDigest(claim, contracts.domain)
+  const book = { contract: "SignOffBook" } as const
+  if (withdrawal === undefined) {
+    const args = [claim, given.signature]
+    return {
+      ...(await plan(contracts, signer, { ...book, action: "record", method: "record", args })),
+      digest,
+    }
+  }
+  const taken = parseWithdrawal(withdrawal)
+  if (taken.signOff !== digest)
+    throw new UsageError({
+      what: "the withdrawal is of another sign-off, or for another chain",
+      expected: digest,
+      given: taken.signOff,
+    })
+  const args = [claim, taken.withdrawn, taken.signature]
+  const call = { ...book, action: "withdrawal of a sign-off", method: "withdrawBySignature", args }
+  return { ...(await plan(contracts, signer, call)), digest }
 }
 
 /** Entries of the last root that an account anchored of a log; zero for none. */

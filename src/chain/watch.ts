@@ -6,69 +6,42 @@
  *
  * What happened is read from the chain, never remembered: before a challenge is sent the state of the request is asked
  * for, and the transaction that an earlier run noted. Everything that is decided is told with its reason.
+ *
+ * Whoever wants a wrong answer to go unseen may bury it: under requests of its own, in its own tokens, with a log of any
+ * length. So a delivery is judged when it is found, without asking anybody; what is about other models is forgotten at
+ * once, and what is not known only as far as there is room, which wrong ones never wait for. What is wrong is challenged
+ * in order of deadlines, without waiting for one before the next. What fails is tried again later, so that it takes no
+ * time from the others. And a log or disk that refuses is no reason to leave a challenge: the error is thrown when the
+ * round is over.
  */
-import type { EventLog, Signer } from "ethers"
-import { type Attestation, attestationDigest } from "../attest/index.js"
-import { CountersignError, UsageError } from "../errors.js"
+import type { Signer } from "ethers"
 import type { Hex } from "../statement/strict.js"
-import { type Contracts, chainTime } from "./contracts.js"
+import { attend } from "./contest.js"
+import type { Contracts } from "./contracts.js"
+import { deliveriesIn } from "./deliveries.js"
 import { pause } from "./endpoint.js"
 import { ChainError, onChain } from "./errors.js"
-import { deliveredFor, planChallenge, type RequestState, stateOf } from "./escrow.js"
-import { type Decision, longer, type Mark, type Place, standing, type Watched } from "./place.js"
-import type { SendOptions } from "./send.js"
+import { type Delivery, longer, mostWatched, type Place, standing, type Watched } from "./place.js"
+import { settledStakes } from "./stakes.js"
 import { stateName } from "./states.js"
-import { duesOf, type EscrowRequest, parseTerms, requestOf } from "./terms.js"
-
-/** What somebody who can run the model says of an attestation. */
-export interface Verdict {
-  readonly verdict: "right" | "wrong" | "unknown"
-  readonly reason: string
-}
-/** Says whether an attestation, of a digest, claims what the model says. Called again while it is `unknown`. */
-export type Judge = (attestation: Attestation, digest: Hex) => Verdict | Promise<Verdict>
-
-/** What was decided about a delivery, or noticed of the chain, and why. */
-export interface WatchEvent {
-  readonly what: Decision | "reorganised" | "behind" | "unreachable"
-  readonly reason: string
-  readonly id: Hex | null
-  readonly digest: Hex | null
-  readonly transaction: Hex | null
-}
-
-export interface WatchOptions {
-  /** Told everything; its promise is waited for. */
-  readonly onEvent?: (event: WatchEvent) => void | Promise<void>
-  /** Keeps the place: what it was given is on the disk when it returns. */
-  readonly save?: (place: Place) => void
-  /** Blocks on top of a delivery before it is challenged, and of what is never read again; default 12. */
-  readonly confirmations?: number
-  /** Seconds before the end of a window from which on a challenge waits for no more blocks; default 600. */
-  readonly marginSeconds?: number
-  /** The first block that is looked at; default 0. */
-  readonly fromBlock?: number
-  /** Blocks that the endpoint is asked for at once; default 2,000. */
-  readonly blockSpan?: number
-  /** The largest stake, in the smallest unit of whatever token; default: any. */
-  readonly mostStake?: bigint
-  /** Allow the escrow to take tokens for a stake. */
-  readonly approve?: boolean
-  readonly sending?: SendOptions
-}
-
-interface Watching {
-  readonly contracts: Contracts
-  readonly signer: Signer
-  readonly judge: Judge
-  readonly options: WatchOptions
-  place: Place
-}
+import {
+  type Block,
+  blockAt,
+  type Judge,
+  judgedOf,
+  keep,
+  keyOf,
+  nothing,
+  tell,
+  type Watching,
+  type WatchOptions,
+} from "./watching.js"
 
 /**
  * Looks once: at deliveries since the place, and at those that are not over.
  * @returns the place to go on from
- * @throws ChainError (`unreachable`) if the endpoint fails; what was decided until then is in `save`
+ * @throws ChainError if the endpoint fails; what `onEvent` and `save` threw, when all is done. What was decided until then
+ * was given to `save`
  */
 export async function watchOnce(
   contracts: Contracts,
@@ -77,34 +50,66 @@ export async function watchOnce(
   judge: Judge,
   options: WatchOptions = {},
 ): Promise<Place> {
-  const watching: Watching = { contracts, signer, judge, options, place }
-  const { confirmations = 12 } = options
+  const usual = {
+    confirmations: 12,
+    marginSeconds: 600,
+    fromBlock: 0,
+    blockSpan: 2_000,
+    mostOpen: mostWatched,
+  }
+  const watching: Watching = {
+    contracts,
+    signer,
+    judge,
+    options: { ...usual, ...options },
+    place,
+    open: new Map(place.watched.map((each) => [keyOf(each), each])),
+    seen: new Set(),
+    judged: new Map(),
+    skipped: {},
+    trouble: null,
+  }
+  try {
+    await round(watching)
+  } finally {
+    keep(watching)
+  }
+  if (watching.trouble !== null) throw watching.trouble
+  return watching.place
+}
+
+async function round(watching: Watching): Promise<void> {
+  const { contracts, options, place } = watching
+  await checkChain(contracts)
   const latest = await blockAt(contracts, "latest")
   const trail = await standing(contracts, place.trail)
   if (trail === null || latest.number < (trail.at(-1)?.number ?? 0)) {
     await tell(watching, "behind", `the endpoint is at block ${latest.number}, which is before the place`)
-    return place
+    return
   }
   if (trail.length < place.trail.length) {
     const from = trail.at(-1)?.number ?? "the beginning"
     await tell(watching, "reorganised", `the chain took blocks back; reading again from ${from}`)
     keep(watching, { trail })
   }
-  await find(watching, latest.number)
-  for (const watched of watching.place.watched) await attend(watching, watched, latest)
+  const safe = await blockAt(contracts, Math.max(0, latest.number - options.confirmations))
+  const first = Math.max(options.fromBlock, (trail.at(-1)?.number ?? -1) + 1)
+  await find(watching, first, latest, safe)
+  keep(watching)
+  await attend(watching, latest)
   const again = await blockAt(contracts, latest.number)
   if (again.hash !== latest.hash) {
     await tell(watching, "reorganised", `block ${latest.number} was replaced while it was read`)
-    return watching.place
+    return
   }
-  const safe = await blockAt(contracts, Math.max(0, latest.number - confirmations))
-  await finish(watching, safe)
-  return watching.place
+  await finish(watching, first, safe)
+  for (const [what, count] of Object.entries(watching.skipped))
+    await tell(watching, "skipped", `${count} deliveries: ${what}`)
 }
 
 /**
- * Watches until it is stopped. An endpoint that fails is asked again, later each time, a minute at most.
- * @throws what `watchOnce` throws, but for an endpoint that fails
+ * Watches until it is stopped. An endpoint that fails, in whatever way, is asked again, later each time, a minute at most.
+ * @throws what `onEvent` and `save` throw, when the round is over
  */
 export async function watch(
   contracts: Contracts,
@@ -113,24 +118,31 @@ export async function watch(
   judge: Judge,
   options: WatchOptions & { readonly everyMs?: number; readonly signal?: AbortSignal } = {},
 ): Promise<Place> {
-  const { everyMs = 12_000, signal } = options
+  const { everyMs = 12_000, signal, onEvent, save } = options
   let place = begin
-  const saving = {
+  let [told, telling]: (string | null)[] = [null, null]
+  const all: WatchOptions = {
     ...options,
-    save: (next: Place) => {
+    save: (next) => {
       place = next
-      options.save?.(next)
+      save?.(next)
+    },
+    onEvent: async (event) => {
+      // what goes on for hours is told once
+      if (event.what === "behind" || event.what === "unreachable") telling = event.what
+      if (told === null || told !== event.what) await onEvent?.(event)
     },
   }
   for (let failures = 0; !signal?.aborted; ) {
     try {
-      place = await watchOnce(contracts, signer, place, judge, saving)
+      place = await watchOnce(contracts, signer, place, judge, all)
       failures = 0
     } catch (error) {
-      if (!isPassing(error)) throw error
+      if (!(error instanceof ChainError)) throw error
       failures++
-      await options.onEvent?.({ what: "unreachable", reason: error.message, ...nothing })
+      await all.onEvent?.({ what: "unreachable", reason: error.message, ...nothing })
     }
+    ;[told, telling] = [telling, null]
     const wait = failures === 0 ? everyMs : Math.min(60_000, everyMs * 2 ** (failures - 1))
     const until = performance.now() + wait
     // short naps, so that a stop need not wait for the next round
@@ -140,201 +152,82 @@ export async function watch(
   return place
 }
 
-const nothing = { id: null, digest: null, transaction: null } as const
-const isPassing = (error: unknown): error is ChainError =>
-  error instanceof ChainError && error.problem === "unreachable"
-
-const tell = async (
-  { options }: Watching,
-  what: WatchEvent["what"],
-  reason: string,
-  about: Partial<WatchEvent> = {},
-) => await options.onEvent?.({ ...nothing, ...about, what, reason })
-
-/** Changes the place, and keeps it. */
-function keep(watching: Watching, change: Partial<Place>): void {
-  watching.place = { ...watching.place, ...change }
-  watching.options.save?.(watching.place)
-}
-
-/** Changes what is known of a delivery. */
-function note(watching: Watching, { id, digest }: Watched, change: Partial<Watched>): void {
-  const watched = watching.place.watched.map((each) =>
-    each.id === id && each.digest === digest ? { ...each, ...change } : each,
-  )
-  keep(watching, { watched })
-}
-
-async function blockAt(
-  { provider }: Contracts,
-  which: number | "latest",
-): Promise<Mark & { readonly timestamp: number }> {
-  const block = await onChain("chain", () => provider.getBlock(which))
-  if (block?.hash == null)
-    throw new ChainError("unreachable", { what: `the endpoint has no block ${which}`, where: "chain" })
-  return { number: block.number, hash: block.hash as Hex, timestamp: block.timestamp }
-}
-
-/** Notes the deliveries since the place. */
-async function find(watching: Watching, latest: number): Promise<void> {
-  const { contracts, options, place } = watching
-  const { fromBlock = 0, blockSpan = 2_000 } = options
-  const escrow = contracts.at.Escrow
-  const found = new Map(place.watched.map((each) => [`${each.id}${each.digest}`, each]))
-  const first = Math.max(fromBlock, (place.trail.at(-1)?.number ?? -1) + 1)
-  for (let from = first; from <= latest; from += blockSpan) {
-    const to = Math.min(latest, from + blockSpan - 1)
-    const events = await onChain("deliveries", () => escrow.queryFilter(escrow.filters.Delivered(), from, to))
-    for (const { args, blockNumber } of events as EventLog[]) {
-      const [id, digest] = [args.id as Hex, args.digest as Hex]
-      const known = found.get(`${id}${digest}`) ?? { id, digest, said: null, transaction: null }
-      found.set(`${id}${digest}`, { ...known, block: blockNumber })
-    }
-  }
-  keep(watching, { watched: [...found.values()] })
-}
-
-/** Says a decision, once. */
-async function say(
-  watching: Watching,
-  watched: Watched,
-  said: Decision,
-  reason: string,
-  transaction: Hex | null = null,
-): Promise<void> {
-  const { id, digest } = watched
-  const before = watching.place.watched.find((each) => each.id === id && each.digest === digest)?.said
-  if (before === said) return
-  await tell(watching, said, reason, { id, digest, transaction })
-  note(watching, watched, { said })
-}
-
-/** Does what is to be done about a delivery now. What goes wrong with one is no reason to leave the others. */
-async function attend(watching: Watching, watched: Watched, latest: Mark): Promise<void> {
-  try {
-    const state = await stateOf(watching.contracts, watched.id)
-    const { transaction } = watched
-    if (state.state === "Challenged" && transaction !== null && watched.said !== "challenged")
-      await say(watching, watched, "challenged", "the challenge sent earlier is in a block", transaction)
-    if (isOpen(state, watched)) await decide(watching, watched, state, latest)
-  } catch (error) {
-    if (!(error instanceof CountersignError) || isPassing(error)) throw error
-    await say(watching, watched, "failed", error.message)
-  }
-}
-
-const isOpen = ({ state, attestation }: Pick<RequestState, "state" | "attestation">, { digest }: Watched) =>
-  state === "Delivered" && attestation === digest
-
-async function decide(
-  watching: Watching,
-  watched: Watched,
-  { deadline }: RequestState,
-  latest: Mark,
-): Promise<void> {
-  const { contracts, judge, options } = watching
-  const { confirmations = 12, marginSeconds = 600 } = options
-  const found = await deliveredFor(contracts, watched.id, watched.block)
-  // between two answers the chain may have taken the delivery back
-  if (found === null || attestationDigest(found.attestation, contracts.domain) !== watched.digest) return
-  const { verdict, reason } = await judge(found.attestation, watched.digest)
-  const left = deadline - (await chainTime(contracts))
-  if (verdict !== "wrong") {
-    await say(watching, watched, verdict, reason)
-    return
-  }
-  if (left < 0) {
-    await say(watching, watched, "missed", `${reason}; the window closed ${-left} s ago`)
-    return
-  }
-  const deep = latest.number - watched.block >= confirmations
-  const urgent = left <= marginSeconds
-  const next = deep
-    ? "to be challenged"
-    : urgent
-      ? `to be challenged before it has ${confirmations} blocks: ${left} s are left`
-      : `to be challenged when it has ${confirmations} blocks`
-  if (watched.said === null || watched.said === "unknown")
-    await say(watching, watched, "wrong", `${reason}; ${next}`)
-  if (deep || urgent) await challenge(watching, watched, reason)
-}
-
-async function challenge(watching: Watching, watched: Watched, reason: string): Promise<void> {
-  const { contracts, signer, options } = watching
-  const { provider } = contracts
-  const { transaction, id } = watched
-  if (transaction !== null) {
-    const sent = await onChain("challenge", () => provider.getTransaction(transaction))
-    const receipt = sent?.blockNumber == null ? null : await provider.getTransactionReceipt(transaction)
-    if (sent !== null && receipt?.status !== 0) {
-      await say(watching, watched, "waiting", "the challenge was sent, and waits for a block", transaction)
-      return
-    }
-  }
-  const request = await requestFor(watching, id, watched.block)
-  const stake = duesOf(request.terms).challenge
-  const { mostStake, approve } = options
-  if (mostStake !== undefined && stake > mostStake)
-    throw new UsageError({
-      what: "the stake is larger than was allowed",
-      expected: `at most ${mostStake}`,
-      given: `${stake} of token ${request.terms.token}`,
+/** @throws ChainError if the endpoint has become another chain's, as one behind a balancer may */
+async function checkChain({ provider, deployment }: Contracts): Promise<void> {
+  if (!("send" in provider)) return
+  const ask = provider.send as (method: string, params: unknown[]) => Promise<unknown>
+  const given = Number(await onChain("chain", () => ask.call(provider, "eth_chainId", [])))
+  if (given !== deployment.chainId)
+    throw new ChainError("unreachable", {
+      what: "the endpoint answers for another chain",
+      expected: `chain ${deployment.chainId}`,
+      given: `chain ${given}`,
     })
-  const plan = await planChallenge(contracts, signer, request, approve === undefined ? {} : { approve })
-  const { hash } = await plan.send({
-    ...options.sending,
-    onSigned: (signed) => {
-      note(watching, watched, { transaction: signed })
-      options.sending?.onSigned?.(signed)
-    },
-  })
-  await say(watching, watched, "challenged", `${reason}; staked ${stake}`, hash)
 }
 
-/** The request of an id, from the log of the chain: later than its delivery it was not made. */
-async function requestFor({ contracts, options }: Watching, id: Hex, block: number): Promise<EscrowRequest> {
-  const { fromBlock = 0, blockSpan = 2_000 } = options
-  const escrow = contracts.at.Escrow
-  for (let to = block; to >= fromBlock; to -= blockSpan) {
-    const from = Math.max(fromBlock, to - blockSpan + 1)
-    const events = await onChain("request", () => escrow.queryFilter(escrow.filters.Requested(id), from, to))
-    const event = events.at(-1) as EventLog | undefined
-    if (event) return fromEvent(event, contracts)
+/** Notes the deliveries of a range, and what of it is done with. */
+async function find(watching: Watching, first: number, latest: Block, safe: Block): Promise<void> {
+  const { contracts, options } = watching
+  for (let from = first; from <= latest.number; ) {
+    const end = from <= safe.number ? safe.number : latest.number
+    const to = Math.min(end, from + options.blockSpan - 1)
+    for (const delivery of await deliveriesIn(contracts, from, to))
+      await take(watching, delivery, latest, safe)
+    // a long way is not gone again after a failure
+    if (to < safe.number)
+      keep(watching, { trail: longer(watching.place.trail, await blockAt(contracts, to)) })
+    from = to + 1
   }
-  throw new UsageError({
-    what: "the request was made before the first block that is looked at",
-    where: `request ${id}`,
-    given: `block ${fromBlock}`,
-    fix: "Begin earlier, with option `fromBlock`",
-  })
 }
 
-const times = new Set(["deliverBy", "challengeWindow", "answerWindow"])
+/** Takes up a delivery, unless there is nothing to do about it. */
+async function take(watching: Watching, delivery: Delivery, latest: Block, safe: Block): Promise<void> {
+  const { open, seen, skipped, options } = watching
+  const key = keyOf(delivery)
+  const known = open.get(key)
+  const skip = (what: string) => {
+    // counted once: blocks that are not safe are read again
+    if (delivery.block <= safe.number) skipped[what] = (skipped[what] ?? 0) + 1
+  }
+  if (known === undefined) {
+    const said = await judgedOf(watching, delivery)
+    const verdict = said instanceof Error ? "unknown" : said.verdict
+    if (verdict === "foreign") return skip("about another model or key")
+    if (verdict !== "wrong" && delivery.deadline < latest.timestamp) return skip("their windows have closed")
+    const most = Math.min(options.mostOpen, mostWatched)
+    if (open.size >= most && !(verdict === "wrong" && makeRoom(open)))
+      return skip(`${verdict}, and there is no room for more`)
+  }
+  seen.add(key)
+  open.set(key, { said: null, transaction: null, retryAt: 0, ...known, ...delivery })
+}
 
-function fromEvent({ args }: EventLog, { deployment }: Contracts): EscrowRequest {
-  const given = Object.entries(args.getValue("terms").toObject() as Record<string, unknown>)
-  const terms = given.map(([name, value]) => {
-    if (typeof value !== "bigint") return [name, (value as string).toLowerCase()]
-    if (name === "modelId") return [name, `0x${value.toString(16).padStart(64, "0")}`]
-    return [name, times.has(name) ? Number(value) : `${value}`]
-  })
-  return requestOf(parseTerms(Object.fromEntries(terms)), deployment.chainId, deployment.contracts.Escrow)
+/** Forgets the latest delivery about which nothing has to be done. */
+function makeRoom(open: Map<string, Watched>): boolean {
+  const last = [...open].findLast(
+    ([, { said }]) => said !== "wrong" && said !== "waiting" && said !== "failed",
+  )
+  return last !== undefined && open.delete(last[0])
 }
 
 /** Forgets deliveries that are over, as a block says that will stay, and goes on from it the next time. */
-async function finish(watching: Watching, safe: Mark & { readonly timestamp: number }): Promise<void> {
-  const { contracts, place } = watching
-  const escrow = contracts.at.Escrow
-  const watched: Watched[] = []
-  for (const each of place.watched) {
-    if (each.block > safe.number) {
-      watched.push(each)
-      continue
-    }
-    const found = await onChain("request", () => escrow.requestOf(each.id, { blockTag: safe.number }))
-    const state = stateName(found.state)
-    const over = each.said === "right" || Number(found.deadline) < safe.timestamp
-    if (isOpen({ state, attestation: found.attestation }, each) && !over) watched.push(each)
+async function finish(watching: Watching, first: number, safe: Block): Promise<void> {
+  const { contracts, signer, open, seen, place } = watching
+  const account = (await signer.getAddress()).toLowerCase() as Hex
+  const settled = await settledStakes(contracts, account, place.stakes, safe)
+  for (const [key, watched] of open) {
+    const { block, said, deadline, id, digest } = watched
+    if (block > safe.number) continue
+    const isOver = said === "right" || said === "missed" || deadline < safe.timestamp
+    const isQuiet = said === "unknown" || said === "wrong" || said === "failed"
+    if (!isOver && isQuiet && (block < first || seen.has(key))) continue
+    const found = isOver
+      ? null
+      : await onChain("request", () => contracts.at.Escrow.requestOf(id, { blockTag: safe.number }))
+    if (found === null || stateName(found.state) !== "Delivered" || found.attestation !== digest)
+      open.delete(key)
   }
-  keep(watching, { trail: longer(place.trail, safe), watched })
+  keep(watching, { trail: longer(watching.place.trail, safe), stakes: settled.stakes })
+  for (const { stake, what, reason } of settled.news)
+    await tell(watching, what, reason, { id: stake.id, digest: stake.digest })
 }

@@ -6,7 +6,7 @@
 import { Option } from "commander"
 import type { Wallet } from "ethers"
 import { UsageError } from "../errors.js"
-import { readWhole } from "./files.js"
+import { readWhole } from "../files.js"
 import { askSecret, environment, onProgress } from "./terminal.js"
 
 export const keystoreOption = new Option(
@@ -49,7 +49,16 @@ async function fromKey(text: string): Promise<Wallet> {
   }
 }
 
+/** What is a key, and no name of a file: with or without 0x. */
+const keyForm = /^(0x)?[0-9a-f]{64}$/i
+
 async function decrypt(path: string): Promise<Wallet> {
+  // never repeated: what an argument was, others saw already
+  if (keyForm.test(path.trim()))
+    throw new UsageError({
+      what: "--keystore takes a file, and was given what looks like a key",
+      fix: "Use that key no more: arguments are seen by every process and kept in histories",
+    })
   const text = new TextDecoder().decode(readWhole(path))
   const { isKeystoreJson, Wallet } = await import("ethers")
   const where = `\`${path}\``

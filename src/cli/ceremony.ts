@@ -1,7 +1,7 @@
 /** What `setup contribute` and `setup beacon` have in common: the key file of a folder replaced, and what to publish. */
 import { statSync } from "node:fs"
+import { checkOutput, writeWhole } from "../files.js"
 import * as api from "../index.js"
-import { checkOutput, writeWhole } from "./files.js"
 import { keyText, provingKeyPath, verificationKeyPath } from "./folder.js"
 import type { Resumable } from "./resume-file.js"
 import { elapsed, interruptible } from "./terminal.js"

@@ -3,12 +3,23 @@
  * sent, and what of it afterwards.
  */
 import { Option } from "commander"
-import type { Contracts, Ending, EscrowRequest, Payment, Plan, Sent } from "../chain/index.js"
+import type {
+  Contracts,
+  Ending,
+  EscrowRequest,
+  Payee,
+  Payment,
+  Plan,
+  RequestState,
+  Sent,
+  Step,
+} from "../chain/index.js"
 import { UsageError } from "../errors.js"
+import { readJson } from "../files.js"
 import type { Hex } from "../statement/strict.js"
 import { keystoreOption, openAccount } from "./account.js"
+import { dateOf } from "./claims.js"
 import { readContracts } from "./contracts.js"
-import { readJson } from "./files.js"
 import type { ToolCommand } from "./options.js"
 import { environment, note, print } from "./terminal.js"
 
@@ -42,6 +53,10 @@ export const readsChain = (command: ToolCommand): ToolCommand =>
 /** Adds all that a command takes which sends a transaction. */
 export const sendsTo = (command: ToolCommand): ToolCommand =>
   readsChain(command).addOption(keystoreOption).option("--dry-run", "check everything, and send nothing")
+
+/** Whether an endpoint is named. */
+export const namesEndpoint = ({ rpc }: ChainOptions): boolean =>
+  rpc !== undefined || environment("COUNTERSIGN_RPC") !== undefined
 
 /** Connects to the endpoint. @throws UsageError, ChainError */
 export async function connected<T>(
@@ -94,14 +109,40 @@ export async function readRequest(path: string): Promise<EscrowRequest> {
   return parseRequest(readJson(path, "`countersign request` writes it"), `\`${path}\``)
 }
 
-const zeroAddress = `0x${"0".repeat(40)}`
+const zeroAddress: Hex = `0x${"0".repeat(40)}`
 
-/** An amount for people: ETH in its unit, tokens in their smallest. */
-export function amountText(amount: bigint, token: string): string {
-  if (token !== zeroAddress) return `${amount} of token ${token}`
-  const digits = `${amount}`.padStart(19, "0")
-  const fraction = digits.slice(-18).replace(/0+$/, "")
-  return `${digits.slice(0, -18)}${fraction && `.${fraction}`} ETH`
+/** What an amount is told in: a token (zero: ETH), and the digits behind its point; null where it does not say them. */
+export interface Unit {
+  readonly token: Hex
+  readonly decimals: number | null
+}
+const ether: Unit = { token: zeroAddress, decimals: 18 }
+
+/** The unit of a token. @throws ChainError if the endpoint does not answer */
+export async function unitOf({ chain, contracts }: OnChain, token: Hex): Promise<Unit> {
+  try {
+    return { token, decimals: await chain.decimalsOf(contracts, token) }
+  } catch (error) {
+    // a token need not say it
+    if (error instanceof chain.ChainError && error.problem === "refused") return { token, decimals: null }
+    throw error
+  }
+}
+
+/** An amount for people. */
+export function amountText(amount: bigint, { token, decimals }: Unit): string {
+  const name = token === zeroAddress ? "ETH" : `of token ${token}`
+  if (decimals === null) return `${amount} smallest units ${name}`
+  const digits = `${amount}`.padStart(decimals + 1, "0")
+  const point = digits.length - decimals
+  const fraction = digits.slice(point).replace(/0+$/, "")
+  return `${digits.slice(0, point)}${fraction && `.${fraction}`} ${name}`
+}
+
+/** What gas takes, with four digits, rounded up. */
+export function feeText(wei: bigint): string {
+  const unit = 10n ** BigInt(Math.max(0, `${wei}`.length - 4))
+  return amountText(((wei + unit - 1n) / unit) * unit, ether)
 }
 
 const paymentOf = (payment: Payment | null) =>
@@ -113,39 +154,66 @@ const endsOf = (ends: readonly Ending[]) =>
     pays: Object.fromEntries(Object.entries(pays).map(([who, amount]) => [who, `${amount}`])),
   }))
 
-const endLines = (ends: readonly Ending[], token: Hex): string[] =>
-  ends.map(({ end, pays }) => {
-    const each = Object.entries(pays).map(([who, amount]) => `${who} ${amountText(amount, token)}`)
-    return `${end.toLowerCase().padEnd(13)} ${each.join(", ") || "nobody is paid"}`
-  })
+/** What has to happen for an end. */
+const inWords: Readonly<Record<Ending["end"], string>> = {
+  Expired: "not delivered in time",
+  Unchallenged: "nobody challenges",
+  Proven: "proven",
+  Silent: "challenged, and no proof",
+  Convicted: "another output proven",
+  Equivocated: "operator contradicts itself",
+  Recalled: "model recalled",
+}
+const payees: Readonly<Record<Payee, string>> = {
+  client: "client",
+  operator: "operator",
+  challenger: "challenger",
+  shower: "who shows it",
+}
+
+const paysText = ({ pays }: Ending, unit: Unit): string =>
+  Object.entries(pays)
+    .map(([who, amount]) => `${payees[who as Payee]} ${amountText(amount, unit)}`)
+    .join(", ") || "nobody"
+
+const endLines = (ends: readonly Ending[], unit: Unit): string[] =>
+  ends.map((ending) => `  ${inWords[ending.end].padEnd(27)} ${paysText(ending, unit)}`)
 
 /** More about a plan: the object's members and lines. */
 export interface About {
   readonly result?: object
   readonly lines?: readonly string[]
   readonly ends?: readonly Ending[]
-  readonly token?: Hex
+  /** What it pays in; default: ETH. */
+  readonly unit?: Unit
   /** Done when everything was checked, before anything is sent. */
   readonly before?: () => void
+  /** Asked when it was done: more members and lines. */
+  readonly after?: () => Promise<{ readonly result: object; readonly lines: readonly string[] }>
   /** Send nothing. */
   readonly dryRun?: boolean
 }
 
 /** Says what a plan takes, does it unless it is only to be looked at, and says what it did. */
 export async function carryOut(plan: Plan, about: About = {}): Promise<Sent | null> {
-  const { result = {}, lines = [], ends = [], token = zeroAddress as Hex, dryRun = false } = about
+  const { result = {}, lines = [], ends = [], unit = ether, dryRun = false } = about
+  const { approves, pays } = plan
   const costs = [
     `${plan.action} by ${plan.from}`,
     ...lines,
-    ...(plan.pays ? [`pays          ${amountText(plan.pays.amount, plan.pays.token)}`] : []),
-    ...(plan.fee === null ? [] : [`gas           ${plan.gas}, at most ${amountText(plan.fee, zeroAddress)}`]),
-    ...endLines(ends, token),
+    ...(approves ? [`allows        the escrow to take ${amountText(approves.amount, unit)}`] : []),
+    ...(pays ? [`pays          ${amountText(pays.amount, unit)}`] : []),
+    plan.fee === null
+      ? "gas           is known when the allowance is there"
+      : `gas           ${plan.gas}, at most ${feeText(plan.fee)}`,
+    ...(ends.length > 0 ? ["then          who is paid, by what happens:", ...endLines(ends, unit)] : []),
   ]
   if (!dryRun) for (const line of costs) note(line)
   about.before?.()
   const sent = dryRun
     ? null
     : await plan.send({ onSigned: (hash) => note(`transaction   ${hash}; waiting for a block`) })
+  const after = sent && (await about.after?.())
   print(
     {
       action: plan.action,
@@ -156,6 +224,7 @@ export async function carryOut(plan: Plan, about: About = {}): Promise<Sent | nu
       gas: plan.gas === null ? null : `${plan.gas}`,
       fee: plan.fee === null ? null : `${plan.fee}`,
       ends: endsOf(ends),
+      ...after?.result,
       transaction: sent && transactionOf(sent),
     },
     sent === null
@@ -164,11 +233,63 @@ export async function carryOut(plan: Plan, about: About = {}): Promise<Sent | nu
           `${plan.action} done in block ${sent.block}`,
           ...lines,
           `transaction   ${sent.hash}`,
-          `gas           ${sent.gasUsed}, ${amountText(sent.fee, zeroAddress)}`,
-          ...endLines(ends, token),
+          `gas           ${sent.gasUsed}, ${feeText(sent.fee)}`,
+          ...(after?.lines ?? []),
         ],
   )
   return sent
+}
+
+/** Carries out a step of a request, and says what comes next. */
+export async function carryOutStep(
+  on: OnChain,
+  step: Step,
+  request: EscrowRequest,
+  about: Pick<About, "result" | "lines" | "before" | "dryRun"> = {},
+): Promise<void> {
+  const { chain, contracts } = on
+  const { id, ends } = step
+  const unit = await unitOf(on, request.terms.token)
+  const { result = {}, lines = [`request       ${id}`], ...rest } = about
+  const after = async () => {
+    try {
+      const [now, found] = [await chain.chainTime(contracts), await chain.stateOf(contracts, id)]
+      const { state, deadline } = found
+      const paid = ends.filter(({ end }) => end === state)
+      const lines = paid.map((ending) => `paid          ${paysText(ending, unit)}`)
+      return { result: { state, deadline }, lines: [...lines, ...nextLines(found, now)] }
+    } catch {
+      // it was done, whatever can be said of it
+      return { result: {}, lines: [] }
+    }
+  }
+  await carryOut(step, { ...rest, result: { id, ...result }, lines, ends, unit, after })
+}
+
+/** What comes next for a request, and until when. */
+export function nextLines({ state, deadline }: RequestState, now: number): readonly string[] {
+  const who = awaited[state]
+  if (state === "None") return ["next          nobody made this request here: `countersign request send`"]
+  if (who === undefined) return ["next          who was paid takes it with `countersign withdraw`"]
+  if (now > deadline) return [`next          \`countersign settle\` ends it: ${dateOf(deadline)} has passed`]
+  return [
+    `next          ${who} until ${dateOf(deadline)} (${spanText(deadline - now)} left);`,
+    "              afterwards `countersign settle` ends it",
+  ]
+}
+
+/** What is waited for in a state. */
+const awaited: Readonly<Partial<Record<RequestState["state"], string>>> = {
+  Requested: "the operator delivers",
+  Delivered: "anybody challenges, or the operator proves,",
+  Challenged: "the operator proves",
+}
+
+/** A span of time for people. */
+function spanText(seconds: number): string {
+  if (seconds < 120) return `${seconds} s`
+  if (seconds < 7200) return `${Math.floor(seconds / 60)} min`
+  return seconds < 172_800 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} days`
 }
 
 /** A transaction as results tell it. */

@@ -1,8 +1,10 @@
 /** Files of claims, as commands read and write them. */
 import type { Attestation, PolicyDocument, SignedAttestation } from "../attest/index.js"
+import { readJson } from "../files.js"
+import type { Shown } from "../keep/index.js"
 import { parseStatement, type Statement } from "../statement/statement.js"
 import { fields, oneOf } from "../statement/strict.js"
-import { readJson } from "./files.js"
+import { parseReceipt } from "../verifier/receipt.js"
 
 /** What `countersign attest` writes: a signed attestation, and the statement that it is about. */
 export interface Answer {
@@ -34,6 +36,16 @@ export async function readAttestation(path: string): Promise<SignedAttestation> 
   return isAnswer ? (await readAnswer(path)).attestation : parseAttestation(given)
 }
 
+/** What somebody shows of an inference: an answer, an attestation or a receipt. @throws UsageError, FileError */
+export async function readShown(path: string): Promise<Shown> {
+  const given = readJson(path)
+  if (typeof given === "object" && given !== null && Object.hasOwn(given, "proof"))
+    return { kind: "receipt", receipt: parseReceipt(given) }
+  const isAnswer = typeof given === "object" && given !== null && Object.hasOwn(given, "attestation")
+  if (isAnswer) return { kind: "attestation", ...(await readAnswer(path)) }
+  return { kind: "attestation", attestation: await readAttestation(path), statement: null }
+}
+
 /** The policy document of a file. @throws UsageError, FileError */
 export async function readDocument(path: string): Promise<PolicyDocument> {
   const { parseDocument } = await import("../attest/index.js")
@@ -44,10 +56,7 @@ export async function readDocument(path: string): Promise<PolicyDocument> {
 export const nowSeconds = (): number => Math.floor(Date.now() / 1000)
 export const daySeconds = 86_400
 /** A time for people. */
-export const dateOf = (seconds: number): string => {
-  const date = new Date(1000 * seconds)
-  return Number.isNaN(date.getTime()) ? `${seconds}` : date.toISOString()
-}
+export { timeText as dateOf } from "../errors.js"
 
 /** The attestation of a file, as options of functions take it, or nothing where no file is named. @throws UsageError, FileError */
 export async function deliveredClaim(path: string | undefined): Promise<{ attestation?: Attestation }> {

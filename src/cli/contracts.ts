@@ -6,8 +6,8 @@
 import type { Domain, PolicyContracts } from "../attest/index.js"
 import { addressOf, type Deployment, parseDeployment } from "../chain/deployment.js"
 import { UsageError } from "../errors.js"
+import { readJson } from "../files.js"
 import type { Hex } from "../statement/strict.js"
-import { readJson } from "./files.js"
 import type { ToolCommand } from "./options.js"
 import { hex32 } from "./options.js"
 

@@ -4,10 +4,10 @@
  */
 import { join } from "node:path"
 import { parseCircuitInfo } from "../compile/description.js"
+import { checkFolder, exists, makeFolder, readJson, readWhole, removeFile, writeWhole } from "../files.js"
 import * as api from "../index.js"
 import { setupKind } from "../statement/provenance.js"
 import { object } from "../statement/strict.js"
-import { checkFolder, exists, makeFolder, readJson, readWhole, removeFile, writeWhole } from "./files.js"
 
 const names = {
   model: "model.bin",

@@ -1,7 +1,7 @@
 /** The input of a model as `prove` and `run` take it. */
 import { Option } from "commander"
+import { readJson } from "../files.js"
 import * as api from "../index.js"
-import { readJson } from "./files.js"
 import { loadCircuit } from "./folder.js"
 import { onProgress } from "./terminal.js"
 

@@ -34,7 +34,9 @@ export class ToolCommand extends Command {
    */
   needs(flags: string, description: string): this {
     const option = new Option(flags, description)
-    return this.addOption(option).hook("preAction", () => {
+    return this.addOption(option).hook("preAction", (_, acting) => {
+      // a nested command runs the hooks of those above it, too, and needs nothing that they do
+      if (acting !== this) return
       // one of a nested command may have been taken by the command above it, if that has it, too
       if (this.optsWithGlobals()[option.attributeName()] === undefined)
         this.error(`error: required option '${flags}' not specified`)

@@ -2,8 +2,9 @@
  * Commands about a receipt: the options that say what it must be, and what `countersign verify` says of it: the
  * verdict, what was taken from where, and the numbers it proves.
  */
+
+import { readWhole } from "../files.js"
 import * as api from "../index.js"
-import { readWhole } from "./files.js"
 import { loadVerificationKey } from "./folder.js"
 import { type Context, command, hex32, type ToolCommand, withContext } from "./options.js"
 import { cut, invalid, print } from "./terminal.js"
@@ -144,11 +145,12 @@ function largest(values: Float64Array): number {
 function claimLines(side: string, claim: Claim, tensors: readonly api.RealTensor[]): string[] {
   const label = side.padEnd(8)
   if (claim.visibility === "hidden") return [`${label} hidden`]
-  if (claim.visibility === "committed") return [`${label} commitment ${claim.commitment}`]
-  return tensors.map(({ name, shape, values }) => {
+  const commitment = claim.visibility === "committed" ? [`${label} commitment ${claim.commitment}`] : []
+  const shown = tensors.map(({ name, shape, values }) => {
     const real = Array.from(values.subarray(0, mostShown), (x) => `${Number(x.toPrecision(6))}`)
     const more = values.length > mostShown ? ` … (${values.length} in all)` : ""
     const best = values.length > 1 ? `; largest: element ${largest(values)}` : ""
-    return `${label} ${cut(api.printable(name), 60)} [${shape.join(", ")}]: ${real.join(" ")}${more}${best}`
+    return `${label} ${cut(api.printable(name), 80)} [${shape.join(", ")}]: ${real.join(" ")}${more}${best}`
   })
+  return [...shown, ...commitment]
 }

@@ -14,7 +14,7 @@ import {
   writeSync,
 } from "node:fs"
 import { dirname } from "node:path"
-import { attempt, temporaryFor } from "./files.js"
+import { attempt, temporaryFor } from "../files.js"
 
 const cannotWrite = "cannot be written"
 

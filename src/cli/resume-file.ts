@@ -8,9 +8,9 @@
 import { createHash } from "node:crypto"
 import { closeSync, constants, fsyncSync, openSync, rmSync, writeSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
+import { attempt, exists, readJson } from "../files.js"
 import * as api from "../index.js"
 import { bytes32, fields, hexBytes, oneOf } from "../statement/strict.js"
-import { attempt, exists, readJson } from "./files.js"
 import { Replacement } from "./replacement.js"
 
 const seedBytes = 64

@@ -1,7 +1,7 @@
 /** Files of salts: who has one can open the commitments of its receipt. */
 import { r } from "../field.js"
+import { exists, readJson, writeWhole } from "../files.js"
 import * as api from "../index.js"
-import { exists, readJson, writeWhole } from "./files.js"
 
 /** Salts of a proof, and how they are kept. */
 export interface HeldSalts {
@@ -50,7 +50,8 @@ export function saltsOf(
   return { salts: drawn, save: () => writeWhole(path, `${text}\n`, { isPrivate: true, isNew: true }) }
 }
 
-function readSalts(path: string, sides: readonly ("input" | "output")[]): api.Salts {
+/** The salts of a file, for some sides. @throws UsageError, FileError */
+export function readSalts(path: string, sides: readonly ("input" | "output")[]): api.Salts {
   const held = readJson(path) as Record<string, unknown> | null
   const salts = sides.map((side) => {
     const text = held?.[side]

@@ -14,6 +14,7 @@ const options: Readonly<Record<string, string>> = {
   dev: "--dev",
   dimensions: "--dimension",
   entropy: "--entropy",
+  fromBlock: "--from",
   input: "--input",
   maxConstraints: "--max-constraints",
   model: "--model",

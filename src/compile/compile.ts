@@ -1,28 +1,36 @@
 /** Integer model to circuit: plan, compile the gadgets, link, and say what it costs. */
 
 import { checkArgument, checkOptions, checkThing, kindOf } from "../arguments.js"
+import { type PolicyDocument, parseDocument } from "../attest/document.js"
+import { documentIn } from "../attest/predicate.js"
 import { gadgetKey } from "../circuit/gadgets/families.js"
 import { parseBlock } from "../circuit/gadgets/poseidon.js"
 import { type CompiledGadgets, type Gadget, reduceGadgets } from "../circuit/gadgets/reduce.js"
 import { NONE, type Plan, planGadgets } from "../circuit/plan/plan.js"
 import { defaults } from "../defaults.js"
 import { CountersignError, FileError, type OnProgress, UsageError } from "../errors.js"
-import type { TensorId } from "../ops/program.js"
 import { isNode } from "../platform.js"
 import { modelDigest } from "../quantize/canonical/digest.js"
 import type { IntGraph } from "../quantize/integers/intgraph.js"
+<<<<<<< HEAD
 import type { Layout, Visibility } from "../statement/layout.js"
 import { ranksLayout } from "../statement/ranks.js"
+=======
+>>>>>>> integration13
 import { type Circuit, proofSystems, systemOf } from "../systems/index.js"
 import type { MirageCircuit } from "../systems/mirage/circuit.js"
 import type { PlainCircuit } from "../systems/plain/circuit.js"
 import type { ProofSystem } from "../systems/verifiers.js"
 import { estimate } from "./inspect.js"
+import { layoutOf, predicateIn } from "./layout.js"
+import { withPredicate } from "./predicate.js"
 
 export interface CompileOptions {
   /** Does the receipt show the input, keep it hidden, or commit to it? Default: private. */
   readonly input?: "private" | "public" | "committed"
   readonly output?: "public" | "committed"
+  /** Prove whether the answer is within this document: one more output, a bit that is public in any case. */
+  readonly within?: PolicyDocument
   /** Weights are constants of the circuit. */
   readonly weights?: "fixed"
   /** Default: mirage, two-phase Groth16 with lookups. Plain groth16 has neither lookups nor commitments. */
@@ -37,9 +45,9 @@ export interface CompileOptions {
 
 /**
  * Compiles an integer model.
- * @throws UsageError for options we do not have; FileError if `gadgets` lack one of the circuit's;
- * ModelError for a model whose numbers, or coefficients made of them, are no safe integers; CountersignError when
- * the circuit would be too large, with the estimate.
+ * @throws UsageError for options we do not have, and a policy that does not fit the model or says nothing of it; FileError
+ * for a malformed policy, and if `gadgets` lack one of the circuit's; ModelError for a model whose numbers, or
+ * coefficients made of them, are no safe integers; CountersignError when the circuit would be too large, with the estimate.
  */
 export async function compile(
   graph: IntGraph,
@@ -50,9 +58,11 @@ export async function compile(
   options?: CompileOptions & { readonly proofSystem?: "mirage" },
 ): Promise<MirageCircuit>
 export async function compile(graph: IntGraph, options?: CompileOptions): Promise<Circuit>
-export async function compile(graph: IntGraph, options: CompileOptions = {}): Promise<Circuit> {
-  checkThing("model", graph, "graph")
+export async function compile(model: IntGraph, options: CompileOptions = {}): Promise<Circuit> {
+  checkThing("model", model, "graph")
   const { proofSystem, input, output, maxConstraints: limit } = checkCompileOptions(options)
+  const graph = options.within === undefined ? model : withPredicate(model, options.within)
+  checkNames(graph)
   const system = systemOf({ proofSystem })
   const forms = system.forms(graph)
   const plan = planGadgets(graph, forms)
@@ -82,6 +92,19 @@ export async function compile(graph: IntGraph, options: CompileOptions = {}): Pr
   const { rows } = circuit.linked.r1cs
   options.onProgress?.({ stage: "link", done: rows, total: rows })
   return circuit
+}
+
+/** A model's own outputs are not called as predicates are. @throws UsageError */
+function checkNames(graph: IntGraph): void {
+  const own = predicateIn(graph) === null ? graph.outputs : graph.outputs.slice(1)
+  const taken = own.find(({ name }) => documentIn(name) !== null)
+  if (taken === undefined) return
+  throw new UsageError({
+    what: "an output of the model is called as if it said that a policy holds",
+    where: `model \`${graph.name}\``,
+    given: `\`${taken.name}\``,
+    fix: "Give it another name",
+  })
 }
 
 /** Whether stamping stays within the limit of non-zeros: gadgets that were given may be of any length. @throws FileError */
@@ -119,7 +142,7 @@ async function compileHere({ uses }: Plan, committed: boolean): Promise<Compiled
 
 /**
  * What a circuit will be by some options, defaults filled in; without doing anything else.
- * @throws UsageError for options we do not have, or that exclude each other
+ * @throws UsageError for options we do not have, or that exclude each other; FileError for a malformed policy
  */
 export function checkCompileOptions(options: CompileOptions): {
   readonly proofSystem: ProofSystem
@@ -133,6 +156,7 @@ export function checkCompileOptions(options: CompileOptions): {
   const input = choice("input", options.input, ["private", "public", "committed"] as const)
   const output = choice("output", options.output, ["public", "committed"] as const)
   choice("weights", options.weights, ["fixed"] as const)
+  if (options.within !== undefined) parseDocument(options.within)
   if (!systemOf({ proofSystem: chosen }).commits && (input === "committed" || output === "committed")) {
     throw new UsageError({
       what: `plain ${chosen} has no commitments`,
@@ -155,6 +179,7 @@ function choice<T extends string>(name: string, given: T | undefined, allowed: r
     given: kindOf(value),
   })
 }
+<<<<<<< HEAD
 
 /** Names, shapes, scales and ranges of the public side of a model, as the verification key carries them. */
 function layoutOf(graph: IntGraph, input: Visibility, output: "public" | "committed"): Layout {
@@ -184,3 +209,5 @@ function layoutOf(graph: IntGraph, input: Visibility, output: "public" | "commit
     })),
   }
 }
+=======
+>>>>>>> integration13

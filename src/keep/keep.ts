@@ -24,8 +24,8 @@ import {
   statementProblem,
   zeroDigest,
 } from "../attest/index.js"
-import { attempt, exists, readJson, removeFile, writeWhole } from "../cli/files.js"
-import { FileError, invariant, UsageError } from "../errors.js"
+import { FileError, invariant, timeText, UsageError } from "../errors.js"
+import { attempt, exists, readJson, removeFile, writeWhole } from "../files.js"
 import { type Executed, execute } from "../prover/execute.js"
 import type { Circuit, ProveOptions, Prover } from "../prover/index.js"
 import { maxInteger } from "../statement/layout.js"
@@ -61,8 +61,8 @@ export function keep(folder: string, kept: Kept): string {
   if (retainUntil < attestation.validUntil)
     throw new UsageError({
       what: "it would be kept for a shorter time than the attestation is valid",
-      expected: `until ${attestation.validUntil} or later`,
-      given: `${retainUntil}`,
+      expected: `until ${timeText(attestation.validUntil)} or later`,
+      given: timeText(retainUntil),
     })
   openFolder(folder, true)
   const digest = digestIn(kept)

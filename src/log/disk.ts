@@ -22,8 +22,8 @@ import {
 } from "node:fs"
 import { hostname } from "node:os"
 import { promisify } from "node:util"
-import { attempt, makeFolder, removeFile } from "../cli/files.js"
 import { UsageError } from "../errors.js"
+import { attempt, makeFolder, removeFile } from "../files.js"
 import { mostBytes } from "../platform.js"
 import type { Disk, DiskFile, Platform } from "./platform.js"
 

@@ -125,6 +125,11 @@ class LogCheck {
     return this.#state?.size ?? 0
   }
 
+  /** Entries of which index and tree are there for sure; of later ones, power may have failed before they were kept. */
+  get #settled(): number {
+    return this.#state?.made.size ?? 0
+  }
+
   /** Checks what was appended together; false when that was the last, or something is wrong. */
   step(): boolean {
     const { read, commit } = this.#batch()
@@ -227,13 +232,13 @@ class LogCheck {
     const from = this.end.size
     try {
       for (const [i, { at, length }] of read.entries()) {
-        if (from + i >= this.#claimed) break
+        if (from + i >= this.#settled) break
         const stored = this.#nodes.line(from + i)
         if (stored.at !== at || stored.length !== length)
           return { entry: from + i, what: `\`${names.index}\` does not say where it stands` }
       }
       for (const [level, { first, nodes }] of levels.entries()) {
-        const count = Math.min(nodes.length, Math.floor(this.#claimed / 2 ** level) - first)
+        const count = Math.min(nodes.length, Math.floor(this.#settled / 2 ** level) - first)
         if (count <= 0) continue
         const stored = this.#nodes.nodes(level, first, count)
         const right = nodesToBytes(nodes.slice(0, count))

@@ -15,6 +15,7 @@ import { CountersignError } from "../errors.js"
 import { mod, q, r } from "../field.js"
 import { runInteger } from "../quantize/integers/run.js"
 import type { G1Json, G2Json } from "../statement/points.js"
+import { shownValues } from "../statement/statement.js"
 import { type Circuit, systemOf } from "../systems/index.js"
 import type { Receipt, VerificationKey } from "../systems/verifiers.js"
 import { checkKey } from "../verifier/key.js"
@@ -151,20 +152,19 @@ export async function auditReceipt(
   )
   for (const side of ["output", "input"] as const) {
     const claim = statement[side]
-    if (claim.visibility === "public") {
-      for (const [name, list] of Object.entries(claim.values)) {
-        for (const i of new Set([0, list.length - 1])) {
-          for (const step of [1n, -1n]) {
-            const changed = list.map((x, j) => (j === i ? `${BigInt(x) + step}` : x))
-            const values = { ...claim.values, [name]: changed }
-            attempt("statement", `${side} ${name}[${i}] moved by ${step}`, {
-              ...receipt,
-              statement: { ...statement, [side]: { ...claim, values } },
-            })
-          }
+    for (const [name, list] of Object.entries(shownValues(claim))) {
+      for (const i of new Set([0, list.length - 1])) {
+        for (const step of [1n, -1n]) {
+          const changed = list.map((x, j) => (j === i ? `${BigInt(x) + step}` : x))
+          const values = { ...shownValues(claim), [name]: changed }
+          attempt("statement", `${side} ${name}[${i}] moved by ${step}`, {
+            ...receipt,
+            statement: { ...statement, [side]: { ...claim, values } },
+          })
         }
       }
-    } else if (claim.visibility === "committed") {
+    }
+    if (claim.visibility === "committed") {
       const commitment = `0x${(BigInt(claim.commitment) ^ 1n).toString(16).padStart(64, "0")}`
       attempt("statement", `${side}'s commitment changed`, {
         ...receipt,

@@ -5,6 +5,7 @@ import type { TensorValues } from "../circuit/witness/witness.js"
 import { invariant, UsageError } from "../errors.js"
 import type { Nested } from "../quantize/calibration/nested.js"
 import { quantizeInput, runInteger } from "../quantize/integers/run.js"
+import { publicOutputs } from "../statement/layout.js"
 import type { Statement, Values } from "../statement/statement.js"
 import { type Circuit, systemOf } from "../systems/index.js"
 
@@ -81,13 +82,18 @@ function statementOf(circuit: Circuit, values: TensorValues, context: string, sa
     if (input === "public") return { visibility: "public", values: shown(graph.inputs) }
     return { visibility: "committed", commitment: committed("input") }
   }
+  const outputClaim = (): Statement["output"] => {
+    // public outputs are the first ones
+    const values = shown(graph.outputs.slice(0, publicOutputs(circuit.layout).length))
+    if (output === "public") return { visibility: "public", values }
+    const commitment = committed("output")
+    const hidesAll = Object.keys(values).length === 0
+    return { visibility: "committed", commitment, ...(hidesAll ? {} : { values }) }
+  }
   return {
     model,
     context: context as Statement["context"], // `execute` has looked at its form
     input: inputClaim(),
-    output:
-      output === "public"
-        ? { visibility: "public", values: shown(graph.outputs) }
-        : { visibility: "committed", commitment: committed("output") },
+    output: outputClaim(),
   }
 }

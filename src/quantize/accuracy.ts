@@ -114,6 +114,8 @@ export function measureAccuracy(
   checkThing("model", graph, "graph")
   checkOptions(options)
   const { labels, onProgress } = options
+  const isOf = graph.outputs.length === program.outputs.length
+  checkArgument(isOf, "graph", "the integer model of `program`, as it was quantized", graph)
   const samples = flatSamples(program, given)
   const fits = labels === undefined || (Array.isArray(labels) && labels.length === samples.length)
   checkArgument(fits, "options.labels", "one label a sample", labels)

@@ -38,7 +38,7 @@ export interface OutputLayout extends TensorLayout {
   readonly visibility: Exclude<Visibility, "hidden">
 }
 
-/** All inputs share one visibility, and so do all outputs. */
+/** All inputs share one visibility. Outputs may have two: those that are public come first, then those committed to. */
 export interface Layout {
   readonly inputs: readonly InputLayout[]
   readonly outputs: readonly OutputLayout[]
@@ -68,14 +68,24 @@ export const elementCount = (tensors: readonly TensorLayout[]): number =>
 /** The visibility that all inputs share; a model without inputs hides nothing, and says `hidden`. */
 export const inputVisibility = ({ inputs }: Layout): Visibility => inputs[0]?.visibility ?? "hidden"
 
-/** The visibility that all outputs share. */
-export const outputVisibility = ({ outputs }: Layout): OutputLayout["visibility"] => outputs[0].visibility
+/**
+ * `committed` if the outputs have a commitment, whatever else of them is public. The last output tells, because public
+ * ones come first; the escrow, which sees but the end of the canonical JSON, rests on that order.
+ */
+export const outputVisibility = ({ outputs }: Layout): OutputLayout["visibility"] =>
+  outputs[outputs.length - 1].visibility
 
 /** The inputs whose values are public, in layout order: all of them or none. */
 export const publicInputs = (layout: Layout): readonly InputLayout[] =>
   inputVisibility(layout) === "public" ? layout.inputs : []
 
+<<<<<<< HEAD
 const rankFields = ({ type, missing, edges }: RanksLayout): RanksLayout => ({ type, missing, edges })
+=======
+/** The outputs whose values are public, which are the first ones. */
+export const publicOutputs = ({ outputs }: Layout): readonly OutputLayout[] =>
+  outputs.filter(({ visibility }) => visibility === "public")
+>>>>>>> integration13
 
 /** Canonical JSON of a layout: fixed field order, no white space, numbers as ECMAScript writes them. */
 export function layoutJson(layout: Layout): string {
@@ -99,6 +109,22 @@ export function parseLayout(value: unknown, path: string): Layout {
     outputs: parseGroup(given.outputs, `${path}.outputs`, ["public", "committed"], false),
   }
   if (layout.outputs.length === 0) fail(`${path}.outputs`, { what: "a model has at least one output" })
+  const input = layout.inputs.findIndex((t) => t.visibility !== layout.inputs[0].visibility)
+  if (input > 0)
+    fail(`${path}.inputs[${input}].visibility`, {
+      what: "the inputs differ in visibility",
+      expected: layout.inputs[0].visibility,
+      given: layout.inputs[input].visibility,
+    })
+  const output = layout.outputs.findIndex(
+    ({ visibility }, i) => visibility === "public" && layout.outputs[i - 1]?.visibility === "committed",
+  )
+  if (output > 0)
+    fail(`${path}.outputs[${output}].visibility`, {
+      what: "public outputs come before those committed to",
+      expected: "committed",
+      given: "public",
+    })
   const shown = [...layout.inputs, ...layout.outputs].filter((t) => t.visibility === "public")
   if (elementCount(shown) > maxValues)
     fail(path, { what: "too many public values", expected: `at most ${maxValues}` })
@@ -140,13 +166,6 @@ function parseGroup<V extends Visibility>(
   })
   if (new Set(tensors.map((t) => t.name)).size !== tensors.length)
     fail(path, { what: "two tensors have the same name" })
-  const other = tensors.findIndex((t) => t.visibility !== tensors[0].visibility)
-  if (other > 0)
-    fail(`${path}[${other}].visibility`, {
-      what: "the tensors of one side differ in visibility",
-      expected: tensors[0].visibility,
-      given: tensors[other].visibility,
-    })
   return tensors
 }
 

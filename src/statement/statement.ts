@@ -18,6 +18,7 @@ import {
   maxValues,
   outputVisibility,
   publicInputs,
+  publicOutputs,
   type TensorLayout,
 } from "./layout.js"
 import { array, bytes32, fail, fields, type Hex, integer, object, oneOf } from "./strict.js"
@@ -35,6 +36,8 @@ export interface PublicClaim {
 export interface CommittedClaim {
   readonly visibility: "committed"
   readonly commitment: Hex
+  /** Of the tensors that are public all the same; absent if there are none. */
+  readonly values?: Values
 }
 
 /** The public claim. */
@@ -60,8 +63,13 @@ export function contextSignal(context: string): bigint {
   return BigInt(`0x${bytesToHex(keccak_256(bytes))}`) % r
 }
 
+/** The values that a side of a statement shows. */
+export const shownValues = (claim: Statement["input"]): Values =>
+  (claim.visibility === "hidden" ? undefined : claim.values) ?? {}
+
 /**
- * The integers of one side in layout order; none when the side is not public.
+ * The integers that one side shows, in layout order.
+ * @param tensors the public ones of the side
  * @throws UsageError unless its values have exactly the names and counts of `tensors`.
  */
 export function flatten(
@@ -69,7 +77,7 @@ export function flatten(
   tensors: readonly TensorLayout[],
   side: "input" | "output",
 ): bigint[] {
-  const values = claim.visibility === "public" ? claim.values : {}
+  const values = shownValues(claim)
   const problem = mismatch(values, tensors, side)
   if (problem !== null) throw new UsageError({ what: problem })
   return tensors.flatMap((tensor) => values[tensor.name].map(BigInt))
@@ -86,7 +94,7 @@ export function publicSignals(statement: Statement, layout: Layout): bigint[] {
   checkThing("layout", layout, "layout")
   const { input, output } = statement
   return [
-    ...flatten(output, layout.outputs, "output"),
+    ...flatten(output, publicOutputs(layout), "output"),
     contextSignal(statement.context),
     ...flatten(input, publicInputs(layout), "input"),
   ].map((signal) => mod(signal))
@@ -99,8 +107,8 @@ export function shapeProblem({ input, output }: Statement, layout: Layout): stri
   if (output.visibility !== outputVisibility(layout))
     return `the statement's output is ${output.visibility}, the key's is ${outputVisibility(layout)}`
   return (
-    (output.visibility === "public" ? valuesProblem(output.values, layout.outputs, "output") : null) ??
-    (input.visibility === "public" ? valuesProblem(input.values, layout.inputs, "input") : null)
+    valuesProblem(shownValues(output), publicOutputs(layout), "output") ??
+    valuesProblem(shownValues(input), publicInputs(layout), "input")
   )
 }
 
@@ -162,8 +170,14 @@ function parseInput(value: unknown, path: string, budget: ValueBudget): Statemen
 function parseClaim(value: unknown, path: string, budget: ValueBudget): Statement["output"] {
   const visibility = oneOf(object(value, path).visibility, `${path}.visibility`, ["public", "committed"])
   if (visibility === "committed") {
-    const given = fields(value, path, ["visibility", "commitment"])
-    return { visibility, commitment: parseCommitment(given.commitment, `${path}.commitment`) }
+    const shows = Object.hasOwn(object(value, path), "values")
+    const given = fields(value, path, ["visibility", "commitment", ...(shows ? ["values" as const] : [])])
+    const claim = { visibility, commitment: parseCommitment(given.commitment, `${path}.commitment`) }
+    if (!shows) return claim
+    const values = parseValues(given.values, `${path}.values`, budget)
+    // a statement has one form: nothing is shown by leaving `values` out
+    if (Object.keys(values).length === 0) fail(`${path}.values`, { what: "shows no tensor" })
+    return { ...claim, values }
   }
   const given = fields(value, path, ["visibility", "values"])
   return { visibility, values: parseValues(given.values, `${path}.values`, budget) }

@@ -1,9 +1,14 @@
 /** The numbers behind the integers of a statement: real value ≈ scale · integer, by the key's layout alone. */
 import { checkArgument, checkThing, kindOf } from "../arguments.js"
 import { InputError, UsageError } from "../errors.js"
+<<<<<<< HEAD
 import { type InputLayout, type Layout, publicInputs, type TensorLayout } from "./layout.js"
 import { edgeNumber, type RanksLayout } from "./ranks.js"
 import { type Statement, shapeProblem } from "./statement.js"
+=======
+import { type Layout, publicInputs, publicOutputs, type TensorLayout } from "./layout.js"
+import { type Statement, shapeProblem, shownValues } from "./statement.js"
+>>>>>>> integration13
 
 /** A tensor that a statement shows. */
 export interface RealTensor {
@@ -63,8 +68,8 @@ function rankedValues({ edges }: RanksLayout, integers: readonly string[]) {
 }
 
 /**
- * What a statement shows, in real numbers and in the layout's order; a side that is hidden or committed to has
- * no tensors. It says nothing about whether the statement is true: verify the receipt first.
+ * What a statement shows, in real numbers and in the layout's order; what is hidden or committed to is not among
+ * it. It says nothing about whether the statement is true: verify the receipt first.
  * @throws UsageError when the statement does not fit the layout
  */
 export function realValues(
@@ -76,6 +81,7 @@ export function realValues(
   const problem = shapeProblem(statement, layout)
   if (problem !== null) throw new UsageError({ what: problem })
   const read = (claim: Statement["input"], tensors: readonly TensorLayout[]): RealTensor[] =>
+<<<<<<< HEAD
     claim.visibility !== "public"
       ? []
       : tensors.map((tensor) => {
@@ -85,8 +91,15 @@ export function realValues(
           if (ranks) return { name, shape, scale, integers, ...rankedValues(ranks, integers) }
           return { name, shape, scale, integers, values: dequantize(tensor, integers) }
         })
+=======
+    tensors.map((tensor) => {
+      const { name, shape, scale } = tensor
+      const integers = shownValues(claim)[name]
+      return { name, shape, scale, integers, values: dequantize(tensor, integers) }
+    })
+>>>>>>> integration13
   return {
     inputs: read(statement.input, publicInputs(layout)),
-    outputs: read(statement.output, layout.outputs),
+    outputs: read(statement.output, publicOutputs(layout)),
   }
 }

@@ -2,12 +2,13 @@
  * The public words of a statement, for the two-phase proof system (MIRAGE, eprint 2020/278). Here, and
  * nowhere else, is which integers go into which word; circuit, prover and verifiers follow it.
  *
- * Outputs come first, then inputs. A public side has, tensor by tensor in layout order, words of 248 bits:
+ * Outputs come first, then inputs. Of its public tensors a side has, one by one in layout order, words of 248 bits:
  * each holds k = ⌊248 / bits⌋ consecutive elements in row-major order, the last of a tensor fewer, as
  *
  *     p = Σ (v_i − lo) · 2^(bits · i)          0 ≤ i < k
  *
- * Two tensors never share a word. A committed side has one word, its commitment; a hidden one has none.
+ * Two tensors never share a word. The commitment to its committed tensors, if it has any, is one more word; hidden
+ * ones have none.
  *
  * The statement and the commitment D of the proof fix the challenge, so neither can be chosen after it:
  *
@@ -28,7 +29,10 @@ import {
   type Layout,
   maxBits,
   outputVisibility,
+  publicInputs,
+  publicOutputs,
   type TensorLayout,
+  type Visibility,
 } from "./layout.js"
 import { type G1Json, parseG1 } from "./points.js"
 import { flatten, type Statement } from "./statement.js"
@@ -79,9 +83,15 @@ function checkBigints(values: readonly bigint[], parameter: string): void {
 export const wordsOfTensor = (elements: number, bits: number): number =>
   Math.ceil(elements / elementsPerWord(bits))
 
-/** The words that hold the tensors of one side, public or about to be committed to. */
-export function packSide(tensors: readonly TensorLayout[], side: "output" | "input"): ValuesWord[] {
-  return tensors.flatMap(({ shape, lo, bits }, tensor) => {
+/** The words that hold the tensors of one side that are public, or those that are committed to. */
+export function packSide(
+  { outputs, inputs }: Layout,
+  side: "output" | "input",
+  visibility: "public" | "committed",
+): ValuesWord[] {
+  const tensors = side === "output" ? outputs : inputs
+  return tensors.flatMap(({ shape, lo, bits, ...given }, tensor) => {
+    if (given.visibility !== visibility) return []
     const [elements, each] = [count(shape), elementsPerWord(bits)]
     return Array.from({ length: wordsOfTensor(elements, bits) }, (_, word): ValuesWord => {
       const first = word * each
@@ -93,28 +103,28 @@ export function packSide(tensors: readonly TensorLayout[], side: "output" | "inp
 /** What each public word of a layout holds, in order. */
 export function packing(layout: Layout): Word[] {
   checkThing("layout", layout, "layout")
-  const outputs: Word[] =
-    outputVisibility(layout) === "public"
-      ? packSide(layout.outputs, "output")
-      : [{ kind: "commitment", side: "output" }]
-  if (inputVisibility(layout) === "hidden") return outputs
-  return inputVisibility(layout) === "public"
-    ? [...outputs, ...packSide(layout.inputs, "input")]
-    : [...outputs, { kind: "commitment", side: "input" }]
+  const commitment = (side: "output" | "input", visibility: Visibility): Word[] =>
+    visibility === "committed" ? [{ kind: "commitment", side }] : []
+  return [
+    ...packSide(layout, "output", "public"),
+    ...commitment("output", outputVisibility(layout)),
+    ...packSide(layout, "input", "public"),
+    ...commitment("input", inputVisibility(layout)),
+  ]
 }
 
 const tensorWords = (tensors: readonly TensorLayout[]): number =>
   tensors.reduce((sum, { shape, bits }) => sum + wordsOfTensor(count(shape), bits), 0)
 
+const commitmentWords = (visibility: Visibility): number => (visibility === "committed" ? 1 : 0)
+
 /** Number of words of the outputs, which come first. */
 export const outputWordCount = (layout: Layout): number =>
-  outputVisibility(layout) === "public" ? tensorWords(layout.outputs) : 1
+  tensorWords(publicOutputs(layout)) + commitmentWords(outputVisibility(layout))
 
 /** Number of public words of a layout. */
-export function wordCount(layout: Layout): number {
-  const inputs = { hidden: 0, committed: 1, public: tensorWords(layout.inputs) }
-  return outputWordCount(layout) + inputs[inputVisibility(layout)]
-}
+export const wordCount = (layout: Layout): number =>
+  outputWordCount(layout) + tensorWords(publicInputs(layout)) + commitmentWords(inputVisibility(layout))
 
 /**
  * The words of a tensor's integers.
@@ -195,17 +205,16 @@ export function wordsOf(statement: Statement, layout: Layout): bigint[] {
         expected: visibility,
         given: claim.visibility,
       })
-    if (claim.visibility === "hidden") return []
-    if (claim.visibility === "committed") return [BigInt(claim.commitment)]
     const values = flatten(claim, tensors, name)
     let next = 0
-    return tensors.flatMap(({ shape, lo, bits }) => {
+    const words = tensors.flatMap(({ shape, lo, bits }) => {
       const from = next
       next += count(shape)
       return packTensor(values.slice(from, next), lo, bits)
     })
+    return claim.visibility === "committed" ? [...words, BigInt(claim.commitment)] : words
   }
-  return [...side(output, layout.outputs, "output"), ...side(input, layout.inputs, "input")]
+  return [...side(output, publicOutputs(layout), "output"), ...side(input, publicInputs(layout), "input")]
 }
 
 /** Integers in [0, 2^256) as 32 bytes each, big endian. */

@@ -14,6 +14,7 @@ import {
   type Layout,
   outputVisibility,
   publicInputs,
+  publicOutputs,
   type TensorLayout,
 } from "../statement/layout.js"
 import { describeProvenance, type Provenance } from "../statement/provenance.js"
@@ -130,9 +131,8 @@ function publicTensors(layout: Layout, packed: boolean): PublicTensor[] {
       return at
     })
   }
-  const outputs = outputVisibility(layout) === "public" ? layout.outputs : []
   return [
-    ...placed("output", outputs, 0),
+    ...placed("output", publicOutputs(layout), 0),
     ...placed("input", publicInputs(layout), packed ? outputWordCount(layout) : 0),
   ]
 }
@@ -194,7 +194,10 @@ function wordLines(layout: Layout): string[] {
     "    /// Words of a statement.",
     number("WORDS", "uint256", wordCount(layout)),
     ...(outputVisibility(layout) === "committed"
-      ? ["    /// The word that commits to all outputs.", number("OUTPUT_COMMITMENT_WORD", "uint256", 0)]
+      ? [
+          `    /// The word that commits to all outputs${publicOutputs(layout).length > 0 ? " that are not public" : ""}.`,
+          number("OUTPUT_COMMITMENT_WORD", "uint256", outputs - 1),
+        ]
       : []),
     ...(inputVisibility(layout) === "committed"
       ? ["    /// The word that commits to all inputs.", number("INPUT_COMMITMENT_WORD", "uint256", outputs)]

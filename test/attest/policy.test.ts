@@ -335,5 +335,7 @@ describe("limits in integers", () => {
     expect(withinTolerance(documentOf(), 10.14, 10)).toBe(true)
     expect(withinTolerance(documentOf(), 10.16, 10)).toBe(false)
     expect(withinTolerance(documentOf(), Number.NaN, 10)).toBe(false)
+    for (const float of [Infinity, -Infinity, Number.NaN])
+      expect(withinTolerance(documentOf(), 10, float)).toBe(false)
   })
 })

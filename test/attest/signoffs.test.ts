@@ -14,8 +14,9 @@ import {
   signOffProblems,
   signSignOff,
   signWithdrawal,
+  zeroAddress,
 } from "#src/attest/index.js"
-import { UsageError } from "#src/errors.js"
+import { timeText, UsageError } from "#src/errors.js"
 import {
   addressOf,
   approver,
@@ -59,12 +60,22 @@ describe("an attestation is signed off", () => {
     expect(await problems(both)).toEqual([])
     expect(await isSignedOff(asks, attestation, { domain, signOffs: both, at })).toBe(true)
     expect(await problems([both[0]])).toEqual([
-      `evaluator ${addressOf(stranger)} has not approved it at ${at}`,
+      `evaluator ${addressOf(stranger)} has not approved it at ${timeText(at)}`,
     ])
     expect(await problems([])).toHaveLength(2)
-    const nobody = { ...policy, signOffs: [] }
-    const free = attestationOf({ policy: policyDigest(nobody) })
-    expect(await isSignedOff(nobody, free, { domain, signOffs: [], at })).toBe(true)
+  })
+
+  it("by nobody, where a policy neither requires anybody nor names an escrow", async () => {
+    for (const [escrow, expected] of [
+      [policy.escrow, []],
+      [zeroAddress, ["the policy requires nobody, and names no escrow"]],
+    ] as const) {
+      const asksNobody = { ...policy, escrow, signOffs: [] }
+      const free = attestationOf({ policy: policyDigest(asksNobody) })
+      const shown = { domain, signOffs: [], at }
+      expect(await signOffProblems(asksNobody, free, shown)).toEqual(expected)
+      expect(await isSignedOff(asksNobody, free, shown)).toBe(expected.length === 0)
+    }
   })
 
   it("by nothing that was said in another role, scope or domain, of something else, or for another time", async () => {
@@ -86,7 +97,9 @@ describe("an attestation is signed off", () => {
     ]
     for (const [why, signOff] of useless) {
       const reasons = await problems([signOff, evaluated])
-      expect(reasons.at(-1), why).toBe(`approver ${addressOf(approver)} has not approved it at ${at}`)
+      expect(reasons.at(-1), why).toBe(
+        `approver ${addressOf(approver)} has not approved it at ${timeText(at)}`,
+      )
       // and does no harm beside one that counts
       expect(await problems([signOff, await byApprover(), evaluated]), why).toEqual([])
     }
@@ -98,7 +111,7 @@ describe("an attestation is signed off", () => {
     const withdrawals = (list: readonly unknown[]) => problems([approved, evaluated], { withdrawals: list })
     expect(await withdrawals([withdrawn])).toEqual([
       `sign-off of ${addressOf(approver)}: withdrawn`,
-      `approver ${addressOf(approver)} has not approved it at ${at}`,
+      `approver ${addressOf(approver)} has not approved it at ${timeText(at)}`,
     ])
     await expect(signWithdrawal(approved, at, stranger)).rejects.toThrow(UsageError)
     const forged = { ...withdrawn, signature: evaluated.signature }

@@ -5,6 +5,7 @@ import {
   ChainError,
   connect,
   deployContracts,
+  onChain,
   openContracts,
   planAnchor,
   planRequest,
@@ -43,6 +44,33 @@ describe("a question", () => {
     atFirst("eth_getBlockByNumber", fault, fault)
     expect(await provider.getBlock("latest")).toMatchObject({ number: expect.any(Number) })
     expect(flaky.calls.get("eth_getBlockByNumber")).toBe(3)
+    provider.destroy()
+  })
+
+  it("that is answered with busy to the end is no refusal of a contract's", async () => {
+    const provider = await connect(flaky.url, quick)
+    const contracts = await openContracts(scene.deployment, provider)
+    const sender = await funded(scene, "sender at a busy time", provider)
+    for (const method of ["eth_estimateGas", "eth_getBlockByNumber"]) {
+      flaky.fault = (called) => (called === method ? "busy" : null)
+      const anchored = { log: hash32("busy"), size: 1, root: hash32("root") }
+      const planned = planAnchor(contracts, sender, anchored).then((plan) => plan.send(soon))
+      await expect(planned, method).rejects.toMatchObject({
+        problem: "unreachable",
+        message: expect.stringMatching(/the endpoint is busy.*asked 4 times/),
+      })
+    }
+    expect(await made(sender.address)).toBe(0)
+    provider.destroy()
+  })
+
+  it("that the endpoint does not know or like is told in its words", async () => {
+    const provider = await connect(flaky.url, quick)
+    const asked = onChain("here", () => provider.send("eth_nonsense", []))
+    await expect(asked).rejects.toMatchObject({
+      problem: "refused",
+      message: expect.stringMatching(/^here: the endpoint refuses: .*not found/i),
+    })
     provider.destroy()
   })
 
@@ -128,10 +156,18 @@ describe("a transaction", () => {
         const count = await made(sender.address)
         if (outcome instanceof ChainError)
           expect(count).toBeLessThanOrEqual(outcome.problem === "unknown" ? 1 : 0)
-        else expect(count).toBe(1)
+        else {
+          // an error without a type says nothing of whether it happened
+          expect(outcome).toMatchObject({ hash: expect.any(String) })
+          expect(count).toBe(1)
+        }
         provider.destroy()
       }),
-      { numRuns: 40 },
+      {
+        numRuns: 40,
+        // the last time that a question is asked, the endpoint is busy
+        examples: [[[null, null, "lost", null, "lost", "lost", null, "lost", "busy", null]]],
+      },
     )
   })
 

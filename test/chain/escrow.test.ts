@@ -137,10 +137,10 @@ describe("a request", () => {
     const { contracts, stranger } = scene
     const { request, attestation } = await delivered()
     const other = await scene.attested(request, 3)
-    await expect(planEquivocation(contracts, stranger, attestation, attestation)).rejects.toThrow(
-      /same output/,
-    )
-    await (await planEquivocation(contracts, stranger, attestation, other)).send(soon)
+    await expect(
+      planEquivocation(contracts, stranger, attestation, attestation, scene.oracle.key),
+    ).rejects.toThrow(/same output/)
+    await (await planEquivocation(contracts, stranger, attestation, other, scene.oracle.key)).send(soon)
     const step = await planSettle(contracts, scene.client, request)
     expect(step.ends).toEqual([{ end: "Equivocated", pays: { client: 1500n, shower: 70n } }])
     expect(await credited(Promise.resolve(step))).toEqual({ client: 1500n, stranger: 70n })

@@ -2,23 +2,18 @@
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { sideDigests } from "#src/attest/index.js"
 import {
   beginning,
   connect,
   type Judge,
   openContracts,
-  type Place,
   parsePlace,
-  planDeliver,
-  planRequest,
-  stateOf,
   type WatchEvent,
   type WatchOptions,
   watch,
-  watchOnce,
 } from "#src/chain/index.js"
-import { type Scene, soon, startScene } from "../support/requests.js"
+import { type Scene, startScene } from "../support/requests.js"
+import { delivered as deliver, judgeOf, mine as mineOn, stateIn, watcherOf } from "../support/watchers.js"
 
 let scene: Scene
 beforeAll(async () => {
@@ -26,48 +21,11 @@ beforeAll(async () => {
 })
 afterAll(() => scene?.close())
 
-/** Answer 0 is the model's. */
-const judge: Judge = ({ output }) =>
-  output === sideDigests(scene.statement(), scene.oracle.key.layout).output
-    ? { verdict: "right", reason: "the model says the same" }
-    : { verdict: "wrong", reason: "the model says something else" }
-
-async function delivered(answer: number, challengeWindow = 3600) {
-  const { contracts, client, operator } = scene
-  const request = await scene.agreed({ challengeWindow })
-  await (await planRequest(contracts, client, request)).send(soon)
-  const attestation = await scene.attested(request, answer)
-  await (await planDeliver(contracts, operator, request, attestation)).send(soon)
-  return request
-}
-const mine = (blocks: number) => scene.provider.send("anvil_mine", [`0x${blocks.toString(16)}`])
-const state = async (id: `0x${string}`) => (await stateOf(scene.contracts, id)).state
-
-/** A watcher with its disk, as text. */
-function watcher(options: WatchOptions = {}, contracts = scene.contracts, signer = scene.challenger) {
-  const events: WatchEvent[] = []
-  let disk = JSON.stringify(beginning(contracts))
-  const said = (id: string) => events.filter((event) => event.id === id).map(({ what }) => what)
-  const all: WatchOptions = {
-    confirmations: 3,
-    sending: soon,
-    onEvent: (event) => void events.push(event),
-    save: (place: Place) => {
-      disk = JSON.stringify(place)
-    },
-    ...options,
-  }
-  return {
-    events,
-    said,
-    all,
-    place: () => parsePlace(disk, contracts),
-    async look(by: Judge = judge) {
-      const place = await watchOnce(contracts, signer, parsePlace(disk, contracts), by, all)
-      disk = JSON.stringify(place)
-    },
-  }
-}
+const judge: Judge = (claim, digest) => judgeOf(scene)(claim, digest)
+const delivered = (answer: number, challengeWindow = 3600) => deliver(scene, answer, { challengeWindow })
+const mine = (blocks: number) => mineOn(scene, blocks)
+const state = (id: `0x${string}`) => stateIn(scene, { id })
+const watcher = (options: WatchOptions = {}) => watcherOf(scene, options)
 
 describe("a watcher", () => {
   it("challenges a wrong answer when it stands, and no right one", async () => {
@@ -79,7 +37,7 @@ describe("a watcher", () => {
     await look()
     await look()
     expect([await state(wrong.id), await state(right.id)]).toEqual(["Challenged", "Delivered"])
-    expect([said(wrong.id), said(right.id)]).toEqual([["wrong", "challenged"], ["right"]])
+    expect([said(wrong), said(right)]).toEqual([["wrong", "challenged"], ["right"]])
     await mine(4)
     await look()
     expect(place().watched).toEqual([])
@@ -91,7 +49,7 @@ describe("a watcher", () => {
     const { look, said } = watcher()
     await look()
     expect([await state(urgent.id), await state(late.id)]).toEqual(["Challenged", "Delivered"])
-    expect([said(urgent.id), said(late.id)]).toEqual([["wrong", "challenged"], ["missed"]])
+    expect([said(urgent), said(late)]).toEqual([["wrong", "challenged"], ["missed"]])
   })
 
   it("takes up an input that it learns later, and stakes no more than allowed", async () => {
@@ -100,9 +58,12 @@ describe("a watcher", () => {
     const { look, said, all } = watcher({ mostStake: 69n })
     await look(() => ({ verdict: "unknown", reason: "the input is not known" }))
     await look()
-    expect(said(id)).toEqual(["unknown", "wrong", "failed"])
+    expect(said({ id })).toEqual(["unknown", "wrong", "failed"])
     expect(await state(id)).toBe("Delivered")
     Object.assign(all, { mostStake: 70n })
+    await look()
+    expect(await state(id)).toBe("Delivered")
+    await scene.pass(460)
     await look()
     expect(await state(id)).toBe("Challenged")
   })
@@ -121,7 +82,7 @@ describe("a watcher", () => {
     await mine(1)
     await look()
     expect(await state(id)).toBe("Challenged")
-    expect(said(id).at(-1)).toBe("challenged")
+    expect(said({ id }).at(-1)).toBe("challenged")
   })
 
   it("goes back where the chain did, and challenges again", async () => {
@@ -140,7 +101,7 @@ describe("a watcher", () => {
     await look()
     expect(events.map(({ what }) => what)).toContain("reorganised")
     expect([await state(gone.id), await state(id)]).toEqual(["None", "Challenged"])
-    expect(said(id)).toEqual(["wrong", "challenged"])
+    expect(said({ id })).toEqual(["wrong", "challenged"])
   })
 
   it("comes through an endpoint that fails half of the time", async () => {
@@ -177,7 +138,7 @@ describe("a watcher", () => {
       const options = { ...all, onEvent, everyMs: 20, signal: stop.signal }
       await watch(contracts, signer, beginning(contracts), judge, options)
       expect(await state(id)).toBe("Challenged")
-      expect(said(id).at(-1)).toBe("challenged")
+      expect(said({ id }).at(-1)).toBe("challenged")
       expect(await scene.provider.getTransactionCount(signer.address)).toBe(before + 1)
     } finally {
       provider.destroy()

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { rebuildCircuit } from "#src/compile/description.js"
-import { type Outcome, run, writeModel, writeSamples } from "../support/cli.js"
+import { type Outcome, runAlone, writeModel, writeSamples } from "../support/cli.js"
 
 const context = `0x${"c0".repeat(32)}`
 const input = [0.5, -0.5, 0.25]
@@ -13,11 +13,11 @@ const path = (name: string) => join(folder, name)
 const read = (name: string) => JSON.parse(readFileSync(path(name), "utf8"))
 
 const compile = (model: string, out: string, ...more: string[]) =>
-  run("compile", path(model), "--samples", path("samples.json"), "--out", path(out), "--json", ...more)
+  runAlone("compile", path(model), "--samples", path("samples.json"), "--out", path(out), "--json", ...more)
 const prove = (circuit: string, receipt: string, ...more: string[]) =>
-  run("prove", path(circuit), path("input.json"), "--out", path(receipt), ...more)
+  runAlone("prove", path(circuit), path("input.json"), "--out", path(receipt), ...more)
 const verify = (receipt: string, ...more: string[]) =>
-  run("verify", path(receipt), "--key", path("made/verification.json"), "--json", ...more)
+  runAlone("verify", path(receipt), "--key", path("made/verification.json"), "--json", ...more)
 
 /** What the first three commands said; the other tests work on what they left in `made`. */
 let compiled: Outcome
@@ -33,7 +33,7 @@ beforeAll(async () => {
   writeFileSync(path("nan.json"), '{"inputs":{"x":[0,0,null]}}')
   writeFileSync(path("broken.onnx"), readFileSync(path("model.onnx")).subarray(0, 100))
   compiled = await compile("model.onnx", "made")
-  ready = await run("setup", path("made"), "--dev", "--json")
+  ready = await runAlone("setup", path("made"), "--dev", "--json")
   proved = await prove("made", "receipt.json", "--context", context, "--json")
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -116,19 +116,19 @@ describe("verify", () => {
 
 describe("run", () => {
   it("gives the integers that the receipt shows", async () => {
-    const { json } = await run("run", path("made"), path("input.json"), "--json")
+    const { json } = await runAlone("run", path("made"), path("input.json"), "--json")
     const { y } = json.integers as { y: number[] }
     expect(y.map(String)).toEqual(read("receipt.json").statement.output.values.y)
   })
 
   it("gives the real numbers, one an output", async () => {
-    const { json } = await run("run", path("made"), path("input.json"), "--json")
+    const { json } = await runAlone("run", path("made"), path("input.json"), "--json")
     expect((json.outputs as { y: number[] }).y).toEqual([expect.any(Number), expect.any(Number)])
   })
 
   it("takes an input in EZKL's form for the same", async () => {
     const [ours, theirs] = await Promise.all(
-      ["input.json", "ezkl.json"].map((name) => run("run", path("made"), path(name), "--json")),
+      ["input.json", "ezkl.json"].map((name) => runAlone("run", path("made"), path(name), "--json")),
     )
     expect(theirs.json.integers).toEqual(ours.json.integers)
   })
@@ -136,7 +136,7 @@ describe("run", () => {
 
 describe("inspect", () => {
   it("counts as many constraints as compile, and has each at a node", async () => {
-    const { json } = await run("inspect", path("made"), "--json")
+    const { json } = await runAlone("inspect", path("made"), "--json")
     const { nodes, totals } = json as Record<"totals", { constraints: number }> &
       Record<"nodes", { constraints: number }[]>
     expect(totals.constraints).toBe(compiled.json.constraints)
@@ -148,7 +148,7 @@ describe("inspect", () => {
     const model = readFileSync(path("made/model.bin"))
     model[model.length - 20] ^= 1
     writeFileSync(path("damaged-model/model.bin"), model)
-    const { code, stderr } = await run("inspect", path("damaged-model"))
+    const { code, stderr } = await runAlone("inspect", path("damaged-model"))
     expect({ code, stderr }).toEqual({
       code: 2,
       stderr: expect.stringContaining("model.bin: the model is not the one that was compiled"),
@@ -157,20 +157,28 @@ describe("inspect", () => {
 })
 
 it("audit finds nothing that a forger could use", async () => {
-  const outcome = await run("audit", path("made"), "--json")
+  const outcome = await runAlone("audit", path("made"), "--json")
   expect(outcome).toMatchObject({ code: 0, json: { valid: true, refused: expect.any(Number) } })
 })
 
 describe("export", () => {
   it.each(["r1cs", "circom", "solidity"])("writes %s", async (what) => {
     const out = path(`out.${what}`)
-    const { code, stderr } = await run("export", what, path("made"), "--out", out, "--allow-dev", "--json")
+    const { code, stderr } = await runAlone(
+      "export",
+      what,
+      path("made"),
+      "--out",
+      out,
+      "--allow-dev",
+      "--json",
+    )
     expect(code, stderr).toBe(0)
     expect(readFileSync(out).length).toBeGreaterThan(0)
   })
 
   it("writes no library of a development key that is not allowed", async () => {
-    const { code, stderr } = await run("export", "solidity", path("made"), "--out", path("no.sol"))
+    const { code, stderr } = await runAlone("export", "solidity", path("made"), "--out", path("no.sol"))
     expect({ code, stderr }).toEqual({
       code: 2,
       stderr: expect.stringContaining("Accept it with --allow-dev"),
@@ -222,7 +230,7 @@ describe("bad input ends with code 2, nothing on standard output, and what to do
       () => ["export", "pdf", path("made"), "--out", path("x")],
     ],
   ])("%s", async (_, message, args) => {
-    const { code, stdout, stderr } = await run(...args())
+    const { code, stdout, stderr } = await runAlone(...args())
     expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: "", stderr: expect.stringMatching(message) })
   })
 })

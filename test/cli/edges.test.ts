@@ -59,7 +59,7 @@ beforeAll(async () => {
     prove("shown", "shown.json", "--context", context),
     prove("dir", "zero.json", "--no-context", "--json"),
   ])
-  for (const { code, stderr } of proved) expect(code, stderr).toBe(0)
+  for (const { code, stderr, stdout } of proved) expect(code, stderr + stdout).toBe(0)
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 

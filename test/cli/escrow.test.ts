@@ -23,7 +23,9 @@ async function as(who: Wallet, ...args: string[]) {
   process.env.COUNTERSIGN_PRIVATE_KEY = who.privateKey
   process.env.COUNTERSIGN_RPC = chain.url
   try {
-    return await run(...args, "--json")
+    const outcome = await run(...args, "--json")
+    expect(`${outcome.stdout}${outcome.stderr}`.toLowerCase()).not.toContain(who.privateKey.slice(2))
+    return outcome
   } finally {
     delete process.env.COUNTERSIGN_PRIVATE_KEY
     delete process.env.COUNTERSIGN_RPC
@@ -87,6 +89,15 @@ beforeAll(async () => {
 afterAll(async () => {
   await chain?.close()
   rmSync(folder, { recursive: true, force: true })
+})
+
+it("a deployment says what it takes before it is sent", async () => {
+  const looked = done(await as(challenger, "contracts", "deploy", "--out", path("nowhere.json"), "--dry-run"))
+  expect(looked).toMatchObject({ file: null, transactions: [] })
+  const made = done(await as(challenger, "contracts", "deploy", "--out", path("again.json")))
+  // each contract's gas is estimated with the addresses that those before it will have
+  expect(Number(looked.gas) / Number(made.gasUsed)).toBeCloseTo(1, 2)
+  expect(existsSync(path("nowhere.json"))).toBe(false)
 })
 
 describe("a request", () => {
@@ -163,6 +174,20 @@ describe("a request", () => {
     expect(await status()).toMatchObject({
       state: "Proven",
       credit: { client: "0", operator: "770000000000000000" },
+    })
+    const checked = await as(
+      client,
+      ...["attestation", "verify", path("answer.json"), "--key", path("made/verification.json"), ...at()],
+      ...["--policy", path("policy.json"), "--operator", operator.address, "--request", file.id],
+      ...["--receipt", path("receipt.json")],
+    )
+    expect(checked).toMatchObject({
+      code: 1,
+      json: {
+        signed: { holds: true },
+        proven: { holds: true },
+        actionable: { holds: false, reason: expect.stringMatching(/names no registry/) },
+      },
     })
     const paid = done(await as(operator, "withdraw", ...at(), "--to", challenger.address))
     expect(paid).toMatchObject({ receives: "770000000000000000", to: lower(challenger) })

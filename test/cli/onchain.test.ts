@@ -12,7 +12,8 @@ import {
   solidityKey,
   verificationCall,
 } from "#src/verifier/index.js"
-import { compileContract, compileSolidity } from "../../contracts/compile.js"
+import { compileSolidity } from "../../contracts/compile.js"
+import { artifact } from "../support/chain.js"
 import { run, writeModel, writeSamples } from "../support/cli.js"
 import { edit } from "../support/groth16-oracle.js"
 
@@ -53,7 +54,7 @@ describe.each(["mirage", "groth16"] as const)("on chain, %s", (system) => {
       json: { function: call.function, args: decimals(call.args), data: call.data, context, setup: "dev" },
     })
     // what stands there is what ethers needs to make the same call
-    const { abi } = compileContract(json.contract as string)
+    const { abi } = artifact(json.contract as string)
     expect(new Interface(abi).encodeFunctionData(call.function, json.args as unknown[])).toBe(call.data)
   })
 

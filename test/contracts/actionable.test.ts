@@ -318,6 +318,7 @@ describe("a claim", () => {
         c.signature,
         other.attestation,
         other.signature,
+        s.subject.layoutJson,
       ])
       expect(await said(c)).toBe(proven ? "actionable" : "contradicted by its operator")
     }

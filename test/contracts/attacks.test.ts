@@ -1,12 +1,11 @@
 /** What somebody might try with signatures and proofs: each on a request that an honest party then ends as it should. */
-import { Wallet, ZeroAddress } from "ethers"
+import { keccak256, Wallet, ZeroAddress } from "ethers"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { deploy } from "../../examples/chain.js"
-import { register } from "../support/chain.js"
+import { artifact, register } from "../support/chain.js"
 import { hash32 } from "../support/groth16-oracle.js"
 import {
   answerWindow,
-  artifact,
   bond,
   challengeWindow,
   costs,
@@ -16,6 +15,7 @@ import {
   price,
   provable,
   type Settlement,
+  type Signed,
   send,
   startSettlement,
   states,
@@ -247,9 +247,62 @@ describe("a conviction", () => {
     const refusal = `NotPublic(${subject.layout})`
     for (const layout of [subject.layoutJson, s.subject.layoutJson, "0x", `${subject.layoutJson}22`])
       expect(await convicting("stranger", [terms, signed.attestation, layout, salted, proof])).toBe(refusal)
+    // nor from terms with a layout that is not the key's, by which the output would be public
+    const untrue = { ...terms, layout: s.subject.layout, salt: hash32("another") }
+    expect(await s.attempt(client, s.escrow, "request", [untrue, price], { value: price })).toBe(
+      `WrongLayout(${subject.layout}, ${s.subject.layout})`,
+    )
     expect(await answering([terms, signed.attestation, words, subject.proof(signed.digest, words)])).toBe(
       "ok",
     )
+  })
+})
+
+describe("a contradiction", () => {
+  const filing = (one: Signed, two: Signed, json: string) =>
+    s.attempt(s.parties.client, s.book, "fileEquivocation", [
+      ...[one.attestation, one.signature, two.attestation, two.signature],
+      json,
+    ])
+
+  test("of an honest operator does not follow from two salts of the same output", async () => {
+    const { client, operator } = s.parties
+    const subject = provable("public", "committed output", "committed")
+    await register(s.verifier, subject.oracle.key)
+    const { key, model, layout, layoutJson } = subject
+    const input = digestOfWords(subject.words().slice(1))
+    const signed: Signed[] = []
+    // the same question twice: another salt, and another digest, each time
+    for (const salt of [0, 1]) {
+      const terms = await s.terms({ key, model, layout, input, registry: ZeroAddress })
+      await send(client, s.escrow, "request", [terms, price], price)
+      const output = digestOfWords(subject.words(salt).slice(0, 1))
+      signed.push(await s.attest(terms, { output }))
+      const { attestation, signature } = signed[salt]
+      await send(operator, s.escrow, "deliver", [terms, attestation, signature, bond], bond)
+    }
+    const [one, two] = signed
+    expect(one.attestation.output).not.toBe(two.attestation.output)
+    for (const json of [layoutJson, s.subject.layoutJson, "0x", `${layoutJson}22`])
+      expect(await filing(one, two, json)).toBe(`NotPublic(${layout})`)
+  })
+
+  test("of an honest operator does not follow from two hidden inputs", async () => {
+    const terms = await s.terms({ input: keccak256("0x") })
+    const [one, two] = [await s.attest(terms), await s.attest(terms, { output: hash32("another input's") })]
+    expect(await filing(one, two, s.subject.layoutJson)).toBe("NoEquivocation()")
+  })
+
+  test("is not escaped from by signing a false layout as well", async () => {
+    const terms = await s.terms()
+    const one = await s.attest(terms)
+    const two = await s.attest(terms, { output: hash32("other"), layout: hash32("false") })
+    for (const pair of [
+      [one, two],
+      [two, one],
+    ])
+      expect(await filing(pair[0], pair[1], s.subject.layoutJson)).toBe("ok")
+    expect(await filing(one, two, "0x")).toBe(`NotPublic(${s.subject.layout})`)
   })
 })
 
@@ -257,6 +310,10 @@ describe("parties that only want to harm", () => {
   test("a challenger of right answers pays for each, and cannot ask twice", async () => {
     const d = await s.delivered()
     const { challenger, stranger } = s.parties
+    const challenging = (gross: bigint, value: bigint) =>
+      s.attempt(challenger, s.escrow, "challenge", [d.terms, gross], { value })
+    expect(await challenging(0n, 0n)).toBe(`TooLittle(${costs}, 0)`)
+    expect(await challenging(costs, 0n)).toBe(`WrongValue(${costs}, 0)`)
     await send(challenger, s.escrow, "challenge", [d.terms, costs], costs)
     const { deadline } = await s.escrow.requestOf(d.id)
     for (const who of [challenger, stranger])

@@ -233,7 +233,11 @@ describe("equivocation", () => {
       issued: 2,
       validUntil: 3,
     })
-    const file = (x: typeof a, y: typeof a) => [x.attestation, x.signature, y.attestation, y.signature]
+    const { layoutJson } = s.subject
+    const file = (x: typeof a, y: typeof a, json = layoutJson) => [
+      ...[x.attestation, x.signature, y.attestation, y.signature],
+      json,
+    ]
     expect(await s.attempt(stranger, s.book, "fileEquivocation", file(a, a))).toBe("NoEquivocation()")
     for (const field of ["model", "key", "input", "policy"]) {
       const c = await s.attest(terms, { output: hash32("other"), [field]: hash32("x") })

@@ -14,14 +14,14 @@ import {
 } from "#src/verifier/index.js"
 import { compileContract, compileSolidity } from "../../contracts/compile.js"
 import { type Chain, deploy, startChain } from "../../examples/chain.js"
-import { register, registered, verifiers } from "../support/chain.js"
+import { artifact, register, registered, verifiers } from "../support/chain.js"
 import { edit, hash32, oracle, smallLayout, smallStatement, values, wide } from "../support/groth16-oracle.js"
 import { layoutOf, mirageOracle, statementOf } from "../support/mirage-oracle.js"
 import { ceremony, uncontributed } from "../support/provenances.js"
 
 const interfaces = {
-  mirage: new Interface(compileContract("CountersignVerifier").abi),
-  groth16: new Interface(compileContract("Groth16Verifier").abi),
+  mirage: new Interface(artifact("CountersignVerifier").abi),
+  groth16: new Interface(artifact("Groth16Verifier").abi),
 }
 
 /** What ethers makes of the arguments, for the function of that very signature. */

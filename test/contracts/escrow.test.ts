@@ -74,6 +74,7 @@ async function contradict(d: Delivered, who: Who): Promise<void> {
     d.signature,
     other.attestation,
     other.signature,
+    s.subject.layoutJson,
   ])
 }
 
@@ -365,7 +366,8 @@ test("terms that nobody could keep are refused before money is locked", async ()
     [{ answerWindow: 0 }, "InvalidTerms(answerWindow)"],
     [{ key: other }, `UnknownKey(${other})`],
     [{ model: other, ...none }, `WrongModel(${s.subject.model}, ${other})`],
-    [{ key: hidden.key, model: hidden.model, ...none }, `HiddenInput(${hidden.key})`],
+    [{ layout: other }, `WrongLayout(${s.subject.layout}, ${other})`],
+    [{ key: hidden.key, model: hidden.model, layout: hidden.layout, ...none }, `HiddenInput(${hidden.key})`],
     [{ key: dev.key, model: dev.model, ...none }, `ForgeableKey(${dev.key})`],
     [{ key: alone.key, model: alone.model, ...none }, `ForgeableKey(${alone.key})`],
     [{ modelId: 7n }, "ModelNotFound(7)"],

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import {
   keyDigest,
@@ -9,8 +10,8 @@ import {
   solidityProof,
   type VerificationKey,
 } from "#src/verifier/index.js"
-import { compileContract } from "../../contracts/compile.js"
 import {
+  artifact,
   inferenceArguments,
   register,
   registered,
@@ -90,7 +91,7 @@ const lines: [string, bigint][] = []
 beforeAll(async () => {
   for (const system of systems) {
     const sent = await chains[system].signer.sendTransaction({
-      data: compileContract(verifiers[system]).bytecode,
+      data: artifact(verifiers[system]).bytecode,
     })
     lines.push([`${system} deploy`, (await sent.wait())?.gasUsed ?? 0n])
   }
@@ -128,6 +129,20 @@ beforeAll(async () => {
 test("gas is what test/gas.snapshot says", async () => {
   const text = ["transaction,gas", ...lines.map(([name, used]) => `${name},${used}`)].join("\n")
   await expectGolden("gas.snapshot", `${text}\n`)
+})
+
+test("the table of docs/ACCOUNTABILITY.md is of these figures", () => {
+  const text = readFileSync(new URL("../../docs/ACCOUNTABILITY.md", import.meta.url), "utf8")
+  const table = text.slice(text.indexOf("| call | gas |")).split("\n\n")[0]
+  const rows = table.split("\n").slice(2)
+  expect(rows.length).toBeGreaterThan(8)
+  for (const row of rows) {
+    const [, name, gas] = /^\| (.+) \| ([\d,]+) \|$/.exec(row) ?? []
+    expect([name, gas?.replaceAll(",", "")], row).toEqual([
+      name,
+      `${lines.find(([line]) => line === `settlement ${name}`)?.[1]}`,
+    ])
+  }
 })
 
 test.each([

@@ -345,7 +345,7 @@ describe("a signer that is a contract", () => {
     expect(await s.provider.getCode(wallet.address)).toBe(
       `0xef0100${`${denier.target}`.slice(2).toLowerCase()}`,
     )
-    await send(stranger, s.book, "fileEquivocation", [...a, ...b])
+    await send(stranger, s.book, "fileEquivocation", [...a, ...b, s.subject.layoutJson])
     const digest = TypedDataEncoder.hash(s.domain, { Attestation: types.Attestation }, a[0] as never)
     expect(await s.book.frozenBy(digest)).toBe(stranger.address)
   })
@@ -353,6 +353,20 @@ describe("a signer that is a contract", () => {
 
 describe("a registry", () => {
   const deployed = () => hostile("HostileRegistry", s.signer, s.subject.model, s.subject.key)
+
+  test.each(Object.entries({ ...silences, early: 1 }))(
+    "that answers with %s to the question for a recall is in no request",
+    async (_, mode) => {
+      const registry = await deployed()
+      const terms = await s.terms({ registry: registry.target, modelId: 5n })
+      const request = () =>
+        s.attempt(s.parties.client, s.escrow, "request", [terms, price], { value: price, gas: 3_000_000 })
+      await send(s.parties.stranger, registry, "set", [mode])
+      expect(await request()).not.toBe("ok")
+      await send(s.parties.stranger, registry, "set", [0])
+      expect(await request()).toBe("ok")
+    },
+  )
 
   test.each(Object.entries(silences))("that answers with %s keeps nobody from settling", async (_, mode) => {
     const registry = await deployed()

@@ -3,11 +3,10 @@ import { AbiCoder, concat, id, keccak256, toBeHex, ZeroAddress, ZeroHash } from 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { compileSolidity } from "../../contracts/compile.js"
 import { deploy } from "../../examples/chain.js"
-import { register } from "../support/chain.js"
+import { artifact, register } from "../support/chain.js"
 import { hash32 } from "../support/groth16-oracle.js"
 import {
   answerWindow,
-  artifact,
   challengeWindow,
   commitmentOf,
   costs,
@@ -247,6 +246,8 @@ pragma solidity ^0.8.28;
 contract Foreign {
     mapping(uint256 => address) public ownerOf;
     mapping(uint256 => address) public getAgentWallet;
+    mapping(bytes32 => address) public validatorOf;
+    mapping(bytes32 => uint256) public agentOf;
     bytes32 public requestHash;
     uint8 public response;
     bytes32 public responseHash;
@@ -256,6 +257,16 @@ contract Foreign {
     bytes32 public reason;
     function setAgent(uint256 agentId, address owner, address wallet) external {
         (ownerOf[agentId], getAgentWallet[agentId]) = (owner, wallet);
+    }
+    /// By whoever owns the agent, with any hash that nobody took.
+    function validationRequest(address validator, uint256 agentId, string calldata, bytes32 hash) external {
+        require(ownerOf[agentId] == msg.sender && validatorOf[hash] == address(0));
+        (validatorOf[hash], agentOf[hash]) = (validator, agentId);
+    }
+    function getValidationStatus(bytes32 hash)
+        external view returns (address, uint256, uint8, bytes32, string memory, uint256)
+    {
+        return (validatorOf[hash], agentOf[hash], 0, 0, "", 0);
     }
     function validationResponse(bytes32 a, uint8 b, string calldata, bytes32 c, string calldata d) external {
         (requestHash, response, responseHash, tag, caller) = (a, b, c, d, msg.sender);
@@ -271,7 +282,11 @@ describe("a validator of ERC-8004", () => {
     const validator = await deploy(artifact("Erc8004Validator"), s.signer, target, target, s.escrow.target)
     const { operator, owner } = s.parties
     await send(owner, registries, "setAgent", [agentId, owner.address, operator.address])
-    return { registries, validator }
+    const ask = async (id: string, agent = agentId, hash?: string) => {
+      const asked = hash ?? (await validator.requestHashOf(agent, id))
+      await send(owner, registries, "validationRequest", [validator.target, agent, "", asked])
+    }
+    return { registries, validator, ask }
   }
   const settle = async (d: Delivered) => {
     await s.pass(challengeWindow + answerWindow)
@@ -288,7 +303,7 @@ describe("a validator of ERC-8004", () => {
     ])
 
   test("says how requests ended that say something of the operator", async () => {
-    const { registries, validator } = await start()
+    const { registries, validator, ask } = await start()
     const { stranger, client } = s.parties
     const ends: [string, number, (d: Delivered) => Promise<unknown>][] = [
       ["countersign.proven", 100, answer],
@@ -304,6 +319,7 @@ describe("a validator of ERC-8004", () => {
     for (const [tag, response, end] of ends) {
       const d = await s.delivered()
       await end(d)
+      await ask(d.id)
       await send(stranger, validator, "respond", [agentId, d.terms])
       expect([await registries.tag(), await registries.response()]).toEqual([tag, BigInt(response)])
       expect(await registries.responseHash()).toBe(d.digest)
@@ -314,13 +330,14 @@ describe("a validator of ERC-8004", () => {
     await send(client, s.escrow, "request", [terms, price], price)
     await s.pass(10_000)
     await send(stranger, s.escrow, "settle", [terms])
+    await ask(await s.idOf(terms))
     await send(stranger, validator, "respond", [agentId, terms])
     expect(await registries.tag()).toBe("countersign.expired")
     expect(await registries.responseHash()).toBe(await s.idOf(terms))
   })
 
   test("says nothing of what nobody challenged, is not over, or is another agent's", async () => {
-    const { registries, validator } = await start()
+    const { registries, validator, ask } = await start()
     const { stranger, owner } = s.parties
     const d = await s.delivered()
     const nothing = (state: string) =>
@@ -332,9 +349,45 @@ describe("a validator of ERC-8004", () => {
     const proven = await s.delivered()
     await answer(proven)
     await send(owner, registries, "setAgent", [7n, owner.address, ZeroAddress])
+    await ask(proven.id, 7n)
     expect(await s.attempt(stranger, validator, "respond", [7n, proven.terms])).toBe(
       validator.interface.encodeErrorResult("NotTheAgents", [7n, s.parties.operator.address]),
     )
+  })
+
+  test("gives nobody the merit of another agent, whoever took its hash first", async () => {
+    const { registries, validator, ask } = await start()
+    const { stranger, owner } = s.parties
+    const d = await s.delivered()
+    await answer(d)
+    const respond = (agent: bigint) => s.attempt(stranger, validator, "respond", [agent, d.terms])
+    const refusal = validator.interface.encodeErrorResult("NotAsked", [agentId, d.id])
+    expect(await respond(agentId)).toBe(refusal)
+    // an agent of somebody else's asks with the hash of this one
+    await send(owner, registries, "setAgent", [666n, owner.address, ZeroAddress])
+    await ask(d.id, 666n, await validator.requestHashOf(agentId, d.id))
+    expect(await respond(agentId)).toBe(refusal)
+    expect(await respond(666n)).toBe(validator.interface.encodeErrorResult("NotAsked", [666n, d.id]))
+    // or asks another validator
+    const other = await s.delivered()
+    await answer(other)
+    const hash = await validator.requestHashOf(agentId, other.id)
+    await send(owner, registries, "validationRequest", [stranger.address, agentId, "", hash])
+    expect(await s.attempt(stranger, validator, "respond", [agentId, other.terms])).toBe(
+      validator.interface.encodeErrorResult("NotAsked", [agentId, other.id]),
+    )
+  })
+
+  test("lets no agent escape from a fault by another wallet", async () => {
+    const { registries, validator, ask } = await start()
+    const { stranger, owner } = s.parties
+    const d = await s.delivered()
+    await ask(d.id)
+    await challenge(d)
+    await settle(d)
+    await send(owner, registries, "setAgent", [agentId, owner.address, owner.address])
+    await send(stranger, validator, "respond", [agentId, d.terms])
+    expect([await registries.tag(), await registries.response()]).toEqual(["countersign.silent", 0n])
   })
 })
 

@@ -3,8 +3,10 @@
  * was appended together is there as a whole or not at all, and the log goes on.
  */
 import { describe, expect, it } from "vitest"
+import { UsageError } from "#src/errors.js"
 import { openLogOn } from "#src/log/log.js"
 import { verifyLogOn } from "#src/log/verify.js"
+import { amount } from "../support/amount.js"
 import { type Fault, FaultyDisk, processOn } from "../support/faulty-disk.js"
 import { Random } from "../support/random.js"
 
@@ -128,6 +130,92 @@ describe("a process that ends", () => {
     }
     expect(stopped).toBeGreaterThan(20)
   })
+})
+
+describe("who only reads", () => {
+  const reader = (disk: FaultyDisk) => verifyLogOn(processOn(disk, ""), "log")
+
+  it("finds nothing wrong at any step of who appends, and all that was said to be appended", async () => {
+    let reports = 0
+    for (let step = 0; step < steps; step++) {
+      const disk = new FaultyDisk()
+      disk.fault = at(step, "stop")
+      const { acknowledged, asked } = await live(disk)
+      const seen = disk.restarted()
+      const report = await reader(seen).catch((error: Error) => error)
+      expect(seen.steps, "steps of the reader").toBe(0)
+      if (report instanceof Error) {
+        expect(acknowledged).toEqual([])
+        expect(report.message).toMatch(/is no log/)
+        continue
+      }
+      reports++
+      expect(report.problem, `step ${step}`).toBeNull()
+      // before entry 0 is there, there is nothing
+      const least = report.size === 0 ? 0 : 1 + acknowledged.length
+      expect([least, least + asked.length]).toContain(report.size)
+    }
+    expect(reports).toBeGreaterThan(steps / 2)
+  })
+
+  it("checks a log on a disk that takes no writing; opening it to append is refused", async () => {
+    const disk = new FaultyDisk()
+    await live(disk)
+    disk.fault = () => "refuse"
+    expect((await reader(disk)).problem).toBeNull()
+    const opening = openLogOn(processOn(disk, "process 2."), "log", { waitMs: 0 })
+    await expect(opening).rejects.toThrow(UsageError)
+    disk.fault = () => undefined
+    expect((await reader(disk)).problem).toBeNull()
+  })
+})
+
+describe("a checkpoint", () => {
+  // who checks a log looks at the head alone, and signing takes time
+  const signer = {
+    getAddress: async () => `0x${"11".repeat(20)}`,
+    signTypedData: async () => `0x${"22".repeat(65)}`,
+  }
+  /** A log with two checkpoints, and another one that goes wrong at a step. */
+  async function sign(fault: Fault, step: number) {
+    const disk = new FaultyDisk()
+    const log = await openLogOn(processOn(disk, "process 1."), "log", { create: true })
+    await log.append(note("a"))
+    await log.checkpoint(signer, { time: 1 })
+    await log.append(note("b"))
+    await log.checkpoint(signer, { time: 2 })
+    const from = disk.steps
+    disk.fault = at(from + step, fault)
+    const failed = await log.checkpoint(signer, { time: 3 }).then(
+      () => false,
+      () => true,
+    )
+    return { disk, failed, isOver: disk.steps <= from + step }
+  }
+
+  it.each(["stop", "refuse"] as const)(
+    "that goes wrong (%s) at any step harms no other, nor the next",
+    async (fault) => {
+      for (let step = 0, isOver = false; !isOver; step++) {
+        const signed = await sign(fault, step)
+        isOver = signed.isOver
+        for (let seed = 0; seed < amount(2, 24); seed++) {
+          const disk = signed.disk.restarted(seed === 0 ? undefined : new Random(100 * step + seed))
+          const check = async (kept: number) => {
+            const { problem, heads } = await verifyLogOn(processOn(disk, ""), "log")
+            expect(problem, `step ${step}, ${seed}`).toBeNull()
+            expect(signed.failed ? [kept, kept + 1] : [kept + 1], `step ${step}, ${seed}`).toContain(heads)
+          }
+          await check(2)
+          const platform = processOn(disk, "process 2.", new Set(["process 1."]))
+          const log = await openLogOn(platform, "log", { waitMs: 0 })
+          await log.checkpoint(signer, { time: 4 })
+          await log.close()
+          await check(3)
+        }
+      }
+    },
+  )
 })
 
 describe("a disk that refuses", () => {

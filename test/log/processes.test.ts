@@ -1,10 +1,11 @@
 /** Real processes that append to one log at once, some of which are killed: what they said is there, once, in order. */
-import { spawn } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
+import { spawn, spawnSync } from "node:child_process"
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { afterEach, beforeEach, expect, it } from "vitest"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { nodePlatform } from "#src/log/disk.js"
 import { openLog, verifyLog } from "#src/log/index.js"
 
 const writer = fileURLToPath(new URL("../support/log-writer.mjs", import.meta.url))
@@ -61,6 +62,68 @@ it("nothing is lost", async () => {
   expect(said.filter(({ name }) => name === "a" || name === "b")).toHaveLength(40)
   await log.close()
   expect(await verifyLog(folder)).toMatchObject({ size: entries.length + 1, problem: null, unfinished: 0 })
+})
+
+it("who checks meanwhile finds nothing wrong", async () => {
+  let isWriting = true
+  const writing = write("a", 60).finally(() => {
+    isWriting = false
+  })
+  const sizes: number[] = []
+  while (isWriting) {
+    const report = await verifyLog(folder).catch(() => null)
+    // before there is a log there is nothing to check
+    if (report) expect(report.problem).toBeNull()
+    if (report) sizes.push(report.size)
+    await new Promise((resolve) => setTimeout(resolve))
+  }
+  await writing
+  expect(sizes).toEqual(sizes.toSorted((a, b) => a - b))
+  expect(new Set(sizes).size).toBeGreaterThan(2)
+  expect((await verifyLog(folder)).size).toBe(61)
+})
+
+describe("a turn that somebody left", () => {
+  const self = JSON.parse(nodePlatform.self)
+  /** Leaves the turn of a process behind those that were taken. */
+  const leave = (owner: object | string) => {
+    const last = Math.max(...readdirSync(join(folder, "turns")).map(Number))
+    const text = typeof owner === "string" ? owner : JSON.stringify(owner)
+    writeFileSync(join(folder, "turns", `${last + 1}`), text)
+  }
+  beforeEach(async () => (await openLog(folder, { create: true })).close())
+  const append = async () => {
+    const log = await openLog(folder, { waitMs: 30 })
+    try {
+      return (await log.append({ type: "note", body: {} })).index
+    } finally {
+      await log.close()
+    }
+  }
+
+  it("keeps nobody out when its process has ended, or its text was torn", async () => {
+    const { pid } = spawnSync(process.execPath, ["-e", ""])
+    leave({ ...self, process: pid })
+    expect(await append()).toBe(1)
+    leave(nodePlatform.self.slice(0, 20))
+    expect(await append()).toBe(2)
+    // the number was used again since: the one that runs began at another time
+    if (self.began !== null) leave({ ...self, began: "1" })
+    expect(await append()).toBe(3)
+  })
+
+  it.each([
+    ["runs", {}],
+    ["is on another machine", { host: "elsewhere", process: 2 ** 30 }],
+    ["is in another container", { space: "pid:[1]", process: 2 ** 30 }],
+    ["ran before the machine was started again", { boot: "another", process: 2 ** 30 }],
+  ])("is waited for when its process %s", async (_, change) => {
+    leave({ ...self, ...change })
+    await expect(append()).rejects.toThrow(/another process has been writing for 30 ms: .*empty that file/)
+    const [last] = readdirSync(join(folder, "turns")).toSorted((a, b) => Number(b) - Number(a))
+    writeFileSync(join(folder, "turns", last), "")
+    expect(await append()).toBe(1)
+  })
 })
 
 it("one process appends from many places at once", async () => {

@@ -18,6 +18,7 @@ import {
   openLog,
   type SignedCheckpoint,
   verifyCheckpoint,
+  verifyConsistency,
   verifyLog,
 } from "#src/log/index.js"
 import { openLogOn } from "#src/log/log.js"
@@ -241,6 +242,29 @@ describe("a log made anew", () => {
     await rewrite(all.slice(0, 9))
     const { problem } = await verifyLog(folder)
     expect(problem).toEqual({ entry: 10, what: "it is missing: there is a checkpoint of size 12" })
+  })
+
+  it("and signed by whoever has its key is told from the log by that checkpoint, and no proof joins the two", async () => {
+    const [texts] = forks["with an entry dropped"]
+    await rewrite(texts)
+    rmSync(path("checkpoints.jsonl"))
+    const fork = await openLog(folder)
+    const signed = await fork.checkpoint(operator, { time: 4 })
+    await fork.close()
+    expect(await verifyCheckpoint(signed, addressOf(operator))).toBe(true)
+    const { problem } = await verifyLog(whole, { heads: [signed] })
+    expect(problem).toMatchObject({
+      entry: 9,
+      what: expect.stringMatching(/entries up to 10 is not the one/),
+    })
+    const log = await openLog(whole)
+    expect(signed.log).toBe(log.id)
+    const proof = log.consistencyProof(signed.size)
+    expect(verifyConsistency(proof, { size: signed.size, root: log.root(signed.size) }, log.head())).toBe(
+      true,
+    )
+    expect(verifyConsistency(proof, signed, log.head())).toBe(false)
+    await log.close()
   })
 
   it("under another name is not the one of the checkpoints", async () => {

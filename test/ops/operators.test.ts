@@ -15,6 +15,7 @@ import { measureAccuracy } from "#src/quantize/accuracy.js"
 import { quantizeInput, runInteger } from "#src/quantize/integers/run.js"
 import { quantizeProgram } from "#src/quantize/quantize.js"
 import { witnessOf } from "#src/systems/plain/witness.js"
+import { amount } from "../support/amount.js"
 import { functionCases } from "../support/function-cases.js"
 import { logicCases } from "../support/logic-cases.js"
 import { mirageWitness } from "../support/networks.js"
@@ -97,12 +98,12 @@ describe("against onnxruntime", () => {
     it(name, async () => {
       await fc.assert(
         fc.asyncProperty(fc.integer({ min: 0, max: 2 ** 31 - 1 }), (seed) => check(seed, make, false)),
-        { numRuns: 30 },
+        { numRuns: amount(20, 30) },
       )
       await fc.assert(
         fc.asyncProperty(fc.integer({ min: 0, max: 2 ** 31 - 1 }), (seed) => check(seed, make, true)),
         // a table is a gadget of its own, compiled for one circuit
-        { numRuns: name in functionCases ? 2 : 4 },
+        { numRuns: name in functionCases ? amount(1, 2) : amount(2, 4) },
       )
     })
   }

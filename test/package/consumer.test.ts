@@ -1,15 +1,18 @@
 /** A stranger's contract (examples/consumer), compiled from the tarball in an empty project, and what it acts on. */
-import { execFileSync } from "node:child_process"
-import { copyFileSync, existsSync, rmSync } from "node:fs"
+import { execFile, execFileSync } from "node:child_process"
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import type { Contract } from "ethers"
+import { promisify } from "node:util"
+import { Contract } from "ethers"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type Deployable, deploy } from "../../examples/chain.js"
 import { hash32 } from "../support/groth16-oracle.js"
-import { installed } from "../support/installed.js"
+import { installed, root } from "../support/installed.js"
+import { funded } from "../support/requests.js"
 import {
   challengeWindow,
   decisions,
+  digestOfWords,
   policyDigest,
   roles,
   type Settlement,
@@ -17,34 +20,26 @@ import {
   startSettlement,
 } from "../support/settlement.js"
 
-/** Runs in the empty project: solc, and sources as npm puts them there. Interfaces import nothing foreign. */
-const compiler = `
-  import { readFileSync } from "node:fs"
-  import solc from "solc"
-  const read = (path) => {
-    if (!path.startsWith("countersign/")) return { error: "not of the package" }
-    return { contents: readFileSync("node_modules/" + path, "utf8") }
-  }
-  const sources = { "LoanDesk.sol": { content: readFileSync("LoanDesk.sol", "utf8") } }
-  const outputSelection = { "*": { LoanDesk: ["abi", "evm.bytecode.object"] } }
-  const settings = { evmVersion: "cancun", optimizer: { enabled: true, runs: 200 }, outputSelection }
-  const output = JSON.parse(solc.compile(JSON.stringify({ language: "Solidity", sources, settings }), { import: read }))
-  const errors = (output.errors ?? []).filter(({ severity }) => severity === "error")
-  const { abi, evm } = output.contracts?.["LoanDesk.sol"]?.LoanDesk ?? { evm: { bytecode: {} } }
-  console.log(JSON.stringify({ errors, abi, bytecode: "0x" + evm.bytecode.object }))
-`
+const readme = readFileSync(join(root, "examples/consumer/README.md"), "utf8")
+/** How the README compiles it, and what it deploys it with. */
+const compileCommand = /^npx (solcjs .*)$/m.exec(readme)?.[1] ?? ""
+const deployModule = /```js\n([\s\S]*?)```/.exec(readme)?.[1] ?? ""
 
 describe("a stranger's consumer", () => {
   let folder: string
   let s: Settlement
-  let compiled: Deployable & { errors: readonly unknown[] }
+  let compiled: Deployable
   beforeAll(async () => {
     folder = installed()
     const shipped = join(folder, "node_modules/countersign/examples/consumer/LoanDesk.sol")
     expect(existsSync(shipped)).toBe(true)
     copyFileSync(shipped, join(folder, "LoanDesk.sol"))
-    const options = { cwd: folder, encoding: "utf8", maxBuffer: 2 ** 26 } as const
-    compiled = JSON.parse(execFileSync(process.execPath, ["--input-type=module", "-e", compiler], options))
+    const [, ...args] = compileCommand.split(" ")
+    const solc = join(root, "node_modules/solc/solc.js")
+    execFileSync(process.execPath, [solc, ...args], { cwd: folder, encoding: "utf8", stdio: "pipe" })
+    const built = (ending: string) =>
+      readFileSync(join(folder, `out/LoanDesk_sol_LoanDesk.${ending}`), "utf8")
+    compiled = { abi: JSON.parse(built("abi")), bytecode: `0x${built("bin")}` }
     s = await startSettlement()
   }, 120_000)
   afterAll(async () => {
@@ -57,7 +52,8 @@ describe("a stranger's consumer", () => {
     registry: s.registry.target,
     modelId: s.modelId,
     escrow: s.escrow.target,
-    bounds: [],
+    // a yes: the first element of the output, which is 0 unless it is said otherwise, is not negative
+    bounds: [{ word: 0, shift: 0, bits: 10, lo: -512, least: 0, most: 5 }],
     signOffs: [
       { role: roles.approver, signer: s.parties.approver.address },
       { role: roles.client, signer: s.parties.client.address },
@@ -66,15 +62,25 @@ describe("a stranger's consumer", () => {
   })
   const deskOf = (policy: object): Promise<Contract> =>
     deploy(compiled, s.signer, s.book.target, policyDigest(policy as never), s.parties.approver.address)
+  interface How {
+    readonly decision?: number
+    readonly output?: number
+    readonly attested?: object
+  }
   /** A request that was delivered, and what is shown to a desk of it. */
-  async function claimOf(policy: object, decision = decisions.approve) {
+  async function claimOf(
+    policy: object,
+    { decision = decisions.approve, output = 0, attested = {} }: How = {},
+  ) {
     const { subject, parties } = s
-    const made = await s.delivered({ policy: policyDigest(policy as never) })
+    const words = subject.words(output)
+    const said = { output: digestOfWords(words.slice(0, subject.outputs)), ...attested }
+    const made = await s.delivered({ policy: policyDigest(policy as never) }, said)
     const approval = await s.signOff(
       { attestation: made.digest, scope: made.attestation.policy, decision },
       parties.approver,
     )
-    const { attestation, signature, words } = made
+    const { attestation, signature } = made
     const signOffs = [approval.signOff, approval.signOff]
     const signatures = [approval.signature, "0x"]
     const claim = { attestation, signature, policy, words, outputs: subject.outputs, signOffs, signatures }
@@ -103,9 +109,33 @@ describe("a stranger's consumer", () => {
     }
   }
 
-  it("compiles from the tarball, with interfaces alone", () => {
-    expect(compiled.errors).toEqual([])
-    expect(compiled.bytecode.length).toBeGreaterThan(1000)
+  it("compiles from the tarball, with interfaces alone, and is deployed as its README says", async () => {
+    const built = readdirSync(join(folder, "out"))
+    expect(
+      built.every((name) => /(LoanDesk|_I[A-Z]\w*)\.(abi|bin)$/.test(name)),
+      `${built}`,
+    ).toBe(true)
+    const policy = policyDigest(policyOf() as never)
+    writeFileSync(
+      join(folder, "contracts.json"),
+      JSON.stringify({ contracts: { SignOffBook: s.book.target } }),
+    )
+    writeFileSync(join(folder, "policy-digest.json"), JSON.stringify({ digest: policy }))
+    writeFileSync(join(folder, "deploy.mjs"), deployModule)
+    const owner = await funded(s, "owner of a desk")
+    const env = {
+      ...process.env,
+      COUNTERSIGN_RPC: s.url,
+      COUNTERSIGN_PRIVATE_KEY: owner.privateKey,
+      APPROVER: s.parties.approver.address,
+    }
+    const { stdout } = await promisify(execFile)(process.execPath, ["deploy.mjs"], { cwd: folder, env })
+    const desk = new Contract(stdout.trim(), compiled.abi, s.provider)
+    expect(await Promise.all([desk.book(), desk.policy(), desk.approver()])).toEqual([
+      s.book.target,
+      policy,
+      s.parties.approver.address,
+    ])
   })
 
   it("grants once, and only what is final or proven, signed off and not recalled", async () => {
@@ -114,7 +144,7 @@ describe("a stranger's consumer", () => {
     const { made, claim, prove } = await claimOf(policy)
     expect(await grant(desk, claim)).toBe("NotActionable(neither final nor proven)")
     await prove()
-    const unsigned = await claimOf(policy, decisions.abstain)
+    const unsigned = await claimOf(policy, { decision: decisions.abstain })
     await unsigned.prove()
     expect(await grant(desk, unsigned.claim)).toBe("NotActionable(a required sign-off is missing)")
     const foreign = policyOf({ document: hash32("another") })
@@ -135,6 +165,58 @@ describe("a stranger's consumer", () => {
     expect(await grant(desk, claim)).toBe("granted")
     await send(s.parties.approver, s.book, "withdraw", [approval.signOff])
     expect(await grant(desk, claim)).toBe("NotActionable(a required sign-off is missing)")
+  })
+
+  it("refuses what is anything else than it should be, by each condition", async () => {
+    const policy = policyOf()
+    const desk = await deskOf(policy)
+    const { made, claim, approval, prove } = await claimOf(policy)
+    await prove()
+    const { approver, stranger } = s.parties
+    const by = (signOff: object, signature: string) => ({
+      ...claim,
+      signOffs: [signOff, claim.signOffs[1]],
+      signatures: [signature, "0x"],
+    })
+    const foreign = await s.signOff({ attestation: made.digest, scope: made.attestation.policy }, stranger)
+    const other = await s.signOff({ attestation: hash32("other"), scope: made.attestation.policy }, approver)
+    for (const [shown, reason] of [
+      [by(foreign.signOff, foreign.signature), "a required sign-off is missing"],
+      [by(approval.signOff, foreign.signature), "a required sign-off is missing"],
+      [by(other.signOff, other.signature), "a required sign-off is missing"],
+      [{ ...claim, words: s.subject.words(1) }, "other words are shown"],
+      [{ ...claim, signature: approval.signature }, "not signed by the operator"],
+    ] as const)
+      expect(await grant(desk, shown)).toBe(`NotActionable(${reason})`)
+    const no = await claimOf(policy, { output: -1 })
+    await no.prove()
+    expect(await grant(desk, no.claim)).toBe("NotActionable(out of bounds)")
+    const { signOff, signature } = await s.signOff(
+      { attestation: made.digest, scope: made.attestation.policy, decision: decisions.reject },
+      approver,
+    )
+    expect(await grant(desk, claim)).toBe("granted")
+    await send(stranger, s.book, "record", [signOff, signature])
+    expect(await grant(desk, claim)).toBe("NotActionable(rejected)")
+  })
+
+  it("does not act on what its operator contradicted, nor on what is over", async () => {
+    const policy = policyOf()
+    const desk = await deskOf(policy)
+    const { made, claim } = await claimOf(policy)
+    await s.pass(challengeWindow + 1)
+    await send(s.parties.stranger, s.escrow, "settle", [made.terms])
+    expect(await grant(desk, claim)).toBe("granted")
+    const second = await s.attest(made.terms, { output: hash32("another output") })
+    const both = [made.attestation, made.signature, second.attestation, second.signature]
+    await send(s.parties.stranger, s.book, "fileEquivocation", [...both, s.subject.layoutJson])
+    expect(await grant(desk, claim)).toBe("NotActionable(contradicted by its operator)")
+    const validUntil = (await s.now()) + 2 * challengeWindow
+    const old = await claimOf(policy, { attested: { validUntil } })
+    await old.prove()
+    expect(await grant(desk, old.claim)).toBe("granted")
+    await s.pass(2 * challengeWindow + 1)
+    expect(await grant(desk, old.claim)).toBe("NotActionable(not valid now)")
   })
 
   it("refuses a policy that names no escrow, or another approver", async () => {

@@ -3,14 +3,17 @@ import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { UsageError } from "#src/errors.js"
 import { r } from "#src/field.js"
+import { outputVisibility, parseLayout } from "#src/statement/layout.js"
 import { outputWordCount, packSide, wordCount } from "#src/statement/words.js"
 import {
   challenge,
   evaluation,
   type Layout,
+  layoutJson,
   packing,
   packTensor,
   type Statement,
+  solidityLibrary,
   unpackTensor,
   wordsOf,
 } from "#src/verifier/index.js"
@@ -137,7 +140,7 @@ describe("a statement's words", () => {
         expect(words[0]).toBe(BigInt(commitment("output")))
         expect(packing(key.layout)[0]).toEqual({ kind: "commitment", side: "output" })
         // what the commitment is of is packed as if it were public
-        expect(packSide(key.layout.outputs, "output")).toEqual(
+        expect(packSide(key.layout, "output", "committed")).toEqual(
           packing(layoutOf(input)).filter((word) => word.side === "output"),
         )
       }
@@ -146,6 +149,37 @@ describe("a statement's words", () => {
         expect(packing(key.layout).at(-1)).toEqual({ kind: "commitment", side: "input" })
       }
     }
+  })
+
+  test("a side that shows some tensors and commits to others has words of both, the commitment last", () => {
+    const mixed: Layout = {
+      inputs: layout.inputs.map((tensor) => ({ ...tensor, visibility: "committed" })),
+      outputs: [
+        { name: "bit", shape: [1], scale: 1, lo: 0, bits: 1, visibility: "public" },
+        { ...layout.outputs[0], visibility: "committed" },
+      ],
+    }
+    expect(parseLayout(JSON.parse(layoutJson(mixed)), "layout")).toEqual(mixed)
+    expect(outputVisibility(mixed)).toBe("committed")
+    expect(layoutJson(mixed).endsWith('"visibility":"public"}]}')).toBe(false)
+    const given: Statement = {
+      ...statement,
+      input: { visibility: "committed", commitment: commitment("input") },
+      output: { visibility: "committed", commitment: commitment("output"), values: values({ bit: [1] }) },
+    }
+    expect(wordsOf(given, mixed)).toEqual([1n, BigInt(commitment("output")), BigInt(commitment("input"))])
+    expect([wordCount(mixed), outputWordCount(mixed)]).toEqual([3, 2])
+    expect(packing(mixed)).toEqual([
+      { kind: "values", side: "output", tensor: 0, first: 0, count: 1, lo: 0, bits: 1 },
+      { kind: "commitment", side: "output" },
+      { kind: "commitment", side: "input" },
+    ])
+    expect(packSide(mixed, "output", "committed").map(({ tensor }) => tensor)).toEqual([1, 1])
+    const key = { ...mirageOracle(layoutOf("committed")).key, layout: mixed }
+    const text = solidityLibrary(key, "Mixed", { allowDev: true })
+    expect(text).toMatch(/OUTPUT_COMMITMENT_WORD = 1;/)
+    expect(text).toMatch(/INPUT_COMMITMENT_WORD = 2;/)
+    expect(text).toMatch(/function bitAt/)
   })
 
   test("each word as `packing` says", () => {

@@ -1,15 +1,20 @@
 /** What contract tests share: a chain with the verifier deployed, and the name of a call's custom error. */
+import { readFileSync } from "node:fs"
 import { type Contract, hexlify } from "ethers"
 import { wordsOfG1, wordsOfG2 } from "#src/statement/points.js"
 import { encodeWords } from "#src/statement/words.js"
 import type { Groth16Key, Groth16Proof, Receipt, VerificationKey } from "#src/verifier/index.js"
 import { encodeKey, solidityKey, toSolidityArguments } from "#src/verifier/index.js"
-import { compileContract } from "../../contracts/compile.js"
+import type { Artifact } from "../../contracts/compile.js"
 import { type Chain, deploy, startChain } from "../../examples/chain.js"
 
 export interface VerifierChain extends Chain {
   readonly contract: Contract
 }
+
+/** A contract as the package has it (`npm run artifacts`); that it is of these sources, a test of the package says. */
+export const artifact = (name: string): Artifact =>
+  JSON.parse(readFileSync(new URL(`../../dist/artifacts/${name}.json`, import.meta.url), "utf8"))
 
 /** The contract that verifies receipts of a proof system. */
 export const verifiers = { mirage: "CountersignVerifier", groth16: "Groth16Verifier" } as const
@@ -24,7 +29,7 @@ export const registered = (proofSystem: Receipt["proofSystem"]): Registered => {
 export async function startVerifier(proofSystem: Registered): Promise<VerifierChain> {
   const chain = await startChain()
   try {
-    return { ...chain, contract: await deploy(compileContract(verifiers[proofSystem]), chain.signer) }
+    return { ...chain, contract: await deploy(artifact(verifiers[proofSystem]), chain.signer) }
   } catch (error) {
     await chain.close()
     throw error

@@ -1,6 +1,7 @@
 /** A fast version against the slow one that is kept beside it. */
 import fc from "fast-check"
 import { expect } from "vitest"
+import { amount } from "./amount.js"
 
 type Version<Input> = (input: Input) => Promise<unknown>
 
@@ -11,7 +12,11 @@ type Version<Input> = (input: Input) => Promise<unknown>
 export async function equivalent<Input>(
   slow: Version<Input>,
   fast: Version<Input>,
-  { edges, inputs, budgetMs = 500 }: { edges: Input[]; inputs: fc.Arbitrary<Input>; budgetMs?: number },
+  {
+    edges,
+    inputs,
+    budgetMs = amount(200, 500),
+  }: { edges: Input[]; inputs: fc.Arbitrary<Input>; budgetMs?: number },
 ): Promise<void> {
   const agree = async (input: Input) => {
     expect(await fast(input)).toEqual(await slow(input))

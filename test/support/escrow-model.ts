@@ -3,12 +3,15 @@
  * made on a chain and on the model. Whatever the model did not foresee is an error: a call that is refused or not, a
  * credit, a balance, a payment, a state.
  */
-import { AbiCoder, hexlify, keccak256, TypedDataEncoder, toUtf8Bytes, ZeroAddress } from "ethers"
+import { AbiCoder, keccak256, TypedDataEncoder, ZeroAddress } from "ethers"
+import { registryModes, type Step, signerModes, Tally } from "./escrow-steps.js"
 import {
   accounts,
   blocked,
   blocking,
   charging,
+  committedJson,
+  lying,
   names,
   recalling,
   reentering,
@@ -18,37 +21,6 @@ import {
 } from "./escrow-world.js"
 import { hash32 } from "./groth16-oracle.js"
 import { digestOfWords, states, types } from "./settlement.js"
-
-/** One step: what is tried, and numbers that each call reads in its way. Zeros are what honest parties do. */
-export interface Step {
-  readonly call: (typeof calls)[number]
-  /** Who calls, where the terms do not say it. */
-  readonly who: number
-  /** Which request of those made. */
-  readonly which: number
-  /** 0 in the next second, 1 in the last one of the request's deadline, 2 after it; for `settle` 0 and 2 change places. */
-  readonly when: number
-  readonly a: number
-  readonly b: number
-  /** From 8 on something is wrong with the call. */
-  readonly flaw: number
-}
-export const calls = [
-  "request",
-  "deliver",
-  "challenge",
-  "answer",
-  "settle",
-  "convict",
-  "equivocated",
-  "file",
-  "withdraw",
-  "recall",
-  "mode",
-  "registry",
-  "move",
-  "arm",
-] as const
 
 interface Attested {
   readonly attestation: Record<string, unknown>
@@ -75,27 +47,18 @@ interface Made {
 /** Of the node, whatever was asked. */
 type Answer = string & { readonly timestamp: string; readonly status: string }
 
-/** What happened in all sequences of a world. */
-export interface Tally {
-  accepted: number
-  refused: number
-  readonly ends: Record<string, number>
-}
-
 const yes = 0
 const early = 1
 const [ofRegistry, ofHostileRegistry] = [1, 2]
 const live = ["Requested", "Delivered", "Challenged"]
 const amounts = [1000n, 70n, 0n, 1n, 10n ** 15n, 33n]
-/** Canonical JSON of a layout whose outputs are committed to, as far as the escrow reads it. */
-const committed = hexlify(toUtf8Bytes('{"outputs":[{"visibility":"committed"}]}'))
 const gas = `0x${(3_000_000).toString(16)}`
 const abi = AbiCoder.defaultAbiCoder()
 const hex = (value: bigint | number) => `0x${value.toString(16)}`
 const sum = (values: readonly bigint[]) => values.reduce((total, value) => total + value, 0n)
 
 export class World {
-  readonly tally: Tally = { accepted: 0, refused: 0, ends: {} }
+  readonly tally = new Tally()
   private requests: Made[] = []
   private credits: bigint[][] = []
   private paid: bigint[][] = []
@@ -105,6 +68,10 @@ export class World {
   private frozen = new Map<string, number>()
   private recalled = false
   private registryMode = yes
+  private lies = false
+  /** Whether the re-entering token calls back, and which have called back while money moved. */
+  private armed = false
+  private calledBack = new Set<string>()
   private clock = 0
   private fresh = ""
   private calls = 0
@@ -124,12 +91,21 @@ export class World {
       false,
       yes,
     ]
+    ;[this.lies, this.armed, this.calledBack] = [false, false, new Set()]
     for (const step of steps)
       if (this.requests.length > 0 || step.call === "request") await this[step.call](step)
+    // whoever waits long enough has the truth
+    if (this.lies) await this.lie()
     for (let i = 0; i < this.stage.parties.length; i++)
       await this.leave((first + i) % this.stage.parties.length)
     for (const [token, held] of names.map((_, i) => this.held(i)).entries())
       if (token !== seizing) this.same(held, this.surplus[token], `what is left of ${names[token]}`)
+    const reentered = this.stage.escrow.interface.encodeErrorResult("Reentered", [])
+    const answer = this.stage.account.encodeFunctionData("answer")
+    for (const to of this.calledBack) {
+      const said = await this.rpc("eth_call", { to, data: answer }, "latest")
+      this.same(abi.decode(["bytes"], said)[0], reentered, `what ${to} heard when it called back`)
+    }
   }
 
   // ---------------------------------------------------------------- the model
@@ -146,7 +122,7 @@ export class World {
   }
 
   /** The table of IEscrow. */
-  private end(r: Made, state: string, by = -1): void {
+  private end(r: Made, state: string, by = -1, how = ""): void {
     const { price: P, damages: D, costs: K, client, operator, challenger } = r
     const challenged = r.state === "Challenged"
     const stake = challenged ? K : 0n
@@ -173,12 +149,13 @@ export class World {
     this.same(sum(table[state].map(([, amount]) => amount)), this.locked(r), `what ${state} pays`)
     for (const [party, amount] of table[state]) if (amount !== 0n) this.credits[r.token][party] += amount
     r.state = state
-    const end = challenged ? `${state}, challenged` : state
-    this.tally.ends[end] = (this.tally.ends[end] ?? 0) + 1
+    this.tally.see([state, ...(how ? [how] : []), ...(challenged ? ["challenged"] : [])].join(", "))
+    this.tally.see(`an end in ${names[r.token]}`)
   }
 
   private isRecalled(r: Made, time: number): boolean {
     if (r.registry === ofRegistry) return this.recalled && this.recalledAt <= time
+    if (r.registry === ofHostileRegistry) this.tally.see(`a registry: ${registryModes[this.registryMode]}`)
     return r.registry === ofHostileRegistry && this.registryMode === early
   }
   private recalledAt = 0
@@ -189,7 +166,8 @@ export class World {
     const { s } = this.stage
     const client = who % this.stage.parties.length
     const operator = (client + 1 + which) % this.stage.parties.length
-    const [token, registry, convictable] = [a % names.length, b % 3, b !== 11]
+    const convictable = b !== 11 || !this.stage.commits
+    const [token, registry] = [a % names.length, convictable ? b % 3 : 0]
     const [price, damages, costs] = [0, 3, 1].map((i) => amounts[(b + i * (1 + which)) % amounts.length])
     const windows = [1000, 60, 2]
     const time = this.clock + 1
@@ -198,9 +176,9 @@ export class World {
       operator: this.stage.parties[operator].address,
       token: this.stage.tokens[token],
       ...{ price, damages, costs },
-      key: s.subject.key,
+      key: convictable ? s.subject.key : hash32("a key that commits"),
       model: s.subject.model,
-      layout: keccak256(convictable ? s.subject.layoutJson : committed),
+      layout: keccak256(convictable ? s.subject.layoutJson : committedJson),
       registry: [ZeroAddress, s.registry.target, this.stage.registry.target][registry],
       modelId: s.modelId,
       policy: hash32("policy"),
@@ -218,8 +196,10 @@ export class World {
     }
     const caller = flaw === 10 ? operator : client
     const pay = this.pay(made, price, flaw, caller)
-    const may = flaw < 10 && pay.enough && !(registry === ofRegistry && this.recalled)
+    const refusing = [false, this.recalled, this.registryMode !== yes][registry]
+    const may = flaw < 10 && pay.enough && !refusing
     await this.act(caller, "request", [terms, pay.gross], pay.value, may, time, () => {
+      this.moved(token, pay.gross)
       this.requests.push(made)
       made.state = "Requested"
       this.credits[token][caller] += pay.over
@@ -240,7 +220,11 @@ export class World {
       flaw !== 11 &&
       this.signs(r.operator)
     const args = [r.terms, delivered.attestation, signature, pay.gross]
+    const only = { state: r.state === "Requested", caller: caller === r.operator, time: time <= r.deadline }
+    if (Object.values(only).every(Boolean) && flaw !== 11 && r.operator >= accounts)
+      this.tally.see(`a signer: ${signerModes[this.modes[r.operator]]}`)
     await this.act(caller, "deliver", args, pay.value, may && pay.enough, time, () => {
+      this.moved(r.token, pay.gross)
       r.state = "Delivered"
       r.deadline = time + Number(r.terms.challengeWindow)
       r.delivered = delivered
@@ -255,6 +239,7 @@ export class World {
     const pay = this.pay(r, r.costs, flaw, caller)
     const may = r.state === "Delivered" && time <= r.deadline && pay.enough
     await this.act(caller, "challenge", [r.terms, pay.gross], pay.value, may, time, () => {
+      this.moved(r.token, pay.gross)
       r.state = "Challenged"
       r.deadline = time + Number(r.terms.answerWindow)
       r.challenger = caller
@@ -268,11 +253,11 @@ export class World {
     const attested = r.delivered ?? this.attest(r, true)
     const shown = flaw === 10 ? this.attest(r, true, { evidence: hash32("other") }) : attested
     const words = this.stage.s.subject.words(flaw === 9 ? 1 : 0)
-    const proof = this.stage.proof(flaw === 8 ? hash32("context") : attested.digest)
+    const proof = this.stage.proof(`${r.terms.key}`, flaw === 8 ? hash32("context") : attested.digest)
     const may = this.provable(r) && time <= r.deadline && attested.honest && (flaw < 8 || flaw === 11)
     const args = [r.terms, shown.attestation, words, proof]
     await this.act(who % this.stage.parties.length, "answer", args, 0n, may, time, () =>
-      this.end(r, this.isRecalled(r, time) ? "Recalled" : "Proven"),
+      this.isRecalled(r, time) ? this.end(r, "Recalled", -1, "proven") : this.end(r, "Proven"),
     )
   }
 
@@ -289,14 +274,14 @@ export class World {
         ["countersign.conviction", this.stage.s.chainId, this.stage.escrow.target, r.id, prover],
       ),
     )
-    const json = r.convictable ? this.stage.s.subject.layoutJson : committed
+    const json = this.layoutOf(r)
     const may = this.provable(r) && r.convictable && !attested.honest && flaw < 8
     const args = [
       r.terms,
       shown.attestation,
       flaw === 11 ? `${json}7d` : json,
       words,
-      this.stage.proof(context),
+      this.stage.proof(`${r.terms.key}`, context),
     ]
     await this.act(caller, "convict", args, 0n, may, this.timeOf(r, when), () =>
       this.end(r, "Convicted", caller),
@@ -343,8 +328,10 @@ export class World {
     if (flaw === 8) signatures[1] = "0x1234"
     const open = [one, two].filter(({ digest }) => !this.frozen.has(digest))
     const signed = this.signs(r.operator) && (flaw !== 8 || !this.stage.parties[by].wallet)
-    const may = one.honest !== two.honest && by === r.operator && signed && open.length > 0
-    const args = [one.attestation, signatures[0], two.attestation, signatures[1]]
+    const same = by === r.operator && one.attestation.key === two.attestation.key
+    const may = one.honest !== two.honest && same && r.convictable && flaw !== 9 && signed && open.length > 0
+    const json = flaw === 9 ? "0x7d" : this.layoutOf(r)
+    const args = [one.attestation, signatures[0], two.attestation, signatures[1], json]
     const file = () => {
       for (const { digest } of open) this.frozen.set(digest, caller)
     }
@@ -356,15 +343,21 @@ export class World {
     const token = a % names.length
     const self = flaw >= 8
     const refused = self && (token === 0 ? party === refusing : token === blocking && party === blocked)
+    if (refused && this.credits[token][party] > 0n)
+      this.tally.see(`a recipient who ${token === 0 ? "takes no ETH" : "is blocked"}`)
     await this.pull(party, token, self, !refused)
   }
 
   private async pull(party: number, token: number, self: boolean, takes: boolean): Promise<void> {
     const { address, sink } = this.stage.parties[party]
     const amount = this.credits[token][party]
-    const may = takes && amount > 0n && this.held(token) >= amount
+    const short = this.held(token) < amount
+    const may = takes && amount > 0n && !short && !(token === lying && this.lies)
+    if (short) this.tally.see("a withdrawal from a short token")
     const args = [this.stage.tokens[token], self ? address : sink]
     await this.act(party, "withdraw", args, 0n, may, this.clock + 1, () => {
+      this.moved(token, amount)
+      if (token === 0 && self && party >= accounts) this.hear(address, "a recipient")
       this.credits[token][party] = 0n
       if (!self) this.paid[token][party] += this.arrives(token, amount)
     })
@@ -393,6 +386,12 @@ export class World {
     )
   }
 
+  /** A token that says it failed from now on, or no longer. */
+  private async lie(): Promise<void> {
+    this.lies = !this.lies
+    await this.tell(this.stage.tokens[lying], this.stage.token.encodeFunctionData("setLying"))
+  }
+
   /** A token gives to the escrow, or takes from it what it says is held. */
   private async move({ a, b, flaw }: Step): Promise<void> {
     const amount = amounts[b % amounts.length]
@@ -417,6 +416,7 @@ export class World {
       ["challenge", [r.terms, 0n]],
     ]
     const data = this.stage.escrow.interface.encodeFunctionData(...calls[a % calls.length])
+    this.armed = true
     await this.tell(
       this.stage.tokens[reentering],
       this.stage.token.encodeFunctionData("setCallback", [this.stage.escrow.target, data]),
@@ -441,12 +441,26 @@ export class World {
   // ------------------------------------------------------------------ helpers
 
   private requestOf(which: number): Made {
-    return this.requests[which % this.requests.length]
+    return this.requests.at(which % this.requests.length) as Made
+  }
+
+  private layoutOf({ convictable }: Made): string {
+    return convictable ? this.stage.s.subject.layoutJson : committedJson
   }
 
   private timeOf(r: Made, when: number): number {
     if (when === 0 || !live.includes(r.state)) return this.clock + 1
     return Math.max(this.clock + 1, r.deadline + when - 1)
+  }
+
+  /** Money of a token moved: if it was told to, it called the escrow meanwhile. */
+  private moved(token: number, amount: bigint): void {
+    if (token === reentering && this.armed && amount > 0n) this.hear(this.stage.tokens[token], "a token")
+  }
+
+  private hear(address: string, who: string): void {
+    this.calledBack.add(address)
+    this.tally.see(who === "a token" ? "a token that calls back" : "a recipient who calls back")
   }
 
   private provable(r: Made): boolean {
@@ -463,7 +477,10 @@ export class World {
     const gross = flaw === 7 ? (due === 0n ? 0n : due - 1n) : flaw === 8 ? usual + 40n : usual
     const value = (token === 0 ? gross : 0n) + (flaw === 9 ? 1n : 0n)
     const received = this.arrives(token, gross)
-    const lets = !(token === blocking && payer === blocked && gross !== 0n)
+    const blocks = token === blocking && payer === blocked && gross !== 0n
+    const lets = !blocks && !(token === lying && this.lies && gross !== 0n)
+    if (blocks) this.tally.see("a payer who is blocked")
+    if (!lets && !blocks) this.tally.see("a token that lies")
     return { gross, value, enough: flaw !== 9 && lets && received >= due, over: received - due }
   }
 
@@ -516,6 +533,8 @@ export class World {
     const done = await this.transact({ ...call, value: hex(value) }, time)
     if (done !== may) throw new Error(`${method} by party ${party} was ${done ? "accepted" : "refused"}`)
     this.tally[done ? "accepted" : "refused"]++
+    const what = method === "fileEquivocation" ? "file" : method
+    this.tally.see(`${what}: ${done ? "accepted" : "refused"}`)
     if (done) effect()
     await this.compare(method)
   }

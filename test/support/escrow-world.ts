@@ -7,14 +7,17 @@ import {
   type Contract,
   dataSlice,
   HDNodeWallet,
+  hexlify,
   type Interface,
   keccak256,
+  toUtf8Bytes,
   ZeroAddress,
 } from "ethers"
 import { compileSolidity } from "../../contracts/compile.js"
 import { deploy } from "../../examples/chain.js"
+import { artifact } from "./chain.js"
 import { hostile } from "./hostile-contracts.js"
-import { artifact, digestOfWords, type Settlement, send } from "./settlement.js"
+import { digestOfWords, type Settlement, send } from "./settlement.js"
 
 /** A verifier for which proving is hashing, and the true output of the one input is known: false ones have no proof. */
 const source = `
@@ -27,9 +30,16 @@ import {IKeyRegistry} from "countersign/contracts/IKeyRegistry.sol";
 contract KnowingVerifier {
     bytes32 private immutable _model;
     bytes32 private immutable _words;
+    bytes32 private immutable _key;
+    bytes32 private immutable _layout;
+    bytes32 private immutable _otherLayout;
 
-    constructor(bytes32 model, bytes32 words) { (_model, _words) = (model, words); }
+    /// Under the key outputs are public, under every other one committed to.
+    constructor(bytes32 model, bytes32 words, bytes32 key, bytes32 layout, bytes32 otherLayout) {
+        (_model, _words, _key, _layout, _otherLayout) = (model, words, key, layout, otherLayout);
+    }
     function modelOf(bytes32) external view returns (bytes32) { return _model; }
+    function layoutOf(bytes32 key) external view returns (bytes32) { return key == _key ? _layout : _otherLayout; }
     function wordsOf(bytes32) external pure returns (uint256, uint256) { return (COUNT, OUTPUTS); }
     function provenanceOf(bytes32) external pure returns (IKeyRegistry.Provenance memory made) {
         (made.setup, made.contributors) = (IKeyRegistry.Setup.Ceremony, 1);
@@ -85,15 +95,19 @@ export interface Stage {
   readonly registry: Contract
   /** The account that contracts act for. */
   readonly driver: string
-  /** A proof in a context of the true words. */
-  readonly proof: (context: string) => bigint[]
+  /** A proof under a key in a context of the true words. */
+  readonly proof: (key: string, context: string) => bigint[]
+  /** Whether there is a key under which outputs are committed to. */
+  readonly commits: boolean
 }
 
+/** Canonical JSON of a layout whose outputs are committed to, as far as contracts read it. */
+export const committedJson = hexlify(toUtf8Bytes('{"outputs":[{"visibility":"committed"}]}'))
 const mnemonic = "test test test test test test test test test test test junk"
 /** Parties that are accounts come first, then contracts. */
 export const accounts = 4
-export const names = ["ETH", "honest", "silent", "blocking", "seizing", "charging", "re-entering"]
-export const [blocking, seizing, charging, reentering] = [3, 4, 5, 6]
+export const names = ["ETH", "honest", "silent", "blocking", "seizing", "charging", "re-entering", "lying"]
+export const [blocking, seizing, charging, reentering, lying] = [3, 4, 5, 6, 7]
 /** Whom the blocking token blocks; the contracts that take no ETH, and that call back when they are paid in it. */
 export const [blocked, refusing, recalling] = [1, 5, 6]
 const abi = AbiCoder.defaultAbiCoder()
@@ -105,7 +119,8 @@ export async function setStage(s: Settlement, real: boolean): Promise<Stage> {
   const text = source.replace("COUNT", `${truth.length}`).replace("OUTPUTS", `${subject.outputs}`)
   const own = (name: string, ...args: unknown[]) =>
     deploy(compileSolidity({ "world.sol": text }, name), s.signer, ...args)
-  const knowing = await own("KnowingVerifier", subject.model, digestOfWords(truth))
+  const digests = [digestOfWords(truth), subject.key, subject.layout, keccak256(committedJson)]
+  const knowing = await own("KnowingVerifier", subject.model, ...digests)
   const verifier = real ? s.verifier : knowing
   const escrow = await deploy(artifact("Escrow"), s.signer, s.book.target, verifier.target)
   const driver = s.parties.approver
@@ -141,15 +156,16 @@ export async function setStage(s: Settlement, real: boolean): Promise<Stage> {
   }
   await send(driver, contracts[refusing - accounts], "refuse", [])
   const again = escrow.interface.encodeFunctionData("withdraw", [ZeroAddress, parties[recalling].address])
-  await send(driver, contracts[recalling - accounts], "setCallback", [escrow.target, again])
+  // also while they are asked for a signature
+  for (const contract of contracts) await send(driver, contract, "setCallback", [escrow.target, again])
   const proof = real
-    ? (context: string) => subject.proof(context, truth)
-    : (context: string) => [
-        BigInt(keccak256(abi.encode(["bytes32", "bytes32"], [subject.key, context]))),
+    ? (_: string, context: string) => subject.proof(context, truth)
+    : (key: string, context: string) => [
+        BigInt(keccak256(abi.encode(["bytes32", "bytes32"], [key, context]))),
         ...Array<bigint>(9).fill(0n),
       ]
   return {
     ...{ s, escrow, probe: await own("Probe"), account: contracts[0].interface, tokens },
-    ...{ token: deployed[0].interface, parties, registry, driver: driver.address, proof },
+    ...{ token: deployed[0].interface, parties, registry, driver: driver.address, proof, commits: !real },
   }
 }

@@ -12,13 +12,14 @@ const modulo = (x: number, p: number): number => ((x % p) + p) % p
 /**
  * The set of outputs (as field elements of F_p) for which some assignment of the wires satisfies all rows and
  * queries but the one numbered `deleted` (rows first). A gadget without outputs gives {0} if satisfiable and
- * {} if not.
+ * {} if not. It ends with the first output that is `sought`, if one is.
  */
 export function acceptedOutputs(
   stamp: Stamp,
   inputs: readonly number[],
   p: number,
   deleted = -1,
+  sought: (output: number) => boolean = () => false,
 ): Set<number> {
   const total = inputs.length + stamp.wires
   const rows: (LocalRow | Query)[] = [...stamp.rows, ...stamp.queries].filter((_, i) => i !== deleted)
@@ -48,9 +49,11 @@ export function acceptedOutputs(
     if (last < 0) now.push(row)
     else ready[last].push(row)
   }
+  const lists = new Map(rows.flatMap(sides).map((lc) => [lc, [...lc]]))
   const evaluate = (lc: Lc): number => {
     let sum = 0
-    for (const [wire, coefficient] of lc) sum += coefficient * (wire === ONE ? 1 : values[wire])
+    for (const [wire, coefficient] of lists.get(lc) ?? [])
+      sum += coefficient * (wire === ONE ? 1 : values[wire])
     return modulo(sum, p)
   }
   const holds = (row: LocalRow | Query): boolean =>
@@ -59,15 +62,17 @@ export function acceptedOutputs(
       : modulo(evaluate(row.a) * evaluate(row.b) - evaluate(row.c), p) === 0
   const accepted = new Set<number>()
   if (!now.every(holds)) return accepted
-  const search = (depth: number): void => {
+  const search = (depth: number): boolean => {
     if (depth === order.length) {
-      accepted.add(stamp.outputs.length > 0 ? values[stamp.outputs[0]] : 0)
-      return
+      const output = stamp.outputs.length > 0 ? values[stamp.outputs[0]] : 0
+      accepted.add(output)
+      return sought(output)
     }
     for (let value = 0; value < p; value++) {
       values[order[depth]] = value
-      if (ready[depth].every(holds)) search(depth + 1)
+      if (ready[depth].every(holds) && search(depth + 1)) return true
     }
+    return false
   }
   search(0)
   return accepted

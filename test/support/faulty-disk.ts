@@ -183,12 +183,11 @@ function afterPowerLoss(file: Contents, random: Random): Uint8Array<ArrayBuffer>
     if (random.integer(0, 2) === 0) continue
     if ("length" in change || random.integer(0, 1) === 0) kept = changed(kept, change)
     else
-      for (let from = 0; from < change.bytes.length; from += sector)
+      for (let from = 0, to = 0; from < change.bytes.length; from = to) {
+        to = from + sector - ((change.at + from) % sector)
         if (random.integer(0, 1) === 0)
-          kept = changed(kept, {
-            at: change.at + from,
-            bytes: change.bytes.slice(from, from + sector),
-          })
+          kept = changed(kept, { at: change.at + from, bytes: change.bytes.slice(from, to) })
+      }
   }
   return kept
 }

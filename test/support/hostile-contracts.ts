@@ -31,7 +31,7 @@ contract HostileToken {
     }
     function setFee(uint256 percent) external { feePercent = percent; }
     function setSilent() external { silent = true; refusesNothing = true; }
-    function setLying() external { lying = true; }
+    function setLying() external { lying = !lying; }
     function setBlocked(address account) external { blocked = account; }
     function setCallback(address to, bytes calldata what) external { (target, data) = (to, what); }
 

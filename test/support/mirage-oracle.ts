@@ -46,6 +46,8 @@ export const pointsOf = ({ a, b, c, d }: Scalars): MirageProof => ({
 export interface MirageOptions {
   readonly seed?: string
   readonly setup?: Provenance
+  /** Default: one that follows from the seed. */
+  readonly model?: Hex
   /** Replaces scalars of the trapdoor. */
   readonly trapdoor?: Partial<MirageTrapdoor>
 }
@@ -87,7 +89,7 @@ export function mirageKeyJson(
     version: 1,
     proofSystem: "mirage",
     setup: options.setup ?? "external",
-    model: hash32(`${seed}/model`),
+    model: options.model ?? hash32(`${seed}/model`),
     layout,
     points: {
       alpha1: pointG1(alpha),

@@ -1,9 +1,9 @@
 /** Gas of what people pay for in registry, book and escrow, with amounts and digests as large as in life. */
 import { type JsonRpcSigner, parseEther, ZeroAddress } from "ethers"
 import { deploy } from "../../examples/chain.js"
+import { artifact } from "./chain.js"
 import { hash32 } from "./groth16-oracle.js"
 import {
-  artifact,
   challengeWindow,
   commitmentOf,
   decisions,
@@ -23,6 +23,10 @@ const due = money.damages + money.costs
 export async function settlementGas(): Promise<Line[]> {
   const s = await startSettlement()
   try {
+    // times are in what is signed, and a byte more that is zero there is 12 gas less
+    await s.provider.send("anvil_setBlockTimestampInterval", [1])
+    await s.provider.send("evm_setNextBlockTimestamp", [2_000_000_000])
+    await s.provider.send("evm_mine", [])
     return [...(await deployments(s)), ...(await ofBook(s)), ...(await ofEscrow(s))].map(([name, gas]) => [
       `settlement ${name}`,
       gas,
@@ -60,7 +64,7 @@ async function ofBook(s: Settlement): Promise<Line[]> {
   const rejection = await s.signOff({ attestation, decision: decisions.reject }, approver)
   const terms = await s.terms()
   const [a, b] = [await s.attest(terms), await s.attest(terms, { output: hash32("other") })]
-  const contradiction = [a.attestation, a.signature, b.attestation, b.signature]
+  const contradiction = [a.attestation, a.signature, b.attestation, b.signature, s.subject.layoutJson]
   return [
     ["registerModel", await send(owner, s.registry, "registerModel", [commitmentOf(twin)])],
     ["signing off", 0n],

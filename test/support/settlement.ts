@@ -3,7 +3,6 @@
  * anything can be made, and parties with accounts. Digests and signatures are made by ethers, apart from the contracts
  * and from src.
  */
-import { readFileSync } from "node:fs"
 import {
   type Contract,
   concat,
@@ -19,9 +18,8 @@ import {
 } from "ethers"
 import { layoutJson } from "#src/statement/layout.js"
 import { keyDigest, solidityProof, wordsOf } from "#src/verifier/index.js"
-import type { Artifact } from "../../contracts/compile.js"
 import { type Chain, deploy, startChain } from "../../examples/chain.js"
-import { register } from "./chain.js"
+import { artifact, register } from "./chain.js"
 import { hash32, values } from "./groth16-oracle.js"
 import { layoutOf, type MirageOracle, mirageOracle, statementOf } from "./mirage-oracle.js"
 import { ceremony } from "./provenances.js"
@@ -188,10 +186,6 @@ export const bond = damages + costs
 export const challengeWindow = 3600
 export const answerWindow = 1800
 
-/** A contract as the package has it (`npm run artifacts`); that it is of these sources, a test of the package says. */
-export const artifact = (name: string): Artifact =>
-  JSON.parse(readFileSync(new URL(`../../dist/artifacts/${name}.json`, import.meta.url), "utf8"))
-
 export async function startSettlement(): Promise<Settlement> {
   const chain = await startChain()
   try {
@@ -317,7 +311,7 @@ async function deployed(chain: Chain): Promise<Settlement> {
     idOf,
     attest,
     async pass(seconds) {
-      await provider.send("evm_increaseTime", [seconds])
+      await provider.send("evm_setNextBlockTimestamp", [(await now()) + seconds])
       await provider.send("evm_mine", [])
     },
     async signOff(changes, who) {

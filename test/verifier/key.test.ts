@@ -59,10 +59,10 @@ describe("a verification key is read strictly", () => {
     ["a least value as text", ["layout", "outputs", 0, "lo"], "0", "not a least value"],
     ["a hidden output", ["layout", "outputs", 0, "visibility"], "hidden", "public or committed"],
     [
-      "one committed output of two",
-      ["layout", "outputs", 1, "visibility"],
+      "a committed output before a public one",
+      ["layout", "outputs", 0, "visibility"],
       "committed",
-      "differ in visibility",
+      "public outputs come before",
     ],
     ["committed inputs", ["layout", "inputs", 0, "visibility"], "committed", "no committed tensors"],
     [

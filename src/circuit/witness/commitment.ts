@@ -28,7 +28,7 @@ export function assignCommitments(
   for (const side of ["output", "input"] as const) {
     const commitment = commitments[side]
     if (!commitment) continue
-    const words = sideWords({ graph, layout }, values, side)
+    const words = sideWords({ graph, layout }, values, side, "committed")
     const salt = salts[side]
     invariant(salt !== undefined && words.length === commitment.words, `commitment to the ${side}`)
     const { block } = commitment
@@ -45,20 +45,22 @@ export function assignCommitments(
   }
 }
 
-/** The packed words of one side of an execution, public or committed to. */
+/** The packed words of one side of an execution: those that are public, or those that are committed to. */
 export function sideWords(
   { graph, layout }: Sides,
   values: TensorValues,
   side: "input" | "output",
+  visibility: "public" | "committed",
 ): bigint[] {
   const [tensors, entries] =
     side === "input" ? [layout.inputs, graph.inputs] : [layout.outputs, graph.outputs]
-  const words = tensors.flatMap(({ lo, bits }, i) => {
+  const words = tensors.flatMap(({ lo, bits, ...given }, i) => {
+    if (given.visibility !== visibility) return []
     const data = values.get(entries[i].tensor)
     invariant(data, `${side} ${entries[i].name} has no values`)
     return packTensor(Array.from(data, BigInt), lo, bits)
   })
-  invariant(words.length === packSide(tensors, side).length, "words of a side")
+  invariant(words.length === packSide(layout, side, visibility).length, "words of a side")
   return words
 }
 

@@ -1,7 +1,8 @@
 /** `countersign answer`: the proof of what was delivered. */
-import { accountOf, carryOut, onContracts, readRequest, sendsTo } from "../chain.js"
+
+import { readWhole } from "../../files.js"
+import { accountOf, carryOutStep, onContracts, readRequest, sendsTo } from "../chain.js"
 import { deliveredClaim } from "../claims.js"
-import { readWhole } from "../files.js"
 import { loadVerificationKey } from "../folder.js"
 import { command } from "../options.js"
 
@@ -19,8 +20,6 @@ export const answerCommand = sendsTo(command("answer", "prove what was delivered
       const { dryRun = false } = options
       const proof = { receipt, verificationKey }
       const plan = await on.chain.planAnswer(on.contracts, accountOf(on), request, proof, claim)
-      const { ends, id } = plan
-      const lines = [`request       ${id}`]
-      await carryOut(plan, { result: { id }, lines, ends, token: request.terms.token, dryRun })
+      await carryOutStep(on, plan, request, { dryRun })
     })
   })

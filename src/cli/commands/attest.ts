@@ -1,11 +1,11 @@
 /** `countersign attest`: the operator's signed answer, without a proof. */
 import type { Evidence } from "../../attest/index.js"
 import { defaults } from "../../defaults.js"
+import { checkOutput, writeWhole } from "../../files.js"
 import * as api from "../../index.js"
 import { keystoreOption, openAccount } from "../account.js"
 import { answerText, dateOf, daySeconds, nowSeconds, readDocument } from "../claims.js"
 import { withContracts } from "../contracts.js"
-import { checkOutput, writeWhole } from "../files.js"
 import { accuracyReport, loadVerificationKey, verificationKeyPath } from "../folder.js"
 import { clampOption, loadWithInput } from "../input.js"
 import { command, hex32, repeatable, wholeNumber } from "../options.js"

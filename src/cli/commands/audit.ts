@@ -1,5 +1,6 @@
 /** `countersign audit`: whether a folder's keys belong to its model, and whether the circuit can be cheated. */
 import * as api from "../../index.js"
+import { readDocument } from "../claims.js"
 import { loadCircuit, loadVerificationKey, provingKeyPath, verificationKeyPath } from "../folder.js"
 import { command } from "../options.js"
 import { elapsed, invalid, onProgress, print } from "../terminal.js"
@@ -9,17 +10,29 @@ export const auditCommand = command(
   "rebuild the circuit from the model, compare it with the key, and try to cheat it",
 )
   .argument("<folder>")
-  .action(async (folder: string) => {
+  .option("--policy <document>", "show that the circuit proves this policy document, and no other")
+  .action(async (folder: string, { policy }) => {
     const start = performance.now()
     const key = loadVerificationKey(verificationKeyPath(folder))
     const keyPath = provingKeyPath(folder)
+    const document = policy === undefined ? undefined : await readDocument(policy)
     const circuit = await loadCircuit(folder, onProgress)
+    const within = document ? api.checkPredicate(circuit.graph, document) : undefined
     const report = await audited(circuit, keyPath, key)
-    const valid = report.accepted.length === 0 && report.differences.length === 0
+    const valid =
+      report.accepted.length === 0 && report.differences.length === 0 && !(within && "problem" in within)
     const { model } = circuit
-    print({ valid, model, ...report, ms: elapsed(start) }, reportLines(model, report))
+    print({ valid, model, ...(within ? { within } : {}), ...report, ms: elapsed(start) }, [
+      ...reportLines(model, report),
+      ...(within ? [predicateLine(within)] : []),
+    ])
     if (!valid) invalid()
   })
+
+const predicateLine = (within: ReturnType<typeof api.checkPredicate>): string =>
+  "problem" in within
+    ? `policy   not proven: ${within.problem}`
+    : `policy   proven: the circuit is that of model ${within.model} with this document's bit, and nothing else`
 
 async function audited(circuit: api.Circuit, path: string, key: api.VerificationKey): Promise<api.Audit> {
   await using provingKey = await api.openKeyFile(path)

@@ -1,5 +1,5 @@
 /** `countersign challenge`: demands the proof of what was delivered. */
-import { accountOf, carryOut, onContracts, readRequest, sendsTo } from "../chain.js"
+import { accountOf, carryOutStep, onContracts, readRequest, sendsTo } from "../chain.js"
 import { command } from "../options.js"
 
 export const challengeCommand = sendsTo(
@@ -12,8 +12,6 @@ export const challengeCommand = sendsTo(
     await onContracts(options, true, async (on) => {
       const { approve = false, dryRun = false } = options
       const plan = await on.chain.planChallenge(on.contracts, accountOf(on), request, { approve })
-      const { ends, id } = plan
-      const lines = [`request       ${id}`]
-      await carryOut(plan, { result: { id }, lines, ends, token: request.terms.token, dryRun })
+      await carryOutStep(on, plan, request, { dryRun })
     })
   })

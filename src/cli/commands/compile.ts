@@ -1,8 +1,10 @@
 /** `countersign compile`: from a model file to the folder of a circuit. */
+
+import { readWhole } from "../../files.js"
 import * as api from "../../index.js"
 import { sizeOf } from "../../ops/program.js"
 import { proofSystems } from "../../systems/index.js"
-import { readWhole } from "../files.js"
+import { readDocument } from "../claims.js"
 import { checkCircuitFolder, saveCircuit } from "../folder.js"
 import { readModel } from "../model-files.js"
 import { command, dimensions, repeatable, wholeNumber } from "../options.js"
@@ -17,6 +19,10 @@ export const compileCommand = command("compile", "quantize a model and compile i
   .option("--precision <bits>", "bits of an activation, 6 to 14", String(precision))
   .option("--input <visibility>", "private, public or committed", "private")
   .option("--output <visibility>", "public or committed", "public")
+  .option(
+    "--within <document>",
+    "prove whether answers are within this policy document, by one more public bit",
+  )
   .option("--weights <kind>", "fixed", "fixed")
   .option(
     "--proof-system <name>",
@@ -33,7 +39,9 @@ export const compileCommand = command("compile", "quantize a model and compile i
     const bits = wholeNumber("--precision", options.precision, minPrecision, maxPrecision)
     const most = wholeNumber("--max-constraints", options.maxConstraints)
     const { input, output, weights, proofSystem, out } = options
-    const chosen = { input, output, weights, proofSystem, maxConstraints: most }
+    const document = options.within === undefined ? undefined : await readDocument(options.within)
+    const within = document ? { within: document } : {}
+    const chosen = { input, output, weights, proofSystem, maxConstraints: most, ...within }
     checkCircuitFolder(out, api.checkCompileOptions(chosen))
     const sampleFile = readWhole(options.samples)
     const graph = readModel(path, { dimensions: open })
@@ -42,13 +50,15 @@ export const compileCommand = command("compile", "quantize a model and compile i
     const warnings = sampleWarnings(lowered, samples.length, labels)
     for (const warning of warnings) note(`warning: ${warning}`)
     const integers = await api.quantizeProgram(lowered, { samples, precision: bits, onProgress })
-    checkCircuitFolder(out, { input, output, proofSystem, model: api.modelDigest(integers) })
+    const proven = document ? api.withPredicate(integers, document) : integers
+    checkCircuitFolder(out, { input, output, proofSystem, model: api.modelDigest(proven) })
     const accuracy = api.measureAccuracy(lowered, integers, samples, { labels, onProgress })
     const circuit = await api.compile(integers, { ...chosen, onProgress })
     const info = saveCircuit(out, circuit, accuracy)
     print({ ...info, warnings, ms: elapsed(start) }, [
       `model        ${info.model}`,
       `constraints  ${info.constraints} (${info.lookups} lookups, domain ${info.domain}, ${info.nonzeros} non-zeros)`,
+      ...(document ? [`proves       ${circuit.layout.outputs[0].name}`] : []),
       ...accuracyLines(accuracy, labels !== undefined),
       `written to   ${out}`,
     ])

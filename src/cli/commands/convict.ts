@@ -1,7 +1,8 @@
 /** `countersign convict`: the proof of another output than was delivered. */
-import { accountOf, carryOut, onContracts, readRequest, sendsTo } from "../chain.js"
+
+import { readWhole } from "../../files.js"
+import { accountOf, carryOutStep, onContracts, readRequest, sendsTo } from "../chain.js"
 import { deliveredClaim } from "../claims.js"
-import { readWhole } from "../files.js"
 import { loadVerificationKey } from "../folder.js"
 import { command } from "../options.js"
 import { print } from "../terminal.js"
@@ -34,8 +35,6 @@ export const convictCommand = sendsTo(
       const { dryRun = false } = options
       const proof = { receipt, verificationKey }
       const plan = await on.chain.planConvict(on.contracts, accountOf(on), request, proof, claim)
-      const { ends, id } = plan
-      const lines = [`request       ${id}`]
-      await carryOut(plan, { result: { id }, lines, ends, token: request.terms.token, dryRun })
+      await carryOutStep(on, plan, request, { dryRun })
     })
   })

@@ -1,5 +1,5 @@
 /** `countersign deliver`: the operator's signed answer to a request, with the bond. */
-import { accountOf, carryOut, onContracts, readRequest, sendsTo } from "../chain.js"
+import { accountOf, carryOutStep, onContracts, readRequest, sendsTo } from "../chain.js"
 import { readAttestation } from "../claims.js"
 import { command } from "../options.js"
 
@@ -15,8 +15,6 @@ export const deliverCommand = sendsTo(
     await onContracts(options, true, async (on) => {
       const { approve = false, dryRun = false } = options
       const plan = await on.chain.planDeliver(on.contracts, accountOf(on), request, attestation, { approve })
-      const { ends, id } = plan
-      const lines = [`request       ${id}`]
-      await carryOut(plan, { result: { id }, lines, ends, token: request.terms.token, dryRun })
+      await carryOutStep(on, plan, request, { dryRun })
     })
   })

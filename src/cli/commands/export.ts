@@ -1,8 +1,8 @@
 /** `countersign export`: the circuit or its key as other tools and contracts take them. */
 import { basename } from "node:path"
+import { checkOutput, writeWhole } from "../../files.js"
 import * as api from "../../index.js"
 import { verifierOf } from "../../systems/verifiers.js"
-import { checkOutput, writeWhole } from "../files.js"
 import { loadCircuit, loadVerificationKey, verificationKeyPath } from "../folder.js"
 import { command } from "../options.js"
 import { onProgress, print } from "../terminal.js"

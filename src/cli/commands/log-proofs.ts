@@ -1,9 +1,9 @@
 /** `countersign log prove` and `log verify`: proofs of a log for people who have not got it, and checks of both. */
 
+import { checkOutput, readJson, writeWhole } from "../../files.js"
 import * as api from "../../index.js"
 import type { ConsistencyProof, Entry, Head, InclusionProof, SignedCheckpoint } from "../../log/index.js"
 import { bytes32, fields, type Hex, object, oneOf } from "../../statement/strict.js"
-import { checkOutput, readJson, writeWhole } from "../files.js"
 import { command, repeatable, wholeNumber } from "../options.js"
 import { invalid, onProgress, print } from "../terminal.js"
 

@@ -1,12 +1,12 @@
 /** `countersign log`: a log of claims, proofs and failures, appended for good. */
 
 import { addressOf } from "../../chain/deployment.js"
+import { checkOutput, readJson, writeWhole } from "../../files.js"
 import * as api from "../../index.js"
 import type { Body, Entry, EntryType } from "../../log/index.js"
 import { keystoreOption, openAccount } from "../account.js"
 import { dateOf, nowSeconds } from "../claims.js"
 import { readContracts } from "../contracts.js"
-import { checkOutput, readJson, writeWhole } from "../files.js"
 import { command } from "../options.js"
 import { print } from "../terminal.js"
 import { anchorCommand } from "./log-anchor.js"

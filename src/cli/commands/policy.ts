@@ -11,9 +11,8 @@ const checkCommand = command("check", "read a policy document strictly, and say 
   .option("--key <file>", "verification key of a model whose answers it is for")
   .action(async (path: string, { key }) => {
     const document = await readDocument(path)
-    const { documentDigest, integerLimits, onChainPolicy, noContracts, sixMonthsDays } = await import(
-      "../../attest/index.js"
-    )
+    const { documentDigest, integerLimits, onChainPolicy, noContracts, predicateOf, sixMonthsDays } =
+      await import("../../attest/index.js")
     const layout = key === undefined ? undefined : loadVerificationKey(key).layout
     const limits = layout ? integerLimits(document, layout) : []
     // of bounds and what is unchecked the contracts change nothing
@@ -21,6 +20,7 @@ const checkCommand = command("check", "read a policy document strictly, and say 
       ? onChainPolicy({ ...document, finality: "none" }, layout, noContracts)
       : { policy: undefined, unchecked: [] }
     const digest = documentDigest(document)
+    const proven = layout !== undefined && predicateOf(layout, digest) !== null
     const shown = limits.map(({ side, tensor: { name, scale }, elements, least, most }) => {
       const integers = { least, most }
       return { side, tensor: name, elements, integers, real: { least: least * scale, most: most * scale } }
@@ -31,6 +31,7 @@ const checkCommand = command("check", "read a policy document strictly, and say 
         name: document.name,
         limits: shown,
         bounds: policy?.bounds.length ?? null,
+        proven,
         unchecked,
       },
       [
@@ -41,6 +42,9 @@ const checkCommand = command("check", "read a policy document strictly, and say 
             `${side.padEnd(9)} ${tensor}${elements ? `[${elements.join(", ")}]` : ""}: ${real.least} to ${real.most} (integers ${integers.least} to ${integers.most})`,
         ),
         ...peopleLines(document),
+        ...(proven
+          ? ["proven    by a bit of the model; `audit --policy` shows that it is this document's"]
+          : []),
         ...unchecked.map((what) => `unchecked ${what}: no contract can see it`),
         ...(document.retentionDays < sixMonthsDays
           ? [

@@ -1,8 +1,8 @@
 /** `countersign prove`: runs the model on an input and writes the receipt of what it said. */
 import { resolve } from "node:path"
+import { checkOutput, writeWhole } from "../../files.js"
 import * as api from "../../index.js"
 import { readAttestation } from "../claims.js"
-import { checkOutput, writeWhole } from "../files.js"
 import { loadCircuit, loadVerificationKey, provingKeyPath, readInfo, verificationKeyPath } from "../folder.js"
 import { clampOption, loadWithInput } from "../input.js"
 import { command, withContext } from "../options.js"

@@ -1,12 +1,14 @@
 /** `countersign request`: what a client asks of an operator, and pays into an escrow for. */
 import { randomBytes } from "node:crypto"
 import type { EscrowRequest, Terms } from "../../chain/index.js"
+import { checkOutput, writeWhole } from "../../files.js"
 import * as api from "../../index.js"
 import { keystoreOption } from "../account.js"
 import {
   accountOf,
   amountText,
-  carryOut,
+  carryOutStep,
+  nextLines,
   type OnChain,
   onContracts,
   readRequest,
@@ -14,10 +16,10 @@ import {
   rpcOption,
   seconds,
   sendsTo,
+  unitOf,
 } from "../chain.js"
 import { dateOf, readDocument } from "../claims.js"
 import { withContracts } from "../contracts.js"
-import { checkOutput, writeWhole } from "../files.js"
 import { loadVerificationKey, verificationKeyPath } from "../folder.js"
 import { clampOption, loadWithInput } from "../input.js"
 import { command } from "../options.js"
@@ -28,13 +30,19 @@ const statusCommand = readsChain(command("status", "what the chain says of a req
   .argument("<request>", "REQUEST.json")
   .action(async (path: string, options) => {
     const request = await readRequest(path)
-    await onContracts(options, false, async ({ chain, contracts }) => {
+    await onContracts(options, false, async (on) => {
+      const { chain, contracts } = on
       chain.checkPlace(request, contracts.deployment.chainId, contracts.deployment.contracts.Escrow)
-      const { state, deadline, attestation, challenger } = await chain.stateOf(contracts, request.id)
+      const found = await chain.stateOf(contracts, request.id)
+      const { state, deadline, attestation, challenger } = found
       const now = await chain.chainTime(contracts)
       const { client, operator, token } = request.terms
+      const unit = await unitOf(on, token)
+      const people = { client, operator, ...(BigInt(challenger) > 0n ? { challenger } : {}) }
       const credits = await Promise.all(
-        [client, operator].map((who) => chain.creditOf(contracts, token, who)),
+        Object.entries(people).map(
+          async ([role, who]) => [role, who, await chain.creditOf(contracts, token, who)] as const,
+        ),
       )
       print(
         {
@@ -44,18 +52,17 @@ const statusCommand = readsChain(command("status", "what the chain says of a req
           now,
           attestation,
           challenger,
-          credit: { client: `${credits[0]}`, operator: `${credits[1]}` },
+          credit: Object.fromEntries(credits.map(([role, , credit]) => [role, `${credit}`])),
         },
         [
           `request       ${request.id}`,
           `state         ${state.toLowerCase()}`,
-          ...(deadline > 0
-            ? [`deadline      ${dateOf(deadline)}${now > deadline ? ", which has passed" : ""}`]
-            : []),
           ...(BigInt(attestation) > 0n ? [`attestation   ${attestation}`] : []),
-          ...(BigInt(challenger) > 0n ? [`challenger    ${challenger}`] : []),
-          `client        ${client}, can withdraw ${amountText(credits[0], token)}`,
-          `operator      ${operator}, can withdraw ${amountText(credits[1], token)}`,
+          ...credits.map(
+            ([role, who, credit]) =>
+              `${role.padEnd(13)} ${who}, can withdraw ${amountText(credit, unit)} in all`,
+          ),
+          ...nextLines(found, now),
         ],
       )
     })
@@ -78,16 +85,17 @@ async function ask(
   before?: () => void,
 ): Promise<void> {
   const plan = await on.chain.planRequest(on.contracts, accountOf(on), request, { approve })
-  const { token, operator, deliverBy } = request.terms
-  await carryOut(plan, {
-    result: { request: path, id: request.id, terms: request.terms },
+  const { registry, operator, deliverBy } = request.terms
+  await carryOutStep(on, plan, request, {
+    result: { request: path, terms: request.terms },
     lines: [
       `request       ${path}`,
       `id            ${request.id}`,
       `operator      ${operator}, until ${dateOf(deliverBy)}`,
+      ...(BigInt(registry) === 0n
+        ? ["recall        nobody can, and contracts act on no answer: the request names no --model-id"]
+        : []),
     ],
-    ends: plan.ends,
-    token,
     dryRun,
     ...(before ? { before } : {}),
   })

@@ -1,7 +1,7 @@
 /** `countersign setup accept`: the key that a contributor gave back, in the place of the one that was given out. */
 import type { Command } from "commander"
+import { checkOutput, writeWhole } from "../../files.js"
 import * as api from "../../index.js"
-import { checkOutput, writeWhole } from "../files.js"
 import { keyText, loadCircuit, provingKeyPath, verificationKeyPath } from "../folder.js"
 import { command } from "../options.js"
 import { Replacement } from "../replacement.js"

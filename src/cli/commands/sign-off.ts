@@ -1,13 +1,18 @@
 /** `countersign sign-off`: somebody's signature under an attestation, in a role. */
+
+import { checkOutput, writeWhole } from "../../files.js"
 import * as api from "../../index.js"
 import { keystoreOption, openAccount } from "../account.js"
 import { dateOf, daySeconds, nowSeconds, readAttestation } from "../claims.js"
-import { checkOutput, writeWhole } from "../files.js"
 import { choice, command, hex32, wholeNumber } from "../options.js"
 import { print } from "../terminal.js"
+import { recordCommand, withdrawCommand } from "./sign-off-public.js"
 
 export const signOffCommand = command("sign-off", "sign under somebody's attestation")
   .argument("<attestation>", "what `countersign attest` wrote")
+  .enablePositionalOptions()
+  .addCommand(withdrawCommand)
+  .addCommand(recordCommand)
   .needs("--role <role>", "owner, operator, evaluator, approver or client")
   .needs("--decision <decision>", "approve, reject or abstain")
   .needs("--out <file>", "where the sign-off goes")

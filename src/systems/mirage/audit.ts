@@ -10,7 +10,6 @@ import { inverseAll, mod } from "../../field.js"
 import { platformRandom } from "../../platform.js"
 import { draw } from "../../setup/trapdoor.js"
 import { generator2Point } from "../../statement/points.js"
-import { packing } from "../../statement/words.js"
 import type { Compared, KeySections, Pick, Target } from "../system.js"
 import type { MirageCircuit } from "./circuit.js"
 import { mirageDomain, readMirageKey, sectionName, supportOf } from "./keyfile.js"
@@ -86,21 +85,18 @@ export function wordDifferences(circuit: MirageCircuit, { exact, equals, sumBut 
     }
   }
   const values = new Map(exact.map((list, id) => [id, Float64Array.from(list, Number)]))
-  const words = (side: "output" | "input") => sideWords(circuit, values, side)
   const found: string[] = []
   const isSame = (given: bigint, word: bigint) => mod(given - word) === 0n
-  const shown = packing(layout)
   const expected = (["output", "input"] as const).flatMap((side) => {
-    const own = shown.filter((word) => word.side === side)
-    if (own[0]?.kind === "values") return words(side)
+    const shown = sideWords(circuit, values, side, "public")
     const commitment = commitments[side]
-    if (!commitment) return []
-    for (const [k, word] of words(side).entries()) {
+    if (!commitment) return shown
+    for (const [k, word] of sideWords(circuit, values, side, "committed").entries()) {
       const wire = commitment.wires[1 + k]
       const fault = equals(commitment.firstRow + k, wire, word, (given) => isSame(given, word))
       if (fault !== undefined) found.push(`word ${k} of the ${side}: ${fault}`)
     }
-    return [undefined]
+    return [...shown, undefined]
   })
   for (const [j, word] of expected.entries()) {
     if (word === undefined) continue

@@ -61,21 +61,20 @@ export function linkMirage(
   const { layout } = options
   const words: FieldLc[] = []
   const commitments: { output?: Commitment; input?: Commitment } = {}
-  for (const [group, tensors, rows] of [
-    ["output", layout.outputs, outputRows],
-    ["input", layout.inputs, inputRows],
+  for (const [group, rows] of [
+    ["output", outputRows],
+    ["input", inputRows],
   ] as const) {
-    const { visibility } = tensors[0] ?? { visibility: "hidden" }
-    if (visibility === "hidden") continue
-    const packed = packSide(tensors, group).map(({ tensor, first, count, lo, bits }) =>
-      packedWord(rows(tensor), first, count, lo, bits),
-    )
-    if (visibility === "public") for (const word of packed) words.push(word)
-    else {
-      const commitment = linkCommitment(builder, packed, options.block)
-      commitments[group] = commitment
-      words.push(commitment.value)
-    }
+    const packed = (visibility: "public" | "committed") =>
+      packSide(layout, group, visibility).map(({ tensor, first, count, lo, bits }) =>
+        packedWord(rows(tensor), first, count, lo, bits),
+      )
+    for (const word of packed("public")) words.push(word)
+    const committed = packed("committed")
+    if (committed.length === 0) continue
+    const commitment = linkCommitment(builder, committed, options.block)
+    commitments[group] = commitment
+    words.push(commitment.value)
   }
   const { queries, ...parts } = lookup.finish()
   const hornerRow = builder.rows

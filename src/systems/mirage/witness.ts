@@ -5,7 +5,6 @@ import { assignNodes, type TensorValues, type Witness } from "../../circuit/witn
 import { CountersignError, invariant } from "../../errors.js"
 import { r } from "../../field.js"
 import type { IntGraph } from "../../quantize/integers/intgraph.js"
-import { inputVisibility, outputVisibility } from "../../statement/layout.js"
 import { evaluation } from "../../statement/words.js"
 import type { Committed } from "../system.js"
 import type { MirageCircuit, MirageLinked } from "./circuit.js"
@@ -110,7 +109,12 @@ export function commitmentsOf(circuit: MirageCircuit, values: TensorValues, salt
     (["input", "output"] as const).flatMap((side) => {
       const commitment = commitments[side]
       if (!commitment) return []
-      return [[side, commitBy(commitment.block, sideWords(circuit, values, side), salts[side] as bigint)]]
+      return [
+        [
+          side,
+          commitBy(commitment.block, sideWords(circuit, values, side, "committed"), salts[side] as bigint),
+        ],
+      ]
     }),
   )
 }
@@ -121,13 +125,11 @@ export const statementWords = (circuit: MirageCircuit, values: TensorValues, sal
 
 /** The public words of an execution with these commitments. */
 export function shownWords(circuit: MirageCircuit, values: TensorValues, committed: Committed): bigint[] {
-  const { layout } = circuit
-  const visibilities = { output: outputVisibility(layout), input: inputVisibility(layout) }
   return (["output", "input"] as const).flatMap((side) => {
-    if (visibilities[side] === "hidden") return []
-    if (visibilities[side] === "public") return sideWords(circuit, values, side)
+    const words = sideWords(circuit, values, side, "public")
+    if (circuit[side] !== "committed") return words
     const commitment = committed[side]
     invariant(commitment !== undefined, `the ${side} has a commitment`)
-    return [commitment]
+    return [...words, commitment]
   })
 }

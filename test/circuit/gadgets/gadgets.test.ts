@@ -237,8 +237,8 @@ describe.each(cases.map((c) => [title(c), c] as const))("%s", (_, { use: g, inpu
     const stamp = stampOf(g, table)
     ;[...stamp.rows, ...stamp.queries].forEach((_, row) => {
       const forged = inputs.some((x) => {
-        const accepted = acceptedOutputs(stamp, x, p, row)
-        return [...accepted].some((output) => !expected(x).includes(output))
+        const wrong = (output: number) => !expected(x).includes(output)
+        return [...acceptedOutputs(stamp, x, p, row, wrong)].some(wrong)
       })
       expect(forged, `row ${row} of ${gadgetKey(g)} is not needed`).toBe(true)
     })

@@ -17,9 +17,9 @@ import {
   writeSync,
 } from "node:fs"
 import { dirname, join } from "node:path"
-import { FileError, UsageError } from "../errors.js"
-import { mostBytes } from "../platform.js"
-import { fromJson } from "../statement/strict.js"
+import { FileError, UsageError } from "./errors.js"
+import { mostBytes } from "./platform.js"
+import { fromJson } from "./statement/strict.js"
 
 /** Most bytes of a file that is read whole; model, samples and JSON all have lower limits of their own. */
 const mostInMemory = 2 ** 31
