@@ -12,11 +12,6 @@ import { CountersignError, FileError, type OnProgress, UsageError } from "../err
 import { isNode } from "../platform.js"
 import { modelDigest } from "../quantize/canonical/digest.js"
 import type { IntGraph } from "../quantize/integers/intgraph.js"
-<<<<<<< HEAD
-import type { Layout, Visibility } from "../statement/layout.js"
-import { ranksLayout } from "../statement/ranks.js"
-=======
->>>>>>> integration13
 import { type Circuit, proofSystems, systemOf } from "../systems/index.js"
 import type { MirageCircuit } from "../systems/mirage/circuit.js"
 import type { PlainCircuit } from "../systems/plain/circuit.js"
@@ -179,35 +174,3 @@ function choice<T extends string>(name: string, given: T | undefined, allowed: r
     given: kindOf(value),
   })
 }
-<<<<<<< HEAD
-
-/** Names, shapes, scales and ranges of the public side of a model, as the verification key carries them. */
-function layoutOf(graph: IntGraph, input: Visibility, output: "public" | "committed"): Layout {
-  const describe = ({ name, tensor }: { name: string; tensor: TensorId }) => {
-    const { shape, scale } = graph.tensors[tensor]
-    return { name, shape: [...shape], scale }
-  }
-  const range = (tensor: TensorId) => {
-    const { lo, hi } = graph.tensors[tensor]
-    const least = lo.reduce((a, b) => Math.min(a, b)) + 0 // never -0
-    const most = hi.reduce((a, b) => Math.max(a, b))
-    return { lo: least, bits: BigInt(most - least).toString(2).length }
-  }
-  return {
-    // an input has the range that is checked, which may be wider than its tensor's bounds
-    inputs: graph.inputs.map((entry) => ({
-      ...describe(entry),
-      lo: entry.lo,
-      bits: entry.bits,
-      visibility: input,
-      ...(entry.ranks && { ranks: ranksLayout(entry.ranks) }),
-    })),
-    outputs: graph.outputs.map((entry) => ({
-      ...describe(entry),
-      ...range(entry.tensor),
-      visibility: output,
-    })),
-  }
-}
-=======
->>>>>>> integration13

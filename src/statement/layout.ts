@@ -79,13 +79,10 @@ export const outputVisibility = ({ outputs }: Layout): OutputLayout["visibility"
 export const publicInputs = (layout: Layout): readonly InputLayout[] =>
   inputVisibility(layout) === "public" ? layout.inputs : []
 
-<<<<<<< HEAD
 const rankFields = ({ type, missing, edges }: RanksLayout): RanksLayout => ({ type, missing, edges })
-=======
 /** The outputs whose values are public, which are the first ones. */
 export const publicOutputs = ({ outputs }: Layout): readonly OutputLayout[] =>
   outputs.filter(({ visibility }) => visibility === "public")
->>>>>>> integration13
 
 /** Canonical JSON of a layout: fixed field order, no white space, numbers as ECMAScript writes them. */
 export function layoutJson(layout: Layout): string {

@@ -1,14 +1,9 @@
 /** The numbers behind the integers of a statement: real value ≈ scale · integer, by the key's layout alone. */
 import { checkArgument, checkThing, kindOf } from "../arguments.js"
 import { InputError, UsageError } from "../errors.js"
-<<<<<<< HEAD
-import { type InputLayout, type Layout, publicInputs, type TensorLayout } from "./layout.js"
+import { type InputLayout, type Layout, publicInputs, publicOutputs, type TensorLayout } from "./layout.js"
 import { edgeNumber, type RanksLayout } from "./ranks.js"
-import { type Statement, shapeProblem } from "./statement.js"
-=======
-import { type Layout, publicInputs, publicOutputs, type TensorLayout } from "./layout.js"
 import { type Statement, shapeProblem, shownValues } from "./statement.js"
->>>>>>> integration13
 
 /** A tensor that a statement shows. */
 export interface RealTensor {
@@ -81,23 +76,13 @@ export function realValues(
   const problem = shapeProblem(statement, layout)
   if (problem !== null) throw new UsageError({ what: problem })
   const read = (claim: Statement["input"], tensors: readonly TensorLayout[]): RealTensor[] =>
-<<<<<<< HEAD
-    claim.visibility !== "public"
-      ? []
-      : tensors.map((tensor) => {
-          const { name, shape, scale } = tensor
-          const integers = claim.values[name]
-          const { ranks } = tensor as InputLayout
-          if (ranks) return { name, shape, scale, integers, ...rankedValues(ranks, integers) }
-          return { name, shape, scale, integers, values: dequantize(tensor, integers) }
-        })
-=======
     tensors.map((tensor) => {
       const { name, shape, scale } = tensor
       const integers = shownValues(claim)[name]
+      const { ranks } = tensor as InputLayout
+      if (ranks) return { name, shape, scale, integers, ...rankedValues(ranks, integers) }
       return { name, shape, scale, integers, values: dequantize(tensor, integers) }
     })
->>>>>>> integration13
   return {
     inputs: read(statement.input, publicInputs(layout)),
     outputs: read(statement.output, publicOutputs(layout)),
