@@ -7,6 +7,7 @@ import { InputError, invariant } from "../errors.js"
 import { functionOf } from "./formula.js"
 import { applyMap } from "./linearmap.js"
 import {
+  compared,
   type IntNode,
   type PerKind,
   perKind,
@@ -82,6 +83,10 @@ const evaluation: PerKind<
   step(node, out, read) {
     const x = read(node.source)
     for (let i = 0; i < out.length; i++) out[i] = x[i] > 0 ? 1 : 0
+  },
+  compare(node, out, read) {
+    const x = read(node.source)
+    for (let i = 0; i < out.length; i++) out[i] = compared(node, x[i], i)
   },
   function(node, out, read) {
     const x = read(node.source)

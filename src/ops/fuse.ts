@@ -217,7 +217,7 @@ function simplifyLinear(node: LinearNode, around: Around): RealNode | TensorId {
   for (const term of node.terms) {
     const inner = owned(term.source)
     const taken =
-      inner?.kind === "linear"
+      inner?.kind === "linear" && inner.unit === undefined && node.unit === undefined
         ? (scaledBefore(term, inner, around) ?? scaledAfter(term, inner, size(node.out), around))
         : undefined
     if (!taken) {

@@ -3,7 +3,7 @@
 import { checkThing } from "../arguments.js"
 import { allowanceFor, Budget } from "../budget.js"
 import { ModelError } from "../errors.js"
-import type { Graph, Node } from "../model/graph.js"
+import type { DataType, Graph, Node } from "../model/graph.js"
 import { fuse } from "./fuse.js"
 import { activations } from "./operators/activation.js"
 import { arithmetic } from "./operators/arithmetic.js"
@@ -19,6 +19,7 @@ import { layout } from "./operators/layout.js"
 import type { Operators } from "./operators/limits.js"
 import { linearLayers } from "./operators/linear.js"
 import { logic } from "./operators/logic.js"
+import { mlOperators } from "./operators/ml/index.js"
 import { movement } from "./operators/movement.js"
 import { fusedNormalizations, normalizations } from "./operators/normalize.js"
 import { pooling } from "./operators/pool.js"
@@ -27,6 +28,7 @@ import { resizing } from "./operators/resize.js"
 import { axisTable, checkShape, sameShape, show, Unsupported, unsupported } from "./operators/shapes.js"
 import { constant, isConstant, isInteger, isIntegral, type Value } from "./operators/values.js"
 import { type Program, type ProgramInput, sizeOf, type TensorId } from "./program.js"
+import { withRanks } from "./ranks.js"
 
 /** Every operator of the default ONNX domain that can be lowered. */
 export const operators: Operators = {
@@ -55,6 +57,14 @@ export const microsoftOperators: Operators = {
   ...fusedNormalizations,
 }
 
+/** Operators by domain; the importer gives the default one no name. */
+const domains: ReadonlyMap<string, Operators> = new Map([
+  ["", operators],
+  ["ai.onnx", operators],
+  ["ai.onnx.ml", mlOperators],
+  ["com.microsoft", microsoftOperators],
+])
+
 /** Where a refusal sends its reader: the page is made of the operators' limits. */
 const supported = "docs/OPERATORS.md lists the operators that are supported, and their limits"
 
@@ -75,6 +85,7 @@ export function lower(graph: Graph): Program {
   const values: Environment = new Map()
   for (const [name, { shape, data, dtype }] of graph.constants) values.set(name, constant(shape, data, dtype))
   const inputs: ProgramInput[] = []
+  const types: DataType[] = []
   for (const { name, shape, dtype } of graph.inputs) {
     builder.origin = { name, operator: "" }
     builder.outputName = name
@@ -83,6 +94,7 @@ export function lower(graph: Graph): Program {
     const value = builder.emit({ kind: "input", name }, shape, dtype)
     const whole = dtype === "bool" ? "bits" : isInteger(dtype) ? "integers" : undefined
     inputs.push({ name, tensor: value.tensor, ...(whole && { whole }) })
+    types.push(dtype)
     values.set(name, value)
   }
   for (const [position, node] of graph.nodes.entries()) {
@@ -107,7 +119,7 @@ export function lower(graph: Graph): Program {
     throw new ModelError({ what: `the model cannot be proven, ${count}:`, where, fix: supported }, problems)
   }
   const { tensors, nodes } = builder
-  return fuse({ name: graph.name, tensors, nodes, inputs, outputs, held }, budget)
+  return fuse(withRanks({ name: graph.name, tensors, nodes, inputs, outputs, held }, types, budget), budget)
 }
 
 /** Numbers that the constants of a graph hold. */
@@ -132,8 +144,7 @@ function lowerNode(
   builder: Builder,
   opset: number,
 ): readonly Value[] | undefined {
-  const isDefault = node.domain === "" || node.domain === "ai.onnx"
-  const known: Operators = isDefault ? operators : node.domain === "com.microsoft" ? microsoftOperators : {}
+  const known = domains.get(node.domain) ?? {}
   if (!Object.hasOwn(known, node.operator)) return unsupported("the operator is not supported")
   const inputs: (Value | undefined)[] = []
   for (const name of node.inputs) {

@@ -6,6 +6,7 @@
  * Letters: N rows (batch), K inner, M columns (outputs), C channels, G groups.
  */
 import { invariant } from "../errors.js"
+import { type Ranks, rounded } from "../statement/ranks.js"
 import type { Formula } from "./formula.js"
 
 export type TensorId = number
@@ -75,6 +76,8 @@ export interface LinearNode {
   readonly out: TensorId
   readonly terms: readonly { readonly source: TensorId; readonly map: LinearMap }[]
   readonly bias?: Float64Array
+  /** What one of its integers is worth, where the lowering knows: weights and bias are multiples of it, sources whole. */
+  readonly unit?: number
   readonly origin: Origin
 }
 
@@ -147,6 +150,34 @@ export interface StepNode {
   readonly out: TensorId
   readonly source: TensorId
   readonly origin: Origin
+}
+
+/**
+ * out[i] = 1 if source[i] > than[i], or, `below`, if source[i] < than[i]; else 0. Numbers are compared in the float type,
+ * and NaN, a missing value, is above all others. Real programs only.
+ */
+export interface CompareNode {
+  readonly kind: "compare"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly than: Float64Array
+  readonly below: boolean
+  readonly type: Ranks["type"]
+  /** Whether the model means what this does of a missing value. */
+  readonly missing: boolean
+  /** Where the source holds ranks: the least of which each number is at least what it is compared with, or above it. */
+  readonly ranks?: Float64Array
+  readonly origin: Origin
+}
+
+/** What a comparison makes of a number that element i of its source is. */
+export function compared(
+  { than, below, type }: Pick<CompareNode, "than" | "below" | "type">,
+  x: number,
+  i: number,
+): number {
+  const given = rounded(x, type)
+  return (below ? given < than[i] : Number.isNaN(given) || given > than[i]) ? 1 : 0
 }
 
 /** out[i] = formula(source[i]). Real programs only. */
@@ -243,7 +274,7 @@ export type CommonNode =
   | ArgmaxNode
   | ProductNode
   | ContractionNode
-export type RealNode = CommonNode | ClampNode | StepNode | FunctionNode | DivideNode | RootNode
+export type RealNode = CommonNode | ClampNode | StepNode | CompareNode | FunctionNode | DivideNode | RootNode
 export type IntNode = CommonNode | RescaleNode | TableNode | QuotientNode | IsqrtNode | BelowNode
 
 export interface TensorInfo {
@@ -257,6 +288,8 @@ export interface ProgramInput {
   readonly tensor: TensorId
   /** What its element type admits, if that is less than real numbers. */
   readonly whole?: "bits" | "integers"
+  /** How its numbers become integers, if the program does no more than compare them with constants. */
+  readonly ranks?: Ranks
 }
 
 /** A lowered model over the reals. Nodes are in topological order; tensors[id] describes tensor `id`. */

@@ -68,6 +68,7 @@ const reading: { readonly [K in Node["kind"]]: Reading<Extract<Node, { readonly 
   contraction: twoSources,
   clamp: oneSource,
   step: oneSource,
+  compare: oneSource,
   function: oneSource,
   rescale: oneSource,
   table: oneSource,

@@ -6,12 +6,13 @@
 import { checkArgument, checkOptions, checkThing } from "../arguments.js"
 import { allowanceFor, Budget } from "../budget.js"
 import { defaults } from "../defaults.js"
-import { InvariantError, ModelError, type OnProgress } from "../errors.js"
+import { InvariantError, invariant, ModelError, type OnProgress } from "../errors.js"
 import type { Graph } from "../model/graph.js"
 import { lower } from "../ops/lower.js"
 import {
   type ArgmaxNode,
   type ClampNode,
+  type CompareNode,
   type ContractionNode,
   type DivideNode,
   type FunctionNode,
@@ -30,8 +31,10 @@ import {
   type TensorId,
   type TensorInfo,
 } from "../ops/program.js"
+import { withoutRanks } from "../ops/ranks.js"
 import { diagonalMap } from "../ops/scaling.js"
 import { liveNodes, renumbered } from "../ops/traversal.js"
+import { rankBits } from "../statement/ranks.js"
 import {
   type CalibrationMethod,
   calibrate,
@@ -43,6 +46,7 @@ import {
 } from "./calibration/calibrate.js"
 import { flatSamples, type Nested } from "./calibration/nested.js"
 import { chooseRunner } from "./calibration/tensors.js"
+import { addComparison } from "./comparisons.js"
 import { addBelow, addDescent, type Descent } from "./descent.js"
 import { IntBuilder, type Target } from "./intbuilder.js"
 import { sumLimit, tooLarge, width } from "./integers/bounds.js"
@@ -72,6 +76,11 @@ export interface QuantizeOptions {
   /** w: bits of an activation, 6–14. */
   readonly precision?: number
   readonly calibration?: CalibrationMethod
+  /**
+   * How inputs that are compared with constants and nothing else become integers: `exact`, the default, by their rank
+   * among these, so that no comparison comes out otherwise; `quantized`, as all others.
+   */
+  readonly comparisons?: "exact" | "quantized"
   /** Runs the real program for calibration; default: plain loops, or tensors where there is much to do. */
   readonly runner?: Runner
   readonly onProgress?: OnProgress
@@ -95,7 +104,11 @@ export async function quantizeProgram(program: Program, options: QuantizeOptions
   const good = Number.isInteger(precision) && precision >= minPrecision && precision <= maxPrecision
   const expected = `a whole number of bits from ${minPrecision} to ${maxPrecision}`
   checkArgument(good, "options.precision", expected, precision)
-  const prepared = bypassSums(hoistClamps(aroundSoftmax(program)))
+  const { comparisons = "exact" } = options
+  const isKnown = comparisons === "exact" || comparisons === "quantized"
+  checkArgument(isKnown, "options.comparisons", "exact or quantized", comparisons)
+  const encoded = comparisons === "exact" ? program : withoutRanks(program)
+  const prepared = bypassSums(hoistClamps(aroundSoftmax(encoded)))
   const samples = flatSamples(prepared, options.samples)
   const budget = new Budget(allowanceFor(program.held ?? 0))
   chargeRun(prepared, budget)
@@ -217,6 +230,7 @@ class Quantizer {
     contraction: (node) => this.#contraction(node),
     clamp: (node) => this.#clamp(node),
     step: (node) => this.#step(node),
+    compare: (node) => this.#compare(node),
     function: (node) => this.#function(node),
     divide: (node) => this.#divide(node),
     root: (node) => {
@@ -251,7 +265,13 @@ class Quantizer {
 
   #input({ kind, out, name, origin }: InputNode): TensorId {
     const range = this.#ranges[out]
-    const { whole } = this.#program.inputs.find((input) => input.tensor === out) ?? {}
+    const { whole, ranks } = this.#program.inputs.find((input) => input.tensor === out) ?? {}
+    if (ranks) {
+      const bounds = { lo: 0, bits: rankBits(ranks) }
+      const tensor = this.#builder.add({ kind, name, origin }, this.#program.tensors[out], 1, range, bounds)
+      this.#inputs.push({ name, tensor, ...bounds, ranks })
+      return tensor
+    }
     const { scale, ...bounds } = whole
       ? wholeGrid(whole, range, this.#precision)
       : { ...inputGrid(range, this.#precision, integralOn(this.#samples, name)), bits: this.#precision }
@@ -387,6 +407,14 @@ class Quantizer {
   /** A linear node that nothing rescales: integers as wide as they need to be. */
   #wide(node: LinearNode): TensorId {
     const range = this.#ranges[node.out]
+    const { unit } = node
+    if (unit !== undefined) {
+      const size = sizeOf(this.#program.tensors[node.out].shape)
+      const exact = { terms: this.#terms(node, new Set()), bias: node.bias, scale: unit, rounding: 0 }
+      const { node: draft, bounds, peak } = this.#builder.draft(exact, node.origin, size)
+      if (peak <= this.#wideLimit)
+        return this.#builder.add(draft, this.#program.tensors[node.out], unit, range, bounds)
+    }
     const { draft, bounds, accumulator } = this.#fit<Accumulator>(
       node,
       this.#wideLimit,
@@ -509,6 +537,13 @@ class Quantizer {
 
   #sizeOf(real: TensorId): number {
     return sizeOf(this.#program.tensors[real].shape)
+  }
+
+  #compare(node: CompareNode): TensorId {
+    return addComparison(this.#builder, node, this.#source(node.source), {
+      info: this.#program.tensors[node.out],
+      range: this.#ranges[node.out],
+    })
   }
 
   /** A function of one variable: a table of its source, which several tables may share. */

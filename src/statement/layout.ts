@@ -3,7 +3,8 @@
  * the one order that statements, words and public signals follow. It is part of the verification key.
  */
 import { checkThing } from "../arguments.js"
-import { array, fail, fields, oneOf, type TextLimits } from "./strict.js"
+import { parseRanks, type RanksLayout, rankBits } from "./ranks.js"
+import { array, fail, fields, object, oneOf, type TextLimits } from "./strict.js"
 
 /** Largest absolute value of a public integer: doubles, int256 and the field all hold it exactly. */
 export const maxInteger = 2n ** 52n
@@ -28,6 +29,8 @@ export interface TensorLayout {
 
 export interface InputLayout extends TensorLayout {
   readonly visibility: Visibility
+  /** Of an input whose integers are ranks: scale is 1 and lo is 0, and they say nothing of its numbers. */
+  readonly ranks?: RanksLayout
 }
 
 /** Outputs are what a proof is about, so they are never hidden altogether. */
@@ -76,6 +79,7 @@ export const outputVisibility = ({ outputs }: Layout): OutputLayout["visibility"
 export const publicInputs = (layout: Layout): readonly InputLayout[] =>
   inputVisibility(layout) === "public" ? layout.inputs : []
 
+const rankFields = ({ type, missing, edges }: RanksLayout): RanksLayout => ({ type, missing, edges })
 /** The outputs whose values are public, which are the first ones. */
 export const publicOutputs = ({ outputs }: Layout): readonly OutputLayout[] =>
   outputs.filter(({ visibility }) => visibility === "public")
@@ -85,8 +89,8 @@ export function layoutJson(layout: Layout): string {
   checkThing("layout", layout, "layout")
   const { inputs, outputs } = layout
   const tensor = (t: InputLayout) => {
-    const { name, shape, scale, lo, bits, visibility } = t
-    return { name, shape, scale, lo, bits, visibility }
+    const { name, shape, scale, lo, bits, visibility, ranks } = t
+    return { name, shape, scale, lo, bits, visibility, ...(ranks && { ranks: rankFields(ranks) }) }
   }
   return JSON.stringify({ inputs: inputs.map(tensor), outputs: outputs.map(tensor) })
 }
@@ -98,8 +102,8 @@ export function layoutJson(layout: Layout): string {
 export function parseLayout(value: unknown, path: string): Layout {
   const given = fields(value, path, ["inputs", "outputs"])
   const layout: Layout = {
-    inputs: parseGroup(given.inputs, `${path}.inputs`, ["hidden", "public", "committed"]),
-    outputs: parseGroup(given.outputs, `${path}.outputs`, ["public", "committed"]),
+    inputs: parseGroup(given.inputs, `${path}.inputs`, ["hidden", "public", "committed"], true),
+    outputs: parseGroup(given.outputs, `${path}.outputs`, ["public", "committed"], false),
   }
   if (layout.outputs.length === 0) fail(`${path}.outputs`, { what: "a model has at least one output" })
   const input = layout.inputs.findIndex((t) => t.visibility !== layout.inputs[0].visibility)
@@ -128,11 +132,14 @@ function parseGroup<V extends Visibility>(
   value: unknown,
   path: string,
   visibilities: readonly V[],
-): readonly (TensorLayout & { readonly visibility: V })[] {
+  rankable: boolean,
+): readonly (TensorLayout & { readonly visibility: V; readonly ranks?: RanksLayout })[] {
   const tensors = Array.from(array(value, path), (tensor, i) => {
     const at = `${path}[${i}]`
-    const t = fields(tensor, at, ["name", "shape", "scale", "lo", "bits", "visibility"])
-    return {
+    const names = ["name", "shape", "scale", "lo", "bits", "visibility"] as const
+    const isRanked = rankable && Object.hasOwn(object(tensor, at), "ranks")
+    const t = fields(tensor, at, isRanked ? [...names, "ranks"] : names)
+    const parsed = {
       name: parseName(t.name, `${at}.name`),
       shape: parseShape(t.shape, `${at}.shape`),
       scale: parseScale(t.scale, `${at}.scale`),
@@ -140,6 +147,19 @@ function parseGroup<V extends Visibility>(
       bits: parseBits(t.bits, `${at}.bits`),
       visibility: oneOf(t.visibility, `${at}.visibility`, visibilities),
     }
+    if (!isRanked) return parsed
+    const elements = count(parsed.shape)
+    if (elements > maxValues)
+      fail(`${at}.shape`, { what: "too many ranks", expected: `at most ${maxValues}` })
+    const ranks = parseRanks((t as Record<string, unknown>).ranks, `${at}.ranks`, elements)
+    const { scale, lo, bits } = parsed
+    if (scale !== 1 || lo !== 0 || bits !== rankBits(ranks))
+      fail(at, {
+        what: "ranks are whole numbers from 0 to the most edges of an element",
+        expected: `scale 1, lo 0, bits ${rankBits(ranks)}`,
+        given: `scale ${scale}, lo ${lo}, bits ${bits}`,
+      })
+    return { ...parsed, ranks }
   })
   if (new Set(tensors.map((t) => t.name)).size !== tensors.length)
     fail(path, { what: "two tensors have the same name" })

@@ -3,7 +3,9 @@ import type { Budget } from "../../budget.js"
 import type { DataType } from "../../model/graph.js"
 import { apply, type FunctionName, functionOf, variable } from "../formula.js"
 import {
+  type CompareNode,
   type ContractionNode,
+  compared,
   type LinearNode,
   minusInfinity,
   type Origin,
@@ -206,6 +208,24 @@ export class Builder implements Ledger {
         "bool",
       )
     return this.emit({ kind: "step", source: x.tensor }, x.shape, "bool", true)
+  }
+
+  /** Elementwise [x > than], or with `below` [x < than]; `missing` if that is what the model means of NaN too, which is above all. */
+  compare(
+    x: Value,
+    than: Float64Array,
+    below: boolean,
+    missing: boolean,
+    // half precision is within single, integers are within double
+    type: CompareNode["type"] = /float(16|32)/.test(x.dtype) ? "float32" : "float64",
+  ): Value {
+    const node = { kind: "compare", than, below, type, missing } as const
+    if (!isConstant(x)) return this.emit({ ...node, source: x.tensor }, x.shape, "bool", true)
+    return constant(
+      x.shape,
+      x.constant.map((v, i) => compared(node, v, i)),
+      "bool",
+    )
   }
 
   /** min(max(x, lo), hi). */

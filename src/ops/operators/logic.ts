@@ -30,14 +30,18 @@ const negated = (builder: Builder, bit: Value): Value =>
   asBits(builder.combine([{ value: bit, factor: -1 }], 1))
 
 /** [x > y], of two values of one shape. */
-export const greater = (builder: Builder, x: Value, y: Value): Value =>
-  folded([x, y], (a, b) => a > b) ??
-  builder.step(
+export function greater(builder: Builder, x: Value, y: Value): Value {
+  const known = folded([x, y], (a, b) => a > b)
+  if (known) return known
+  if (isConstant(y)) return builder.compare(x, y.constant, false, false)
+  if (isConstant(x)) return builder.compare(y, x.constant, true, false)
+  return builder.step(
     builder.combine([
       { value: x, factor: 1 },
       { value: y, factor: -1 },
     ]),
   )
+}
 
 const notGreater = (builder: Builder, x: Value, y: Value): Value =>
   folded([x, y], (a, b) => a <= b) ?? negated(builder, greater(builder, x, y))

@@ -10,6 +10,7 @@ import { InvariantError, invariant } from "../../errors.js"
 import { functionOf } from "../../ops/formula.js"
 import { applyMap, productsOf } from "../../ops/linearmap.js"
 import {
+  compared,
   type LinearMap,
   type PerKind,
   type Program,
@@ -141,6 +142,10 @@ class BatchRun {
       return this.#tf.minimum(x, node.hi)
     },
     step: (node) => this.#tf.cast(this.#tf.greater(this.#read(node.source), 0), "float32"),
+    compare: (node, size) =>
+      this.#plain(this.#read(node.source), size, (x, y) => {
+        for (let i = 0; i < y.length; i++) y[i] = compared(node, x[i], i)
+      }),
     max: (node, size) => {
       const tf = this.#tf
       const windows = this.#gather([this.#read(node.source)], node.map, Number.NEGATIVE_INFINITY)

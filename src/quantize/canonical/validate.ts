@@ -18,13 +18,14 @@ import {
   type TensorInfo,
 } from "../../ops/program.js"
 import { sourcesOf } from "../../ops/traversal.js"
+import { edgesFault, maxEdges, type Ranks, rankBits } from "../../statement/ranks.js"
 import { tableOutput } from "../integers/intgraph.js"
 
 interface Structure {
   readonly precision: number
   readonly tensors: readonly (TensorInfo & { readonly scale: number })[]
   readonly nodes: readonly IntNode[]
-  readonly inputs: readonly { name: string; tensor: TensorId; lo: number; bits: number }[]
+  readonly inputs: readonly { name: string; tensor: TensorId; lo: number; bits: number; ranks?: Ranks }[]
   readonly outputs: readonly { name: string; tensor: TensorId }[]
 }
 
@@ -80,9 +81,14 @@ export function findFault(graph: Structure, budget: Budget): string | undefined 
     }
     written.set(node.out, node)
   }
-  for (const { tensor, lo, bits } of inputs) {
+  for (const { tensor, lo, bits, ranks } of inputs) {
     if (!inputNodes.has(tensor)) return "an input without a node"
     if (!isInteger(lo) || !(bits >= 1 && bits <= 32)) return "the range of an input"
+    if (!ranks) continue
+    if (ranks.edges.length !== size(tensor) || total(ranks.edges, ({ length }) => length) > maxEdges)
+      return "the number of edges"
+    for (const edges of ranks.edges) if (edgesFault(edges, ranks.type)) return "an edge"
+    if (lo !== 0 || bits !== rankBits(ranks) || tensors[tensor].scale !== 1) return "the range of ranks"
   }
   if (written.size !== tensors.length) return "a tensor that no node writes"
   if (inputNodes.size !== inputs.length) return "an input node not declared"

@@ -3,7 +3,9 @@
  * Bounds are static: `lo[i] ≤ q[i] ≤ hi[i]` for ALL admissible inputs, by interval arithmetic, and every
  * partial sum of every linear node stays below 2^52, so doubles carry all integers exactly.
  */
+
 import type { IntNode, TableNode, TensorId, TensorInfo } from "../../ops/program.js"
+import type { Ranks } from "../../statement/ranks.js"
 
 export interface IntTensor extends TensorInfo {
   readonly scale: number
@@ -24,6 +26,8 @@ export interface IntGraph {
     readonly tensor: TensorId
     readonly lo: number
     readonly bits: number
+    /** How its numbers become integers, where these are ranks; else they are multiples of the tensor's scale. */
+    readonly ranks?: Ranks
   }[]
   readonly outputs: readonly { readonly name: string; readonly tensor: TensorId }[]
 }
