@@ -6,7 +6,7 @@
 import { checkArgument, checkOptions, checkThing } from "../arguments.js"
 import { allowanceFor, Budget } from "../budget.js"
 import { defaults } from "../defaults.js"
-import { InvariantError, invariant, ModelError, type OnProgress } from "../errors.js"
+import { InvariantError, ModelError, type OnProgress } from "../errors.js"
 import type { Graph } from "../model/graph.js"
 import { lower } from "../ops/lower.js"
 import {
