@@ -5,22 +5,21 @@ import type { Call, Lowering } from "./call.js"
 import { activationInput, constantInput, type Operators, operator } from "./limits.js"
 import { fromEntries } from "./maps.js"
 import { checkShape, type Ledger, numbers, sameShape, show, unsupported } from "./shapes.js"
-import type { Constant } from "./values.js"
+import { type Activation, type Constant, isIntegral } from "./values.js"
 import { autoPads, beginOf, geometry, spatial } from "./window.js"
 
 /** What counting and writing down one tap of a convolution costs. */
 const tapSteps = 4
 
-/** The weights [A, B, ...kernel], checked against `kernel_shape` and the rank of the operand. */
-function weightsOf(call: Call, axes: number): { weight: Constant; kernel: readonly number[] } {
-  const weight = call.constantInput(1, "weights")
+/** The kernel of weights [A, B, ...kernel], checked against `kernel_shape` and the rank of the operand. */
+function kernelOf(call: Call, weight: Constant, axes: number): readonly number[] {
   const kernel = weight.shape.slice(2)
   if (kernel.length !== axes)
     unsupported(`weights of shape ${show(weight.shape)} do not fit ${axes} spatial axes`)
   const stated = call.integerList("kernel_shape")
   if (stated && !sameShape(stated, kernel))
     unsupported(`attribute \`kernel_shape\` = \`${show(stated)}\` differs from the weights' ${show(kernel)}`)
-  return { weight, kernel }
+  return kernel
 }
 
 /** One value per channel (axis 1) spread over a shape. */
@@ -32,18 +31,23 @@ function perChannel(ledger: Ledger, values: ArrayLike<number>, shape: readonly n
 }
 
 /** The bias over the output shape, if there is one. */
-function biasOf(call: Call, shape: readonly number[]): Float64Array | undefined {
-  if (!call.has(2)) return undefined
-  const bias = call.constantInput(2, "bias")
+function biasOver(
+  call: Call,
+  bias: Constant | undefined,
+  shape: readonly number[],
+): Float64Array | undefined {
+  if (!bias) return undefined
   if (bias.constant.length !== shape[1])
     unsupported(`a bias of shape ${show(bias.shape)} does not fit ${shape[1]} channels`)
   return perChannel(call.builder, bias.constant, shape)
 }
 
-const conv: Lowering = (call) => {
-  const x = call.activation(0, "the operand")
+const biasOf = (call: Call): Constant | undefined => (call.has(2) ? call.constantInput(2, "bias") : undefined)
+
+/** The convolution of an operand with weights, by the attributes of a Conv. */
+export function convolved(call: Call, x: Activation, weight: Constant, bias?: Constant): Activation {
   const inSize = spatial(x.shape)
-  const { weight, kernel } = weightsOf(call, inSize.length)
+  const kernel = kernelOf(call, weight, inSize.length)
   const [n, inChannels] = x.shape
   const [outChannels, perGroup] = weight.shape
   const groups = call.integer("group", 1)
@@ -65,14 +69,20 @@ const conv: Lowering = (call) => {
     padsBegin,
     dilations,
   }
-  return [call.builder.linear([{ source: x.tensor, map }], shape, x.dtype, biasOf(call, shape))]
+  const whole = [weight, ...(bias ? [bias] : [])].every(isIntegral) && isIntegral(x)
+  return call.builder.linear([{ source: x.tensor, map }], shape, x.dtype, biasOver(call, bias, shape), whole)
 }
+
+const conv: Lowering = (call) => [
+  convolved(call, call.activation(0, "the operand"), call.constantInput(1, "weights"), biasOf(call)),
+]
 
 const convTranspose: Lowering = (call) => {
   const x = call.activation(0, "the operand")
   const inSize = spatial(x.shape)
   const axes = inSize.length
-  const { weight, kernel } = weightsOf(call, axes)
+  const weight = call.constantInput(1, "weights")
+  const kernel = kernelOf(call, weight, axes)
   const [n, inChannels] = x.shape
   const groups = call.integer("group", 1)
   const outChannels = weight.shape[1] * groups
@@ -130,7 +140,9 @@ const convTranspose: Lowering = (call) => {
     value[at++] = weight.constant[w]
   })
   const map = fromEntries(call.builder, sizeOf(shape), { row, column, value })
-  return [call.builder.linear([{ source: x.tensor, map }], shape, x.dtype, biasOf(call, shape))]
+  return [
+    call.builder.linear([{ source: x.tensor, map }], shape, x.dtype, biasOver(call, biasOf(call), shape)),
+  ]
 }
 
 export const convolutions: Operators = {
