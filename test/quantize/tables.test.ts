@@ -124,6 +124,9 @@ const parameters: Partial<Record<FunctionName, number[]>> = {
   celu: [0.5],
   thresholdedRelu: [0.8],
   shrink: [0.5, 0.25],
+  quotient: [3],
+  mod: [3],
+  fmod: [3],
 }
 const domains: Partial<Record<FunctionName, [number, number]>> = {
   log: [0.05, 6],
