@@ -146,6 +146,8 @@ describe("refusals", () => {
         graphOf([2], [line], { c: tensor([1], [2], dtype) }, { inputs: [{ name: "x", dtype, shape: [2] }] }),
       )
     expect(integers("uint8", ["Add", ["x", "c"], "y"])[0]).toMatch(/wraps around/)
+    expect(integers("int64", ["Div", ["x", "x"], "y"])[0]).toMatch(/rounds/)
+    expect(integers("int64", ["Cast", ["x"], "y", { to: 3 }])[0]).toMatch(/wraps/)
     expect(integers("int64", ["Add", ["x", "c"], "y"])).toEqual([])
   })
 })
