@@ -17,7 +17,7 @@ import { product } from "./linear.js"
 import { averaged, globalAverage } from "./pool.js"
 import { difference, windowMax, windowsOf } from "./reduce.js"
 import { axisOf, indexTable, range, show, stridesOf, unsupported } from "./shapes.js"
-import { type Activation, type Constant, constant, isConstant, isIntegral, type Value } from "./values.js"
+import { type Activation, constant, isConstant, isIntegral, type Value } from "./values.js"
 
 /** Scale and zero point, in a shape that broadcasts to what they are of. */
 interface Coding {
@@ -144,15 +144,13 @@ function outputOf(call: Call, at: number, x: Value, dtype: DataType): Value {
   return quantized(call, x, over(call, coding, x.shape, 0))
 }
 
-const known = (value: Value, what: string): Constant =>
-  isConstant(value) ? value : unsupported(`${what} depends on the model's input`)
 const live = (value: Value, what: string): Activation =>
   isConstant(value) ? unsupported(`${what} is a constant`) : value
 
 const qLinearConv: Lowering = (call) => {
   const x = live(realAt(call, 0), "the operand (input 0)")
-  const weight = known(realAt(call, 3), "the weights (input 3), their scale or their zero point")
-  let bias: Constant | undefined
+  const weight = realAt(call, 3)
+  let bias: Value | undefined
   if (call.has(8)) {
     // its scale is that of operand and weights
     const [given, input] = [call.constantInput(8, "bias"), call.constantInput(1, "the operand's scale")]
@@ -184,7 +182,7 @@ function centredAt(call: Call, at: number, zeroAt: number, axis: number): Value 
 
 const convInteger: Lowering = (call) => {
   const x = live(centredAt(call, 0, 2, 1), "the operand (input 0)")
-  return [convolved(call, x, known(centredAt(call, 1, 3, 0), "the weights (input 1)"))]
+  return [convolved(call, x, centredAt(call, 1, 3, 0))]
 }
 
 /** The product of two matrices of integers: zero points of rows of the first, of columns of the second. */
@@ -349,9 +347,9 @@ const scalesAbove = other("scales are above zero")
 export const quantizedOperators: Operators = {
   QuantizeLinear: operator(quantizeLinear, scalesAbove),
   DequantizeLinear: operator(dequantizeLinear, scalesAbove),
-  QLinearConv: operator(qLinearConv, constantInput(3, "w"), constantInput(8, "B"), scalesAbove),
+  QLinearConv: operator(qLinearConv, constantInput(8, "B"), scalesAbove),
   QLinearMatMul: operator(qLinearMatMul, scalesAbove),
-  ConvInteger: operator(convInteger, constantInput(1, "w")),
+  ConvInteger: operator(convInteger),
   MatMulInteger: operator(matMulInteger),
   DynamicQuantizeLinear: operator(dynamicQuantizeLinear),
 }
