@@ -4,6 +4,7 @@ import { checkThing } from "../arguments.js"
 import { allowanceFor, Budget } from "../budget.js"
 import { ModelError } from "../errors.js"
 import type { DataType, Graph, Node } from "../model/graph.js"
+import { type Labels, labelsFault } from "../statement/labels.js"
 import { fuse } from "./fuse.js"
 import { activations } from "./operators/activation.js"
 import { arithmetic } from "./operators/arithmetic.js"
@@ -110,7 +111,8 @@ export function lower(graph: Graph): Program {
   }
   const outputs = graph.outputs.flatMap((name) => {
     const tensor = outputTensor(name, values, builder, problems)
-    return tensor === undefined ? [] : [{ name, tensor }]
+    const labels = labelsOf(values.get(name))
+    return tensor === undefined ? [] : [{ name, tensor, ...(labels && { labels }) }]
   })
   if (outputs.length === 0 && problems.length === 0) problems.push("the model has no outputs")
   if (problems.length > 0) {
@@ -121,6 +123,16 @@ export function lower(graph: Graph): Program {
   const { tensors, nodes } = builder
   return fuse(withRanks({ name: graph.name, tensors, nodes, inputs, outputs, held }, types, budget), budget)
 }
+
+/** What the elements of an output are called. */
+function labelsOf(value: Value | null | undefined): Labels | undefined {
+  if (!value || isConstant(value) || !value.labels) return undefined
+  const fits = labelsFault(value.labels, value.shape) === undefined
+  return fits ? value.labels : undefined
+}
+
+/** Operators that strings pass through, or that read them. */
+const ofStrings = /^(Identity|Reshape|Squeeze|Unsqueeze|Flatten|LabelEncoder|CategoryMapper)$/
 
 /** Numbers that the constants of a graph hold. */
 function heldBy({ constants }: Graph): number {
@@ -151,6 +163,8 @@ function lowerNode(
     const value = name === "" ? undefined : values.get(name)
     if (value === null) return undefined
     if (name !== "" && !value) unsupported(`input \`${name}\` is computed by no earlier node`)
+    if (value?.dtype === "string" && !ofStrings.test(node.operator))
+      unsupported(`input \`${name}\` is a tensor of strings`)
     inputs.push(value)
   }
   announce(inputs, builder)
