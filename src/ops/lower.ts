@@ -3,6 +3,7 @@
 import { checkThing } from "../arguments.js"
 import { allowanceFor, Budget } from "../budget.js"
 import type { DataType, Graph, Node } from "../model/graph.js"
+import { type Labels, labelsFault } from "../statement/labels.js"
 import { fuse } from "./fuse.js"
 import { activations } from "./operators/activation.js"
 import { arithmetic } from "./operators/arithmetic.js"
@@ -119,13 +120,24 @@ export function lower(graph: Graph): Program {
   const anyLive = graph.outputs.some(isLive)
   const outputs = graph.outputs.flatMap((name) => {
     const tensor = outputTensor(name, values, builder, refusals, anyLive)
-    return tensor === undefined ? [] : [{ name, tensor }]
+    const labels = labelsOf(values.get(name))
+    return tensor === undefined ? [] : [{ name, tensor, ...(labels && { labels }) }]
   })
   if (outputs.length === 0 && refusals.isEmpty) refusals.add("the model has no outputs")
   if (!refusals.isEmpty) throw refusals.error(graph, isLive)
   const { tensors, nodes } = builder
   return fuse(withRanks({ name: graph.name, tensors, nodes, inputs, outputs, held }, types, budget), budget)
 }
+
+/** What the elements of an output are called. */
+function labelsOf(value: Value | null | undefined): Labels | undefined {
+  if (!value || isConstant(value) || !value.labels) return undefined
+  const fits = labelsFault(value.labels, value.shape) === undefined
+  return fits ? value.labels : undefined
+}
+
+/** Operators that strings pass through, or that read them. */
+const ofStrings = /^(Identity|Reshape|Squeeze|Unsqueeze|Flatten|LabelEncoder|CategoryMapper)$/
 
 /** Numbers that the constants of a graph hold. */
 function heldBy({ constants }: Graph): number {
@@ -161,6 +173,8 @@ function lowerNode(
     const value = name === "" ? undefined : values.get(name)
     if (value === null) return undefined
     if (name !== "" && !value) unsupported(`input \`${name}\` is computed by no earlier node`)
+    if (value?.dtype === "string" && !ofStrings.test(node.operator))
+      unsupported(`input \`${name}\` is a tensor of strings`)
     inputs.push(value)
   }
   announce(inputs, builder)

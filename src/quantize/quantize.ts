@@ -171,7 +171,7 @@ class Quantizer {
       if (node.kind === "linear") this.#linear.set(node.out, node)
       else this.#found.set(node.out, perKind(this.#quantized, node))
     }
-    const outputs = this.#program.outputs.map(({ name, tensor }) => ({ name, tensor: this.#source(tensor) }))
+    const outputs = this.#program.outputs.map((each) => ({ ...each, tensor: this.#source(each.tensor) }))
     const { tensors, nodes } = this.#builder
     // a wide sum goes whose readers all took accumulators of their own
     const needed = liveNodes({ nodes, outputs })
