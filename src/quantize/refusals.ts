@@ -1,0 +1,38 @@
+/**
+ * Nodes whose integers cannot be, all of them at once: one that is refused is noted, something of the right range takes
+ * its place, and those behind it are looked at as well.
+ */
+import { BudgetError } from "../budget.js"
+import { ModelError, type Problem } from "../errors.js"
+import type { Origin } from "../ops/program.js"
+
+export class QuantizeRefusals {
+  readonly #refused: { readonly origin: Origin; readonly error: ModelError }[] = []
+
+  /** What `make` gives, or `instead` where it throws a ModelError, which is noted. A budget that is spent is spent. */
+  attempt<T>(origin: Origin, make: () => T, instead: () => T): T {
+    try {
+      return make()
+    } catch (error) {
+      if (!(error instanceof ModelError) || error instanceof BudgetError) throw error
+      this.#refused.push({ origin, error })
+      return instead()
+    }
+  }
+
+  /** @throws ModelError with all that was noted, or the one thing that was */
+  check(model: string): void {
+    if (this.#refused.length === 0) return
+    if (this.#refused.length === 1) throw this.#refused[0].error
+    const problems = this.#refused.map(({ origin: { name, operator }, error }): Problem => {
+      const { what, expected, given, fix } = error.facts
+      const reason = [what, expected && `expected ${expected}`, given && `given ${given}`].filter(Boolean)
+      const where = `node \`${name}\`, operator \`${operator}\``
+      return { node: name, operator, where, reason: reason.join("; "), ...(fix && { help: fix }) }
+    })
+    throw new ModelError(
+      { what: `the model cannot be quantized, ${problems.length} problems:`, where: `model \`${model}\`` },
+      problems,
+    )
+  }
+}
