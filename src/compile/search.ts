@@ -14,7 +14,8 @@ import { flatSamples, type Nested } from "../quantize/calibration/nested.js"
 import type { IntGraph } from "../quantize/integers/intgraph.js"
 import { Reference, split } from "../quantize/loss.js"
 import { type NodeLoss, nodeLosses, workOf } from "../quantize/losses.js"
-import { type Calibrated, calibrated, type Quantized } from "../quantize/quantize.js"
+import { calibrated } from "../quantize/quantize.js"
+import type { Calibrated, Quantized } from "../quantize/stands.js"
 import { type CompileOptions, checkCompileOptions, planned } from "./compile.js"
 
 export interface SearchOptions {

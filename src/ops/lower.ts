@@ -25,7 +25,7 @@ import { pooling } from "./operators/pool.js"
 import { reductions } from "./operators/reduce.js"
 import { resizing } from "./operators/resize.js"
 import { axisTable, checkShape, sameShape, show, Unsupported, unsupported } from "./operators/shapes.js"
-import { constant, isConstant, isInteger, isIntegral, type Value } from "./operators/values.js"
+import { type Constant, constant, isConstant, isInteger, isIntegral, type Value } from "./operators/values.js"
 import { type Program, type ProgramInput, sizeOf, type TensorId } from "./program.js"
 import { withRanks } from "./ranks.js"
 import { nodeLabel, Refusals } from "./refusals.js"
@@ -107,18 +107,17 @@ export function lower(graph: Graph): Program {
     }
     for (const [i, name] of node.outputs.entries()) if (name !== "") values.set(name, results?.[i] ?? null)
   }
+  const isLive = (name: string) => {
+    const value = values.get(name)
+    return value != null && !isConstant(value)
+  }
+  const anyLive = graph.outputs.some(isLive)
   const outputs = graph.outputs.flatMap((name) => {
-    const tensor = outputTensor(name, values, builder, refusals)
+    const tensor = outputTensor(name, values, builder, refusals, anyLive)
     return tensor === undefined ? [] : [{ name, tensor }]
   })
   if (outputs.length === 0 && refusals.isEmpty) refusals.add("the model has no outputs")
-  if (!refusals.isEmpty) {
-    const isLive = (name: string) => {
-      const value = values.get(name)
-      return value != null && !isConstant(value)
-    }
-    throw refusals.error(graph, isLive)
-  }
+  if (!refusals.isEmpty) throw refusals.error(graph, isLive)
   const { tensors, nodes } = builder
   return fuse(withRanks({ name: graph.name, tensors, nodes, inputs, outputs, held }, types, budget), budget)
 }
@@ -175,19 +174,39 @@ function announce(inputs: readonly (Value | undefined)[], builder: Builder): voi
   }
 }
 
+/** A constant beside outputs that depend on the input: a sum of nothing and the constant. */
+function constantOutput(name: string, value: Constant, builder: Builder): TensorId {
+  builder.origin = { name, operator: "" }
+  builder.outputName = name
+  builder.where = `output \`${name}\``
+  const size = sizeOf(value.shape)
+  const nothing = new Uint32Array(0)
+  const map = {
+    kind: "sparse",
+    rowPtr: new Uint32Array(size + 1),
+    columns: nothing,
+    values: new Float64Array(0),
+  } as const
+  const source = builder.nodes.findIndex(({ kind }) => kind === "input")
+  return builder.linear([{ source, map }], value.shape, value.dtype, value.constant).tensor
+}
+
 /** The tensor of a model output, with the output's own shape; undefined adds a problem or follows from one. */
 function outputTensor(
   name: string,
   values: Environment,
   builder: Builder,
   refusals: Refusals,
+  anyLive: boolean,
 ): TensorId | undefined {
   const value = values.get(name)
   if (value === null) return undefined
   if (!value) {
     refusals.add(`output \`${name}\` is computed by no node`)
-  } else if (isConstant(value)) {
+  } else if (isConstant(value) && (!anyLive || value.constant.length === 0)) {
     refusals.add(`output \`${name}\` does not depend on any input`)
+  } else if (isConstant(value)) {
+    return constantOutput(name, value, builder)
   } else {
     const made = builder.tensors[value.tensor]
     const isInput = builder.nodes[value.tensor].kind === "input"

@@ -13,7 +13,7 @@ import { sourcesOf } from "../ops/traversal.js"
 import type { Sample } from "./calibration/calibrate.js"
 import type { IntGraph } from "./integers/intgraph.js"
 import { quantizeInput, runInteger } from "./integers/run.js"
-import type { Calibrated, Quantized } from "./quantize.js"
+import type { Calibrated, Quantized } from "./stands.js"
 
 export interface NodeLoss {
   readonly node: string

@@ -4,7 +4,7 @@
  * where its integers would grow too wide for the node that reads it.
  */
 import { allowanceFor, Budget } from "../budget.js"
-import { InvariantError, ModelError } from "../errors.js"
+import { InvariantError } from "../errors.js"
 import type { Graph } from "../model/graph.js"
 import { lower } from "../ops/lower.js"
 import {
@@ -40,17 +40,17 @@ import { addComparison } from "./comparisons.js"
 import { addBelow, addDescent, type Descent } from "./descent.js"
 import { IntBuilder, type Target } from "./intbuilder.js"
 import { sumLimit, tooLarge, width } from "./integers/bounds.js"
-import { type IntGraph, roundHalfUp } from "./integers/intgraph.js"
+import type { IntGraph } from "./integers/intgraph.js"
+import { addMovement } from "./movement.js"
 import { checkQuantizeOptions, type QuantizeOptions, withInputs } from "./options.js"
 import { bypassSums, hoistClamps } from "./prepare.js"
 import { addDivision, addLogarithm, addRoot, type Operand } from "./quotients.js"
-import { QuantizeRefusals } from "./refusals.js"
+import { QuantizeRefusals, standIn } from "./refusals.js"
 import {
   type Accumulator,
   atShift,
   chooseShift,
   clampSpan,
-  commonMultipliers,
   inputGrid,
   largestFactor,
   leastOf,
@@ -60,7 +60,7 @@ import {
   wideScale,
 } from "./scales.js"
 import { aroundSoftmax, distanceOf, isLogOfSums, type Made, ofKind } from "./softmax.js"
-import { type Stands, standing } from "./stands.js"
+import { type Calibrated, type Quantized, standing } from "./stands.js"
 import { addTable } from "./tables.js"
 
 /**
@@ -75,19 +75,6 @@ export const quantize = async (graph: Graph, options: QuantizeOptions): Promise<
 export async function quantizeProgram(program: Program, options: QuantizeOptions): Promise<IntGraph> {
   const { precision } = checkQuantizeOptions(program, options)
   return (await calibrated(program, options)).at(precision).graph
-}
-
-/** An integer model, and which of its tensors stand for each of the program's: as wide as they are, and in w bits. */
-export interface Quantized {
-  readonly graph: IntGraph
-  readonly stands: Stands
-}
-
-/** A program of which samples have shown the ranges: integers of any precision follow without them. */
-export interface Calibrated {
-  /** The program as it is quantized: rewritten, of the same outputs. */
-  readonly program: Program
-  at(precision: number): Quantized
 }
 
 /** Calibrates a lowered model; its inputs may be as those of `admissible` are, too. Errors as `quantize`. */
@@ -186,14 +173,9 @@ class Quantizer {
 
   /** What a node becomes. One that is refused is noted, and stands for itself while others are looked at. */
   #attempt(node: RealNode, make: () => TensorId): TensorId {
-    return this.#refusals.attempt(node.origin, make, () => {
-      const { out, origin } = node
-      const range = this.#ranges[out]
-      const { scale, lo } = requantizedGrid(range, this.#precision, range.min < 0)
-      const bounds = { lo, bits: this.#precision }
-      const { tensors } = this.#program
-      return this.#builder.add({ kind: "input", name: "", origin }, tensors[out], scale, range, bounds)
-    })
+    const { out } = node
+    const instead = () => standIn(this.#builder, node, this.#program.tensors[out], this.#ranges[out])
+    return this.#refusals.attempt(node.origin, make, instead)
   }
 
   /** The integer tensor that stands for a real one; a linear node is made here, when it is first read. */
@@ -591,35 +573,15 @@ class Quantizer {
     return addTable(this.#builder, node, info, this.#ranges[node.out], { range, whole, requantize })
   }
 
-  /** Data movement; sources of different scales are first brought to a common one by integer multipliers. */
   #index(node: IndexNode): TensorId {
-    const builder = this.#builder
     const spread = this.#spreads.get(node.out)
-    let sources = node.sources.map((id) => (spread ? this.#rounded(id, node.origin) : this.#source(id)))
-    const scaleOf = (id: TensorId) => builder.tensors[id].scale
-    let multipliers = commonMultipliers(sources.map(scaleOf), this.#precision)
-    const fits = () => sources.every((id, i) => builder.reach(id) * multipliers[i] <= this.#wideLimit)
-    if (!fits()) {
-      sources = node.sources.map((id) => this.#narrow(id, node.origin))
-      multipliers = commonMultipliers(sources.map(scaleOf), this.#precision)
-    }
-    if (!fits())
-      throw new ModelError({
-        what: `\`${node.origin.operator}\` joins tensors whose ranges differ too much`,
-        where: node.origin.name,
-        expected: `scales within a factor 2^${50 - 2 * this.#precision}`,
-        given: sources.slice(0, 8).map(scaleOf).join(", "),
-        fix: "Scale the model's tensors to similar ranges",
-      })
-    const scaled = sources.map((id, i) => builder.multiply(id, multipliers[i], node.origin))
-    const finest = multipliers.indexOf(multipliers.reduce((a, b) => Math.max(a, b), 0))
-    const filled = node.map.includes(-1) && node.fill !== 0
-    const scale = scaled.length ? scaleOf(scaled[finest]) : filled ? Math.abs(node.fill) : 1
-    return builder.add(
-      { ...node, sources: scaled, fill: filled ? roundHalfUp(node.fill / scale) : 0 },
-      this.#program.tensors[node.out],
-      scale,
-      this.#ranges[node.out],
-    )
+    return addMovement(this.#builder, node, {
+      sources: node.sources.map((id) => (spread ? this.#rounded(id, node.origin) : this.#source(id))),
+      narrowed: () => node.sources.map((id) => this.#narrow(id, node.origin)),
+      most: this.#wideLimit,
+      precision: this.#precision,
+      info: this.#program.tensors[node.out],
+      range: this.#ranges[node.out],
+    })
   }
 }

@@ -4,7 +4,10 @@
  */
 import { BudgetError } from "../budget.js"
 import { ModelError, type Problem } from "../errors.js"
-import type { Origin } from "../ops/program.js"
+import type { Origin, RealNode, TensorId, TensorInfo } from "../ops/program.js"
+import type { Range } from "./calibration/calibrate.js"
+import type { IntBuilder } from "./intbuilder.js"
+import { requantizedGrid } from "./scales.js"
 
 export class QuantizeRefusals {
   readonly #refused: { readonly origin: Origin; readonly error: ModelError }[] = []
@@ -35,4 +38,11 @@ export class QuantizeRefusals {
       problems,
     )
   }
+}
+
+/** A tensor in w bits that takes the place of what a refused node would have given. */
+export function standIn(builder: IntBuilder, { origin }: RealNode, info: TensorInfo, range: Range): TensorId {
+  const { scale, lo } = requantizedGrid(range, builder.precision, range.min < 0)
+  const bounds = { lo, bits: builder.precision }
+  return builder.add({ kind: "input", name: "", origin }, info, scale, range, bounds)
 }

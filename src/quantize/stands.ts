@@ -1,8 +1,22 @@
 /** Which integer tensors stand for which real ones: what a comparison of both models, node by node, begins with. */
-import type { IntNode, TensorId } from "../ops/program.js"
+import type { IntNode, Program, TensorId } from "../ops/program.js"
+import type { IntGraph } from "./integers/intgraph.js"
 
 /** Integer tensors of a real one: as wide as it is, in w bits, or both. */
 export type Stands = ReadonlyMap<TensorId, readonly TensorId[]>
+
+/** An integer model, and what stands for what in it. */
+export interface Quantized {
+  readonly graph: IntGraph
+  readonly stands: Stands
+}
+
+/** A program of which samples have shown the ranges: integers of any precision follow without them. */
+export interface Calibrated {
+  /** The program as it is quantized: rewritten, of the same outputs. */
+  readonly program: Program
+  at(precision: number): Quantized
+}
 
 /** The same of a graph that has these nodes and is numbered by them. */
 export function standing(

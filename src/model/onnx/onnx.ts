@@ -262,8 +262,7 @@ function readConstant(
       dtype: "float32" | "int64",
     ): Tensor | undefined => {
       const data = Float64Array.from(values)
-      const bad = data.find((x) => !Number.isFinite(x))
-      if (bad !== undefined) problems.push(`${where}: its value is ${bad}; weights must be finite`)
+      if (data.some(Number.isNaN)) problems.push(`${where}: its value is not a number (NaN)`)
       return { shape, data, dtype }
     }
     if (form === "value" && attribute.t) return readTensor(attribute.t, where, settings, problems)
