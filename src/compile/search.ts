@@ -30,6 +30,8 @@ export interface SearchOptions {
   /** Default: `defaults.calibrations`. */
   readonly calibrations?: readonly CalibrationMethod[] | undefined
   readonly comparisons?: "exact" | "quantized"
+  /** Multiplications that may be spent on trying everything; default: `defaults.searchWork`. */
+  readonly work?: number
   /** What circuit it is to be. */
   readonly circuit?: CompileOptions
   readonly onProgress?: OnProgress
@@ -163,7 +165,8 @@ export async function searchPrecision(program: Program, options: SearchOptions):
   })
   const bits = [...new Set(precisions)].sort((a, b) => a - b)
   const total = bits.length * calibrations.length
-  const complete = total * measured.length * workOf(program) <= defaults.searchWork
+  const { work = defaults.searchWork } = options
+  const complete = total * measured.length * workOf(program) <= work
   const tell = () => onProgress?.({ stage: "search precision", done: search.tried.size, total })
   for (const method of calibrations) {
     if (complete) for (const each of bits) await search.meets(method, each).then(tell)

@@ -3,7 +3,7 @@
  * its place, and those behind it are looked at as well.
  */
 import { BudgetError } from "../budget.js"
-import { ModelError, type Problem } from "../errors.js"
+import { InvariantError, ModelError, type Problem } from "../errors.js"
 import type { Origin, RealNode, TensorId, TensorInfo } from "../ops/program.js"
 import type { Range } from "./calibration/calibrate.js"
 import type { IntBuilder } from "./intbuilder.js"
@@ -19,7 +19,13 @@ export class QuantizeRefusals {
     } catch (error) {
       if (!(error instanceof ModelError) || error instanceof BudgetError) throw error
       this.#refused.push({ origin, error })
+    }
+    try {
       return instead()
+    } catch {
+      // numbers that nothing can stand for: then what was found so far is all
+      this.check("")
+      throw new InvariantError("nothing was refused")
     }
   }
 
