@@ -26,6 +26,7 @@ import { pooling } from "./operators/pool.js"
 import { reductions } from "./operators/reduce.js"
 import { resizing } from "./operators/resize.js"
 import { axisTable, checkShape, sameShape, show, Unsupported, unsupported } from "./operators/shapes.js"
+import { ordering } from "./operators/top.js"
 import { constant, isConstant, isInteger, isIntegral, type Value } from "./operators/values.js"
 import { type Program, type ProgramInput, sizeOf, type TensorId } from "./program.js"
 import { withRanks } from "./ranks.js"
@@ -44,6 +45,7 @@ export const operators: Operators = {
   ...logic,
   ...movement,
   ...normalizations,
+  ...ordering,
   ...pooling,
   ...reductions,
   ...resizing,

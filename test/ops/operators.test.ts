@@ -22,10 +22,11 @@ import { logicCases } from "../support/logic-cases.js"
 import { mirageWitness } from "../support/networks.js"
 import { encodeOnnx, type InputSpec, type OnnxSpec } from "../support/onnx-writer.js"
 import { operatorCases } from "../support/operator-cases.js"
+import { orderCases } from "../support/order-cases.js"
 import { quotientCases } from "../support/quotient-cases.js"
 import { Random } from "../support/random.js"
 
-const allCases = { ...operatorCases, ...logicCases, ...functionCases, ...quotientCases, ...attentionCases }
+const allCases = { ...orderCases, ...operatorCases, ...logicCases, ...functionCases, ...quotientCases, ...attentionCases }
 
 function tensorOf(data: Float64Array, shape: readonly number[], dtype: InputSpec["dtype"] = "float"): Tensor {
   if (dtype === "int64") return new Tensor("int64", BigInt64Array.from(data, BigInt), shape)

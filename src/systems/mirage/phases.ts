@@ -4,8 +4,8 @@
  *
  *     committed   only one and committed wires
  *     query       inv · (s·c − committed) = s·one
- *     entry       quotient · (c − t·one) = multiplicity
- *     sum         0 · 0 = Σ inv − Σ quotient
+ *     entry       quotient · (c − committed) = multiplicity
+ *     sum         0 · 0 = Σ inv − Σ quotient, or Σ inv − Σ inv
  *     step        (committed + at most one step) · (c, or a power) = step, or ev
  *     power       (c, or a power) · (c, or a power) = power
  *     partial     (committed + at most one step) · (committed + at most one step) = partial − at most one partial
@@ -121,8 +121,7 @@ export function checkPhases(system: R1cs, firstFinal: number): void {
         if (c[0][1] !== challenge) refuse(row, "a query's scales differ")
         once(inverses, factor, row, "inverse")
       } else {
-        if (challenge !== 1n || b.length > 2 || !b.every(([wire]) => wire === CHALLENGE || wire === CONSTANT))
-          refuse(row, "an entry is no constant")
+        if (challenge !== 1n) refuse(row, "an entry has a scale")
         if (target === undefined || !isOf("committed", target))
           throw new InvariantError(`row ${row}: a multiplicity is not committed`)
         once(multiplicities, target, row, "multiplicity")
@@ -131,10 +130,12 @@ export function checkPhases(system: R1cs, firstFinal: number): void {
     } else refuse(row, "it has none of the known shapes")
   }
   for (const row of sums) {
-    for (const [wire, value] of terms(system.c, row)) {
+    const list = terms(system.c, row)
+    const taken = list.filter(([, value]) => value !== 1n)
+    const from = taken.every(([wire]) => inverses.has(wire)) ? inverses : quotients
+    for (const [wire, value] of list) {
       once(summed, wire, row, "summand")
-      if (!(value === 1n ? inverses : quotients).has(wire))
-        refuse(row, `wire ${wire} is summed with a wrong sign`)
+      if (!(value === 1n ? inverses : from).has(wire)) refuse(row, `wire ${wire} is summed with a wrong sign`)
     }
   }
   for (const wire of [...inverses, ...quotients])

@@ -52,8 +52,8 @@ const textOf = ({ inputs, signals, rows, requests, outputs }: Gadget): string =>
 
 describe("a series", () => {
   const lengths = [6, 7, 8, 9, 13, 40]
-  it.each(["Max", "Largest", "Position"] as const)("%s unrolled is what circom makes of it", async (kind) => {
-    const uses = lengths.map((m) => use(kind, m, 3))
+  it.each(["Max", "Largest", "Position", "Among"] as const)("%s unrolled is what circom makes of it", async (kind) => {
+    const uses = lengths.map((m) => (kind === "Among" ? use(kind, m) : use(kind, m, 3)))
     const reduced = reduceGadgets(uses, await compileGadgets(uses))
     const gadgets = uses.map((g) => reduced.get(gadgetKey(g)) as Gadget)
     for (const [i, g] of uses.entries())
