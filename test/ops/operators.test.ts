@@ -26,7 +26,14 @@ import { orderCases } from "../support/order-cases.js"
 import { quotientCases } from "../support/quotient-cases.js"
 import { Random } from "../support/random.js"
 
-const allCases = { ...orderCases, ...operatorCases, ...logicCases, ...functionCases, ...quotientCases, ...attentionCases }
+const allCases = {
+  ...orderCases,
+  ...operatorCases,
+  ...logicCases,
+  ...functionCases,
+  ...quotientCases,
+  ...attentionCases,
+}
 
 function tensorOf(data: Float64Array, shape: readonly number[], dtype: InputSpec["dtype"] = "float"): Tensor {
   if (dtype === "int64") return new Tensor("int64", BigInt64Array.from(data, BigInt), shape)

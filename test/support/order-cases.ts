@@ -5,9 +5,7 @@ import type { Random } from "./random.js"
 
 /** Reals, or integers of which some are equal. */
 function operand(random: Random, shape: readonly number[]): InputSpec {
-  return random.next() < 0.5
-    ? { name: "x", shape }
-    : { name: "x", shape, dtype: "int64", within: [-2, 2] }
+  return random.next() < 0.5 ? { name: "x", shape } : { name: "x", shape, dtype: "int64", within: [-2, 2] }
 }
 
 export const orderCases: Record<string, (random: Random) => OnnxSpec> = {

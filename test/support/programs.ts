@@ -84,6 +84,15 @@ export class ProgramBuilder {
     return made.out
   }
 
+  /** The largest elements of windows, or where they stand. */
+  top(source: TensorId, window: number, count: number, gives: "values" | "positions"): TensorId {
+    const windows = Math.floor(this.size(source) / window)
+    const made = this.#tensor("top", [windows, count])
+    const map = Int32Array.from({ length: windows * window }, (_, i) => i)
+    this.nodes.push({ kind: "top", source, window, map, count, gives, ...made })
+    return made.out
+  }
+
   product(left: TensorId, right: TensorId): TensorId {
     const made = this.#tensor("product", [...this.tensors[left].shape])
     this.nodes.push({ kind: "product", left, right, ...made })
@@ -227,8 +236,12 @@ function randomNode(b: ProgramBuilder, random: Random, pool: readonly TensorId[]
       const map = Array.from({ length: b.size(source) }, (_, i) => (random.next() < 0.5 ? 0 : i) % size)
       return b.divide(source, b.index([den], map, [...shape]))
     }
-    default:
-      return b.clamp(source)
+    default: {
+      const window = random.integer(2, 4)
+      if (size < window || random.next() < 0.5) return b.clamp(source)
+      const count = random.integer(1, window)
+      return b.top(source, window, count, "values")
+    }
   }
 }
 
