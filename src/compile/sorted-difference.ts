@@ -39,7 +39,7 @@ export function sortedDifference(
       ...Array.from({ length: node.count }, (_, j) => ({ key: out[falling + j], share: 1n, sign: 1n })),
       ...Array.from(keys, (key, j) => ({ key: exact[node.source][key], share: out[marks + j], sign: -1n })),
     ]
-    const balance = new Map<number, bigint>()
+    const balance = new Set<number>()
     for (const { key, share, sign } of shares) {
       const [a, b, side] = [system.a, system.b, system.c].map((matrix) => terms(matrix, row))
       if (
@@ -49,17 +49,17 @@ export function sortedDifference(
         known(a[0].wire) !== undefined
       )
         return `constraint ${row} defines no share`
-      if (sum(b) !== mod(c - key) || sum(side) !== mod(share))
+      if (sum(b) !== mod(sign * (c - key)) || sum(side) !== mod(share))
         return `constraint ${row} is not about the key or mark of the model`
-      finals.set(a[0].wire, mod(share * inverse(mod(c - key))))
-      balance.set(a[0].wire, mod(sign))
+      finals.set(a[0].wire, mod(sign * share * inverse(mod(c - key))))
+      balance.add(a[0].wire)
       row++
     }
     const [a, b, side] = [system.a, system.b, system.c].map((matrix) => terms(matrix, row))
     const isBalance =
       a.length + b.length === 0 &&
       side.length === balance.size &&
-      side.every(({ wire, coefficient }) => balance.get(wire) === coefficient)
+      side.every(({ wire, coefficient }) => balance.has(wire) && coefficient === 1n)
     if (!isBalance) return `constraint ${row} does not balance the keys of a window`
     row++
   }

@@ -28,14 +28,20 @@ interface Sorted {
 /** Sorted keys of a model, so that values and positions share them. */
 export class Largest {
   readonly #builder: IntBuilder
+  readonly #infos: readonly TensorInfo[]
+  readonly #ranges: readonly Range[]
   readonly #sorted: Sorted[] = []
 
-  constructor(builder: IntBuilder) {
+  /** `infos` and `ranges`: of the real program's tensors. */
+  constructor(builder: IntBuilder, infos: readonly TensorInfo[], ranges: readonly Range[]) {
     this.#builder = builder
+    this.#infos = infos
+    this.#ranges = ranges
   }
 
   /** Adds what a node gives of the integers of its source. Throws ModelError for keys beyond 52 bits. */
-  add(node: TopNode, source: TensorId, info: TensorInfo, range: Range): TensorId {
+  add(node: TopNode, source: TensorId): TensorId {
+    const [info, range] = [this.#infos[node.out], this.#ranges[node.out]]
     const { keys, values } = this.#find(node, source, info)
     if (node.gives === "values") return values
     const builder = this.#builder

@@ -6,7 +6,7 @@
 import { checkArgument, checkOptions, checkThing } from "../arguments.js"
 import { allowanceFor, Budget } from "../budget.js"
 import { defaults } from "../defaults.js"
-import { InvariantError, ModelError, type OnProgress } from "../errors.js"
+import { InvariantError, type OnProgress } from "../errors.js"
 import type { Graph } from "../model/graph.js"
 import { lower } from "../ops/lower.js"
 import {
@@ -51,8 +51,9 @@ import { addComparison } from "./comparisons.js"
 import { addBelow, addDescent, type Descent } from "./descent.js"
 import { IntBuilder, type Target } from "./intbuilder.js"
 import { sumLimit, tooLarge, width } from "./integers/bounds.js"
-import { type IntGraph, roundHalfUp } from "./integers/intgraph.js"
+import type { IntGraph } from "./integers/intgraph.js"
 import { Largest } from "./largest.js"
+import { addMovement } from "./movement.js"
 import { bypassSums, hoistClamps } from "./prepare.js"
 import { addDivision, addLogarithm, addRoot, type Operand } from "./quotients.js"
 import {
@@ -60,7 +61,6 @@ import {
   atShift,
   chooseShift,
   clampSpan,
-  commonMultipliers,
   inputGrid,
   largestFactor,
   leastOf,
@@ -154,7 +154,7 @@ class Quantizer {
     this.#samples = samples
     this.#builder = builder
     this.#precision = builder.precision
-    this.#largest = new Largest(builder)
+    this.#largest = new Largest(builder, program.tensors, ranges)
     this.#wideLimit = 2 ** (50 - builder.precision)
     for (const node of program.nodes) {
       if (node.kind !== "index" || node.sources.length !== 1 || node.map.includes(-1)) continue
@@ -230,13 +230,7 @@ class Quantizer {
     index: (node) => this.#index(node),
     max: (node) => this.#max(node),
     argmax: (node) => this.#argmax(node),
-    top: (node) =>
-      this.#largest.add(
-        node,
-        this.#within(2 ** 30, node),
-        this.#program.tensors[node.out],
-        this.#ranges[node.out],
-      ),
+    top: (node) => this.#largest.add(node, this.#within(2 ** 30, node)),
     product: (node) => this.#product(node),
     contraction: (node) => this.#contraction(node),
     clamp: (node) => this.#clamp(node),
@@ -590,35 +584,15 @@ class Quantizer {
     return addTable(this.#builder, node, info, this.#ranges[node.out], { range, whole, requantize })
   }
 
-  /** Data movement; sources of different scales are first brought to a common one by integer multipliers. */
   #index(node: IndexNode): TensorId {
-    const builder = this.#builder
     const spread = this.#spreads.get(node.out)
-    let sources = node.sources.map((id) => (spread ? this.#rounded(id, node.origin) : this.#source(id)))
-    const scaleOf = (id: TensorId) => builder.tensors[id].scale
-    let multipliers = commonMultipliers(sources.map(scaleOf), this.#precision)
-    const fits = () => sources.every((id, i) => builder.reach(id) * multipliers[i] <= this.#wideLimit)
-    if (!fits()) {
-      sources = node.sources.map((id) => this.#narrow(id, node.origin))
-      multipliers = commonMultipliers(sources.map(scaleOf), this.#precision)
-    }
-    if (!fits())
-      throw new ModelError({
-        what: `\`${node.origin.operator}\` joins tensors whose ranges differ too much`,
-        where: node.origin.name,
-        expected: `scales within a factor 2^${50 - 2 * this.#precision}`,
-        given: sources.slice(0, 8).map(scaleOf).join(", "),
-        fix: "Scale the model's tensors to similar ranges",
-      })
-    const scaled = sources.map((id, i) => builder.multiply(id, multipliers[i], node.origin))
-    const finest = multipliers.indexOf(multipliers.reduce((a, b) => Math.max(a, b), 0))
-    const filled = node.map.includes(-1) && node.fill !== 0
-    const scale = scaled.length ? scaleOf(scaled[finest]) : filled ? Math.abs(node.fill) : 1
-    return builder.add(
-      { ...node, sources: scaled, fill: filled ? roundHalfUp(node.fill / scale) : 0 },
-      this.#program.tensors[node.out],
-      scale,
-      this.#ranges[node.out],
-    )
+    return addMovement(this.#builder, node, {
+      sources: node.sources.map((id) => (spread ? this.#rounded(id, node.origin) : this.#source(id))),
+      narrowed: () => node.sources.map((id) => this.#narrow(id, node.origin)),
+      most: this.#wideLimit,
+      precision: this.#precision,
+      info: this.#program.tensors[node.out],
+      range: this.#ranges[node.out],
+    })
   }
 }

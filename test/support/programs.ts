@@ -171,6 +171,10 @@ export function randomProgram(seed: number): { program: Program; samples: Sample
   if (random.next() < 0.5) pool.push(b.input([1, 2, 3, 3]))
   for (let steps = random.integer(2, 8); steps > 0; steps--) pool.push(randomNode(b, random, pool))
   if (random.next() < 0.3) b.argmax(random.pick(pool))
+  const other = new Random(seed + 2 ** 30)
+  const [source, window] = [other.pick(pool), other.integer(2, 4)]
+  if (b.size(source) >= window && other.next() < 0.2)
+    b.top(source, window, other.integer(1, window), "values")
   const program = b.build()
   return { program, samples: Array.from({ length: 6 }, () => randomSample(program, random)) }
 }
@@ -236,12 +240,8 @@ function randomNode(b: ProgramBuilder, random: Random, pool: readonly TensorId[]
       const map = Array.from({ length: b.size(source) }, (_, i) => (random.next() < 0.5 ? 0 : i) % size)
       return b.divide(source, b.index([den], map, [...shape]))
     }
-    default: {
-      const window = random.integer(2, 4)
-      if (size < window || random.next() < 0.5) return b.clamp(source)
-      const count = random.integer(1, window)
-      return b.top(source, window, count, "values")
-    }
+    default:
+      return b.clamp(source)
   }
 }
 

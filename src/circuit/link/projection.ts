@@ -15,10 +15,11 @@
  * Which of some keys are the largest is shown by lookups among the keys themselves: of falling keys f_j and of all keys k_i
  * with marks m_i,
  *
- *     share    inv · (c − f_j) = 1      inv · (c − k_i) = m_i
- *     balance  Σ inv of the first − Σ inv of the second = 0
+ *     query    inv · (c − f_j) = 1
+ *     share    inv · (k_i − c) = m_i
+ *     balance  Σ inv = 0
  *
- * Keys of a window differ, so both sides have simple poles, and agree for more than count + window values of c only if the
+ * that is Σ 1 / (c − f_j) = Σ m_i / (c − k_i). Keys of a window differ, so both sides have simple poles, and agree for more than count + window values of c only if the
  * residues do: m_i is how often k_i is among the f_j, and every f_j is some k_i. No two windows share a balance.
  *
  * Everything on the right of the first three is a final wire that its row defines. No two products of matrices share an
@@ -89,20 +90,21 @@ export class ProjectionBuilder {
   /** Adds the rows that say that the falling keys are the marked ones, each marked once. All are fixed before the challenge. */
   among(falling: readonly WireLc[], keys: readonly WireLc[], marks: readonly WireLc[]): void {
     const one = { wires: [0], coefficients: [1] }
-    const first = falling.map((key) => this.#share(key, one))
-    const second = keys.map((key, i) => this.#share(key, marks[i]))
-    for (const wire of first) this.#builder.entry(2, wire, 1)
-    for (const wire of second) this.#builder.entry(2, wire, -1)
+    const wires = [
+      ...falling.map((key) => this.#divided(one, key, 1)),
+      ...keys.map((key, i) => this.#divided(marks[i], key, -1)),
+    ]
+    for (const wire of wires) this.#builder.entry(2, wire, 1)
     this.#endRow(rowDefines.nothing)
   }
 
-  /** share / (c − key). */
-  #share(key: WireLc, share: WireLc): number {
+  /** share / (c − key), or the opposite. */
+  #divided(share: WireLc, key: WireLc, sign: 1 | -1): number {
     const builder = this.#builder
     const wire = builder.allocateFinal("late")
     builder.entry(0, wire, 1)
-    builder.entry(1, this.#power(1), 1)
-    for (let j = 0; j < key.wires.length; j++) builder.entry(1, key.wires[j], -key.coefficients[j])
+    builder.entry(1, this.#power(1), sign)
+    for (let j = 0; j < key.wires.length; j++) builder.entry(1, key.wires[j], -sign * key.coefficients[j])
     this.#side(2, { constant: share, step: undefined })
     this.#endRow(rowDefines.quotient)
     return wire
