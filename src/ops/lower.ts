@@ -3,6 +3,7 @@
 import { checkThing } from "../arguments.js"
 import { allowanceFor, Budget } from "../budget.js"
 import type { DataType, Graph, Node } from "../model/graph.js"
+import { type Labels, labelsFault } from "../statement/labels.js"
 import { fuse } from "./fuse.js"
 import { activations } from "./operators/activation.js"
 import { arithmetic } from "./operators/arithmetic.js"
@@ -14,6 +15,7 @@ import { einsums } from "./operators/einsum.js"
 import { fold } from "./operators/fold.js"
 import { fusedFunctions, unaryFunctions } from "./operators/functions.js"
 import { gathering } from "./operators/gather.js"
+import { intervalOfType } from "./operators/intervals.js"
 import { layout } from "./operators/layout.js"
 import type { Operators } from "./operators/limits.js"
 import { linearLayers } from "./operators/linear.js"
@@ -22,12 +24,13 @@ import { mlOperators } from "./operators/ml/index.js"
 import { movement } from "./operators/movement.js"
 import { fusedNormalizations, normalizations } from "./operators/normalize.js"
 import { pooling } from "./operators/pool.js"
+import { quantizedFusions, quantizedOperators } from "./operators/quantized.js"
 import { reductions } from "./operators/reduce.js"
 import { resizing } from "./operators/resize.js"
 import { axisTable, checkShape, sameShape, show, Unsupported, unsupported } from "./operators/shapes.js"
 import { ordering } from "./operators/top.js"
 import { type Constant, constant, isConstant, isInteger, isIntegral, type Value } from "./operators/values.js"
-import { type Program, type ProgramInput, sizeOf, type TensorId } from "./program.js"
+import { type InputGrid, type Program, type ProgramInput, sizeOf, type TensorId } from "./program.js"
 import { withRanks } from "./ranks.js"
 import { nodeLabel, Refusals } from "./refusals.js"
 import { remedyOf } from "./remedies.js"
@@ -48,6 +51,7 @@ export const operators: Operators = {
   ...normalizations,
   ...ordering,
   ...pooling,
+  ...quantizedOperators,
   ...reductions,
   ...resizing,
   ...unaryFunctions,
@@ -58,6 +62,7 @@ export const microsoftOperators: Operators = {
   ...fusedAttentions,
   ...fusedFunctions,
   ...fusedNormalizations,
+  ...quantizedFusions,
 }
 
 /** Operators by domain; the importer gives the default one no name. */
@@ -93,7 +98,8 @@ export function lower(graph: Graph): Program {
     if (sizeOf(shape) === 0) refusals.add(`input \`${name}\` of shape ${show(shape)} has no elements`)
     const value = builder.emit({ kind: "input", name }, shape, dtype)
     const whole = dtype === "bool" ? "bits" : isInteger(dtype) ? "integers" : undefined
-    inputs.push({ name, tensor: value.tensor, ...(whole && { whole }) })
+    const grid = gridOf(dtype)
+    inputs.push({ name, tensor: value.tensor, ...(whole && { whole }), ...(grid && { grid }) })
     types.push(dtype)
     values.set(name, value)
   }
@@ -116,7 +122,8 @@ export function lower(graph: Graph): Program {
   const anyLive = graph.outputs.some(isLive)
   const outputs = graph.outputs.flatMap((name) => {
     const tensor = outputTensor(name, values, builder, refusals, anyLive)
-    return tensor === undefined ? [] : [{ name, tensor }]
+    const labels = labelsOf(values.get(name))
+    return tensor === undefined ? [] : [{ name, tensor, ...(labels && { labels }) }]
   })
   if (outputs.length === 0 && refusals.isEmpty) refusals.add("the model has no outputs")
   if (!refusals.isEmpty) throw refusals.error(graph, isLive)
@@ -124,11 +131,28 @@ export function lower(graph: Graph): Program {
   return fuse(withRanks({ name: graph.name, tensors, nodes, inputs, outputs, held }, types, budget), budget)
 }
 
+/** What the elements of an output are called. */
+function labelsOf(value: Value | null | undefined): Labels | undefined {
+  if (!value || isConstant(value) || !value.labels) return undefined
+  const fits = labelsFault(value.labels, value.shape) === undefined
+  return fits ? value.labels : undefined
+}
+
+/** Operators that strings pass through, or that read them. */
+const ofStrings = /^(Identity|Reshape|Squeeze|Unsqueeze|Flatten|LabelEncoder|CategoryMapper)$/
+
 /** Numbers that the constants of a graph hold. */
 function heldBy({ constants }: Graph): number {
   let held = 0
   for (const { data } of constants.values()) held += data.length
   return held
+}
+
+/** All integers of a type of at most 16 bits: what arithmetic on them may take for granted. */
+function gridOf(dtype: DataType): InputGrid | undefined {
+  if (!/^u?int([248]|16)$/.test(dtype)) return undefined
+  const [lo, hi] = intervalOfType(dtype) ?? []
+  return lo === undefined || hi === undefined ? undefined : { scale: 1, lo, bits: Math.log2(hi - lo + 1) }
 }
 
 export const notSupported = "the operator is not supported"
@@ -151,6 +175,8 @@ function lowerNode(
     const value = name === "" ? undefined : values.get(name)
     if (value === null) return undefined
     if (name !== "" && !value) unsupported(`input \`${name}\` is computed by no earlier node`)
+    if (value?.dtype === "string" && !ofStrings.test(node.operator))
+      unsupported(`input \`${name}\` is a tensor of strings`)
     inputs.push(value)
   }
   announce(inputs, builder)
