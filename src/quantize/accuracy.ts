@@ -78,6 +78,7 @@ const requantizations: PerKind<IntNode, [around: Around], Requantized | undefine
   contraction: exact,
   quotient: exact,
   below: exact,
+  sort: exact,
   isqrt: exact,
   rescale: (node, { readByOthers }) =>
     readByOthers.has(node.out)

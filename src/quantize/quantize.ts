@@ -28,6 +28,7 @@ import {
   sizeOf,
   type TensorId,
   type TensorInfo,
+  type TopNode,
 } from "../ops/program.js"
 import { withoutRanks } from "../ops/ranks.js"
 import { diagonalMap } from "../ops/scaling.js"
@@ -43,6 +44,7 @@ import { gridOfInput } from "./inputs.js"
 import { IntBuilder, type Target } from "./intbuilder.js"
 import { sumLimit, width } from "./integers/bounds.js"
 import type { IntGraph } from "./integers/intgraph.js"
+import { Largest } from "./largest.js"
 import { addMovement } from "./movement.js"
 import { checkQuantizeOptions, type QuantizeOptions, withInputs } from "./options.js"
 import { bypassSums, hoistClamps } from "./prepare.js"
@@ -126,6 +128,7 @@ class Quantizer {
   readonly #distances = new Map<TensorId, FunctionNode>()
   /** Those of them whose distances go to a table as they are, without a grid of their own. */
   readonly #maxima = new Map<TensorId, Descent>()
+  readonly #largest: Largest
   readonly #divides: boolean
   readonly #made: ReadonlyMap<TensorId, RealNode>
   readonly #inputs: IntGraph["inputs"][number][] = []
@@ -139,6 +142,7 @@ class Quantizer {
     this.#samples = samples
     this.#builder = builder
     this.#precision = builder.precision
+    this.#largest = new Largest(builder, program.tensors, ranges)
     this.#wideLimit = 2 ** (50 - builder.precision)
     for (const node of program.nodes) {
       if (node.kind !== "index" || node.sources.length !== 1 || node.map.includes(-1)) continue
@@ -221,6 +225,7 @@ class Quantizer {
     index: (node) => this.#index(node),
     max: (node) => this.#max(node),
     argmax: (node) => this.#argmax(node),
+    top: (node) => this.#largest.add(node, this.#within(2 ** 30, node)),
     product: (node) => this.#product(node),
     contraction: (node) => this.#contraction(node),
     clamp: (node) => this.#clamp(node),
@@ -277,7 +282,7 @@ class Quantizer {
   }
 
   /** The source itself if its integers span no more than `most`, else in w bits. */
-  #within(most: number, { source, origin }: MaxNode | ArgmaxNode): TensorId {
+  #within(most: number, { source, origin }: MaxNode | ArgmaxNode | TopNode): TensorId {
     const found = this.#source(source)
     return width(this.#builder.tensors[found]) > most ? this.#narrow(source, origin) : found
   }
