@@ -111,8 +111,7 @@ export class Hdf5 {
     for (const message of this.#header(at)) {
       if (message.type === is.attributeInfo) {
         const heap = message.at + ((file.u8(message.at + 1) & 1) !== 0 ? 4 : 2)
-        if (file.address(heap) !== undefined)
-          file.fail("attributes in HDF5's newer format are not supported")
+        if (file.address(heap) !== undefined) file.fail("attributes in HDF5's newer format are not supported")
       }
       if (message.type !== is.attribute) continue
       const version = file.u8(message.at)
@@ -262,7 +261,11 @@ export class Hdf5 {
         const isSoft = file.u32(entry + 16) === 2
         if (name >= names.size) file.fail("a name outside of its heap")
         if (!isSoft)
-          this.#name(found, file.text(names.at + name, Math.min(names.size - name, 4096)), file.u64(entry + 8))
+          this.#name(
+            found,
+            file.text(names.at + name, Math.min(names.size - name, 4096)),
+            file.u64(entry + 8),
+          )
       }
     }
   }
@@ -317,7 +320,13 @@ export class Hdf5 {
       places.add(start.join())
       if (file.u32(key + 4) !== 0) file.fail(`${where}: chunks without a filter among others`)
       this.budget.work(cells * (rank + 1), where)
-      const data = this.#unfiltered(file.slice(child, file.u32(key)), steps, cells * type.size, type.size, where)
+      const data = this.#unfiltered(
+        file.slice(child, file.u32(key)),
+        steps,
+        cells * type.size,
+        type.size,
+        where,
+      )
       const size = shape.map((dim, i) => Math.min(chunk[i], dim - start[i]))
       const rows = size.slice(0, -1).reduce((a, b) => a * b, 1)
       const last = rank - 1
@@ -389,6 +398,8 @@ export class Hdf5 {
         bytes = plain
       }
     }
-    return bytes.length === size ? bytes : file.fail(`${where}: a chunk of ${bytes.length} bytes, not ${size}`)
+    return bytes.length === size
+      ? bytes
+      : file.fail(`${where}: a chunk of ${bytes.length} bytes, not ${size}`)
   }
 }
