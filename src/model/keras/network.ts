@@ -345,7 +345,9 @@ function checkPrecision({ dtype }: Config): void {
   const isPolicy = isRecord(dtype) && (dtype.class_name === "DTypePolicy" || dtype.class_name === "Policy")
   const name = isRecord(dtype) ? (isPolicy && isRecord(dtype.config) ? dtype.config.name : "") : dtype
   if (typeof name !== "string" || !floats.test(name))
-    throw new Refusal(`dtype \`${isRecord(dtype) ? shown(name || dtype.class_name) : shown(dtype)}\` is not supported`)
+    throw new Refusal(
+      `dtype \`${isRecord(dtype) ? shown(name || dtype.class_name) : shown(dtype)}\` is not supported`,
+    )
 }
 
 /** Keys of the calls whose outputs an argument has. */

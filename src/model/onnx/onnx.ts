@@ -2,9 +2,9 @@
  * ONNX files to Graph (https://onnx.ai/onnx/repo-docs/IR.html). Everything wrong with a file is collected
  * and reported at once. Which operators exist, and what they mean, is the business of the lowering.
  */
-import { checkArgument, checkBytes, checkOptions, checkRecord } from "../../arguments.js"
+import { checkArgument, checkBytes, checkOptions, checkRecord, checkTexts } from "../../arguments.js"
 import { allowanceFor, Budget } from "../../budget.js"
-import { ModelError } from "../../errors.js"
+import { ModelError, type Problem } from "../../errors.js"
 import type { Attribute, Graph, Node, Tensor } from "../graph.js"
 import { limits as defaultLimits, type Limits } from "../limits.js"
 import { describeNode, type Placed, sortNodes } from "../topology.js"
@@ -18,11 +18,14 @@ import {
   type NodeProto,
   type TensorProto,
 } from "./schema.js"
+import { cutProto, type Judge, normalDomain, surveyOperators } from "./survey.js"
 import { decodeTensor, toNumber } from "./tensor.js"
 
 export interface ImportOptions {
   /** Values of open dimensions, by symbolic name or by `input:axis`; an open first dimension defaults to 1. */
   readonly dimensions?: Dimensions
+  /** Tensors at which the model ends, instead of its own outputs: what only those need is not read. */
+  readonly outputs?: readonly string[]
   /** Name of the file in error messages. */
   readonly file?: string
   readonly limits?: Partial<Limits>
@@ -31,14 +34,17 @@ export interface ImportOptions {
 /** What the allowance of a file counts a byte as: weights take four, or one. */
 const numbersPerByte = 1 / 8
 
-const normalDomain = (domain: string): string => (domain === "ai.onnx" ? "" : domain)
-
-/** Reads an ONNX model; throws ModelError with every problem of the file, UsageError for wrong arguments. */
-export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Graph {
+/**
+ * Reads an ONNX model; throws ModelError with every problem of the file, UsageError for wrong arguments. With `judge`
+ * the problems of a file that has any include those of its operators.
+ */
+export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}, judge?: Judge): Graph {
   checkBytes(bytes, "bytes")
   checkOptions(options)
   if (options.dimensions !== undefined) checkRecord(options.dimensions, "options.dimensions")
   if (options.limits !== undefined) checkRecord(options.limits, "options.limits")
+  const { outputs } = options
+  if (outputs !== undefined) checkTexts(outputs, "options.outputs")
   for (const [name, limit] of Object.entries(options.limits ?? {}))
     checkArgument(Number(limit) >= 0, `options.limits.${name}`, "a number", limit)
   const bounds = { ...defaultLimits, ...options.limits }
@@ -47,16 +53,16 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Grap
     throw new ModelError({ ...facts, where: facts.where ? `${where}, ${facts.where}` : where })
   })
   const model = decodeModel(bytes, bounds, where, budget)
-  const graph = model.graph
-  if (!graph) {
+  const whole = model.graph
+  if (!whole) {
     throw new ModelError({
       where,
       what: "there is no graph in the file",
       fix: "Is it an ONNX model? Tensors (.pb) and other protobuf files are not",
     })
   }
-  if (graph.node.length > bounds.nodes) {
-    const given = `${graph.node.length} nodes`
+  if (whole.node.length > bounds.nodes) {
+    const given = `${whole.node.length} nodes`
     throw new ModelError({
       where,
       what: "too many nodes",
@@ -65,22 +71,29 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Grap
     })
   }
   const problems: string[] = []
+  const graph = outputs ? cutProto(whole, outputs, problems) : whole
+  if (problems.length > 0) throw new ModelError({ where, what: "the model cannot be cut:" }, problems)
   const opset = readOpset(model, graph, problems)
   if (model.trainingInfo.length > 0)
     problems.push("the file holds training information; export the model for inference")
-  const result = readGraph(
-    graph,
-    model,
-    opset,
-    { dimensions: options.dimensions ?? {}, limits: bounds, budget },
-    problems,
-  )
-  if (problems.length > 0) {
-    const count = problems.length === 1 ? "one problem" : `${problems.length} problems`
-    throw new ModelError({ where, what: `the model cannot be read, ${count}:` }, problems)
-  }
-  return result
+  const located: Problem[] = []
+  const settings = { dimensions: options.dimensions ?? {}, limits: bounds, budget }
+  const result = readGraph(graph, model, opset, settings, problems, located)
+  if (problems.length + located.length === 0) return result
+  const functions = functionsOf(model)
+  const operators = judge
+    ? surveyOperators(graph, (node) =>
+        functions.has(`${node.domain}:${node.operator}`) ? undefined : judge(node),
+      )
+    : []
+  const all = [...problems, ...located, ...operators]
+  const count = all.length === 1 ? "one problem" : `${all.length} problems`
+  throw new ModelError({ where, what: `the model cannot be read, ${count}:` }, all)
 }
+
+/** Functions that a model has itself. */
+const functionsOf = ({ functions }: ModelProto): ReadonlySet<string> =>
+  new Set(functions.map(({ domain, name }) => `${normalDomain(domain)}:${name}`))
 
 function decodeModel(bytes: Uint8Array, limits: Limits, where: string, budget: Budget): ModelProto {
   if (bytes.length > limits.bytes) {
@@ -129,9 +142,10 @@ function readGraph(
   opset: number,
   settings: Settings,
   problems: string[],
+  located: Problem[],
 ): Graph {
   const constants = new Map<string, Tensor>()
-  const functions = new Set(model.functions.map((f) => `${normalDomain(f.domain)}:${f.name}`))
+  const functions = functionsOf(model)
   let total = 0
   const addConstant = (name: string, tensor: Tensor, where: string): void => {
     if (name === "") problems.push(`${where}: a constant has no name`)
@@ -155,20 +169,23 @@ function readGraph(
   graph.node.forEach((proto, position) => {
     const operator = proto.opType || "no operator"
     const where = describeNode(proto.name, operator, position)
-    if (proto.opType === "") problems.push(`${where}: names no operator`)
-    const domain = normalDomain(proto.domain)
-    if (functions.has(`${domain}:${proto.opType}`))
-      problems.push(`${where}: calls a function of the model; inline functions before export (onnx.inliner)`)
-    if (domain === "" && proto.opType === "Constant") {
-      for (const name of proto.output) declared.add(name)
-      const tensor = readConstant(proto, where, settings, problems)
-      if (tensor) addConstant(proto.output[0] ?? "", tensor, where)
-      return
-    }
-    const attributes = readAttributes(proto, where, settings, problems)
     const name = proto.name || `#${position}`
-    const node: Node = { name, operator, domain, inputs: proto.input, outputs: proto.output, attributes }
-    placed.push({ node, position })
+    const own: string[] = []
+    const domain = normalDomain(proto.domain)
+    if (proto.opType === "") own.push(`${where}: names no operator`)
+    if (functions.has(`${domain}:${proto.opType}`))
+      own.push(`${where}: calls a function of the model; inline functions before export (onnx.inliner)`)
+    if (domain === "" && proto.opType === "Constant") {
+      for (const output of proto.output) declared.add(output)
+      const tensor = readConstant(proto, where, settings, own)
+      if (tensor) addConstant(proto.output[0] ?? "", tensor, where)
+    } else {
+      const attributes = readAttributes(proto, where, settings, own)
+      const node: Node = { name, operator, domain, inputs: proto.input, outputs: proto.output, attributes }
+      placed.push({ node, position })
+    }
+    for (const line of own)
+      located.push({ node: name, operator, where, reason: line.slice(where.length + 2) })
   })
   if (graph.node.length === 0) problems.push("the graph has no nodes")
   if (total > settings.limits.totalElements)
@@ -245,8 +262,7 @@ function readConstant(
       dtype: "float32" | "int64",
     ): Tensor | undefined => {
       const data = Float64Array.from(values)
-      const bad = data.find((x) => !Number.isFinite(x))
-      if (bad !== undefined) problems.push(`${where}: its value is ${bad}; weights must be finite`)
+      if (data.some(Number.isNaN)) problems.push(`${where}: its value is not a number (NaN)`)
       return { shape, data, dtype }
     }
     if (form === "value" && attribute.t) return readTensor(attribute.t, where, settings, problems)
