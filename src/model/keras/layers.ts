@@ -5,7 +5,7 @@ import { convolutionLayers } from "./convolutions.js"
 import { type LayerContext, Refusal, type Translate } from "./layer.js"
 import { mergingLayers } from "./merging.js"
 import { normalizationLayers } from "./normalizations.js"
-import { operations } from "./operations.js"
+import { operations, tensorFlowFunction } from "./operations.js"
 import { poolingLayers } from "./pooling.js"
 import { recurrentLayers } from "./recurrent.js"
 import { shapeLayers } from "./shapes.js"
@@ -19,6 +19,7 @@ const translations: Readonly<Record<string, Translate>> = {
   ...poolingLayers,
   ...recurrentLayers,
   ...shapeLayers,
+  TFOpLambda: tensorFlowFunction,
 }
 
 const padding = "`padding` is `same` or `valid`"
@@ -73,6 +74,7 @@ const narrower: Readonly<Record<string, readonly string[]>> = {
   Activation: [activation],
   ReLU: ["no `threshold`", "no `negative_slope` beside a `max_value`"],
   Softmax: ["one `axis`"],
+  TFOpLambda: ["`function` is one of TensorFlow's for arithmetic of two tensors, or an activation"],
 }
 
 /** The layers that can be imported, with the limits of each. */
@@ -89,8 +91,7 @@ export const layers: ReadonlyMap<
 /** Why some layers will never be imported. */
 const never: ReadonlyMap<string, string> = new Map([
   ["Lambda", "it holds code, and nothing of a file is run; write it with layers or functions of Keras"],
-  ["TFOpLambda", "functions between layers are read from files of Keras 3 alone"],
-  ["SlicingOpLambda", "functions between layers are read from files of Keras 3 alone"],
+  ["SlicingOpLambda", "slices between layers are not supported; write them with layers"],
   ["Masking", "masks are not supported"],
 ])
 

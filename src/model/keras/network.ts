@@ -35,6 +35,9 @@ export interface NetworkOptions {
 /** Steps of the budget for a call of a layer: models that call models soon have more of them than anybody made. */
 const callSteps = 2 ** 17
 
+/** Outputs that a layer which was refused is taken to have. */
+const mostOutputs = 16
+
 /** Models within models. */
 const mostDepth = 16
 
@@ -159,10 +162,9 @@ class Network {
       done++
       const key = `${index}:${listed.name}`
       const outputs = this.#call(listed, call, index, scope, place, tensorOf, depth)
-      if (outputs) found.set(key, outputs)
-      // what reads a layer that was refused is not computed either; the layer is the problem
-      for (const reader of outputs ? (readers.get(key) ?? []) : [])
-        if (--waiting[reader].missing === 0) ready.push(reader)
+      // what reads a layer that was refused is looked at as well: all problems are told at once
+      found.set(key, outputs ?? new Array<string>(mostOutputs).fill(`${key}, which was refused`))
+      for (const reader of readers.get(key) ?? []) if (--waiting[reader].missing === 0) ready.push(reader)
     }
     if (done < waiting.length && this.#problems.length === 0) {
       const stuck = waiting.filter(({ missing }) => missing > 0).slice(0, 8)

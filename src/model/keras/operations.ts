@@ -196,3 +196,40 @@ export const operations: ReadonlyMap<string, Translate> = new Map(
     TrueDivide: binary("Div"),
   } satisfies Record<string, Translate>),
 )
+
+/** Functions of TensorFlow that Keras 2 writes between layers, as functions of Keras 3. */
+const tensorFlow: ReadonlyMap<unknown, string> = new Map(
+  Object.entries({
+    "__operators__.add": "Add",
+    "math.add": "Add",
+    "math.subtract": "Subtract",
+    "math.multiply": "Multiply",
+    "math.truediv": "TrueDivide",
+    "math.divide": "TrueDivide",
+    "math.maximum": "Maximum",
+    "math.minimum": "Minimum",
+    "math.negative": "Negative",
+    "math.abs": "Abs",
+    "math.exp": "Exp",
+    "math.sqrt": "Sqrt",
+    "math.square": "Square",
+    "math.sigmoid": "Sigmoid",
+    "math.tanh": "Tanh",
+    "math.softplus": "Softplus",
+    "nn.relu": "Relu",
+    "nn.relu6": "Relu6",
+    "nn.silu": "Silu",
+    "nn.elu": "Elu",
+    "nn.selu": "Selu",
+  }),
+)
+
+/** A function of TensorFlow; its second operand is an argument by name. */
+export const tensorFlowFunction: Translate = (layer) => {
+  const name = setting(layer, "function")
+  const translate = operations.get(tensorFlow.get(name) ?? "")
+  if (!translate) return refuse(`function \`${shown(name)}\` is not supported`)
+  const second = layer.argument("y")
+  layer.argument("name")
+  return translate({ ...layer, args: second === undefined ? layer.args : [...layer.args, second] })
+}

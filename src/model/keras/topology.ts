@@ -76,7 +76,7 @@ export function readEntry(entry: unknown, version: 2 | 3): Entry {
     typeof module === "string"
       ? /^keras(\.src)?\.ops(\.|$)/.test(module)
       : version === 3 && !isModel(className) && config.trainable === undefined && config.dtype === undefined
-  const isTheirs = typeof module !== "string" || /^keras(\.|$)/.test(module)
+  const isTheirs = typeof module !== "string" || /^(tf_)?keras(\.|$)/.test(module)
   if (!isTheirs || (typeof registered === "string" && registered.includes(">")))
     throw new Refusal(`\`${name}\` (${shown(className)}): a class of the model's own is not supported`)
   return { name, className, config, isOperation, inbound: inbound_nodes }

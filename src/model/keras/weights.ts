@@ -92,11 +92,7 @@ export class PlacedWeights implements Weights {
   find({ attributes }: Place, suffixes: readonly string[], at: number, part: Part | undefined): Tensor {
     const layer = part ? [...attributes, part.attribute] : attributes
     const path = [...layer, "vars", String(at)]
-    // Keras 2.12 to 2.15 have another word for layers
-    const older = path.map((name, i) =>
-      name === "layers" && i < path.length - 3 ? "_layer_checkpoint_dependencies" : name,
-    )
-    const found = this.file.find(path) ?? this.file.find(older)
+    const found = this.file.find(path)
     return found === undefined ? missing(suffixes[0]) : this.file.tensor(found, path.join("/"))
   }
 }

@@ -157,6 +157,7 @@ const samples: Readonly<Record<string, Sample>> = {
   Activation: { shapes: [[null, 4]], config: { activation: "relu" } },
   ReLU: { shapes: [[null, 4]] },
   Softmax: { shapes: [[null, 4]] },
+  TFOpLambda: { shapes: [[null, 4]], config: { function: "math.multiply" }, kwargs: { y: 2, name: null } },
 }
 
 /** What breaks a limit, by how the limit begins: settings, then named arguments. */
@@ -183,6 +184,7 @@ const breaking: Readonly<Record<string, readonly [message: RegExp, config: objec
   "`attention_axes`": [/`attention_axes` other than/, { attention_axes: [1, 2] }],
   "not `stateful`": [/`stateful` is not supported/, { stateful: true }],
   "no states": [/`return_state` is not supported here/, inner({ return_state: true })],
+  "`function`": [/function `io.read_file` is not supported/, { function: "io.read_file" }],
   "no `threshold`": [/threshold is not supported/, { threshold: 0.5 }],
   "no `negative_slope`": [/together with max_value/, { negative_slope: 0.5, max_value: 6 }],
 }
