@@ -13,6 +13,7 @@ import {
   refuse,
   Symbolic,
   setting,
+  shown,
   type Translate,
 } from "./layer.js"
 
