@@ -17,6 +17,7 @@ import { encodeOnnx, type OnnxSpec, type TensorSpec } from "../support/onnx-writ
 import { operatorCases, single } from "../support/operator-cases.js"
 import { quotientCases } from "../support/quotient-cases.js"
 import { Random } from "../support/random.js"
+import { recurrentCases } from "../support/recurrent-cases.js"
 
 const page = new URL("../../docs/OPERATORS.md", import.meta.url)
 
@@ -47,6 +48,7 @@ function casesOf(operator: string, fits: (spec: OnnxSpec) => boolean): OnnxSpec[
     ...functionCases,
     ...quotientCases,
     ...attentionCases,
+    ...recurrentCases,
   }).filter(([key]) => key.split(" ")[0] === operator)
   return makers.flatMap(([, make]) => {
     for (let seed = 0; seed < 100; seed++) {
