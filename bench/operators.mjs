@@ -9,6 +9,7 @@ import { limits } from "../dist/model/limits.js"
 import { activationNames, layers } from "../dist/model/tfjs/layers.js"
 import { microsoftOperators, operators } from "../dist/ops/lower.js"
 import { describeLimit } from "../dist/ops/operators/limits.js"
+import { mlOperators } from "../dist/ops/operators/ml/index.js"
 
 const cell = (parts) => parts.join("; ") || "—"
 const table = (head, rows) =>
@@ -36,8 +37,8 @@ What \`importOnnx\`, \`importTfjs\` and \`lower\` take. This page is made of the
 - Constants alone are folded, in double precision, whatever the operator. What depends on the model's input is an
   *activation*.
 - Element types: floats of 16, 32 and 64 bits and bfloat16, integers of 8 to 64 bits, bool; constants also of 2 and 4
-  bits. No strings, complex numbers or 8-bit floats; no sequences, maps, optional or sparse tensors; no subgraphs, no
-  functions of the model's own, no data in other files.
+  bits. No strings but labels, no complex numbers or 8-bit floats; no sequences or maps but those of ZipMap, no optional
+  or sparse tensors; no subgraphs, no functions of the model's own, no data in other files.
 - A file has at most ${count(limits.bytes)} bytes and ${count(limits.nodes)} nodes, a tensor at most ${limits.dimensions} dimensions and ${count(limits.elements)} elements.
 - What reading, lowering and quantizing may cost is limited for each: ${count(defaults.budget.elements)} numbers held and
   ${count(defaults.budget.work)} steps, and for every number that the file holds itself ${defaults.elementsPerNumber} numbers and ${count(defaults.workPerNumber)} steps more.
@@ -51,6 +52,13 @@ ${onnx(operators)}
 ### Of the domain \`com.microsoft\`
 
 ${onnx(microsoftOperators)}
+
+### Of the domain \`ai.onnx.ml\`
+
+${onnx(mlOperators)}
+
+What only compares its inputs with constants, as trees do, does so exactly (docs/decisions/models.md). Strings are the labels
+that a classifier, LabelEncoder or CategoryMapper gives: the output is the place of a name, and the layout has the names.
 
 ## Layers of tfjs
 

@@ -100,6 +100,10 @@ export const checkText = (value: unknown, parameter: string): void =>
 export const checkList = (value: unknown, parameter: string): void =>
   checkArgument(isList(value), parameter, "an array", value)
 
+/** @throws UsageError unless `value` is an array of strings */
+export const checkTexts = (value: unknown, parameter: string): void =>
+  checkArgument(isList(value) && value.every(isText), parameter, "an array of strings", value)
+
 /** @throws UsageError unless `value` is a plain object of fields */
 export const checkRecord = (value: unknown, parameter: string, expected = "an object"): void =>
   checkArgument(isRecord(value), parameter, expected, value)

@@ -15,17 +15,20 @@ import {
 } from "node:fs"
 import { dirname, isAbsolute, join, relative, sep, win32 } from "node:path"
 import { FileError, ModelError, UsageError } from "../errors.js"
+import { cutGraph } from "../model/cut.js"
 import type { Graph } from "../model/graph.js"
 import { limits } from "../model/limits.js"
-import { importOnnx } from "../model/onnx/onnx.js"
 import { importTfjs } from "../model/tfjs/tfjs.js"
 import { readManifest } from "../model/tfjs/weights.js"
+import { importOnnx } from "../ops/import.js"
 import { mostBytes, refusalOf } from "../platform.js"
 import { parseJson } from "../quantize/calibration/samples.js"
 
 export interface ReadOptions {
   /** Values of open dimensions, as of importOnnx and importTfjs. */
   readonly dimensions?: Readonly<Record<string, number>>
+  /** Tensors at which the model ends, instead of its own outputs. */
+  readonly outputs?: readonly string[] | undefined
 }
 
 /**
@@ -33,7 +36,7 @@ export interface ReadOptions {
  * @throws UsageError for a file that is not there, FileError for one that is not what it should be, ModelError
  * for its content and for weight files outside its folder
  */
-export function readModel(path: string, { dimensions = {} }: ReadOptions = {}): Graph {
+export function readModel(path: string, { dimensions = {}, outputs }: ReadOptions = {}): Graph {
   const options = { file: path, dimensions }
   const bytes = readFiles([path], (size) => {
     if (size > limits.bytes)
@@ -44,10 +47,11 @@ export function readModel(path: string, { dimensions = {} }: ReadOptions = {}): 
         given: String(size),
       })
   })
-  if (!path.endsWith(".json")) return importOnnx(bytes, options)
+  if (!path.endsWith(".json")) return importOnnx(bytes, { ...options, ...(outputs && { outputs }) })
   const model = parseJson(bytes, path)
   const manifest = (model as { weightsManifest?: unknown } | null)?.weightsManifest
-  return importTfjs(model, readWeights(manifest, dirname(path), path), options)
+  const graph = importTfjs(model, readWeights(manifest, dirname(path), path), options)
+  return outputs ? cutGraph(graph, outputs) : graph
 }
 
 /** The bytes of all weight files in the order of the manifest. */

@@ -21,6 +21,7 @@ const options: Readonly<Record<string, string>> = {
   iterations: "--iterations",
   name: "--name",
   output: "--output",
+  outputs: "--outputs",
   precision: "--precision",
   proofSystem: "--proof-system",
   "salts.input": "--salts",

@@ -43,6 +43,7 @@ export function layoutOf(graph: IntGraph, input: Visibility, output: OutputLayou
       ...describe(entry),
       ...range(entry.tensor),
       visibility: i === shown ? "public" : output,
+      ...(entry.labels && { labels: entry.labels }),
     })),
   }
 }

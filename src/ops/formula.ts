@@ -16,6 +16,15 @@ function erf(x: number): number {
   return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum
 }
 
+/** The normal quantile √2·erf⁻¹(2x − 1) as onnxruntime has it, by the approximation of Winitzki (2008). */
+function probit(x: number): number {
+  const y = 2 * x - 1
+  const logarithm = Math.log((1 - y) * (1 + y))
+  const half = 2 / (Math.PI * 0.147) + logarithm / 2
+  const squared = -half + Math.sqrt(half * half - logarithm / 0.147)
+  return Math.SQRT2 * (y < 0 ? -1 : 1) * Math.sqrt(squared)
+}
+
 const roundHalfEven = (x: number) => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x))
 
 /**
@@ -32,6 +41,7 @@ export const functions = {
   reciprocal: (x: number) => 1 / x,
   pow: (x: number, exponent: number) => x ** exponent,
   erf,
+  probit,
   softplus: (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
   softsign: (x: number) => x / (1 + Math.abs(x)),
   elu: (x: number, alpha: number) => (x < 0 ? alpha * Math.expm1(x) : x),

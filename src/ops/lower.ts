@@ -2,8 +2,8 @@
 
 import { checkThing } from "../arguments.js"
 import { allowanceFor, Budget } from "../budget.js"
-import { ModelError } from "../errors.js"
 import { type DataType, type Graph, type Node, namesRead, type Subgraph } from "../model/graph.js"
+import { type Labels, labelsFault } from "../statement/labels.js"
 import { fuse } from "./fuse.js"
 import { activations } from "./operators/activation.js"
 import { arithmetic } from "./operators/arithmetic.js"
@@ -28,9 +28,11 @@ import { recurrent } from "./operators/recurrent.js"
 import { reductions } from "./operators/reduce.js"
 import { resizing } from "./operators/resize.js"
 import { axisTable, checkShape, sameShape, show, Unsupported, unsupported } from "./operators/shapes.js"
-import { constant, isConstant, isInteger, isIntegral, type Value } from "./operators/values.js"
+import { type Constant, constant, isConstant, isInteger, isIntegral, type Value } from "./operators/values.js"
 import { type Program, type ProgramInput, sizeOf, type TensorId } from "./program.js"
 import { withRanks } from "./ranks.js"
+import { nodeLabel, Refusals } from "./refusals.js"
+import { remedyOf } from "./remedies.js"
 
 /** Every operator of the default ONNX domain that can be lowered. */
 export const operators: Operators = {
@@ -69,9 +71,6 @@ const domains: ReadonlyMap<string, Operators> = new Map([
   ["com.microsoft", microsoftOperators],
 ])
 
-/** Where a refusal sends its reader: the page is made of the operators' limits. */
-const supported = "docs/OPERATORS.md lists the operators that are supported, and their limits"
-
 /** Values by name, those of the graphs around hidden by a graph's own; null is what a refused node would have computed. */
 class Scope {
   readonly #values = new Map<string, Value | null>()
@@ -97,7 +96,7 @@ export function lower(graph: Graph): Program {
   const held = heldBy(graph)
   const budget = new Budget(allowanceFor(held))
   const builder = new Builder(budget)
-  const problems: string[] = []
+  const refusals = new Refusals()
   const values = new Scope()
   for (const [name, { shape, data, dtype }] of graph.constants) values.set(name, constant(shape, data, dtype))
   const inputs: ProgramInput[] = []
@@ -106,7 +105,7 @@ export function lower(graph: Graph): Program {
     builder.origin = { name, operator: "" }
     builder.outputName = name
     builder.where = `input \`${name}\``
-    if (sizeOf(shape) === 0) problems.push(`input \`${name}\` of shape ${show(shape)} has no elements`)
+    if (sizeOf(shape) === 0) refusals.add(`input \`${name}\` of shape ${show(shape)} has no elements`)
     const value = builder.emit({ kind: "input", name }, shape, dtype)
     const whole = dtype === "bool" ? "bits" : isInteger(dtype) ? "integers" : undefined
     inputs.push({ name, tensor: value.tensor, ...(whole && { whole }) })
@@ -116,27 +115,40 @@ export function lower(graph: Graph): Program {
   for (const [position, node] of graph.nodes.entries()) {
     let results: readonly Value[] | undefined
     try {
-      builder.where = label(node, position)
+      builder.where = nodeLabel(node, position)
       results = lowerNode(node, values, builder, graph.opset)
+      if (!results) refusals.skip(node)
     } catch (error) {
       if (!(error instanceof Unsupported)) throw error
-      problems.push(describe(node, position, error.message))
+      refusals.refuse(node, position, error.message, isSupported(node) ? undefined : remedyOf(node))
     }
     for (const [i, name] of node.outputs.entries()) values.set(name, results?.[i] ?? null)
   }
-  const outputs = graph.outputs.flatMap((name) => {
-    const tensor = outputTensor(name, values, builder, problems)
-    return tensor === undefined ? [] : [{ name, tensor }]
-  })
-  if (outputs.length === 0 && problems.length === 0) problems.push("the model has no outputs")
-  if (problems.length > 0) {
-    const count = problems.length === 1 ? "one problem" : `${problems.length} problems`
-    const where = graph.name === "" ? "model" : `model \`${graph.name}\``
-    throw new ModelError({ what: `the model cannot be proven, ${count}:`, where, fix: supported }, problems)
+  const isLive = (name: string) => {
+    const value = values.get(name)
+    return value != null && !isConstant(value)
   }
+  const anyLive = graph.outputs.some(isLive)
+  const outputs = graph.outputs.flatMap((name) => {
+    const tensor = outputTensor(name, values, builder, refusals, anyLive)
+    const labels = labelsOf(values.get(name))
+    return tensor === undefined ? [] : [{ name, tensor, ...(labels && { labels }) }]
+  })
+  if (outputs.length === 0 && refusals.isEmpty) refusals.add("the model has no outputs")
+  if (!refusals.isEmpty) throw refusals.error(graph, isLive)
   const { tensors, nodes } = builder
   return fuse(withRanks({ name: graph.name, tensors, nodes, inputs, outputs, held }, types, budget), budget)
 }
+
+/** What the elements of an output are called. */
+function labelsOf(value: Value | null | undefined): Labels | undefined {
+  if (!value || isConstant(value) || !value.labels) return undefined
+  const fits = labelsFault(value.labels, value.shape) === undefined
+  return fits ? value.labels : undefined
+}
+
+/** Operators that strings pass through, or that read them. */
+const ofStrings = /^(Identity|Reshape|Squeeze|Unsqueeze|Flatten|LabelEncoder|CategoryMapper)$/
 
 /** Numbers that the constants of a graph hold. */
 function heldBy({ constants }: Graph): number {
@@ -145,23 +157,23 @@ function heldBy({ constants }: Graph): number {
   return held
 }
 
-const label = (node: Node, position: number): string => {
-  const operator = node.domain === "" ? node.operator : `${node.domain}.${node.operator}`
-  return `node \`${node.name}\`, operator \`${operator}\` (#${position})`
-}
+export const notSupported = "the operator is not supported"
 
-const describe = (node: Node, position: number, reason: string): string =>
-  `${label(node, position)}: ${reason}`
+/** Whether there is a lowering for the operator of a node, in whatever form. */
+export const isSupported = ({ domain, operator }: Pick<Node, "domain" | "operator">): boolean =>
+  Object.hasOwn(domains.get(domain) ?? {}, operator)
 
 /** The outputs of a node; undefined if an input is unknown because an earlier node was refused. */
 function lowerNode(node: Node, values: Scope, builder: Builder, opset: number): readonly Value[] | undefined {
   const known = domains.get(node.domain) ?? {}
-  if (!Object.hasOwn(known, node.operator)) return unsupported("the operator is not supported")
+  if (!isSupported(node)) return unsupported(notSupported)
   const read: (Value | undefined)[] = []
   for (const name of namesRead(node)) {
     const value = name === "" ? undefined : values.get(name)
     if (value === null) return undefined
     if (name !== "" && !value) unsupported(`input \`${name}\` is computed by no earlier node`)
+    if (value?.dtype === "string" && !ofStrings.test(node.operator))
+      unsupported(`input \`${name}\` is a tensor of strings`)
     read.push(value)
   }
   // what its subgraphs read, they find themselves
@@ -205,12 +217,12 @@ function lowerBody(
   })
   for (const [position, node] of nodes.entries()) {
     try {
-      builder.where = `${where}, ${label(node, position)}`
+      builder.where = `${where}, ${nodeLabel(node, position)}`
       const results = lowerNode(node, scope, builder, opset)
       for (const [i, name] of node.outputs.entries()) scope.set(name, results?.[i] ?? null)
     } catch (error) {
       if (!(error instanceof Unsupported)) throw error
-      unsupported(`in its subgraph, ${describe(node, position, error.message)}`)
+      unsupported(`in its subgraph, ${nodeLabel(node, position)}: ${error.message}`)
     }
   }
   Object.assign(builder, { origin, outputName, where })
@@ -229,19 +241,39 @@ function announce(inputs: readonly (Value | undefined)[], builder: Builder): voi
   }
 }
 
+/** A constant beside outputs that depend on the input: a sum of nothing and the constant. */
+function constantOutput(name: string, value: Constant, builder: Builder): TensorId {
+  builder.origin = { name, operator: "" }
+  builder.outputName = name
+  builder.where = `output \`${name}\``
+  const size = sizeOf(value.shape)
+  const nothing = new Uint32Array(0)
+  const map = {
+    kind: "sparse",
+    rowPtr: new Uint32Array(size + 1),
+    columns: nothing,
+    values: new Float64Array(0),
+  } as const
+  const source = builder.nodes.findIndex(({ kind }) => kind === "input")
+  return builder.linear([{ source, map }], value.shape, value.dtype, value.constant).tensor
+}
+
 /** The tensor of a model output, with the output's own shape; undefined adds a problem or follows from one. */
 function outputTensor(
   name: string,
   values: Scope,
   builder: Builder,
-  problems: string[],
+  refusals: Refusals,
+  anyLive: boolean,
 ): TensorId | undefined {
   const value = values.get(name)
   if (value === null) return undefined
   if (!value) {
-    problems.push(`output \`${name}\` is computed by no node`)
+    refusals.add(`output \`${name}\` is computed by no node`)
+  } else if (isConstant(value) && (!anyLive || value.constant.length === 0)) {
+    refusals.add(`output \`${name}\` does not depend on any input`)
   } else if (isConstant(value)) {
-    problems.push(`output \`${name}\` does not depend on any input`)
+    return constantOutput(name, value, builder)
   } else {
     const made = builder.tensors[value.tensor]
     const isInput = builder.nodes[value.tensor].kind === "input"

@@ -6,6 +6,7 @@
  * Letters: N rows (batch), K inner, M columns (outputs), C channels, G groups.
  */
 import { invariant } from "../errors.js"
+import type { Labels } from "../statement/labels.js"
 import { type Ranks, rounded } from "../statement/ranks.js"
 import type { Formula } from "./formula.js"
 
@@ -78,7 +79,20 @@ export interface LinearNode {
   readonly bias?: Float64Array
   /** What one of its integers is worth, where the lowering knows: weights and bias are multiples of it, sources whole. */
   readonly unit?: number
+  /** The same elementwise as floats compute it, if comparisons may look through it; the map is diagonal then. */
+  readonly floats?: FloatSteps
   readonly origin: Origin
+}
+
+/**
+ * What a program of floats makes of each element: round((round(x) − offset)·factor), where factors are positive and every step is
+ * rounded to `type`, the result to float32. `imputes` if it makes a number of a missing value.
+ */
+export interface FloatSteps {
+  readonly type: Ranks["type"]
+  readonly offset: Float64Array
+  readonly factor: Float64Array
+  readonly imputes: boolean
 }
 
 /** out[i] = max over j < window of source[map[i·window + j]]; −1 entries are padding; at least one is not. */
@@ -294,6 +308,12 @@ export interface ProgramInput {
   readonly ranks?: Ranks
 }
 
+export interface ProgramOutput {
+  readonly name: string
+  readonly tensor: TensorId
+  readonly labels?: Labels
+}
+
 /** A lowered model over the reals. Nodes are in topological order; tensors[id] describes tensor `id`. */
 export interface Program {
   readonly name: string
@@ -302,7 +322,7 @@ export interface Program {
   readonly tensors: readonly TensorInfo[]
   readonly nodes: readonly RealNode[]
   readonly inputs: readonly ProgramInput[]
-  readonly outputs: readonly { readonly name: string; readonly tensor: TensorId }[]
+  readonly outputs: readonly ProgramOutput[]
 }
 
 /** Number of elements of a shape. */

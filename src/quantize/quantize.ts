@@ -6,7 +6,7 @@
 import { checkArgument, checkOptions, checkThing } from "../arguments.js"
 import { allowanceFor, Budget } from "../budget.js"
 import { defaults } from "../defaults.js"
-import { InvariantError, ModelError, type OnProgress } from "../errors.js"
+import { InvariantError, type OnProgress } from "../errors.js"
 import type { Graph } from "../model/graph.js"
 import { lower } from "../ops/lower.js"
 import {
@@ -50,7 +50,8 @@ import { addComparison } from "./comparisons.js"
 import { addBelow, addDescent, type Descent } from "./descent.js"
 import { IntBuilder, type Target } from "./intbuilder.js"
 import { sumLimit, tooLarge, width } from "./integers/bounds.js"
-import { type IntGraph, roundHalfUp } from "./integers/intgraph.js"
+import type { IntGraph } from "./integers/intgraph.js"
+import { addMovement } from "./movement.js"
 import { bypassSums, hoistClamps } from "./prepare.js"
 import { addDivision, addLogarithm, addRoot, type Operand } from "./quotients.js"
 import {
@@ -58,7 +59,6 @@ import {
   atShift,
   chooseShift,
   clampSpan,
-  commonMultipliers,
   inputGrid,
   largestFactor,
   leastOf,
@@ -170,7 +170,7 @@ class Quantizer {
       if (node.kind === "linear") this.#linear.set(node.out, node)
       else this.#found.set(node.out, perKind(this.#quantized, node))
     }
-    const outputs = this.#program.outputs.map(({ name, tensor }) => ({ name, tensor: this.#source(tensor) }))
+    const outputs = this.#program.outputs.map((each) => ({ ...each, tensor: this.#source(each.tensor) }))
     const { tensors, nodes } = this.#builder
     // a wide sum goes whose readers all took accumulators of their own
     const needed = liveNodes({ nodes, outputs })
@@ -579,35 +579,15 @@ class Quantizer {
     return addTable(this.#builder, node, info, this.#ranges[node.out], { range, whole, requantize })
   }
 
-  /** Data movement; sources of different scales are first brought to a common one by integer multipliers. */
   #index(node: IndexNode): TensorId {
-    const builder = this.#builder
     const spread = this.#spreads.get(node.out)
-    let sources = node.sources.map((id) => (spread ? this.#rounded(id, node.origin) : this.#source(id)))
-    const scaleOf = (id: TensorId) => builder.tensors[id].scale
-    let multipliers = commonMultipliers(sources.map(scaleOf), this.#precision)
-    const fits = () => sources.every((id, i) => builder.reach(id) * multipliers[i] <= this.#wideLimit)
-    if (!fits()) {
-      sources = node.sources.map((id) => this.#narrow(id, node.origin))
-      multipliers = commonMultipliers(sources.map(scaleOf), this.#precision)
-    }
-    if (!fits())
-      throw new ModelError({
-        what: `\`${node.origin.operator}\` joins tensors whose ranges differ too much`,
-        where: node.origin.name,
-        expected: `scales within a factor 2^${50 - 2 * this.#precision}`,
-        given: sources.slice(0, 8).map(scaleOf).join(", "),
-        fix: "Scale the model's tensors to similar ranges",
-      })
-    const scaled = sources.map((id, i) => builder.multiply(id, multipliers[i], node.origin))
-    const finest = multipliers.indexOf(multipliers.reduce((a, b) => Math.max(a, b), 0))
-    const filled = node.map.includes(-1) && node.fill !== 0
-    const scale = scaled.length ? scaleOf(scaled[finest]) : filled ? Math.abs(node.fill) : 1
-    return builder.add(
-      { ...node, sources: scaled, fill: filled ? roundHalfUp(node.fill / scale) : 0 },
-      this.#program.tensors[node.out],
-      scale,
-      this.#ranges[node.out],
-    )
+    return addMovement(this.#builder, node, {
+      sources: node.sources.map((id) => (spread ? this.#rounded(id, node.origin) : this.#source(id))),
+      narrowed: () => node.sources.map((id) => this.#narrow(id, node.origin)),
+      most: this.#wideLimit,
+      precision: this.#precision,
+      info: this.#program.tensors[node.out],
+      range: this.#ranges[node.out],
+    })
   }
 }

@@ -11,6 +11,7 @@ import { importTfjs } from "#src/model/tfjs/tfjs.js"
 import { lower, microsoftOperators, operators } from "#src/ops/lower.js"
 import { describeLimit, type Limit } from "#src/ops/operators/limits.js"
 import { attentionCases } from "../support/attention-cases.js"
+import { controlLimits, liveTrips } from "../support/control-limits.js"
 import { functionCases } from "../support/function-cases.js"
 import { logicCases } from "../support/logic-cases.js"
 import { encodeOnnx, type OnnxSpec, type TensorSpec } from "../support/onnx-writer.js"
@@ -99,6 +100,7 @@ const cappedAndMasked: OnnxSpec = {
 const others: Readonly<
   Record<string, readonly [limit: string, spec: OnnxSpec, message: RegExp, dtype?: DataType][]>
 > = {
+  ...controlLimits,
   Attention: [["no `softcap`", cappedAndMasked, /`softcap` together with a mask/]],
   Div: [
     [
@@ -288,6 +290,7 @@ const activationAt = (
   ...more,
 })
 const explicit: Readonly<Record<string, OnnxSpec>> = {
+  "Loop 0": liveTrips,
   "Clip 2": activationAt("Clip", ["x", "", "x"]),
   "Pad 3": activationAt("Pad", ["x", "p", "", "x"], {
     initializers: { p: ints(0, 0) },
@@ -349,10 +352,10 @@ describe("every stated limit is refused, by the operator and with a reason", () 
 
 it("the refusal of an operator, an attribute and a layer says where to look", () => {
   expect(refusalOf(single("LpPool", [1, 1, 2], { kernel_shape: [2] }))).toMatch(
-    /the operator is not supported\. docs\/OPERATORS\.md lists/,
+    /the operator is not supported\. .* docs\/OPERATORS\.md lists/,
   )
   expect(refusalOf(single("Relu", [2], { slope: 1 }))).toMatch(
-    /`slope` = `1` is not supported\. docs\/OPERATORS\.md/,
+    /`slope` = `1` is not supported\. .* docs\/OPERATORS\.md/,
   )
   expect(refusalOfLayer("LSTM", [null, 4, 4])).toMatch(
     /the layer is not supported\. docs\/OPERATORS\.md lists/,

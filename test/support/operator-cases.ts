@@ -75,6 +75,35 @@ function window(random: Random, axes: number, pooling: boolean) {
   return { kernel, size, attributes }
 }
 
+/** A case whose weights are inputs as well. */
+const withLiveWeights =
+  (make: (random: Random) => OnnxSpec) =>
+  (random: Random): OnnxSpec => {
+    const { initializers = {}, ...model } = make(random)
+    const weights = Object.entries(initializers).map(([name, { shape }]) => ({ name, shape: [...shape] }))
+    return { ...model, inputs: [...model.inputs, ...weights] }
+  }
+
+const convTranspose = (random: Random) => {
+  const kernel = [random.integer(1, 3), random.integer(1, 3)]
+  const strides = [random.integer(1, 2), random.integer(1, 2)]
+  const attributes = {
+    kernel_shape: kernel,
+    strides,
+    pads: kernel.concat(kernel).map((k) => random.integer(0, Math.max(0, Math.floor((k - 1) / 2)))),
+  }
+  const group = random.integer(1, 2)
+  const shape = [random.integer(1, 2), 2, random.integer(2, 4), random.integer(2, 4)]
+  return single(
+    "ConvTranspose",
+    shape,
+    { ...attributes, group },
+    {
+      w: reals(random, [2, random.integer(1, 2), ...kernel]),
+    },
+  )
+}
+
 const conv = (axes: number) => (random: Random) => {
   const { kernel, size, attributes } = window(random, axes, false)
   const groups = random.integer(1, 2)
@@ -240,18 +269,10 @@ export const operatorCases: Readonly<Record<string, (random: Random) => OnnxSpec
   },
   "Conv 1-D": conv(1),
   "Conv 2-D": conv(2),
-  ConvTranspose: (random) => {
-    const kernel = [random.integer(1, 3), random.integer(1, 3)]
-    const strides = [random.integer(1, 2), random.integer(1, 2)]
-    const attributes = {
-      kernel_shape: kernel,
-      strides,
-      pads: kernel.concat(kernel).map((k) => random.integer(0, Math.max(0, Math.floor((k - 1) / 2)))),
-    }
-    return single("ConvTranspose", [1, 2, random.integer(2, 4), random.integer(2, 4)], attributes, {
-      w: reals(random, [2, random.integer(1, 2), ...kernel]),
-    })
-  },
+  ConvTranspose: convTranspose,
+  "Conv 1-D of live weights": withLiveWeights(conv(1)),
+  "Conv 2-D of live weights": withLiveWeights(conv(2)),
+  "ConvTranspose of live weights": withLiveWeights(convTranspose),
   BatchNormalization: (random) => {
     const shape = [random.integer(1, 2), random.integer(1, 3), ...random.shape(0, 2, 3)]
     const c = shape[1]

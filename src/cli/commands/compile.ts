@@ -32,6 +32,9 @@ export const compileCommand = command("compile", "quantize a model and compile i
   .addOption(
     repeatable("--dimension <name=value>", "value of an open dimension, by name or input:axis; repeatable"),
   )
+  .addOption(
+    repeatable("--outputs <tensor>", "end the model at this tensor, not at its own outputs; repeatable"),
+  )
   .option("--max-constraints <count>", "refuse larger circuits", String(maxConstraints))
   .action(async (path: string, options) => {
     const start = performance.now()
@@ -44,7 +47,8 @@ export const compileCommand = command("compile", "quantize a model and compile i
     const chosen = { input, output, weights, proofSystem, maxConstraints: most, ...within }
     checkCircuitFolder(out, api.checkCompileOptions(chosen))
     const sampleFile = readWhole(options.samples)
-    const graph = readModel(path, { dimensions: open })
+    const ends = options.outputs.length > 0 ? options.outputs : undefined
+    const graph = readModel(path, { dimensions: open, outputs: ends })
     const lowered = api.lower(graph)
     const { samples, labels } = api.parseSamples(sampleFile, options.samples, graph.inputs)
     const warnings = sampleWarnings(lowered, samples.length, labels)

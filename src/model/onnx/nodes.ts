@@ -3,10 +3,12 @@
  * the graphs around it, so a node reads its inputs and what its subgraphs read of them.
  */
 import type { Budget } from "../../budget.js"
+import type { Problem } from "../../errors.js"
 import { type Attribute, type Node, namesRead, type Port, type Subgraph, type Tensor } from "../graph.js"
 import type { Limits } from "../limits.js"
 import { describeNode, type Placed } from "../topology.js"
 import type { AttributeProto, GraphProto, NodeProto, TensorProto, ValueInfoProto } from "./schema.js"
+import { normalDomain } from "./survey.js"
 import { dataTypeOf, decodeTensor, toNumber } from "./tensor.js"
 
 /** What reading a file is bound by, and what was read so far. */
@@ -17,9 +19,9 @@ export interface Settings {
   readonly functions: ReadonlySet<string>
   /** Elements of the constants of all graphs. */
   readonly total: { elements: number }
+  /** Problems of nodes. */
+  readonly located: Problem[]
 }
-
-export const normalDomain = (domain: string): string => (domain === "ai.onnx" ? "" : domain)
 
 /** A graph and all graphs within it; their depth is that of messages, which the decoder limits. */
 export function graphsOf(graph: GraphProto): GraphProto[] {
@@ -61,20 +63,23 @@ export function readNodes(graph: GraphProto, settings: Settings, within: string,
   graph.node.forEach((proto, position) => {
     const operator = proto.opType || "no operator"
     const where = within + describeNode(proto.name, operator, position)
-    if (proto.opType === "") problems.push(`${where}: names no operator`)
-    const domain = normalDomain(proto.domain)
-    if (settings.functions.has(`${domain}:${proto.opType}`))
-      problems.push(`${where}: calls a function of the model; inline functions before export (onnx.inliner)`)
-    if (domain === "" && proto.opType === "Constant") {
-      for (const name of proto.output) declared.add(name)
-      const tensor = readConstant(proto, where, settings, problems)
-      if (tensor) addConstant(proto.output[0] ?? "", tensor, where)
-      return
-    }
-    const attributes = readAttributes(proto, where, settings, problems)
     const name = proto.name || `#${position}`
-    const node: Node = { name, operator, domain, inputs: proto.input, outputs: proto.output, attributes }
-    placed.push({ node, position })
+    const own: string[] = []
+    const domain = normalDomain(proto.domain)
+    if (proto.opType === "") own.push(`${where}: names no operator`)
+    if (settings.functions.has(`${domain}:${proto.opType}`))
+      own.push(`${where}: calls a function of the model; inline functions before export (onnx.inliner)`)
+    if (domain === "" && proto.opType === "Constant") {
+      for (const output of proto.output) declared.add(output)
+      const tensor = readConstant(proto, where, settings, own)
+      if (tensor) addConstant(proto.output[0] ?? "", tensor, where)
+    } else {
+      const attributes = readAttributes(proto, where, settings, own)
+      const node: Node = { name, operator, domain, inputs: proto.input, outputs: proto.output, attributes }
+      placed.push({ node, position })
+    }
+    for (const line of own)
+      settings.located.push({ node: name, operator, where, reason: line.slice(where.length + 2) })
   })
   return { placed, constants, declared }
 }
@@ -152,8 +157,7 @@ function readConstant(
       dtype: "float32" | "int64",
     ): Tensor | undefined => {
       const data = Float64Array.from(values)
-      const bad = data.find((x) => !Number.isFinite(x))
-      if (bad !== undefined) problems.push(`${where}: its value is ${bad}; weights must be finite`)
+      if (data.some(Number.isNaN)) problems.push(`${where}: its value is not a number (NaN)`)
       return { shape, data, dtype }
     }
     if (form === "value" && attribute.t) return readTensor(attribute.t, where, settings, problems)

@@ -2,21 +2,24 @@
  * ONNX files to Graph (https://onnx.ai/onnx/repo-docs/IR.html). Everything wrong with a file is collected
  * and reported at once. Which operators exist, and what they mean, is the business of the lowering.
  */
-import { checkArgument, checkBytes, checkOptions, checkRecord } from "../../arguments.js"
+import { checkArgument, checkBytes, checkOptions, checkRecord, checkTexts } from "../../arguments.js"
 import { allowanceFor, Budget } from "../../budget.js"
-import { ModelError } from "../../errors.js"
+import { ModelError, type Problem } from "../../errors.js"
 import type { Graph } from "../graph.js"
 import { limits as defaultLimits, type Limits } from "../limits.js"
 import { type Placed, sortNodes } from "../topology.js"
 import { type Dimensions, readInputs } from "./inputs.js"
-import { graphsOf, normalDomain, readNodes, type Settings } from "./nodes.js"
+import { graphsOf, readNodes, type Settings } from "./nodes.js"
 import { chargeDecoding } from "./scan.js"
 import { decodeMessage, type GraphProto, type ModelProto } from "./schema.js"
+import { cutProto, type Judge, normalDomain, surveyOperators } from "./survey.js"
 import { toNumber } from "./tensor.js"
 
 export interface ImportOptions {
   /** Values of open dimensions, by symbolic name or by `input:axis`; an open first dimension defaults to 1. */
   readonly dimensions?: Dimensions
+  /** Tensors at which the model ends, instead of its own outputs: what only those need is not read. */
+  readonly outputs?: readonly string[]
   /** Name of the file in error messages. */
   readonly file?: string
   readonly limits?: Partial<Limits>
@@ -25,12 +28,17 @@ export interface ImportOptions {
 /** What the allowance of a file counts a byte as: weights take four, or one. */
 const numbersPerByte = 1 / 8
 
-/** Reads an ONNX model; throws ModelError with every problem of the file, UsageError for wrong arguments. */
-export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Graph {
+/**
+ * Reads an ONNX model; throws ModelError with every problem of the file, UsageError for wrong arguments. With `judge`
+ * the problems of a file that has any include those of its operators.
+ */
+export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}, judge?: Judge): Graph {
   checkBytes(bytes, "bytes")
   checkOptions(options)
   if (options.dimensions !== undefined) checkRecord(options.dimensions, "options.dimensions")
   if (options.limits !== undefined) checkRecord(options.limits, "options.limits")
+  const { outputs } = options
+  if (outputs !== undefined) checkTexts(outputs, "options.outputs")
   for (const [name, limit] of Object.entries(options.limits ?? {}))
     checkArgument(Number(limit) >= 0, `options.limits.${name}`, "a number", limit)
   const bounds = { ...defaultLimits, ...options.limits }
@@ -39,15 +47,15 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Grap
     throw new ModelError({ ...facts, where: facts.where ? `${where}, ${facts.where}` : where })
   })
   const model = decodeModel(bytes, bounds, where, budget)
-  const graph = model.graph
-  if (!graph) {
+  const whole = model.graph
+  if (!whole) {
     throw new ModelError({
       where,
       what: "there is no graph in the file",
       fix: "Is it an ONNX model? Tensors (.pb) and other protobuf files are not",
     })
   }
-  const total = graphsOf(graph).reduce((sum, { node }) => sum + node.length, 0)
+  const total = graphsOf(whole).reduce((sum, { node }) => sum + node.length, 0)
   if (total > bounds.nodes) {
     const given = `${total} nodes`
     throw new ModelError({
@@ -58,18 +66,29 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Grap
     })
   }
   const problems: string[] = []
+  const graph = outputs ? cutProto(whole, outputs, problems) : whole
+  if (problems.length > 0) throw new ModelError({ where, what: "the model cannot be cut:" }, problems)
   const opset = readOpset(model, graph, problems)
   if (model.trainingInfo.length > 0)
     problems.push("the file holds training information; export the model for inference")
-  const functions = new Set(model.functions.map((f) => `${normalDomain(f.domain)}:${f.name}`))
-  const settings = { limits: bounds, budget, functions, total: { elements: 0 } }
+  const located: Problem[] = []
+  const functions = functionsOf(model)
+  const settings = { limits: bounds, budget, functions, total: { elements: 0 }, located }
   const result = readGraph(graph, opset, options.dimensions ?? {}, settings, problems)
-  if (problems.length > 0) {
-    const count = problems.length === 1 ? "one problem" : `${problems.length} problems`
-    throw new ModelError({ where, what: `the model cannot be read, ${count}:` }, problems)
-  }
-  return result
+  if (problems.length + located.length === 0) return result
+  const operators = judge
+    ? surveyOperators(graph, (node) =>
+        functions.has(`${node.domain}:${node.operator}`) ? undefined : judge(node),
+      )
+    : []
+  const all = [...problems, ...located, ...operators]
+  const count = all.length === 1 ? "one problem" : `${all.length} problems`
+  throw new ModelError({ where, what: `the model cannot be read, ${count}:` }, all)
 }
+
+/** Functions that a model has itself. */
+const functionsOf = ({ functions }: ModelProto): ReadonlySet<string> =>
+  new Set(functions.map(({ domain, name }) => `${normalDomain(domain)}:${name}`))
 
 function decodeModel(bytes: Uint8Array, limits: Limits, where: string, budget: Budget): ModelProto {
   if (bytes.length > limits.bytes) {

@@ -133,7 +133,7 @@ export const typeName = (type: number): string => typeNames[type] ?? `number ${t
 export type Decoded = { readonly tensor: Tensor } | { readonly problems: readonly string[] }
 
 /**
- * Decodes a tensor; its data must have exactly as many finite elements as the shape says. `hold` is told how
+ * Decodes a tensor; its data must have exactly as many elements as the shape says, none of them NaN. `hold` is told how
  * many that are before they are decoded.
  */
 export function decodeTensor(
@@ -162,8 +162,9 @@ export function decodeTensor(
   if (mismatched) return fail(mismatched)
   hold(count)
   const decoded = format.bits < 8 ? subByte(proto, format, count) : plain(proto, format, count)
-  const bad = decoded.findIndex((x) => !Number.isFinite(x))
-  if (bad >= 0) return fail(`element ${bad} is ${decoded[bad]}; weights must be finite`)
+  // infinities are masks and open bounds: what takes no such constant says so when it is lowered
+  const bad = decoded.findIndex(Number.isNaN)
+  if (bad >= 0) return fail(`element ${bad} is not a number (NaN)`)
   return { tensor: { shape, data: decoded, dtype: format.dtype } }
 }
 

@@ -111,6 +111,8 @@ export class Builder implements Ledger {
       const finite = node.terms.every(({ map }) => allFinite(map.kind === "sparse" ? map.values : map.weight))
       if (!finite || !allFinite(node.bias ?? [])) unsupported("a weight or bias is not a finite number")
     }
+    if (node.kind === "clamp" && !(node.lo < Number.POSITIVE_INFINITY && node.hi > Number.NEGATIVE_INFINITY))
+      unsupported(`a clamp to [${node.lo}, ${node.hi}]`)
     if (node.kind === "index" && !Number.isFinite(node.fill))
       unsupported(`elements filled with \`${node.fill}\``)
     const out = this.tensors.push({ ...this.#describe(node.kind), shape }) - 1

@@ -1,19 +1,23 @@
-/** Convolution and its transpose with constant weights, over any number of spatial axes. */
+/**
+ * Convolution and its transpose over any number of spatial axes. With constant weights they are linear maps; weights that
+ * depend on the input are live-conv.ts's.
+ */
 import { forEachTap, productsOf } from "../linearmap.js"
 import { type LinearMap, sizeOf } from "../program.js"
 import type { Call, Lowering } from "./call.js"
-import { activationInput, constantInput, type Operators, operator } from "./limits.js"
+import { activationInput, type Operators, operator } from "./limits.js"
+import { type LiveConvolution, liveConvolution, transposedTaps } from "./live-conv.js"
 import { fromEntries } from "./maps.js"
 import { checkShape, type Ledger, numbers, sameShape, show, unsupported } from "./shapes.js"
-import type { Constant } from "./values.js"
-import { autoPads, beginOf, geometry, spatial } from "./window.js"
+import { type Activation, isConstant, type Value } from "./values.js"
+import { autoPads, beginOf, geometry, spatial, taps } from "./window.js"
 
 /** What counting and writing down one tap of a convolution costs. */
 const tapSteps = 4
 
 /** The weights [A, B, ...kernel], checked against `kernel_shape` and the rank of the operand. */
-function weightsOf(call: Call, axes: number): { weight: Constant; kernel: readonly number[] } {
-  const weight = call.constantInput(1, "weights")
+function weightsOf(call: Call, axes: number): { weight: Value; kernel: readonly number[] } {
+  const weight = call.input(1)
   const kernel = weight.shape.slice(2)
   if (kernel.length !== axes)
     unsupported(`weights of shape ${show(weight.shape)} do not fit ${axes} spatial axes`)
@@ -31,13 +35,40 @@ function perChannel(ledger: Ledger, values: ArrayLike<number>, shape: readonly n
   return spread
 }
 
-/** The bias over the output shape, if there is one. */
-function biasOf(call: Call, shape: readonly number[]): Float64Array | undefined {
+/** The bias of each channel, checked. */
+function biasOf(call: Call, channels: number): Value | undefined {
   if (!call.has(2)) return undefined
-  const bias = call.constantInput(2, "bias")
-  if (bias.constant.length !== shape[1])
-    unsupported(`a bias of shape ${show(bias.shape)} does not fit ${shape[1]} channels`)
-  return perChannel(call.builder, bias.constant, shape)
+  const bias = call.input(2)
+  if (sizeOf(bias.shape) !== channels)
+    unsupported(`a bias of shape ${show(bias.shape)} does not fit ${channels} channels`)
+  return bias
+}
+
+/** A linear map of the operand over the output shape, with its bias. */
+function mapped(call: Call, x: Activation, map: LinearMap, shape: readonly number[]): Value {
+  const { builder } = call
+  const bias = biasOf(call, shape[1])
+  const isFixed = bias && isConstant(bias)
+  const constants = isFixed ? perChannel(builder, bias.constant, shape) : undefined
+  const made = builder.linear([{ source: x.tensor, map }], shape, x.dtype, constants)
+  return bias && !isFixed ? withLiveBias(call, made, bias) : made
+}
+
+/** A bias of each channel that depends on the input, or was not added before. */
+function withLiveBias({ builder }: Call, made: Value, bias: Value): Value {
+  const { shape } = made
+  const spread = { ...bias, shape: [shape[1], ...shape.slice(2).map(() => 1)] }
+  return builder.combine([
+    { value: made, factor: 1 },
+    { value: builder.broadcast(spread, shape), factor: 1 },
+  ])
+}
+
+/** A convolution whose weights depend on the input, with its bias. */
+function contracted(call: Call, convolution: LiveConvolution): Value {
+  const made = liveConvolution(call, convolution)
+  const bias = biasOf(call, made.shape[1])
+  return bias ? withLiveBias(call, made, bias) : made
 }
 
 const conv: Lowering = (call) => {
@@ -49,7 +80,17 @@ const conv: Lowering = (call) => {
   const groups = call.integer("group", 1)
   if (groups < 1 || perGroup * groups !== inChannels || outChannels % groups !== 0)
     unsupported(`weights of shape ${show(weight.shape)} do not fit ${show(x.shape)} in ${groups} groups`)
-  const { strides, dilations, padsBegin, outSize } = geometry(call, inSize, kernel)
+  const window = geometry(call, inSize, kernel)
+  const { strides, dilations, padsBegin, outSize } = window
+  const perOutput = outChannels / groups
+  if (!isConstant(weight))
+    return [
+      contracted(call, {
+        ...{ x, weight, groups, inChannels: perGroup, outChannels: perOutput, outSize },
+        taps: taps(call.builder, window),
+        weightAt: (group, output, input) => (group * perOutput + output) * perGroup + input,
+      }),
+    ]
   const shape = checkShape([n, outChannels, ...outSize])
   const map: LinearMap = {
     kind: "conv",
@@ -65,7 +106,7 @@ const conv: Lowering = (call) => {
     padsBegin,
     dilations,
   }
-  return [call.builder.linear([{ source: x.tensor, map }], shape, x.dtype, biasOf(call, shape))]
+  return [mapped(call, x, map, shape)]
 }
 
 const convTranspose: Lowering = (call) => {
@@ -97,6 +138,16 @@ const convTranspose: Lowering = (call) => {
   )
   const outSize = full.map((size, i) => size - total[i])
   if (outSize.some((size) => size < 1)) unsupported(`an output of spatial size ${show(outSize)}`)
+  if (!isConstant(weight)) {
+    const [perOutput, perInput] = [weight.shape[1], inChannels / groups]
+    return [
+      contracted(call, {
+        ...{ x, weight, groups, inChannels: perInput, outChannels: perOutput, outSize },
+        taps: transposedTaps(call, { inSize, kernel, outSize, strides, dilations, padsBegin }),
+        weightAt: (group, output, input) => (group * perInput + input) * perOutput + output,
+      }),
+    ]
+  }
   const shape = checkShape([n, outChannels, ...outSize])
   // the transpose of the convolution that maps this output to this input with the same weights
   const forward = {
@@ -130,15 +181,10 @@ const convTranspose: Lowering = (call) => {
     value[at++] = weight.constant[w]
   })
   const map = fromEntries(call.builder, sizeOf(shape), { row, column, value })
-  return [call.builder.linear([{ source: x.tensor, map }], shape, x.dtype, biasOf(call, shape))]
+  return [mapped(call, x, map, shape)]
 }
 
 export const convolutions: Operators = {
-  Conv: operator(conv, activationInput(0, "X"), constantInput(1, "W"), constantInput(2, "B")),
-  ConvTranspose: operator(
-    convTranspose,
-    activationInput(0, "X"),
-    constantInput(1, "W"),
-    constantInput(2, "B"),
-  ),
+  Conv: operator(conv, activationInput(0, "X")),
+  ConvTranspose: operator(convTranspose, activationInput(0, "X")),
 }

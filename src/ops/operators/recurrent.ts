@@ -10,7 +10,7 @@ import type { Call, Lowering } from "./call.js"
 import { type Cell, gruCell, lstmCell, rnnCell, type State, type Weights } from "./cells.js"
 import { type Curve, curvesOf } from "./curves.js"
 import { transposed } from "./layout.js"
-import { constantInput, type Operators, operator } from "./limits.js"
+import { constantInput, type Operators, operator, other, realOnly } from "./limits.js"
 import { chosen, greater } from "./logic.js"
 import { axisTable, indexTable, numbers, range, sameShape, show, unsupported } from "./shapes.js"
 import { constant, isConstant, type Value } from "./values.js"
@@ -271,10 +271,17 @@ function placed(
   return builder.move(old ? [value, old] : [value], map, [batch, hidden])
 }
 
-const weightsKnown = [constantInput(1, "W"), constantInput(2, "R"), constantInput(3, "B")]
+const common = [
+  realOnly,
+  constantInput(1, "W"),
+  constantInput(2, "R"),
+  constantInput(3, "B"),
+  // ONNX's own defaults are others than onnxruntime's
+  other("activations `Affine`, `ScaledTanh` and `ThresholdedRelu` have their parameters"),
+]
 
 export const recurrent: Operators = {
-  RNN: operator(recurrentLayer(rnn), ...weightsKnown),
-  GRU: operator(recurrentLayer(gru), ...weightsKnown),
-  LSTM: operator(recurrentLayer(lstm), ...weightsKnown, constantInput(7, "P")),
+  RNN: operator(recurrentLayer(rnn), ...common),
+  GRU: operator(recurrentLayer(gru), ...common),
+  LSTM: operator(recurrentLayer(lstm), ...common, constantInput(7, "P")),
 }

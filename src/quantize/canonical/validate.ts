@@ -18,6 +18,7 @@ import {
   type TensorInfo,
 } from "../../ops/program.js"
 import { sourcesOf } from "../../ops/traversal.js"
+import { type Labels, labelsFault } from "../../statement/labels.js"
 import { edgesFault, maxEdges, type Ranks, rankBits } from "../../statement/ranks.js"
 import { tableOutput } from "../integers/intgraph.js"
 
@@ -26,7 +27,7 @@ interface Structure {
   readonly tensors: readonly (TensorInfo & { readonly scale: number })[]
   readonly nodes: readonly IntNode[]
   readonly inputs: readonly { name: string; tensor: TensorId; lo: number; bits: number; ranks?: Ranks }[]
-  readonly outputs: readonly { name: string; tensor: TensorId }[]
+  readonly outputs: readonly { name: string; tensor: TensorId; labels?: Labels }[]
 }
 
 const isInteger = (x: number) => Number.isSafeInteger(x)
@@ -94,6 +95,8 @@ export function findFault(graph: Structure, budget: Budget): string | undefined 
   if (inputNodes.size !== inputs.length) return "an input node not declared"
   if (!outputs.length || !outputs.every(({ tensor }) => written.has(tensor))) return "an output"
   if (new Set(outputs.map((output) => output.name)).size !== outputs.length) return "an output declared twice"
+  for (const { tensor, labels } of outputs)
+    if (labels && labelsFault(labels, tensors[tensor].shape)) return "the names of an output"
   return undefined
 }
 

@@ -4,7 +4,7 @@
  * partial sum of every linear node stays below 2^52, so doubles carry all integers exactly.
  */
 
-import type { IntNode, TableNode, TensorId, TensorInfo } from "../../ops/program.js"
+import type { IntNode, ProgramOutput, TableNode, TensorId, TensorInfo } from "../../ops/program.js"
 import type { Ranks } from "../../statement/ranks.js"
 
 export interface IntTensor extends TensorInfo {
@@ -29,7 +29,7 @@ export interface IntGraph {
     /** How its numbers become integers, where these are ranks; else they are multiples of the tensor's scale. */
     readonly ranks?: Ranks
   }[]
-  readonly outputs: readonly { readonly name: string; readonly tensor: TensorId }[]
+  readonly outputs: readonly ProgramOutput[]
 }
 
 /** The window [lo, lo + 2^bits) that a table's entries lie in: its least entry, and no more bits than needed. */

@@ -6,8 +6,9 @@
 import { sizeOf } from "../../program.js"
 import type { Builder } from "../builder.js"
 import type { Call } from "../call.js"
-import { indexTable, numbers, show, unsupported } from "../shapes.js"
-import { type Activation, isConstant, isInteger, type Value } from "../values.js"
+import { indexTable, numbers, unsupported } from "../shapes.js"
+import { type Activation, isConstant, type Value } from "../values.js"
+import { rowsOf } from "./classes.js"
 import type { Branch, Ensemble, Weight } from "./ensemble.js"
 
 /** A sum of bits: offset + Σ factor·bit; comparisons come first, and sums of several of them, that are bits, from the end. */
@@ -98,14 +99,6 @@ interface Gain {
   readonly place: number
   readonly weights: readonly Weight[]
   readonly sign: 1 | -1
-}
-
-/** Rows of features: their number, and how many features each has. */
-export function rowsOf(x: Value): readonly [rows: number, features: number] {
-  const { shape } = x
-  if (shape.length < 1 || shape.length > 2)
-    unsupported(`features of shape ${show(shape)}, not of one or two dimensions`)
-  return shape.length === 1 ? [1, shape[0]] : [shape[0], shape[1]]
 }
 
 /**
@@ -328,5 +321,3 @@ export function unitFor(count: number, reach: number): number {
   while (reach / unit > 2 ** 38) unit *= 2
   return unit
 }
-
-export const isWhole = ({ dtype }: Value): boolean => isInteger(dtype)
