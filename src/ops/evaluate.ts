@@ -4,7 +4,7 @@
  * exact; quantize/integers/exact.ts says so.
  */
 import { InputError, invariant } from "../errors.js"
-import { functionOf } from "./formula.js"
+import { functionOf, roundHalfEven } from "./formula.js"
 import { applyMap } from "./linearmap.js"
 import {
   compared,
@@ -79,6 +79,10 @@ const evaluation: PerKind<
   clamp(node, out, read) {
     const x = read(node.source)
     for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(x[i], node.lo), node.hi)
+  },
+  round(node, out, read) {
+    const x = read(node.source)
+    for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(roundHalfEven(x[i]), node.lo), node.hi)
   },
   step(node, out, read) {
     const x = read(node.source)

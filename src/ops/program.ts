@@ -158,6 +158,16 @@ export interface ClampNode {
   readonly origin: Origin
 }
 
+/** out = min(max(source rounded to the nearest integer, lo), hi), halves to the even one; lo and hi are integers. Real programs only. */
+export interface RoundNode {
+  readonly kind: "round"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly lo: number
+  readonly hi: number
+  readonly origin: Origin
+}
+
 /** out[i] = 1 if source[i] > 0, else 0. Real programs only. */
 export interface StepNode {
   readonly kind: "step"
@@ -288,7 +298,15 @@ export type CommonNode =
   | ArgmaxNode
   | ProductNode
   | ContractionNode
-export type RealNode = CommonNode | ClampNode | StepNode | CompareNode | FunctionNode | DivideNode | RootNode
+export type RealNode =
+  | CommonNode
+  | ClampNode
+  | RoundNode
+  | StepNode
+  | CompareNode
+  | FunctionNode
+  | DivideNode
+  | RootNode
 export type IntNode = CommonNode | RescaleNode | TableNode | QuotientNode | IsqrtNode | BelowNode
 
 export interface TensorInfo {
@@ -299,11 +317,19 @@ export interface TensorInfo {
   readonly family?: number
 }
 
+export interface InputGrid {
+  readonly scale: number
+  readonly lo: number
+  readonly bits: number
+}
+
 export interface ProgramInput {
   readonly name: string
   readonly tensor: TensorId
   /** What its element type admits, if that is less than real numbers. */
   readonly whole?: "bits" | "integers"
+  /** The integers that the model itself makes of it: value = scale·q, q in [lo, lo + 2^bits). */
+  readonly grid?: InputGrid
   /** How its numbers become integers, if the program does no more than compare them with constants. */
   readonly ranks?: Ranks
 }

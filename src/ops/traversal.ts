@@ -67,6 +67,7 @@ const reading: { readonly [K in Node["kind"]]: Reading<Extract<Node, { readonly 
   product: twoSources,
   contraction: twoSources,
   clamp: oneSource,
+  round: oneSource,
   step: oneSource,
   compare: oneSource,
   function: oneSource,

@@ -33,8 +33,7 @@ import {
 } from "../ops/program.js"
 import { withoutRanks } from "../ops/ranks.js"
 import { diagonalMap } from "../ops/scaling.js"
-import { liveNodes, renumbered } from "../ops/traversal.js"
-import { rankBits } from "../statement/ranks.js"
+import { liveNodes, renumbered, sourcesOf } from "../ops/traversal.js"
 import {
   type CalibrationMethod,
   calibrate,
@@ -48,23 +47,25 @@ import { flatSamples, type Nested } from "./calibration/nested.js"
 import { chooseRunner } from "./calibration/tensors.js"
 import { addComparison } from "./comparisons.js"
 import { addBelow, addDescent, type Descent } from "./descent.js"
+import { fitted, type Sum } from "./fit.js"
+import { hoistRounds } from "./hoist.js"
+import { gridOfInput } from "./inputs.js"
 import { IntBuilder, type Target } from "./intbuilder.js"
-import { sumLimit, tooLarge, width } from "./integers/bounds.js"
+import { sumLimit, width } from "./integers/bounds.js"
 import type { IntGraph } from "./integers/intgraph.js"
 import { addMovement } from "./movement.js"
 import { bypassSums, hoistClamps } from "./prepare.js"
 import { addDivision, addLogarithm, addRoot, type Operand } from "./quotients.js"
+import { addRounding, sumOfOne } from "./roundings.js"
 import {
   type Accumulator,
   atShift,
   chooseShift,
   clampSpan,
-  inputGrid,
   largestFactor,
   leastOf,
   requantizedGrid,
   type ScaledTerm,
-  wholeGrid,
   wideScale,
 } from "./scales.js"
 import { aroundSoftmax, distanceOf, isLogOfSums, type Made, ofKind } from "./softmax.js"
@@ -108,7 +109,7 @@ export async function quantizeProgram(program: Program, options: QuantizeOptions
   const isKnown = comparisons === "exact" || comparisons === "quantized"
   checkArgument(isKnown, "options.comparisons", "exact or quantized", comparisons)
   const encoded = comparisons === "exact" ? program : withoutRanks(program)
-  const prepared = bypassSums(hoistClamps(aroundSoftmax(encoded)))
+  const prepared = bypassSums(hoistClamps(hoistRounds(aroundSoftmax(encoded))))
   const samples = flatSamples(prepared, options.samples)
   const budget = new Budget(allowanceFor(program.held ?? 0))
   chargeRun(prepared, budget)
@@ -230,6 +231,14 @@ class Quantizer {
     contraction: (node) => this.#contraction(node),
     clamp: (node) => this.#clamp(node),
     step: (node) => this.#step(node),
+    round: (node) => {
+      const { out, source, origin } = node
+      const sum = this.#linear.get(source) ?? sumOfOne(source, this.#sizeOf(source), node)
+      const divided = ofKind(this.#made.get(source), "divide")
+      const operands = divided && sourcesOf(divided).map((id) => this.#operand(id, origin))
+      const what = operands ? { operands } : { sum: this.#sum(sum) }
+      return addRounding(this.#builder, node, this.#program.tensors[out], this.#ranges[out], what)
+    },
     compare: (node) => this.#compare(node),
     function: (node) => this.#function(node),
     divide: (node) => this.#divide(node),
@@ -265,18 +274,11 @@ class Quantizer {
 
   #input({ kind, out, name, origin }: InputNode): TensorId {
     const range = this.#ranges[out]
-    const { whole, ranks } = this.#program.inputs.find((input) => input.tensor === out) ?? {}
-    if (ranks) {
-      const bounds = { lo: 0, bits: rankBits(ranks) }
-      const tensor = this.#builder.add({ kind, name, origin }, this.#program.tensors[out], 1, range, bounds)
-      this.#inputs.push({ name, tensor, ...bounds, ranks })
-      return tensor
-    }
-    const { scale, ...bounds } = whole
-      ? wholeGrid(whole, range, this.#precision)
-      : { ...inputGrid(range, this.#precision, integralOn(this.#samples, name)), bits: this.#precision }
+    const input = this.#program.inputs.find(({ tensor }) => tensor === out)
+    const isIntegral = !input?.ranks && integralOn(this.#samples, name)
+    const { scale, ...bounds } = gridOfInput(input ?? {}, range, this.#precision, isIntegral)
     const tensor = this.#builder.add({ kind, name, origin }, this.#program.tensors[out], scale, range, bounds)
-    this.#inputs.push({ name, tensor, ...bounds })
+    this.#inputs.push({ name, tensor, ...bounds, ...(input?.ranks && { ranks: input.ranks }) })
     return tensor
   }
 
@@ -352,35 +354,9 @@ class Quantizer {
     })
   }
 
-  /**
-   * Drafts an accumulator; while its sums could exceed `limit`, also once the window is moved by `offset`,
-   * requantizes its widest source, then lets `coarser` give up resolution, and at last throws ModelError.
-   */
-  #fit<T extends Accumulator>(
-    node: LinearNode,
-    limit: number,
-    choose: (terms: ScaledTerm[]) => T,
-    coarser: (tried: T) => T | undefined,
-    offset: (tried: T) => number = () => 0,
-  ) {
-    const builder = this.#builder
-    const size = sizeOf(this.#program.tensors[node.out].shape)
-    const narrow = new Set<TensorId>()
-    let accumulator = choose(this.#terms(node, narrow))
-    for (;;) {
-      const moved = offset(accumulator)
-      const { node: draft, bounds, peak } = builder.draft(accumulator, node.origin, size, moved)
-      if (peak <= limit) return { draft, bounds, accumulator }
-      // narrower sources do not move a window
-      const widest = (Math.abs(moved) > limit / 2 ? [] : node.terms)
-        .map(({ source }, i) => ({ source, id: accumulator.terms[i].source }))
-        .filter(({ source, id }) => !narrow.has(source) && !builder.isNarrow(id))
-        .sort((a, b) => builder.reach(b.id) - builder.reach(a.id))[0]
-      if (widest) narrow.add(widest.source)
-      const next = widest ? choose(this.#terms(node, narrow)) : coarser(accumulator)
-      if (!next) return tooLarge(draft, peak)
-      accumulator = next
-    }
+  #sum(node: LinearNode): Sum {
+    const { shape } = this.#program.tensors[node.out]
+    return { node, shape, terms: (narrow) => this.#terms(node, narrow) }
   }
 
   /**
@@ -415,8 +391,9 @@ class Quantizer {
       if (peak <= this.#wideLimit)
         return this.#builder.add(draft, this.#program.tensors[node.out], unit, range, bounds)
     }
-    const { draft, bounds, accumulator } = this.#fit<Accumulator>(
-      node,
+    const { draft, bounds, accumulator } = fitted<Accumulator>(
+      this.#builder,
+      this.#sum(node),
       this.#wideLimit,
       (terms) => ({
         terms,
@@ -444,8 +421,9 @@ class Quantizer {
     const w = this.#precision
     const { wanted } = target
     const size = sizeOf(info.shape)
-    const { draft, bounds, accumulator } = this.#fit(
-      node,
+    const { draft, bounds, accumulator } = fitted(
+      builder,
+      this.#sum(node),
       sumLimit,
       (terms) => {
         const exact = target.keepExact ? builder.exactScale(node, terms, size) : undefined

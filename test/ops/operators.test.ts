@@ -23,6 +23,7 @@ import { logicCases } from "../support/logic-cases.js"
 import { mirageWitness } from "../support/networks.js"
 import { encodeOnnx, type InputSpec, type OnnxSpec } from "../support/onnx-writer.js"
 import { operatorCases } from "../support/operator-cases.js"
+import { quantizedCases } from "../support/quantized-cases.js"
 import { quotientCases } from "../support/quotient-cases.js"
 import { Random } from "../support/random.js"
 import { recurrentCases } from "../support/recurrent-cases.js"
@@ -35,14 +36,17 @@ const allCases = {
   ...attentionCases,
   ...recurrentCases,
   ...controlCases,
+  ...quantizedCases,
 }
-/** Cases whose circuits take long to compile: a table is a gadget of its own. */
-const dear = { ...quotientCases, ...functionCases, ...recurrentCases, ...controlCases }
 
 function tensorOf(data: Float64Array, shape: readonly number[], dtype: InputSpec["dtype"] = "float"): Tensor {
   if (dtype === "int64") return new Tensor("int64", BigInt64Array.from(data, BigInt), shape)
-  if (dtype === "int32") return new Tensor("int32", Int32Array.from(data), shape)
   if (dtype === "bool") return new Tensor("bool", Uint8Array.from(data), shape)
+  if (dtype === "uint8") return new Tensor("uint8", Uint8Array.from(data), shape)
+  if (dtype === "int8") return new Tensor("int8", Int8Array.from(data), shape)
+  if (dtype === "uint16") return new Tensor("uint16", Uint16Array.from(data), shape)
+  if (dtype === "int16") return new Tensor("int16", Int16Array.from(data), shape)
+  if (dtype === "int32") return new Tensor("int32", Int32Array.from(data), shape)
   return new Tensor("float32", Float32Array.from(data), shape)
 }
 
@@ -108,6 +112,9 @@ async function check(seed: number, make: (random: Random) => OnnxSpec, circuits:
   expect(firstFailingRow(mirage.linked.r1cs, full)).toBe(-1)
 }
 
+const manyTables = (name: string): boolean =>
+  [quotientCases, functionCases, quantizedCases, recurrentCases, controlCases].some((cases) => name in cases)
+
 describe("against onnxruntime", () => {
   for (const [name, make] of Object.entries(allCases)) {
     it(name, async () => {
@@ -117,7 +124,8 @@ describe("against onnxruntime", () => {
       )
       await fc.assert(
         fc.asyncProperty(fc.integer({ min: 0, max: 2 ** 31 - 1 }), (seed) => check(seed, make, true)),
-        { numRuns: name in dear ? amount(1, 2) : amount(2, 4) },
+        // a table is a gadget of its own, compiled for one circuit
+        { numRuns: manyTables(name) ? amount(1, 2) : amount(2, 4) },
       )
     })
   }

@@ -14,7 +14,7 @@ export interface TensorSpec {
   readonly shape: readonly number[]
   readonly data: ArrayLike<number>
   /** Default float. */
-  readonly dtype?: "float" | "int8" | "int32" | "int64" | "bool"
+  readonly dtype?: "float" | "int64" | "bool" | "int8" | "uint8" | "int16" | "uint16" | "int32"
 }
 
 export interface InputSpec {
@@ -48,7 +48,7 @@ export interface OnnxSpec extends GraphSpec {
 }
 
 // numbers of TensorProto.DataType and AttributeProto.AttributeType
-const dataTypes = { float: 1, int8: 3, int32: 6, int64: 7, bool: 9 }
+const dataTypes = { float: 1, uint8: 2, int8: 3, uint16: 4, int16: 5, int32: 6, int64: 7, bool: 9 }
 
 function attribute(name: string, value: AttributeSpec): object {
   if (typeof value === "string") return { name, type: 3, s: new TextEncoder().encode(value) }

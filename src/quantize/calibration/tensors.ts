@@ -141,6 +141,10 @@ class BatchRun {
       const x = this.#tf.maximum(this.#read(node.source), node.lo)
       return this.#tf.minimum(x, node.hi)
     },
+    round: (node) => {
+      const x = this.#tf.maximum(this.#tf.round(this.#read(node.source)), node.lo)
+      return this.#tf.minimum(x, node.hi)
+    },
     step: (node) => this.#tf.cast(this.#tf.greater(this.#read(node.source), 0), "float32"),
     compare: (node, size) =>
       this.#plain(this.#read(node.source), size, (x, y) => {
