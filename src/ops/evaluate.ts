@@ -160,6 +160,24 @@ const evaluation: PerKind<
       out[i] = best
     }
   },
+  top(node, out, read) {
+    const { window, count, map, gives } = node
+    const x = read(node.source)
+    for (let first = 0, at = 0; first < map.length; first += window) {
+      const order = Array.from({ length: window }, (_, j) => j)
+      order.sort((i, j) => x[map[first + j]] - x[map[first + i]] || i - j)
+      for (const j of order.slice(0, count)) out[at++] = gives === "values" ? x[map[first + j]] : j
+    }
+  },
+  sort({ source, window, count, map }, out, read) {
+    const x = read(source)
+    for (let first = 0, at = 0; first < map.length; first += window, at += count + window) {
+      const keys = Float64Array.from(map.subarray(first, first + window), (from) => x[from])
+      const falling = keys.slice().sort().reverse()
+      out.set(falling.subarray(0, count), at)
+      for (let j = 0; j < window; j++) out[at + count + j] = keys[j] >= falling[count - 1] ? 1 : 0
+    }
+  },
   product(node, out, read) {
     const [x, y] = [read(node.left), read(node.right)]
     for (let i = 0; i < out.length; i++) out[i] = x[i] * y[i]

@@ -30,6 +30,7 @@ import { recurrent } from "./operators/recurrent.js"
 import { reductions } from "./operators/reduce.js"
 import { resizing } from "./operators/resize.js"
 import { axisTable, checkShape, sameShape, show, Unsupported, unsupported } from "./operators/shapes.js"
+import { ordering } from "./operators/top.js"
 import { type Constant, constant, isConstant, isInteger, isIntegral, type Value } from "./operators/values.js"
 import { type InputGrid, type Program, type ProgramInput, sizeOf, type TensorId } from "./program.js"
 import { withRanks } from "./ranks.js"
@@ -51,6 +52,7 @@ export const operators: Operators = {
   ...logic,
   ...movement,
   ...normalizations,
+  ...ordering,
   ...pooling,
   ...quantizedOperators,
   ...recurrent,

@@ -64,6 +64,8 @@ const reading: { readonly [K in Node["kind"]]: Reading<Extract<Node, { readonly 
   },
   max: oneSource,
   argmax: oneSource,
+  top: oneSource,
+  sort: oneSource,
   product: twoSources,
   contraction: twoSources,
   clamp: oneSource,

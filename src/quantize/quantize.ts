@@ -3,10 +3,8 @@
  * integer weights, clamps become rescales, everything else keeps its meaning; a tensor is requantized only
  * where its integers would grow too wide for the node that reads it.
  */
-import { checkArgument, checkOptions, checkThing } from "../arguments.js"
 import { allowanceFor, Budget } from "../budget.js"
-import { defaults } from "../defaults.js"
-import { InvariantError, type OnProgress } from "../errors.js"
+import { InvariantError } from "../errors.js"
 import type { Graph } from "../model/graph.js"
 import { lower } from "../ops/lower.js"
 import {
@@ -30,20 +28,13 @@ import {
   sizeOf,
   type TensorId,
   type TensorInfo,
+  type TopNode,
 } from "../ops/program.js"
 import { withoutRanks } from "../ops/ranks.js"
 import { diagonalMap } from "../ops/scaling.js"
 import { liveNodes, renumbered, sourcesOf } from "../ops/traversal.js"
-import {
-  type CalibrationMethod,
-  calibrate,
-  chargeRun,
-  integralOn,
-  type Range,
-  type Runner,
-  type Sample,
-} from "./calibration/calibrate.js"
-import { flatSamples, type Nested } from "./calibration/nested.js"
+import { calibrate, chargeRun, integralOn, type Range, type Sample } from "./calibration/calibrate.js"
+import { flatSamples } from "./calibration/nested.js"
 import { chooseRunner } from "./calibration/tensors.js"
 import { addComparison } from "./comparisons.js"
 import { addBelow, addDescent, type Descent } from "./descent.js"
@@ -53,9 +44,12 @@ import { gridOfInput } from "./inputs.js"
 import { IntBuilder, type Target } from "./intbuilder.js"
 import { sumLimit, width } from "./integers/bounds.js"
 import type { IntGraph } from "./integers/intgraph.js"
+import { Largest } from "./largest.js"
 import { addMovement } from "./movement.js"
+import { checkQuantizeOptions, type QuantizeOptions, withInputs } from "./options.js"
 import { bypassSums, hoistClamps } from "./prepare.js"
 import { addDivision, addLogarithm, addRoot, type Operand } from "./quotients.js"
+import { QuantizeRefusals, standIn } from "./refusals.js"
 import { addRounding, sumOfOne } from "./roundings.js"
 import {
   type Accumulator,
@@ -69,24 +63,8 @@ import {
   wideScale,
 } from "./scales.js"
 import { aroundSoftmax, distanceOf, isLogOfSums, type Made, ofKind } from "./softmax.js"
+import { type Calibrated, type Quantized, standing } from "./stands.js"
 import { addTable } from "./tables.js"
-
-export interface QuantizeOptions {
-  /** Inputs that the model will see, for calibration; at least one. */
-  readonly samples: readonly Readonly<Record<string, Nested>>[]
-  /** w: bits of an activation, 6–14. */
-  readonly precision?: number
-  readonly calibration?: CalibrationMethod
-  /**
-   * How inputs that are compared with constants and nothing else become integers: `exact`, the default, by their rank
-   * among these, so that no comparison comes out otherwise; `quantized`, as all others.
-   */
-  readonly comparisons?: "exact" | "quantized"
-  /** Runs the real program for calibration; default: plain loops, or tensors where there is much to do. */
-  readonly runner?: Runner
-  readonly onProgress?: OnProgress
-  readonly signal?: AbortSignal
-}
 
 /**
  * Quantizes a model: lowers it, calibrates on the samples, and chooses integers for everything.
@@ -98,24 +76,34 @@ export const quantize = async (graph: Graph, options: QuantizeOptions): Promise<
 
 /** Quantizes a lowered model; errors as `quantize`. */
 export async function quantizeProgram(program: Program, options: QuantizeOptions): Promise<IntGraph> {
-  checkThing("program", program, "program")
-  checkOptions(options, "an object with `samples`")
-  const { precision = defaults.precision } = options
-  const { minPrecision, maxPrecision } = defaults
-  const good = Number.isInteger(precision) && precision >= minPrecision && precision <= maxPrecision
-  const expected = `a whole number of bits from ${minPrecision} to ${maxPrecision}`
-  checkArgument(good, "options.precision", expected, precision)
-  const { comparisons = "exact" } = options
-  const isKnown = comparisons === "exact" || comparisons === "quantized"
-  checkArgument(isKnown, "options.comparisons", "exact or quantized", comparisons)
+  const { precision } = checkQuantizeOptions(program, options)
+  return (await calibrated(program, options)).at(precision).graph
+}
+
+/** Calibrates a lowered model; its inputs may be as those of `admissible` are, too. Errors as `quantize`. */
+export async function calibrated(
+  program: Program,
+  options: QuantizeOptions,
+  admissible: readonly Sample[] = [],
+): Promise<Calibrated> {
+  const { comparisons } = checkQuantizeOptions(program, options)
   const encoded = comparisons === "exact" ? program : withoutRanks(program)
   const prepared = bypassSums(hoistClamps(hoistRounds(aroundSoftmax(encoded))))
   const samples = flatSamples(prepared, options.samples)
-  const budget = new Budget(allowanceFor(program.held ?? 0))
-  chargeRun(prepared, budget)
+  const held = allowanceFor(program.held ?? 0)
+  chargeRun(prepared, new Budget(held))
   const runner = options.runner ?? (await chooseRunner(prepared, samples.length))
-  const ranges = await calibrate(prepared, samples, { ...options, runner })
-  return new Quantizer(prepared, ranges, samples, new IntBuilder(precision, budget)).run()
+  const seen = await calibrate(prepared, samples, { ...options, runner })
+  const ranges = withInputs(prepared, seen, admissible)
+  const all = [...samples, ...admissible]
+  return {
+    program: prepared,
+    at(precision) {
+      const budget = new Budget(held)
+      chargeRun(prepared, budget)
+      return new Quantizer(prepared, ranges, all, new IntBuilder(precision, budget)).run()
+    },
+  }
 }
 
 /** Ratio of the ends of a range from which on a logarithm is taken of a root. */
@@ -140,9 +128,11 @@ class Quantizer {
   readonly #distances = new Map<TensorId, FunctionNode>()
   /** Those of them whose distances go to a table as they are, without a grid of their own. */
   readonly #maxima = new Map<TensorId, Descent>()
+  readonly #largest: Largest
   readonly #divides: boolean
   readonly #made: ReadonlyMap<TensorId, RealNode>
   readonly #inputs: IntGraph["inputs"][number][] = []
+  readonly #refusals = new QuantizeRefusals()
   /** Widest magnitude a tensor may have and still be multiplied and rescaled within 2^52. */
   readonly #wideLimit: number
 
@@ -152,6 +142,7 @@ class Quantizer {
     this.#samples = samples
     this.#builder = builder
     this.#precision = builder.precision
+    this.#largest = new Largest(builder, program.tensors, ranges)
     this.#wideLimit = 2 ** (50 - builder.precision)
     for (const node of program.nodes) {
       if (node.kind !== "index" || node.sources.length !== 1 || node.map.includes(-1)) continue
@@ -166,23 +157,30 @@ class Quantizer {
     }
   }
 
-  run(): IntGraph {
+  run(): Quantized {
     for (const node of this.#program.nodes) {
       if (node.kind === "linear") this.#linear.set(node.out, node)
-      else this.#found.set(node.out, perKind(this.#quantized, node))
+      else
+        this.#found.set(
+          node.out,
+          this.#attempt(node, () => perKind(this.#quantized, node)),
+        )
     }
     const outputs = this.#program.outputs.map((each) => ({ ...each, tensor: this.#source(each.tensor) }))
     const { tensors, nodes } = this.#builder
     // a wide sum goes whose readers all took accumulators of their own
+    this.#refusals.check(this.#program.name)
     const needed = liveNodes({ nodes, outputs })
-    return renumbered({
-      name: this.#program.name,
-      precision: this.#precision,
-      tensors,
-      nodes: needed,
-      inputs: this.#inputs,
-      outputs,
-    })
+    const { name } = this.#program
+    const whole = { name, precision: this.#precision, tensors, nodes: needed, inputs: this.#inputs, outputs }
+    return { graph: renumbered(whole), stands: standing(needed, [this.#found, this.#narrowed]) }
+  }
+
+  /** What a node becomes. One that is refused is noted, and stands for itself while others are looked at. */
+  #attempt(node: RealNode, make: () => TensorId): TensorId {
+    const { out } = node
+    const instead = () => standIn(this.#builder, node, this.#program.tensors[out], this.#ranges[out])
+    return this.#refusals.attempt(node.origin, make, instead)
   }
 
   /** The integer tensor that stands for a real one; a linear node is made here, when it is first read. */
@@ -191,7 +189,7 @@ class Quantizer {
     if (known !== undefined) return known
     const node = this.#linear.get(real)
     if (!node) throw new InvariantError(`tensor ${real} is read before it is written`)
-    const made = this.#wide(node)
+    const made = this.#attempt(node, () => this.#wide(node))
     this.#found.set(real, made)
     return made
   }
@@ -227,6 +225,7 @@ class Quantizer {
     index: (node) => this.#index(node),
     max: (node) => this.#max(node),
     argmax: (node) => this.#argmax(node),
+    top: (node) => this.#largest.add(node, this.#within(2 ** 30, node)),
     product: (node) => this.#product(node),
     contraction: (node) => this.#contraction(node),
     clamp: (node) => this.#clamp(node),
@@ -283,7 +282,7 @@ class Quantizer {
   }
 
   /** The source itself if its integers span no more than `most`, else in w bits. */
-  #within(most: number, { source, origin }: MaxNode | ArgmaxNode): TensorId {
+  #within(most: number, { source, origin }: MaxNode | ArgmaxNode | TopNode): TensorId {
     const found = this.#source(source)
     return width(this.#builder.tensors[found]) > most ? this.#narrow(source, origin) : found
   }

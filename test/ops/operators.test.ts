@@ -23,12 +23,14 @@ import { logicCases } from "../support/logic-cases.js"
 import { mirageWitness } from "../support/networks.js"
 import { encodeOnnx, type InputSpec, type OnnxSpec } from "../support/onnx-writer.js"
 import { operatorCases } from "../support/operator-cases.js"
+import { orderCases } from "../support/order-cases.js"
 import { quantizedCases } from "../support/quantized-cases.js"
 import { quotientCases } from "../support/quotient-cases.js"
 import { Random } from "../support/random.js"
 import { recurrentCases } from "../support/recurrent-cases.js"
 
 const allCases = {
+  ...orderCases,
   ...operatorCases,
   ...logicCases,
   ...functionCases,
