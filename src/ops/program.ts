@@ -220,6 +220,18 @@ export interface RootNode {
   readonly origin: Origin
 }
 
+/**
+ * out = exp(source) / Σ exp(source) over each `window` elements in a row: what becomes of scores that are known exactly, to
+ * some millionths (../quantize/probabilities.ts). Real programs only.
+ */
+export interface SoftmaxNode {
+  readonly kind: "softmax"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly window: number
+  readonly origin: Origin
+}
+
 /** out = clamp(floor(source / 2^shift), lo, lo + 2^bits − 1). Integer programs only. */
 export interface RescaleNode {
   readonly kind: "rescale"
@@ -288,7 +300,15 @@ export type CommonNode =
   | ArgmaxNode
   | ProductNode
   | ContractionNode
-export type RealNode = CommonNode | ClampNode | StepNode | CompareNode | FunctionNode | DivideNode | RootNode
+export type RealNode =
+  | CommonNode
+  | ClampNode
+  | StepNode
+  | CompareNode
+  | FunctionNode
+  | DivideNode
+  | RootNode
+  | SoftmaxNode
 export type IntNode = CommonNode | RescaleNode | TableNode | QuotientNode | IsqrtNode | BelowNode
 
 export interface TensorInfo {

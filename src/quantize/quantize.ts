@@ -53,6 +53,7 @@ import { sumLimit, tooLarge, width } from "./integers/bounds.js"
 import type { IntGraph } from "./integers/intgraph.js"
 import { addMovement } from "./movement.js"
 import { bypassSums, hoistClamps } from "./prepare.js"
+import { addSoftmax } from "./probabilities.js"
 import { addDivision, addLogarithm, addRoot, type Operand } from "./quotients.js"
 import {
   type Accumulator,
@@ -233,6 +234,7 @@ class Quantizer {
     compare: (node) => this.#compare(node),
     function: (node) => this.#function(node),
     divide: (node) => this.#divide(node),
+    softmax: (node) => addSoftmax(this.#builder, node, this.#source(node.source), this.#result(node.out)),
     root: (node) => {
       const { out, source, origin } = node
       const operand = this.#operand(source, origin)
@@ -539,11 +541,12 @@ class Quantizer {
     return sizeOf(this.#program.tensors[real].shape)
   }
 
+  #result(out: TensorId) {
+    return { info: this.#program.tensors[out], range: this.#ranges[out] }
+  }
+
   #compare(node: CompareNode): TensorId {
-    return addComparison(this.#builder, node, this.#source(node.source), {
-      info: this.#program.tensors[node.out],
-      range: this.#ranges[node.out],
-    })
+    return addComparison(this.#builder, node, this.#source(node.source), this.#result(node.out))
   }
 
   /** A function of one variable: a table of its source, which several tables may share. */
