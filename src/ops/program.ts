@@ -77,7 +77,10 @@ export interface LinearNode {
   readonly out: TensorId
   readonly terms: readonly { readonly source: TensorId; readonly map: LinearMap }[]
   readonly bias?: Float64Array
-  /** What one of its integers is worth, where the lowering knows: weights and bias are multiples of it, sources whole. */
+  /**
+   * What one of its integers is worth, where the lowering knows: the bias is a multiple of it, and so is each weight times what
+   * an integer of its source is worth.
+   */
   readonly unit?: number
   /** The same elementwise as floats compute it, if comparisons may look through it; the map is diagonal then. */
   readonly floats?: FloatSteps

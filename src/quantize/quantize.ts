@@ -293,7 +293,9 @@ class Quantizer {
     const { out, ...rest } = node
     const exact = this.#maximum(node)
     if (exact !== undefined) return exact
-    const source = this.#within(2 ** (this.#distances.has(out) ? 40 : this.#precision + 2), node)
+    // what is exact stays so
+    const isExact = this.#linear.get(node.source)?.unit !== undefined
+    const source = this.#within(2 ** (this.#distances.has(out) || isExact ? 40 : this.#precision + 2), node)
     const { scale } = builder.tensors[source]
     return builder.add({ ...rest, source }, this.#program.tensors[out], scale, this.#ranges[out])
   }

@@ -7,12 +7,14 @@ export type AttributeSpec =
   | readonly number[]
   | { float: number }
   | { floats: readonly number[] }
+  | { strings: readonly string[] }
+  | { tensor: TensorSpec }
 
 export interface TensorSpec {
   readonly shape: readonly number[]
   readonly data: ArrayLike<number>
   /** Default float. */
-  readonly dtype?: "float" | "int8" | "int64" | "bool"
+  readonly dtype?: "float" | "double" | "int8" | "uint8" | "int64" | "bool"
 }
 
 export interface InputSpec {
@@ -26,6 +28,8 @@ export interface InputSpec {
 
 export interface OnnxSpec {
   readonly opset?: number
+  /** Version of the domain ai.onnx.ml, where a node is of it. */
+  readonly mlOpset?: number
   readonly inputs: readonly InputSpec[]
   readonly outputs: readonly string[]
   readonly initializers?: Readonly<Record<string, TensorSpec>>
@@ -40,13 +44,16 @@ export interface OnnxSpec {
 }
 
 // numbers of TensorProto.DataType and AttributeProto.AttributeType
-const dataTypes = { float: 1, int8: 3, int64: 7, bool: 9 }
+const dataTypes = { float: 1, uint8: 2, int8: 3, int64: 7, bool: 9, double: 11 }
 
 function attribute(name: string, value: AttributeSpec): object {
   if (typeof value === "string") return { name, type: 3, s: new TextEncoder().encode(value) }
   if (typeof value === "number") return { name, type: 2, i: value }
   if ("float" in value) return { name, type: 1, f: value.float }
   if ("floats" in value) return { name, type: 6, floats: [...value.floats] }
+  if ("strings" in value)
+    return { name, type: 8, strings: value.strings.map((text) => new TextEncoder().encode(text)) }
+  if ("tensor" in value) return { name, type: 4, t: initializer("", value.tensor) }
   return { name, type: 7, ints: [...value] }
 }
 
@@ -54,6 +61,7 @@ function initializer(name: string, { shape, data, dtype = "float" }: TensorSpec)
   const values = Array.from(data)
   const dims = [...shape]
   if (dtype === "int64") return { name, dims, dataType: dataTypes.int64, int64Data: values }
+  if (dtype === "double") return { name, dims, dataType: dataTypes.double, doubleData: values }
   if (dtype !== "float") return { name, dims, dataType: dataTypes[dtype], int32Data: values }
   return { name, dims, dataType: dataTypes.float, floatData: values }
 }
@@ -69,6 +77,9 @@ export function encodeOnnx(spec: OnnxSpec): Uint8Array {
       { domain: "", version: spec.opset ?? 15 },
       ...(spec.nodes.some(({ domain }) => domain === "com.microsoft")
         ? [{ domain: "com.microsoft", version: 1 }]
+        : []),
+      ...(spec.nodes.some(({ domain }) => domain === "ai.onnx.ml")
+        ? [{ domain: "ai.onnx.ml", version: spec.mlOpset ?? 3 }]
         : []),
     ],
     graph: {

@@ -172,5 +172,6 @@ export function labelled(call: Call, places: Activation, labels: readonly number
   const values = numbers(builder, size * count).map((_, i) => labels[(i % count) + 1] - labels[i % count])
   const sums = { kind: "sparse", rowPtr, columns, values } as const
   const bias = numbers(builder, size).fill(labels[0])
-  return builder.linear([{ source: bits.tensor, map: sums }], places.shape, "int64", bias, true)
+  const terms = [{ source: bits.tensor, map: sums }]
+  return builder.emit({ kind: "linear", terms, bias, unit: 1 }, places.shape, "int64", true)
 }
