@@ -20,6 +20,14 @@ export { exportCircom } from "./compile/export-circom.js"
 export { type AuditReport, auditWitness } from "./compile/forgeries.js"
 export { inspect, type NodeReport } from "./compile/inspect.js"
 export { checkPredicate, withPredicate } from "./compile/predicate.js"
+export {
+  AccuracyError,
+  type Candidate,
+  type FailedSearch,
+  type PrecisionSearch,
+  type SearchOptions,
+  searchPrecision,
+} from "./compile/search.js"
 export { defaults } from "./defaults.js"
 export { cutGraph } from "./model/cut.js"
 export type { Graph } from "./model/graph.js"
@@ -47,11 +55,13 @@ export {
   verifyReceipt,
 } from "./prover/verify.js"
 export { type Accuracy, measureAccuracy } from "./quantize/accuracy.js"
-export { parseInput, parseSamples } from "./quantize/calibration/samples.js"
+export type { CalibrationMethod } from "./quantize/calibration/calibrate.js"
+export { parseInput, parseLabels, parseSamples } from "./quantize/calibration/samples.js"
 export { deserialize, modelDigest } from "./quantize/canonical/digest.js"
 export type { IntGraph } from "./quantize/integers/intgraph.js"
 export { quantizeInput, runInteger } from "./quantize/integers/run.js"
-export { type QuantizeOptions, quantize, quantizeProgram } from "./quantize/quantize.js"
+export type { QuantizeOptions } from "./quantize/options.js"
+export { quantize, quantizeProgram } from "./quantize/quantize.js"
 export { type CheckedPtau, type CheckPtauOptions, checkPtau } from "./setup/ptau/check.js"
 export { type OpenPtauOptions, openPtau, type PtauFile } from "./setup/ptau/file.js"
 export type { PowersOfTau } from "./setup/ptau/powers.js"

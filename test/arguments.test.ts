@@ -146,6 +146,7 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     packTensor: [[[1n], 0, 8]],
     packing: [[layout]],
     parseInput: [[{ inputs: { x } }, specs, "where"]],
+    parseLabels: [[new TextEncoder().encode("[0, 1]"), "file", 2]],
     parseReceipt: [[receipt]],
     parseSamples: [[new TextEncoder().encode(JSON.stringify([{ inputs: { x } }])), "file", specs]],
     parseVerificationKey: [[verificationKey]],
@@ -163,6 +164,9 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     ],
     runInteger: [[model, api.quantizeInput(model, { x })]],
     serialize: [[model]],
+    searchPrecision: [
+      [program, { samples, target: 100, labels: [0, 1], precisions: [8], calibrations: ["minmax"] }],
+    ],
     setup: [[circuit, { dev: true }]],
     libraryName: [["digits"]],
     registrationCall: [[verificationKey, { allowDev: true }]],
@@ -223,7 +227,7 @@ async function failure(call: AnyFunction, args: readonly unknown[]): Promise<unk
 
 /** Whose last argument is options, or something like them. */
 const withOptions =
-  "applyBeacon checkCompileOptions checkPtau compile contribute explain fromSnarkjs importOnnx measureAccuracy openProver openPtau quantize quantizeInput quantizeProgram rebuildCircuit setup verify".split(
+  "applyBeacon checkCompileOptions checkPtau compile contribute explain fromSnarkjs importOnnx measureAccuracy openProver openPtau quantize quantizeInput quantizeProgram rebuildCircuit searchPrecision setup verify".split(
     " ",
   )
 const classes = /^[A-Z]/

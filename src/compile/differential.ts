@@ -13,7 +13,7 @@ import { type Lc, ONE } from "../circuit/gadgets/reduce.js"
 import { specified } from "../circuit/gadgets/specification.js"
 import type { Lookup } from "../circuit/link/lookup.js"
 import type { StampedNode } from "../circuit/link/nodes.js"
-import { NONE, type NodePlan } from "../circuit/plan/plan.js"
+import { NONE, type NodePlan, sourceOf } from "../circuit/plan/plan.js"
 import type { Projection } from "../circuit/plan/projection.js"
 import { invariant } from "../errors.js"
 import { signed } from "../field.js"
@@ -25,6 +25,7 @@ import { runInteger } from "../quantize/integers/run.js"
 import { draw } from "../setup/trapdoor.js"
 import { type Circuit, systemOf } from "../systems/index.js"
 import { type Followed, followed, projectedDifference } from "./projected-difference.js"
+import { sortedDifference } from "./sorted-difference.js"
 
 /** Integers of the inputs, by name. */
 export type Probe = Readonly<Record<string, Float64Array>>
@@ -91,6 +92,7 @@ const offsets: PerKind<IntNode, [graph: IntGraph], bigint> = {
   contraction: unmoved,
   quotient: unmoved,
   below: unmoved,
+  sort: unmoved,
   isqrt: unmoved,
   rescale: ({ lo, shift }) => -BigInt(lo) << BigInt(shift),
   table: ({ lo }) => -BigInt(lo),
@@ -143,6 +145,8 @@ class Comparison {
     const found: string[] = []
     for (const group of linked.stamped) {
       let fault: string | undefined
+      for (const [i, wire] of (group.free ?? []).entries())
+        if (wire !== NONE) this.#wires[wire] = this.#exact[group.tensor][i]
       if (group.projection) {
         const given = this.#projected(group, group.projection)
         if (given !== undefined)
@@ -154,6 +158,9 @@ class Comparison {
         if (given !== undefined && fault === undefined)
           fault = `${nameOf(graph, this.#nodeOf(group), group.tensor, i)}: ${given}`
       }
+      const node = this.#nodeOf(group)
+      if (node.kind === "sort" && this.#lookup)
+        fault ??= sortedDifference(group, node, this.#exact, this.#followed)
       if (fault !== undefined) found.push(fault)
     }
     const shown = systemOf(this.#circuit).differences(this.#circuit, {
@@ -202,11 +209,11 @@ class Comparison {
   #gadget(group: StampedNode, plan: NodePlan, i: number): string | undefined {
     const { graph, linked } = this.#circuit
     const node = this.#nodeOf(group)
-    const value = this.#resultOf(node, i)
+    const value = this.#resultOf(node, plan, i)
     const offset = perKind(offsets, node, graph)
     const operands = Array.from(
       plan.elements.subarray(plan.operandPtr[i], plan.operandPtr[i + 1]),
-      (element, j) => this.#exact[plan.sources[Math.min(j, plan.sources.length - 1)]][element] + offset,
+      (element, j) => this.#exact[plan.sources[sourceOf(plan, i, j)]][element] + offset,
     )
     const element = (given: bigint) => BigInt(plan.outputSign) * given + BigInt(plan.outputOffset)
     const use = plan.uses[i]
@@ -228,7 +235,7 @@ class Comparison {
       return `${result ?? "nothing"} for ${of.slice(0, 4).join(", ")}${of.length > 4 ? ", …" : ""}`
     }
     const proven = prove(operands)
-    if (proven === undefined || (output !== undefined && element(proven) !== value))
+    if (proven === undefined || ((output !== undefined || plan.own) && element(proven) !== value))
       return `the circuit gives ${says(operands)}, the model gives ${value}`
     if (node.kind === "input" && linked.inputs.length === 0) {
       // a hidden input without a wire is the sum of its bits
@@ -240,8 +247,12 @@ class Comparison {
     return this.#stamped({ stamp, base, operands, says }, group.firstRow[i])
   }
 
-  /** What gadget i of a node has to give: an element of its tensor, or a product that such an element sums. */
-  #resultOf(node: IntNode, i: number): bigint {
+  /**
+   * What gadget i of a node has to give: an element of its tensor, or a product that such an element sums; a check gives
+   * the first of its operands.
+   */
+  #resultOf(node: IntNode, plan: NodePlan, i: number): bigint {
+    if (node.kind === "sort") return this.#exact[node.out][plan.elements[plan.operandPtr[i]]]
     if (node.kind !== "contraction") return this.#exact[node.out][i]
     const { left, right, m, k, n } = node
     const [inner, element] = [i % k, Math.floor(i / k)]

@@ -19,6 +19,19 @@ import { linkPlain } from "../systems/plain/boundary.js"
 /** Terms per statement: circom's parser recurses over long sums. */
 const termsPerLine = 16
 
+/** What finds falling keys and marks, which gadgets then check. */
+const placing = `function placeOf(keys, window, i) {
+    var larger = 0;
+    for (var j = 0; j < window; j++) if (keys[j] - keys[i] > 0) larger += 1;
+    return larger;
+}
+function placed(keys, window, place) {
+    var found = 0;
+    for (var i = 0; i < window; i++) if (placeOf(keys, window, i) == place) found = keys[i];
+    return found;
+}
+`
+
 /** Writes the circuit of a model as circom source; the template is called `CountersignModel`. */
 export async function exportCircom(circuit: Circuit): Promise<string> {
   checkThing("circuit", circuit, "circuit")
@@ -74,6 +87,7 @@ export async function exportCircom(circuit: Circuit): Promise<string> {
     return name
   }
   let components = 0
+  let [lists, hinted] = [0, 0]
   let defined = 0
   linkPlain(graph, plan, gadgets, {
     publicInputs: true, // inputs are signals of the template; whether they are public is the embedder's choice
@@ -96,6 +110,21 @@ export async function exportCircom(circuit: Circuit): Promise<string> {
         }
         body.push(`    ${name} <== ${value};`)
       },
+      free({ window, count }, keys, wires) {
+        for (let first = 0, from = 0; first < wires.length; first += count + window, from += window) {
+          const list = `keys${lists++}`
+          body.push(`    var ${list}[${window}];`)
+          for (let j = 0; j < window; j++) body.push(`    ${list}[${j}] = ${sum(keys[from + j], 0)};`)
+          for (let i = 0; i < count + window; i++) {
+            if (wires[first + i] === NONE) continue
+            const place = i < count ? `placed(${list}, ${window}, ${i})` : ""
+            const mark = `placeOf(${list}, ${window}, ${i - count}) < ${count} ? 1 : 0`
+            const name = `${i < count ? "falling" : "mark"}${hinted++}`
+            body.push(`    signal ${name};`, `    ${name} <-- ${i < count ? place : mark};`)
+            names.set(wires[first + i], name)
+          }
+        }
+      },
     },
   })
   const files = ["range.circom", ...new Set(plan.uses.map((use) => use.kind.file))]
@@ -116,5 +145,5 @@ export async function exportCircom(circuit: Circuit): Promise<string> {
     "",
   ]
   const template = ["template CountersignModel() {", ...declarations, ...body, "}", ""]
-  return [...header, ...sources, ...template].join("\n")
+  return [...header, ...sources, ...(lists > 0 ? [placing] : []), ...template].join("\n")
 }

@@ -4,7 +4,7 @@
  * exact; quantize/integers/exact.ts says so.
  */
 import { InputError, invariant } from "../errors.js"
-import { functionOf } from "./formula.js"
+import { functionOf, roundHalfEven } from "./formula.js"
 import { applyMap } from "./linearmap.js"
 import {
   compared,
@@ -79,6 +79,10 @@ const evaluation: PerKind<
   clamp(node, out, read) {
     const x = read(node.source)
     for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(x[i], node.lo), node.hi)
+  },
+  round(node, out, read) {
+    const x = read(node.source)
+    for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(roundHalfEven(x[i]), node.lo), node.hi)
   },
   step(node, out, read) {
     const x = read(node.source)
@@ -164,6 +168,24 @@ const evaluation: PerKind<
         if (candidate > current || (node.last && candidate === current)) best = j
       }
       out[i] = best
+    }
+  },
+  top(node, out, read) {
+    const { window, count, map, gives } = node
+    const x = read(node.source)
+    for (let first = 0, at = 0; first < map.length; first += window) {
+      const order = Array.from({ length: window }, (_, j) => j)
+      order.sort((i, j) => x[map[first + j]] - x[map[first + i]] || i - j)
+      for (const j of order.slice(0, count)) out[at++] = gives === "values" ? x[map[first + j]] : j
+    }
+  },
+  sort({ source, window, count, map }, out, read) {
+    const x = read(source)
+    for (let first = 0, at = 0; first < map.length; first += window, at += count + window) {
+      const keys = Float64Array.from(map.subarray(first, first + window), (from) => x[from])
+      const falling = keys.slice().sort().reverse()
+      out.set(falling.subarray(0, count), at)
+      for (let j = 0; j < window; j++) out[at + count + j] = keys[j] >= falling[count - 1] ? 1 : 0
     }
   },
   product(node, out, read) {

@@ -25,7 +25,8 @@ function probit(x: number): number {
   return Math.SQRT2 * (y < 0 ? -1 : 1) * Math.sqrt(squared)
 }
 
-const roundHalfEven = (x: number) => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x))
+/** The nearest integer, of two the even one. */
+export const roundHalfEven = (x: number) => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x))
 
 /**
  * The functions a formula may apply, by name; parameters follow the variable. Where a function is undefined

@@ -15,6 +15,7 @@ import { einsums } from "./operators/einsum.js"
 import { fold } from "./operators/fold.js"
 import { fusedFunctions, unaryFunctions } from "./operators/functions.js"
 import { gathering } from "./operators/gather.js"
+import { intervalOfType } from "./operators/intervals.js"
 import { layout } from "./operators/layout.js"
 import type { Operators } from "./operators/limits.js"
 import { linearLayers } from "./operators/linear.js"
@@ -23,11 +24,13 @@ import { mlOperators } from "./operators/ml/index.js"
 import { movement } from "./operators/movement.js"
 import { fusedNormalizations, normalizations } from "./operators/normalize.js"
 import { pooling } from "./operators/pool.js"
+import { quantizedFusions, quantizedOperators } from "./operators/quantized.js"
 import { reductions } from "./operators/reduce.js"
 import { resizing } from "./operators/resize.js"
 import { axisTable, checkShape, sameShape, show, Unsupported, unsupported } from "./operators/shapes.js"
+import { ordering } from "./operators/top.js"
 import { type Constant, constant, isConstant, isInteger, isIntegral, type Value } from "./operators/values.js"
-import { type Program, type ProgramInput, sizeOf, type TensorId } from "./program.js"
+import { type InputGrid, type Program, type ProgramInput, sizeOf, type TensorId } from "./program.js"
 import { withRanks } from "./ranks.js"
 import { nodeLabel, Refusals } from "./refusals.js"
 import { remedyOf } from "./remedies.js"
@@ -46,7 +49,9 @@ export const operators: Operators = {
   ...logic,
   ...movement,
   ...normalizations,
+  ...ordering,
   ...pooling,
+  ...quantizedOperators,
   ...reductions,
   ...resizing,
   ...unaryFunctions,
@@ -57,6 +62,7 @@ export const microsoftOperators: Operators = {
   ...fusedAttentions,
   ...fusedFunctions,
   ...fusedNormalizations,
+  ...quantizedFusions,
 }
 
 /** Operators by domain; the importer gives the default one no name. */
@@ -92,7 +98,8 @@ export function lower(graph: Graph): Program {
     if (sizeOf(shape) === 0) refusals.add(`input \`${name}\` of shape ${show(shape)} has no elements`)
     const value = builder.emit({ kind: "input", name }, shape, dtype)
     const whole = dtype === "bool" ? "bits" : isInteger(dtype) ? "integers" : undefined
-    inputs.push({ name, tensor: value.tensor, ...(whole && { whole }) })
+    const grid = gridOf(dtype)
+    inputs.push({ name, tensor: value.tensor, ...(whole && { whole }), ...(grid && { grid }) })
     types.push(dtype)
     values.set(name, value)
   }
@@ -139,6 +146,13 @@ function heldBy({ constants }: Graph): number {
   let held = 0
   for (const { data } of constants.values()) held += data.length
   return held
+}
+
+/** All integers of a type of at most 16 bits: what arithmetic on them may take for granted. */
+function gridOf(dtype: DataType): InputGrid | undefined {
+  if (!/^u?int([248]|16)$/.test(dtype)) return undefined
+  const [lo, hi] = intervalOfType(dtype) ?? []
+  return lo === undefined || hi === undefined ? undefined : { scale: 1, lo, bits: Math.log2(hi - lo + 1) }
 }
 
 export const notSupported = "the operator is not supported"

@@ -119,6 +119,21 @@ export interface ArgmaxNode {
   readonly origin: Origin
 }
 
+/**
+ * The `count` largest elements of each window, largest first, or where in the window they stand, [windows, count]; of
+ * equal elements the one at the lower position comes first. Windows have no padding. Real programs only.
+ */
+export interface TopNode {
+  readonly kind: "top"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly window: number
+  readonly map: Int32Array
+  readonly count: number
+  readonly gives: "values" | "positions"
+  readonly origin: Origin
+}
+
 /** What stands for minus infinity in a program: constants as far from zero are masks of a softmax, and nothing else. */
 export const minusInfinity = -(2 ** 100)
 
@@ -154,6 +169,16 @@ export const productsIn = ({ batch, m, k, n }: Pick<ContractionNode, "batch" | "
 /** out = min(max(source, lo), hi); either bound may be infinite. ReLU is [0, ∞). Real programs only. */
 export interface ClampNode {
   readonly kind: "clamp"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly lo: number
+  readonly hi: number
+  readonly origin: Origin
+}
+
+/** out = min(max(source rounded to the nearest integer, lo), hi), halves to the even one; lo and hi are integers. Real programs only. */
+export interface RoundNode {
+  readonly kind: "round"
   readonly out: TensorId
   readonly source: TensorId
   readonly lo: number
@@ -260,6 +285,44 @@ export interface TableNode {
 }
 
 /**
+ * Of each window of keys the `count` largest, largest first, and then for each of its positions 1 if its key is one of them,
+ * else 0: [windows, count + window]. No two keys of a window can be equal (`keysDiffer`). Integer programs only.
+ */
+export interface SortNode {
+  readonly kind: "sort"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly window: number
+  readonly map: Int32Array
+  readonly count: number
+  readonly origin: Origin
+}
+
+/** Low bits of a key that say which position of a window it is of: the least s with 2^s ≥ window. */
+export function tieBits(window: number): number {
+  let s = 0
+  while (2 ** s < window) s++
+  return s
+}
+
+/**
+ * Whether it can be seen that no two keys of a window are ever equal: a linear node makes them, whose weights are multiples
+ * of 2^s and whose biases differ in their last s bits.
+ */
+export function keysDiffer({ source, window, map }: SortNode, made: IntNode | undefined): boolean {
+  const unit = 2 ** tieBits(window)
+  if (made?.kind !== "linear" || made.out !== source || !made.bias) return false
+  for (const { map: of } of made.terms)
+    if (!(of.kind === "sparse" ? of.values : of.weight).every((weight) => weight % unit === 0)) return false
+  for (let first = 0; first < map.length; first += window) {
+    const found = new Set<number>()
+    for (let j = first; j < first + window; j++) found.add((((made.bias[map[j]] % unit) + unit) % unit) + 0)
+    if (found.size !== window) return false
+  }
+  return true
+}
+
+/**
  * out[i] = numerator[i] / denominator[i], rounded to the nearest integer, ties towards +∞; no denominator can be less
  * than 1. Integer programs only.
  */
@@ -305,14 +368,16 @@ export type CommonNode =
   | ContractionNode
 export type RealNode =
   | CommonNode
+  | TopNode
   | ClampNode
+  | RoundNode
   | StepNode
   | CompareNode
   | FunctionNode
   | DivideNode
   | RootNode
   | SoftmaxNode
-export type IntNode = CommonNode | RescaleNode | TableNode | QuotientNode | IsqrtNode | BelowNode
+export type IntNode = CommonNode | RescaleNode | TableNode | QuotientNode | IsqrtNode | BelowNode | SortNode
 
 export interface TensorInfo {
   /** The model's name of the tensor, or one derived from its node. */
@@ -320,11 +385,19 @@ export interface TensorInfo {
   readonly shape: readonly number[]
 }
 
+export interface InputGrid {
+  readonly scale: number
+  readonly lo: number
+  readonly bits: number
+}
+
 export interface ProgramInput {
   readonly name: string
   readonly tensor: TensorId
   /** What its element type admits, if that is less than real numbers. */
   readonly whole?: "bits" | "integers"
+  /** The integers that the model itself makes of it: value = scale·q, q in [lo, lo + 2^bits). */
+  readonly grid?: InputGrid
   /** How its numbers become integers, if the program does no more than compare them with constants. */
   readonly ranks?: Ranks
 }

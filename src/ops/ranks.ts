@@ -86,7 +86,7 @@ export function withRanks(program: Program, types: readonly DataType[], budget: 
     const size = sizeOf(live.tensors[input.tensor].shape)
     const edges = Array.from({ length: size }, (_, at) => edgesAt(starts[i] + at))
     for (const [at, list] of edges.entries()) all.set(starts[i] + at, list)
-    const { whole: _, ...rest } = input
+    const { whole: _whole, grid: _grid, ...rest } = input
     return { ...rest, ranks: { type: typeOf(i), missing: missing[i], edges } }
   })
   const nodes = live.nodes.map((node): RealNode => {

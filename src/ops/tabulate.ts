@@ -3,6 +3,8 @@
  * products whose operands all come from the same element of one tensor are one function of that element,
  * and one table later on: GELU, Swish or Mish written out cost what a sigmoid costs.
  *
+ * What is rounded to integers of a model's own is such a function of the integers before it, exactly.
+ *
  * Left alone is what is cheaper as it stands: sums of scaled tensors are free, a clamp or a leaky ReLU is a
  * rescale, x² is a product, and a root or a reciprocal is no dearer than a table. So a node becomes a function only where that replaces a function, or a product
  * of clamps, and a sum only where it replaces two of them.
@@ -53,11 +55,24 @@ export function tabulate(program: Program, budget: Budget): { program: Program; 
   const operations = new Map<TensorId, Operation>()
   /** Tensors with one number everywhere. */
   const numbers = new Map<TensorId, number>()
+  /** Tensors that a table can read as they are. */
   const clamps = new Set<TensorId>()
+  const made = new Map<TensorId, RealNode>()
   const formsOf = (id: TensorId): Forms => {
     const found = forms.get(id)
     invariant(found, `tensor ${id} is read before it is written`)
     return found
+  }
+  /** Whether a tensor is another one scaled, shifted and clamped, which a rounding takes in. */
+  const isChain = (id: TensorId, base: TensorId): boolean => {
+    for (let at = id; at !== base; ) {
+      const node = made.get(at)
+      invariant(node, `tensor ${at} is no function of tensor ${base}`)
+      const sources = sourcesOf(node)
+      if ((node.kind !== "linear" && node.kind !== "clamp") || sources.length !== 1) return false
+      at = sources[0]
+    }
+    return true
   }
   /** Tensors that are better computed from another, by that one. */
   const chosen = new Map<TensorId, TensorId>()
@@ -69,9 +84,12 @@ export function tabulate(program: Program, budget: Budget): { program: Program; 
     budget.elements(2 * own.bases.length, describe(node))
     forms.set(node.out, own)
     if (operation) operations.set(node.out, operation)
-    if (node.kind === "clamp") clamps.add(node.out)
+    if (node.kind === "clamp" || node.kind === "round") clamps.add(node.out)
+    made.set(node.out, node)
     const base = choose(own.bases, clamps)
-    if (base !== undefined && pays(node, base, formsOf)) chosen.set(node.out, base)
+    if (base === undefined) continue
+    const rounds = node.kind === "round" && made.get(base)?.kind === "round" && !isChain(node.source, base)
+    if (rounds || pays(node, base, formsOf)) chosen.set(node.out, base)
   }
   if (chosen.size === 0) return { program, changed: false }
   /** A tensor as a formula of one of its bases. */
@@ -161,6 +179,10 @@ function operationOf(
         join: ([of]) => apply("clamp", of, bounds),
       }
     }
+    case "round": {
+      const join = ([of]: readonly Formula[]) => apply("clamp", apply("round", of), [node.lo, node.hi])
+      return { operands, own: 2, times: 1, applied: applies.clamp, join }
+    }
     case "product":
       return {
         operands,
@@ -227,6 +249,7 @@ function pays(node: RealNode, base: TensorId, formsOf: (id: TensorId) => Forms):
     case "function":
       return base !== node.source
     case "clamp":
+    case "round":
       return (appliedIn(node.out) & applies.other) !== 0
     case "product":
       return appliedIn(node.out) !== 0

@@ -3,10 +3,8 @@
  * integer weights, clamps become rescales, everything else keeps its meaning; a tensor is requantized only
  * where its integers would grow too wide for the node that reads it.
  */
-import { checkArgument, checkOptions, checkThing } from "../arguments.js"
 import { allowanceFor, Budget } from "../budget.js"
-import { defaults } from "../defaults.js"
-import { InvariantError, type OnProgress } from "../errors.js"
+import { InvariantError } from "../errors.js"
 import type { Graph } from "../model/graph.js"
 import { lower } from "../ops/lower.js"
 import {
@@ -30,63 +28,44 @@ import {
   sizeOf,
   type TensorId,
   type TensorInfo,
+  type TopNode,
 } from "../ops/program.js"
 import { withoutRanks } from "../ops/ranks.js"
 import { diagonalMap } from "../ops/scaling.js"
-import { liveNodes, renumbered } from "../ops/traversal.js"
-import { rankBits } from "../statement/ranks.js"
-import {
-  type CalibrationMethod,
-  calibrate,
-  chargeRun,
-  integralOn,
-  type Range,
-  type Runner,
-  type Sample,
-} from "./calibration/calibrate.js"
-import { flatSamples, type Nested } from "./calibration/nested.js"
+import { liveNodes, renumbered, sourcesOf } from "../ops/traversal.js"
+import { calibrate, chargeRun, integralOn, type Range, type Sample } from "./calibration/calibrate.js"
+import { flatSamples } from "./calibration/nested.js"
 import { chooseRunner } from "./calibration/tensors.js"
 import { addComparison } from "./comparisons.js"
 import { addBelow, addDescent, type Descent } from "./descent.js"
+import { fitted, type Sum } from "./fit.js"
+import { hoistRounds } from "./hoist.js"
+import { gridOfInput } from "./inputs.js"
 import { IntBuilder, type Target } from "./intbuilder.js"
-import { sumLimit, tooLarge, width } from "./integers/bounds.js"
+import { sumLimit, width } from "./integers/bounds.js"
 import type { IntGraph } from "./integers/intgraph.js"
+import { Largest } from "./largest.js"
 import { addMovement } from "./movement.js"
+import { checkQuantizeOptions, type QuantizeOptions, withInputs } from "./options.js"
 import { bypassSums, hoistClamps } from "./prepare.js"
 import { addSoftmax } from "./probabilities.js"
 import { addDivision, addLogarithm, addRoot, type Operand } from "./quotients.js"
+import { QuantizeRefusals, standIn } from "./refusals.js"
+import { addRounding, sumOfOne } from "./roundings.js"
 import {
   type Accumulator,
   atShift,
   chooseShift,
   clampSpan,
-  inputGrid,
   largestFactor,
   leastOf,
   requantizedGrid,
   type ScaledTerm,
-  wholeGrid,
   wideScale,
 } from "./scales.js"
 import { aroundSoftmax, distanceOf, isLogOfSums, type Made, ofKind } from "./softmax.js"
+import { type Calibrated, type Quantized, standing } from "./stands.js"
 import { addTable } from "./tables.js"
-
-export interface QuantizeOptions {
-  /** Inputs that the model will see, for calibration; at least one. */
-  readonly samples: readonly Readonly<Record<string, Nested>>[]
-  /** w: bits of an activation, 6–14. */
-  readonly precision?: number
-  readonly calibration?: CalibrationMethod
-  /**
-   * How inputs that are compared with constants and nothing else become integers: `exact`, the default, by their rank
-   * among these, so that no comparison comes out otherwise; `quantized`, as all others.
-   */
-  readonly comparisons?: "exact" | "quantized"
-  /** Runs the real program for calibration; default: plain loops, or tensors where there is much to do. */
-  readonly runner?: Runner
-  readonly onProgress?: OnProgress
-  readonly signal?: AbortSignal
-}
 
 /**
  * Quantizes a model: lowers it, calibrates on the samples, and chooses integers for everything.
@@ -98,24 +77,34 @@ export const quantize = async (graph: Graph, options: QuantizeOptions): Promise<
 
 /** Quantizes a lowered model; errors as `quantize`. */
 export async function quantizeProgram(program: Program, options: QuantizeOptions): Promise<IntGraph> {
-  checkThing("program", program, "program")
-  checkOptions(options, "an object with `samples`")
-  const { precision = defaults.precision } = options
-  const { minPrecision, maxPrecision } = defaults
-  const good = Number.isInteger(precision) && precision >= minPrecision && precision <= maxPrecision
-  const expected = `a whole number of bits from ${minPrecision} to ${maxPrecision}`
-  checkArgument(good, "options.precision", expected, precision)
-  const { comparisons = "exact" } = options
-  const isKnown = comparisons === "exact" || comparisons === "quantized"
-  checkArgument(isKnown, "options.comparisons", "exact or quantized", comparisons)
+  const { precision } = checkQuantizeOptions(program, options)
+  return (await calibrated(program, options)).at(precision).graph
+}
+
+/** Calibrates a lowered model; its inputs may be as those of `admissible` are, too. Errors as `quantize`. */
+export async function calibrated(
+  program: Program,
+  options: QuantizeOptions,
+  admissible: readonly Sample[] = [],
+): Promise<Calibrated> {
+  const { comparisons } = checkQuantizeOptions(program, options)
   const encoded = comparisons === "exact" ? program : withoutRanks(program)
-  const prepared = bypassSums(hoistClamps(aroundSoftmax(encoded)))
+  const prepared = bypassSums(hoistClamps(hoistRounds(aroundSoftmax(encoded))))
   const samples = flatSamples(prepared, options.samples)
-  const budget = new Budget(allowanceFor(program.held ?? 0))
-  chargeRun(prepared, budget)
+  const held = allowanceFor(program.held ?? 0)
+  chargeRun(prepared, new Budget(held))
   const runner = options.runner ?? (await chooseRunner(prepared, samples.length))
-  const ranges = await calibrate(prepared, samples, { ...options, runner })
-  return new Quantizer(prepared, ranges, samples, new IntBuilder(precision, budget)).run()
+  const seen = await calibrate(prepared, samples, { ...options, runner })
+  const ranges = withInputs(prepared, seen, admissible)
+  const all = [...samples, ...admissible]
+  return {
+    program: prepared,
+    at(precision) {
+      const budget = new Budget(held)
+      chargeRun(prepared, budget)
+      return new Quantizer(prepared, ranges, all, new IntBuilder(precision, budget)).run()
+    },
+  }
 }
 
 /** Ratio of the ends of a range from which on a logarithm is taken of a root. */
@@ -140,9 +129,11 @@ class Quantizer {
   readonly #distances = new Map<TensorId, FunctionNode>()
   /** Those of them whose distances go to a table as they are, without a grid of their own. */
   readonly #maxima = new Map<TensorId, Descent>()
+  readonly #largest: Largest
   readonly #divides: boolean
   readonly #made: ReadonlyMap<TensorId, RealNode>
   readonly #inputs: IntGraph["inputs"][number][] = []
+  readonly #refusals = new QuantizeRefusals()
   /** Widest magnitude a tensor may have and still be multiplied and rescaled within 2^52. */
   readonly #wideLimit: number
 
@@ -152,6 +143,7 @@ class Quantizer {
     this.#samples = samples
     this.#builder = builder
     this.#precision = builder.precision
+    this.#largest = new Largest(builder, program.tensors, ranges)
     this.#wideLimit = 2 ** (50 - builder.precision)
     for (const node of program.nodes) {
       if (node.kind !== "index" || node.sources.length !== 1 || node.map.includes(-1)) continue
@@ -166,23 +158,30 @@ class Quantizer {
     }
   }
 
-  run(): IntGraph {
+  run(): Quantized {
     for (const node of this.#program.nodes) {
       if (node.kind === "linear") this.#linear.set(node.out, node)
-      else this.#found.set(node.out, perKind(this.#quantized, node))
+      else
+        this.#found.set(
+          node.out,
+          this.#attempt(node, () => perKind(this.#quantized, node)),
+        )
     }
     const outputs = this.#program.outputs.map((each) => ({ ...each, tensor: this.#source(each.tensor) }))
     const { tensors, nodes } = this.#builder
     // a wide sum goes whose readers all took accumulators of their own
+    this.#refusals.check(this.#program.name)
     const needed = liveNodes({ nodes, outputs })
-    return renumbered({
-      name: this.#program.name,
-      precision: this.#precision,
-      tensors,
-      nodes: needed,
-      inputs: this.#inputs,
-      outputs,
-    })
+    const { name } = this.#program
+    const whole = { name, precision: this.#precision, tensors, nodes: needed, inputs: this.#inputs, outputs }
+    return { graph: renumbered(whole), stands: standing(needed, [this.#found, this.#narrowed]) }
+  }
+
+  /** What a node becomes. One that is refused is noted, and stands for itself while others are looked at. */
+  #attempt(node: RealNode, make: () => TensorId): TensorId {
+    const { out } = node
+    const instead = () => standIn(this.#builder, node, this.#program.tensors[out], this.#ranges[out])
+    return this.#refusals.attempt(node.origin, make, instead)
   }
 
   /** The integer tensor that stands for a real one; a linear node is made here, when it is first read. */
@@ -191,7 +190,7 @@ class Quantizer {
     if (known !== undefined) return known
     const node = this.#linear.get(real)
     if (!node) throw new InvariantError(`tensor ${real} is read before it is written`)
-    const made = this.#wide(node)
+    const made = this.#attempt(node, () => this.#wide(node))
     this.#found.set(real, made)
     return made
   }
@@ -227,10 +226,19 @@ class Quantizer {
     index: (node) => this.#index(node),
     max: (node) => this.#max(node),
     argmax: (node) => this.#argmax(node),
+    top: (node) => this.#largest.add(node, this.#within(2 ** 30, node)),
     product: (node) => this.#product(node),
     contraction: (node) => this.#contraction(node),
     clamp: (node) => this.#clamp(node),
     step: (node) => this.#step(node),
+    round: (node) => {
+      const { out, source, origin } = node
+      const sum = this.#linear.get(source) ?? sumOfOne(source, this.#sizeOf(source), node)
+      const divided = ofKind(this.#made.get(source), "divide")
+      const operands = divided && sourcesOf(divided).map((id) => this.#operand(id, origin))
+      const what = operands ? { operands } : { sum: this.#sum(sum) }
+      return addRounding(this.#builder, node, this.#program.tensors[out], this.#ranges[out], what)
+    },
     compare: (node) => this.#compare(node),
     function: (node) => this.#function(node),
     divide: (node) => this.#divide(node),
@@ -267,23 +275,16 @@ class Quantizer {
 
   #input({ kind, out, name, origin }: InputNode): TensorId {
     const range = this.#ranges[out]
-    const { whole, ranks } = this.#program.inputs.find((input) => input.tensor === out) ?? {}
-    if (ranks) {
-      const bounds = { lo: 0, bits: rankBits(ranks) }
-      const tensor = this.#builder.add({ kind, name, origin }, this.#program.tensors[out], 1, range, bounds)
-      this.#inputs.push({ name, tensor, ...bounds, ranks })
-      return tensor
-    }
-    const { scale, ...bounds } = whole
-      ? wholeGrid(whole, range, this.#precision)
-      : { ...inputGrid(range, this.#precision, integralOn(this.#samples, name)), bits: this.#precision }
+    const input = this.#program.inputs.find(({ tensor }) => tensor === out)
+    const isIntegral = !input?.ranks && integralOn(this.#samples, name)
+    const { scale, ...bounds } = gridOfInput(input ?? {}, range, this.#precision, isIntegral)
     const tensor = this.#builder.add({ kind, name, origin }, this.#program.tensors[out], scale, range, bounds)
-    this.#inputs.push({ name, tensor, ...bounds })
+    this.#inputs.push({ name, tensor, ...bounds, ...(input?.ranks && { ranks: input.ranks }) })
     return tensor
   }
 
   /** The source itself if its integers span no more than `most`, else in w bits. */
-  #within(most: number, { source, origin }: MaxNode | ArgmaxNode): TensorId {
+  #within(most: number, { source, origin }: MaxNode | ArgmaxNode | TopNode): TensorId {
     const found = this.#source(source)
     return width(this.#builder.tensors[found]) > most ? this.#narrow(source, origin) : found
   }
@@ -356,35 +357,9 @@ class Quantizer {
     })
   }
 
-  /**
-   * Drafts an accumulator; while its sums could exceed `limit`, also once the window is moved by `offset`,
-   * requantizes its widest source, then lets `coarser` give up resolution, and at last throws ModelError.
-   */
-  #fit<T extends Accumulator>(
-    node: LinearNode,
-    limit: number,
-    choose: (terms: ScaledTerm[]) => T,
-    coarser: (tried: T) => T | undefined,
-    offset: (tried: T) => number = () => 0,
-  ) {
-    const builder = this.#builder
-    const size = sizeOf(this.#program.tensors[node.out].shape)
-    const narrow = new Set<TensorId>()
-    let accumulator = choose(this.#terms(node, narrow))
-    for (;;) {
-      const moved = offset(accumulator)
-      const { node: draft, bounds, peak } = builder.draft(accumulator, node.origin, size, moved)
-      if (peak <= limit) return { draft, bounds, accumulator }
-      // narrower sources do not move a window
-      const widest = (Math.abs(moved) > limit / 2 ? [] : node.terms)
-        .map(({ source }, i) => ({ source, id: accumulator.terms[i].source }))
-        .filter(({ source, id }) => !narrow.has(source) && !builder.isNarrow(id))
-        .sort((a, b) => builder.reach(b.id) - builder.reach(a.id))[0]
-      if (widest) narrow.add(widest.source)
-      const next = widest ? choose(this.#terms(node, narrow)) : coarser(accumulator)
-      if (!next) return tooLarge(draft, peak)
-      accumulator = next
-    }
+  #sum(node: LinearNode): Sum {
+    const { shape } = this.#program.tensors[node.out]
+    return { node, shape, terms: (narrow) => this.#terms(node, narrow) }
   }
 
   /**
@@ -419,8 +394,9 @@ class Quantizer {
       if (peak <= this.#wideLimit)
         return this.#builder.add(draft, this.#program.tensors[node.out], unit, range, bounds)
     }
-    const { draft, bounds, accumulator } = this.#fit<Accumulator>(
-      node,
+    const { draft, bounds, accumulator } = fitted<Accumulator>(
+      this.#builder,
+      this.#sum(node),
       this.#wideLimit,
       (terms) => ({
         terms,
@@ -448,8 +424,9 @@ class Quantizer {
     const w = this.#precision
     const { wanted } = target
     const size = sizeOf(info.shape)
-    const { draft, bounds, accumulator } = this.#fit(
-      node,
+    const { draft, bounds, accumulator } = fitted(
+      builder,
+      this.#sum(node),
       sumLimit,
       (terms) => {
         const exact = target.keepExact ? builder.exactScale(node, terms, size) : undefined

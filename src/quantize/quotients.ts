@@ -127,7 +127,8 @@ interface Denominator {
   readonly signed: (dividend: TensorId) => TensorId
 }
 
-function addDenominator(
+/** Adds the magnitude of a denominator, from half of the least seen on, and its sign. */
+export function addDenominator(
   builder: IntBuilder,
   { range, whole }: Operand,
   name: string,

@@ -15,6 +15,7 @@ import { functionCases } from "../support/function-cases.js"
 import { logicCases } from "../support/logic-cases.js"
 import { encodeOnnx, type OnnxSpec, type TensorSpec } from "../support/onnx-writer.js"
 import { operatorCases, single } from "../support/operator-cases.js"
+import { quantizedCases } from "../support/quantized-cases.js"
 import { quotientCases } from "../support/quotient-cases.js"
 import { Random } from "../support/random.js"
 
@@ -47,6 +48,7 @@ function casesOf(operator: string, fits: (spec: OnnxSpec) => boolean): OnnxSpec[
     ...functionCases,
     ...quotientCases,
     ...attentionCases,
+    ...quantizedCases,
   }).filter(([key]) => key.split(" ")[0] === operator)
   return makers.flatMap(([, make]) => {
     for (let seed = 0; seed < 100; seed++) {
@@ -93,6 +95,16 @@ const cappedAndMasked: OnnxSpec = {
   ],
 }
 
+/** A quantized model one of whose scales is zero. */
+function unscaled(operator: string, inputs: number, scale: number): OnnxSpec {
+  const [ones, zero] = [1, 0].map((x): TensorSpec => ({ shape: [], data: [x] }))
+  const given = Array.from({ length: inputs }, (_, i): [string, TensorSpec] => [
+    `c${i}`,
+    i === scale ? zero : operator === "QLinearConv" && i === 2 ? { shape: [1, 1, 1], data: [1] } : ones,
+  ])
+  return single(operator, [1, 1, 2], {}, Object.fromEntries(given))
+}
+
 /** What is refused by a limit in words, and what the message says. */
 const others: Readonly<
   Record<string, readonly [limit: string, spec: OnnxSpec, message: RegExp, dtype?: DataType][]>
@@ -118,6 +130,12 @@ const others: Readonly<
       /are no integers/,
     ],
   ],
+  QuantizeLinear: [["scales are", unscaled("QuantizeLinear", 1, 0), /scale that is not above zero/]],
+  DequantizeLinear: [
+    ["scales are", unscaled("DequantizeLinear", 1, 0), /scale that is not above zero/, "uint8"],
+  ],
+  QLinearConv: [["scales are", unscaled("QLinearConv", 7, 0), /scale that is not above zero/, "uint8"]],
+  QLinearMatMul: [["scales are", unscaled("QLinearMatMul", 7, 0), /scale that is not above zero/, "uint8"]],
   Gather: [["indices that", two("Gather"), /are no integers/]],
   GatherElements: [["indices that", two("GatherElements"), /are no integers/]],
   GatherND: [["indices that", two("GatherND", [2, 2]), /are no integers/]],
@@ -259,7 +277,9 @@ function refusedBy(operator: string, limit: Limit): { message: string; says: Reg
     case "wide": {
       const specs = casesOf(operator, () => true)
       const dtype = limit.kind === "real" ? "int32" : "int8"
-      return (specs.length > 0 ? specs.slice(0, 3) : [bare(operator, 0)]).map((spec) => ({
+      const found = specs.length > 0 ? specs.slice(0, 3) : [bare(operator, 0)]
+      const tried = limit.kind === "wide" && operator in wrapping ? [wrapping[operator]] : found
+      return tried.map((spec) => ({
         message: refusalOf(spec, typed(dtype)),
         says: limit.kind === "real" ? /rounds/ : /wraps around/,
       }))
@@ -272,6 +292,14 @@ function refusedBy(operator: string, limit: Limit): { message: string; says: Reg
       }))
     }
   }
+}
+
+/** Models that wrap around in 8 bits, where not every model of the operator does. */
+const wrapping: Readonly<Record<string, OnnxSpec>> = {
+  Pow: single("Pow", [2], {}, { c: { shape: [1], data: [2] } }),
+  MatMul: two("MatMul", [2]),
+  ReduceSum: single("ReduceSum", [2]),
+  ReduceProd: single("ReduceProd", [2]),
 }
 
 /** For inputs that no case has as a constant: a model with an activation there. */

@@ -22,14 +22,29 @@ import { logicCases } from "../support/logic-cases.js"
 import { mirageWitness } from "../support/networks.js"
 import { encodeOnnx, type InputSpec, type OnnxSpec } from "../support/onnx-writer.js"
 import { operatorCases } from "../support/operator-cases.js"
+import { orderCases } from "../support/order-cases.js"
+import { quantizedCases } from "../support/quantized-cases.js"
 import { quotientCases } from "../support/quotient-cases.js"
 import { Random } from "../support/random.js"
 
-const allCases = { ...operatorCases, ...logicCases, ...functionCases, ...quotientCases, ...attentionCases }
+const allCases = {
+  ...orderCases,
+  ...operatorCases,
+  ...logicCases,
+  ...functionCases,
+  ...quotientCases,
+  ...attentionCases,
+  ...quantizedCases,
+}
 
 function tensorOf(data: Float64Array, shape: readonly number[], dtype: InputSpec["dtype"] = "float"): Tensor {
   if (dtype === "int64") return new Tensor("int64", BigInt64Array.from(data, BigInt), shape)
   if (dtype === "bool") return new Tensor("bool", Uint8Array.from(data), shape)
+  if (dtype === "uint8") return new Tensor("uint8", Uint8Array.from(data), shape)
+  if (dtype === "int8") return new Tensor("int8", Int8Array.from(data), shape)
+  if (dtype === "uint16") return new Tensor("uint16", Uint16Array.from(data), shape)
+  if (dtype === "int16") return new Tensor("int16", Int16Array.from(data), shape)
+  if (dtype === "int32") return new Tensor("int32", Int32Array.from(data), shape)
   return new Tensor("float32", Float32Array.from(data), shape)
 }
 
@@ -95,6 +110,9 @@ async function check(seed: number, make: (random: Random) => OnnxSpec, circuits:
   expect(firstFailingRow(mirage.linked.r1cs, full)).toBe(-1)
 }
 
+const manyTables = (name: string): boolean =>
+  name in quotientCases || name in functionCases || name in quantizedCases
+
 describe("against onnxruntime", () => {
   for (const [name, make] of Object.entries(allCases)) {
     it(name, async () => {
@@ -105,7 +123,7 @@ describe("against onnxruntime", () => {
       await fc.assert(
         fc.asyncProperty(fc.integer({ min: 0, max: 2 ** 31 - 1 }), (seed) => check(seed, make, true)),
         // a table is a gadget of its own, compiled for one circuit
-        { numRuns: name in quotientCases || name in functionCases ? amount(1, 2) : amount(2, 4) },
+        { numRuns: manyTables(name) ? amount(1, 2) : amount(2, 4) },
       )
     })
   }

@@ -1,7 +1,7 @@
 /** Integer graphs that somebody might write to break a circuit: every primitive, with numbers near the limits. */
 
 import { ModelError } from "#src/errors.js"
-import type { IntNode, LinearMap, TensorId } from "#src/ops/program.js"
+import { type IntNode, type LinearMap, type TensorId, tieBits } from "#src/ops/program.js"
 import { deserialize, serialize } from "#src/quantize/canonical/digest.js"
 import { graphBounds, hull, stepsBelow, sumLimit } from "#src/quantize/integers/bounds.js"
 import type { IntGraph } from "#src/quantize/integers/intgraph.js"
@@ -343,6 +343,34 @@ class HostileBuilder {
     return this.add(this.sizes[given], { kind: "isqrt", out, source, origin: origin(`isqrt${out}`) })
   }
 
+  /** Keys of one or two windows, and their order. */
+  sort(): boolean {
+    const { random, next } = this
+    const source = this.source()
+    const window = random.integer(2, 3)
+    const size = window * random.integer(1, 2)
+    const unit = random.pick([2 ** tieBits(window), 2 ** tieBits(window), 2 ** 20])
+    const factor = Math.trunc(extreme(random, 50) / unit) * unit
+    const map = sparse(
+      Array.from({ length: size }, () => [[random.integer(0, this.sizes[source] - 1), factor]]),
+    )
+    const bias = Float64Array.from({ length: size }, (_, i) => window - 1 - (i % window))
+    const keys: IntNode = {
+      kind: "linear",
+      out: next,
+      terms: [{ source, map }],
+      bias,
+      origin: origin(`keys${next}`),
+    }
+    if (!this.add(size, keys)) return false
+    if (this.isRefused) return true
+    const out = this.next
+    const count = random.integer(1, window)
+    const order = Int32Array.from({ length: size }, (_, i) => i)
+    const node = { kind: "sort", out, source: next, window, count, map: order } as const
+    return this.add((size / window) * (count + window), { ...node, origin: origin(`sort${out}`) })
+  }
+
   index(): boolean {
     const { random, next } = this
     const sources = Array.from({ length: random.integer(1, 2) }, () => this.source())
@@ -377,6 +405,7 @@ export function hostile(random: Random): Parameters<typeof readGraph> {
     () => b.quotient(),
     () => b.isqrt(),
     () => b.below(),
+    () => b.sort(),
     () => b.contraction(),
     () => b.index(),
   ]

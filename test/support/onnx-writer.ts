@@ -14,7 +14,7 @@ export interface TensorSpec {
   readonly shape: readonly number[]
   readonly data: ArrayLike<number>
   /** Default float. */
-  readonly dtype?: "float" | "double" | "int8" | "uint8" | "int64" | "bool"
+  readonly dtype?: "float" | "double" | "int64" | "bool" | "int8" | "uint8" | "int16" | "uint16" | "int32"
 }
 
 export interface InputSpec {
@@ -44,7 +44,17 @@ export interface OnnxSpec {
 }
 
 // numbers of TensorProto.DataType and AttributeProto.AttributeType
-const dataTypes = { float: 1, uint8: 2, int8: 3, int64: 7, bool: 9, double: 11 }
+const dataTypes = {
+  float: 1,
+  uint8: 2,
+  int8: 3,
+  uint16: 4,
+  int16: 5,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  double: 11,
+}
 
 function attribute(name: string, value: AttributeSpec): object {
   if (typeof value === "string") return { name, type: 3, s: new TextEncoder().encode(value) }

@@ -84,6 +84,15 @@ export class ProgramBuilder {
     return made.out
   }
 
+  /** The largest elements of windows, or where they stand. */
+  top(source: TensorId, window: number, count: number, gives: "values" | "positions"): TensorId {
+    const windows = Math.floor(this.size(source) / window)
+    const made = this.#tensor("top", [windows, count])
+    const map = Int32Array.from({ length: windows * window }, (_, i) => i)
+    this.nodes.push({ kind: "top", source, window, map, count, gives, ...made })
+    return made.out
+  }
+
   product(left: TensorId, right: TensorId): TensorId {
     const made = this.#tensor("product", [...this.tensors[left].shape])
     this.nodes.push({ kind: "product", left, right, ...made })
@@ -162,6 +171,10 @@ export function randomProgram(seed: number): { program: Program; samples: Sample
   if (random.next() < 0.5) pool.push(b.input([1, 2, 3, 3]))
   for (let steps = random.integer(2, 8); steps > 0; steps--) pool.push(randomNode(b, random, pool))
   if (random.next() < 0.3) b.argmax(random.pick(pool))
+  const other = new Random(seed + 2 ** 30)
+  const [source, window] = [other.pick(pool), other.integer(2, 4)]
+  if (b.size(source) >= window && other.next() < 0.2)
+    b.top(source, window, other.integer(1, window), "values")
   const program = b.build()
   return { program, samples: Array.from({ length: 6 }, () => randomSample(program, random)) }
 }

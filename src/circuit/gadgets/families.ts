@@ -419,6 +419,40 @@ const entry: GadgetKind = {
   },
 }
 
+const beyond: GadgetKind = {
+  template: "Beyond",
+  file: "beyond.circom",
+  inputs: () => ["above", "below"],
+  outputs: [],
+  cost: ([b]) => b + 1,
+  lookups: ([b]) => ({ rows: 0, ranges: [b], members: 0 }),
+  hints: () => undefined,
+}
+
+const rest: GadgetKind = {
+  template: "Rest",
+  file: "rest.circom",
+  inputs: () => ["least", "mark", "key"],
+  outputs: [],
+  cost: ([b, c]) => b + 1 + c,
+  lookups: ([b, c]) => ({ rows: c, ranges: [b], members: 0 }),
+  hints: () => undefined,
+}
+
+const among: GadgetKind = {
+  template: "Among",
+  file: "among.circom",
+  series: true,
+  inputs: (parameters) => ["value", ...operands(parameters)],
+  outputs: [],
+  cost: ([m]) => m,
+  lookups: ([m]) => ({ rows: m, ranges: [], members: 0 }),
+  hints([m], [value, ...list], set) {
+    const first = list.indexOf(value)
+    for (let j = 0; j < m - 1; j++) set(`found[${j}]`, first >= 0 && j >= first ? 1 : 0)
+  },
+}
+
 /** Every family, by template name. */
 export const gadgetKinds = {
   InRange: inRange,
@@ -440,6 +474,9 @@ export const gadgetKinds = {
   Chosen: chosen,
   Below: below,
   BelowTable: belowTable,
+  Beyond: beyond,
+  Rest: rest,
+  Among: among,
   Table: table,
   Entry: entry,
 }

@@ -63,6 +63,14 @@ const specifications: Readonly<Record<string, Specification>> = {
     max >= x && max - x < power(k) * m ? values[Number((max - x) >> k)] : undefined,
   BelowTable: ([k, n, ...values], [max, x]) =>
     max >= x && max - x < power(k + n) ? values[Number((max - x) >> k)] : undefined,
+  // the value of a check is its first operand
+  Beyond: ([b], [above, below]) => (above > below && above - below <= power(b) ? above : undefined),
+  Rest([b, c], [least, mark, key]) {
+    if (c === 1n && mark !== 0n && mark !== 1n) return undefined
+    const distance = least - key - 1n + power(b) * mark
+    return distance >= 0n && distance < power(b) ? least : undefined
+  },
+  Among: (_, [value, ...list]) => (list.includes(value) ? value : undefined),
   Argmax: argmax,
   Position: argmax,
   Product: (_, [x, y]) => x * y,

@@ -8,6 +8,7 @@ import {
   type IntNode,
   type PerKind,
   perKind,
+  type SortNode,
   type TensorId,
 } from "../../ops/program.js"
 import { lastReads } from "../../ops/traversal.js"
@@ -15,8 +16,9 @@ import type { IntGraph } from "../../quantize/integers/intgraph.js"
 import type { GadgetUse } from "../gadgets/families.js"
 import type { Stamp } from "../gadgets/ranges.js"
 import { type Lc, ONE } from "../gadgets/reduce.js"
-import { NONE, type NodePlan, type Plan } from "../plan/plan.js"
+import { NONE, type NodePlan, type Plan, sourceOf } from "../plan/plan.js"
 import { isZero, type Projection } from "../plan/projection.js"
+import { windowsOf } from "../plan/sorting.js"
 import type { R1csBuilder, WireLc } from "./builder.js"
 import type { LookupBuilder } from "./lookup.js"
 import type { Element, ProjectionBuilder } from "./projection.js"
@@ -42,6 +44,9 @@ export interface StampedNode {
   readonly plan?: NodePlan
   /** How a contraction is projected, whose elements then have wires that no row of theirs defines. */
   readonly projection?: Projection
+  /** Of a node whose gadgets are checks: the wire of each of its elements, or NONE, and the first row behind the gadgets. */
+  readonly free?: Uint32Array
+  readonly shownFrom?: number
 }
 
 export interface Trace {
@@ -49,6 +54,8 @@ export interface Trace {
   gadget(use: GadgetUse, operands: readonly WireLc[], offset: number, output: number): void
   /** A wire that equals a combination: a defined wire or a public output. */
   define(wire: number, lc: WireLc): void
+  /** Wires of a node's elements that only gadgets behind them say something of. */
+  free(node: SortNode, keys: readonly WireLc[], wires: Uint32Array): void
 }
 
 /** What nodes are linked with. */
@@ -190,9 +197,60 @@ const links: PerKind<IntNode, [linked: Linked], TensorRows> = {
   },
   rescale: stamped,
   table: stamped,
+  sort: sortNode,
   quotient: stamped,
   below: stamped,
   isqrt: stamped,
+}
+
+/**
+ * Gives falling keys and marks wires, which the gadgets of the node check. Without a challenge the last mark of a window is
+ * what the others leave of the count; with one, lookups say which keys are which.
+ */
+function sortNode(node: SortNode, linked: Linked): TensorRows {
+  const { graph, builder, projection, trace } = linked.linking
+  const bounds = graph.tensors[node.out]
+  const free = new Uint32Array(elementsOf(graph, node.out)).fill(NONE)
+  const collector = new RowCollector(free.length)
+  const windows = windowsOf(node)
+  for (const { falling, marks } of windows) {
+    const last = marks + node.window - 1
+    for (let i = falling; i <= last; i++) {
+      if (bounds.lo[i] === bounds.hi[i]) collector.entry(0, bounds.lo[i])
+      else if (i < last || projection) {
+        free[i] = builder.allocate(1)
+        collector.entry(free[i], 1)
+      } else {
+        collector.entry(0, node.count)
+        for (let mark = marks; mark < last; mark++) collector.entry(free[mark], -1)
+      }
+      collector.endRow()
+    }
+  }
+  const out = collector.take()
+  linked.set(node.out, out)
+  const keys = linked.rows(node.source)
+  trace?.free(
+    node,
+    Array.from(node.map, (element) => rowOf(keys, element)),
+    free,
+  )
+  stampNode(linked.planOf(node), linked)
+  const group = linked.stamped.pop()
+  invariant(group, "a node was stamped")
+  const shownFrom = builder.rows
+  if (projection)
+    for (const { falling, marks, keys: elements } of windows) {
+      const wires = (from: number, count: number) =>
+        Array.from({ length: count }, (_, j) => rowOf(out, from + j))
+      projection.among(
+        wires(falling, node.count),
+        Array.from(elements, (element) => rowOf(keys, element)),
+        wires(marks, node.window),
+      )
+    }
+  linked.stamped.push({ ...group, free, shownFrom, rowEnd: builder.rows })
+  return out
 }
 
 /** Gives the elements of a contraction's output wires, and says by projection what they are. */
@@ -246,7 +304,7 @@ function stampNode(plan: NodePlan, linked: Linked): TensorRows {
     firstRow[i] = builder.rows
     const operands: WireLc[] = []
     for (let j = plan.operandPtr[i]; j < plan.operandPtr[i + 1]; j++) {
-      const source = sources[Math.min(operands.length, sources.length - 1)]
+      const source = sources[sourceOf(plan, i, operands.length)]
       operands.push(rowOf(source, plan.elements[j]))
     }
     if (plan.uses[i] === NONE) {

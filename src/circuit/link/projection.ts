@@ -12,6 +12,16 @@
  *     sum      u_k · v_k = s_k − s_(k−1)
  *     equation u_k · v_k = y − s_(k−1), of the last k
  *
+ * Which of some keys are the largest is shown by lookups among the keys themselves: of falling keys f_j and of all keys k_i
+ * with marks m_i,
+ *
+ *     query    inv · (c − f_j) = 1
+ *     share    inv · (k_i − c) = m_i
+ *     balance  Σ inv = 0
+ *
+ * that is Σ 1 / (c − f_j) = Σ m_i / (c − k_i). Keys of a window differ, so both sides have simple poles, and agree for more than count + window values of c only if the
+ * residues do: m_i is how often k_i is among the f_j, and every f_j is some k_i. No two windows share a balance.
+ *
  * Everything on the right of the first three is a final wire that its row defines. No two products of matrices share an
  * equation, or what one has too much the other could have too little. Zeros at the end of a polynomial take no step, and
  * the planner gives rows and columns their powers from the end that has more of them.
@@ -26,10 +36,13 @@ export interface Projected {
   /** First of the wires that the rows define, which have the order of their rows. */
   readonly first: number
   readonly wires: number
-  /** Row numbers, and of each whether it defines a wire; the others are equations. */
+  /** Row numbers, and what each does. */
   readonly rows: Uint32Array
   readonly defines: Uint8Array
 }
+
+/** What a row is to a wire: nothing, for it is an equation; the one that makes it the product, or the quotient on side A. */
+export const rowDefines = { nothing: 0, product: 1, quotient: 2 } as const
 
 /** The combination of an element; undefined for one that is zero for all admissible inputs. */
 export type Element = (i: number) => WireLc | undefined
@@ -74,11 +87,39 @@ export class ProjectionBuilder {
     }
   }
 
+  /** Adds the rows that say that the falling keys are the marked ones, each marked once. All are fixed before the challenge. */
+  among(falling: readonly WireLc[], keys: readonly WireLc[], marks: readonly WireLc[]): void {
+    const one = { wires: [0], coefficients: [1] }
+    const wires = [
+      ...falling.map((key) => this.#divided(one, key, 1)),
+      ...keys.map((key, i) => this.#divided(marks[i], key, -1)),
+    ]
+    for (const wire of wires) this.#builder.entry(2, wire, 1)
+    this.#endRow(rowDefines.nothing)
+  }
+
+  /** share / (c − key), or the opposite. */
+  #divided(share: WireLc, key: WireLc, sign: 1 | -1): number {
+    const builder = this.#builder
+    const wire = builder.allocateFinal("late")
+    builder.entry(0, wire, 1)
+    builder.entry(1, this.#power(1), sign)
+    for (let j = 0; j < key.wires.length; j++) builder.entry(1, key.wires[j], -sign * key.coefficients[j])
+    this.#side(2, { constant: share, step: undefined })
+    this.#endRow(rowDefines.quotient)
+    return wire
+  }
+
   /** `first`: the number that the first final wire of projections has got. */
   finish(first: number): Projected {
     const rows = this.#rows.take()
     const defines = Uint8Array.from(this.#defines.take())
-    return { first, wires: defines.reduce((sum, is) => sum + is, 0), rows, defines }
+    return {
+      first,
+      wires: defines.reduce((sum, is) => sum + (is === rowDefines.nothing ? 0 : 1), 0),
+      rows,
+      defines,
+    }
   }
 
   /** Σ_k u_k · v_k = y. */
@@ -94,7 +135,7 @@ export class ProjectionBuilder {
       if (sum !== undefined) builder.entry(2, sum, 1)
       if (before !== undefined) builder.entry(2, before, -1)
       before = sum
-      this.#endRow(!isLast)
+      this.#endRow(isLast ? rowDefines.nothing : rowDefines.product)
     }
     invariant(factors.length > 0 || (y.step ?? y.constant) === undefined, "a product of nothing")
   }
@@ -138,13 +179,13 @@ export class ProjectionBuilder {
     const target = this.#builder.allocateFinal("late")
     this.#builder.entry(1, by, 1)
     this.#builder.entry(2, target, 1)
-    this.#endRow(true)
+    this.#endRow(rowDefines.product)
     return target
   }
 
-  #endRow(defines: boolean): void {
+  #endRow(defines: number): void {
     this.#rows.push(this.#builder.rows)
-    this.#defines.push(defines ? 1 : 0)
+    this.#defines.push(defines)
     this.#builder.endRow()
   }
 }

@@ -20,6 +20,7 @@ import { lookupsOf } from "../gadgets/ranges.js"
 import { type Demand, type Form, type GroupPlan, planGroup, type Shared } from "./form-tables.js"
 import { accumulatorBounds, bitForms, type Forms, NONE, type Plan, planGadgets } from "./plan.js"
 import { projections } from "./projection.js"
+import { sortedRows } from "./sorting.js"
 
 /** Bits of the widest range check: every integer of a model has at most so many. */
 const mostBits = 52
@@ -154,7 +155,8 @@ function otherGadgets(graph: IntGraph, projected: Plan["projected"]): { count: n
     kind: gadgetKinds.Below,
     parameters: [shift, 0, 0, 0, ...values],
   })
-  const plan = planGadgets(graph, { ...bitForms, clamp, table, below, projected })
+  const sorted = (bits: number) => bits
+  const plan = planGadgets(graph, { ...bitForms, clamp, table, below, projected, sorted })
   const counts = new Array<number>(plan.uses.length).fill(0)
   for (const { uses } of plan.nodes.values()) for (const use of uses) if (use !== NONE) counts[use]++
   return plan.uses.map((use, i) => ({ count: counts[i], use }))
@@ -167,6 +169,8 @@ function otherRows(use: GadgetUse, count: number, bits: number): number {
   if (kind === gadgetKinds.Max) return count * gadgetRows(maxForm(m, b, bits), bits)
   if (kind === gadgetKinds.Argmax || kind === gadgetKinds.Position)
     return count * gadgetRows(argmaxForm(m, b, bits), bits)
+  if (kind === gadgetKinds.Beyond || kind === gadgetKinds.Rest)
+    return count * gadgetRows({ kind, parameters: [roundUp(m, bits), ...parameters.slice(1)] }, bits)
   if (kind === gadgetKinds.Threshold) return count * gadgetRows(thresholdForm(use, bits), bits)
   if (kind === gadgetKinds.Quotient || kind === gadgetKinds.Root) {
     const widened = parameters.map((width, i) => (i < 2 ? roundUp(width, bits) : width))
@@ -194,7 +198,7 @@ export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBi
   }
   let best: { bits: number; rows: number; plans: Map<number, GroupPlan> } | undefined
   for (const bits of widths) {
-    let rows = 2 ** bits + 1 + projection.rows
+    let rows = 2 ** bits + 1 + projection.rows + sortedRows(graph)
     for (const { count, use } of others) rows += otherRows(use, count, bits)
     const plans = new Map<number, GroupPlan>()
     for (const [w, group] of groups) {
@@ -218,6 +222,7 @@ export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBi
     rows,
     chosen,
     projected: projection.chosen,
+    sorted: (width) => roundUp(width, bits),
     clamp(node, min, max) {
       const demand = byNode.get(node)
       invariant(demand, `node ${node.origin.name} was not planned`)

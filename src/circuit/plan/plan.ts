@@ -35,6 +35,7 @@ import {
   tableGadget,
 } from "../gadgets/families.js"
 import { isZero, type Projection } from "./projection.js"
+import { sortChecks } from "./sorting.js"
 
 /** No gadget: the element is a constant, or a copy of its single operand. */
 export const NONE = 0xffffffff
@@ -44,8 +45,10 @@ export interface NodePlan {
   readonly node: IntNode
   /** Instances whose outputs are added up to one element. */
   readonly terms: number
-  /** Operand j of an instance is an element of sources[min(j, sources.length − 1)]. */
+  /** Operand j of an instance is an element of sources[min(j, sources.length − 1)], or see `own`. */
   readonly sources: readonly TensorId[]
+  /** If the node's own output is the first of two sources: of each instance, how many operands are elements of it. */
+  readonly own?: Uint8Array
   /** Index into Plan.uses per instance, or NONE. */
   readonly uses: Uint32Array
   /** Value of an instance without gadget; NaN where it copies its operand. */
@@ -59,6 +62,10 @@ export interface NodePlan {
   readonly outputSign: 1 | -1
   readonly outputOffset: number
 }
+
+/** Which of its sources operand j of an instance is of. */
+export const sourceOf = ({ sources, own }: NodePlan, instance: number, j: number): number =>
+  own ? (j < own[instance] ? 0 : 1) : Math.min(j, sources.length - 1)
 
 export interface Plan {
   readonly uses: readonly GadgetUse[]
@@ -86,6 +93,8 @@ export interface Forms {
   root(square: number): GadgetUse
   /** Contractions that are better projected than multiplied out, where there is a challenge. */
   readonly projected?: Plan["projected"]
+  /** If a challenge shows which keys are the largest: bits of a range check that may be as wide as asked or wider. */
+  readonly sorted?: (bits: number) => number
   /** The entry of a table of non-negative integers that an integer in [0, values.length) names. */
   table(values: Float64Array): GadgetUse
 }
@@ -133,12 +142,15 @@ export function planGadgets(graph: IntGraph, forms: Forms = bitForms): Plan {
 interface Choice {
   readonly serve: GadgetUse | number | "copy"
   readonly operands: readonly number[]
+  readonly own?: number
 }
 
 /** How the elements of a node are served. */
 interface Service {
   readonly sources: readonly TensorId[]
   readonly choose: (i: number) => Choice
+  /** If they are no elements: how many gadgets there are. */
+  readonly instances?: number
   readonly terms?: number
   readonly operandOffset?: number
   readonly outputOffset?: number
@@ -149,16 +161,18 @@ interface Service {
 function planNode(
   node: IntNode,
   elements: number,
-  { sources, choose, terms = 1, operandOffset = 0, outputOffset = 0, outputSign = 1 }: Service,
+  { sources, choose, instances, terms = 1, operandOffset = 0, outputOffset = 0, outputSign = 1 }: Service,
   intern: (use: GadgetUse) => number,
 ): NodePlan {
-  const count = elements * terms
+  const count = instances ?? elements * terms
   const uses = new Uint32Array(count).fill(NONE)
   const constants = new Float64Array(count).fill(Number.NaN)
   const operandPtr = new Uint32Array(count + 1)
   const listed: number[] = []
+  const own = new Uint8Array(instances ?? 0)
   for (let i = 0; i < count; i++) {
-    const { serve, operands } = choose(i)
+    const { serve, operands, own: first } = choose(i)
+    if (instances !== undefined) own[i] = first ?? 0
     if (typeof serve === "number") constants[i] = serve
     else if (serve !== "copy") uses[i] = intern(serve)
     for (const element of operands) listed.push(element)
@@ -168,6 +182,7 @@ function planNode(
     node,
     terms,
     sources,
+    ...(instances !== undefined && { own }),
     uses,
     constants,
     operandPtr,
@@ -266,6 +281,10 @@ const services: PerKind<IntNode, [graph: IntGraph, forms: Forms], Service | unde
       sources: [node.source],
       choose: (i) => constantOr(tensors[node.out], i, 0, { serve, operands: [i] }),
     }
+  },
+  sort(node, graph, { sorted }) {
+    const checks = sortChecks(node, graph, sorted !== undefined, sorted ?? ((bits) => bits))
+    return { sources: [node.out, node.source], choose: (i) => checks[i], instances: checks.length }
   },
   product({ left, right }) {
     const serve = { kind: gadgetKinds.Product, parameters: [] }

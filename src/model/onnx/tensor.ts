@@ -112,10 +112,10 @@ const formats: Record<number, Format> = {
     read: (v, at) => bfloat16(v.getUint16(at, true)),
     convert: bfloat16,
   },
-  21: packed("uint8", 4),
-  22: packed("int8", 4),
-  25: packed("uint8", 2),
-  26: packed("int8", 2),
+  21: packed("uint4", 4),
+  22: packed("int4", 4),
+  25: packed("uint2", 2),
+  26: packed("int2", 2),
 }
 
 function wide(view: DataView, at: number, unsigned: boolean): number {
@@ -207,6 +207,6 @@ function subByte(proto: TensorProto, format: Format, count: number): Float64Arra
   const half = 1 << (format.bits - 1)
   return new Float64Array(count).map((_, i) => {
     const value = (bytes[Math.floor(i / perByte)] >> ((i % perByte) * format.bits)) & mask
-    return format.dtype === "int8" && value >= half ? value - 2 * half : value
+    return format.dtype.startsWith("int") && value >= half ? value - 2 * half : value
   })
 }

@@ -36,10 +36,9 @@ export function pair(call: Call, y = call.input(1)): [Value, Value] {
   return [x, call.builder.broadcast({ ...y, shape: padded }, shape)]
 }
 
-const combined = (call: Call, terms: readonly Term[]): readonly Value[] => {
-  call.wide(...terms.map(({ value }) => value))
-  return [call.builder.combine(terms)]
-}
+const combined = (call: Call, terms: readonly Term[]): readonly Value[] => [
+  call.fits(call.builder.combine(terms)),
+]
 
 const addition =
   (sign: 1 | -1): Lowering =>
@@ -66,8 +65,7 @@ const sum =
 
 const mul: Lowering = (call) => {
   const [x, y] = pair(call)
-  call.wide(x, y)
-  return [call.builder.product(x, y)]
+  return [call.fits(call.builder.product(x, y))]
 }
 
 const div: Lowering = (call) => {
@@ -147,8 +145,7 @@ export function absolute({ builder }: Call, x: Value): Value {
 const abs: Lowering = (call) => {
   call.ignore("consumed_inputs")
   const x = call.input(0)
-  call.wide(x)
-  return [absolute(call, x)]
+  return [call.fits(absolute(call, x))]
 }
 
 /** Up to here a power is products, from there on a function. */
@@ -161,10 +158,9 @@ const pow: Lowering = (call) => {
     const powers = x.constant.map((v, i) => v ** y.constant[i])
     return [constant(x.shape, isInteger(x.dtype) ? powers.map(Math.trunc) : powers, x.dtype)]
   }
-  call.wide(x)
   const n = y.constant[0]
   if (y.constant.some((v) => v !== n)) return unsupported("several exponents on activations")
-  if (Number.isInteger(n) && n >= 1 && n <= maxExponent) return [power(call, x, n)]
+  if (Number.isInteger(n) && n >= 1 && n <= maxExponent) return [call.fits(power(call, x, n))]
   call.real(x, `the power of ${n}`)
   const { builder } = call
   if (n === 0.5) return [builder.root(x)]

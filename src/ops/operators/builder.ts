@@ -1,7 +1,8 @@
 /** What lowering passes between operators: constants and activations with static shapes, and the program under construction. */
 import type { Budget } from "../../budget.js"
 import type { DataType } from "../../model/graph.js"
-import { apply, type FunctionName, functionOf, variable } from "../formula.js"
+import { apply, type FunctionName, functionOf, roundHalfEven, variable } from "../formula.js"
+import { productsOf, weightsOf } from "../linearmap.js"
 import {
   type CompareNode,
   type ContractionNode,
@@ -15,10 +16,11 @@ import {
   type TensorId,
   type TensorInfo,
 } from "../program.js"
+import { type Interval, intervalOf, intervalOfType } from "./intervals.js"
 import { diagonal, selection } from "./maps.js"
 import { broadcastMap, type Ledger, narrow, numbers, sameShape, unsupported } from "./shapes.js"
 import { gatherConstants, onlyActivations, sizesOf, uniformFill, usedSources } from "./sources.js"
-import { type Activation, constant, isConstant, isIntegral, type Value } from "./values.js"
+import { type Activation, constant, isConstant, isInteger, isIntegral, type Value } from "./values.js"
 
 type WithoutOut<T> = T extends { out: TensorId } ? Omit<T, "out" | "origin"> : never
 
@@ -36,6 +38,7 @@ const mostIndexed = 2 ** 31 - 1
 export class Builder implements Ledger {
   readonly tensors: TensorInfo[] = []
   readonly nodes: RealNode[] = []
+  readonly #intervals = new Map<TensorId, Interval>()
   origin: Origin = { name: "", operator: "" }
   /** The node being lowered, for errors of the budget. */
   where = ""
@@ -65,8 +68,27 @@ export class Builder implements Ledger {
     if (node.kind === "index" && !Number.isFinite(node.fill))
       unsupported(`elements filled with \`${node.fill}\``)
     const out = this.tensors.push({ name: this.outputName, shape }) - 1
-    this.nodes.push({ ...node, out, origin: this.origin } as RealNode)
+    const made = { ...node, out, origin: this.origin } as RealNode
+    this.nodes.push(made)
+    if (integral || isInteger(dtype)) this.#bound(made, shape, dtype)
     return { shape, dtype, tensor: out, integral }
+  }
+
+  /** What an activation of integers can be; undefined if that is not known. */
+  intervalOf(value: Value): Interval | undefined {
+    if (!isConstant(value)) return this.#intervals.get(value.tensor)
+    return [value.constant.reduce((a, b) => Math.min(a, b)), value.constant.reduce((a, b) => Math.max(a, b))]
+  }
+
+  #bound(node: RealNode, shape: readonly number[], dtype: DataType): void {
+    if (node.kind === "linear")
+      for (const { map } of node.terms) {
+        this.work(4 * productsOf(map))
+        this.hold(weightsOf(map).length)
+      }
+    const known = (id: TensorId) => this.#intervals.get(id)
+    const interval = node.kind === "input" ? intervalOfType(dtype) : intervalOf(node, known, sizeOf(shape))
+    if (interval) this.#intervals.set(node.out, interval)
   }
 
   /** Data movement: element i is element map[i] of the concatenated sources, or `fill` where map[i] is −1. */
@@ -199,6 +221,15 @@ export class Builder implements Ledger {
       ? /^(sign|quotient|mod|fmod)$/.test(name) && whole
       : /^(sign|floor|ceil|round|trunc)$/.test(name)
     return this.emit({ kind: "function", source: x.tensor, formula }, x.shape, x.dtype, integral)
+  }
+
+  /** The nearest integers, of two the even one, in [lo, hi]. */
+  round(x: Value, lo: number, hi: number, dtype: DataType): Value {
+    if (isConstant(x)) {
+      const rounded = x.constant.map((v) => Math.min(Math.max(roundHalfEven(v), lo), hi))
+      return constant(x.shape, rounded, dtype)
+    }
+    return this.emit({ kind: "round", source: x.tensor, lo, hi }, x.shape, dtype, true)
   }
 
   /** [x > 0] */

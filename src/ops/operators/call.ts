@@ -5,6 +5,7 @@
 import type { Attribute, Node, Tensor } from "../../model/graph.js"
 import { limits } from "../../model/limits.js"
 import type { Builder } from "./builder.js"
+import { intervalOfType, isWithin } from "./intervals.js"
 import { axisOf, show, unsupported } from "./shapes.js"
 import { type Activation, type Constant, isConstant, isInteger, type Value } from "./values.js"
 
@@ -159,11 +160,17 @@ export class Call {
       unsupported(`${what} of \`${value.dtype}\` activations rounds; cast them to float first`)
   }
 
-  /** Refuses activations of 8 and 16 bits, on which integer arithmetic wraps around. */
-  wide(...values: readonly Value[]): void {
-    for (const value of values)
-      if (!isConstant(value) && /^(u?int(8|16)|bool)$/.test(value.dtype))
-        unsupported(`arithmetic on \`${value.dtype}\` activations wraps around; cast them to float first`)
+  /** Refuses results of 8 and 16 bits that could wrap around. */
+  fits(result: Value): Value {
+    const { dtype } = result
+    const range = /^u?int([248]|16)$/.test(dtype) && !isConstant(result) ? intervalOfType(dtype) : undefined
+    if (!range) return result
+    const interval = this.builder.intervalOf(result)
+    if (interval && !isConstant(result) && result.integral && isWithin(interval, range)) return result
+    const known = interval ? `, it can be from ${interval[0]} to ${interval[1]}` : ""
+    return unsupported(
+      `arithmetic on \`${dtype}\` activations wraps around${known}; cast them to float first`,
+    )
   }
 
   /** Refuses what was given but not asked for. */

@@ -128,7 +128,6 @@ export function einsum(call: Call, equation: string, values: readonly Value[]): 
   const terms = left.split(",")
   if (rest.length > 0 || terms.length !== values.length)
     unsupported(`equation \`${equation}\` is not one of ${values.length} operands`)
-  call.wide(...values)
   const named = values.map((value, i) => ({ value, labels: labelsOf(terms[i], value.shape.length) }))
   const hidden = named
     .map(({ labels }) => labels.filter((label) => /\d/.test(label)))
@@ -153,7 +152,7 @@ export function einsum(call: Call, equation: string, values: readonly Value[]): 
   const { value, labels } = ordered(call, product, result)
   // axes of length 1 had no labels
   const narrow = result.map((label) => (labels.includes(label) ? (lengths.get(label) ?? 1) : 1))
-  return call.builder.broadcast(reshaped(value, narrow), shape)
+  return call.fits(call.builder.broadcast(reshaped(value, narrow), shape))
 }
 
 const einsumOperator: Lowering = (call) => {

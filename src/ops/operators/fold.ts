@@ -7,6 +7,7 @@ import { functions } from "../formula.js"
 import { sizeOf } from "../program.js"
 import { pair } from "./arithmetic.js"
 import type { Call, Lowering } from "./call.js"
+import { intervalOfType, isWithin } from "./intervals.js"
 import { constantInput, constantsOnly, type Operators, operator, other } from "./limits.js"
 import { bitsOf } from "./logic.js"
 import { positionBits } from "./positions.js"
@@ -161,16 +162,25 @@ const dataTypes: readonly (DataType | undefined)[] = [
   undefined,
   undefined,
   "bfloat16",
+  undefined,
+  undefined,
+  undefined,
+  undefined,
+  "uint4",
+  "int4",
 ]
 
 /** Before opset 6 types were named. */
 const typeNames: Readonly<Record<string, number>> = { FLOAT: 1, INT32: 6, INT64: 7, BOOL: 9, DOUBLE: 11 }
 
-const typeOf = (code: number): DataType =>
+/** The element type with a number. */
+export const typeOf = (code: number): DataType =>
   dataTypes[code] ?? unsupported(`element type ${code} is not supported`)
 
 const wrappers: Partial<Record<DataType, (x: number) => number>> = {
   bool: (x) => (x !== 0 ? 1 : 0),
+  int4: (x) => (x << 28) >> 28,
+  uint4: (x) => x & 0xf,
   int8: (x) => (x << 24) >> 24,
   int16: (x) => (x << 16) >> 16,
   int32: (x) => x | 0,
@@ -187,7 +197,8 @@ const widens = (from: DataType, to: DataType): boolean => {
   return /^u?int/.test(from) && /^u?int(32|64)$/.test(to)
 }
 
-function castTo({ builder }: Call, value: Value, to: DataType): Value {
+/** A value as another type. */
+export function castTo({ builder }: Call, value: Value, to: DataType): Value {
   if (isConstant(value)) {
     const truncate = isInteger(to) && to !== "bool" ? Math.trunc : (x: number) => x
     const wrap = wrappers[to] ?? ((x: number) => x)
@@ -202,6 +213,9 @@ function castTo({ builder }: Call, value: Value, to: DataType): Value {
   const whole = isIntegral(value) && /^u?int(32|64)$/.test(to)
   if (widens(value.dtype, to) || whole) return { ...value, dtype: to, integral: isIntegral(value) }
   // ONNX leaves open what becomes of floats beyond the type; an integer type that is too small wraps around
+  const [given, holds] = [builder.intervalOf(value), intervalOfType(to)]
+  if (isIntegral(value) && given && holds && isWithin(given, holds))
+    return { ...value, dtype: to, integral: true }
   if (isInteger(value.dtype))
     return unsupported(`a cast of \`${value.dtype}\` activations to \`${to}\` wraps`)
   return { ...(isIntegral(value) ? value : builder.apply(value, "trunc")), dtype: to }

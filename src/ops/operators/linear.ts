@@ -5,7 +5,7 @@ import type { Call, Lowering } from "./call.js"
 import { transposed } from "./layout.js"
 import { type Operators, operator, wideOnly } from "./limits.js"
 import { axisTable, broadcastShape, numbers, range, sameShape, show, unsupported } from "./shapes.js"
-import { type Activation, type Constant, constant, isConstant, type Value } from "./values.js"
+import { type Activation, type Constant, constant, isConstant, isIntegral, type Value } from "./values.js"
 
 /** Swaps the last two axes. */
 function swapped(call: Call, x: Value): Value {
@@ -20,7 +20,9 @@ function timesMatrix(call: Call, x: Activation, matrix: Value): Value {
   const [m, k] = weight.shape
   const n = sizeOf(x.shape.slice(0, -1))
   const map = { kind: "dense", weight: weight.constant, n, k, m } as const
-  return call.builder.linear([{ source: x.tensor, map }], [...x.shape.slice(0, -1), m], x.dtype)
+  const whole = isIntegral(x) && isIntegral(weight)
+  const shape = [...x.shape.slice(0, -1), m]
+  return call.builder.linear([{ source: x.tensor, map }], shape, x.dtype, undefined, whole)
 }
 
 /** One matrix of a batch, as a matrix. */
@@ -123,14 +125,13 @@ function batched(call: Call, x: Value, y: Value): Value {
 
 /** numpy's matmul. */
 export function product(call: Call, x: Value, y: Value): Value {
-  call.wide(x, y)
   if (x.shape.length === 0 || y.shape.length === 0) unsupported("a matrix product with a scalar")
   const left = x.shape.length === 1 ? { ...x, shape: [1, ...x.shape] } : x
   const right = y.shape.length === 1 ? { ...y, shape: [...y.shape, 1] } : y
   if (left.shape[left.shape.length - 1] !== right.shape[right.shape.length - 2])
     unsupported(`the inner dimensions of ${show(x.shape)} and ${show(y.shape)} differ`)
   if (left.shape[left.shape.length - 1] === 0) unsupported("a matrix product over no elements")
-  const result = batched(call, left, right)
+  const result = call.fits(batched(call, left, right))
   const shape = [...result.shape]
   if (y.shape.length === 1) shape.pop()
   if (x.shape.length === 1) shape.splice(shape.length - (y.shape.length === 1 ? 1 : 2), 1)
@@ -158,7 +159,7 @@ const gemm: Lowering = (call) => {
     if (!fits) unsupported(`C of shape ${show(c.shape)} does not broadcast to ${show(ab.shape)}`)
     if (beta !== 0) terms.push({ value: builder.broadcast(c, ab.shape), factor: beta })
   }
-  return [terms.length === 1 && alpha === 1 ? ab : builder.combine(terms)]
+  return [terms.length === 1 && alpha === 1 ? ab : call.fits(builder.combine(terms))]
 }
 
 export const linearLayers: Operators = {

@@ -4,6 +4,7 @@ import type { Call, Lowering } from "./call.js"
 import { type Operators, operator, other } from "./limits.js"
 import { type Windows, windowMax, windowSum } from "./reduce.js"
 import { axisTable, forEachPosition, type Ledger, narrow, numbers, show, unsupported } from "./shapes.js"
+import type { Value } from "./values.js"
 import { type Geometry, geometry, spatial, taps } from "./window.js"
 
 /** The windows of every channel of an operand [N, C, ...sizes]. */
@@ -17,9 +18,9 @@ function pooled(ledger: Ledger, shape: readonly number[], window: Geometry): Win
   return { map, window: sizeOf(window.kernel), shape: [shape[0], shape[1], ...window.outSize] }
 }
 
-function windowOf(call: Call): Geometry {
+function windowOf(call: Call, x = call.input(0)): Geometry {
   const kernel = call.integerList("kernel_shape") ?? unsupported("attribute `kernel_shape` is missing")
-  return geometry(call, spatial(call.input(0).shape), kernel)
+  return geometry(call, spatial(x.shape), kernel)
 }
 
 const maxPool: Lowering = (call) => {
@@ -32,10 +33,10 @@ const maxPool: Lowering = (call) => {
   return [windowMax(call, x, windows, 1)]
 }
 
-const averagePool: Lowering = (call) => {
+/** Averages of windows, by the attributes of an AveragePool. */
+export function averaged(call: Call, x: Value): Value {
   const padded = call.flag("count_include_pad")
-  const x = call.input(0)
-  const window = windowOf(call)
+  const window = windowOf(call, x)
   const { inSize, kernel, strides, dilations, padsBegin, padsEnd, outSize } = window
   const counts = numbers(call.builder, sizeOf(outSize))
   call.builder.work(kernel.reduce((sum, size) => sum + size, 0) * counts.length)
@@ -54,20 +55,26 @@ const averagePool: Lowering = (call) => {
   if (counts.includes(0)) unsupported("a window lies in the padding entirely")
   const windows = pooled(call.builder, x.shape, window)
   const weight = numbers(call.builder, sizeOf(windows.shape)).map((_, i) => 1 / counts[i % counts.length])
-  return [windowSum(call, x, windows, weight)]
+  return windowSum(call, x, windows, weight)
 }
+
+const averagePool: Lowering = (call) => [averaged(call, call.input(0))]
+
+/** The average of each channel. */
+export const globalAverage = (call: Call, x: Value): Value => globalPooled(call, x, true)
 
 const globalPool =
   (mean: boolean): Lowering =>
-  (call) => {
-    const x = call.input(0)
-    const window = sizeOf(spatial(x.shape))
-    if (window === 0) unsupported(`shape ${show(x.shape)} has no elements to pool`)
-    const shape = [x.shape[0], x.shape[1], ...x.shape.slice(2).map(() => 1)]
-    const windows = { map: axisTable(call.builder, sizeOf(x.shape), 1), window, shape }
-    const weight = numbers(call.builder, sizeOf(shape)).fill(1 / window)
-    return [mean ? windowSum(call, x, windows, weight) : windowMax(call, x, windows, 1)]
-  }
+  (call) => [globalPooled(call, call.input(0), mean)]
+
+function globalPooled(call: Call, x: Value, mean: boolean): Value {
+  const window = sizeOf(spatial(x.shape))
+  if (window === 0) unsupported(`shape ${show(x.shape)} has no elements to pool`)
+  const shape = [x.shape[0], x.shape[1], ...x.shape.slice(2).map(() => 1)]
+  const windows = { map: axisTable(call.builder, sizeOf(x.shape), 1), window, shape }
+  const weight = numbers(call.builder, sizeOf(shape)).fill(1 / window)
+  return mean ? windowSum(call, x, windows, weight) : windowMax(call, x, windows, 1)
+}
 
 const padding = other("no window lies in the padding entirely")
 

@@ -155,10 +155,9 @@ const reduceSum =
   ): Lowering =>
   (call) => {
     const { x, windows } = operands(call, axesSince)
-    call.wide(x)
     const value = before(call, x)
     const ones = () => numbers(call.builder, sizeOf(windows?.shape ?? [])).fill(1)
-    return [after(call, windows ? windowSum(call, value, windows, ones()) : value)]
+    return [call.fits(after(call, windows ? windowSum(call, value, windows, ones()) : value))]
   }
 
 const reduceMean: Lowering = (call) => {
@@ -181,14 +180,13 @@ const reduceExtreme =
 
 const reduceProduct: Lowering = (call) => {
   const { x, windows } = operands(call, 18)
-  call.wide(x)
   if (!windows) return [x]
   if (isConstant(x)) {
     const products = foldWindows(call.builder, x.constant, windows, 1, (a, b) => a * b)
     return [constant(windows.shape, products, x.dtype)]
   }
   refuseEmpty(x, windows)
-  return [windowProduct(call, x, windows)]
+  return [call.fits(windowProduct(call, x, windows))]
 }
 
 /** The product of each window: halves of it multiplied until one number is left. */

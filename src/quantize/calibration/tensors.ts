@@ -7,6 +7,7 @@ import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import type { Tensor, Tensor2D, Tensor4D } from "@tensorflow/tfjs-core"
 import { InvariantError, invariant } from "../../errors.js"
+import { evaluate } from "../../ops/evaluate.js"
 import { functionOf } from "../../ops/formula.js"
 import { applyMap, productsOf } from "../../ops/linearmap.js"
 import {
@@ -141,6 +142,10 @@ class BatchRun {
       const x = this.#tf.maximum(this.#read(node.source), node.lo)
       return this.#tf.minimum(x, node.hi)
     },
+    round: (node) => {
+      const x = this.#tf.maximum(this.#tf.round(this.#read(node.source)), node.lo)
+      return this.#tf.minimum(x, node.hi)
+    },
     step: (node) => this.#tf.cast(this.#tf.greater(this.#read(node.source), 0), "float32"),
     compare: (node, size) =>
       this.#plain(this.#read(node.source), size, (x, y) => {
@@ -162,6 +167,14 @@ class BatchRun {
           for (let j = 1; j < node.window; j++)
             if (at(j) > at(y[i]) || (node.last && at(j) === at(y[i]))) y[i] = j
         }
+      }),
+    top: (node, size) =>
+      this.#plain(this.#read(node.source), size, (x, y) => {
+        const given = { name: "", shape: [x.length] }
+        const input = { kind: "input", name: "x", out: 0, origin: node.origin } as const
+        const tensors = [given, { name: "", shape: [y.length] }]
+        const values = evaluate({ tensors, nodes: [input, { ...node, source: 0, out: 1 }] }, { x })
+        y.set(values.get(1) ?? [])
       }),
     function: (node, size) => {
       const f = functionOf(node.formula)

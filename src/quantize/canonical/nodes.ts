@@ -13,6 +13,7 @@
  *     9 isqrt    source
  *     10 contraction  left, right, batch, m, k, n
  *     11 below   source, maximum, owner deltas, shift, values deltas
+ *     12 sort    source, window, count, map deltas
  *
  * A linear map is kind u8: 0 dense n k m; 1 conv n groups inChannels outChannels and five lists inSize kernel outSize
  * strides padsBegin(int) dilations; 2 sparse row lengths, column deltas; then its weights, ints.
@@ -180,6 +181,24 @@ const codecs: { readonly [K in IntNode["kind"]]: NodeCodec<Extract<IntNode, { re
       owner: readIndices(r),
       shift: r.uint(),
       values: r.deltas(),
+    }),
+  },
+  sort: {
+    number: 12,
+    since: 3,
+    write(w, node) {
+      w.uint(node.source)
+      w.uint(node.window)
+      w.uint(node.count)
+      w.deltas(node.map)
+    },
+    read: (r, common) => ({
+      kind: "sort",
+      ...common,
+      source: r.uint(),
+      window: r.uint(),
+      count: r.uint(),
+      map: readIndices(r),
     }),
   },
   contraction: {

@@ -8,6 +8,7 @@ import { productsOf, weightsOf } from "../../ops/linearmap.js"
 import {
   type ArgmaxNode,
   type IntNode,
+  keysDiffer,
   type LinearMap,
   type MaxNode,
   type PerKind,
@@ -152,6 +153,19 @@ const checks: { readonly [K in IntNode["kind"]]: Check<Extract<IntNode, { readon
   // only a maximum may have padding
   max: { fault: (node, size) => windowFault(node, size, -1), ...elementwise },
   argmax: { fault: (node, size) => windowFault(node, size, 0), ...elementwise },
+  sort: {
+    fault(node, size, _, made) {
+      const { out, source, window, count, map } = node
+      if (!(window >= 2) || map.length === 0 || map.length % window !== 0) return "the window"
+      if (!(count >= 1 && count <= window)) return "the count"
+      if (size(out) !== (map.length / window) * (count + window)) return "the size of its output"
+      const from = size(source)
+      if (!map.every((element) => element >= 0 && element < from)) return "the window map"
+      return keysDiffer(node, made(source)) ? undefined : "keys that differ"
+    },
+    held: ({ map }) => 2 * map.length,
+    work: ({ map }) => workPerElement * map.length,
+  },
   product: {
     fault: ({ out, left, right }, size) =>
       size(left) === size(out) && size(right) === size(out) ? undefined : "the operand sizes",

@@ -20,6 +20,7 @@ import {
   type PerKind,
   perKind,
   type RescaleNode,
+  type SortNode,
   sizeOf,
   type TableNode,
   type TensorId,
@@ -174,7 +175,11 @@ export function shiftedBounds(node: RescaleNode, lo: number, hi: number): [min: 
 }
 
 /** Bits of the differences of some elements: the least b with |x − y| < 2^b, at least 1. Throws ModelError. */
-export function spreadBits(node: MaxNode | ArgmaxNode, source: Interval, elements: Iterable<number>): number {
+export function spreadBits(
+  node: MaxNode | ArgmaxNode | SortNode,
+  source: Interval,
+  elements: Iterable<number>,
+): number {
   const [least, most] = hull(source, elements)
   const difference = within(node, "a difference of integers it compares", most - least)
   let b = 1
@@ -261,6 +266,26 @@ const intervals: PerKind<
     checkWindows(node, bounds(node.source), size)
     const { lo, hi } = unset(size)
     return { lo, hi: hi.fill(node.window - 1) }
+  },
+  sort(node, bounds, size) {
+    const { window, count, map } = node
+    const source = bounds(node.source)
+    const { lo, hi } = unset(size)
+    for (let first = 0, at = 0; first < map.length; first += window, at += count + window) {
+      const elements = map.subarray(first, first + window)
+      spreadBits(node, source, elements)
+      // the j-th largest rises with each key
+      for (const [to, from] of [
+        [lo, source.lo],
+        [hi, source.hi],
+      ]) {
+        const keys = Float64Array.from(elements, (element) => from[element])
+        to.set(keys.sort().reverse().subarray(0, count), at)
+      }
+      lo.fill(count === window ? 1 : 0, at + count, at + count + window)
+      hi.fill(1, at + count, at + count + window)
+    }
+    return { lo, hi }
   },
   rescale(node, bounds, size) {
     const source = bounds(node.source)

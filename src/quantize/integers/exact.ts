@@ -96,6 +96,18 @@ const exactly: PerKind<
       return BigInt(y)
     }),
   isqrt: (node, size, read) => each(size, (i) => rootOf(read(node.source)[i])),
+  sort({ source, window, count, map }, _, read) {
+    const windows = Array.from({ length: map.length / window }, (_w, w) =>
+      each(window, (j) => read(source)[map[w * window + j]]),
+    )
+    return windows.flatMap((keys) => {
+      // by counting: the key with so many larger ones has that place
+      const place = (key: bigint) => keys.filter((other) => other > key).length
+      const falling = each(count, () => 0n)
+      for (const key of keys) if (place(key) < count) falling[place(key)] = key
+      return [...falling, ...keys.map((key) => (place(key) < count ? 1n : 0n))]
+    })
+  },
   max: (node, size, read) => each(size, (i) => best(node, read(node.source), i).value),
   argmax: (node, size, read) => each(size, (i) => best(node, read(node.source), i).position),
 }

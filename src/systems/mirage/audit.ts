@@ -56,6 +56,16 @@ export function boundaryTargets(circuit: MirageCircuit, perKind: number, pick: P
         return { what: `\`${graph.tensors[tensor].name}\`[${i}]`, kind: "contraction", wire: wires[i] }
       })
     }),
+    ...stamped.flatMap(({ free, tensor }): Target[] => {
+      const wires = free?.filter((wire) => wire !== NONE) ?? []
+      return pick(0, wires.length, 4 * perKind).map((i) => {
+        return {
+          what: `\`${graph.tensors[tensor].name}\`, wire ${i}`,
+          kind: "keys and marks",
+          wire: wires[i],
+        }
+      })
+    }),
     ...inside("output"),
     ...inside("input"),
     // a hidden input may be anything in range; a public or committed one is in a word

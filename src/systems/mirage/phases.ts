@@ -1,11 +1,12 @@
 /**
- * The linker's static proof that nothing the challenge is drawn after depends on it. Every row is one of eight
+ * The linker's static proof that nothing the challenge is drawn after depends on it. Every row is one of nine
  * shapes, read from the finished system and not from what the linker meant to write:
  *
  *     committed   only one and committed wires
  *     query       inv · (s·c − committed) = s·one
  *     entry       quotient · (c − t·one) = multiplicity
- *     sum         0 · 0 = Σ inv − Σ quotient
+ *     share       inv · (committed − c) = one, or multiplicity
+ *     sum         0 · 0 = Σ inv − Σ quotient, or Σ inv of queries and shares
  *     step        (committed + at most one step) · (c, or a power) = step, or ev
  *     power       (c, or a power) · (c, or a power) = power
  *     partial     (committed + at most one step) · (committed + at most one step) = partial − at most one partial
@@ -22,7 +23,7 @@ import { InvariantError } from "../../errors.js"
 import { r } from "../../field.js"
 import { CHALLENGE, CONSTANT, EVALUATION, isIn, wireGroups } from "./wires.js"
 
-/** @throws InvariantError naming the first row that has none of the five shapes, or the wire it misuses */
+/** @throws InvariantError naming the first row that has none of the nine shapes, or the wire it misuses */
 export function checkPhases(system: R1cs, firstFinal: number): void {
   const refuse = (row: number, why: string): never => {
     throw new InvariantError(`row ${row} breaks the order of the proof's phases: ${why}`)
@@ -50,6 +51,7 @@ export function checkPhases(system: R1cs, firstFinal: number): void {
 
   const inverses = new Set<number>()
   const quotients = new Set<number>()
+  const shares = new Set<number>()
   const multiplicities = new Set<number>()
   /** Steps, by what their rows multiply with: a chain has one power throughout. */
   const steps = new Map<number, number>()
@@ -116,7 +118,12 @@ export function checkPhases(system: R1cs, firstFinal: number): void {
       continue
     }
     if (!b.every(([wire]) => wire === CHALLENGE || isCommitted(wire))) refuse(row, "side B has a final wire")
-    if (factor !== undefined && isFinal(factor)) {
+    if (factor !== undefined && isFinal(factor) && challenge === r - 1n) {
+      if (target === undefined || (target !== CONSTANT && !isOf("committed", target)))
+        throw new InvariantError(`row ${row}: a mark is not committed`)
+      if (target !== CONSTANT) once(multiplicities, target, row, "multiplicity")
+      once(shares, factor, row, "share")
+    } else if (factor !== undefined && isFinal(factor)) {
       if (c.length === 1 && c[0][0] === CONSTANT) {
         if (c[0][1] !== challenge) refuse(row, "a query's scales differ")
         once(inverses, factor, row, "inverse")
@@ -131,15 +138,18 @@ export function checkPhases(system: R1cs, firstFinal: number): void {
     } else refuse(row, "it has none of the known shapes")
   }
   for (const row of sums) {
-    for (const [wire, value] of terms(system.c, row)) {
+    const list = terms(system.c, row)
+    const isBalance = list.some(([wire]) => shares.has(wire))
+    for (const [wire, value] of list) {
       once(summed, wire, row, "summand")
-      if (!(value === 1n ? inverses : quotients).has(wire))
+      const isAdded = value === 1n && (inverses.has(wire) || shares.has(wire))
+      if (!isAdded && (isBalance || value === 1n || !quotients.has(wire)))
         refuse(row, `wire ${wire} is summed with a wrong sign`)
     }
   }
-  for (const wire of [...inverses, ...quotients])
+  for (const wire of [...inverses, ...quotients, ...shares])
     if (!summed.has(wire)) refuse(system.rows, `final wire ${wire} is in no sum`)
-  const kinds = [inverses, quotients, steps, powers, partials]
+  const kinds = [inverses, quotients, shares, steps, powers, partials]
   const defined = new Set(kinds.flatMap((kind) => [...kind.keys()]))
   for (const wire of steps.keys()) if (!stepsUsed.has(wire)) refuse(system.rows, `step ${wire} is not used`)
   for (const wire of partials) if (!partialsUsed.has(wire)) refuse(system.rows, `sum ${wire} is not used`)

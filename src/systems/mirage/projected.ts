@@ -1,7 +1,7 @@
 /** The wires of projected contractions: what follows from the challenge, row by row. */
 import type { R1cs, SparseRows } from "../../circuit/formats/r1cs.js"
-import type { Projected } from "../../circuit/link/projection.js"
-import { mod, signed } from "../../field.js"
+import { type Projected, rowDefines } from "../../circuit/link/projection.js"
+import { inverseAll, mod, signed } from "../../field.js"
 import { CHALLENGE } from "./wires.js"
 
 /** Sums up to here are exact in doubles. */
@@ -53,15 +53,28 @@ export function assignProjected(
     return mod(slow + BigInt(fast))
   }
   const [a, b]: bigint[][] = [[], []]
+  // what is divided by is fixed before the challenge, so all of it is inverted at once
+  const inverses = Array.from(rows)
+    .filter((_, i) => defines[i] === rowDefines.quotient)
+    .map((row) => sum(system.b, row))
+  inverseAll(inverses)
+  let divided = 0
   let failing = -1
   for (let i = 0; i < rows.length; i++) {
+    if (defines[i] === rowDefines.quotient) {
+      const value = mod(sum(system.c, rows[i]) * inverses[divided++])
+      made.push(value)
+      a.push(value)
+      b.push(sum(system.b, rows[i]))
+      continue
+    }
     const [left, right] = [sum(system.a, rows[i]), sum(system.b, rows[i])]
     a.push(left)
     b.push(right)
     // the new wire, which is not there yet, counts as zero
     const rest = sum(system.c, rows[i])
     const value = mod(left * right - rest)
-    if (defines[i] === 1) made.push(value)
+    if (defines[i] === rowDefines.product) made.push(value)
     else if (value !== 0n && failing < 0) failing = rows[i]
   }
   for (const [i, value] of made.entries()) large.set(first + i, value)

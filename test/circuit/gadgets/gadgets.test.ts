@@ -108,6 +108,36 @@ const cases: Case[] = [
     p: 97,
     ...(table ? { table } : {}),
   })),
+  // checks: what they accept of their operands
+  ...[undefined, 1, 2].flatMap((table): Case[] => [
+    {
+      use: use("Beyond", 2),
+      inputs: pairs(range(-2, 3)),
+      spec: ([above, below]) => (above > below ? 0 : undefined),
+      p: 37,
+      ...(table ? { table } : {}),
+    },
+    {
+      use: use("Rest", 2, 0),
+      inputs: pairs(range(-1, 3)).flatMap(([least, key]) => [0, 1].map((mark) => [least, mark, key])),
+      spec: ([least, mark, key]) => (mark === (key < least ? 0 : 1) ? 0 : undefined),
+      p: 37,
+      ...(table ? { table } : {}),
+    },
+    {
+      use: use("Rest", 2, 1),
+      inputs: pairs([-1, 0, 2]).flatMap(([least, key]) => range(0, 37).map((mark) => [least, mark, key])),
+      spec: ([least, mark, key]) => (mark === (key < least ? 0 : 1) ? 0 : undefined),
+      p: 37,
+      ...(table ? { table } : {}),
+    },
+  ]),
+  {
+    use: use("Among", 3),
+    inputs: triples([-1, 0, 2]).flatMap((list) => [-1, 0, 1, 2].map((value) => [value, ...list])),
+    spec: ([value, ...list]) => (list.includes(value) ? 0 : undefined),
+    p: 37,
+  },
   // forms that both strategies can serve
   ...[undefined, 1].map((table) => ({
     use: use("Complement", 1, 2, 2),

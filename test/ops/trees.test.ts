@@ -9,9 +9,9 @@ import { lower } from "#src/ops/lower.js"
 import type { IntGraph } from "#src/quantize/integers/intgraph.js"
 import { quantizeInput, runInteger } from "#src/quantize/integers/run.js"
 import { quantizeProgram } from "#src/quantize/quantize.js"
-import { amount } from "../../support/amount.js"
-import { type AttributeSpec, encodeOnnx, type OnnxSpec } from "../../support/onnx-writer.js"
-import { Random } from "../../support/random.js"
+import { amount } from "../support/amount.js"
+import { type AttributeSpec, encodeOnnx, type OnnxSpec } from "../support/onnx-writer.js"
+import { Random } from "../support/random.js"
 import {
   boosted,
   clouds,
@@ -21,7 +21,7 @@ import {
   randomTree,
   type Tree,
   treeAttributes,
-} from "../../support/trees.js"
+} from "../support/trees.js"
 
 const features = 4
 /** Thresholds that are hard to tell from their neighbours, or from zero. */
