@@ -11,6 +11,7 @@ import { importTfjs } from "#src/model/tfjs/tfjs.js"
 import { lower, microsoftOperators, operators } from "#src/ops/lower.js"
 import { describeLimit, type Limit } from "#src/ops/operators/limits.js"
 import { attentionCases } from "../support/attention-cases.js"
+import { controlLimits, liveTrips } from "../support/control-limits.js"
 import { functionCases } from "../support/function-cases.js"
 import { logicCases } from "../support/logic-cases.js"
 import { encodeOnnx, type OnnxSpec, type TensorSpec } from "../support/onnx-writer.js"
@@ -18,6 +19,7 @@ import { operatorCases, single } from "../support/operator-cases.js"
 import { quantizedCases } from "../support/quantized-cases.js"
 import { quotientCases } from "../support/quotient-cases.js"
 import { Random } from "../support/random.js"
+import { recurrentCases } from "../support/recurrent-cases.js"
 
 const page = new URL("../../docs/OPERATORS.md", import.meta.url)
 
@@ -48,6 +50,7 @@ function casesOf(operator: string, fits: (spec: OnnxSpec) => boolean): OnnxSpec[
     ...functionCases,
     ...quotientCases,
     ...attentionCases,
+    ...recurrentCases,
     ...quantizedCases,
   }).filter(([key]) => key.split(" ")[0] === operator)
   return makers.flatMap(([, make]) => {
@@ -109,6 +112,7 @@ function unscaled(operator: string, inputs: number, scale: number): OnnxSpec {
 const others: Readonly<
   Record<string, readonly [limit: string, spec: OnnxSpec, message: RegExp, dtype?: DataType][]>
 > = {
+  ...controlLimits,
   Attention: [["no `softcap`", cappedAndMasked, /`softcap` together with a mask/]],
   Div: [
     [
@@ -314,6 +318,7 @@ const activationAt = (
   ...more,
 })
 const explicit: Readonly<Record<string, OnnxSpec>> = {
+  "Loop 0": liveTrips,
   "Clip 2": activationAt("Clip", ["x", "", "x"]),
   "Pad 3": activationAt("Pad", ["x", "p", "", "x"], {
     initializers: { p: ints(0, 0) },

@@ -179,7 +179,7 @@ describe("as onnxruntime, on numbers at and beside every threshold", () => {
       const attributes: Record<string, AttributeSpec> = {
         ...treeAttributes(trees, "class", random),
         ...(names
-          ? { classlabels_strings: { strings: ["cat", "dog", "cow", "eel"].slice(0, count) } }
+          ? { classlabels_strings: { texts: ["cat", "dog", "cow", "eel"].slice(0, count) } }
           : { classlabels_int64s: [7, -3, 5, 11].slice(0, count) }),
         post_transform: random.pick(["NONE", "SOFTMAX", "LOGISTIC"]),
         ...(count > 2 &&
@@ -286,7 +286,7 @@ describe("boosted trees on their own data", () => {
     const trees = boosted(data, classes, 8, 4)
     const attributes: Record<string, AttributeSpec> = {
       ...treeAttributes(trees, "class", random),
-      classlabels_strings: { strings: ["low", "middle", "high"] },
+      classlabels_strings: { texts: ["low", "middle", "high"] },
       post_transform: "SOFTMAX",
     }
     const of = (count: number) =>
@@ -371,7 +371,7 @@ describe("files that are no trees are refused", () => {
     ["a negative feature", { nodes_featureids: ids.map(() => -1) }, /feature -1 among 1/],
     ["a gigantic feature", { nodes_featureids: ids.map(() => 2 ** 52) }, /among 1/],
     ["lists of other lengths", { nodes_values: { floats: [1] } }, /has not 6 values/],
-    ["an unknown mode", { nodes_modes: { strings: ids.map(() => "BRANCH_XOR") } }, /mode `BRANCH_XOR`/],
+    ["an unknown mode", { nodes_modes: { texts: ids.map(() => "BRANCH_XOR") } }, /mode `BRANCH_XOR`/],
     ["a target out of range", { target_ids: ids.slice(2).map(() => 5) }, /target 5 among 1/],
     ["no targets", { n_targets: 0 }, /`n_targets` = `0`/],
     ["gigantic numbers of targets", { n_targets: 2 ** 40 }, /`n_targets`/],

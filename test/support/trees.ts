@@ -73,7 +73,7 @@ export function treeAttributes(
     nodes_featureids: branch((at) => at.feature, 0),
     nodes_values: { floats: branch((at) => at.value, 0) },
     nodes_hitrates: { floats: rows.map(() => 1) },
-    nodes_modes: { strings: branch((at) => `BRANCH_${at.mode}`, "LEAF") },
+    nodes_modes: { texts: branch((at) => `BRANCH_${at.mode}`, "LEAF") },
     nodes_truenodeids: rows.map(({ yes }) => yes),
     nodes_falsenodeids: rows.map(({ no }) => no),
     nodes_missing_value_tracks_true: branch((at) => Number(at.missing), 0),
