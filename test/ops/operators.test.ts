@@ -26,6 +26,7 @@ import { orderCases } from "../support/order-cases.js"
 import { quantizedCases } from "../support/quantized-cases.js"
 import { quotientCases } from "../support/quotient-cases.js"
 import { Random } from "../support/random.js"
+import { smallCases } from "../support/small-cases.js"
 
 const allCases = {
   ...orderCases,
@@ -35,6 +36,7 @@ const allCases = {
   ...quotientCases,
   ...attentionCases,
   ...quantizedCases,
+  ...smallCases,
 }
 
 function tensorOf(data: Float64Array, shape: readonly number[], dtype: InputSpec["dtype"] = "float"): Tensor {
@@ -111,7 +113,7 @@ async function check(seed: number, make: (random: Random) => OnnxSpec, circuits:
 }
 
 const manyTables = (name: string): boolean =>
-  name in quotientCases || name in functionCases || name in quantizedCases
+  name in quotientCases || name in functionCases || name in quantizedCases || name in smallCases
 
 describe("against onnxruntime", () => {
   for (const [name, make] of Object.entries(allCases)) {
@@ -129,7 +131,7 @@ describe("against onnxruntime", () => {
   }
 
   it("covers every operator that takes activations", () => {
-    const constantsOnly = /^(Shape|Size|ConstantOfShape|Range|EyeLike|NonZero|CastLike)$/
+    const constantsOnly = /^(Shape|Size|ConstantOfShape|Range|EyeLike|NonZero|CastLike|IsInf|IsNaN)$/
     const covered = new Set(Object.keys(allCases).map((name) => name.split(" ")[0]))
     expect(Object.keys(operators).filter((name) => !covered.has(name) && !constantsOnly.test(name))).toEqual(
       [],
