@@ -367,6 +367,8 @@ export interface TensorInfo {
   /** The model's name of the tensor, or one derived from its node. */
   readonly name: string
   readonly shape: readonly number[]
+  /** A number that tensors have in common which the same node makes in each step of something unrolled. */
+  readonly family?: number
 }
 
 export interface InputGrid {

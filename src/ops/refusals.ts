@@ -1,6 +1,6 @@
 /** Why a model cannot be proven: all that lowering finds, each with what would help, and how far the model would go. */
 import { ModelError, type Problem } from "../errors.js"
-import type { Graph, Node } from "../model/graph.js"
+import { type Graph, type Node, namesRead } from "../model/graph.js"
 import { remedyFor } from "./remedies.js"
 
 /** Where a refusal sends its reader: the page is made of the operators' limits. */
@@ -74,7 +74,7 @@ export class Refusals {
     const kept = nodes.length - this.#lost.size
     if (this.#lost.size === 0 || 2 * kept < nodes.length) return ""
     const given = new Set(inputs.map(({ name }) => name))
-    const ends = new Set([...this.#lost].flatMap((node) => node.inputs))
+    const ends = new Set([...this.#lost].flatMap(namesRead))
     const found = [...ends].filter((name) => !given.has(name) && isLive(name))
     if (found.length === 0 || found.length > shownEnds) return ""
     const names = found.map((name) => `\`${name}\``).join(", ")

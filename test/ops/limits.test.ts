@@ -11,6 +11,7 @@ import { importTfjs } from "#src/model/tfjs/tfjs.js"
 import { lower, microsoftOperators, operators } from "#src/ops/lower.js"
 import { describeLimit, type Limit } from "#src/ops/operators/limits.js"
 import { attentionCases } from "../support/attention-cases.js"
+import { controlLimits, liveTrips } from "../support/control-limits.js"
 import { functionCases } from "../support/function-cases.js"
 import { logicCases } from "../support/logic-cases.js"
 import { encodeOnnx, type OnnxSpec, type TensorSpec } from "../support/onnx-writer.js"
@@ -18,6 +19,7 @@ import { operatorCases, single } from "../support/operator-cases.js"
 import { quantizedCases } from "../support/quantized-cases.js"
 import { quotientCases } from "../support/quotient-cases.js"
 import { Random } from "../support/random.js"
+import { recurrentCases } from "../support/recurrent-cases.js"
 import { smallCases } from "../support/small-cases.js"
 
 const page = new URL("../../docs/OPERATORS.md", import.meta.url)
@@ -49,6 +51,7 @@ function casesOf(operator: string, fits: (spec: OnnxSpec) => boolean): OnnxSpec[
     ...functionCases,
     ...quotientCases,
     ...attentionCases,
+    ...recurrentCases,
     ...quantizedCases,
     ...smallCases,
   }).filter(([key]) => key.split(" ")[0] === operator)
@@ -111,6 +114,7 @@ function unscaled(operator: string, inputs: number, scale: number): OnnxSpec {
 const others: Readonly<
   Record<string, readonly [limit: string, spec: OnnxSpec, message: RegExp, dtype?: DataType][]>
 > = {
+  ...controlLimits,
   Attention: [["no `softcap`", cappedAndMasked, /`softcap` together with a mask/]],
   Div: [
     [
@@ -376,6 +380,7 @@ const explicit: Readonly<Record<string, OnnxSpec>> = {
   },
   "NegativeLogLikelihoodLoss 2": losing("NegativeLogLikelihoodLoss"),
   "SoftmaxCrossEntropyLoss 2": losing("SoftmaxCrossEntropyLoss"),
+  "Loop 0": liveTrips,
   "Clip 2": activationAt("Clip", ["x", "", "x"]),
   "Pad 3": activationAt("Pad", ["x", "p", "", "x"], {
     initializers: { p: ints(0, 0) },

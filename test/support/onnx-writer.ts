@@ -7,6 +7,8 @@ export type AttributeSpec =
   | readonly number[]
   | { float: number }
   | { floats: readonly number[] }
+  | { texts: readonly string[] }
+  | { graph: GraphSpec }
 
 export interface TensorSpec {
   readonly shape: readonly number[]
@@ -24,9 +26,10 @@ export interface InputSpec {
   readonly within?: readonly [least: number, most: number]
 }
 
-export interface OnnxSpec {
-  readonly opset?: number
-  readonly inputs: readonly InputSpec[]
+/** A graph: a model's, or one in an attribute, which names what it reads of the graphs around it. */
+export interface GraphSpec {
+  /** Those of a subgraph may be without a shape. */
+  readonly inputs: readonly (Omit<InputSpec, "shape"> & Partial<Pick<InputSpec, "shape">>)[]
   readonly outputs: readonly string[]
   readonly initializers?: Readonly<Record<string, TensorSpec>>
   readonly nodes: readonly {
@@ -39,6 +42,11 @@ export interface OnnxSpec {
   }[]
 }
 
+export interface OnnxSpec extends GraphSpec {
+  readonly opset?: number
+  readonly inputs: readonly InputSpec[]
+}
+
 // numbers of TensorProto.DataType and AttributeProto.AttributeType
 const dataTypes = { float: 1, uint8: 2, int8: 3, uint16: 4, int16: 5, int32: 6, int64: 7, bool: 9 }
 
@@ -47,6 +55,9 @@ function attribute(name: string, value: AttributeSpec): object {
   if (typeof value === "number") return { name, type: 2, i: value }
   if ("float" in value) return { name, type: 1, f: value.float }
   if ("floats" in value) return { name, type: 6, floats: [...value.floats] }
+  if ("texts" in value)
+    return { name, type: 8, strings: value.texts.map((text) => new TextEncoder().encode(text)) }
+  if ("graph" in value) return { name, type: 5, g: graphOf(value.graph) }
   return { name, type: 7, ints: [...value] }
 }
 
@@ -58,10 +69,32 @@ function initializer(name: string, { shape, data, dtype = "float" }: TensorSpec)
   return { name, dims, dataType: dataTypes.float, floatData: values }
 }
 
-/** Bytes of a model. */
-export function encodeOnnx(spec: OnnxSpec): Uint8Array {
+function graphOf(spec: GraphSpec): object {
   const dims = (shape: readonly (number | string)[]) =>
     shape.map((dim) => (typeof dim === "number" ? { dimValue: dim } : { dimParam: dim }))
+  return {
+    name: "test",
+    node: spec.nodes.map(({ operator, name, domain, inputs, outputs, attributes = {} }) => ({
+      opType: operator,
+      name: name ?? "",
+      domain: domain ?? "",
+      input: [...inputs],
+      output: [...outputs],
+      attribute: Object.entries(attributes).map(([key, value]) => attribute(key, value)),
+    })),
+    initializer: Object.entries(spec.initializers ?? {}).map(([name, tensor]) => initializer(name, tensor)),
+    input: spec.inputs.map(({ name, shape, dtype }) => ({
+      name,
+      type: {
+        tensorType: { elemType: dataTypes[dtype ?? "float"], ...(shape && { shape: { dim: dims(shape) } }) },
+      },
+    })),
+    output: spec.outputs.map((name) => ({ name })),
+  }
+}
+
+/** Bytes of a model. */
+export function encodeOnnx(spec: OnnxSpec): Uint8Array {
   const type = messageType("ModelProto")
   const message = {
     irVersion: 8,
@@ -71,23 +104,7 @@ export function encodeOnnx(spec: OnnxSpec): Uint8Array {
         ? [{ domain: "com.microsoft", version: 1 }]
         : []),
     ],
-    graph: {
-      name: "test",
-      node: spec.nodes.map(({ operator, name, domain, inputs, outputs, attributes = {} }) => ({
-        opType: operator,
-        name: name ?? "",
-        domain: domain ?? "",
-        input: [...inputs],
-        output: [...outputs],
-        attribute: Object.entries(attributes).map(([key, value]) => attribute(key, value)),
-      })),
-      initializer: Object.entries(spec.initializers ?? {}).map(([name, tensor]) => initializer(name, tensor)),
-      input: spec.inputs.map(({ name, shape, dtype }) => ({
-        name,
-        type: { tensorType: { elemType: dataTypes[dtype ?? "float"], shape: { dim: dims(shape) } } },
-      })),
-      output: spec.outputs.map((name) => ({ name })),
-    },
+    graph: graphOf(spec),
   }
   return type.encode(type.fromObject(message)).finish()
 }

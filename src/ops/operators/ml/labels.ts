@@ -149,7 +149,9 @@ const labelEncoder: Lowering = (call) => {
     given !== undefined && typeof given === "object"
       ? "data" in given
         ? given.data[0]
-        : given[0]
+        : Array.isArray(given)
+          ? (given[0] as string | number)
+          : call.refuse("default_tensor", given)
       : undefined
   const isNumber = !isText(values.list)
   const fallback = isNumber
