@@ -5,9 +5,8 @@ import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
 import { ModelError } from "#src/errors.js"
 import type { DataType, Graph } from "#src/model/graph.js"
+import { layers } from "#src/model/keras/layers.js"
 import { importOnnx } from "#src/model/onnx/onnx.js"
-import { activationNames, layers } from "#src/model/tfjs/layers.js"
-import { importTfjs } from "#src/model/tfjs/tfjs.js"
 import { lower, microsoftOperators, operators } from "#src/ops/lower.js"
 import { describeLimit, type Limit } from "#src/ops/operators/limits.js"
 import { attentionCases } from "../support/attention-cases.js"
@@ -442,95 +441,11 @@ describe("every stated limit is refused, by the operator and with a reason", () 
 
 it("the refusal of an operator, an attribute and a layer says where to look", () => {
   expect(refusalOf(single("MaxRoiPool", [1, 1, 2], { pooled_shape: [2] }))).toMatch(
+it("the refusal of an operator and of an attribute says where to look", () => {
+  expect(refusalOf(single("LpPool", [1, 1, 2], { kernel_shape: [2] }))).toMatch(
     /the operator is not supported\. .* docs\/OPERATORS\.md lists/,
   )
   expect(refusalOf(single("Relu", [2], { slope: 1 }))).toMatch(
     /`slope` = `1` is not supported\. .* docs\/OPERATORS\.md/,
   )
-  expect(refusalOfLayer("LSTM", [null, 4, 4])).toMatch(
-    /the layer is not supported\. docs\/OPERATORS\.md lists/,
-  )
-})
-
-function refusalOfLayer(
-  className: string,
-  shape: unknown,
-  config: object = {},
-  weights: object[] = [],
-): string {
-  const data = new Uint8Array(
-    weights.reduce(
-      (sum: number, { shape: dims }: { shape?: number[] }) =>
-        sum + 4 * (dims ?? []).reduce((a, b) => a * b, 1),
-      0,
-    ),
-  )
-  const layer = { class_name: className, config: { name: "layer", batch_input_shape: shape, ...config } }
-  const model = {
-    modelTopology: { class_name: "Sequential", config: { name: "m", layers: [layer] } },
-    weightsManifest: [{ paths: [], weights }],
-  }
-  return refusal(() => lower(importTfjs(model, data)))
-}
-
-const weight = (suffix: string, ...shape: number[]) => ({ name: `layer/${suffix}`, shape, dtype: "float32" })
-const image = [null, 4, 4, 1]
-const sequence = [null, 4, 1]
-const kernels: Readonly<Record<string, readonly [shape: unknown, weights: object[]]>> = {
-  Dense: [
-    [null, 4],
-    [weight("kernel", 4, 2), weight("bias", 2)],
-  ],
-  Conv1D: [sequence, [weight("kernel", 2, 1, 2), weight("bias", 2)]],
-  Conv2D: [image, [weight("kernel", 2, 2, 1, 2), weight("bias", 2)]],
-  DepthwiseConv2D: [image, [weight("depthwise_kernel", 2, 2, 1, 2), weight("bias", 2)]],
-  SeparableConv2D: [
-    image,
-    [weight("depthwise_kernel", 2, 2, 1, 1), weight("pointwise_kernel", 1, 1, 1, 2), weight("bias", 2)],
-  ],
-  BatchNormalization: [
-    image,
-    ["gamma", "beta", "moving_mean", "moving_variance"].map((suffix) => weight(suffix, 1)),
-  ],
-  MaxPooling1D: [sequence, []],
-  MaxPooling2D: [image, []],
-  AveragePooling1D: [sequence, []],
-  AveragePooling2D: [image, []],
-  Activation: [[null, 4], []],
-  ReLU: [[null, 4], []],
-}
-
-/** Settings that a limit of a layer refuses, by how the limit begins. */
-const settings: Readonly<Record<string, readonly [config: object, message: RegExp]>> = {
-  "`padding`": [{ padding: "causal" }, /padding `causal` is not supported/],
-  "`activation`": [{ activation: "softmax" }, /activation `softmax` is not supported/],
-  "`axis`": [{ axis: [1] }, /`perm` = `\[0, 1\]` is no permutation of 4 axes/],
-  "no `threshold`": [{ threshold: 0.5 }, /threshold is not supported/],
-  "no `negative_slope`": [{ negative_slope: 0.5, max_value: 6 }, /together with max_value/],
-}
-
-const statedOfLayers = [...layers].flatMap(([name, { limits }]) =>
-  limits.map((limit): [string, string] => [name, limit]),
-)
-
-describe("every stated limit of a layer is refused", () => {
-  it.each(statedOfLayers)("%s: %s", (name, limit) => {
-    const [shape, weights] = kernels[name]
-    const [, [config, message]] = Object.entries(settings).find(([start]) => limit.startsWith(start)) ?? [
-      "",
-      [{}, /^$/],
-    ]
-    expect(refusalOfLayer(name, shape, config, weights)).toMatch(message)
-  })
-
-  it.each(Object.entries(kernels))("%s without them is taken", (name, [shape, weights]) => {
-    expect(refusalOfLayer(name, shape, name === "Activation" ? { activation: "relu" } : {}, weights)).toBe("")
-  })
-
-  it("and every activation that is listed is taken", () => {
-    for (const activation of activationNames.filter((name) => name !== "linear"))
-      expect(refusalOfLayer("Activation", [null, 4], { activation })).toBe("")
-    const [shape, weights] = kernels.Dense
-    expect(refusalOfLayer("Dense", shape, { activation: "linear" }, weights)).toBe("")
-  })
 })
