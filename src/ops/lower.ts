@@ -8,6 +8,7 @@ import { fuse } from "./fuse.js"
 import { activations } from "./operators/activation.js"
 import { arithmetic } from "./operators/arithmetic.js"
 import { attentions, fusedAttentions } from "./operators/attention.js"
+import { bitOperators } from "./operators/bitwise.js"
 import { Builder } from "./operators/builder.js"
 import { Call, type Run } from "./operators/call.js"
 import { controlFlow } from "./operators/control.js"
@@ -15,16 +16,20 @@ import { convolutions } from "./operators/conv.js"
 import { einsums } from "./operators/einsum.js"
 import { fold } from "./operators/fold.js"
 import { fusedFunctions, unaryFunctions } from "./operators/functions.js"
+import { fusedLayers } from "./operators/fused.js"
 import { gathering } from "./operators/gather.js"
 import { intervalOfType } from "./operators/intervals.js"
 import { layout } from "./operators/layout.js"
+import { legacy } from "./operators/legacy.js"
 import type { Operators } from "./operators/limits.js"
 import { linearLayers } from "./operators/linear.js"
 import { logic } from "./operators/logic.js"
+import { losses } from "./operators/losses.js"
 import { mlOperators } from "./operators/ml/index.js"
 import { movement } from "./operators/movement.js"
 import { fusedNormalizations, normalizations } from "./operators/normalize.js"
 import { pooling } from "./operators/pool.js"
+import { powers } from "./operators/powers.js"
 import { quantizedFusions, quantizedOperators } from "./operators/quantized.js"
 import { recurrent } from "./operators/recurrent.js"
 import { reductions } from "./operators/reduce.js"
@@ -41,6 +46,10 @@ import { remedyOf } from "./remedies.js"
 export const operators: Operators = {
   ...activations,
   ...arithmetic,
+  ...bitOperators,
+  ...legacy,
+  ...losses,
+  ...powers,
   ...attentions,
   ...controlFlow,
   ...convolutions,
@@ -66,6 +75,7 @@ export const microsoftOperators: Operators = {
   ...fusedAttentions,
   ...fusedFunctions,
   ...fusedNormalizations,
+  ...fusedLayers,
   ...quantizedFusions,
 }
 
