@@ -49,6 +49,7 @@ import { Largest } from "./largest.js"
 import { addMovement } from "./movement.js"
 import { checkQuantizeOptions, type QuantizeOptions, withInputs } from "./options.js"
 import { bypassSums, hoistClamps } from "./prepare.js"
+import { addSoftmax } from "./probabilities.js"
 import { addDivision, addLogarithm, addRoot, type Operand } from "./quotients.js"
 import { QuantizeRefusals, standIn } from "./refusals.js"
 import { addRounding, sumOfOne } from "./roundings.js"
@@ -244,6 +245,7 @@ class Quantizer {
     compare: (node) => this.#compare(node),
     function: (node) => this.#function(node),
     divide: (node) => this.#divide(node),
+    softmax: (node) => addSoftmax(this.#builder, node, this.#source(node.source), this.#result(node.out)),
     root: (node) => {
       const { out, source, origin } = node
       const operand = this.#operand(source, origin)
@@ -295,7 +297,9 @@ class Quantizer {
     const { out, ...rest } = node
     const exact = this.#maximum(node)
     if (exact !== undefined) return exact
-    const source = this.#within(2 ** (this.#distances.has(out) ? 40 : this.#precision + 2), node)
+    // what is exact stays so
+    const isExact = this.#linear.get(node.source)?.unit !== undefined
+    const source = this.#within(2 ** (this.#distances.has(out) || isExact ? 40 : this.#precision + 2), node)
     const { scale } = builder.tensors[source]
     return builder.add({ ...rest, source }, this.#program.tensors[out], scale, this.#ranges[out])
   }
@@ -519,11 +523,12 @@ class Quantizer {
     return sizeOf(this.#program.tensors[real].shape)
   }
 
+  #result(out: TensorId) {
+    return { info: this.#program.tensors[out], range: this.#ranges[out] }
+  }
+
   #compare(node: CompareNode): TensorId {
-    return addComparison(this.#builder, node, this.#source(node.source), {
-      info: this.#program.tensors[node.out],
-      range: this.#ranges[node.out],
-    })
+    return addComparison(this.#builder, node, this.#source(node.source), this.#result(node.out))
   }
 
   /** A function of one variable: a table of its source, which several tables may share. */
