@@ -38,6 +38,7 @@ import { flatSamples } from "./calibration/nested.js"
 import { chooseRunner } from "./calibration/tensors.js"
 import { addComparison } from "./comparisons.js"
 import { addBelow, addDescent, type Descent } from "./descent.js"
+import { Families } from "./families.js"
 import { fitted, type Sum } from "./fit.js"
 import { hoistRounds } from "./hoist.js"
 import { gridOfInput } from "./inputs.js"
@@ -122,6 +123,7 @@ class Quantizer {
   readonly #narrowed = new Map<TensorId, TensorId>()
   /** Requantized sources of tables, by source and grid. */
   readonly #tableInputs = new Map<string, TensorId>()
+  readonly #families: Families
   readonly #linear = new Map<TensorId, LinearNode>()
   /** Data movements that give at least two elements for each that they read, all of one tensor. */
   readonly #spreads = new Map<TensorId, IndexNode>()
@@ -139,6 +141,7 @@ class Quantizer {
 
   constructor(program: Program, ranges: readonly Range[], samples: readonly Sample[], builder: IntBuilder) {
     this.#program = program
+    this.#families = new Families(program, ranges)
     this.#ranges = ranges
     this.#samples = samples
     this.#builder = builder
@@ -545,15 +548,17 @@ class Quantizer {
     if (min > 0 && max > steepest * min && isLogOfSums(node, this.#nodeOf))
       return addLogarithm(this.#builder, node, info, this.#ranges[node.out], this.#operand(source, origin))
     const linear = this.#linear.get(source)
-    const range = this.#ranges[source]
+    const range = this.#families.range(source, this.#ranges[source])
     const requantize = (target: Target): TensorId => {
       const key = `${source}:${target.wanted}:${target.lo(target.wanted)}`
       const named = { ...this.#program.tensors[source], name: `${info.name}:in` }
+      const make = (grid: Target): TensorId =>
+        linear
+          ? this.#activation(linear, grid, named, range, origin)
+          : this.#builder.rescale(this.#source(source), grid, named, range, origin)
       const made =
         this.#tableInputs.get(key) ??
-        (linear
-          ? this.#activation(linear, target, named, range, origin)
-          : this.#builder.rescale(this.#source(source), target, named, range, origin))
+        this.#families.requantized(source, target, make, (id) => this.#builder.tensors[id].scale)
       this.#tableInputs.set(key, made)
       return made
     }
