@@ -65,6 +65,8 @@ export interface Trace {
   define(wire: number, lc: WireLc): void
   /** Wires of a node's elements that only gadgets behind them say something of. */
   free(node: SortNode, keys: readonly WireLc[], wires: Uint32Array): void
+  /** A wire for each row of a table, for each of some indices, from `first` on: 1 for the row that the index names, else 0. */
+  bits(node: RowsNode, indices: readonly WireLc[], first: number): void
 }
 
 /** What nodes are linked with. */
@@ -308,6 +310,11 @@ function bitsNode(node: RowsNode, linked: Linked): TensorRows {
   const shownFrom = builder.rows
   const bits = builder.allocate(indices * depth)
   const collector = new RowCollector(indices * node.width)
+  linked.linking.trace?.bits(
+    node,
+    Array.from({ length: indices }, (_, i) => rowOf(source, i)),
+    bits,
+  )
   for (let i = 0; i < indices; i++) {
     const index = rowOf(source, i)
     for (let v = 0; v < depth; v++) {

@@ -28,8 +28,20 @@ export interface Packing {
   readonly groups: number
 }
 
-const extremes = (values: Float64Array): [least: number, most: number] =>
-  values.reduce(([least, most], x) => [Math.min(least, x), Math.max(most, x)], [values[0], values[0]])
+/** Least and largest value of each table: asked for by every element. */
+const known = new WeakMap<Float64Array, readonly [least: number, most: number]>()
+
+function extremes(values: Float64Array): readonly [least: number, most: number] {
+  const found = known.get(values)
+  if (found) return found
+  let [least, most] = [values[0], values[0]]
+  for (const x of values) {
+    least = Math.min(least, x)
+    most = Math.max(most, x)
+  }
+  known.set(values, [least, most])
+  return [least, most]
+}
 
 /** Bits of a column of a table, from its least value on: one at least. */
 export function columnBits({ values }: RowsNode): number {

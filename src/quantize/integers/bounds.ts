@@ -295,6 +295,8 @@ const intervals: PerKind<
         hi[i] = high
       }
     }
+    const [smallest, largest] = hull({ lo, hi })
+    within(node, "the difference of entries of its table", largest - smallest)
     return { lo, hi }
   },
   sort(node, bounds, size) {
