@@ -100,6 +100,7 @@ function fail(error: unknown): void {
       name,
       message: inOptions(lines(message)),
       ...(problems.length > 0 && { problems: problems.map(optionsOf) }),
+      ...(error instanceof api.AccuracyError && { search: error.search }),
     }
     show(process.stdout, printableJson({ error: told }))
   } else if (error instanceof api.ModelError && problems.length > 0)

@@ -37,7 +37,7 @@ export function fitted<T extends Accumulator>(
       .sort((a, b) => builder.reach(b.id) - builder.reach(a.id))[0]
     if (widest) narrow.add(widest.source)
     const next = widest ? choose(terms(narrow)) : coarser(accumulator)
-    if (!next) return tooLarge(draft, peak)
+    if (!next) return tooLarge(draft, peak, "its integers", limit)
     accumulator = next
   }
 }

@@ -3,10 +3,8 @@
  * integer weights, clamps become rescales, everything else keeps its meaning; a tensor is requantized only
  * where its integers would grow too wide for the node that reads it.
  */
-import { checkArgument, checkOptions, checkThing } from "../arguments.js"
 import { allowanceFor, Budget } from "../budget.js"
-import { defaults } from "../defaults.js"
-import { InvariantError, type OnProgress } from "../errors.js"
+import { InvariantError } from "../errors.js"
 import type { Graph } from "../model/graph.js"
 import { lower } from "../ops/lower.js"
 import {
@@ -35,19 +33,12 @@ import {
 import { withoutRanks } from "../ops/ranks.js"
 import { diagonalMap } from "../ops/scaling.js"
 import { liveNodes, renumbered, sourcesOf } from "../ops/traversal.js"
-import {
-  type CalibrationMethod,
-  calibrate,
-  chargeRun,
-  integralOn,
-  type Range,
-  type Runner,
-  type Sample,
-} from "./calibration/calibrate.js"
-import { flatSamples, type Nested } from "./calibration/nested.js"
+import { calibrate, chargeRun, integralOn, type Range, type Sample } from "./calibration/calibrate.js"
+import { flatSamples } from "./calibration/nested.js"
 import { chooseRunner } from "./calibration/tensors.js"
 import { addComparison } from "./comparisons.js"
 import { addBelow, addDescent, type Descent } from "./descent.js"
+import { Families } from "./families.js"
 import { fitted, type Sum } from "./fit.js"
 import { hoistRounds } from "./hoist.js"
 import { gridOfInput } from "./inputs.js"
@@ -56,8 +47,11 @@ import { sumLimit, width } from "./integers/bounds.js"
 import type { IntGraph } from "./integers/intgraph.js"
 import { Largest } from "./largest.js"
 import { addMovement } from "./movement.js"
+import { checkQuantizeOptions, type QuantizeOptions, withInputs } from "./options.js"
 import { bypassSums, hoistClamps } from "./prepare.js"
+import { addSoftmax } from "./probabilities.js"
 import { addDivision, addLogarithm, addRoot, type Operand } from "./quotients.js"
+import { QuantizeRefusals, standIn } from "./refusals.js"
 import { addRounding, sumOfOne } from "./roundings.js"
 import {
   type Accumulator,
@@ -72,24 +66,8 @@ import {
 } from "./scales.js"
 import { addRows, indexDepths, indexGrid } from "./selected.js"
 import { aroundSoftmax, distanceOf, isLogOfSums, type Made, ofKind } from "./softmax.js"
+import { type Calibrated, type Quantized, standing } from "./stands.js"
 import { addTable } from "./tables.js"
-
-export interface QuantizeOptions {
-  /** Inputs that the model will see, for calibration; at least one. */
-  readonly samples: readonly Readonly<Record<string, Nested>>[]
-  /** w: bits of an activation, 6–14. */
-  readonly precision?: number
-  readonly calibration?: CalibrationMethod
-  /**
-   * How inputs that are compared with constants and nothing else become integers: `exact`, the default, by their rank
-   * among these, so that no comparison comes out otherwise; `quantized`, as all others.
-   */
-  readonly comparisons?: "exact" | "quantized"
-  /** Runs the real program for calibration; default: plain loops, or tensors where there is much to do. */
-  readonly runner?: Runner
-  readonly onProgress?: OnProgress
-  readonly signal?: AbortSignal
-}
 
 /**
  * Quantizes a model: lowers it, calibrates on the samples, and chooses integers for everything.
@@ -101,24 +79,34 @@ export const quantize = async (graph: Graph, options: QuantizeOptions): Promise<
 
 /** Quantizes a lowered model; errors as `quantize`. */
 export async function quantizeProgram(program: Program, options: QuantizeOptions): Promise<IntGraph> {
-  checkThing("program", program, "program")
-  checkOptions(options, "an object with `samples`")
-  const { precision = defaults.precision } = options
-  const { minPrecision, maxPrecision } = defaults
-  const good = Number.isInteger(precision) && precision >= minPrecision && precision <= maxPrecision
-  const expected = `a whole number of bits from ${minPrecision} to ${maxPrecision}`
-  checkArgument(good, "options.precision", expected, precision)
-  const { comparisons = "exact" } = options
-  const isKnown = comparisons === "exact" || comparisons === "quantized"
-  checkArgument(isKnown, "options.comparisons", "exact or quantized", comparisons)
+  const { precision } = checkQuantizeOptions(program, options)
+  return (await calibrated(program, options)).at(precision).graph
+}
+
+/** Calibrates a lowered model; its inputs may be as those of `admissible` are, too. Errors as `quantize`. */
+export async function calibrated(
+  program: Program,
+  options: QuantizeOptions,
+  admissible: readonly Sample[] = [],
+): Promise<Calibrated> {
+  const { comparisons } = checkQuantizeOptions(program, options)
   const encoded = comparisons === "exact" ? program : withoutRanks(program)
   const prepared = bypassSums(hoistClamps(hoistRounds(aroundSoftmax(encoded))))
   const samples = flatSamples(prepared, options.samples)
-  const budget = new Budget(allowanceFor(program.held ?? 0))
-  chargeRun(prepared, budget)
+  const held = allowanceFor(program.held ?? 0)
+  chargeRun(prepared, new Budget(held))
   const runner = options.runner ?? (await chooseRunner(prepared, samples.length))
-  const ranges = await calibrate(prepared, samples, { ...options, runner })
-  return new Quantizer(prepared, ranges, samples, new IntBuilder(precision, budget)).run()
+  const seen = await calibrate(prepared, samples, { ...options, runner })
+  const ranges = withInputs(prepared, seen, admissible)
+  const all = [...samples, ...admissible]
+  return {
+    program: prepared,
+    at(precision) {
+      const budget = new Budget(held)
+      chargeRun(prepared, budget)
+      return new Quantizer(prepared, ranges, all, new IntBuilder(precision, budget)).run()
+    },
+  }
 }
 
 /** Ratio of the ends of a range from which on a logarithm is taken of a root. */
@@ -136,6 +124,7 @@ class Quantizer {
   readonly #narrowed = new Map<TensorId, TensorId>()
   /** Requantized sources of tables, by source and grid. */
   readonly #tableInputs = new Map<string, TensorId>()
+  readonly #families: Families
   readonly #linear = new Map<TensorId, LinearNode>()
   /** Data movements that give at least two elements for each that they read, all of one tensor. */
   readonly #spreads = new Map<TensorId, IndexNode>()
@@ -148,11 +137,13 @@ class Quantizer {
   readonly #divides: boolean
   readonly #made: ReadonlyMap<TensorId, RealNode>
   readonly #inputs: IntGraph["inputs"][number][] = []
+  readonly #refusals = new QuantizeRefusals()
   /** Widest magnitude a tensor may have and still be multiplied and rescaled within 2^52. */
   readonly #wideLimit: number
 
   constructor(program: Program, ranges: readonly Range[], samples: readonly Sample[], builder: IntBuilder) {
     this.#program = program
+    this.#families = new Families(program, ranges)
     this.#ranges = ranges
     this.#samples = samples
     this.#builder = builder
@@ -173,23 +164,30 @@ class Quantizer {
     }
   }
 
-  run(): IntGraph {
+  run(): Quantized {
     for (const node of this.#program.nodes) {
       if (node.kind === "linear") this.#linear.set(node.out, node)
-      else this.#found.set(node.out, perKind(this.#quantized, node))
+      else
+        this.#found.set(
+          node.out,
+          this.#attempt(node, () => perKind(this.#quantized, node)),
+        )
     }
     const outputs = this.#program.outputs.map((each) => ({ ...each, tensor: this.#source(each.tensor) }))
     const { tensors, nodes } = this.#builder
     // a wide sum goes whose readers all took accumulators of their own
+    this.#refusals.check(this.#program.name)
     const needed = liveNodes({ nodes, outputs })
-    return renumbered({
-      name: this.#program.name,
-      precision: this.#precision,
-      tensors,
-      nodes: needed,
-      inputs: this.#inputs,
-      outputs,
-    })
+    const { name } = this.#program
+    const whole = { name, precision: this.#precision, tensors, nodes: needed, inputs: this.#inputs, outputs }
+    return { graph: renumbered(whole), stands: standing(needed, [this.#found, this.#narrowed]) }
+  }
+
+  /** What a node becomes. One that is refused is noted, and stands for itself while others are looked at. */
+  #attempt(node: RealNode, make: () => TensorId): TensorId {
+    const { out } = node
+    const instead = () => standIn(this.#builder, node, this.#program.tensors[out], this.#ranges[out])
+    return this.#refusals.attempt(node.origin, make, instead)
   }
 
   /** The integer tensor that stands for a real one; a linear node is made here, when it is first read. */
@@ -198,7 +196,7 @@ class Quantizer {
     if (known !== undefined) return known
     const node = this.#linear.get(real)
     if (!node) throw new InvariantError(`tensor ${real} is read before it is written`)
-    const made = this.#wide(node)
+    const made = this.#attempt(node, () => this.#wide(node))
     this.#found.set(real, made)
     return made
   }
@@ -258,6 +256,7 @@ class Quantizer {
     compare: (node) => this.#compare(node),
     function: (node) => this.#function(node),
     divide: (node) => this.#divide(node),
+    softmax: (node) => addSoftmax(this.#builder, node, this.#source(node.source), this.#result(node.out)),
     root: (node) => {
       const { out, source, origin } = node
       const operand = this.#operand(source, origin)
@@ -311,7 +310,9 @@ class Quantizer {
     const { out, ...rest } = node
     const exact = this.#maximum(node)
     if (exact !== undefined) return exact
-    const source = this.#within(2 ** (this.#distances.has(out) ? 40 : this.#precision + 2), node)
+    // what is exact stays so
+    const isExact = this.#linear.get(node.source)?.unit !== undefined
+    const source = this.#within(2 ** (this.#distances.has(out) || isExact ? 40 : this.#precision + 2), node)
     const { scale } = builder.tensors[source]
     return builder.add({ ...rest, source }, this.#program.tensors[out], scale, this.#ranges[out])
   }
@@ -535,11 +536,12 @@ class Quantizer {
     return sizeOf(this.#program.tensors[real].shape)
   }
 
+  #result(out: TensorId) {
+    return { info: this.#program.tensors[out], range: this.#ranges[out] }
+  }
+
   #compare(node: CompareNode): TensorId {
-    return addComparison(this.#builder, node, this.#source(node.source), {
-      info: this.#program.tensors[node.out],
-      range: this.#ranges[node.out],
-    })
+    return addComparison(this.#builder, node, this.#source(node.source), this.#result(node.out))
   }
 
   /** A function of one variable: a table of its source, which several tables may share. */
@@ -559,15 +561,17 @@ class Quantizer {
     if (min > 0 && max > steepest * min && isLogOfSums(node, this.#nodeOf))
       return addLogarithm(this.#builder, node, info, this.#ranges[node.out], this.#operand(source, origin))
     const linear = this.#linear.get(source)
-    const range = this.#ranges[source]
+    const range = this.#families.range(source, this.#ranges[source])
     const requantize = (target: Target): TensorId => {
       const key = `${source}:${target.wanted}:${target.lo(target.wanted)}`
       const named = { ...this.#program.tensors[source], name: `${info.name}:in` }
+      const make = (grid: Target): TensorId =>
+        linear
+          ? this.#activation(linear, grid, named, range, origin)
+          : this.#builder.rescale(this.#source(source), grid, named, range, origin)
       const made =
         this.#tableInputs.get(key) ??
-        (linear
-          ? this.#activation(linear, target, named, range, origin)
-          : this.#builder.rescale(this.#source(source), target, named, range, origin))
+        this.#families.requantized(source, target, make, (id) => this.#builder.tensors[id].scale)
       this.#tableInputs.set(key, made)
       return made
     }

@@ -15,6 +15,9 @@ const all = [
   ...[
     "onnx",
     "tfjs",
+    "keras",
+    "kerasArchive",
+    "hdf5",
     "model",
     "circuit",
     "gadgets",

@@ -2,6 +2,7 @@
 import { ModelError } from "../../errors.js"
 import { float16 } from "../floats.js"
 import type { Tensor } from "../graph.js"
+import { isRecord } from "../keras/layer.js"
 import { checkSize, limits } from "../limits.js"
 
 /** Bytes of an element, by type. */
@@ -32,10 +33,6 @@ interface Entry {
   readonly scale: number
   readonly min: number
 }
-
-/** Whether a part of a file is an object. */
-export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
 
 /**
  * The groups of a manifest, with how many bytes each must have: known before any file is opened.

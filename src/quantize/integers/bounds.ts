@@ -137,12 +137,21 @@ export function linearBounds(
   return { lo, hi, peak }
 }
 
-/** Throws the ModelError for a node whose integers could outgrow exact arithmetic; `what` says which. */
-export function tooLarge({ origin }: Pick<IntNode, "origin">, peak: number, what = "its integers"): never {
+/**
+ * Throws the ModelError for a node whose integers could outgrow exact arithmetic, or a lower limit of what reads them;
+ * `what` says which integers.
+ */
+export function tooLarge(
+  { origin }: Pick<IntNode, "origin">,
+  peak: number,
+  what = "its integers",
+  limit = sumLimit,
+): never {
+  const bits = Math.round(Math.log2(limit))
   throw new ModelError({
-    what: `\`${origin.operator}\`: ${what} could grow beyond 52 bits`,
+    what: `\`${origin.operator}\`: ${what} could grow beyond ${bits} bits`,
     where: origin.name,
-    expected: "numbers and partial sums of magnitude below 2^52",
+    expected: `numbers and partial sums of magnitude below 2^${bits}`,
     given: `2^${Math.log2(peak).toFixed(1)}`,
     fix: "Use a lower precision, or samples with a smaller range",
   })
