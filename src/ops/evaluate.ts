@@ -119,6 +119,16 @@ const evaluation: PerKind<
     const x = read(node.source)
     for (let i = 0; i < out.length; i++) out[i] = Math.sqrt(x[i])
   },
+  softmax(node, out, read) {
+    const x = read(node.source)
+    for (let start = 0; start < out.length; start += node.window) {
+      const scores = x.subarray(start, start + node.window)
+      const largest = scores.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY)
+      let sum = 0
+      for (const score of scores) sum += Math.exp(score - largest)
+      for (const [j, score] of scores.entries()) out[start + j] = Math.exp(score - largest) / sum
+    }
+  },
   quotient(node, out, read) {
     const [x, y] = [read(node.numerator), read(node.denominator)]
     // exact: below 2^53, no quotient of doubles is rounded up to an integer

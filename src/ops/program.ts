@@ -77,7 +77,10 @@ export interface LinearNode {
   readonly out: TensorId
   readonly terms: readonly { readonly source: TensorId; readonly map: LinearMap }[]
   readonly bias?: Float64Array
-  /** What one of its integers is worth, where the lowering knows: weights and bias are multiples of it, sources whole. */
+  /**
+   * What one of its integers is worth, where the lowering knows: the bias is a multiple of it, and so is each weight times what
+   * an integer of its source is worth.
+   */
   readonly unit?: number
   /** The same elementwise as floats compute it, if comparisons may look through it; the map is diagonal then. */
   readonly floats?: FloatSteps
@@ -245,6 +248,18 @@ export interface RootNode {
   readonly origin: Origin
 }
 
+/**
+ * out = exp(source) / Σ exp(source) over each `window` elements in a row: what becomes of scores that are known exactly, to
+ * some millionths (../quantize/probabilities.ts). Real programs only.
+ */
+export interface SoftmaxNode {
+  readonly kind: "softmax"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly window: number
+  readonly origin: Origin
+}
+
 /** out = clamp(floor(source / 2^shift), lo, lo + 2^bits − 1). Integer programs only. */
 export interface RescaleNode {
   readonly kind: "rescale"
@@ -361,6 +376,7 @@ export type RealNode =
   | FunctionNode
   | DivideNode
   | RootNode
+  | SoftmaxNode
 export type IntNode = CommonNode | RescaleNode | TableNode | QuotientNode | IsqrtNode | BelowNode | SortNode
 
 export interface TensorInfo {

@@ -78,6 +78,7 @@ const reading: { readonly [K in Node["kind"]]: Reading<Extract<Node, { readonly 
   divide: quotient,
   quotient,
   root: oneSource,
+  softmax: oneSource,
   isqrt: oneSource,
   below: {
     sources: (node) => [node.source, node.maximum],

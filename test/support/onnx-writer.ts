@@ -8,13 +8,14 @@ export type AttributeSpec =
   | { float: number }
   | { floats: readonly number[] }
   | { texts: readonly string[] }
+  | { tensor: TensorSpec }
   | { graph: GraphSpec }
 
 export interface TensorSpec {
   readonly shape: readonly number[]
   readonly data: ArrayLike<number>
   /** Default float. */
-  readonly dtype?: "float" | "int64" | "bool" | "int8" | "uint8" | "int16" | "uint16" | "int32"
+  readonly dtype?: "float" | "double" | "int64" | "bool" | "int8" | "uint8" | "int16" | "uint16" | "int32"
 }
 
 export interface InputSpec {
@@ -44,17 +45,30 @@ export interface GraphSpec {
 
 export interface OnnxSpec extends GraphSpec {
   readonly opset?: number
+  /** Version of the domain ai.onnx.ml, where a node is of it. */
+  readonly mlOpset?: number
   readonly inputs: readonly InputSpec[]
 }
 
 // numbers of TensorProto.DataType and AttributeProto.AttributeType
-const dataTypes = { float: 1, uint8: 2, int8: 3, uint16: 4, int16: 5, int32: 6, int64: 7, bool: 9 }
+const dataTypes = {
+  float: 1,
+  uint8: 2,
+  int8: 3,
+  uint16: 4,
+  int16: 5,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  double: 11,
+}
 
 function attribute(name: string, value: AttributeSpec): object {
   if (typeof value === "string") return { name, type: 3, s: new TextEncoder().encode(value) }
   if (typeof value === "number") return { name, type: 2, i: value }
   if ("float" in value) return { name, type: 1, f: value.float }
   if ("floats" in value) return { name, type: 6, floats: [...value.floats] }
+  if ("tensor" in value) return { name, type: 4, t: initializer("", value.tensor) }
   if ("texts" in value)
     return { name, type: 8, strings: value.texts.map((text) => new TextEncoder().encode(text)) }
   if ("graph" in value) return { name, type: 5, g: graphOf(value.graph) }
@@ -65,6 +79,7 @@ function initializer(name: string, { shape, data, dtype = "float" }: TensorSpec)
   const values = Array.from(data)
   const dims = [...shape]
   if (dtype === "int64") return { name, dims, dataType: dataTypes.int64, int64Data: values }
+  if (dtype === "double") return { name, dims, dataType: dataTypes.double, doubleData: values }
   if (dtype !== "float") return { name, dims, dataType: dataTypes[dtype], int32Data: values }
   return { name, dims, dataType: dataTypes.float, floatData: values }
 }
@@ -102,6 +117,9 @@ export function encodeOnnx(spec: OnnxSpec): Uint8Array {
       { domain: "", version: spec.opset ?? 15 },
       ...(spec.nodes.some(({ domain }) => domain === "com.microsoft")
         ? [{ domain: "com.microsoft", version: 1 }]
+        : []),
+      ...(spec.nodes.some(({ domain }) => domain === "ai.onnx.ml")
+        ? [{ domain: "ai.onnx.ml", version: spec.mlOpset ?? 3 }]
         : []),
     ],
     graph: graphOf(spec),

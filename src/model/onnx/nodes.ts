@@ -134,8 +134,9 @@ function readTensor(
   where: string,
   { limits, budget }: Settings,
   problems: string[],
+  missing = false,
 ): Tensor | undefined {
-  const decoded = decodeTensor(proto, limits, (count) => budget.elements(count, where))
+  const decoded = decodeTensor(proto, limits, (count) => budget.elements(count, where), missing)
   if ("tensor" in decoded) return decoded.tensor
   for (const problem of decoded.problems) problems.push(`${where}: ${problem}`)
   return undefined
@@ -249,7 +250,8 @@ function readAttribute(
     case "t":
       if (!proto.t) problems.push(`${at} has no value`)
       else if (proto.t.dataType === 8) return proto.t.stringData.map(textOf)
-      else return readTensor(proto.t, at, settings, problems)
+      // between sets of numbers NaN is what ends one
+      else return readTensor(proto.t, at, settings, problems, true)
       return undefined
     default:
       problems.push(

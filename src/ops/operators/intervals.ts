@@ -81,6 +81,7 @@ const intervals: PerKind<RealNode, [known: Known, size: number], Interval | unde
   function: () => undefined,
   divide: () => undefined,
   root: () => undefined,
+  softmax: () => [0, 1],
 }
 
 /** Numbers that a map reads at most. */

@@ -151,6 +151,10 @@ class BatchRun {
       this.#plain(this.#read(node.source), size, (x, y) => {
         for (let i = 0; i < y.length; i++) y[i] = compared(node, x[i], i)
       }),
+    softmax: (node) => {
+      const rows = this.#tf.reshape(this.#read(node.source), [-1, node.window])
+      return this.#tf.reshape(this.#tf.softmax(rows), this.#read(node.source).shape)
+    },
     max: (node, size) => {
       const tf = this.#tf
       const windows = this.#gather([this.#read(node.source)], node.map, Number.NEGATIVE_INFINITY)

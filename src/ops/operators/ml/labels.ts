@@ -87,7 +87,8 @@ function translated(
     builder.hold(2 * size * count)
     return [{ source: bits.tensor, map: { kind: "sparse", rowPtr, columns, values: weights } as const }]
   })
-  return builder.linear(terms, x.shape, "float32", bias, integral)
+  const node = { kind: "linear", terms, bias, ...(integral && { unit: 1 }) } as const
+  return builder.emit(node, x.shape, "float32", integral)
 }
 
 /** Names with their places, each once. */
