@@ -134,10 +134,16 @@ export function lower(graph: Graph): Program {
     try {
       builder.where = nodeLabel(node, position)
       results = lowerNode(node, values, builder, graph.opset)
-      if (!results) refusals.skip(node)
+      if (!results) {
+        refusals.skip(node)
+        refusals.inside(node, notSupported, missing)
+      }
     } catch (error) {
       if (!(error instanceof Unsupported)) throw error
-      refusals.refuse(node, position, error.message, isSupported(node) ? undefined : remedyOf(node))
+      // an operator of a subgraph is told once, where it stands
+      const isWithin = refusals.inside(node, notSupported, missing) && error.message.endsWith(notSupported)
+      if (isWithin && isSupported(node)) refusals.lose(node)
+      else refusals.refuse(node, position, error.message, missing(node))
     }
     for (const [i, name] of node.outputs.entries()) values.set(name, results?.[i] ?? null)
   }
@@ -186,6 +192,10 @@ export const notSupported = "the operator is not supported"
 /** Whether there is a lowering for the operator of a node, in whatever form. */
 export const isSupported = ({ domain, operator }: Pick<Node, "domain" | "operator">): boolean =>
   Object.hasOwn(domains.get(domain) ?? {}, operator)
+
+/** What would help with an operator that is not supported; undefined for one that is. */
+const missing = (node: Pick<Node, "domain" | "operator">): string | undefined =>
+  isSupported(node) ? undefined : remedyOf(node)
 
 /** The outputs of a node; undefined if an input is unknown because an earlier node was refused. */
 function lowerNode(node: Node, values: Scope, builder: Builder, opset: number): readonly Value[] | undefined {
