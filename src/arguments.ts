@@ -31,7 +31,7 @@ const things = {
   },
   receipt: { is: "a receipt", has: { statement: isRecord, proof: isRecord } },
   graph: {
-    is: "a float graph (`importOnnx`, `importTfjs`)",
+    is: "a float graph (`importOnnx`, `importTfjs`, `importKeras`)",
     has: { nodes: isList, inputs: isList, outputs: isList, constants: isMap },
   },
   model: {

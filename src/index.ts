@@ -1,7 +1,7 @@
 /**
  * Countersign: prove which model produced which output, and check it anywhere.
  *
- * model file → importOnnx / importTfjs → quantize → compile → setup → openProver → prove → verify.
+ * model file → importOnnx / importTfjs / importKeras → quantize → compile → setup → openProver → prove → verify.
  * This entry depends on GPL-3.0 packages through the prover; `countersign/verifier` does not.
  */
 
@@ -31,6 +31,7 @@ export {
 export { defaults } from "./defaults.js"
 export { cutGraph } from "./model/cut.js"
 export type { Graph } from "./model/graph.js"
+export { importKeras, type KerasOptions } from "./model/keras/keras.js"
 export type { ImportOptions } from "./model/onnx/onnx.js"
 export { importTfjs } from "./model/tfjs/tfjs.js"
 export { importOnnx } from "./ops/import.js"

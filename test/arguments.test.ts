@@ -1,5 +1,5 @@
 /** Wrong arguments to every public function: a typed error that names them, never one from deep inside. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { beforeAll, describe, expect, it } from "vitest"
@@ -10,6 +10,7 @@ import { contributedPtau } from "./support/ptau.js"
 
 const context = `0x${"11".repeat(32)}`
 const bytes = smallModel(4)
+const kerasFile = new URL("./model/keras/files/shared.keras", import.meta.url)
 const x = [0.5, -0.5, 0.25]
 const samples = [{ x }, { x: [1, -1, 1] }]
 
@@ -127,6 +128,7 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     explainReceipt: [[receipt, expected]],
     exportCircom: [[circuit]],
     fromSnarkjs: [[snarkjs, { model: circuit.model, layout: plain.circuit.layout, setup: "dev" }]],
+    importKeras: [[new Uint8Array(readFileSync(kerasFile)), { dimensions: {}, file: "shared.keras" }]],
     importOnnx: [[bytes, { dimensions: {}, limits: {}, outputs: ["y"] }]],
     importTfjs: [[tfjs, new Uint8Array(0), { dimensions: {} }]],
     inspect: [[circuit]],

@@ -4,7 +4,7 @@
  */
 import { checkTexts, checkThing } from "../arguments.js"
 import { ModelError } from "../errors.js"
-import type { Graph } from "./graph.js"
+import { type Graph, namesRead } from "./graph.js"
 
 /** A node as far as its place goes: the tensors it reads and those it gives. */
 export interface Link {
@@ -57,7 +57,7 @@ export function missingEnds(
 export function cutGraph(graph: Graph, ends: readonly string[]): Graph {
   checkThing("graph", graph, "graph")
   checkTexts(ends, "ends")
-  const links = graph.nodes.map(({ name, inputs, outputs }) => ({ name, reads: inputs, gives: outputs }))
+  const links = graph.nodes.map((node) => ({ name: node.name, reads: namesRead(node), gives: node.outputs }))
   const given = [...graph.inputs.map(({ name }) => name), ...graph.constants.keys()]
   const problems = missingEnds(links, ends, given)
   if (problems.length > 0)

@@ -8,6 +8,7 @@ import { functionOf, roundHalfEven } from "./formula.js"
 import { applyMap } from "./linearmap.js"
 import {
   compared,
+  depthOf,
   type IntNode,
   type PerKind,
   perKind,
@@ -119,6 +120,16 @@ const evaluation: PerKind<
     const x = read(node.source)
     for (let i = 0; i < out.length; i++) out[i] = Math.sqrt(x[i])
   },
+  softmax(node, out, read) {
+    const x = read(node.source)
+    for (let start = 0; start < out.length; start += node.window) {
+      const scores = x.subarray(start, start + node.window)
+      const largest = scores.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY)
+      let sum = 0
+      for (const score of scores) sum += Math.exp(score - largest)
+      for (const [j, score] of scores.entries()) out[start + j] = Math.exp(score - largest) / sum
+    }
+  },
   quotient(node, out, read) {
     const [x, y] = [read(node.numerator), read(node.denominator)]
     // exact: below 2^53, no quotient of doubles is rounded up to an integer
@@ -158,6 +169,15 @@ const evaluation: PerKind<
         if (candidate > current || (node.last && candidate === current)) best = j
       }
       out[i] = best
+    }
+  },
+  rows(node, out, read) {
+    const { lo, width, values } = node
+    const depth = depthOf(node)
+    for (const [i, x] of read(node.source).entries()) {
+      const row = x < lo ? x - lo + depth : x - lo
+      if (row >= 0 && row < depth && Number.isInteger(row))
+        out.set(values.subarray(row * width, (row + 1) * width), i * width)
     }
   },
   top(node, out, read) {

@@ -2,29 +2,36 @@
 
 import { checkThing } from "../arguments.js"
 import { allowanceFor, Budget } from "../budget.js"
-import type { DataType, Graph, Node } from "../model/graph.js"
+import { type DataType, type Graph, type Node, namesRead, type Subgraph } from "../model/graph.js"
 import { type Labels, labelsFault } from "../statement/labels.js"
 import { fuse } from "./fuse.js"
 import { activations } from "./operators/activation.js"
 import { arithmetic } from "./operators/arithmetic.js"
 import { attentions, fusedAttentions } from "./operators/attention.js"
+import { bitOperators } from "./operators/bitwise.js"
 import { Builder } from "./operators/builder.js"
-import { Call } from "./operators/call.js"
+import { Call, type Run } from "./operators/call.js"
+import { controlFlow } from "./operators/control.js"
 import { convolutions } from "./operators/conv.js"
 import { einsums } from "./operators/einsum.js"
 import { fold } from "./operators/fold.js"
 import { fusedFunctions, unaryFunctions } from "./operators/functions.js"
+import { fusedLayers } from "./operators/fused.js"
 import { gathering } from "./operators/gather.js"
 import { intervalOfType } from "./operators/intervals.js"
 import { layout } from "./operators/layout.js"
+import { legacy } from "./operators/legacy.js"
 import type { Operators } from "./operators/limits.js"
 import { linearLayers } from "./operators/linear.js"
 import { logic } from "./operators/logic.js"
+import { losses } from "./operators/losses.js"
 import { mlOperators } from "./operators/ml/index.js"
 import { movement } from "./operators/movement.js"
 import { fusedNormalizations, normalizations } from "./operators/normalize.js"
 import { pooling } from "./operators/pool.js"
+import { powers } from "./operators/powers.js"
 import { quantizedFusions, quantizedOperators } from "./operators/quantized.js"
+import { recurrent } from "./operators/recurrent.js"
 import { reductions } from "./operators/reduce.js"
 import { resizing } from "./operators/resize.js"
 import { axisTable, checkShape, sameShape, show, Unsupported, unsupported } from "./operators/shapes.js"
@@ -39,7 +46,12 @@ import { remedyOf } from "./remedies.js"
 export const operators: Operators = {
   ...activations,
   ...arithmetic,
+  ...bitOperators,
+  ...legacy,
+  ...losses,
+  ...powers,
   ...attentions,
+  ...controlFlow,
   ...convolutions,
   ...einsums,
   ...fold,
@@ -52,6 +64,7 @@ export const operators: Operators = {
   ...ordering,
   ...pooling,
   ...quantizedOperators,
+  ...recurrent,
   ...reductions,
   ...resizing,
   ...unaryFunctions,
@@ -62,6 +75,7 @@ export const microsoftOperators: Operators = {
   ...fusedAttentions,
   ...fusedFunctions,
   ...fusedNormalizations,
+  ...fusedLayers,
   ...quantizedFusions,
 }
 
@@ -73,8 +87,20 @@ const domains: ReadonlyMap<string, Operators> = new Map([
   ["com.microsoft", microsoftOperators],
 ])
 
-/** Values by name; null is what a refused node would have computed. */
-type Environment = Map<string, Value | null>
+/** Values by name, those of the graphs around hidden by a graph's own; null is what a refused node would have computed. */
+class Scope {
+  readonly #values = new Map<string, Value | null>()
+  constructor(private readonly outer?: Scope) {}
+
+  get(name: string): Value | null | undefined {
+    const found = this.#values.get(name)
+    return found === undefined ? this.outer?.get(name) : found
+  }
+
+  set(name: string, value: Value | null): void {
+    if (name !== "") this.#values.set(name, value)
+  }
+}
 
 /**
  * Lowers a graph to primitives over the reals.
@@ -87,7 +113,7 @@ export function lower(graph: Graph): Program {
   const budget = new Budget(allowanceFor(held))
   const builder = new Builder(budget)
   const refusals = new Refusals()
-  const values: Environment = new Map()
+  const values = new Scope()
   for (const [name, { shape, data, dtype }] of graph.constants) values.set(name, constant(shape, data, dtype))
   const inputs: ProgramInput[] = []
   const types: DataType[] = []
@@ -108,12 +134,18 @@ export function lower(graph: Graph): Program {
     try {
       builder.where = nodeLabel(node, position)
       results = lowerNode(node, values, builder, graph.opset)
-      if (!results) refusals.skip(node)
+      if (!results) {
+        refusals.skip(node)
+        refusals.inside(node, notSupported, missing)
+      }
     } catch (error) {
       if (!(error instanceof Unsupported)) throw error
-      refusals.refuse(node, position, error.message, isSupported(node) ? undefined : remedyOf(node))
+      // an operator of a subgraph is told once, where it stands
+      const isWithin = refusals.inside(node, notSupported, missing) && error.message.endsWith(notSupported)
+      if (isWithin && isSupported(node)) refusals.lose(node)
+      else refusals.refuse(node, position, error.message, missing(node))
     }
-    for (const [i, name] of node.outputs.entries()) if (name !== "") values.set(name, results?.[i] ?? null)
+    for (const [i, name] of node.outputs.entries()) values.set(name, results?.[i] ?? null)
   }
   const isLive = (name: string) => {
     const value = values.get(name)
@@ -161,28 +193,33 @@ export const notSupported = "the operator is not supported"
 export const isSupported = ({ domain, operator }: Pick<Node, "domain" | "operator">): boolean =>
   Object.hasOwn(domains.get(domain) ?? {}, operator)
 
+/** What would help with an operator that is not supported; undefined for one that is. */
+const missing = (node: Pick<Node, "domain" | "operator">): string | undefined =>
+  isSupported(node) ? undefined : remedyOf(node)
+
 /** The outputs of a node; undefined if an input is unknown because an earlier node was refused. */
-function lowerNode(
-  node: Node,
-  values: Environment,
-  builder: Builder,
-  opset: number,
-): readonly Value[] | undefined {
+function lowerNode(node: Node, values: Scope, builder: Builder, opset: number): readonly Value[] | undefined {
   const known = domains.get(node.domain) ?? {}
   if (!isSupported(node)) return unsupported(notSupported)
-  const inputs: (Value | undefined)[] = []
-  for (const name of node.inputs) {
+  const read: (Value | undefined)[] = []
+  for (const name of namesRead(node)) {
     const value = name === "" ? undefined : values.get(name)
     if (value === null) return undefined
     if (name !== "" && !value) unsupported(`input \`${name}\` is computed by no earlier node`)
     if (value?.dtype === "string" && !ofStrings.test(node.operator))
       unsupported(`input \`${name}\` is a tensor of strings`)
-    inputs.push(value)
+    read.push(value)
   }
+  // what its subgraphs read, they find themselves
+  const inputs = read.slice(0, node.inputs.length)
   announce(inputs, builder)
   builder.origin = { name: node.name, operator: node.operator }
   builder.outputName = node.outputs.find((name) => name !== "") ?? node.name
-  const call = new Call(node, inputs, builder, opset)
+  const run: Run = (graph, given, step) =>
+    step === undefined
+      ? lowerBody(graph, given, values, builder, opset)
+      : builder.inStep(node.name, step, () => lowerBody(graph, given, values, builder, opset))
+  const call = new Call(node, inputs, builder, opset, run)
   const results = known[node.operator].lower(call)
   call.finish(results)
   for (const { shape } of results) checkShape(shape)
@@ -190,6 +227,42 @@ function lowerNode(
     if (isConstant(result) && result.constant.some(Number.isNaN))
       unsupported("its constant inputs give a result that is not a number")
   return results
+}
+
+/** The outputs of a subgraph whose inputs have these values. */
+function lowerBody(
+  graph: Subgraph,
+  given: readonly Value[],
+  around: Scope,
+  builder: Builder,
+  opset: number,
+): readonly Value[] {
+  const { origin, outputName, where } = builder
+  const { inputs, outputs, nodes, constants } = graph
+  if (inputs.length !== given.length)
+    unsupported(`its subgraph has ${inputs.length} inputs, and is given ${given.length}`)
+  builder.unroll(nodes.length)
+  const scope = new Scope(around)
+  for (const [name, { shape, data, dtype }] of constants) scope.set(name, constant(shape, data, dtype))
+  inputs.forEach(({ name, dtype }, i) => {
+    if (dtype !== undefined && dtype !== given[i].dtype)
+      unsupported(`input \`${name}\` of its subgraph is \`${dtype}\`, and is given \`${given[i].dtype}\``)
+    scope.set(name, given[i])
+  })
+  for (const [position, node] of nodes.entries()) {
+    try {
+      builder.where = `${where}, ${nodeLabel(node, position)}`
+      const results = lowerNode(node, scope, builder, opset)
+      for (const [i, name] of node.outputs.entries()) scope.set(name, results?.[i] ?? null)
+    } catch (error) {
+      if (!(error instanceof Unsupported)) throw error
+      unsupported(`in its subgraph, ${nodeLabel(node, position)}: ${error.message}`)
+    }
+  }
+  Object.assign(builder, { origin, outputName, where })
+  return outputs.map(
+    ({ name }) => scope.get(name) ?? unsupported(`its subgraph does not compute \`${name}\``),
+  )
 }
 
 /** What every lowering may do: read each element of its inputs, and fold each constant into another. */
@@ -222,7 +295,7 @@ function constantOutput(name: string, value: Constant, builder: Builder): Tensor
 /** The tensor of a model output, with the output's own shape; undefined adds a problem or follows from one. */
 function outputTensor(
   name: string,
-  values: Environment,
+  values: Scope,
   builder: Builder,
   refusals: Refusals,
   anyLive: boolean,

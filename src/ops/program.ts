@@ -77,7 +77,10 @@ export interface LinearNode {
   readonly out: TensorId
   readonly terms: readonly { readonly source: TensorId; readonly map: LinearMap }[]
   readonly bias?: Float64Array
-  /** What one of its integers is worth, where the lowering knows: weights and bias are multiples of it, sources whole. */
+  /**
+   * What one of its integers is worth, where the lowering knows: the bias is a multiple of it, and so is each weight times what
+   * an integer of its source is worth.
+   */
   readonly unit?: number
   /** The same elementwise as floats compute it, if comparisons may look through it; the map is diagonal then. */
   readonly floats?: FloatSteps
@@ -115,6 +118,25 @@ export interface ArgmaxNode {
   readonly last: boolean
   readonly origin: Origin
 }
+
+/**
+ * Rows of a constant table: out[i, j] = values[(source[i] − lo)·width + j]. In real programs lo is 0, an index below counts
+ * from the end, and one that is out of range picks zeros; in integer programs the table has one row for every integer from
+ * the least to the largest that any element of its source can be, neither more nor fewer.
+ */
+export interface RowsNode {
+  readonly kind: "rows"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly lo: number
+  readonly width: number
+  readonly values: Float64Array
+  readonly origin: Origin
+}
+
+/** Rows of its table. */
+export const depthOf = ({ values, width }: Pick<RowsNode, "values" | "width">): number =>
+  values.length / width
 
 /**
  * The `count` largest elements of each window, largest first, or where in the window they stand, [windows, count]; of
@@ -245,6 +267,18 @@ export interface RootNode {
   readonly origin: Origin
 }
 
+/**
+ * out = exp(source) / Σ exp(source) over each `window` elements in a row: what becomes of scores that are known exactly, to
+ * some millionths (../quantize/probabilities.ts). Real programs only.
+ */
+export interface SoftmaxNode {
+  readonly kind: "softmax"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly window: number
+  readonly origin: Origin
+}
+
 /** out = clamp(floor(source / 2^shift), lo, lo + 2^bits − 1). Integer programs only. */
 export interface RescaleNode {
   readonly kind: "rescale"
@@ -351,6 +385,7 @@ export type CommonNode =
   | ArgmaxNode
   | ProductNode
   | ContractionNode
+  | RowsNode
 export type RealNode =
   | CommonNode
   | TopNode
@@ -361,12 +396,15 @@ export type RealNode =
   | FunctionNode
   | DivideNode
   | RootNode
+  | SoftmaxNode
 export type IntNode = CommonNode | RescaleNode | TableNode | QuotientNode | IsqrtNode | BelowNode | SortNode
 
 export interface TensorInfo {
   /** The model's name of the tensor, or one derived from its node. */
   readonly name: string
   readonly shape: readonly number[]
+  /** A number that tensors have in common which the same node makes in each step of something unrolled. */
+  readonly family?: number
 }
 
 export interface InputGrid {

@@ -33,10 +33,6 @@ const absent: readonly (readonly [names: string, help: string])[] = [
     "BlackmanWindow DFT HammingWindow HannWindow MelWeightMatrix STFT ImageDecoder",
     "It prepares an input: do that outside of the model, and give it what comes out",
   ],
-  [
-    "If Loop Scan",
-    "Export it with fixed lengths and without branches that depend on values, or unroll it with a simplifier (onnxsim)",
-  ],
 ]
 
 const helpOf = new Map(absent.flatMap(([names, help]) => names.split(" ").map((name) => [name, help])))

@@ -38,6 +38,7 @@ import { flatSamples } from "./calibration/nested.js"
 import { chooseRunner } from "./calibration/tensors.js"
 import { addComparison } from "./comparisons.js"
 import { addBelow, addDescent, type Descent } from "./descent.js"
+import { Families } from "./families.js"
 import { fitted, type Sum } from "./fit.js"
 import { hoistRounds } from "./hoist.js"
 import { gridOfInput } from "./inputs.js"
@@ -48,6 +49,7 @@ import { Largest } from "./largest.js"
 import { addMovement } from "./movement.js"
 import { checkQuantizeOptions, type QuantizeOptions, withInputs } from "./options.js"
 import { bypassSums, hoistClamps } from "./prepare.js"
+import { addSoftmax } from "./probabilities.js"
 import { addDivision, addLogarithm, addRoot, type Operand } from "./quotients.js"
 import { QuantizeRefusals, standIn } from "./refusals.js"
 import { addRounding, sumOfOne } from "./roundings.js"
@@ -62,6 +64,7 @@ import {
   type ScaledTerm,
   wideScale,
 } from "./scales.js"
+import { addRows, indexDepths, indexGrid } from "./selected.js"
 import { aroundSoftmax, distanceOf, isLogOfSums, type Made, ofKind } from "./softmax.js"
 import { type Calibrated, type Quantized, standing } from "./stands.js"
 import { addTable } from "./tables.js"
@@ -121,6 +124,7 @@ class Quantizer {
   readonly #narrowed = new Map<TensorId, TensorId>()
   /** Requantized sources of tables, by source and grid. */
   readonly #tableInputs = new Map<string, TensorId>()
+  readonly #families: Families
   readonly #linear = new Map<TensorId, LinearNode>()
   /** Data movements that give at least two elements for each that they read, all of one tensor. */
   readonly #spreads = new Map<TensorId, IndexNode>()
@@ -129,6 +133,7 @@ class Quantizer {
   /** Those of them whose distances go to a table as they are, without a grid of their own. */
   readonly #maxima = new Map<TensorId, Descent>()
   readonly #largest: Largest
+  readonly #depths: ReadonlyMap<TensorId, number>
   readonly #divides: boolean
   readonly #made: ReadonlyMap<TensorId, RealNode>
   readonly #inputs: IntGraph["inputs"][number][] = []
@@ -138,10 +143,12 @@ class Quantizer {
 
   constructor(program: Program, ranges: readonly Range[], samples: readonly Sample[], builder: IntBuilder) {
     this.#program = program
+    this.#families = new Families(program, ranges)
     this.#ranges = ranges
     this.#samples = samples
     this.#builder = builder
     this.#precision = builder.precision
+    this.#depths = indexDepths(program)
     this.#largest = new Largest(builder, program.tensors, ranges)
     this.#wideLimit = 2 ** (50 - builder.precision)
     for (const node of program.nodes) {
@@ -225,6 +232,14 @@ class Quantizer {
     index: (node) => this.#index(node),
     max: (node) => this.#max(node),
     argmax: (node) => this.#argmax(node),
+    rows: (node) =>
+      addRows(
+        this.#builder,
+        node,
+        this.#source(node.source),
+        this.#program.tensors[node.out],
+        this.#ranges[node.out],
+      ),
     top: (node) => this.#largest.add(node, this.#within(2 ** 30, node)),
     product: (node) => this.#product(node),
     contraction: (node) => this.#contraction(node),
@@ -241,6 +256,7 @@ class Quantizer {
     compare: (node) => this.#compare(node),
     function: (node) => this.#function(node),
     divide: (node) => this.#divide(node),
+    softmax: (node) => addSoftmax(this.#builder, node, this.#source(node.source), this.#result(node.out)),
     root: (node) => {
       const { out, source, origin } = node
       const operand = this.#operand(source, origin)
@@ -275,7 +291,9 @@ class Quantizer {
     const range = this.#ranges[out]
     const input = this.#program.inputs.find(({ tensor }) => tensor === out)
     const isIntegral = !input?.ranks && integralOn(this.#samples, name)
-    const { scale, ...bounds } = gridOfInput(input ?? {}, range, this.#precision, isIntegral)
+    const { scale, ...bounds } =
+      indexGrid(this.#depths.get(out), input, range) ??
+      gridOfInput(input ?? {}, range, this.#precision, isIntegral)
     const tensor = this.#builder.add({ kind, name, origin }, this.#program.tensors[out], scale, range, bounds)
     this.#inputs.push({ name, tensor, ...bounds, ...(input?.ranks && { ranks: input.ranks }) })
     return tensor
@@ -292,7 +310,9 @@ class Quantizer {
     const { out, ...rest } = node
     const exact = this.#maximum(node)
     if (exact !== undefined) return exact
-    const source = this.#within(2 ** (this.#distances.has(out) ? 40 : this.#precision + 2), node)
+    // what is exact stays so
+    const isExact = this.#linear.get(node.source)?.unit !== undefined
+    const source = this.#within(2 ** (this.#distances.has(out) || isExact ? 40 : this.#precision + 2), node)
     const { scale } = builder.tensors[source]
     return builder.add({ ...rest, source }, this.#program.tensors[out], scale, this.#ranges[out])
   }
@@ -516,11 +536,12 @@ class Quantizer {
     return sizeOf(this.#program.tensors[real].shape)
   }
 
+  #result(out: TensorId) {
+    return { info: this.#program.tensors[out], range: this.#ranges[out] }
+  }
+
   #compare(node: CompareNode): TensorId {
-    return addComparison(this.#builder, node, this.#source(node.source), {
-      info: this.#program.tensors[node.out],
-      range: this.#ranges[node.out],
-    })
+    return addComparison(this.#builder, node, this.#source(node.source), this.#result(node.out))
   }
 
   /** A function of one variable: a table of its source, which several tables may share. */
@@ -540,15 +561,17 @@ class Quantizer {
     if (min > 0 && max > steepest * min && isLogOfSums(node, this.#nodeOf))
       return addLogarithm(this.#builder, node, info, this.#ranges[node.out], this.#operand(source, origin))
     const linear = this.#linear.get(source)
-    const range = this.#ranges[source]
+    const range = this.#families.range(source, this.#ranges[source])
     const requantize = (target: Target): TensorId => {
       const key = `${source}:${target.wanted}:${target.lo(target.wanted)}`
       const named = { ...this.#program.tensors[source], name: `${info.name}:in` }
+      const make = (grid: Target): TensorId =>
+        linear
+          ? this.#activation(linear, grid, named, range, origin)
+          : this.#builder.rescale(this.#source(source), grid, named, range, origin)
       const made =
         this.#tableInputs.get(key) ??
-        (linear
-          ? this.#activation(linear, target, named, range, origin)
-          : this.#builder.rescale(this.#source(source), target, named, range, origin))
+        this.#families.requantized(source, target, make, (id) => this.#builder.tensors[id].scale)
       this.#tableInputs.set(key, made)
       return made
     }

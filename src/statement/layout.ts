@@ -93,21 +93,26 @@ export const publicOutputs = ({ outputs }: Layout): readonly OutputLayout[] =>
 export function layoutJson(layout: Layout): string {
   checkThing("layout", layout, "layout")
   const { inputs, outputs } = layout
-  const tensor = ({ name, shape, scale, lo, bits, visibility }: InputLayout) => ({
+  // visibility is the last field of an output, so that whoever sees but the end of all sees that of the last one
+  const input = ({ name, shape, scale, lo, bits, visibility, ranks }: InputLayout) => ({
     name,
     shape,
     scale,
     lo,
     bits,
     visibility,
+    ...(ranks && { ranks: rankFields(ranks) }),
   })
-  return JSON.stringify({
-    inputs: inputs.map((each) => ({ ...tensor(each), ...(each.ranks && { ranks: rankFields(each.ranks) }) })),
-    outputs: outputs.map((each) => ({
-      ...tensor(each),
-      ...(each.labels && { labels: labelFields(each.labels) }),
-    })),
+  const output = ({ name, shape, scale, lo, bits, visibility, labels }: OutputLayout) => ({
+    name,
+    shape,
+    scale,
+    lo,
+    bits,
+    ...(labels && { labels: labelFields(labels) }),
+    visibility,
   })
+  return JSON.stringify({ inputs: inputs.map(input), outputs: outputs.map(output) })
 }
 
 /**

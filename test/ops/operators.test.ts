@@ -17,6 +17,7 @@ import { quantizeProgram } from "#src/quantize/quantize.js"
 import { witnessOf } from "#src/systems/plain/witness.js"
 import { amount } from "../support/amount.js"
 import { attentionCases } from "../support/attention-cases.js"
+import { controlCases } from "../support/control-cases.js"
 import { functionCases } from "../support/function-cases.js"
 import { logicCases } from "../support/logic-cases.js"
 import { mirageWitness } from "../support/networks.js"
@@ -26,6 +27,8 @@ import { orderCases } from "../support/order-cases.js"
 import { quantizedCases } from "../support/quantized-cases.js"
 import { quotientCases } from "../support/quotient-cases.js"
 import { Random } from "../support/random.js"
+import { recurrentCases } from "../support/recurrent-cases.js"
+import { smallCases } from "../support/small-cases.js"
 
 const allCases = {
   ...orderCases,
@@ -34,7 +37,10 @@ const allCases = {
   ...functionCases,
   ...quotientCases,
   ...attentionCases,
+  ...recurrentCases,
+  ...controlCases,
   ...quantizedCases,
+  ...smallCases,
 }
 
 function tensorOf(data: Float64Array, shape: readonly number[], dtype: InputSpec["dtype"] = "float"): Tensor {
@@ -111,7 +117,9 @@ async function check(seed: number, make: (random: Random) => OnnxSpec, circuits:
 }
 
 const manyTables = (name: string): boolean =>
-  name in quotientCases || name in functionCases || name in quantizedCases
+  [quotientCases, functionCases, quantizedCases, smallCases, recurrentCases, controlCases].some(
+    (cases) => name in cases,
+  )
 
 describe("against onnxruntime", () => {
   for (const [name, make] of Object.entries(allCases)) {
@@ -129,7 +137,7 @@ describe("against onnxruntime", () => {
   }
 
   it("covers every operator that takes activations", () => {
-    const constantsOnly = /^(Shape|Size|ConstantOfShape|Range|EyeLike|NonZero|CastLike)$/
+    const constantsOnly = /^(Shape|Size|ConstantOfShape|Range|EyeLike|NonZero|CastLike|IsInf|IsNaN)$/
     const covered = new Set(Object.keys(allCases).map((name) => name.split(" ")[0]))
     expect(Object.keys(operators).filter((name) => !covered.has(name) && !constantsOnly.test(name))).toEqual(
       [],

@@ -15,7 +15,7 @@ import { elapsed, note, onProgress, print } from "../terminal.js"
 const { precision, minPrecision, maxPrecision, maxConstraints } = api.defaults
 
 export const compileCommand = command("compile", "quantize a model and compile it to a circuit")
-  .argument("<model>", "an .onnx file, or model.json of tfjs")
+  .argument("<model>", "an .onnx, .keras or .h5 file, or model.json of tfjs")
   .needs("--samples <file>", "inputs for calibration: a JSON array or .npz")
   .needs("--out <folder>", "where the circuit goes")
   .option("--precision <bits>", "bits of an activation, 6 to 14", String(precision))

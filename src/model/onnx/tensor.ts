@@ -133,13 +133,14 @@ export const typeName = (type: number): string => typeNames[type] ?? `number ${t
 export type Decoded = { readonly tensor: Tensor } | { readonly problems: readonly string[] }
 
 /**
- * Decodes a tensor; its data must have exactly as many elements as the shape says, none of them NaN. `hold` is told how
- * many that are before they are decoded.
+ * Decodes a tensor; its data must have exactly as many elements as the shape says, none of them NaN unless `missing` values
+ * are allowed. `hold` is told how many that are before they are decoded.
  */
 export function decodeTensor(
   proto: TensorProto,
   limits: Limits,
   hold: (elements: number) => void = () => {},
+  missing = false,
 ): Decoded {
   const fail = (...problems: string[]): Decoded => ({ problems })
   const shape = proto.dims.map(toNumber)
@@ -164,7 +165,7 @@ export function decodeTensor(
   const decoded = format.bits < 8 ? subByte(proto, format, count) : plain(proto, format, count)
   // infinities are masks and open bounds: what takes no such constant says so when it is lowered
   const bad = decoded.findIndex(Number.isNaN)
-  if (bad >= 0) return fail(`element ${bad} is not a number (NaN)`)
+  if (bad >= 0 && !missing) return fail(`element ${bad} is not a number (NaN)`)
   return { tensor: { shape, data: decoded, dtype: format.dtype } }
 }
 

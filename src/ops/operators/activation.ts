@@ -1,7 +1,8 @@
 /** Activation functions that are linear between clamps. */
 import { sizeOf } from "../program.js"
 import { larger } from "./arithmetic.js"
-import type { Call, Lowering } from "./call.js"
+import type { Builder } from "./builder.js"
+import type { Lowering } from "./call.js"
 import { type Operators, operator } from "./limits.js"
 import { axisOf, broadcastShape, sameShape, show, unsupported } from "./shapes.js"
 import { constant, isConstant, type Value } from "./values.js"
@@ -39,7 +40,7 @@ const clip: Lowering = (call) => {
 const isFree = (bound: Value): boolean => isConstant(bound) && !Number.isFinite(bound.constant[0])
 
 /** slope·x + (1 − slope)·relu(x): one linear combination of x and its rectification. */
-function leaky({ builder }: Call, x: Value, slope: number | Float64Array): Value {
+export function leaky(builder: Builder, x: Value, slope: number | Float64Array): Value {
   if (isConstant(x)) {
     const at = (i: number) => (typeof slope === "number" ? slope : slope[i])
     return constant(
@@ -57,7 +58,7 @@ function leaky({ builder }: Call, x: Value, slope: number | Float64Array): Value
 
 const leakyRelu: Lowering = (call) => {
   call.ignore("consumed_inputs")
-  return [leaky(call, call.input(0), call.number("alpha", 0.01))]
+  return [leaky(call.builder, call.input(0), call.number("alpha", 0.01))]
 }
 
 const prelu: Lowering = (call) => {
@@ -71,7 +72,7 @@ const prelu: Lowering = (call) => {
   if (!sameShape(broadcastShape(x.shape, shape), x.shape))
     unsupported(`a slope of shape ${show(slope.shape)} does not broadcast to ${show(x.shape)}`)
   const wide = call.builder.broadcast({ ...slope, shape }, x.shape)
-  if (isConstant(wide)) return [leaky(call, x, wide.constant)]
+  if (isConstant(wide)) return [leaky(call.builder, x, wide.constant)]
   // relu(x) + slope·(x − relu(x))
   const rectified = call.builder.clamp(x, 0, infinity)
   const rest = call.builder.combine([
@@ -87,17 +88,17 @@ const prelu: Lowering = (call) => {
 }
 
 /** min(max(alpha·x + beta, 0), 1). */
-const ramp = ({ builder }: Call, x: Value, alpha: number, beta: number): Value =>
+export const ramp = (builder: Builder, x: Value, alpha: number, beta: number): Value =>
   builder.clamp(builder.combine([{ value: x, factor: alpha }], beta), 0, 1)
 
 const hardSigmoid: Lowering = (call) => {
   call.ignore("consumed_inputs")
-  return [ramp(call, call.input(0), call.number("alpha", 0.2), call.number("beta", 0.5))]
+  return [ramp(call.builder, call.input(0), call.number("alpha", 0.2), call.number("beta", 0.5))]
 }
 
 const hardSwish: Lowering = (call) => {
   const x = call.input(0)
-  return [call.builder.product(x, ramp(call, x, 1 / 6, 0.5))]
+  return [call.builder.product(x, ramp(call.builder, x, 1 / 6, 0.5))]
 }
 
 export const activations: Operators = {

@@ -31,6 +31,16 @@ export interface Term {
   readonly factor: number | Float64Array
 }
 
+/** A step of something unrolled: what its tensors' names end in, and how many of each kind it has made. */
+interface Step {
+  readonly path: number
+  readonly suffix: string
+  readonly made: Map<string, number>
+}
+
+/** What a node costs each time that it is unrolled, besides its elements. */
+const unrolled = { elements: 256, work: 4096 }
+
 /** Most elements of all sources of a data movement: what an index map can name. */
 const mostIndexed = 2 ** 31 - 1
 
@@ -44,6 +54,8 @@ export class Builder implements Ledger {
   where = ""
   /** Name of the tensors that the node being lowered makes. */
   outputName = ""
+  #step: Step | undefined
+  readonly #numbers = new Map<string, number>()
 
   constructor(private readonly budget: Budget) {}
 
@@ -53,6 +65,47 @@ export class Builder implements Ledger {
 
   work(steps: number): void {
     this.budget.work(steps, this.where)
+  }
+
+  /** Charges nodes that are about to be lowered once more. */
+  unroll(nodes: number): void {
+    this.hold(nodes * unrolled.elements)
+    this.work(nodes * unrolled.work)
+  }
+
+  /** Lowers step `index` of those of `name`, which are alike: tensors that a node makes in each are a family. */
+  inStep<T>(name: string, index: number, lower: () => T): T {
+    const outer = this.#step
+    this.unroll(1)
+    const path = this.#numberOf(`${outer?.path ?? ""}/${name}`)
+    this.#step = { path, suffix: `${outer?.suffix ?? ""}[${index}]`, made: new Map() }
+    try {
+      return lower()
+    } finally {
+      this.#step = outer
+    }
+  }
+
+  /** The number of a text, the same for the same text. */
+  #numberOf(text: string): number {
+    const known = this.#numbers.get(text)
+    if (known !== undefined) return known
+    this.#numbers.set(text, this.#numbers.size)
+    return this.#numbers.size - 1
+  }
+
+  /** Name and family of a tensor that a node of this kind makes. */
+  #describe(kind: string): Pick<TensorInfo, "name" | "family"> {
+    const step = this.#step
+    if (!step) return { name: this.outputName }
+    this.unroll(1)
+    this.hold(narrow(this.outputName.length + this.origin.name.length + step.suffix.length))
+    // a sum of one product is that product
+    const sort = kind === "product" ? "linear" : kind
+    const key = `${step.path}/${sort}/${this.origin.name}/${this.outputName}`
+    const before = step.made.get(key) ?? 0
+    step.made.set(key, before + 1)
+    return { name: this.outputName + step.suffix, family: this.#numberOf(`${key}/${before}`) }
   }
 
   /** Appends a primitive and returns its output. */
@@ -67,7 +120,7 @@ export class Builder implements Ledger {
       unsupported(`a clamp to [${node.lo}, ${node.hi}]`)
     if (node.kind === "index" && !Number.isFinite(node.fill))
       unsupported(`elements filled with \`${node.fill}\``)
-    const out = this.tensors.push({ name: this.outputName, shape }) - 1
+    const out = this.tensors.push({ ...this.#describe(node.kind), shape }) - 1
     const made = { ...node, out, origin: this.origin } as RealNode
     this.nodes.push(made)
     if (integral || isInteger(dtype)) this.#bound(made, shape, dtype)

@@ -2,7 +2,7 @@
  * One node being lowered: typed access to its inputs and attributes. What a lowering does not ask for, the
  * node must not have: `finish` refuses attributes and inputs that would otherwise be dropped in silence.
  */
-import type { Attribute, Node, Tensor } from "../../model/graph.js"
+import { type Attribute, isSubgraph, type Node, type Subgraph, type Tensor } from "../../model/graph.js"
 import { limits } from "../../model/limits.js"
 import type { Builder } from "./builder.js"
 import { intervalOfType, isWithin } from "./intervals.js"
@@ -11,6 +11,9 @@ import { type Activation, type Constant, isConstant, isInteger, type Value } fro
 
 /** Lowers one node; the values are its outputs in order. */
 export type Lowering = (call: Call) => readonly Value[]
+
+/** Lowers the nodes of a subgraph on the values of its inputs, as step `step` of its node; the values are its outputs. */
+export type Run = (graph: Subgraph, inputs: readonly Value[], step?: number) => readonly Value[]
 
 export class Call {
   private readonly readAttributes = new Set<string>()
@@ -22,6 +25,7 @@ export class Call {
     private readonly values: readonly (Value | undefined)[],
     readonly builder: Builder,
     readonly opset: number,
+    readonly run: Run,
   ) {
     this.mostNumbers = Math.max(2 * limits.dimensions, node.outputs.length)
   }
@@ -137,6 +141,13 @@ export class Call {
     return typeof value === "object" && "data" in value
       ? value
       : unsupported(`attribute \`${name}\` is not a tensor`)
+  }
+
+  graph(name: string): Subgraph {
+    const value = this.attribute(name)
+    return value !== undefined && isSubgraph(value)
+      ? value
+      : unsupported(`attribute \`${name}\` is ${value === undefined ? "missing" : "no graph"}`)
   }
 
   axis(name: string, rank: number, fallback?: number): number {

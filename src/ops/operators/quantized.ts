@@ -14,6 +14,8 @@ import { typeOf } from "./fold.js"
 import { intervalOfType } from "./intervals.js"
 import { constantInput, type Operators, operator, other } from "./limits.js"
 import { product } from "./linear.js"
+import { joined } from "./movement.js"
+import { softmaxAlong } from "./normalize.js"
 import { averaged, globalAverage } from "./pool.js"
 import { difference, windowMax, windowsOf } from "./reduce.js"
 import { axisOf, indexTable, range, show, stridesOf, unsupported } from "./shapes.js"
@@ -255,30 +257,6 @@ const qLinearConcat: Lowering = (call) => {
   return [joined(call, parts, axis)]
 }
 
-/** Values one behind the other along an axis. */
-function joined(call: Call, parts: readonly Value[], axis: number): Value {
-  const [{ shape: first }] = parts
-  const inner = sizeOf(first.slice(axis + 1))
-  const lengths = parts.map(({ shape }) => shape[axis] * inner)
-  const outer = sizeOf(first.slice(0, axis))
-  for (const { shape } of parts)
-    if (shape.length !== first.length || shape.some((dim, i) => i !== axis && dim !== first[i]))
-      unsupported(`shapes ${show(first)} and ${show(shape)} do not join along axis ${axis}`)
-  const total = lengths.reduce((a, b) => a + b, 0)
-  const starts = lengths.map((_, i) => outer * lengths.slice(0, i).reduce((a, b) => a + b, 0))
-  const places = lengths.flatMap((length, p) => range(length).map((at) => [p, at] as const))
-  const map = indexTable(call.builder, outer * total, (i) => {
-    const [part, at] = places[i % total]
-    return starts[part] + Math.floor(i / total) * lengths[part] + at
-  })
-  const dim = parts.reduce((sum, { shape }) => sum + shape[axis], 0)
-  return call.builder.move(
-    parts,
-    map,
-    first.map((length, i) => (i === axis ? dim : length)),
-  )
-}
-
 /** alpha·A·B + C, in integers or, without a scale of the result, in reals. */
 const qGemm: Lowering = (call) => {
   const { builder } = call
@@ -369,6 +347,15 @@ export const quantizedFusions: Operators = {
   QLinearMul: operator(binary((call, x, y) => call.builder.product(x, y))),
   QLinearSigmoid: operator(unary((call, x) => call.builder.apply(x, "sigmoid"))),
   QLinearLeakyRelu: operator(unary(leaky)),
+  QLinearSoftmax: operator((call) => {
+    // the opset of the softmax: over one axis, or over all from one on
+    const isFlat = call.integer("opset", 13) < 13
+    const x = realAt(call, 0)
+    const axis = call.axis("axis", x.shape.length, isFlat ? 1 : -1)
+    const shape = isFlat ? [sizeOf(x.shape.slice(0, axis)), sizeOf(x.shape.slice(axis))] : x.shape
+    const result = softmaxAlong(call, { ...x, shape }, isFlat ? 1 : axis)
+    return [outputOf(call, 3, { ...result, shape: x.shape }, call.input(0).dtype)]
+  }),
   QLinearAveragePool: operator(
     unary((call, x) => {
       refuseChannelsLast(call)

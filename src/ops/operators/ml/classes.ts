@@ -2,7 +2,6 @@
 import { sizeOf } from "../../program.js"
 import type { Builder } from "../builder.js"
 import type { Call } from "../call.js"
-import { softmaxAlong } from "../normalize.js"
 import { windowMax, windowSum, windowsOf } from "../reduce.js"
 import { indexTable, numbers, range, unsupported } from "../shapes.js"
 import { type Activation, isConstant, type Value } from "../values.js"
@@ -24,14 +23,36 @@ export function transformed(call: Call, scores: Value, transform: Transform): Va
     case "NONE":
       return scores
     case "LOGISTIC":
-      return builder.apply(scores, "sigmoid")
+      return logistic(builder, scores)
     case "SOFTMAX":
-      return softmaxAlong(call, scores, 1)
+      return softmax(builder, scores)
     case "SOFTMAX_ZERO":
       return softmaxOfOthers(call, scores)
     case "PROBIT":
       return builder.apply(scores, "probit")
   }
+}
+
+/** The softmax of each row. */
+function softmax(builder: Builder, scores: Value): Value {
+  if (isConstant(scores)) return unsupported("scores of constants")
+  return builder.emit(
+    { kind: "softmax", source: scores.tensor, window: scores.shape[1] },
+    scores.shape,
+    "float32",
+  )
+}
+
+/** 1 / (1 + exp(−s)), elementwise: the share of s beside 0 in a softmax. */
+function logistic(builder: Builder, scores: Value): Value {
+  const size = sizeOf(scores.shape)
+  const beside = indexTable(builder, 2 * size, (i) => (i % 2 === 0 ? i / 2 : -1))
+  const shares = softmax(builder, builder.move([scores], beside, [size, 2]))
+  return builder.move(
+    [shares],
+    indexTable(builder, size, (i) => 2 * i),
+    scores.shape,
+  )
 }
 
 /** Below which a score is zero to SOFTMAX_ZERO. */
@@ -69,8 +90,7 @@ export function bothClasses(call: Call, score: Value, transform: Transform, seco
   const pair = (first: Value, other: Value): Value => sideBySide(builder, [first, other])
   if (transform !== "LOGISTIC")
     return pair(builder.combine([{ value: score, factor: -1 }], second === "complement" ? 1 : 0), score)
-  const likely = builder.apply(score, "sigmoid")
-  return pair(builder.combine([{ value: likely, factor: -1 }], 1), likely)
+  return softmax(builder, pair(builder.combine([{ value: score, factor: 0 }]), score))
 }
 
 /** Columns [rows, 1] as a matrix. */
@@ -152,5 +172,6 @@ export function labelled(call: Call, places: Activation, labels: readonly number
   const values = numbers(builder, size * count).map((_, i) => labels[(i % count) + 1] - labels[i % count])
   const sums = { kind: "sparse", rowPtr, columns, values } as const
   const bias = numbers(builder, size).fill(labels[0])
-  return builder.linear([{ source: bits.tensor, map: sums }], places.shape, "int64", bias, true)
+  const terms = [{ source: bits.tensor, map: sums }]
+  return builder.emit({ kind: "linear", terms, bias, unit: 1 }, places.shape, "int64", true)
 }

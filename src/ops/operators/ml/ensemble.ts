@@ -59,6 +59,7 @@ function walked(call: Call, roots: readonly Child[], branchAt: (node: number) =>
     seen.add(node)
     call.builder.work(8)
     const { children, ...rest } = branchAt(node)
+    if (rest.values.some(Number.isNaN)) unsupported("a branch that compares with NaN")
     const place = branches.push({ ...rest, whenTrue: [], whenFalse: [] }) - 1
     const [whenTrue, whenFalse] = children()
     branches[place].whenTrue = visit(whenTrue, depth + 1)

@@ -87,7 +87,8 @@ function translated(
     builder.hold(2 * size * count)
     return [{ source: bits.tensor, map: { kind: "sparse", rowPtr, columns, values: weights } as const }]
   })
-  return builder.linear(terms, x.shape, "float32", bias, integral)
+  const node = { kind: "linear", terms, bias, ...(integral && { unit: 1 }) } as const
+  return builder.emit(node, x.shape, "float32", integral)
 }
 
 /** Names with their places, each once. */
@@ -149,7 +150,9 @@ const labelEncoder: Lowering = (call) => {
     given !== undefined && typeof given === "object"
       ? "data" in given
         ? given.data[0]
-        : given[0]
+        : Array.isArray(given)
+          ? (given[0] as string | number)
+          : call.refuse("default_tensor", given)
       : undefined
   const isNumber = !isText(values.list)
   const fallback = isNumber

@@ -1,6 +1,7 @@
 /** TreeEnsembleClassifier, TreeEnsembleRegressor and TreeEnsemble, as onnxruntime computes them. */
 import type { Call, Lowering } from "../call.js"
 import { activationInput, type Operators, operator, other } from "../limits.js"
+import { diagonal } from "../maps.js"
 import { indexTable, numbers, range, unsupported } from "../shapes.js"
 import { type Activation, constant, type Value } from "../values.js"
 import {
@@ -103,11 +104,10 @@ function scores(
     [rows, targets],
     "float32",
   )
-  const offsets = numbers(builder, rows * targets).map((_, i) => used[i % targets] ?? 0)
-  return builder.combine([
-    { value: best, factor: sign },
-    { value: constant([rows, targets], offsets), factor: 1 },
-  ])
+  const size = rows * targets
+  const bias = numbers(builder, size).map((_, i) => Math.round((used[i % targets] ?? 0) / unit) * unit)
+  const terms = [{ source: best.tensor, map: diagonal(builder, numbers(builder, size).fill(sign)) }]
+  return builder.emit({ kind: "linear", terms, bias, unit }, [rows, targets], "float32")
 }
 
 /** Scores of regressors; of one target no transform but PROBIT is made, and of several weights of a leaf the first counts. */

@@ -313,11 +313,13 @@ function gained(
 /** Steps that fractions with small denominators are whole multiples of, so that what is equal before rounding stays so. */
 const finest = 1 / 14_414_400
 
-/** What one step of scores is worth to which each of `count` roundings adds half of one. */
+/** What one step of scores is worth to which each of `count` roundings adds half of one: less than what float32 loses. */
 export function unitFor(count: number, reach: number): number {
-  const tolerance = 2e-6 * Math.max(1, reach)
   let unit = finest
   while ((count * unit) / 2 > tolerance) unit /= 2
   while (reach / unit > 2 ** 38) unit *= 2
   return unit
 }
+
+/** What all roundings may come to, if scores are not too large for that. */
+const tolerance = 2e-6
