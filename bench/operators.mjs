@@ -40,7 +40,9 @@ What \`importOnnx\`, \`importTfjs\`, \`importKeras\` and \`lower\` take. This pa
   *activation*.
 - Element types: floats of 16, 32 and 64 bits and bfloat16, integers of 8 to 64 bits, bool; constants also of 2 and 4
   bits. No strings but labels, no complex numbers or 8-bit floats; no sequences or maps but those of ZipMap, no optional
-  or sparse tensors; no subgraphs, no functions of the model's own, no data in other files.
+  or sparse tensors; no functions of the model's own, no data in other files.
+- Subgraphs are those of If, Loop and Scan: their nodes are in order, and what they do not define is looked for in the graphs
+  around them. Loops and sequences are unrolled, with all nodes of all iterations within the limits below.
 - A file has at most ${count(limits.bytes)} bytes and ${count(limits.nodes)} nodes, a tensor at most ${limits.dimensions} dimensions and ${count(limits.elements)} elements.
 - What reading, lowering and quantizing may cost is limited for each: ${count(defaults.budget.elements)} numbers held and
   ${count(defaults.budget.work)} steps, and for every number that the file holds itself ${defaults.elementsPerNumber} numbers and ${count(defaults.workPerNumber)} steps more.

@@ -10,6 +10,8 @@ import {
   type ClampNode,
   type IndexNode,
   type LinearNode,
+  type MaxNode,
+  minusInfinity,
   type Program,
   type RealNode,
   sizeOf,
@@ -119,6 +121,8 @@ function simplify(node: RealNode, around: Around): RealNode | TensorId {
       return simplifyClamp(node, around)
     case "linear":
       return simplifyLinear(node, around)
+    case "max":
+      return withoutMasks(node, around)
     default:
       return node
   }
@@ -196,6 +200,16 @@ function simplifyClamp(node: ClampNode, { made, owned }: Around): RealNode | Ten
   if (!owned(node.source)) return node
   const apply = (x: number) => Math.min(Math.max(x, node.lo), node.hi)
   return { ...node, source: inner.source, lo: apply(inner.lo), hi: apply(inner.hi) }
+}
+
+/** A maximum of windows whose minus infinities are padding. */
+function withoutMasks(node: MaxNode, { made }: Around): RealNode {
+  const inner = made(node.source)
+  if (inner.kind !== "index" || inner.sources.length !== 1 || inner.fill > minusInfinity) return node
+  const map = node.map.map((at) => (at < 0 ? -1 : inner.map[at]))
+  for (let i = 0; i < map.length; i += node.window)
+    if (map.subarray(i, i + node.window).every((at) => at < 0)) return node
+  return { ...node, source: inner.sources[0], map }
 }
 
 type Term = LinearNode["terms"][number]

@@ -8,6 +8,7 @@ import { fuse } from "./fuse.js"
 import { activations } from "./operators/activation.js"
 import { arithmetic } from "./operators/arithmetic.js"
 import { attentions, fusedAttentions } from "./operators/attention.js"
+import { bitOperators } from "./operators/bitwise.js"
 import { Builder } from "./operators/builder.js"
 import { Call, type Run } from "./operators/call.js"
 import { controlFlow } from "./operators/control.js"
@@ -15,16 +16,20 @@ import { convolutions } from "./operators/conv.js"
 import { einsums } from "./operators/einsum.js"
 import { fold } from "./operators/fold.js"
 import { fusedFunctions, unaryFunctions } from "./operators/functions.js"
+import { fusedLayers } from "./operators/fused.js"
 import { gathering } from "./operators/gather.js"
 import { intervalOfType } from "./operators/intervals.js"
 import { layout } from "./operators/layout.js"
+import { legacy } from "./operators/legacy.js"
 import type { Operators } from "./operators/limits.js"
 import { linearLayers } from "./operators/linear.js"
 import { logic } from "./operators/logic.js"
+import { losses } from "./operators/losses.js"
 import { mlOperators } from "./operators/ml/index.js"
 import { movement } from "./operators/movement.js"
 import { fusedNormalizations, normalizations } from "./operators/normalize.js"
 import { pooling } from "./operators/pool.js"
+import { powers } from "./operators/powers.js"
 import { quantizedFusions, quantizedOperators } from "./operators/quantized.js"
 import { recurrent } from "./operators/recurrent.js"
 import { reductions } from "./operators/reduce.js"
@@ -41,6 +46,10 @@ import { remedyOf } from "./remedies.js"
 export const operators: Operators = {
   ...activations,
   ...arithmetic,
+  ...bitOperators,
+  ...legacy,
+  ...losses,
+  ...powers,
   ...attentions,
   ...controlFlow,
   ...convolutions,
@@ -66,6 +75,7 @@ export const microsoftOperators: Operators = {
   ...fusedAttentions,
   ...fusedFunctions,
   ...fusedNormalizations,
+  ...fusedLayers,
   ...quantizedFusions,
 }
 
@@ -133,10 +143,16 @@ export function lower(graph: Graph): Program {
     try {
       builder.where = nodeLabel(node, position)
       results = lowerNode(node, values, builder, graph.opset)
-      if (!results) refusals.skip(node)
+      if (!results) {
+        refusals.skip(node)
+        refusals.inside(node, notSupported, missing)
+      }
     } catch (error) {
       if (!(error instanceof Unsupported)) throw error
-      refusals.refuse(node, position, error.message, isSupported(node) ? undefined : remedyOf(node))
+      // an operator of a subgraph is told once, where it stands
+      const isWithin = refusals.inside(node, notSupported, missing) && error.message.endsWith(notSupported)
+      if (isWithin && isSupported(node)) refusals.lose(node)
+      else refusals.refuse(node, position, error.message, missing(node))
     }
     for (const [i, name] of node.outputs.entries()) values.set(name, results?.[i] ?? null)
   }
@@ -185,6 +201,10 @@ export const notSupported = "the operator is not supported"
 /** Whether there is a lowering for the operator of a node, in whatever form. */
 export const isSupported = ({ domain, operator }: Pick<Node, "domain" | "operator">): boolean =>
   Object.hasOwn(domains.get(domain) ?? {}, operator)
+
+/** What would help with an operator that is not supported; undefined for one that is. */
+const missing = (node: Pick<Node, "domain" | "operator">): string | undefined =>
+  isSupported(node) ? undefined : remedyOf(node)
 
 /** The outputs of a node; undefined if an input is unknown because an earlier node was refused. */
 function lowerNode(node: Node, values: Scope, builder: Builder, opset: number): readonly Value[] | undefined {

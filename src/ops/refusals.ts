@@ -1,6 +1,6 @@
 /** Why a model cannot be proven: all that lowering finds, each with what would help, and how far the model would go. */
 import { ModelError, type Problem } from "../errors.js"
-import { type Graph, type Node, namesRead } from "../model/graph.js"
+import { type Graph, isSubgraph, type Node, namesRead } from "../model/graph.js"
 import { remedyFor } from "./remedies.js"
 
 /** Where a refusal sends its reader: the page is made of the operators' limits. */
@@ -21,6 +21,9 @@ export class Refusals {
   readonly #problems: Problem[] = []
   /** Nodes that were refused, or not looked at because they read what a refused one gives. */
   readonly #lost = new Set<Node>()
+
+  /** How many of them were not looked at. */
+  #behind = 0
 
   get isEmpty(): boolean {
     return this.#problems.length === 0
@@ -43,8 +46,40 @@ export class Refusals {
     this.#lost.add(node)
   }
 
+  /**
+   * Operators in the subgraphs of a node that was refused or skipped, which nobody else looks at: those that `help` has
+   * something for. Whether there are any.
+   */
+  inside(node: Node, reason: string, help: (inner: Node) => string | undefined, place = ""): boolean {
+    let found = false
+    for (const graph of Object.values(node.attributes).filter(isSubgraph))
+      for (const [position, inner] of graph.nodes.entries()) {
+        const within = ` in a subgraph of \`${node.name}\`${place}`
+        const remedy = help(inner)
+        if (remedy !== undefined) {
+          const where = `${nodeLabel(inner, position)}${within}`
+          this.#problems.push({
+            node: inner.name,
+            operator: operatorName(inner),
+            where,
+            reason,
+            help: remedy,
+          })
+          found = true
+        }
+        found = this.inside(inner, reason, help, within) || found
+      }
+    return found
+  }
+
   /** A node that reads what another was refused for. */
   skip(node: Node): void {
+    this.#behind++
+    this.lose(node)
+  }
+
+  /** A node that is refused for what was said already. */
+  lose(node: Node): void {
     this.#lost.add(node)
   }
 
@@ -53,8 +88,7 @@ export class Refusals {
     const problems = this.#problems
     const count = problems.length === 1 ? "one problem" : `${problems.length} problems`
     const where = graph.name === "" ? "model" : `model \`${graph.name}\``
-    const refused = problems.filter(({ node }) => node !== undefined).length
-    const behind = this.#lost.size - refused
+    const behind = this.#behind
     const hidden =
       behind > 0
         ? `${behind} more ${behind === 1 ? "node reads" : "nodes read"} what these give and could not be checked. `

@@ -77,7 +77,8 @@ export class IntBuilder {
         ? (known as Interval)
         : nodeBounds(whole, (id) => this.tensors[id], size, known as InputRange | undefined)
     this.nodes.push(whole)
-    this.tensors.push({ ...info, scale, lo: interval.lo, hi: interval.hi })
+    const { name, shape } = info
+    this.tensors.push({ name, shape, scale, lo: interval.lo, hi: interval.hi })
     this.#ranges.push(range)
     return out
   }

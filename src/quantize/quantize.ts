@@ -39,6 +39,7 @@ import { chooseRunner } from "./calibration/tensors.js"
 import { addWindow, isWindow, withColumns } from "./columns.js"
 import { addComparison } from "./comparisons.js"
 import { addBelow, addDescent, type Descent } from "./descent.js"
+import { Families } from "./families.js"
 import { fitted, type Sum } from "./fit.js"
 import { hoistRounds } from "./hoist.js"
 import { gridOfInput } from "./inputs.js"
@@ -64,6 +65,7 @@ import {
   type ScaledTerm,
   wideScale,
 } from "./scales.js"
+import { addRows, indexDepths, indexGrid } from "./selected.js"
 import { aroundSoftmax, distanceOf, isLogOfSums, type Made, ofKind } from "./softmax.js"
 import { type Calibrated, type Quantized, standing } from "./stands.js"
 import { addTable } from "./tables.js"
@@ -124,6 +126,7 @@ class Quantizer {
   readonly #narrowed = new Map<TensorId, TensorId>()
   /** Requantized sources of tables, by source and grid. */
   readonly #tableInputs = new Map<string, TensorId>()
+  readonly #families: Families
   readonly #linear = new Map<TensorId, LinearNode>()
   /** Data movements that give at least two elements for each that they read, all of one tensor. */
   readonly #spreads = new Map<TensorId, IndexNode>()
@@ -132,6 +135,7 @@ class Quantizer {
   /** Those of them whose distances go to a table as they are, without a grid of their own. */
   readonly #maxima = new Map<TensorId, Descent>()
   readonly #largest: Largest
+  readonly #depths: ReadonlyMap<TensorId, number>
   readonly #divides: boolean
   readonly #made: ReadonlyMap<TensorId, RealNode>
   readonly #inputs: IntGraph["inputs"][number][] = []
@@ -141,10 +145,12 @@ class Quantizer {
 
   constructor(program: Program, ranges: readonly Range[], samples: readonly Sample[], builder: IntBuilder) {
     this.#program = program
+    this.#families = new Families(program, ranges)
     this.#ranges = ranges
     this.#samples = samples
     this.#builder = builder
     this.#precision = builder.precision
+    this.#depths = indexDepths(program)
     this.#largest = new Largest(builder, program.tensors, ranges)
     this.#wideLimit = 2 ** (50 - builder.precision)
     for (const node of program.nodes) {
@@ -228,6 +234,14 @@ class Quantizer {
     index: (node) => this.#index(node),
     max: (node) => this.#max(node),
     argmax: (node) => this.#argmax(node),
+    rows: (node) =>
+      addRows(
+        this.#builder,
+        node,
+        this.#source(node.source),
+        this.#program.tensors[node.out],
+        this.#ranges[node.out],
+      ),
     top: (node) => this.#largest.add(node, this.#within(2 ** 30, node)),
     product: (node) => this.#product(node),
     contraction: (node) => this.#contraction(node),
@@ -279,7 +293,9 @@ class Quantizer {
     const range = this.#ranges[out]
     const input = this.#program.inputs.find(({ tensor }) => tensor === out)
     const isIntegral = !input?.ranks && integralOn(this.#samples, name)
-    const { scale, ...bounds } = gridOfInput(input ?? {}, range, this.#precision, isIntegral)
+    const { scale, ...bounds } =
+      indexGrid(this.#depths.get(out), input, range) ??
+      gridOfInput(input ?? {}, range, this.#precision, isIntegral)
     const tensor = this.#builder.add({ kind, name, origin }, this.#program.tensors[out], scale, range, bounds)
     this.#inputs.push({ name, tensor, ...bounds, ...(input?.ranks && { ranks: input.ranks }) })
     return tensor
@@ -549,15 +565,17 @@ class Quantizer {
     if (min > 0 && max > steepest * min && isLogOfSums(node, this.#nodeOf))
       return addLogarithm(this.#builder, node, info, this.#ranges[node.out], this.#operand(source, origin))
     const linear = this.#linear.get(source)
-    const range = this.#ranges[source]
+    const range = this.#families.range(source, this.#ranges[source])
     const requantize = (target: Target): TensorId => {
       const key = `${source}:${target.wanted}:${target.lo(target.wanted)}`
       const named = { ...this.#program.tensors[source], name: `${info.name}:in` }
+      const make = (grid: Target): TensorId =>
+        linear
+          ? this.#activation(linear, grid, named, range, origin)
+          : this.#builder.rescale(this.#source(source), grid, named, range, origin)
       const made =
         this.#tableInputs.get(key) ??
-        (linear
-          ? this.#activation(linear, target, named, range, origin)
-          : this.#builder.rescale(this.#source(source), target, named, range, origin))
+        this.#families.requantized(source, target, make, (id) => this.#builder.tensors[id].scale)
       this.#tableInputs.set(key, made)
       return made
     }

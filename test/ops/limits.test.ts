@@ -19,6 +19,7 @@ import { quantizedCases } from "../support/quantized-cases.js"
 import { quotientCases } from "../support/quotient-cases.js"
 import { Random } from "../support/random.js"
 import { recurrentCases } from "../support/recurrent-cases.js"
+import { smallCases } from "../support/small-cases.js"
 
 const page = new URL("../../docs/OPERATORS.md", import.meta.url)
 
@@ -51,6 +52,7 @@ function casesOf(operator: string, fits: (spec: OnnxSpec) => boolean): OnnxSpec[
     ...attentionCases,
     ...recurrentCases,
     ...quantizedCases,
+    ...smallCases,
   }).filter(([key]) => key.split(" ")[0] === operator)
   return makers.flatMap(([, make]) => {
     for (let seed = 0; seed < 100; seed++) {
@@ -139,12 +141,53 @@ const others: Readonly<
   ],
   QLinearConv: [["scales are", unscaled("QLinearConv", 7, 0), /scale that is not above zero/, "uint8"]],
   QLinearMatMul: [["scales are", unscaled("QLinearMatMul", 7, 0), /scale that is not above zero/, "uint8"]],
+  LpPool: [["`p`", single("LpPool", [1, 1, 2], { kernel_shape: [2], p: 0 }), /`p` = `0`/]],
+  GlobalLpPool: [["`p`", single("GlobalLpPool", [1, 1, 2], { p: 0 }), /`p` = `0`/]],
+  BitShift: [
+    [
+      "activations of",
+      single("BitShift", [2], { direction: "RIGHT" }, { c: ints(1, 1) }),
+      /more than 8 bits/,
+      "uint16",
+    ],
+  ],
+  BitwiseAnd: [
+    ["one mask", single("BitwiseAnd", [2], {}, { c: ints(1, 2) }), /several masks/, "uint8"],
+    ["activations of", single("BitwiseAnd", [2], {}, { c: ints(1, 1) }), /more than 8 bits/, "int16"],
+  ],
+  BitwiseOr: [
+    ["one mask", single("BitwiseOr", [2], {}, { c: ints(1, 2) }), /several masks/, "uint8"],
+    ["activations of", single("BitwiseOr", [2], {}, { c: ints(1, 1) }), /more than 8 bits/, "int16"],
+  ],
+  BitwiseXor: [
+    ["one mask", single("BitwiseXor", [2], {}, { c: ints(1, 2) }), /several masks/, "uint8"],
+    ["activations of", single("BitwiseXor", [2], {}, { c: ints(1, 1) }), /more than 8 bits/, "int16"],
+  ],
+  NegativeLogLikelihoodLoss: [
+    ["targets are", two("NegativeLogLikelihoodLoss", [2, 3, 2]), /targets of shape \[2\] for scores of/],
+  ],
+  SoftmaxCrossEntropyLoss: [
+    ["targets are", two("SoftmaxCrossEntropyLoss", [2, 3, 2]), /targets of shape \[2\] for scores of/],
+  ],
   Gather: [["indices that", two("Gather"), /are no integers/]],
   GatherElements: [["indices that", two("GatherElements"), /are no integers/]],
   GatherND: [["indices that", two("GatherND", [2, 2]), /are no integers/]],
   Scatter: [["indices that", three("Scatter", 9), /are no integers/]],
   Pow: [
-    ["one exponent", single("Pow", [2], {}, { c: { shape: [2], data: [2, 3] } }), /several exponents/],
+    [
+      "at most 16",
+      single("Pow", [17], {}, { c: { shape: [17], data: Array.from({ length: 17 }, (_, i) => i) } }),
+      /17 different exponents/,
+    ],
+    [
+      "with an exponent",
+      {
+        ...single("Pow", [2]),
+        initializers: { c: { shape: [2], data: [2, -1] } },
+        nodes: [{ operator: "Pow", inputs: ["c", "x"], outputs: ["y"] }],
+      },
+      /-1 to a power that depends/,
+    ],
     ["a power of integer", single("Pow", [2], {}, { c: { shape: [1], data: [5] } }), /rounds/, "int32"],
   ],
   Cast: [["no cast", single("Cast", [2], { to: 2 }), /wraps/, "int32"]],
@@ -305,6 +348,19 @@ const wrapping: Readonly<Record<string, OnnxSpec>> = {
   ReduceProd: single("ReduceProd", [2]),
 }
 
+/** A loss whose weights are an input of the model. */
+function losing(operator: string): OnnxSpec {
+  return {
+    inputs: [
+      { name: "x", shape: [2, 3] },
+      { name: "t", shape: [2], dtype: "int64" },
+      { name: "w", shape: [3] },
+    ],
+    outputs: ["y"],
+    nodes: [{ operator, inputs: ["x", "t", "w"], outputs: ["y"] }],
+  }
+}
+
 /** For inputs that no case has as a constant: a model with an activation there. */
 const activationAt = (
   operator: string,
@@ -317,6 +373,12 @@ const activationAt = (
   ...more,
 })
 const explicit: Readonly<Record<string, OnnxSpec>> = {
+  "BitShift 1": {
+    ...two("BitShift"),
+    nodes: [{ operator: "BitShift", inputs: ["x", "z"], outputs: ["y"], attributes: { direction: "LEFT" } }],
+  },
+  "NegativeLogLikelihoodLoss 2": losing("NegativeLogLikelihoodLoss"),
+  "SoftmaxCrossEntropyLoss 2": losing("SoftmaxCrossEntropyLoss"),
   "Loop 0": liveTrips,
   "Clip 2": activationAt("Clip", ["x", "", "x"]),
   "Pad 3": activationAt("Pad", ["x", "p", "", "x"], {
@@ -378,7 +440,7 @@ describe("every stated limit is refused, by the operator and with a reason", () 
 })
 
 it("the refusal of an operator and of an attribute says where to look", () => {
-  expect(refusalOf(single("LpPool", [1, 1, 2], { kernel_shape: [2] }))).toMatch(
+  expect(refusalOf(single("MaxRoiPool", [1, 1, 2], { pooled_shape: [2] }))).toMatch(
     /the operator is not supported\. .* docs\/OPERATORS\.md lists/,
   )
   expect(refusalOf(single("Relu", [2], { slope: 1 }))).toMatch(

@@ -76,7 +76,7 @@ const cases: Readonly<Record<string, Case>> = {
   ...Object.fromEntries(
     ["MAX", "L1", "L2"].map((norm): [string, Case] => [
       `Normalizer ${norm}`,
-      (random) => mlModel("Normalizer", rows, features, ["y"], { norm }, { inputs: [positive("x")] }),
+      () => mlModel("Normalizer", rows, features, ["y"], { norm }, { inputs: [positive("x")] }),
     ]),
   ),
   Binarizer: one("Binarizer", ["y"], (random) => ({ threshold: { float: random.reals(1)[0] } })),

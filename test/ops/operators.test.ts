@@ -28,6 +28,7 @@ import { quantizedCases } from "../support/quantized-cases.js"
 import { quotientCases } from "../support/quotient-cases.js"
 import { Random } from "../support/random.js"
 import { recurrentCases } from "../support/recurrent-cases.js"
+import { smallCases } from "../support/small-cases.js"
 
 const allCases = {
   ...orderCases,
@@ -39,6 +40,7 @@ const allCases = {
   ...recurrentCases,
   ...controlCases,
   ...quantizedCases,
+  ...smallCases,
 }
 
 function tensorOf(data: Float64Array, shape: readonly number[], dtype: InputSpec["dtype"] = "float"): Tensor {
@@ -115,7 +117,9 @@ async function check(seed: number, make: (random: Random) => OnnxSpec, circuits:
 }
 
 const manyTables = (name: string): boolean =>
-  [quotientCases, functionCases, quantizedCases, recurrentCases, controlCases].some((cases) => name in cases)
+  [quotientCases, functionCases, quantizedCases, smallCases, recurrentCases, controlCases].some(
+    (cases) => name in cases,
+  )
 
 describe("against onnxruntime", () => {
   for (const [name, make] of Object.entries(allCases)) {
@@ -133,7 +137,7 @@ describe("against onnxruntime", () => {
   }
 
   it("covers every operator that takes activations", () => {
-    const constantsOnly = /^(Shape|Size|ConstantOfShape|Range|EyeLike|NonZero|CastLike)$/
+    const constantsOnly = /^(Shape|Size|ConstantOfShape|Range|EyeLike|NonZero|CastLike|IsInf|IsNaN)$/
     const covered = new Set(Object.keys(allCases).map((name) => name.split(" ")[0]))
     expect(Object.keys(operators).filter((name) => !covered.has(name) && !constantsOnly.test(name))).toEqual(
       [],

@@ -118,6 +118,45 @@ describe("problems of different kinds", () => {
     expect(error.groups.map(({ count }) => count)).toEqual([1, 1])
   })
 
+  it("include operators of subgraphs, of either branch and nested, once each", () => {
+    const branch = (operator: string, inner?: Nodes[number]) => ({
+      graph: {
+        inputs: [],
+        outputs: ["o"],
+        nodes: [
+          { operator, name: `in ${operator}`, inputs: ["x"], outputs: ["o"] },
+          ...(inner ? [inner] : []),
+        ],
+      },
+    })
+    const choice = (then: string, otherwise: string, inner?: Nodes[number]): Nodes[number] => ({
+      operator: "If",
+      name: `${then} or ${otherwise}`,
+      inputs: ["c"],
+      outputs: [`${then}${otherwise}`],
+      attributes: { then_branch: branch(then, inner), else_branch: branch(otherwise) },
+    })
+    const error = refused(
+      [
+        choice("Relu", "Fancy", choice("Odd", "Neg")),
+        { operator: "Neg", inputs: ["ReluFancy"], outputs: ["y"] },
+      ],
+      {
+        inputs: [
+          { name: "x", shape: [1, 4] },
+          { name: "c", shape: [1], dtype: "bool" },
+        ],
+      },
+    )
+    const names = error.groups.map(({ operator }) => operator)
+    expect(names).toEqual(expect.arrayContaining(["Fancy", "Odd"]))
+    expect(names.filter((name) => name === "Fancy")).toHaveLength(1)
+    expect(names).not.toContain("Relu")
+    expect(error.problems.join("\n")).toMatch(
+      /`in Odd`, operator `Odd` \(#0\) in a subgraph of `Odd or Neg` in a subgraph of `Relu or Fancy`/,
+    )
+  })
+
   it("of a file that cannot be read include its operators, those of nested graphs too", () => {
     const type = messageType("ModelProto")
     const bytes = encodeOnnx(

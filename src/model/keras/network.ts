@@ -5,7 +5,7 @@
  * call; what that costs is charged to a budget.
  */
 import { allowanceFor, Budget } from "../../budget.js"
-import { ModelError } from "../../errors.js"
+import { ModelError, type Problem } from "../../errors.js"
 import type { DataType, Graph, GraphInput, Node, Tensor } from "../graph.js"
 import { checkSize, limits } from "../limits.js"
 import { type Argument, type Config, isRecord, type LayerContext, Refusal, Symbolic, shown } from "./layer.js"
@@ -60,11 +60,15 @@ export function networkGraph(
   return reader.graph(className, config)
 }
 
+/** What would help with a layer that is not supported. */
+const elsewhere =
+  "Build the model of others, or convert it to ONNX (tf2onnx), whose operators may all be supported"
+
 class Network {
   readonly #nodes: Node[] = []
   readonly #inputs: GraphInput[] = []
   readonly #constants = new Map<string, Tensor>()
-  readonly #problems: string[] = []
+  readonly #problems: (string | Problem)[] = []
   /** Every name that is taken: of an input, a node's output or a constant. */
   readonly #taken = new Set<string>()
   readonly #budget: Budget
@@ -99,7 +103,7 @@ class Network {
     }
   }
 
-  #refuse(problems: readonly string[]): never {
+  #refuse(problems: readonly (string | Problem)[]): never {
     const fix = "docs/OPERATORS.md lists the layers that are supported, and their limits"
     throw new ModelError({ what: "the model cannot be read:", where: this.options.where, fix }, problems)
   }
@@ -204,7 +208,10 @@ class Network {
       return this.#layer(listed, title, inside, args, new Map(kwargs), depth)
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
-      this.#problems.push(`layer \`${title}\` (${shown(className)}): ${error.message}`)
+      const { message: reason } = error
+      const where = `layer \`${title}\` (${shown(className)})`
+      const help = reason.endsWith("not supported") ? { help: elsewhere } : {}
+      this.#problems.push({ node: title, operator: shown(className), where, reason, ...help })
       return undefined
     }
   }

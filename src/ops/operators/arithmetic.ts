@@ -3,9 +3,9 @@
 import { sizeOf } from "../program.js"
 import type { Builder, Term } from "./builder.js"
 import type { Call, Lowering } from "./call.js"
-import { constantInput, type Operators, operator, other, realOnly, wideOnly } from "./limits.js"
+import { type Operators, operator, other, realOnly, wideOnly } from "./limits.js"
 import { axisOf, broadcastShape, numbers, sameShape, show, unsupported } from "./shapes.js"
-import { type Activation, constant, isConstant, isInteger, type Value } from "./values.js"
+import { constant, isConstant, isInteger, type Value } from "./values.js"
 
 /** All inputs broadcast to their common shape. */
 export function aligned(call: Call, values: readonly Value[] = call.allInputs()): Value[] {
@@ -148,42 +148,10 @@ const abs: Lowering = (call) => {
   return [call.fits(absolute(call, x))]
 }
 
-/** Up to here a power is products, from there on a function. */
-const maxExponent = 4
-
-const pow: Lowering = (call) => {
-  const [x, y] = pair(call)
-  if (!isConstant(y)) return unsupported("the exponent (input 1) depends on the model's input")
-  if (isConstant(x)) {
-    const powers = x.constant.map((v, i) => v ** y.constant[i])
-    return [constant(x.shape, isInteger(x.dtype) ? powers.map(Math.trunc) : powers, x.dtype)]
-  }
-  const n = y.constant[0]
-  if (y.constant.some((v) => v !== n)) return unsupported("several exponents on activations")
-  if (Number.isInteger(n) && n >= 1 && n <= maxExponent) return [call.fits(power(call, x, n))]
-  call.real(x, `the power of ${n}`)
-  const { builder } = call
-  if (n === 0.5) return [builder.root(x)]
-  if (n === -1) return [reciprocal(builder, x)]
-  if (n === -0.5) return [reciprocal(builder, builder.root(x))]
-  return [builder.apply(x, "pow", n)]
-}
-
 /** 1 / x, elementwise. */
 export function reciprocal(builder: Builder, x: Value): Value {
   const ones = numbers(builder, sizeOf(x.shape)).fill(1)
   return builder.divide(constant(x.shape, ones, x.dtype), x)
-}
-
-/** x^n by squaring. */
-function power({ builder }: Call, x: Activation, n: number): Value {
-  let [result, square]: [Value | undefined, Value] = [undefined, x]
-  for (let rest = n; ; ) {
-    if (rest & 1) result = result ? builder.product(result, square) : square
-    rest >>= 1
-    if (rest === 0) return result ?? x
-    square = builder.product(square, square)
-  }
 }
 
 export const arithmetic: Operators = {
@@ -200,13 +168,6 @@ export const arithmetic: Operators = {
   Mean: operator(sum(true), realOnly),
   Neg: operator(neg, wideOnly),
   Abs: operator(abs, wideOnly),
-  Pow: operator(
-    pow,
-    wideOnly,
-    constantInput(1, "exponent"),
-    other("one exponent for all activations"),
-    other("a power of integer activations has an exponent from 1 to 4"),
-  ),
   Max: operator(extreme(1)),
   Min: operator(extreme(-1)),
 }

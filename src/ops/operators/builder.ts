@@ -100,7 +100,9 @@ export class Builder implements Ledger {
     if (!step) return { name: this.outputName }
     this.unroll(1)
     this.hold(narrow(this.outputName.length + this.origin.name.length + step.suffix.length))
-    const key = `${step.path}/${kind}/${this.origin.name}/${this.outputName}`
+    // a sum of one product is that product
+    const sort = kind === "product" ? "linear" : kind
+    const key = `${step.path}/${sort}/${this.origin.name}/${this.outputName}`
     const before = step.made.get(key) ?? 0
     step.made.set(key, before + 1)
     return { name: this.outputName + step.suffix, family: this.#numberOf(`${key}/${before}`) }

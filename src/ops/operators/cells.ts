@@ -225,8 +225,8 @@ export function lstmCell(
       if (!c) return builder.product(i, candidate)
       if (isCoupled) return between(builder, i, candidate, c)
       return builder.combine([
-        { value: builder.product(at(forget), c), factor: 1 },
-        { value: builder.product(i, candidate), factor: 1 },
+        { value: named(builder, "kept", () => builder.product(at(forget), c)), factor: 1 },
+        { value: named(builder, "added", () => builder.product(i, candidate)), factor: 1 },
       ])
     })
     const o = p

@@ -107,6 +107,7 @@ function collectedOf(body: Subgraph, inputs: number, kept: number): readonly Por
 const loop: Lowering = (call) => {
   const body = call.graph("body")
   const trips = call.scalarInput(0, "trip count", Number.POSITIVE_INFINITY)
+  if (call.has(0) && !Number.isInteger(trips)) unsupported(`the trip count (input 0) is ${trips}`)
   const asked = call.has(1)
   let goes = !asked || isTrue(truth(call.input(1), "the condition"), "at first")
   let carried = range(call.node.inputs.length - 2).map((i) => call.input(i + 2))

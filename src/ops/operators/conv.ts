@@ -35,7 +35,8 @@ function perChannel(ledger: Ledger, values: ArrayLike<number>, shape: readonly n
   return spread
 }
 
-const biasOf = (call: Call): Value | undefined => (call.has(2) ? call.input(2) : undefined)
+/** The bias of a Conv, if it has one. */
+export const biasOf = (call: Call): Value | undefined => (call.has(2) ? call.input(2) : undefined)
 
 /** A bias has one number for each channel. */
 function checkBias(bias: Value | undefined, channels: number): void {

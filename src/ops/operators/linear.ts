@@ -140,7 +140,10 @@ export function product(call: Call, x: Value, y: Value): Value {
 
 const matMul: Lowering = (call) => [product(call, call.input(0), call.input(1))]
 
-const gemm: Lowering = (call) => {
+const gemm: Lowering = (call) => [gemmOf(call)]
+
+/** alpha·A·B + beta·C, by the attributes of a Gemm. */
+export function gemmOf(call: Call): Value {
   const { builder } = call
   const [alpha, beta] = [call.number("alpha", 1), call.number("beta", 1)]
   const legacy = call.opset < 7 ? call.flag("broadcast") : true
@@ -159,7 +162,7 @@ const gemm: Lowering = (call) => {
     if (!fits) unsupported(`C of shape ${show(c.shape)} does not broadcast to ${show(ab.shape)}`)
     if (beta !== 0) terms.push({ value: builder.broadcast(c, ab.shape), factor: beta })
   }
-  return [terms.length === 1 && alpha === 1 ? ab : call.fits(builder.combine(terms))]
+  return terms.length === 1 && alpha === 1 ? ab : call.fits(builder.combine(terms))
 }
 
 export const linearLayers: Operators = {

@@ -20,8 +20,12 @@ import type { Value } from "./values.js"
 
 const concat: Lowering = (call) => {
   const values = call.allInputs()
+  return [joined(call, values, call.axis("axis", values[0].shape.length, call.opset < 4 ? 1 : undefined))]
+}
+
+/** Values one behind the other along an axis. */
+export function joined(call: Call, values: readonly Value[], axis: number): Value {
   const { shape: first } = values[0]
-  const axis = call.axis("axis", first.length, call.opset < 4 ? 1 : undefined)
   for (const { shape } of values)
     if (shape.length !== first.length || shape.some((dim, i) => i !== axis && dim !== first[i]))
       unsupported(`shapes ${show(first)} and ${show(shape)} do not join along axis ${axis}`)
@@ -39,11 +43,11 @@ const concat: Lowering = (call) => {
     source += outer * run
     start += run
   }
-  return [call.builder.move(values, map, shape)]
+  return call.builder.move(values, map, shape)
 }
 
 /** Elements start, start + step, … of each axis. */
-function sliced(
+export function sliced(
   { builder }: Call,
   x: Value,
   starts: readonly number[],

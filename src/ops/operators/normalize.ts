@@ -63,12 +63,17 @@ export const softmaxAlong = (call: Call, x: Value, axis: number): Value =>
 
 const softmax: Lowering = (call) => [shares(call, softmaxWindows(call))]
 
-const logSoftmax: Lowering = (call) => {
+function logShares(call: Call, given: Windowed): Value {
   const { builder } = call
-  const given = softmaxWindows(call)
   const { below, sums } = exponentials(call, given)
-  return [difference(builder, below, builder.broadcast(builder.apply(sums, "log"), given.x.shape))]
+  return difference(builder, below, builder.broadcast(builder.apply(sums, "log"), given.x.shape))
 }
+
+/** The logarithm of the softmax along one axis. */
+export const logSoftmaxAlong = (call: Call, x: Value, axis: number): Value =>
+  logShares(call, windowed(call, x, [axis]))
+
+const logSoftmax: Lowering = (call) => [logShares(call, softmaxWindows(call))]
 
 /** One where x is zero, of an integer x. */
 const isZero: Formula = apply(

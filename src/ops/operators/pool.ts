@@ -1,7 +1,8 @@
 /** Pooling: maxima of windows, and averages as linear maps. */
 import { sizeOf } from "../program.js"
+import { absolute } from "./arithmetic.js"
 import type { Call, Lowering } from "./call.js"
-import { type Operators, operator, other } from "./limits.js"
+import { type Operators, operator, other, realOnly } from "./limits.js"
 import { type Windows, windowMax, windowSum } from "./reduce.js"
 import { axisTable, forEachPosition, type Ledger, narrow, numbers, show, unsupported } from "./shapes.js"
 import type { Value } from "./values.js"
@@ -68,12 +69,41 @@ const globalPool =
   (call) => [globalPooled(call, call.input(0), mean)]
 
 function globalPooled(call: Call, x: Value, mean: boolean): Value {
+  const windows = everything(call.builder, x)
+  const weight = numbers(call.builder, sizeOf(windows.shape)).fill(1 / windows.window)
+  return mean ? windowSum(call, x, windows, weight) : windowMax(call, x, windows, 1)
+}
+
+/** One window for all of each channel. */
+function everything(ledger: Ledger, x: Value): Windows {
   const window = sizeOf(spatial(x.shape))
   if (window === 0) unsupported(`shape ${show(x.shape)} has no elements to pool`)
   const shape = [x.shape[0], x.shape[1], ...x.shape.slice(2).map(() => 1)]
-  const windows = { map: axisTable(call.builder, sizeOf(x.shape), 1), window, shape }
-  const weight = numbers(call.builder, sizeOf(shape)).fill(1 / window)
-  return mean ? windowSum(call, x, windows, weight) : windowMax(call, x, windows, 1)
+  return { map: axisTable(ledger, sizeOf(x.shape), 1), window, shape }
+}
+
+/** The p-th root of the sum of p-th powers of magnitudes in each window. */
+function norms(call: Call, x: Value, windows: Windows): Value {
+  const { builder } = call
+  const p = call.number("p", 2)
+  if (p < 1) call.refuse("p", p)
+  const sizes = p === 2 ? builder.product(x, x) : absolute(call, x)
+  const powers = p === 1 || p === 2 ? sizes : builder.apply(sizes, "pow", p)
+  const sums = windowSum(call, powers, windows, numbers(builder, sizeOf(windows.shape)).fill(1))
+  if (p === 1) return sums
+  return p === 2 ? builder.root(sums) : builder.apply(sums, "pow", 1 / p)
+}
+
+const lpPool: Lowering = (call) => {
+  const x = call.input(0)
+  call.real(x, "the norm")
+  return [norms(call, x, pooled(call.builder, x.shape, windowOf(call)))]
+}
+
+const globalLpPool: Lowering = (call) => {
+  const x = call.input(0)
+  call.real(x, "the norm")
+  return [norms(call, x, everything(call.builder, x))]
 }
 
 const padding = other("no window lies in the padding entirely")
@@ -82,5 +112,7 @@ export const pooling: Operators = {
   MaxPool: operator(maxPool, other("without `Indices` (output 1)"), padding),
   AveragePool: operator(averagePool, padding),
   GlobalAveragePool: operator(globalPool(true)),
+  LpPool: operator(lpPool, realOnly, other("`p` is at least 1")),
+  GlobalLpPool: operator(globalLpPool, realOnly, other("`p` is at least 1")),
   GlobalMaxPool: operator(globalPool(false)),
 }

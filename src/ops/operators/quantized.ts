@@ -14,6 +14,7 @@ import { typeOf } from "./fold.js"
 import { intervalOfType } from "./intervals.js"
 import { constantInput, type Operators, operator, other } from "./limits.js"
 import { product } from "./linear.js"
+import { joined } from "./movement.js"
 import { averaged, globalAverage } from "./pool.js"
 import { difference, windowMax, windowsOf } from "./reduce.js"
 import { axisOf, indexTable, range, show, stridesOf, unsupported } from "./shapes.js"
@@ -253,30 +254,6 @@ const qLinearConcat: Lowering = (call) => {
   const parts = range(count).map((i) => outputOf(call, 0, realAt(call, 2 + 3 * i), call.input(2).dtype))
   const axis = call.axis("axis", parts[0].shape.length)
   return [joined(call, parts, axis)]
-}
-
-/** Values one behind the other along an axis. */
-function joined(call: Call, parts: readonly Value[], axis: number): Value {
-  const [{ shape: first }] = parts
-  const inner = sizeOf(first.slice(axis + 1))
-  const lengths = parts.map(({ shape }) => shape[axis] * inner)
-  const outer = sizeOf(first.slice(0, axis))
-  for (const { shape } of parts)
-    if (shape.length !== first.length || shape.some((dim, i) => i !== axis && dim !== first[i]))
-      unsupported(`shapes ${show(first)} and ${show(shape)} do not join along axis ${axis}`)
-  const total = lengths.reduce((a, b) => a + b, 0)
-  const starts = lengths.map((_, i) => outer * lengths.slice(0, i).reduce((a, b) => a + b, 0))
-  const places = lengths.flatMap((length, p) => range(length).map((at) => [p, at] as const))
-  const map = indexTable(call.builder, outer * total, (i) => {
-    const [part, at] = places[i % total]
-    return starts[part] + Math.floor(i / total) * lengths[part] + at
-  })
-  const dim = parts.reduce((sum, { shape }) => sum + shape[axis], 0)
-  return call.builder.move(
-    parts,
-    map,
-    first.map((length, i) => (i === axis ? dim : length)),
-  )
 }
 
 /** alpha·A·B + C, in integers or, without a scale of the result, in reals. */
