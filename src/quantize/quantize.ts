@@ -10,7 +10,6 @@ import { lower } from "../ops/lower.js"
 import {
   type ArgmaxNode,
   type ClampNode,
-  type CompareNode,
   type ContractionNode,
   type DivideNode,
   type FunctionNode,
@@ -35,7 +34,7 @@ import { liveNodes, renumbered, sourcesOf } from "../ops/traversal.js"
 import { calibrate, chargeRun, integralOn, type Range, type Sample } from "./calibration/calibrate.js"
 import { flatSamples } from "./calibration/nested.js"
 import { chooseRunner } from "./calibration/tensors.js"
-import { splitColumns } from "./columns.js"
+import { addWindow, isWindow, withColumns } from "./columns.js"
 import { addComparison, addStep } from "./comparisons.js"
 import { addBelow, addDescent, type Descent } from "./descent.js"
 import { Families } from "./families.js"
@@ -49,6 +48,7 @@ import { Largest } from "./largest.js"
 import { addMovement } from "./movement.js"
 import * as opened from "./open.js"
 import { checkQuantizeOptions, type QuantizeOptions, withInputs } from "./options.js"
+import { splitColumns } from "./parts.js"
 import { bypassSums, hoistClamps } from "./prepare.js"
 import { addSoftmax } from "./probabilities.js"
 import { addDivision, addLogarithm, addRoot, type Operand } from "./quotients.js"
@@ -92,9 +92,10 @@ export async function calibrated(
 ): Promise<Calibrated> {
   const { comparisons } = checkQuantizeOptions(program, options)
   const encoded = comparisons === "exact" ? program : withoutRanks(program)
-  const prepared = bypassSums(hoistClamps(hoistRounds(splitColumns(aroundSoftmax(encoded)))))
-  const samples = flatSamples(prepared, options.samples)
+  const samples = flatSamples(encoded, options.samples)
   const held = allowanceFor(program.held ?? 0)
+  const spread = withColumns(encoded, samples, new Budget(held))
+  const prepared = bypassSums(hoistClamps(hoistRounds(splitColumns(aroundSoftmax(spread)))))
   chargeRun(prepared, new Budget(held))
   const runner = options.runner ?? (await chooseRunner(prepared, samples.length))
   const seen = await calibrate(prepared, samples, { ...options, runner })
@@ -282,7 +283,7 @@ class Quantizer {
       const what = operands ? { operands } : { sum: this.#sum(sum) }
       return addRounding(this.#builder, node, this.#program.tensors[out], this.#ranges[out], what)
     },
-    compare: (node) => this.#compare(node),
+    compare: (node) => addComparison(this.#builder, node, this.#source(node.source), this.#result(node.out)),
     function: (node) => this.#function(node),
     divide: (node) => this.#divide(node),
     softmax: (node) => addSoftmax(this.#builder, node, this.#source(node.source), this.#result(node.out)),
@@ -487,6 +488,8 @@ class Quantizer {
     const lo = (scale: number) => leastOf(span, scale, w)
     const isRelu = node.lo === 0 && node.hi === Number.POSITIVE_INFINITY
     const linear = this.#linear.get(node.source)
+    if (linear && isWindow(node, linear))
+      return addWindow(this.#builder, linear, this.#terms(linear, new Set()), this.#result(node.out))
     if (linear) {
       const target = { wanted, lo, fixed: span.fixed, keepExact: isRelu }
       return this.#activation(linear, target, info, range, node.origin)
@@ -541,10 +544,6 @@ class Quantizer {
 
   #result(out: TensorId) {
     return { info: this.#program.tensors[out], range: this.#ranges[out] }
-  }
-
-  #compare(node: CompareNode): TensorId {
-    return addComparison(this.#builder, node, this.#source(node.source), this.#result(node.out))
   }
 
   /** A function of one variable: a table of its source, which several tables may share. */
