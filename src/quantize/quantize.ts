@@ -36,6 +36,7 @@ import { liveNodes, renumbered, sourcesOf } from "../ops/traversal.js"
 import { calibrate, chargeRun, integralOn, type Range, type Sample } from "./calibration/calibrate.js"
 import { flatSamples } from "./calibration/nested.js"
 import { chooseRunner } from "./calibration/tensors.js"
+import { addWindow, isWindow, withColumns } from "./columns.js"
 import { addComparison } from "./comparisons.js"
 import { addBelow, addDescent, type Descent } from "./descent.js"
 import { Families } from "./families.js"
@@ -91,9 +92,10 @@ export async function calibrated(
 ): Promise<Calibrated> {
   const { comparisons } = checkQuantizeOptions(program, options)
   const encoded = comparisons === "exact" ? program : withoutRanks(program)
-  const prepared = bypassSums(hoistClamps(hoistRounds(aroundSoftmax(encoded))))
-  const samples = flatSamples(prepared, options.samples)
+  const samples = flatSamples(encoded, options.samples)
   const held = allowanceFor(program.held ?? 0)
+  const spread = withColumns(encoded, samples, new Budget(held))
+  const prepared = bypassSums(hoistClamps(hoistRounds(aroundSoftmax(spread))))
   chargeRun(prepared, new Budget(held))
   const runner = options.runner ?? (await chooseRunner(prepared, samples.length))
   const seen = await calibrate(prepared, samples, { ...options, runner })
@@ -476,6 +478,8 @@ class Quantizer {
     const lo = (scale: number) => leastOf(span, scale, w)
     const isRelu = node.lo === 0 && node.hi === Number.POSITIVE_INFINITY
     const linear = this.#linear.get(node.source)
+    if (linear && isWindow(node, linear))
+      return addWindow(this.#builder, linear, this.#terms(linear, new Set()), this.#result(node.out))
     if (linear) {
       const target = { wanted, lo, fixed: span.fixed, keepExact: isRelu }
       return this.#activation(linear, target, info, range, node.origin)
