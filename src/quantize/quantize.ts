@@ -563,7 +563,12 @@ class Quantizer {
       return made
     }
     const whole = linear ? undefined : this.#source(source)
-    return addTable(this.#builder, node, info, this.#ranges[node.out], { range, whole, requantize })
+    return addTable(this.#builder, node, info, this.#ranges[node.out], {
+      range,
+      whole,
+      requantize,
+      isShared: this.#families.isShared(source),
+    })
   }
 
   #index(node: IndexNode): TensorId {

@@ -34,6 +34,7 @@ import {
   rootGadget,
   tableGadget,
 } from "../gadgets/families.js"
+import { hostOf } from "./hosts.js"
 import { isZero, type Projection } from "./projection.js"
 import { sortChecks } from "./sorting.js"
 
@@ -239,17 +240,19 @@ const services: PerKind<IntNode, [graph: IntGraph, forms: Forms], Service | unde
       ? { sources, choose, outputOffset: node.window - 1, outputSign: -1 }
       : { sources, choose }
   },
-  table(node, { tensors }, forms) {
+  table(node, graph, forms) {
+    const { tensors } = graph
     const out = tensors[node.out]
     invariant(
       tensors[node.source].lo.length === out.lo.length,
       `table ${node.origin.name} has another size than its source`,
     )
-    const { lo } = tableOutput(node)
-    const serve = forms.table(node.values.map((y) => y - lo))
+    const host = hostOf(graph, node)
+    const { lo } = tableOutput(host)
+    const serve = forms.table(host.values.map((y) => y - lo))
     // of the entries that this element can reach, all may be the same
     const choose = (i: number) => constantOr(out, i, lo, { serve, operands: [i] })
-    return { sources: [node.source], choose, operandOffset: -node.lo, outputOffset: lo }
+    return { sources: [node.source], choose, operandOffset: -host.lo, outputOffset: lo }
   },
   quotient(node, { tensors }, forms) {
     const { numerator, denominator } = node
