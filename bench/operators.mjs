@@ -9,6 +9,7 @@ import { activationNames } from "../dist/model/keras/activations.js"
 import { layers } from "../dist/model/keras/layers.js"
 import { operations } from "../dist/model/keras/operations.js"
 import { limits } from "../dist/model/limits.js"
+import { graphOperators } from "../dist/model/tfjs/graph-operators.js"
 import { microsoftOperators, operators } from "../dist/ops/lower.js"
 import { describeLimit } from "../dist/ops/operators/limits.js"
 import { mlOperators } from "../dist/ops/operators/ml/index.js"
@@ -79,6 +80,17 @@ ${table(
 Activations: ${activationNames.map((name) => `\`${name}\``).join(", ")}.
 
 Functions of Keras 3 between layers (\`keras.ops\`, operators of Python), by their class: ${[...operations.keys()].map((name) => `\`${name}\``).join(", ")}.
+
+## Operators of TensorFlow in a GraphModel
+
+The \`model.json\` of a GraphModel of tfjs holds a graph of TensorFlow; what its outputs do not need is left out. Axes, sizes
+and the bounds of slices are constants. Batch normalization in training is taken for what Keras's layer normalization makes
+of it. No control flow, no functions, no strings.
+
+${[...Object.keys(graphOperators)]
+  .sort()
+  .map((name) => `\`${name}\``)
+  .join(", ")}.
 `
 
 if (process.argv.includes("--print")) process.stdout.write(page)

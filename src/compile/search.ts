@@ -119,9 +119,9 @@ export const showLoss = (loss: number | null): string =>
 
 /** A candidate with what it takes to look closer. */
 interface Tried {
-  readonly candidate: Candidate
-  readonly calibrated?: Calibrated
-  readonly quantized?: Quantized
+  readonly candidate: Candidate & { readonly constraints: number; readonly loss: number }
+  readonly calibrated: Calibrated
+  readonly quantized: Quantized
 }
 
 /**
@@ -173,15 +173,16 @@ export async function searchPrecision(program: Program, options: SearchOptions):
     else await leastThat(bits, (each) => search.meets(method, each).finally(tell))
   }
   onProgress?.({ stage: "search precision", done: total, total })
-  return search.result({
-    measure: labels ? "accuracy" : "error",
+  const facts = {
+    measure: labels ? ("accuracy" as const) : ("error" as const),
     target,
     float: reference.accuracy,
     calibrating,
     measured,
     heldOut: measured.length < samples.length,
     complete,
-  })
+  }
+  return search.result(facts, onProgress)
 }
 
 const methodOf = (calibration: "minmax" | number): CalibrationMethod =>
@@ -214,11 +215,14 @@ interface Setting {
 }
 
 class Search {
-  readonly tried = new Map<string, Tried>()
+  readonly tried = new Map<string, Candidate>()
   readonly #calibrated = new Map<string, Promise<Calibrated>>()
   readonly #program: Program
   readonly #reference: Reference
   readonly #setting: Setting
+  /** Of all models only two are kept: the best that meets the target, and the one that loses least. */
+  #best: Tried | undefined
+  #nearest: Tried | undefined
   #last: unknown
 
   constructor(program: Program, reference: Reference, setting: Setting) {
@@ -230,14 +234,13 @@ class Search {
   /** Whether a candidate meets the target, and can be. */
   async meets(calibration: CalibrationMethod, precision: number): Promise<boolean> {
     const key = `${showMethod(calibration)} ${precision}`
-    const tried = this.tried.get(key) ?? (await this.#try(calibration, precision))
-    this.tried.set(key, tried)
-    const { loss } = tried.candidate
-    return loss !== null && loss <= this.#setting.target
+    const candidate = this.tried.get(key) ?? (await this.#try(calibration, precision))
+    this.tried.set(key, candidate)
+    return candidate.loss !== null && candidate.loss <= this.#setting.target
   }
 
-  async #try(calibration: CalibrationMethod, precision: number): Promise<Tried> {
-    const { signal, circuit, maxConstraints } = this.#setting
+  async #try(calibration: CalibrationMethod, precision: number): Promise<Candidate> {
+    const { signal, circuit, maxConstraints, target } = this.#setting
     signal?.throwIfAborted()
     // lets whoever waits for a timer have a turn
     await new Promise((resolve) => setTimeout(resolve))
@@ -246,15 +249,17 @@ class Search {
       const ready = await this.#ranges(calibration)
       const quantized = ready.at(precision)
       const { constraints } = planned(quantized.graph, circuit).expected
-      const found = { ...none, constraints }
       if (constraints > maxConstraints)
-        return { candidate: { ...found, problem: `more than ${maxConstraints} constraints` } }
-      const candidate = { ...found, ...this.#reference.lossOf(quantized.graph) }
-      return { candidate, calibrated: ready, quantized }
+        return { ...none, constraints, problem: `more than ${maxConstraints} constraints` }
+      const candidate = { ...none, constraints, ...this.#reference.lossOf(quantized.graph) }
+      const tried = { candidate, calibrated: ready, quantized }
+      if (candidate.loss <= target && isBetter(tried, this.#best, cost)) this.#best = tried
+      if (isBetter(tried, this.#nearest, lost)) this.#nearest = tried
+      return candidate
     } catch (error) {
       if (!(error instanceof ModelError)) throw error
       this.#last = error
-      return { candidate: { ...none, problem: error.message } }
+      return { ...none, problem: error.message }
     }
   }
 
@@ -268,32 +273,37 @@ class Search {
     return ready
   }
 
-  result(facts: Omit<PrecisionSearch, "candidates" | "chosen" | "graph">): PrecisionSearch {
-    const tried = [...this.tried.values()]
-    if (tried.every(({ candidate }) => candidate.constraints === null)) throw this.#last
-    const candidates = tried.map(({ candidate }) => candidate).sort((x, y) => x.precision - y.precision)
-    const rank = ({ candidate: { constraints, loss, precision } }: Tried) => [
-      constraints ?? 0,
-      loss ?? 0,
-      precision,
-    ]
-    const able = tried.filter(({ quantized }) => quantized).sort((x, y) => compared(rank(x), rank(y)))
-    const best = able.find(({ candidate: { loss } }) => loss !== null && loss <= facts.target)
-    if (best?.quantized) return { ...facts, candidates, chosen: best.candidate, graph: best.quantized.graph }
-    const [nearest] = able.toSorted((x, y) => (x.candidate.loss ?? 0) - (y.candidate.loss ?? 0))
-    throw new AccuracyError(this.#program.name, { ...facts, candidates, losses: this.#losses(nearest) })
+  result(
+    facts: Omit<PrecisionSearch, "candidates" | "chosen" | "graph">,
+    onProgress: OnProgress | undefined,
+  ): PrecisionSearch {
+    const candidates = [...this.tried.values()].sort((x, y) => x.precision - y.precision)
+    if (candidates.every(({ constraints }) => constraints === null)) throw this.#last
+    const best = this.#best
+    if (best) return { ...facts, candidates, chosen: best.candidate, graph: best.quantized.graph }
+    const losses = this.#losses(onProgress)
+    throw new AccuracyError(this.#program.name, { ...facts, candidates, losses })
   }
 
-  #losses(tried: Tried | undefined): NodeLoss[] {
-    if (!tried?.calibrated || !tried.quantized) return []
+  #losses(onProgress: OnProgress | undefined): NodeLoss[] {
+    if (!this.#nearest) return []
     const ranges = this.#program.outputs.map((_, i) => this.#reference.range(i))
-    return nodeLosses(tried.calibrated, tried.quantized, this.#reference.samples, ranges)
+    const { calibrated, quantized } = this.#nearest
+    const { signal } = this.#setting
+    return nodeLosses(calibrated, quantized, this.#reference.samples, ranges, { onProgress, signal })
   }
 }
 
-/** The first that differs decides. */
-const compared = (x: readonly number[], y: readonly number[]): number =>
-  x.map((each, i) => each - y[i]).find((difference) => difference !== 0) ?? 0
+type Rank = (tried: Tried) => readonly number[]
+const cost: Rank = ({ candidate: { constraints, loss, precision } }) => [constraints, loss, precision]
+const lost: Rank = ({ candidate: { constraints, loss } }) => [loss, constraints]
+
+/** Whether a candidate comes before another by what is compared: the first that differs decides. */
+const isBetter = (tried: Tried, other: Tried | undefined, rank: Rank): boolean =>
+  other === undefined ||
+  (rank(tried)
+    .map((each, i) => each - rank(other)[i])
+    .find((difference) => difference !== 0) ?? 0) < 0
 
 /** A calibration in words. */
 export const showMethod = (calibration: CalibrationMethod): string =>

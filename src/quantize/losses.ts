@@ -5,7 +5,7 @@
  * the node's own, its rounded weights, its rounding and what it cuts off. What that does to the result is told by
  * adding the difference to the float model's tensor, with everything else exact, and looking at the outputs.
  */
-import { invariant } from "../errors.js"
+import { invariant, type OnProgress } from "../errors.js"
 import { evaluate } from "../ops/evaluate.js"
 import { productsOf } from "../ops/linearmap.js"
 import { type Origin, type Program, type RealNode, sizeOf, type TensorId } from "../ops/program.js"
@@ -26,37 +26,60 @@ export interface NodeLoss {
   readonly effect: number
 }
 
-/** Multiplications that may be spent, and samples that are looked at. */
+/** Multiplications that may be spent on effects, samples that are looked at, and nodes whose effect is found in any case. */
 const mostWork = 2 ** 31
 const mostSamples = 16
+const leastNodes = 5
 
 type Values = Map<TensorId, Float64Array>
 
-/** Loss by node of the model, the largest part first; `ranges` are those of the outputs. */
+interface LossOptions {
+  readonly onProgress?: OnProgress | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Loss by node of the model, the largest part first; `ranges` are those of the outputs. Of a model that is too large for
+ * the effect of every node to be found, only nodes that introduce most are told.
+ */
 export function nodeLosses(
   { program }: Pick<Calibrated, "program">,
   quantized: Quantized,
   samples: readonly Sample[],
   ranges: readonly number[],
+  { onProgress, signal }: LossOptions = {},
 ): NodeLoss[] {
-  const work = program.nodes.length * workOf(program)
-  const count = Math.max(1, Math.min(samples.length, mostSamples, Math.floor(mostWork / Math.max(1, work))))
+  const affordable = Math.floor(mostWork / Math.max(1, workOf(program)))
+  const each = Math.floor(affordable / program.nodes.length)
+  const count = Math.max(1, Math.min(samples.length, mostSamples, each))
   const step = samples.length / count
-  const chosen = Array.from({ length: count }, (_, i) => samples[Math.floor(i * step)])
   const readers = readersByTensor(program)
   const found = new Map<string, Sums>()
-  for (const sample of chosen) {
+  for (let i = 0; i < count; i++) {
+    const sample = samples[Math.floor(i * step)]
     const real = evaluate(program, sample)
     const own = new OwnErrors(program, quantized, real, sample)
-    for (const node of program.nodes) {
+    const errors = program.nodes.flatMap((node) => {
+      signal?.throwIfAborted()
       const error = own.of(node)
-      if (!error) continue
+      return error ? [{ node, error, size: relativeSize(error, valuesOf(real, node.out)) }] : []
+    })
+    const told =
+      each >= 1 ? errors : errors.sort((x, y) => y.size - x.size).slice(0, Math.max(leastNodes, affordable))
+    for (const [done, { node, error }] of told.entries()) {
+      signal?.throwIfAborted()
+      onProgress?.({
+        stage: "find what loses most",
+        done: i * told.length + done,
+        total: count * told.length,
+      })
       const sums = sumsOf(found, node.origin, program.outputs.length)
       sums.add(error, valuesOf(real, node.out))
       const changed = propagated(program, readers, real, node.out, error)
-      program.outputs.forEach(({ tensor }, i) => {
+      program.outputs.forEach(({ tensor }, output) => {
         const [exact, moved] = [valuesOf(real, tensor), changed.get(tensor)]
-        if (moved) sums.effects[i] += moved.reduce((sum, x, j) => sum + (x - exact[j]) ** 2, 0) / exact.length
+        if (moved)
+          sums.effects[output] += moved.reduce((sum, x, j) => sum + (x - exact[j]) ** 2, 0) / exact.length
       })
     }
   }
@@ -71,6 +94,10 @@ export function nodeLosses(
     })
     .sort((x, y) => y.share - x.share || y.introduced - x.introduced)
 }
+
+/** Root of the summed squares of an error, relative to those of values. */
+const relativeSize = (error: Float64Array, values: Float64Array): number =>
+  Math.sqrt(error.reduce((sum, x) => sum + x * x, 0) / (values.reduce((sum, x) => sum + x * x, 0) || 1))
 
 const valuesOf = (values: ReadonlyMap<TensorId, Float64Array>, id: TensorId): Float64Array => {
   const found = values.get(id)

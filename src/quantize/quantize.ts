@@ -64,6 +64,7 @@ import {
   type ScaledTerm,
   wideScale,
 } from "./scales.js"
+import { addRows, indexDepths, indexGrid } from "./selected.js"
 import { aroundSoftmax, distanceOf, isLogOfSums, type Made, ofKind } from "./softmax.js"
 import { type Calibrated, type Quantized, standing } from "./stands.js"
 import { addTable } from "./tables.js"
@@ -132,6 +133,7 @@ class Quantizer {
   /** Those of them whose distances go to a table as they are, without a grid of their own. */
   readonly #maxima = new Map<TensorId, Descent>()
   readonly #largest: Largest
+  readonly #depths: ReadonlyMap<TensorId, number>
   readonly #divides: boolean
   readonly #made: ReadonlyMap<TensorId, RealNode>
   readonly #inputs: IntGraph["inputs"][number][] = []
@@ -146,6 +148,7 @@ class Quantizer {
     this.#samples = samples
     this.#builder = builder
     this.#precision = builder.precision
+    this.#depths = indexDepths(program)
     this.#largest = new Largest(builder, program.tensors, ranges)
     this.#wideLimit = 2 ** (50 - builder.precision)
     for (const node of program.nodes) {
@@ -229,6 +232,14 @@ class Quantizer {
     index: (node) => this.#index(node),
     max: (node) => this.#max(node),
     argmax: (node) => this.#argmax(node),
+    rows: (node) =>
+      addRows(
+        this.#builder,
+        node,
+        this.#source(node.source),
+        this.#program.tensors[node.out],
+        this.#ranges[node.out],
+      ),
     top: (node) => this.#largest.add(node, this.#within(2 ** 30, node)),
     product: (node) => this.#product(node),
     contraction: (node) => this.#contraction(node),
@@ -280,7 +291,9 @@ class Quantizer {
     const range = this.#ranges[out]
     const input = this.#program.inputs.find(({ tensor }) => tensor === out)
     const isIntegral = !input?.ranks && integralOn(this.#samples, name)
-    const { scale, ...bounds } = gridOfInput(input ?? {}, range, this.#precision, isIntegral)
+    const { scale, ...bounds } =
+      indexGrid(this.#depths.get(out), input, range) ??
+      gridOfInput(input ?? {}, range, this.#precision, isIntegral)
     const tensor = this.#builder.add({ kind, name, origin }, this.#program.tensors[out], scale, range, bounds)
     this.#inputs.push({ name, tensor, ...bounds, ...(input?.ranks && { ranks: input.ranks }) })
     return tensor

@@ -15,6 +15,7 @@ const all = [
   ...[
     "onnx",
     "tfjs",
+    "graphModel",
     "keras",
     "kerasArchive",
     "hdf5",

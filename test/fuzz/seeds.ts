@@ -63,6 +63,14 @@ export async function writeSeeds(folder: string): Promise<void> {
 
   put("onnx", [[example("mnist-mlp/model.onnx")], ...operators().map((bytes) => [bytes])])
   put("tfjs", [tfjs()])
+  put(
+    "graphModel",
+    ["cnn", "transformer", "slices"].map((name) => {
+      const path = new URL(`../model/tfjs/files/${name}.json`, import.meta.url)
+      const { model, weights } = JSON.parse(readFileSync(path, "utf8"))
+      return [JSON.stringify(model), Buffer.from(weights, "base64")]
+    }),
+  )
   const keras = (name: string) => readFileSync(new URL(`../model/keras/files/${name}`, import.meta.url))
   const archives = ["convolutions.keras", "shared.keras", "attention.keras"].map(keras)
   put(

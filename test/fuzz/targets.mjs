@@ -73,6 +73,10 @@ export const targets = {
     parts: [mutateJson, mutateBytes],
     parse: ([model, weights]) => lower(importTfjs(parseJson(model, "model.json"), weights)),
   },
+  graphModel: {
+    parts: [mutateJson, mutateBytes],
+    parse: ([model, weights]) => lower(importTfjs(parseJson(model, "model.json"), weights)),
+  },
   keras: {
     parts: [mutateJson, mutateJson, mutateBytes],
     parse: ([config, metadata, weights]) => {

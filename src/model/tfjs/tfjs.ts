@@ -1,5 +1,6 @@
 /**
- * Models of tfjs: a LayersModel is Keras JSON, read as Keras's own files are, with the weights beside it.
+ * Models of tfjs, with the weights beside them: a LayersModel is Keras JSON, read as Keras's own files are; a GraphModel is
+ * a graph of TensorFlow's operators.
  */
 import { checkBytes, checkOptions, checkRecord } from "../../arguments.js"
 import { ModelError } from "../../errors.js"
@@ -8,6 +9,7 @@ import { isRecord, shown } from "../keras/layer.js"
 import { networkGraph } from "../keras/network.js"
 import { isModel } from "../keras/topology.js"
 import { NamedWeights } from "../keras/weights.js"
+import { isGraphModel, readGraphModel } from "./graph-model.js"
 import { readTfjsWeights } from "./weights.js"
 
 export interface TfjsOptions {
@@ -18,7 +20,7 @@ export interface TfjsOptions {
 
 /**
  * Reads a parsed `model.json` and the bytes of its weight files, concatenated in manifest order.
- * @throws ModelError naming every layer that is not supported and every weight that is missing
+ * @throws ModelError naming every layer or operator that is not supported and every weight that is missing
  */
 export function importTfjs(model: unknown, weights: Uint8Array, options: TfjsOptions = {}): Graph {
   checkBytes(weights, "weights")
@@ -29,11 +31,15 @@ export function importTfjs(model: unknown, weights: Uint8Array, options: TfjsOpt
     throw new ModelError({
       what,
       where,
-      expected: "model.json of a tfjs LayersModel",
-      fix: "Save it with model.save",
+      expected: "model.json of a tfjs LayersModel or GraphModel",
+      fix: "Save it with model.save, or convert it with tensorflowjs_converter",
     })
   }
   if (!isRecord(model) || !isRecord(model.modelTopology)) return fail("has no modelTopology")
+  if (isGraphModel(model)) {
+    const read = readTfjsWeights(model.weightsManifest, weights, where)
+    return readGraphModel(model, read, where, options.dimensions ?? {})
+  }
   const topology = isRecord(model.modelTopology.model_config)
     ? model.modelTopology.model_config
     : model.modelTopology

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest"
 import { ModelError } from "#src/errors.js"
 import { importKeras } from "#src/model/keras/keras.js"
 import { evaluate } from "#src/ops/evaluate.js"
-import { lower, operators } from "#src/ops/lower.js"
+import { lower } from "#src/ops/lower.js"
 
 interface Recorded {
   readonly shape: readonly number[]
@@ -40,8 +40,7 @@ function errorOf(bytes: Uint8Array, name: string): number {
 }
 
 describe("files of Keras compute what Keras computes", () => {
-  const known = Object.keys(expected).filter((name) => name !== "recurrent.keras" || "LSTM" in operators)
-  it.each(known)("%s", (name) => {
+  it.each(Object.keys(expected))("%s", (name) => {
     expect(errorOf(file(name), name)).toBeLessThan(1e-5)
   })
 
