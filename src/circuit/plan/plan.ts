@@ -133,6 +133,8 @@ export function steppedTables(graph: IntGraph): ReadonlyMap<TableNode, RescaleNo
     if (rescale?.kind !== "rescale" || rescale.bits === 1) continue
     const { lo, hi } = graph.tensors[rescale.source]
     const [least, most] = hull({ lo, hi }).map((x) => Math.floor(x / 2 ** rescale.shift))
+    // what is read in a longer table has no rows of its own to save
+    if (hostOf(graph, node) !== node) continue
     if (least >= rescale.lo && most < rescale.lo + 2 ** rescale.bits) stepped.set(node, rescale)
   }
   return stepped
