@@ -15,9 +15,10 @@ import type { Lookup } from "../circuit/link/lookup.js"
 import type { StampedNode } from "../circuit/link/nodes.js"
 import { NONE, type NodePlan, sourceOf } from "../circuit/plan/plan.js"
 import type { Projection } from "../circuit/plan/projection.js"
+import { packingOf } from "../circuit/plan/rows.js"
 import { invariant } from "../errors.js"
 import { signed } from "../field.js"
-import { type IntNode, type PerKind, perKind, type TensorId } from "../ops/program.js"
+import { depthOf, type IntNode, type PerKind, perKind, type TensorId } from "../ops/program.js"
 import { platformRandom } from "../platform.js"
 import { runExactly } from "../quantize/integers/exact.js"
 import type { IntGraph } from "../quantize/integers/intgraph.js"
@@ -25,6 +26,7 @@ import { runInteger } from "../quantize/integers/run.js"
 import { draw } from "../setup/trapdoor.js"
 import { type Circuit, systemOf } from "../systems/index.js"
 import { type Followed, followed, projectedDifference } from "./projected-difference.js"
+import { rowsDifference } from "./rows-difference.js"
 import { sortedDifference } from "./sorted-difference.js"
 
 /** Integers of the inputs, by name. */
@@ -93,6 +95,7 @@ const offsets: PerKind<IntNode, [graph: IntGraph], bigint> = {
   quotient: unmoved,
   below: unmoved,
   sort: unmoved,
+  rows: (node) => -BigInt(packingOf(node, 1).least),
   isqrt: unmoved,
   rescale: ({ lo, shift }) => -BigInt(lo) << BigInt(shift),
   table: ({ lo }) => -BigInt(lo),
@@ -147,6 +150,7 @@ class Comparison {
       let fault: string | undefined
       for (const [i, wire] of (group.free ?? []).entries())
         if (wire !== NONE) this.#wires[wire] = this.#exact[group.tensor][i]
+      this.#chosen(group)
       if (group.projection) {
         const given = this.#projected(group, group.projection)
         if (given !== undefined)
@@ -161,6 +165,11 @@ class Comparison {
       const node = this.#nodeOf(group)
       if (node.kind === "sort" && this.#lookup)
         fault ??= sortedDifference(group, node, this.#exact, this.#followed)
+      if (node.kind === "rows" && group.shownFrom !== undefined) {
+        const [use] = group.plan?.uses ?? []
+        const bits = use === undefined ? undefined : linked.stamps[use].gadget.use.parameters[0]
+        fault ??= rowsDifference(group, node, this.#exact, this.#followed, bits)
+      }
       if (fault !== undefined) found.push(fault)
     }
     const shown = systemOf(this.#circuit).differences(this.#circuit, {
@@ -176,6 +185,18 @@ class Comparison {
     const node = this.#nodes.get(tensor)
     invariant(node, `no node makes tensor ${tensor}`)
     return node
+  }
+
+  /** What says which rows of a table are taken. */
+  #chosen({ node, bits, multiplicities = [] }: StampedNode): void {
+    if (node.kind !== "rows") return
+    const depth = depthOf(node)
+    const firsts =
+      bits === undefined ? multiplicities : this.#exact[node.source].map((_, i) => bits + i * depth)
+    for (const first of firsts) for (let v = 0; v < depth; v++) this.#wires[first + v] = 0n
+    for (const [i, index] of this.#exact[node.source].entries())
+      for (const first of bits === undefined ? multiplicities : [firsts[i]])
+        this.#wires[first + Number(index) - node.lo] += 1n
   }
 
   #projected(group: StampedNode, projection: Projection): string | undefined {

@@ -8,6 +8,7 @@ import { functionOf, roundHalfEven } from "./formula.js"
 import { applyMap } from "./linearmap.js"
 import {
   compared,
+  depthOf,
   type IntNode,
   type PerKind,
   perKind,
@@ -168,6 +169,15 @@ const evaluation: PerKind<
         if (candidate > current || (node.last && candidate === current)) best = j
       }
       out[i] = best
+    }
+  },
+  rows(node, out, read) {
+    const { lo, width, values } = node
+    const depth = depthOf(node)
+    for (const [i, x] of read(node.source).entries()) {
+      const row = x < lo ? x - lo + depth : x - lo
+      if (row >= 0 && row < depth && Number.isInteger(row))
+        out.set(values.subarray(row * width, (row + 1) * width), i * width)
     }
   },
   top(node, out, read) {

@@ -202,10 +202,10 @@ function simplifyClamp(node: ClampNode, { made, owned }: Around): RealNode | Ten
   return { ...node, source: inner.source, lo: apply(inner.lo), hi: apply(inner.hi) }
 }
 
-/** A maximum of windows whose minus infinities are padding. */
-function withoutMasks(node: MaxNode, { made }: Around): RealNode {
-  const inner = made(node.source)
-  if (inner.kind !== "index" || inner.sources.length !== 1 || inner.fill > minusInfinity) return node
+/** A maximum of windows whose minus infinities are padding: what a softmax masks, others read as well. */
+function withoutMasks(node: MaxNode, { owned }: Around): RealNode {
+  const inner = owned(node.source)
+  if (inner?.kind !== "index" || inner.sources.length !== 1 || inner.fill > minusInfinity) return node
   const map = node.map.map((at) => (at < 0 ? -1 : inner.map[at]))
   for (let i = 0; i < map.length; i += node.window)
     if (map.subarray(i, i + node.window).every((at) => at < 0)) return node

@@ -120,6 +120,25 @@ export interface ArgmaxNode {
 }
 
 /**
+ * Rows of a constant table: out[i, j] = values[(source[i] − lo)·width + j]. In real programs lo is 0, an index below counts
+ * from the end, and one that is out of range picks zeros; in integer programs the table has one row for every integer from
+ * the least to the largest that any element of its source can be, neither more nor fewer.
+ */
+export interface RowsNode {
+  readonly kind: "rows"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly lo: number
+  readonly width: number
+  readonly values: Float64Array
+  readonly origin: Origin
+}
+
+/** Rows of its table. */
+export const depthOf = ({ values, width }: Pick<RowsNode, "values" | "width">): number =>
+  values.length / width
+
+/**
  * The `count` largest elements of each window, largest first, or where in the window they stand, [windows, count]; of
  * equal elements the one at the lower position comes first. Windows have no padding. Real programs only.
  */
@@ -366,6 +385,7 @@ export type CommonNode =
   | ArgmaxNode
   | ProductNode
   | ContractionNode
+  | RowsNode
 export type RealNode =
   | CommonNode
   | TopNode
@@ -400,6 +420,8 @@ export interface ProgramInput {
   readonly whole?: "bits" | "integers"
   /** The integers that the model itself makes of it: value = scale·q, q in [lo, lo + 2^bits). */
   readonly grid?: InputGrid
+  /** Whether it is a table of features, whose columns have ranges of their own. */
+  readonly columns?: boolean
   /** How its numbers become integers, if the program does no more than compare them with constants. */
   readonly ranks?: Ranks
 }

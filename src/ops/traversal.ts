@@ -64,6 +64,7 @@ const reading: { readonly [K in Node["kind"]]: Reading<Extract<Node, { readonly 
   },
   max: oneSource,
   argmax: oneSource,
+  rows: oneSource,
   top: oneSource,
   sort: oneSource,
   product: twoSources,

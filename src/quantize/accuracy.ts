@@ -79,6 +79,7 @@ const requantizations: PerKind<IntNode, [around: Around], Requantized | undefine
   quotient: exact,
   below: exact,
   sort: exact,
+  rows: exact,
   isqrt: exact,
   rescale: (node, { readByOthers }) =>
     readByOthers.has(node.out)

@@ -57,8 +57,11 @@ export function addDescent(builder: IntBuilder, node: MaxNode, compared: Compare
   if (step > coarsest * grid) return undefined
   let shift = precision
   while (shift < 2 * precision && !isFine(terms, bias, step, shift)) shift += precision
+  if (!isFine(terms, bias, step, shift)) return undefined
   const { node: draft, bounds, peak } = draftAt(step / 2 ** shift)
   if (!(peak <= sumLimit && 2 * peak <= sumLimit)) return undefined
+  // the first draft may have rounded weights away
+  if (widest(bounds, map, window) / 2 ** shift > most) return undefined
   const named = { ...info, name: `${info.name}:below` }
   const source = builder.add(draft, named, step / 2 ** shift, range, bounds)
   const maximum = builder.add({ kind: "max", source, window, map, origin }, maxima, step / 2 ** shift, range)

@@ -52,6 +52,32 @@ function* leads(node: Deciding, source: Float64Array): Iterable<number> {
     yield lead(Array.from(node.map.subarray(i, i + node.window), (from) => source[from]))
 }
 
+/** Sizes by their binary logarithms, in eighths: what is told of them needs no more, and there may be very many. */
+class Sizes {
+  readonly #counts = new Map<number, number>()
+  #largest = 0
+  #count = 0
+
+  add(size: number): void {
+    // the only element of a window has no next
+    if (!Number.isFinite(size)) return
+    const bucket = size === 0 ? Number.NEGATIVE_INFINITY : Math.floor(8 * Math.log2(size))
+    this.#counts.set(bucket, (this.#counts.get(bucket) ?? 0) + 1)
+    this.#largest = Math.max(this.#largest, size)
+    this.#count++
+  }
+
+  get count(): number {
+    return this.#count
+  }
+
+  /** How many are at most a 2^bits-th of the largest, about. */
+  within(bits: number): number {
+    const most = Math.floor(8 * (Math.log2(this.#largest) - bits))
+    return [...this.#counts].reduce((sum, [bucket, count]) => (bucket <= most ? sum + count : sum), 0)
+  }
+}
+
 /** Collects margins, sample by sample. */
 export class Margins {
   readonly #program: Program
@@ -60,7 +86,7 @@ export class Margins {
   readonly #decisions: {
     readonly node: Deciding
     readonly integer: TensorId | undefined
-    readonly sizes: number[]
+    readonly sizes: Sizes
     changed: number
   }[]
 
@@ -78,7 +104,7 @@ export class Margins {
       // names repeat where an operator lowers to several nodes: they correspond if there are as many
       const [own, theirs] = [reals.get(name) ?? [], integers.get(name) ?? []]
       const integer = own.length === theirs.length ? theirs[own.indexOf(node.out)] : undefined
-      return { node, integer, sizes: [], changed: 0 }
+      return { node, integer, sizes: new Sizes(), changed: 0 }
     })
   }
 
@@ -88,7 +114,7 @@ export class Margins {
     for (const decision of this.#decisions) {
       const { node, integer } = decision
       const source = real.get(node.source)
-      if (source) for (const size of leads(node, source)) decision.sizes.push(size)
+      if (source) for (const size of leads(node, source)) decision.sizes.add(size)
       const [exact, got] = [real.get(node.out), integer === undefined ? undefined : integers.get(integer)]
       if (exact && got) decision.changed += got.filter((x, i) => x !== exact[i]).length
     }
@@ -105,16 +131,13 @@ export class Margins {
   }
 
   decisions(): DecisionMargin[] {
-    return this.#decisions.map(({ node, integer, sizes, changed }) => {
-      const step = sizes.reduce((a, b) => Math.max(a, b), 0) / 2 ** this.#precision
-      return {
-        node: node.origin.name,
-        operator: node.origin.operator,
-        decisions: sizes.length,
-        near: sizes.filter((size) => size <= step).length,
-        changed: integer === undefined ? null : changed,
-      }
-    })
+    return this.#decisions.map(({ node, integer, sizes, changed }) => ({
+      node: node.origin.name,
+      operator: node.origin.operator,
+      decisions: sizes.count,
+      near: sizes.within(this.#precision),
+      changed: integer === undefined ? null : changed,
+    }))
   }
 }
 

@@ -36,6 +36,7 @@ import { liveNodes, renumbered, sourcesOf } from "../ops/traversal.js"
 import { calibrate, chargeRun, integralOn, type Range, type Sample } from "./calibration/calibrate.js"
 import { flatSamples } from "./calibration/nested.js"
 import { chooseRunner } from "./calibration/tensors.js"
+import { addWindow, isWindow, withColumns } from "./columns.js"
 import { addComparison } from "./comparisons.js"
 import { addBelow, addDescent, type Descent } from "./descent.js"
 import { Families } from "./families.js"
@@ -64,6 +65,7 @@ import {
   type ScaledTerm,
   wideScale,
 } from "./scales.js"
+import { addRows, indexDepths, indexGrid } from "./selected.js"
 import { aroundSoftmax, distanceOf, isLogOfSums, type Made, ofKind } from "./softmax.js"
 import { type Calibrated, type Quantized, standing } from "./stands.js"
 import { addTable } from "./tables.js"
@@ -90,9 +92,10 @@ export async function calibrated(
 ): Promise<Calibrated> {
   const { comparisons } = checkQuantizeOptions(program, options)
   const encoded = comparisons === "exact" ? program : withoutRanks(program)
-  const prepared = bypassSums(hoistClamps(hoistRounds(aroundSoftmax(encoded))))
-  const samples = flatSamples(prepared, options.samples)
+  const samples = flatSamples(encoded, options.samples)
   const held = allowanceFor(program.held ?? 0)
+  const spread = withColumns(encoded, samples, new Budget(held))
+  const prepared = bypassSums(hoistClamps(hoistRounds(aroundSoftmax(spread))))
   chargeRun(prepared, new Budget(held))
   const runner = options.runner ?? (await chooseRunner(prepared, samples.length))
   const seen = await calibrate(prepared, samples, { ...options, runner })
@@ -132,6 +135,7 @@ class Quantizer {
   /** Those of them whose distances go to a table as they are, without a grid of their own. */
   readonly #maxima = new Map<TensorId, Descent>()
   readonly #largest: Largest
+  readonly #depths: ReadonlyMap<TensorId, number>
   readonly #divides: boolean
   readonly #made: ReadonlyMap<TensorId, RealNode>
   readonly #inputs: IntGraph["inputs"][number][] = []
@@ -146,6 +150,7 @@ class Quantizer {
     this.#samples = samples
     this.#builder = builder
     this.#precision = builder.precision
+    this.#depths = indexDepths(program)
     this.#largest = new Largest(builder, program.tensors, ranges)
     this.#wideLimit = 2 ** (50 - builder.precision)
     for (const node of program.nodes) {
@@ -229,6 +234,14 @@ class Quantizer {
     index: (node) => this.#index(node),
     max: (node) => this.#max(node),
     argmax: (node) => this.#argmax(node),
+    rows: (node) =>
+      addRows(
+        this.#builder,
+        node,
+        this.#source(node.source),
+        this.#program.tensors[node.out],
+        this.#ranges[node.out],
+      ),
     top: (node) => this.#largest.add(node, this.#within(2 ** 30, node)),
     product: (node) => this.#product(node),
     contraction: (node) => this.#contraction(node),
@@ -280,7 +293,9 @@ class Quantizer {
     const range = this.#ranges[out]
     const input = this.#program.inputs.find(({ tensor }) => tensor === out)
     const isIntegral = !input?.ranks && integralOn(this.#samples, name)
-    const { scale, ...bounds } = gridOfInput(input ?? {}, range, this.#precision, isIntegral)
+    const { scale, ...bounds } =
+      indexGrid(this.#depths.get(out), input, range) ??
+      gridOfInput(input ?? {}, range, this.#precision, isIntegral)
     const tensor = this.#builder.add({ kind, name, origin }, this.#program.tensors[out], scale, range, bounds)
     this.#inputs.push({ name, tensor, ...bounds, ...(input?.ranks && { ranks: input.ranks }) })
     return tensor
@@ -463,6 +478,8 @@ class Quantizer {
     const lo = (scale: number) => leastOf(span, scale, w)
     const isRelu = node.lo === 0 && node.hi === Number.POSITIVE_INFINITY
     const linear = this.#linear.get(node.source)
+    if (linear && isWindow(node, linear))
+      return addWindow(this.#builder, linear, this.#terms(linear, new Set()), this.#result(node.out))
     if (linear) {
       const target = { wanted, lo, fixed: span.fixed, keepExact: isRelu }
       return this.#activation(linear, target, info, range, node.origin)

@@ -209,7 +209,7 @@ function selected(x: TensorId, live: readonly number[], rewriting: Rewriting, or
   const index = rewriting.made(x, "index")
   if (index) {
     const map = Int32Array.from(live, (element) => index.map[element])
-    return rewriting.add({ ...index, map }, live.length)
+    return rewriting.add({ ...index, map, fill: map.includes(-1) ? index.fill : 0 }, live.length)
   }
   if (!linear) return x
   const { bias, ...sums } = linear

@@ -343,6 +343,21 @@ class HostileBuilder {
     return this.add(this.sizes[given], { kind: "isqrt", out, source, origin: origin(`isqrt${out}`) })
   }
 
+  /** Rows of a table for whatever a source can be, if that is few numbers. */
+  rows(): boolean {
+    const { random, next } = this
+    const source = this.source()
+    const [lo, most] = hull(this.bounds[source])
+    if (most - lo >= 16) return false
+    const width = random.integer(1, 3)
+    const base = extreme(random, 51)
+    const values = Float64Array.from({ length: (most - lo + 1) * width }, () =>
+      random.pick([base, base + random.integer(0, 2 ** this.precision), extreme(random, 51)]),
+    )
+    const node = { kind: "rows", out: next, source, lo, width, values } as const
+    return this.add(this.sizes[source] * width, { ...node, origin: origin(`rows${next}`) })
+  }
+
   /** Keys of one or two windows, and their order. */
   sort(): boolean {
     const { random, next } = this
@@ -406,6 +421,7 @@ export function hostile(random: Random): Parameters<typeof readGraph> {
     () => b.isqrt(),
     () => b.below(),
     () => b.sort(),
+    () => b.rows(),
     () => b.contraction(),
     () => b.index(),
   ]

@@ -1,6 +1,6 @@
-/** Random ONNX models of the largest elements along an axis. */
+/** Random ONNX models of the largest elements along an axis, and of rows of tables that the model is given the index of. */
 import type { InputSpec, OnnxSpec } from "./onnx-writer.js"
-import { ints } from "./operator-cases.js"
+import { ints, reals } from "./operator-cases.js"
 import type { Random } from "./random.js"
 
 /** Reals, or integers of which some are equal. */
@@ -48,4 +48,21 @@ export const orderCases: Record<string, (random: Random) => OnnxSpec> = {
       nodes: [{ operator: "TopK", inputs: ["x"], outputs: ["y", "i"], attributes }],
     }
   },
+  "Gather from a long table": (random) => {
+    const shape = [random.integer(1, 2), random.integer(20, 40), random.integer(1, 3)]
+    const least = random.pick([0, -shape[1]])
+    const counts = [[3], [2, 2]]
+    return {
+      inputs: [{ name: "i", shape: random.pick(counts), dtype: "int64", within: [least, shape[1] - 1] }],
+      outputs: ["y"],
+      initializers: { x: reals(random, shape) },
+      nodes: [{ operator: "Gather", inputs: ["x", "i"], outputs: ["y"], attributes: { axis: 1 } }],
+    }
+  },
+  "GatherND from a long table": (random) => ({
+    inputs: [{ name: "i", shape: [3, 2], dtype: "int64", within: [random.pick([0, -5]), 4] }],
+    outputs: ["y"],
+    initializers: { x: reals(random, [5, 6, 2]) },
+    nodes: [{ operator: "GatherND", inputs: ["x", "i"], outputs: ["y"] }],
+  }),
 }

@@ -84,6 +84,13 @@ export class ProgramBuilder {
     return made.out
   }
 
+  /** Rows of a constant table. */
+  rows(source: TensorId, width: number, values: number[]): TensorId {
+    const made = this.#tensor("rows", [this.size(source), width])
+    this.nodes.push({ kind: "rows", source, lo: 0, width, values: Float64Array.from(values), ...made })
+    return made.out
+  }
+
   /** The largest elements of windows, or where they stand. */
   top(source: TensorId, window: number, count: number, gives: "values" | "positions"): TensorId {
     const windows = Math.floor(this.size(source) / window)

@@ -5,9 +5,11 @@
 import { invariant } from "../../errors.js"
 import {
   type ContractionNode,
+  depthOf,
   type IntNode,
   type PerKind,
   perKind,
+  type RowsNode,
   type SortNode,
   type TensorId,
 } from "../../ops/program.js"
@@ -18,8 +20,9 @@ import type { Stamp } from "../gadgets/ranges.js"
 import { type Lc, ONE } from "../gadgets/reduce.js"
 import { NONE, type NodePlan, type Plan, sourceOf } from "../plan/plan.js"
 import { isZero, type Projection } from "../plan/projection.js"
+import { entriesOf, groupsOf, packingOf } from "../plan/rows.js"
 import { windowsOf } from "../plan/sorting.js"
-import type { R1csBuilder, WireLc } from "./builder.js"
+import type { FieldLc, R1csBuilder, WireLc } from "./builder.js"
 import type { LookupBuilder } from "./lookup.js"
 import type { Element, ProjectionBuilder } from "./projection.js"
 import {
@@ -47,6 +50,12 @@ export interface StampedNode {
   /** Of a node whose gadgets are checks: the wire of each of its elements, or NONE, and the first row behind the gadgets. */
   readonly free?: Uint32Array
   readonly shownFrom?: number
+  /**
+   * Of rows of a table: the first of the multiplicities of its entries, for each group of columns; or of the bits of its
+   * indices, one for each row.
+   */
+  readonly multiplicities?: readonly number[]
+  readonly bits?: number
 }
 
 export interface Trace {
@@ -56,6 +65,8 @@ export interface Trace {
   define(wire: number, lc: WireLc): void
   /** Wires of a node's elements that only gadgets behind them say something of. */
   free(node: SortNode, keys: readonly WireLc[], wires: Uint32Array): void
+  /** A wire for each row of a table, for each of some indices, from `first` on: 1 for the row that the index names, else 0. */
+  bits(node: RowsNode, indices: readonly WireLc[], first: number): void
 }
 
 /** What nodes are linked with. */
@@ -197,6 +208,8 @@ const links: PerKind<IntNode, [linked: Linked], TensorRows> = {
   },
   rescale: stamped,
   table: stamped,
+  rows: (node, linked) =>
+    linked.linking.projection ? packedNode(node, linked.linking.projection, linked) : bitsNode(node, linked),
   sort: sortNode,
   quotient: stamped,
   below: stamped,
@@ -251,6 +264,82 @@ function sortNode(node: SortNode, linked: Linked): TensorRows {
     }
   linked.stamped.push({ ...group, free, shownFrom, rowEnd: builder.rows })
   return out
+}
+
+/** Gives the elements of rows of a table wires, which are range-checked, and looks them up with their index. */
+function packedNode(node: RowsNode, projection: ProjectionBuilder, linked: Linked): TensorRows {
+  const { graph, builder, plan } = linked.linking
+  const { width } = node
+  const count = elementsOf(graph, node.out)
+  const first = builder.allocate(count)
+  const out = wireRows(first, count)
+  linked.set(node.out, out)
+  const gadgets = linked.planOf(node)
+  stampNode(gadgets, linked)
+  const group = linked.stamped.pop()
+  invariant(group, "a node was stamped")
+  const shownFrom = builder.rows
+  const packing = packingOf(node, plan.uses[gadgets.uses[0]].parameters[0])
+  const source = linked.rows(node.source)
+  const multiplicities = groupsOf(node, packing).map((group) => {
+    const queries = Array.from({ length: count / width }, (_, i): FieldLc => {
+      const query = new Map<number, bigint>()
+      const add = (wire: number, coefficient: bigint) =>
+        query.set(wire, (query.get(wire) ?? 0n) + coefficient)
+      const { wires, coefficients } = rowOf(source, i)
+      for (let j = 0; j < wires.length; j++) add(wires[j], BigInt(coefficients[j]))
+      for (const { column, factor } of group.columns) add(first + i * width + column, factor)
+      add(0, group.offset - BigInt(node.lo))
+      return query
+    })
+    const counts = builder.allocate(depthOf(node))
+    projection.lookUp(queries, entriesOf(node, group), counts)
+    return counts
+  })
+  const free = Uint32Array.from({ length: count }, (_, i) => first + i)
+  linked.stamped.push({ ...group, free, shownFrom, multiplicities, rowEnd: builder.rows })
+  return out
+}
+
+/** Gives every index a bit for each row of its table: bit · (index − row) = 0, and their sum is 1. */
+function bitsNode(node: RowsNode, linked: Linked): TensorRows {
+  const { graph, builder } = linked.linking
+  const [depth, indices] = [depthOf(node), elementsOf(graph, node.source)]
+  linked.define(node.source, node)
+  const source = linked.rows(node.source)
+  const shownFrom = builder.rows
+  const bits = builder.allocate(indices * depth)
+  const collector = new RowCollector(indices * node.width)
+  linked.linking.trace?.bits(
+    node,
+    Array.from({ length: indices }, (_, i) => rowOf(source, i)),
+    bits,
+  )
+  for (let i = 0; i < indices; i++) {
+    const index = rowOf(source, i)
+    for (let v = 0; v < depth; v++) {
+      const difference = new Accumulator(node)
+      difference.add(index, 1)
+      difference.addWire(0, -node.lo - v)
+      builder.entry(0, bits + i * depth + v, 1)
+      difference.flush((wire, coefficient) => builder.entry(1, wire, coefficient))
+      builder.endRow()
+    }
+    for (let v = 0; v < depth; v++) builder.entry(2, bits + i * depth + v, 1)
+    builder.entry(2, 0, -1)
+    builder.endRow()
+    for (let column = 0; column < node.width; column++) {
+      for (let v = 0; v < depth; v++) {
+        const value = node.values[v * node.width + column]
+        if (value !== 0) collector.entry(bits + i * depth + v, value)
+      }
+      collector.endRow()
+    }
+  }
+  const base = new Uint32Array(indices * node.width).fill(NONE)
+  const firstRow = new Uint32Array(base.length).fill(shownFrom)
+  linked.stamped.push({ node, tensor: node.out, base, firstRow, rowEnd: builder.rows, shownFrom, bits })
+  return collector.take()
 }
 
 /** Gives the elements of a contraction's output wires, and says by projection what they are. */

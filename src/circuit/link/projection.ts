@@ -22,6 +22,9 @@
  * that is Σ 1 / (c − f_j) = Σ m_i / (c − k_i). Keys of a window differ, so both sides have simple poles, and agree for more than count + window values of c only if the
  * residues do: m_i is how often k_i is among the f_j, and every f_j is some k_i. No two windows share a balance.
  *
+ * Rows of constant tables are looked up in the same way, packed: Σ 1 / (c − q_i) = Σ m_v / (c − e_v) with the entries e_v of
+ * the table (circuit/plan/rows.ts) and queries q_i of an index with its elements.
+ *
  * Everything on the right of the first three is a final wire that its row defines. No two products of matrices share an
  * equation, or what one has too much the other could have too little. Zeros at the end of a polynomial take no step, and
  * the planner gives rows and columns their powers from the end that has more of them.
@@ -29,7 +32,7 @@
 import { invariant } from "../../errors.js"
 import type { ContractionNode } from "../../ops/program.js"
 import { matricesOf, type Projection, powersFor } from "../plan/projection.js"
-import { GrowingU32, type R1csBuilder, type WireLc } from "./builder.js"
+import { type FieldLc, GrowingU32, type R1csBuilder, type WireLc } from "./builder.js"
 
 /** All rows of projections, in an order in which each wire is defined before it is used. */
 export interface Projected {
@@ -98,13 +101,31 @@ export class ProjectionBuilder {
     this.#endRow(rowDefines.nothing)
   }
 
+  /**
+   * Adds the rows that say that packed queries are entries, of which there are as many as multiplicities from wire `first`
+   * on. All are fixed before the challenge.
+   */
+  lookUp(queries: readonly FieldLc[], entries: readonly bigint[], first: number): void {
+    const builder = this.#builder
+    const one = { wires: [0], coefficients: [1] }
+    const inverses = queries.map((query) => this.#divided(one, query, 1))
+    const quotients = entries.map((entry, v) =>
+      this.#divided({ wires: [first + v], coefficients: [1] }, new Map([[0, entry]]), 1),
+    )
+    for (const wire of inverses) builder.entry(2, wire, 1)
+    for (const wire of quotients) builder.entry(2, wire, -1)
+    this.#endRow(rowDefines.nothing)
+  }
+
   /** share / (c − key), or the opposite. */
-  #divided(share: WireLc, key: WireLc, sign: 1 | -1): number {
+  #divided(share: WireLc, key: WireLc | FieldLc, sign: 1 | -1): number {
     const builder = this.#builder
     const wire = builder.allocateFinal("late")
     builder.entry(0, wire, 1)
     builder.entry(1, this.#power(1), sign)
-    for (let j = 0; j < key.wires.length; j++) builder.entry(1, key.wires[j], -sign * key.coefficients[j])
+    if ("wires" in key)
+      for (let j = 0; j < key.wires.length; j++) builder.entry(1, key.wires[j], -sign * key.coefficients[j])
+    else for (const [wire, coefficient] of key) builder.entry(1, wire, BigInt(-sign) * BigInt(coefficient))
     this.#side(2, { constant: share, step: undefined })
     this.#endRow(rowDefines.quotient)
     return wire

@@ -20,6 +20,7 @@ import { lookupsOf } from "../gadgets/ranges.js"
 import { type Demand, type Form, type GroupPlan, planGroup, type Shared } from "./form-tables.js"
 import { accumulatorBounds, bitForms, type Forms, NONE, type Plan, planGadgets } from "./plan.js"
 import { projections } from "./projection.js"
+import { packedRows } from "./rows.js"
 import { sortedRows } from "./sorting.js"
 
 /** Bits of the widest range check: every integer of a model has at most so many. */
@@ -155,10 +156,11 @@ function otherGadgets(graph: IntGraph, projected: Plan["projected"]): { count: n
     kind: gadgetKinds.Below,
     parameters: [shift, 0, 0, 0, ...values],
   })
-  const sorted = (bits: number) => bits
-  const plan = planGadgets(graph, { ...bitForms, clamp, table, below, projected, sorted })
+  const widen = (bits: number) => bits
+  const plan = planGadgets(graph, { ...bitForms, clamp, table, below, projected, widen })
   const counts = new Array<number>(plan.uses.length).fill(0)
-  for (const { uses } of plan.nodes.values()) for (const use of uses) if (use !== NONE) counts[use]++
+  for (const [{ kind }, { uses }] of plan.nodes)
+    if (kind !== "rows") for (const use of uses) if (use !== NONE) counts[use]++
   return plan.uses.map((use, i) => ({ count: counts[i], use }))
 }
 
@@ -199,6 +201,7 @@ export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBi
   let best: { bits: number; rows: number; plans: Map<number, GroupPlan> } | undefined
   for (const bits of widths) {
     let rows = 2 ** bits + 1 + projection.rows + sortedRows(graph)
+    rows += packedRows(graph, (width) => roundUp(width, bits), bits)
     for (const { count, use } of others) rows += otherRows(use, count, bits)
     const plans = new Map<number, GroupPlan>()
     for (const [w, group] of groups) {
@@ -222,7 +225,7 @@ export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBi
     rows,
     chosen,
     projected: projection.chosen,
-    sorted: (width) => roundUp(width, bits),
+    widen: (width) => roundUp(width, bits),
     clamp(node, min, max) {
       const demand = byNode.get(node)
       invariant(demand, `node ${node.origin.name} was not planned`)

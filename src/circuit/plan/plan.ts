@@ -35,6 +35,7 @@ import {
   tableGadget,
 } from "../gadgets/families.js"
 import { isZero, type Projection } from "./projection.js"
+import { checkBits, columnBits, packingOf } from "./rows.js"
 import { sortChecks } from "./sorting.js"
 
 /** No gadget: the element is a constant, or a copy of its single operand. */
@@ -93,8 +94,8 @@ export interface Forms {
   root(square: number): GadgetUse
   /** Contractions that are better projected than multiplied out, where there is a challenge. */
   readonly projected?: Plan["projected"]
-  /** If a challenge shows which keys are the largest: bits of a range check that may be as wide as asked or wider. */
-  readonly sorted?: (bits: number) => number
+  /** Where there is a challenge: bits of a range check that may be as wide as asked or wider. */
+  readonly widen?: (bits: number) => number
   /** The entry of a table of non-negative integers that an integer in [0, values.length) names. */
   table(values: Float64Array): GadgetUse
 }
@@ -282,8 +283,19 @@ const services: PerKind<IntNode, [graph: IntGraph, forms: Forms], Service | unde
       choose: (i) => constantOr(tensors[node.out], i, 0, { serve, operands: [i] }),
     }
   },
-  sort(node, graph, { sorted }) {
-    const checks = sortChecks(node, graph, sorted !== undefined, sorted ?? ((bits) => bits))
+  rows(node, graph, { widen }) {
+    // without a challenge its elements are combinations of bits
+    if (!widen) {
+      checkBits(node, graph)
+      return undefined
+    }
+    const bits = widen(columnBits(node))
+    const serve = { kind: gadgetKinds.InRange, parameters: [bits] }
+    const { least } = packingOf(node, bits)
+    return { sources: [node.out], choose: (i) => ({ serve, operands: [i] }), operandOffset: -least }
+  },
+  sort(node, graph, { widen }) {
+    const checks = sortChecks(node, graph, widen !== undefined, widen ?? ((bits) => bits))
     return { sources: [node.out, node.source], choose: (i) => checks[i], instances: checks.length }
   },
   product({ left, right }) {

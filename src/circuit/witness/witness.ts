@@ -4,7 +4,7 @@
  */
 import { invariant } from "../../errors.js"
 import { mod } from "../../field.js"
-import type { TensorId } from "../../ops/program.js"
+import { depthOf, type RowsNode, type TensorId } from "../../ops/program.js"
 import type { IntGraph } from "../../quantize/integers/intgraph.js"
 import type { Stamp } from "../gadgets/ranges.js"
 import { type Lc, ONE } from "../gadgets/reduce.js"
@@ -50,6 +50,7 @@ export function assignNodes(
   for (const [i, first] of linked.inputs.entries()) small.set(tensor(graph.inputs[i].tensor), first)
   for (const group of linked.stamped) {
     if (group.free) assignFree(group.free, tensor(group.tensor), small)
+    if (group.node.kind === "rows") assignRows(group.node, group, tensor(group.node.source), small)
     if (group.plan) assignGadgets(group, linked.stamps, tensor, small, onQueries)
     else assignFree(group.base, tensor(group.tensor), small)
   }
@@ -60,6 +61,20 @@ function assignFree(free: Uint32Array, data: Float64Array, small: Float64Array):
   free.forEach((wire, i) => {
     if (wire !== NONE) small[wire] = data[i]
   })
+}
+
+/** How often each row of a table is asked for, or the bits that say which row each index names. */
+function assignRows(
+  node: RowsNode,
+  { multiplicities = [], bits }: StampedNode,
+  source: Float64Array,
+  small: Float64Array,
+): void {
+  for (const [i, index] of source.entries()) {
+    const row = index - node.lo
+    if (bits !== undefined) small[bits + i * depthOf(node) + row] = 1
+    for (const first of multiplicities) small[first + row]++
+  }
 }
 
 function assignGadgets(

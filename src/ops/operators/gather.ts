@@ -7,7 +7,7 @@ import { sizeOf } from "../program.js"
 import { larger } from "./arithmetic.js"
 import type { Call, Lowering } from "./call.js"
 import { type Operators, operator, other } from "./limits.js"
-import { flatIndex, picked, placed, positionBits } from "./positions.js"
+import { flatIndex, picked, placed, positionBits, tableRows } from "./positions.js"
 import {
   axisTable,
   forEachPosition,
@@ -19,7 +19,7 @@ import {
   stridesOf,
   unsupported,
 } from "./shapes.js"
-import { type Constant, isConstant, type Value } from "./values.js"
+import { type Activation, type Constant, isConstant, type Value } from "./values.js"
 
 /** An index in [0, dim) from one that may count from the end. */
 function wrapped(index: number, dim: number): number {
@@ -42,6 +42,8 @@ const gather: Lowering = (call) => {
     // element [outer, index, inner] of the result
     const index = (i: number) => Math.floor(i / inner) % count
     const base = (i: number) => Math.floor(i / (inner * count)) * depth * inner + (i % inner)
+    const rows = isConstant(x) ? constantRows(call, x, indices, axis) : undefined
+    if (rows) return [builder.move([rows.value], rows.order, shape)]
     const bits = positionBits(builder, indices, depth)
     return [picked(builder, bits, depth, x, shape, index, (i, d) => base(i) + d * inner)]
   }
@@ -52,6 +54,24 @@ const gather: Lowering = (call) => {
   )
   const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)]
   return [builder.move([x], separableMap(builder, tables), shape)]
+}
+
+/** What indices pick along an axis of a constant as rows of a table, if that is worth it, and the order of its elements. */
+function constantRows({ builder }: Call, x: Constant, indices: Activation, axis: number) {
+  const [inner, depth, count] = [stridesOf(x.shape)[axis], x.shape[axis], sizeOf(indices.shape)]
+  const width = x.constant.length / depth
+  const from = indexTable(builder, x.constant.length, (at) => {
+    const [row, column] = [Math.floor(at / width), at % width]
+    return (Math.floor(column / inner) * depth + row) * inner + (column % inner)
+  })
+  const table = { ...x, constant: Float64Array.from(from, (at) => x.constant[at]) }
+  const value = tableRows(builder, indices, table, width)
+  if (!value) return undefined
+  const order = indexTable(builder, count * width, (i) => {
+    const [outer, index, at] = [Math.floor(i / (inner * count)), Math.floor(i / inner) % count, i % inner]
+    return index * width + outer * inner + at
+  })
+  return { value, order }
 }
 
 /** Flat position in `data` at which every element of GatherElements' and ScatterElements' indices would be, were it 0. */
@@ -135,7 +155,11 @@ const gatherNd: Lowering = (call) => {
   if (isConstant(indices))
     return [builder.move([x], slicesFrom(call, tupleStarts(call, indices, of), of.rest), shape)]
   const depth = sizeOf(of.dims)
-  const bits = positionBits(builder, flatIndex(builder, indices, of.dims), depth)
+  const index = flatIndex(builder, indices, of.dims)
+  const rows =
+    isConstant(x) && of.startOf(of.tuples - 1) === 0 ? tableRows(builder, index, x, of.inner) : undefined
+  if (rows) return [{ ...rows, shape }]
+  const bits = positionBits(builder, index, depth)
   const tuple = (i: number) => Math.floor(i / of.inner)
   const source = (i: number, d: number) => of.startOf(tuple(i)) + d * of.inner + (i % of.inner)
   return [picked(builder, bits, depth, x, shape, tuple, source)]

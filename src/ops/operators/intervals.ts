@@ -67,6 +67,7 @@ const intervals: PerKind<RealNode, [known: Known, size: number], Interval | unde
   },
   max: ({ source }, known) => known(source),
   argmax: ({ window }) => [0, window - 1],
+  rows: ({ values }) => hull([[0, 0], ...Array.from(values, (x): Interval => [x, x])]),
   top: ({ source, window, gives }, known) => (gives === "values" ? known(source) : [0, window - 1]),
   product: ({ left, right }, known) => products(known(left), known(right), 1),
   contraction: ({ left, right, k }, known) => products(known(left), known(right), k),

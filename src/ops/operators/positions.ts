@@ -5,7 +5,7 @@
 import { sizeOf } from "../program.js"
 import type { Builder } from "./builder.js"
 import { indexTable, numbers, unsupported } from "./shapes.js"
-import { type Activation, constant, isConstant, isIntegral, type Value } from "./values.js"
+import { type Activation, type Constant, constant, isConstant, isIntegral, type Value } from "./values.js"
 
 /** Most bits that the indices of one node may become. */
 export const mostBits = 2 ** 20
@@ -80,6 +80,29 @@ export function picked(
   const map = { kind: "sparse", rowPtr, columns, values } as const
   const integral = isIntegral(data)
   return builder.linear([{ source: products.tensor, map }], shape, data.dtype, undefined, integral)
+}
+
+/** Bits of a packed entry, and of a number in it: what a table costs is reckoned with them. */
+const packedBits = { entry: 240, value: 10 }
+
+/**
+ * Rows of a table, [indices, width] flat, if they take fewer constraints than bits: about two for each position of each
+ * index, where a table has an entry for each of its rows and of some columns, and each element a range check.
+ */
+export function tableRows(
+  builder: Builder,
+  indices: Activation,
+  { constant: values, dtype, shape }: Constant,
+  width: number,
+): Activation | undefined {
+  if (!isIntegral(indices)) unsupported("indices that are no integers")
+  const [depth, count] = [values.length / width, sizeOf(indices.shape)]
+  const entries = Math.ceil((width * packedBits.value) / packedBits.entry)
+  const isWorth = entries * depth + count * (width + entries) < 2 * count * depth
+  if (!isWorth && count * depth <= mostBits) return undefined
+  const integral = isIntegral({ constant: values, dtype, shape })
+  const node = { kind: "rows", source: indices.tensor, lo: 0, width, values } as const
+  return builder.emit(node, [count, width], dtype, integral)
 }
 
 /**

@@ -15,6 +15,7 @@ import { intervalOfType } from "./intervals.js"
 import { constantInput, type Operators, operator, other } from "./limits.js"
 import { product } from "./linear.js"
 import { joined } from "./movement.js"
+import { softmaxAlong } from "./normalize.js"
 import { averaged, globalAverage } from "./pool.js"
 import { difference, windowMax, windowsOf } from "./reduce.js"
 import { axisOf, indexTable, range, show, stridesOf, unsupported } from "./shapes.js"
@@ -346,6 +347,15 @@ export const quantizedFusions: Operators = {
   QLinearMul: operator(binary((call, x, y) => call.builder.product(x, y))),
   QLinearSigmoid: operator(unary((call, x) => call.builder.apply(x, "sigmoid"))),
   QLinearLeakyRelu: operator(unary(leaky)),
+  QLinearSoftmax: operator((call) => {
+    // the opset of the softmax: over one axis, or over all from one on
+    const isFlat = call.integer("opset", 13) < 13
+    const x = realAt(call, 0)
+    const axis = call.axis("axis", x.shape.length, isFlat ? 1 : -1)
+    const shape = isFlat ? [sizeOf(x.shape.slice(0, axis)), sizeOf(x.shape.slice(axis))] : x.shape
+    const result = softmaxAlong(call, { ...x, shape }, isFlat ? 1 : axis)
+    return [outputOf(call, 3, { ...result, shape: x.shape }, call.input(0).dtype)]
+  }),
   QLinearAveragePool: operator(
     unary((call, x) => {
       refuseChannelsLast(call)

@@ -18,8 +18,10 @@ import {
   perKind,
   productsIn,
   type RealNode,
+  type RowsNode,
   sizeOf,
   type TensorId,
+  type TopNode,
 } from "../../ops/program.js"
 import { readersOf, sourcesOf } from "../../ops/traversal.js"
 import { plainRunner, type Runner, type Sample } from "./calibrate.js"
@@ -168,14 +170,8 @@ class BatchRun {
             if (at(j) > at(y[i]) || (node.last && at(j) === at(y[i]))) y[i] = j
         }
       }),
-    top: (node, size) =>
-      this.#plain(this.#read(node.source), size, (x, y) => {
-        const given = { name: "", shape: [x.length] }
-        const input = { kind: "input", name: "x", out: 0, origin: node.origin } as const
-        const tensors = [given, { name: "", shape: [y.length] }]
-        const values = evaluate({ tensors, nodes: [input, { ...node, source: 0, out: 1 }] }, { x })
-        y.set(values.get(1) ?? [])
-      }),
+    rows: (node, size) => this.#loops(node, size),
+    top: (node, size) => this.#loops(node, size),
     function: (node, size) => {
       const f = functionOf(node.formula)
       return this.#plain(this.#read(node.source), size, (x, y) => {
@@ -267,6 +263,16 @@ class BatchRun {
       out = parts.length === 1 ? parts[0] : tf.concat(parts, 3)
     }
     return tf.reshape(tf.transpose(out, [0, 3, 1, 2]), [this.#samples.length, size])
+  }
+
+  /** A node of one source in plain loops. */
+  #loops(node: RowsNode | TopNode, size: number): Tensor2D {
+    const input = { kind: "input", name: "x", out: 0, origin: node.origin } as const
+    const nodes = [input, { ...node, source: 0, out: 1 }]
+    return this.#plain(this.#read(node.source), size, (x, y) => {
+      const tensors = [x, y].map(({ length }) => ({ name: "", shape: [length] }))
+      y.set(evaluate({ tensors, nodes }, { x }).get(1) ?? [])
+    })
   }
 
   /** What tfjs has no operation for: plain loops over each sample. */

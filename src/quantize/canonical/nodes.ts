@@ -14,6 +14,7 @@
  *     10 contraction  left, right, batch, m, k, n
  *     11 below   source, maximum, owner deltas, shift, values deltas
  *     12 sort    source, window, count, map deltas
+ *     13 rows    source, lo int, width, values ints
  *
  * A linear map is kind u8: 0 dense n k m; 1 conv n groups inChannels outChannels and five lists inSize kernel outSize
  * strides padsBegin(int) dilations; 2 sparse row lengths, column deltas; then its weights, ints.
@@ -181,6 +182,24 @@ const codecs: { readonly [K in IntNode["kind"]]: NodeCodec<Extract<IntNode, { re
       owner: readIndices(r),
       shift: r.uint(),
       values: r.deltas(),
+    }),
+  },
+  rows: {
+    number: 13,
+    since: 3,
+    write(w, node) {
+      w.uint(node.source)
+      w.int(node.lo)
+      w.uint(node.width)
+      w.ints(node.values)
+    },
+    read: (r, common) => ({
+      kind: "rows",
+      ...common,
+      source: r.uint(),
+      lo: r.int(),
+      width: r.uint(),
+      values: r.ints(),
     }),
   },
   sort: {

@@ -153,6 +153,16 @@ const checks: { readonly [K in IntNode["kind"]]: Check<Extract<IntNode, { readon
   // only a maximum may have padding
   max: { fault: (node, size) => windowFault(node, size, -1), ...elementwise },
   argmax: { fault: (node, size) => windowFault(node, size, 0), ...elementwise },
+  rows: {
+    fault({ out, source, lo, width, values }, size) {
+      if (!(width >= 1) || values.length === 0 || values.length % width !== 0) return "the width of a table"
+      if (size(out) !== size(source) * width) return "the source size"
+      // that every row is reachable is checked with the bounds
+      return isInteger(lo) && values.every(isInteger) ? undefined : "a table entry"
+    },
+    held: ({ values }) => 2 * values.length,
+    work: ({ values }) => 4 * values.length,
+  },
   sort: {
     fault(node, size, _, made) {
       const { out, source, window, count, map } = node

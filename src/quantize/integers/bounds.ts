@@ -14,6 +14,7 @@ import {
   type ArgmaxNode,
   type BelowNode,
   type ContractionNode,
+  depthOf,
   type IntNode,
   type LinearNode,
   type MaxNode,
@@ -156,6 +157,16 @@ export function tooLarge(
   })
 }
 
+/** Throws the ModelError for a node whose table has not one entry for each number that its source can be. */
+function unfit({ origin }: IntNode, expected: string, given: string): never {
+  throw new ModelError({
+    what: `the table of \`${origin.operator}\` does not fit its source`,
+    where: origin.name,
+    expected,
+    given,
+  })
+}
+
 /** Throws the ModelError for a node whose source can be a number that it is not defined on. */
 function outside({ origin }: IntNode, what: string, expected: string, least: number): never {
   throw new ModelError({
@@ -276,6 +287,27 @@ const intervals: PerKind<
     const { lo, hi } = unset(size)
     return { lo, hi: hi.fill(node.window - 1) }
   },
+  rows(node, bounds, size) {
+    const { lo: from, width: columns, values } = node
+    const [least, most] = hull(bounds(node.source))
+    if (from !== least || depthOf(node) !== most - least + 1)
+      unfit(node, `${most - least + 1} rows from ${least}`, `${depthOf(node)} rows from ${from}`)
+    const { lo, hi } = unset(size)
+    for (let j = 0; j < columns; j++) {
+      let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+      for (let at = j; at < values.length; at += columns) {
+        low = Math.min(low, within(node, "an entry of its table", values[at]))
+        high = Math.max(high, values[at])
+      }
+      for (let i = j; i < size; i += columns) {
+        lo[i] = low
+        hi[i] = high
+      }
+    }
+    const [smallest, largest] = hull({ lo, hi })
+    within(node, "the difference of entries of its table", largest - smallest)
+    return { lo, hi }
+  },
   sort(node, bounds, size) {
     const { window, count, map } = node
     const source = bounds(node.source)
@@ -326,13 +358,7 @@ const intervals: PerKind<
   below(node, bounds, size) {
     const steps = stepsBelow(node, bounds)
     const [, most] = hull(steps)
-    if (node.values.length !== most + 1)
-      throw new ModelError({
-        what: `the table of \`${node.origin.operator}\` does not fit its source`,
-        where: node.origin.name,
-        expected: `${most + 1} entries`,
-        given: `${node.values.length} entries`,
-      })
+    if (node.values.length !== most + 1) unfit(node, `${most + 1} entries`, `${node.values.length} entries`)
     const extremes = extremesOf(node.values)
     for (const y of extremes(0, most)) within(node, "an entry of its table", y)
     const { lo, hi } = unset(size)
@@ -416,12 +442,7 @@ function tableBounds(node: TableNode, source: Interval, size: number): Interval 
   const [least, most] = hull(source)
   const entries = most - least + 1
   if (node.lo !== least || node.values.length !== entries)
-    throw new ModelError({
-      what: `the table of \`${node.origin.operator}\` does not fit its source`,
-      where: node.origin.name,
-      expected: `${entries} entries from ${least}`,
-      given: `${node.values.length} entries from ${node.lo}`,
-    })
+    unfit(node, `${entries} entries from ${least}`, `${node.values.length} entries from ${node.lo}`)
   const extremes = extremesOf(node.values)
   for (const y of extremes(0, node.values.length - 1)) within(node, "an entry of its table", y)
   const { lo, hi } = unset(size)

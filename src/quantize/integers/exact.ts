@@ -96,6 +96,13 @@ const exactly: PerKind<
       return BigInt(y)
     }),
   isqrt: (node, size, read) => each(size, (i) => rootOf(read(node.source)[i])),
+  rows: ({ source, lo, width, values, origin }, size, read) =>
+    each(size, (i) => {
+      const row = Number(read(source)[Math.floor(i / width)] - BigInt(lo))
+      const y = row < 0 ? undefined : values[row * width + (i % width)]
+      invariant(y !== undefined, `the table of ${origin.name} lacks a row`)
+      return BigInt(y)
+    }),
   sort({ source, window, count, map }, _, read) {
     const windows = Array.from({ length: map.length / window }, (_w, w) =>
       each(window, (j) => read(source)[map[w * window + j]]),

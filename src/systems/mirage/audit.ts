@@ -7,6 +7,7 @@ import { NONE } from "../../circuit/plan/plan.js"
 import { sideWords } from "../../circuit/witness/commitment.js"
 import type { TensorValues, Witness } from "../../circuit/witness/witness.js"
 import { inverseAll, mod } from "../../field.js"
+import { depthOf } from "../../ops/program.js"
 import { platformRandom } from "../../platform.js"
 import { draw } from "../../setup/trapdoor.js"
 import { generator2Point } from "../../statement/points.js"
@@ -66,6 +67,11 @@ export function boundaryTargets(circuit: MirageCircuit, perKind: number, pick: P
         }
       })
     }),
+    ...stamped.flatMap(({ multiplicities = [], node }): Target[] =>
+      node.kind === "rows"
+        ? multiplicities.flatMap((first) => some("rows taken", first, first + depthOf(node)))
+        : [],
+    ),
     ...inside("output"),
     ...inside("input"),
     // a hidden input may be anything in range; a public or committed one is in a word
