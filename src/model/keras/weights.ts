@@ -98,8 +98,12 @@ export class PlacedWeights implements Weights {
   ) {}
 
   find({ attributes }: Place, suffixes: readonly string[], at: number, part: Part | undefined): Tensor {
-    const layer = part ? [...attributes, part.attribute] : attributes
-    const path = [...layer, "vars", String(at)]
+    // Keras 2 has an underscore before the names of such attributes
+    const layers = part
+      ? [part.attribute, `_${part.attribute}`].map((name) => [...attributes, name])
+      : [attributes]
+    const paths = layers.map((layer) => [...layer, "vars", String(at)])
+    const path = paths.find((each) => this.file.find(each) !== undefined) ?? paths[0]
     const found = this.file.find(path)
     return found === undefined ? missing(suffixes[0]) : this.file.tensor(found, path.join("/"))
   }
