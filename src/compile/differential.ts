@@ -228,10 +228,10 @@ class Comparison {
   }
 
   #gadget(group: StampedNode, plan: NodePlan, i: number): string | undefined {
-    const { graph, linked } = this.#circuit
+    const { linked } = this.#circuit
     const node = this.#nodeOf(group)
     const value = this.#resultOf(node, plan, i)
-    const offset = perKind(offsets, node, graph)
+    const offset = this.#offset(node, plan)
     const operands = Array.from(
       plan.elements.subarray(plan.operandPtr[i], plan.operandPtr[i + 1]),
       (element, j) => this.#exact[plan.sources[sourceOf(plan, i, j)]][element] + offset,
@@ -266,6 +266,18 @@ class Comparison {
       return undefined
     }
     return this.#stamped({ stamp, base, operands, says }, group.firstRow[i])
+  }
+
+  /** What is added to operands; a table may read the accumulator of the rescale before it. */
+  #offset(node: IntNode, plan: NodePlan): bigint {
+    const offset = perKind(offsets, node, this.#circuit.graph)
+    if (node.kind !== "table" || plan.sources[0] === node.source) return offset
+    const rescale = this.#nodes.get(node.source)
+    invariant(
+      rescale?.kind === "rescale" && rescale.source === plan.sources[0],
+      "a table reads its own source",
+    )
+    return offset << BigInt(rescale.shift)
   }
 
   /**

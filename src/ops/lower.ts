@@ -117,6 +117,8 @@ export function lower(graph: Graph): Program {
   for (const [name, { shape, data, dtype }] of graph.constants) values.set(name, constant(shape, data, dtype))
   const inputs: ProgramInput[] = []
   const types: DataType[] = []
+  // what has operators of that domain was made for tables
+  const isTabular = graph.nodes.some(({ domain }) => domain === "ai.onnx.ml")
   for (const { name, shape, dtype } of graph.inputs) {
     builder.origin = { name, operator: "" }
     builder.outputName = name
@@ -125,7 +127,14 @@ export function lower(graph: Graph): Program {
     const value = builder.emit({ kind: "input", name }, shape, dtype)
     const whole = dtype === "bool" ? "bits" : isInteger(dtype) ? "integers" : undefined
     const grid = gridOf(dtype)
-    inputs.push({ name, tensor: value.tensor, ...(whole && { whole }), ...(grid && { grid }) })
+    const columns = isTabular && !whole && !grid
+    inputs.push({
+      name,
+      tensor: value.tensor,
+      ...(whole && { whole }),
+      ...(grid && { grid }),
+      ...(columns && { columns }),
+    })
     types.push(dtype)
     values.set(name, value)
   }

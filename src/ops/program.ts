@@ -420,6 +420,8 @@ export interface ProgramInput {
   readonly whole?: "bits" | "integers"
   /** The integers that the model itself makes of it: value = scale·q, q in [lo, lo + 2^bits). */
   readonly grid?: InputGrid
+  /** Whether it is a table of features, whose columns have ranges of their own. */
+  readonly columns?: boolean
   /** How its numbers become integers, if the program does no more than compare them with constants. */
   readonly ranks?: Ranks
 }

@@ -4,7 +4,7 @@
  * shifted by one bit, because a rescale to one bit rounds halves.
  */
 import { invariant } from "../errors.js"
-import type { CompareNode, TensorId, TensorInfo } from "../ops/program.js"
+import type { CompareNode, Origin, TensorId, TensorInfo } from "../ops/program.js"
 import { diagonalMap } from "../ops/scaling.js"
 import type { Range } from "./calibration/calibrate.js"
 import type { IntBuilder } from "./intbuilder.js"
@@ -28,4 +28,16 @@ export function addComparison(
     1,
     range,
   )
+}
+
+/** Adds whether an integer is at least one, whatever its scale: [x > 0] loses nothing. */
+export function addStep(
+  builder: IntBuilder,
+  source: TensorId,
+  info: TensorInfo,
+  range: Range,
+  origin: Origin,
+): TensorId {
+  const doubled = builder.multiply(source, 2, origin)
+  return builder.add({ kind: "rescale", source: doubled, shift: 1, lo: 0, bits: 1, origin }, info, 1, range)
 }

@@ -7,6 +7,7 @@
  */
 import { functionOf } from "../ops/formula.js"
 import type { FunctionNode, MaxNode, TensorId, TensorInfo } from "../ops/program.js"
+import { diagonalOf } from "../ops/scaling.js"
 import type { Range } from "./calibration/calibrate.js"
 import type { IntBuilder } from "./intbuilder.js"
 import { hull, stepsBelow, sumLimit } from "./integers/bounds.js"
@@ -19,8 +20,8 @@ const mostSteps = 2 ** 14
 /** Entries that a table may have for each element that uses it, beyond those of any table. */
 const stepsPerElement = 4
 
-/** How much coarser than a clamped grid the steps may be. */
-const coarsest = 2
+/** How much coarser than a clamped grid the steps may be, at a precision: nine bits are enough for an exponential. */
+const coarsestAt = (precision: number): number => 2 ** Math.max(1, precision - 9)
 
 /** Integers, their maxima, and the bits below a step. */
 export interface Descent {
@@ -54,6 +55,9 @@ export function addDescent(builder: IntBuilder, node: MaxNode, compared: Compare
   const spread = (widest(first.bounds, map, window) * grid) / 2 ** precision
   // a step more, for the part of one at either end
   const step = Math.max(grid, spread / (most - 2))
+  const coarsest = coarsestAt(precision)
+  const exact = exactDescent(builder, node, compared, { grid, most, coarsest })
+  if (exact) return exact
   if (step > coarsest * grid) return undefined
   let shift = precision
   while (shift < 2 * precision && !isFine(terms, bias, step, shift)) shift += precision
@@ -66,6 +70,46 @@ export function addDescent(builder: IntBuilder, node: MaxNode, compared: Compare
   const source = builder.add(draft, named, step / 2 ** shift, range, bounds)
   const maximum = builder.add({ kind: "max", source, window, map, origin }, maxima, step / 2 ** shift, range)
   return { source, maximum, shift }
+}
+
+/**
+ * The same where what is compared has one factor: then its integers stay as they are but for a power of two, which makes
+ * the shift one of w bits.
+ */
+function exactDescent(
+  builder: IntBuilder,
+  { origin, window, map }: MaxNode,
+  { terms, bias, info, maxima, range }: Compared,
+  { grid, most, coarsest }: { readonly grid: number; readonly most: number; readonly coarsest: number },
+): Descent | undefined {
+  const { precision } = builder
+  const [term, ...others] = terms
+  const isAlone = others.length === 0 && !bias?.some((b) => b !== 0)
+  const factors = term && isAlone ? diagonalOf(term.map) : undefined
+  const factor = factors?.[0] ?? 0
+  if (!(factor > 0) || !factors?.every((f) => f === factor)) return undefined
+  const unit = factor * term.scale
+  const { lo, hi } = builder.tensors[term.source]
+  const spread = widest({ lo, hi }, map, window)
+  for (let dropped = 1; dropped <= precision; dropped++) {
+    const step = unit * 2 ** dropped
+    if (spread / 2 ** dropped + 2 > most) continue
+    if (step > coarsest * grid) return undefined
+    const raised = 2 ** (precision - dropped)
+    if (!(2 * raised * builder.reach(term.source) <= sumLimit / 2)) return undefined
+    // not coarser than it need be
+    const scale = unit / raised
+    const {
+      node: draft,
+      bounds,
+      peak,
+    } = builder.draft({ terms, bias: undefined, scale, rounding: 0 }, origin, countOf(info))
+    if (!(2 * peak <= sumLimit)) return undefined
+    const source = builder.add(draft, { ...info, name: `${info.name}:below` }, scale, range, bounds)
+    const maximum = builder.add({ kind: "max", source, window, map, origin }, maxima, scale, range)
+    return { source, maximum, shift: precision }
+  }
+  return undefined
 }
 
 /** Adds a function of the distances from maxima. */

@@ -17,13 +17,13 @@ import type { Range } from "./calibration/calibrate.js"
 import {
   hull,
   type InputRange,
-  type Interval,
   linearBounds,
   magnitude,
   nodeBounds,
   sumLimit,
   width,
 } from "./integers/bounds.js"
+import type { Interval } from "./integers/interval.js"
 import type { IntTensor } from "./integers/intgraph.js"
 import { type Accumulator, integerBias, integerMap, isUsable, quantum, type ScaledTerm } from "./scales.js"
 
@@ -75,7 +75,13 @@ export class IntBuilder {
     const interval =
       known && known.lo instanceof Float64Array
         ? (known as Interval)
-        : nodeBounds(whole, (id) => this.tensors[id], size, known as InputRange | undefined)
+        : nodeBounds(
+            whole,
+            (id) => this.tensors[id],
+            size,
+            known as InputRange | undefined,
+            (id) => this.nodes[id],
+          )
     this.nodes.push(whole)
     const { name, shape } = info
     this.tensors.push({ name, shape, scale, lo: interval.lo, hi: interval.hi })
@@ -103,7 +109,12 @@ export class IntBuilder {
       ...(integers && { bias: integers }),
       origin,
     }
-    const bounds = linearBounds({ ...node, out: -1 }, (id) => this.tensors[id], size)
+    const bounds = linearBounds(
+      { ...node, out: -1 },
+      (id) => this.tensors[id],
+      size,
+      (id) => this.nodes[id],
+    )
     const peak = Math.max(bounds.peak, ...hull(bounds).map((x) => Math.abs(x + offset)))
     return { node, bounds, peak }
   }

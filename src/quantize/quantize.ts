@@ -10,7 +10,6 @@ import { lower } from "../ops/lower.js"
 import {
   type ArgmaxNode,
   type ClampNode,
-  type CompareNode,
   type ContractionNode,
   type DivideNode,
   type FunctionNode,
@@ -24,7 +23,6 @@ import {
   type Program,
   perKind,
   type RealNode,
-  type StepNode,
   sizeOf,
   type TensorId,
   type TensorInfo,
@@ -36,10 +34,11 @@ import { liveNodes, renumbered, sourcesOf } from "../ops/traversal.js"
 import { calibrate, chargeRun, integralOn, type Range, type Sample } from "./calibration/calibrate.js"
 import { flatSamples } from "./calibration/nested.js"
 import { chooseRunner } from "./calibration/tensors.js"
-import { addComparison } from "./comparisons.js"
+import { addWindow, isWindow, withColumns } from "./columns.js"
+import { addComparison, addStep } from "./comparisons.js"
 import { addBelow, addDescent, type Descent } from "./descent.js"
 import { Families } from "./families.js"
-import { fitted, type Sum } from "./fit.js"
+import { addRounded, fitted, fittingFactors, type Sum } from "./fit.js"
 import { hoistRounds } from "./hoist.js"
 import { gridOfInput } from "./inputs.js"
 import { IntBuilder, type Target } from "./intbuilder.js"
@@ -47,7 +46,9 @@ import { sumLimit, width } from "./integers/bounds.js"
 import type { IntGraph } from "./integers/intgraph.js"
 import { Largest } from "./largest.js"
 import { addMovement } from "./movement.js"
+import * as opened from "./open.js"
 import { checkQuantizeOptions, type QuantizeOptions, withInputs } from "./options.js"
+import { splitColumns } from "./parts.js"
 import { bypassSums, hoistClamps } from "./prepare.js"
 import { addSoftmax } from "./probabilities.js"
 import { addDivision, addLogarithm, addRoot, type Operand } from "./quotients.js"
@@ -91,9 +92,10 @@ export async function calibrated(
 ): Promise<Calibrated> {
   const { comparisons } = checkQuantizeOptions(program, options)
   const encoded = comparisons === "exact" ? program : withoutRanks(program)
-  const prepared = bypassSums(hoistClamps(hoistRounds(aroundSoftmax(encoded))))
-  const samples = flatSamples(prepared, options.samples)
+  const samples = flatSamples(encoded, options.samples)
   const held = allowanceFor(program.held ?? 0)
+  const spread = withColumns(encoded, samples, new Budget(held))
+  const prepared = bypassSums(hoistClamps(hoistRounds(splitColumns(aroundSoftmax(spread)))))
   chargeRun(prepared, new Budget(held))
   const runner = options.runner ?? (await chooseRunner(prepared, samples.length))
   const seen = await calibrate(prepared, samples, { ...options, runner })
@@ -132,6 +134,7 @@ class Quantizer {
   readonly #distances = new Map<TensorId, FunctionNode>()
   /** Those of them whose distances go to a table as they are, without a grid of their own. */
   readonly #maxima = new Map<TensorId, Descent>()
+  readonly #open: opened.Open
   readonly #largest: Largest
   readonly #depths: ReadonlyMap<TensorId, number>
   readonly #divides: boolean
@@ -158,6 +161,7 @@ class Quantizer {
     }
     this.#divides = program.nodes.some(({ kind }) => kind === "divide" || kind === "root")
     this.#made = new Map(program.nodes.map((node) => [node.out, node]))
+    this.#open = new opened.Open(program, this.#nodeOf, this.#divides && opened.isFine(builder))
     for (const node of program.nodes) {
       const found = node.kind === "function" ? distanceOf(node.source, this.#nodeOf) : undefined
       if (found && node.kind === "function") this.#distances.set(found.maximum.out, node)
@@ -196,9 +200,25 @@ class Quantizer {
     if (known !== undefined) return known
     const node = this.#linear.get(real)
     if (!node) throw new InvariantError(`tensor ${real} is read before it is written`)
-    const made = this.#attempt(node, () => this.#wide(node))
+    const made = this.#attempt(node, () =>
+      this.#open.streams.has(real) ? this.#stream(node) : this.#wide(node),
+    )
     this.#found.set(real, made)
     return made
+  }
+
+  /** What normalizations read, in w bits. */
+  #stream(node: LinearNode): TensorId {
+    const { out, origin } = node
+    const direct = opened.addDirect(
+      this.#builder,
+      node,
+      this.#terms(node, new Set()),
+      this.#program.tensors[out],
+      this.#ranges[out],
+    )
+    this.#found.set(out, direct ?? this.#wide(node))
+    return direct ?? this.#narrow(out, origin)
   }
 
   /**
@@ -212,7 +232,16 @@ class Quantizer {
     const wide = this.#source(real)
     const node = this.#linear.get(real)
     let made = wide
-    if (!builder.isNarrow(wide)) {
+    const shift = opened.openShift(builder, wide)
+    const [from, moved] = [this.#open.movedFrom(real), this.#nodeOf(real, "index")]
+    if (shift !== undefined) {
+      const { name, shape } = this.#program.tensors[real]
+      made = opened.addShifted(builder, wide, shift, { name: `${name}:w${this.#precision}`, shape }, origin)
+    } else if (from !== undefined && moved) {
+      const sources = [this.#narrow(from, origin)]
+      const info = { ...this.#program.tensors[real], name: `${this.#program.tensors[real].name}:narrow` }
+      made = builder.add({ ...moved, sources }, info, builder.tensors[sources[0]].scale, this.#ranges[real])
+    } else if (!builder.isNarrow(wide)) {
       const info = this.#program.tensors[real]
       const isSigned = builder.tensors[wide].lo.some((x) => x < 0)
       const { scale, lo } = requantizedGrid(this.#ranges[real], this.#precision, isSigned)
@@ -241,10 +270,11 @@ class Quantizer {
         this.#ranges[node.out],
       ),
     top: (node) => this.#largest.add(node, this.#within(2 ** 30, node)),
-    product: (node) => this.#product(node),
-    contraction: (node) => this.#contraction(node),
+    product: (node) => this.#multiplied(node, 1),
+    contraction: (node) => this.#multiplied(node, node.k),
     clamp: (node) => this.#clamp(node),
-    step: (node) => this.#step(node),
+    step: ({ out, source, origin }) =>
+      addStep(this.#builder, this.#source(source), this.#program.tensors[out], this.#ranges[out], origin),
     round: (node) => {
       const { out, source, origin } = node
       const sum = this.#linear.get(source) ?? sumOfOne(source, this.#sizeOf(source), node)
@@ -253,7 +283,7 @@ class Quantizer {
       const what = operands ? { operands } : { sum: this.#sum(sum) }
       return addRounding(this.#builder, node, this.#program.tensors[out], this.#ranges[out], what)
     },
-    compare: (node) => this.#compare(node),
+    compare: (node) => addComparison(this.#builder, node, this.#source(node.source), this.#result(node.out)),
     function: (node) => this.#function(node),
     divide: (node) => this.#divide(node),
     softmax: (node) => addSoftmax(this.#builder, node, this.#source(node.source), this.#result(node.out)),
@@ -268,7 +298,7 @@ class Quantizer {
     return {
       info: this.#program.tensors[real],
       range: this.#ranges[real],
-      whole: () => this.#ready(real),
+      whole: () => this.#ready(real, origin),
       narrow: () => this.#narrow(real, origin),
     }
   }
@@ -323,46 +353,32 @@ class Quantizer {
     return this.#builder.add({ ...rest, source }, this.#program.tensors[out], 1, this.#ranges[out])
   }
 
-  #product(node: ProductNode): TensorId {
-    const [left, right] = this.#factors(node, 1)
-    const scale = this.#builder.tensors[left].scale * this.#builder.tensors[right].scale
-    const { kind, out, origin } = node
-    return this.#builder.add(
-      { kind, left, right, origin },
-      this.#program.tensors[out],
-      scale,
-      this.#ranges[out],
-    )
-  }
-
-  #contraction(node: ContractionNode): TensorId {
+  /** Products of activations, of which so many are added up. */
+  #multiplied(node: ProductNode | ContractionNode, count: number): TensorId {
     const { out, ...rest } = node
-    const [left, right] = this.#factors(node, node.k)
+    const [left, right] = this.#factors(node, count)
     const scale = this.#builder.tensors[left].scale * this.#builder.tensors[right].scale
     return this.#builder.add({ ...rest, left, right }, this.#program.tensors[out], scale, this.#ranges[out])
   }
 
-  /** Integer tensors for both factors, `count` products of which still fit when they are added and rescaled. */
   #factors(node: ProductNode | ContractionNode, count: number): [left: TensorId, right: TensorId] {
-    const builder = this.#builder
-    let [left, right] = [this.#ready(node.left), this.#ready(node.right)]
-    const limit = Math.min(2 ** 48, this.#wideLimit)
-    const peak = () => count * builder.reach(left) * builder.reach(right)
-    // A square stays one, or its bounds would not know that it is not negative.
-    if (node.kind === "product" && node.left === node.right && peak() > limit)
-      left = right = this.#narrow(node.left, node.origin)
-    // The wider operand first: one requantization is often enough.
-    if (peak() > limit && builder.reach(left) >= builder.reach(right))
-      left = this.#narrow(node.left, node.origin)
-    if (peak() > limit) right = this.#narrow(node.right, node.origin)
-    if (peak() > limit) left = this.#narrow(node.left, node.origin)
-    return [left, right]
+    return fittingFactors(
+      this.#builder,
+      node,
+      { count, limit: Math.min(2 ** 48, this.#wideLimit) },
+      {
+        whole: (id) => this.#ready(id, node.origin),
+        narrow: (id) => this.#narrow(id, node.origin),
+      },
+    )
   }
 
   /** The tensor in w bits if it was brought to them and is to be divided or normalized: a result is narrower then. */
-  #ready(real: TensorId): TensorId {
+  #ready(real: TensorId, origin: Origin): TensorId {
     const narrowed = this.#divides ? this.#narrowed.get(real) : undefined
-    return narrowed ?? this.#source(real)
+    if (narrowed !== undefined) return narrowed
+    const found = this.#source(real)
+    return opened.openShift(this.#builder, found) === undefined ? found : this.#narrow(real, origin)
   }
 
   /** Real terms of a linear node over the integer tensors that stand for its sources now. */
@@ -373,30 +389,23 @@ class Quantizer {
     })
   }
 
-  #sum(node: LinearNode): Sum {
+  #sum(node: LinearNode, narrow: readonly TensorId[] = []): Sum {
     const { shape } = this.#program.tensors[node.out]
-    return { node, shape, terms: (narrow) => this.#terms(node, narrow) }
+    return { node, shape, narrow, terms: (of) => this.#terms(node, of) }
   }
 
-  /**
-   * What many elements are compared with, as a mean: with two bits more than what it is made from and than w, and no more,
-   * for each of theirs would have them too.
-   */
+  /** What many elements are compared with, as a mean. */
   #rounded(real: TensorId, origin: Origin): TensorId {
-    const builder = this.#builder
     const whole = this.#source(real)
     const terms = this.#linear.get(real)?.terms ?? []
     if (!this.#divides || terms.length === 0) return whole
-    const finest = terms.reduce(
-      (least, { source }) => Math.min(least, builder.tensors[this.#source(source)].scale),
-      Number.POSITIVE_INFINITY,
-    )
-    const { min, max } = this.#ranges[real]
-    const step = Math.min(finest, Math.max(-min, max) / 2 ** this.#precision) / 4
-    const dropped = Math.floor(Math.log2(step / builder.tensors[whole].scale))
-    if (dropped < 1) return whole
-    const info = this.#program.tensors[real]
-    return builder.coarser(whole, dropped, { ...info, name: `${info.name}:rounded` }, origin)
+    return addRounded(this.#builder, whole, {
+      info: this.#program.tensors[real],
+      range: this.#ranges[real],
+      sources: terms.map(({ source }) => this.#source(source)),
+      isOfStream: terms.every(({ source }) => this.#open.streams.has(source)),
+      origin,
+    })
   }
 
   /** A linear node that nothing rescales: integers as wide as they need to be. */
@@ -437,12 +446,12 @@ class Quantizer {
     origin: Origin,
   ): TensorId {
     const builder = this.#builder
-    const w = this.#precision
-    const { wanted } = target
+    const [w, { wanted }] = [this.#precision, target]
     const size = sizeOf(info.shape)
+    const narrow = opened.openSources(builder, node, (id) => this.#source(this.#open.movedFrom(id) ?? id))
     const { draft, bounds, accumulator } = fitted(
       builder,
-      this.#sum(node),
+      this.#sum(node, narrow),
       sumLimit,
       (terms) => {
         const exact = target.keepExact ? builder.exactScale(node, terms, size) : undefined
@@ -452,6 +461,9 @@ class Quantizer {
       (tried) => (tried.shift > w ? atShift(tried.terms, node.bias, wanted, tried.shift - w) : undefined),
       ({ scale, shift }) => -target.lo(scale * 2 ** shift) * 2 ** shift,
     )
+    const open = { node, draft, bounds, accumulator, info, range }
+    const made = target.fixed ? undefined : opened.addOpen(builder, open)
+    if (made !== undefined) return made
     const { shift } = accumulator
     const accumulated = { ...info, name: `${info.name}:acc` }
     const source = builder.add(draft, accumulated, accumulator.scale, this.#ranges[node.out], bounds)
@@ -476,6 +488,8 @@ class Quantizer {
     const lo = (scale: number) => leastOf(span, scale, w)
     const isRelu = node.lo === 0 && node.hi === Number.POSITIVE_INFINITY
     const linear = this.#linear.get(node.source)
+    if (linear && isWindow(node, linear))
+      return addWindow(this.#builder, linear, this.#terms(linear, new Set()), this.#result(node.out))
     if (linear) {
       const target = { wanted, lo, fixed: span.fixed, keepExact: isRelu }
       return this.#activation(linear, target, info, range, node.origin)
@@ -490,14 +504,6 @@ class Quantizer {
     const exact = isRelu && bounds.hi.every((x) => x < 2 ** w)
     const target = { wanted: exact ? scale : wanted, lo, fixed: exact || span.fixed }
     return this.#builder.rescale(source, target, info, range, node.origin)
-  }
-
-  /** Whether an integer is at least one, whatever its scale: [x > 0] loses nothing. */
-  #step({ source, out, origin }: StepNode): TensorId {
-    const builder = this.#builder
-    const doubled = builder.multiply(this.#source(source), 2, origin)
-    const node = { kind: "rescale", source: doubled, shift: 1, lo: 0, bits: 1, origin } as const
-    return builder.add(node, this.#program.tensors[out], 1, this.#ranges[out])
   }
 
   readonly #nodeOf: Made = (id, kind) => ofKind(this.#made.get(id), kind)
@@ -538,10 +544,6 @@ class Quantizer {
 
   #result(out: TensorId) {
     return { info: this.#program.tensors[out], range: this.#ranges[out] }
-  }
-
-  #compare(node: CompareNode): TensorId {
-    return addComparison(this.#builder, node, this.#source(node.source), this.#result(node.out))
   }
 
   /** A function of one variable: a table of its source, which several tables may share. */

@@ -22,6 +22,7 @@ import { diagonalMap } from "../ops/scaling.js"
 import type { Range } from "./calibration/calibrate.js"
 import type { IntBuilder, Target } from "./intbuilder.js"
 import { hull, sumLimit } from "./integers/bounds.js"
+import { addBounded } from "./open.js"
 import { addTable } from "./tables.js"
 
 /** A real tensor as operand: what the samples showed of it, and its integers. */
@@ -58,12 +59,28 @@ export const addDivision = (builder: IntBuilder, division: Division): TensorId =
 
 function addByReciprocal(
   builder: IntBuilder,
-  { node: { origin }, info, range, numerator }: Division,
+  division: Division,
   { denominators, spread }: NonNullable<Division["shared"]>,
 ): TensorId {
+  const { node, info, range, numerator } = division
+  const { origin } = node
   const { precision } = builder
   const named = { ...denominators.info, name: `${info.name}:reciprocal` }
   const { den, signed } = addDenominator(builder, denominators, info.name, origin)
+  const bounded =
+    denominators.range.min > 0
+      ? addBounded(builder, {
+          origin,
+          info,
+          range,
+          num: numerator.whole(),
+          den,
+          seen: denominators.range.max / builder.tensors[den].scale,
+          spread: spread.map,
+          named,
+        })
+      : undefined
+  if (bounded !== undefined) return bounded
   const { scale } = builder.tensors[den]
   const [least] = hull(builder.tensors[den])
   const step = reachOf(range) / reachOf(numerator.range) / 2 ** (precision + spareBits)

@@ -1,7 +1,15 @@
 /** The numbers behind the integers of a statement: real value ≈ scale · integer, by the key's layout alone. */
 import { checkArgument, checkThing, kindOf } from "../arguments.js"
 import { InputError, UsageError } from "../errors.js"
-import { type InputLayout, type Layout, publicInputs, publicOutputs, type TensorLayout } from "./layout.js"
+import type { Labels } from "./labels.js"
+import {
+  type InputLayout,
+  type Layout,
+  type OutputLayout,
+  publicInputs,
+  publicOutputs,
+  type TensorLayout,
+} from "./layout.js"
 import { edgeNumber, type RanksLayout } from "./ranks.js"
 import { type Statement, shapeProblem, shownValues } from "./statement.js"
 
@@ -15,6 +23,8 @@ export interface RealTensor {
   readonly integers: readonly string[]
   /** scale · integer, row-major; of ranks the least number of each, which stands for all up to the next edge. */
   readonly values: Float64Array
+  /** What its integers or its columns are called, of an output that has names. */
+  readonly labels?: Labels
   /** The least number of the next rank, for each element of an input whose integers are ranks; +∞ behind the last. */
   readonly below?: Float64Array
 }
@@ -81,7 +91,9 @@ export function realValues(
       const integers = shownValues(claim)[name]
       const { ranks } = tensor as InputLayout
       if (ranks) return { name, shape, scale, integers, ...rankedValues(ranks, integers) }
-      return { name, shape, scale, integers, values: dequantize(tensor, integers) }
+      const { labels } = tensor as OutputLayout
+      const values = dequantize(tensor, integers)
+      return { name, shape, scale, integers, values, ...(labels && { labels }) }
     })
   return {
     inputs: read(statement.input, publicInputs(layout)),

@@ -138,6 +138,7 @@ const domains: Partial<Record<FunctionName, [number, number]>> = {
   atanh: [-0.99, 0.99],
   acosh: [1, 5],
   tan: [-1.3, 1.3],
+  probit: [0.02, 0.98],
 }
 const names = Object.keys(functions) as FunctionName[]
 

@@ -390,6 +390,18 @@ const below: GadgetKind = {
   },
 }
 
+const step: GadgetKind = {
+  ...below,
+  template: "Step",
+  file: "step.circom",
+  ...ofAccumulator,
+  hints([k, , , , ...values], [acc], set) {
+    const steps = floorDiv(acc, powers[k])
+    set("steps", steps)
+    set("out", values[steps])
+  },
+}
+
 const belowTable: GadgetKind = {
   template: "BelowTable",
   file: "belowtable.circom",
@@ -474,6 +486,7 @@ export const gadgetKinds = {
   Chosen: chosen,
   Below: below,
   BelowTable: belowTable,
+  Step: step,
   Beyond: beyond,
   Rest: rest,
   Among: among,

@@ -63,6 +63,8 @@ const specifications: Readonly<Record<string, Specification>> = {
     max >= x && max - x < power(k) * m ? values[Number((max - x) >> k)] : undefined,
   BelowTable: ([k, n, ...values], [max, x]) =>
     max >= x && max - x < power(k + n) ? values[Number((max - x) >> k)] : undefined,
+  Step: ([k, m, , , ...values], [acc]) =>
+    acc >= 0n && acc < power(k) * m ? values[Number(acc >> k)] : undefined,
   // the value of a check is its first operand
   Beyond: ([b], [above, below]) => (above > below && above - below <= power(b) ? above : undefined),
   Rest([b, c], [least, mark, key]) {

@@ -97,11 +97,31 @@ export function linkNodes(linking: NodeLinking): {
   const { graph } = linking
   const linked = new Linked(linking)
   const done = lastReads(graph)
+  for (const [table, { source }] of linking.plan.stepped) keepUntil(table, source, graph.nodes, done)
   for (const node of graph.nodes) {
     linked.set(node.out, perKind(links, node, linked))
     for (const tensor of done.get(node) ?? []) linked.drop(tensor)
   }
   return { stamped: linked.stamped, rowsOf: (tensor) => linked.rows(tensor) }
+}
+
+/** A table that is merged with a rescale reads what that reads. */
+function keepUntil(
+  table: IntNode,
+  source: TensorId,
+  nodes: readonly IntNode[],
+  done: Map<IntNode, TensorId[]>,
+): void {
+  for (const node of nodes) {
+    if (node === table) break
+    const own = done.get(node)
+    if (!own?.includes(source)) continue
+    done.set(
+      node,
+      own.filter((id) => id !== source),
+    )
+    done.set(table, [...(done.get(table) ?? []), source])
+  }
 }
 
 /** What is linked so far. */
@@ -206,7 +226,12 @@ const links: PerKind<IntNode, [linked: Linked], TensorRows> = {
     }
     return stampNode(linked.planOf(node), linked)
   },
-  rescale: stamped,
+  rescale(node, linked) {
+    const { plan, graph } = linked.linking
+    // merged with the table that reads it: nothing stands for it
+    if (!plan.nodes.has(node)) return wireRows(0, 0, elementsOf(graph, node.out))
+    return stampNode(linked.planOf(node), linked)
+  },
   table: stamped,
   rows: (node, linked) =>
     linked.linking.projection ? packedNode(node, linked.linking.projection, linked) : bitsNode(node, linked),
@@ -369,10 +394,10 @@ function projectNode(node: ContractionNode, projection: Projection, linked: Link
   return out
 }
 
-/** A tensor whose element i is wire first + i. */
-function wireRows(first: number, count: number): TensorRows {
+/** A tensor whose element i is wire first + i, for `count` elements; others behind them are nothing. */
+function wireRows(first: number, count: number, size = count): TensorRows {
   return {
-    rowPtr: Uint32Array.from({ length: count + 1 }, (_, i) => i),
+    rowPtr: Uint32Array.from({ length: size + 1 }, (_, i) => Math.min(i, count)),
     wires: Uint32Array.from({ length: count }, (_, i) => first + i),
     coefficients: new Float64Array(count).fill(1),
   }

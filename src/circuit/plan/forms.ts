@@ -18,7 +18,15 @@ import {
 } from "../gadgets/families.js"
 import { lookupsOf } from "../gadgets/ranges.js"
 import { type Demand, type Form, type GroupPlan, planGroup, type Shared } from "./form-tables.js"
-import { accumulatorBounds, bitForms, type Forms, NONE, type Plan, planGadgets } from "./plan.js"
+import {
+  accumulatorBounds,
+  bitForms,
+  type Forms,
+  NONE,
+  type Plan,
+  planGadgets,
+  steppedTables,
+} from "./plan.js"
 import { projections } from "./projection.js"
 import { packedRows } from "./rows.js"
 import { sortedRows } from "./sorting.js"
@@ -77,6 +85,11 @@ const belowForm = (shift: number, values: readonly number[], bits: number): Gadg
   const m = values.length
   return { kind: gadgetKinds.Below, parameters: [shift, m, b, bitLength(m) + 1, ...values] }
 }
+
+const stepForm = (shift: number, values: readonly number[], bits: number): GadgetUse => ({
+  kind: gadgetKinds.Step,
+  parameters: belowForm(shift, values, bits).parameters,
+})
 
 const entryForm = (values: readonly number[], bits: number): GadgetUse => {
   const b = roundUp(bitLength(Math.max(...values)), bits)
@@ -149,15 +162,23 @@ function demandOf(graph: IntGraph, node: RescaleNode): Demand {
 const hasForms = ({ bits }: RescaleNode): boolean => bits > 1
 
 /** Gadgets of all nodes that have no forms, with what they need as the bit strategy would ask for it. */
-function otherGadgets(graph: IntGraph, projected: Plan["projected"]): { count: number; use: GadgetUse }[] {
+function otherGadgets(
+  graph: IntGraph,
+  projected: Plan["projected"],
+  stepped: Plan["stepped"],
+): { count: number; use: GadgetUse }[] {
   const table = (values: Float64Array) => ({ kind: gadgetKinds.Entry, parameters: [0, 0, 0, ...values] })
   const clamp: Forms["clamp"] = (node, min, max) => (hasForms(node) ? 0 : bitForms.clamp(node, min, max))
   const below = (shift: number, values: Float64Array) => ({
     kind: gadgetKinds.Below,
     parameters: [shift, 0, 0, 0, ...values],
   })
+  const step = (shift: number, values: Float64Array) => ({
+    kind: gadgetKinds.Step,
+    parameters: [shift, 0, 0, 0, ...values],
+  })
   const widen = (bits: number) => bits
-  const plan = planGadgets(graph, { ...bitForms, clamp, table, below, projected, widen })
+  const plan = planGadgets(graph, { ...bitForms, clamp, table, below, step, projected, stepped, widen })
   const counts = new Array<number>(plan.uses.length).fill(0)
   for (const [{ kind }, { uses }] of plan.nodes)
     if (kind !== "rows") for (const use of uses) if (use !== NONE) counts[use]++
@@ -178,8 +199,9 @@ function otherRows(use: GadgetUse, count: number, bits: number): number {
     const widened = parameters.map((width, i) => (i < 2 ? roundUp(width, bits) : width))
     return count * gadgetRows({ kind, parameters: widened }, bits)
   }
-  if (kind === gadgetKinds.Below) {
+  if (kind === gadgetKinds.Below || kind === gadgetKinds.Step) {
     const [shift, , , , ...values] = parameters
+    // as many rows in either form
     return count * gadgetRows(belowForm(shift, values, bits), bits) + values.length + 1
   }
   if (kind !== gadgetKinds.Entry) return count * gadgetRows(use, bits)
@@ -190,9 +212,13 @@ function otherRows(use: GadgetUse, count: number, bits: number): number {
 
 /** Chooses table width and forms with the fewest rows. */
 export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBits): LookupForms {
-  const demands = graph.nodes.flatMap((node) => (node.kind === "rescale" ? [demandOf(graph, node)] : []))
+  const stepped = steppedTables(graph)
+  const merged = new Set(stepped.values())
+  const demands = graph.nodes.flatMap((node) =>
+    node.kind === "rescale" && !merged.has(node) ? [demandOf(graph, node)] : [],
+  )
   const projection = projections(graph)
-  const others = otherGadgets(graph, projection.chosen)
+  const others = otherGadgets(graph, projection.chosen, stepped)
   const groups = new Map<number, Demand[]>()
   for (const demand of demands) {
     if (demand.elements.length === 0 || !hasForms(demand.node)) continue
@@ -239,5 +265,7 @@ export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBi
     quotient: (least, most, den) => quotientForm(least, most, den, bits),
     root: (square) => rootForm(square, bits),
     table: (values) => entryForm([...values], bits),
+    step: (shift, values) => stepForm(shift, [...values], bits),
+    stepped,
   }
 }

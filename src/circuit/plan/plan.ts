@@ -2,7 +2,7 @@
  * Which gadget serves which element of which tensor, from static bounds alone: nothing here has seen an
  * input. The plan is what `inspect` reports, what the linker stamps and what the witness replays.
  */
-import { invariant, ModelError } from "../../errors.js"
+import { InvariantError, invariant, ModelError } from "../../errors.js"
 import {
   type ArgmaxNode,
   type ContractionNode,
@@ -12,15 +12,12 @@ import {
   perKind,
   productsIn,
   type RescaleNode,
+  type TableNode,
   type TensorId,
 } from "../../ops/program.js"
-import {
-  hull,
-  type Interval,
-  shiftedBounds,
-  spreadBits,
-  windowOffset,
-} from "../../quantize/integers/bounds.js"
+import { readersOf } from "../../ops/traversal.js"
+import { hull, shiftedBounds, spreadBits, windowOffset } from "../../quantize/integers/bounds.js"
+import type { Interval } from "../../quantize/integers/interval.js"
 import { type IntGraph, tableOutput } from "../../quantize/integers/intgraph.js"
 import {
   argmaxGadget,
@@ -74,8 +71,11 @@ export interface Plan {
   readonly nodes: ReadonlyMap<IntNode, NodePlan>
   /** Contractions that are proven under the challenge, without gadgets. */
   readonly projected: ReadonlyMap<ContractionNode, Projection>
+  /** Tables that read the accumulator of a rescale, which has no wires of its own. */
+  readonly stepped: ReadonlyMap<TableNode, RescaleNode>
 }
 
+const noSteps: Plan["stepped"] = new Map()
 const noProjections: Plan["projected"] = new Map()
 
 /** Which gadget family serves what: the part of planning that depends on the range strategy. */
@@ -98,6 +98,9 @@ export interface Forms {
   readonly widen?: (bits: number) => number
   /** The entry of a table of non-negative integers that an integer in [0, values.length) names. */
   table(values: Float64Array): GadgetUse
+  /** The value that floor(acc / 2^shift) names, for rescales that a table alone reads: those have no wires then. */
+  step(shift: number, values: Float64Array): GadgetUse
+  readonly stepped?: ReadonlyMap<TableNode, RescaleNode>
 }
 
 /** The cheapest forms under bit decomposition. */
@@ -110,6 +113,28 @@ export const bitForms: Forms = {
   quotient: quotientGadget,
   root: rootGadget,
   table: tableGadget,
+  step() {
+    throw new InvariantError("a table is merged with a rescale where there is a lookup argument")
+  },
+}
+
+/**
+ * Tables that are the only reader of a rescale which cuts nothing off: the table itself says then that the quotient is one of its
+ * indices.
+ */
+export function steppedTables(graph: IntGraph): ReadonlyMap<TableNode, RescaleNode> {
+  const made = new Map(graph.nodes.map((node) => [node.out, node]))
+  const readers = readersOf(graph)
+  const stepped = new Map<TableNode, RescaleNode>()
+  for (const node of graph.nodes) {
+    if (node.kind !== "table" || readers.get(node.source) !== 1) continue
+    const rescale = made.get(node.source)
+    if (rescale?.kind !== "rescale" || rescale.bits === 1) continue
+    const { lo, hi } = graph.tensors[rescale.source]
+    const [least, most] = hull({ lo, hi }).map((x) => Math.floor(x / 2 ** rescale.shift))
+    if (least >= rescale.lo && most < rescale.lo + 2 ** rescale.bits) stepped.set(node, rescale)
+  }
+  return stepped
 }
 
 /** Interval of element i of a rescale node's accumulator, shifted so that the window begins at zero. */
@@ -136,7 +161,7 @@ export function planGadgets(graph: IntGraph, forms: Forms = bitForms): Plan {
     const service = perKind(services, node, graph, forms)
     if (service) nodes.set(node, planNode(node, graph.tensors[node.out].lo.length, service, intern))
   }
-  return { uses, nodes, projected: forms.projected ?? noProjections }
+  return { uses, nodes, projected: forms.projected ?? noProjections, stepped: forms.stepped ?? noSteps }
 }
 
 /** What one element takes: a gadget, a constant before sign and offset, or a copy of its single operand. */
@@ -207,6 +232,8 @@ const services: PerKind<IntNode, [graph: IntGraph, forms: Forms], Service | unde
     return { sources: [out], choose: (i) => ({ serve, operands: [i] }), operandOffset: -input.lo }
   },
   rescale(node, graph, forms) {
+    // the table that reads it takes its source
+    for (const rescale of forms.stepped?.values() ?? []) if (rescale === node) return undefined
     const choose = (i: number): Choice => {
       const serve = forms.clamp(node, ...accumulatorBounds(graph, node, i))
       return { serve, operands: typeof serve === "number" ? [] : [i] }
@@ -247,7 +274,15 @@ const services: PerKind<IntNode, [graph: IntGraph, forms: Forms], Service | unde
       `table ${node.origin.name} has another size than its source`,
     )
     const { lo } = tableOutput(node)
-    const serve = forms.table(node.values.map((y) => y - lo))
+    const values = node.values.map((y) => y - lo)
+    const rescale = forms.stepped?.get(node)
+    if (rescale) {
+      const serve = forms.step(rescale.shift, values)
+      const choose = (i: number) => constantOr(out, i, lo, { serve, operands: [i] })
+      const operandOffset = -node.lo * 2 ** rescale.shift
+      return { sources: [rescale.source], choose, operandOffset, outputOffset: lo }
+    }
+    const serve = forms.table(values)
     // of the entries that this element can reach, all may be the same
     const choose = (i: number) => constantOr(out, i, lo, { serve, operands: [i] })
     return { sources: [node.source], choose, operandOffset: -node.lo, outputOffset: lo }

@@ -3,7 +3,7 @@
  * circuit/link/projection.ts for the rows, and the reason that they suffice.
  */
 import type { ContractionNode } from "../../ops/program.js"
-import type { Interval } from "../../quantize/integers/bounds.js"
+import type { Interval } from "../../quantize/integers/interval.js"
 import type { IntGraph } from "../../quantize/integers/intgraph.js"
 
 /** How the rows and columns of the matrices get their exponents: as they are, or the last first. */

@@ -28,14 +28,11 @@ import {
   type TensorInfo,
 } from "../../ops/program.js"
 import { extremesOf } from "./extremes.js"
+import type { Interval } from "./interval.js"
+import { contractionMost, type Known, linearMost, productMost } from "./normalized.js"
 
 /** Largest magnitude of any integer of a model, and of any partial sum of them: 52 bits. */
 export const sumLimit = 2 ** 52 - 1
-
-export interface Interval {
-  readonly lo: Float64Array
-  readonly hi: Float64Array
-}
 
 /** The admissible range of an input tensor: every element lies in [lo, lo + 2^bits). */
 export interface InputRange {
@@ -98,6 +95,7 @@ export function linearBounds(
   node: LinearNode,
   bounds: (tensor: TensorId) => Interval,
   size: number,
+  made: Made = unknown,
 ): Interval & { readonly peak: number } {
   const sources = node.terms.map((term) => bounds(term.source))
   const absolute: LinearNode = {
@@ -134,8 +132,34 @@ export function linearBounds(
     lo[i] = (centre[i] - radius[i]) / 2 + bias
     hi[i] = (centre[i] + radius[i]) / 2 + bias
   }
+  if (peak <= sumLimit) narrowTerms(node, bounds, { lo, hi }, made)
   return { lo, hi, peak }
 }
+
+/** Takes from an interval of sums what a term cannot reach: what bounds its elements together says more than each alone. */
+function narrowTerms(
+  node: LinearNode,
+  bounds: (tensor: TensorId) => Interval,
+  { lo, hi }: Interval,
+  made: Made,
+): void {
+  const most = linearMost(node, lo.length, { bounds, made })
+  most?.forEach((together, t) => {
+    if (!together) return
+    const term = { ...node, terms: [node.terms[t]] }
+    const { bias: _, ...alone } = term
+    const own = linearBounds(alone, bounds, lo.length)
+    for (let i = 0; i < lo.length; i++) {
+      const limit = Math.ceil(together[i])
+      if (-limit > own.lo[i]) lo[i] += -limit - own.lo[i]
+      if (limit < own.hi[i]) hi[i] -= own.hi[i] - limit
+    }
+  })
+}
+
+/** The node that makes a tensor, where that is known. */
+type Made = Known["made"]
+const unknown: Made = () => undefined
 
 /**
  * Throws the ModelError for a node whose integers could outgrow exact arithmetic, or a lower limit of what reads them;
@@ -216,11 +240,12 @@ export const nodeBounds = (
   bounds: (tensor: TensorId) => Interval,
   size: number,
   input: InputRange | undefined,
-): Interval => perKind(intervals, node, bounds, size, input)
+  made: Made = unknown,
+): Interval => perKind(intervals, node, bounds, size, input, made)
 
 const intervals: PerKind<
   IntNode,
-  [bounds: (tensor: TensorId) => Interval, size: number, input: InputRange | undefined],
+  [bounds: (tensor: TensorId) => Interval, size: number, input: InputRange | undefined, made: Made],
   Interval
 > = {
   input(node, _, size, input) {
@@ -241,12 +266,12 @@ const intervals: PerKind<
     }
     return { lo, hi }
   },
-  linear(node, bounds, size) {
-    const { peak, ...interval } = linearBounds(node, bounds, size)
+  linear(node, bounds, size, _, made) {
+    const { peak, ...interval } = linearBounds(node, bounds, size, made)
     if (!(peak <= sumLimit)) tooLarge(node, peak)
     return interval
   },
-  product(node, bounds, size) {
+  product(node, bounds, size, _, made) {
     const [a, b] = [bounds(node.left), bounds(node.right)]
     const peak = magnitude(a) * magnitude(b)
     if (!(peak <= sumLimit)) tooLarge(node, peak)
@@ -260,12 +285,20 @@ const intervals: PerKind<
       lo[i] = Math.min(...corners) + 0
       hi[i] = Math.max(...corners) + 0
     }
+    productMost(node, { bounds, made })?.forEach((most, i) => {
+      lo[i] = Math.max(lo[i], -Math.ceil(most)) + 0
+      hi[i] = Math.min(hi[i], Math.ceil(most)) + 0
+    })
     return { lo, hi }
   },
-  contraction(node, bounds, size) {
-    const { peak, ...interval } = contractionBounds(node, bounds(node.left), bounds(node.right), size)
+  contraction(node, bounds, size, _, made) {
+    const { peak, lo, hi } = contractionBounds(node, bounds(node.left), bounds(node.right), size)
     if (!(peak <= sumLimit)) tooLarge(node, peak)
-    return interval
+    contractionMost(node, { bounds, made })?.forEach((most, i) => {
+      lo[i] = Math.max(lo[i], -Math.ceil(most)) + 0
+      hi[i] = Math.min(hi[i], Math.ceil(most)) + 0
+    })
+    return { lo, hi }
   },
   max(node, bounds, size) {
     const source = bounds(node.source)
@@ -470,10 +503,17 @@ export function graphBounds(graph: {
   readonly inputs: readonly (InputRange & { readonly tensor: TensorId })[]
 }): Interval[] {
   const found: Interval[] = []
+  const makers = new Map(graph.nodes.map((node) => [node.out, node]))
   const ranges = new Map(graph.inputs.map((input) => [input.tensor, input]))
   for (const node of graph.nodes) {
     const size = sizeOf(graph.tensors[node.out].shape)
-    found[node.out] = nodeBounds(node, (id) => found[id], size, ranges.get(node.out))
+    found[node.out] = nodeBounds(
+      node,
+      (id) => found[id],
+      size,
+      ranges.get(node.out),
+      (id) => makers.get(id),
+    )
   }
   return found
 }

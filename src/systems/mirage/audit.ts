@@ -62,7 +62,7 @@ export function boundaryTargets(circuit: MirageCircuit, perKind: number, pick: P
       return pick(0, wires.length, 4 * perKind).map((i) => {
         return {
           what: `\`${graph.tensors[tensor].name}\`, wire ${i}`,
-          kind: "keys and marks",
+          kind: "checked",
           wire: wires[i],
         }
       })

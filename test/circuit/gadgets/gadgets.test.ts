@@ -210,6 +210,14 @@ const cases: Case[] = [
     p: 211,
     table: 1,
   },
+  // |acc| < 2 · 3, and nothing is accepted of one that is negative
+  {
+    use: use("Step", 1, 3, 2, 3, 3, 1, 0),
+    inputs: range(-5, 6).map((x) => [x]),
+    spec: ([x]) => (x < 0 ? undefined : [3, 1, 0][x >> 1]),
+    p: 211,
+    table: 1,
+  },
   {
     use: use("BelowTable", 1, 2, 3, 1, 0, 2),
     inputs: pairs([-4, -3, 0, 2, 3]),
