@@ -7,14 +7,16 @@ import type { Program, TensorId } from "../ops/program.js"
 import type { Range } from "./calibration/calibrate.js"
 import type { Target } from "./intbuilder.js"
 
-/** How many times as large as one of them the range of all may be. */
-const mostGrowth = 8
+/** How many times as large as that of one step the range of all may be, and as that of one family the range of several. */
+const mostGrowth = { steps: 8, families: 2 }
 
-/** Tensors of a family whose ranges are alike. */
+/** Tensors whose ranges are alike. */
 interface Kin {
   readonly id: number
-  readonly members: TensorId[]
+  members: number
   range: Range
+  /** Of the member with the least range. */
+  least: number
 }
 
 const reach = ({ min, max }: Range): number => Math.max(-min, max)
@@ -25,7 +27,18 @@ const joined = (a: Range, b: Range): Range => ({
   rms: Math.max(a.rms, b.rms),
 })
 
-/** What tables of one family have in common. */
+/** Takes `other` in, if no range becomes more than `growth` times as large. */
+function adopts(kin: Kin, other: Kin, growth: number): boolean {
+  const range = joined(kin.range, other.range)
+  const least = Math.min(kin.least, other.least)
+  if (reach(range) > growth * least) return false
+  kin.members += other.members
+  kin.range = range
+  kin.least = least
+  return true
+}
+
+/** What tables of one family have in common, or of several that apply the same function. */
 export class Families {
   readonly #kin = new Map<TensorId, Kin>()
   /** The scale that the first of some relatives took for a target. */
@@ -33,29 +46,43 @@ export class Families {
 
   constructor({ nodes, tensors }: Program, ranges: readonly Range[]) {
     const last = new Map<number, Kin>()
-    const least = new Map<Kin, number>()
-    let count = 0
+    const formulas = new Map<Kin, string>()
+    const families = new Map<TensorId, Kin>()
     for (const node of nodes) {
-      if (node.kind !== "function" || this.#kin.has(node.source)) continue
+      if (node.kind !== "function" || families.has(node.source)) continue
       const { family } = tensors[node.source]
       if (family === undefined) continue
       const range = ranges[node.source]
+      const own: Kin = { id: formulas.size, members: 1, range, least: reach(range) }
       const before = last.get(family)
-      const all = before ? joined(before.range, range) : range
-      const smallest = Math.min(reach(range), (before && least.get(before)) ?? Number.POSITIVE_INFINITY)
-      const isAlike = before !== undefined && reach(all) <= mostGrowth * smallest
-      const kin = isAlike ? before : { id: count++, members: [], range }
-      kin.range = isAlike ? all : range
-      least.set(kin, isAlike ? smallest : reach(range))
-      kin.members.push(node.source)
+      const kin = before && adopts(before, own, mostGrowth.steps) ? before : own
+      if (kin === own) formulas.set(own, JSON.stringify(node.formula))
       last.set(family, kin)
-      this.#kin.set(node.source, kin)
+      families.set(node.source, kin)
     }
+    // families that apply one function are one, where their ranges hardly differ
+    const clans = new Map<string, Kin[]>()
+    const clanOf = new Map<Kin, Kin>()
+    for (const [kin, formula] of formulas) {
+      const known = clans.get(formula) ?? []
+      clans.set(formula, known)
+      // a family whose own steps differ by more is as wide for all of them already
+      const whole = { ...kin, least: reach(kin.range) }
+      const found = known.find((clan) => adopts(clan, whole, mostGrowth.families))
+      if (!found) known.push(whole)
+      clanOf.set(kin, found ?? whole)
+    }
+    for (const [tensor, kin] of families) this.#kin.set(tensor, clanOf.get(kin) ?? kin)
   }
 
   /** The range of a tensor, or of all its relatives. */
   range(tensor: TensorId, own: Range): Range {
     return this.#kin.get(tensor)?.range ?? own
+  }
+
+  /** Whether a tensor has relatives. */
+  isShared(tensor: TensorId): boolean {
+    return (this.#kin.get(tensor)?.members ?? 1) > 1
   }
 
   /** The target of a tensor, with the scale that a relative took for the same one; `make` says which it became. */
@@ -66,7 +93,7 @@ export class Families {
     scaleOf: (made: TensorId) => number,
   ): TensorId {
     const kin = this.#kin.get(tensor)
-    if (!kin || kin.members.length < 2) return make(target)
+    if (!kin || !this.isShared(tensor)) return make(target)
     const key = `${kin.id}:${target.wanted}:${target.lo(target.wanted)}`
     const taken = this.#scales.get(key)
     const made = make(taken === undefined ? target : { ...target, wanted: taken, fixed: true })

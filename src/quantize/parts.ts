@@ -27,7 +27,7 @@ export function splitColumns(program: Program): Program {
     const dense = linear?.kind === "linear" ? denseOf(linear) : undefined
     if (!dense || linear?.kind !== "linear" || (factor && index.map.includes(-1))) return false
     const picked = columnsOf(dense, index.map, factor)
-    if (!picked || (!factor && picked.columns.length === dense.m)) return false
+    if (!picked || picked.columns.length === 0 || (!factor && picked.columns.length === dense.m)) return false
     const { columns, factors, map } = picked
     const [n, m] = [dense.n, columns.length]
     const weight = new Float64Array(m * dense.k)

@@ -578,7 +578,8 @@ class Quantizer {
       return made
     }
     const whole = linear ? undefined : this.#source(source)
-    return addTable(this.#builder, node, info, this.#ranges[node.out], { range, whole, requantize })
+    const isShared = this.#families.isShared(source)
+    return addTable(this.#builder, node, info, this.#ranges[node.out], { range, whole, requantize, isShared })
   }
 
   #index(node: IndexNode): TensorId {

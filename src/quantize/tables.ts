@@ -29,6 +29,8 @@ export interface TableSource {
   /** The integer tensor that stands for it, if there is one already. */
   readonly whole: TensorId | undefined
   readonly requantize: (target: Target) => TensorId
+  /** Whether other tables have this grid: then entries do not depend on which of them this source reaches. */
+  readonly isShared?: boolean
 }
 
 const extremes = (values: Float64Array): [least: number, most: number] => [
@@ -42,16 +44,20 @@ export function addTable(
   node: FunctionNode,
   info: TensorInfo,
   range: Range,
-  { range: given, whole, requantize }: TableSource,
+  { range: given, whole, requantize, isShared = false }: TableSource,
 ): TensorId {
   const f = functionOf(node.formula)
   const limit = 2 ** builder.precision
   const narrow = whole !== undefined && width(builder.tensors[whole]) < limit
-  const source = narrow ? whole : requantize(inputTarget(f, given, builder.precision))
+  const target = inputTarget(f, given, builder.precision)
+  const source = narrow ? whole : requantize(target)
   const { scale, lo: bounds } = builder.tensors[source]
   const lo = bounds.reduce((a, b) => Math.min(a, b))
-  const at = Float64Array.from({ length: width(builder.tensors[source]) + 1 }, (_, i) => (lo + i) * scale)
-  const { values, scale: step } = entriesAt(node, at, given, scale, limit)
+  const size = width(builder.tensors[source]) + 1
+  const [first, count] = isShared && !narrow ? [target.lo(scale), limit] : [lo, size]
+  const at = Float64Array.from({ length: count }, (_, i) => (first + i) * scale)
+  const { values: entries, scale: step } = entriesAt(node, at, given, scale, limit)
+  const values = entries.slice(lo - first, lo - first + size)
   const { origin } = node
   return builder.add({ kind: "table", source, lo, values, origin }, info, step, range)
 }

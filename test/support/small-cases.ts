@@ -14,7 +14,7 @@ const lpPool = (random: Random): OnnxSpec => {
   const shape = image(random)
   const attributes: Record<string, AttributeSpec> = {
     kernel_shape: [2, random.integer(1, 2)],
-    p: random.integer(1, 3),
+    p: random.integer(1, 4),
     strides: [1, random.integer(1, 2)],
   }
   if (random.next() < 0.5) attributes.auto_pad = random.pick(["SAME_UPPER", "SAME_LOWER", "VALID"])

@@ -31,6 +31,7 @@ import {
   rootGadget,
   tableGadget,
 } from "../gadgets/families.js"
+import { hostOf } from "./hosts.js"
 import { isZero, type Projection } from "./projection.js"
 import { checkBits, columnBits, packingOf } from "./rows.js"
 import { sortChecks } from "./sorting.js"
@@ -132,6 +133,8 @@ export function steppedTables(graph: IntGraph): ReadonlyMap<TableNode, RescaleNo
     if (rescale?.kind !== "rescale" || rescale.bits === 1) continue
     const { lo, hi } = graph.tensors[rescale.source]
     const [least, most] = hull({ lo, hi }).map((x) => Math.floor(x / 2 ** rescale.shift))
+    // what is read in a longer table has no rows of its own to save
+    if (hostOf(graph, node) !== node) continue
     if (least >= rescale.lo && most < rescale.lo + 2 ** rescale.bits) stepped.set(node, rescale)
   }
   return stepped
@@ -267,25 +270,31 @@ const services: PerKind<IntNode, [graph: IntGraph, forms: Forms], Service | unde
       ? { sources, choose, outputOffset: node.window - 1, outputSign: -1 }
       : { sources, choose }
   },
-  table(node, { tensors }, forms) {
+  table(node, graph, forms) {
+    const { tensors } = graph
     const out = tensors[node.out]
     invariant(
       tensors[node.source].lo.length === out.lo.length,
       `table ${node.origin.name} has another size than its source`,
     )
-    const { lo } = tableOutput(node)
-    const values = node.values.map((y) => y - lo)
     const rescale = forms.stepped?.get(node)
     if (rescale) {
-      const serve = forms.step(rescale.shift, values)
+      // such a table shows which integer its source is, so it has no others than that can be
+      const { lo } = tableOutput(node)
+      const serve = forms.step(
+        rescale.shift,
+        node.values.map((y) => y - lo),
+      )
       const choose = (i: number) => constantOr(out, i, lo, { serve, operands: [i] })
       const operandOffset = -node.lo * 2 ** rescale.shift
       return { sources: [rescale.source], choose, operandOffset, outputOffset: lo }
     }
-    const serve = forms.table(values)
+    const host = hostOf(graph, node)
+    const { lo } = tableOutput(host)
+    const serve = forms.table(host.values.map((y) => y - lo))
     // of the entries that this element can reach, all may be the same
     const choose = (i: number) => constantOr(out, i, lo, { serve, operands: [i] })
-    return { sources: [node.source], choose, operandOffset: -node.lo, outputOffset: lo }
+    return { sources: [node.source], choose, operandOffset: -host.lo, outputOffset: lo }
   },
   quotient(node, { tensors }, forms) {
     const { numerator, denominator } = node

@@ -40,7 +40,6 @@ const part = (name: string, own = name): Part => ({ attribute: `${name}_dense`, 
 const multiHead =
   (isGrouped: boolean): Translate =>
   (layer) => {
-    const prefix = isGrouped ? "_" : ""
     const axes = setting(layer, "attention_axes")
     if (Array.isArray(axes) && (axes.length !== 1 || (axes[0] !== 1 && axes[0] !== -2)))
       refuse("`attention_axes` other than the one after the batch are not supported")
@@ -56,7 +55,7 @@ const multiHead =
     const keyHeads = isGrouped ? whole(layer, "num_key_value_heads", 1) : heads
     const size = whole(layer, isGrouped ? "head_dim" : "key_dim", 1)
     const sides = (["query", "key", "value"] as const).map((name, i) =>
-      projected(layer, [query, key, value][i], part(`${prefix}${name}`, name), name),
+      projected(layer, [query, key, value][i], part(name), name),
     )
     const attended = layer.node("Attention", sides, {
       q_num_heads: heads,
@@ -64,9 +63,7 @@ const multiHead =
       scale: 1 / Math.sqrt(size),
       is_causal: causal ? 1 : 0,
     })
-    const own = isGrouped
-      ? { attribute: "_output_dense", name: "attention_output" }
-      : part("output", "attention_output")
+    const own = part("output", "attention_output")
     const kernel = weightOf(layer, "kernel", 0, 3, own)
     const [h, k, d] = kernel.shape
     const y = layer.node("MatMul", [attended, layer.constant("output_kernel", [h * k, d], kernel.data)])

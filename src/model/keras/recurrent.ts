@@ -198,16 +198,17 @@ const bidirectional: Translate = (layer) => {
   const returnsSequences = (config.return_sequences ?? config.returnSequences) === true
   if (layer.inputs.length !== 1 || layer.argument("initial_state"))
     refuse("states that are given are not supported")
-  const name = String(config.name ?? "")
+  // Keras 2 names both by the layer that it was given, Keras 3 writes them as they are
+  const named = (given: Readonly<Record<string, unknown>>, prefix: string, more: object = {}) => {
+    const own = String((given.config as typeof config).name ?? "").replace(/^forward_/, prefix)
+    const name = layer.version === 2 && !own.startsWith(prefix) ? `${prefix}${own}` : own
+    return { ...given, config: { ...(given.config as typeof config), ...more, name } }
+  }
   const given = wrapped(layer, "backward_layer")
-  const turned = (given?.config ?? {
-    ...config,
-    name: name.replace(/^forward_/, "backward_"),
-    go_backwards: config.go_backwards !== true,
-  }) as Readonly<Record<string, unknown>>
+  const turned = given ? {} : { go_backwards: config.go_backwards !== true }
   const sides = [
-    layer.nested(forward, "forward_layer", layer.inputs)[0],
-    layer.nested({ ...(given ?? forward), config: turned }, "backward_layer", layer.inputs)[0],
+    layer.nested(named(forward, "forward_"), "forward_layer", layer.inputs)[0],
+    layer.nested(named(given ?? forward, "backward_", turned), "backward_layer", layer.inputs)[0],
   ]
   if (returnsSequences) sides[1] = reversed(layer, sides[1])
   const mode = setting(layer, "merge_mode")

@@ -51,12 +51,20 @@ export class NamedWeights implements Weights {
   find({ names }: Place, suffixes: readonly string[], _at: number, part: Part | undefined): Tensor {
     const own = names[names.length - 1]
     for (const suffix of suffixes) {
-      const ofAll = [names[0], own].flatMap((owner) => this.#index.get(keyOf(owner, suffix)) ?? [])
-      let found = [...new Set(ofAll)]
-      if (part?.name !== undefined)
-        found = found.filter((weight) => plainPath(weight).endsWith(`${part.name}/${suffix}`))
+      const owners = [names[0], own, names[names.length - 2] ?? own]
+      const all = [...new Set(owners.flatMap((owner) => this.#index.get(keyOf(owner, suffix)) ?? []))]
+      const fitting = (isOwn: (weight: Named) => boolean) =>
+        all.filter(
+          (weight) =>
+            isOwn(weight) &&
+            (part?.name === undefined || plainPath(weight).endsWith(`${part.name}/${suffix}`)),
+        )
       // a layer may have been given another name than its weights have; its group then says it all
-      if (found.length > 1 || names.length > 1) found = found.filter((weight) => mentions(weight, [own]))
+      let found = fitting((weight) => names.length === 1 || mentions(weight, [own]))
+      // wrappers may leave out the name of the layer inside
+      if (found.length === 0)
+        found = fitting((weight) => `/${plainPath(weight)}`.endsWith(`/${names[names.length - 2]}/${suffix}`))
+      if (found.length > 1) found = found.filter((weight) => mentions(weight, [own]))
       if (found.length > 1) found = found.filter((weight) => mentions(weight, names))
       if (found.length > 1)
         throw new Refusal(`weight \`${suffix}\` might be any of ${found.length} in the file`)
@@ -90,8 +98,12 @@ export class PlacedWeights implements Weights {
   ) {}
 
   find({ attributes }: Place, suffixes: readonly string[], at: number, part: Part | undefined): Tensor {
-    const layer = part ? [...attributes, part.attribute] : attributes
-    const path = [...layer, "vars", String(at)]
+    // Keras 2 has an underscore before the names of such attributes
+    const layers = part
+      ? [part.attribute, `_${part.attribute}`].map((name) => [...attributes, name])
+      : [attributes]
+    const paths = layers.map((layer) => [...layer, "vars", String(at)])
+    const path = paths.find((each) => this.file.find(each) !== undefined) ?? paths[0]
     const found = this.file.find(path)
     return found === undefined ? missing(suffixes[0]) : this.file.tensor(found, path.join("/"))
   }

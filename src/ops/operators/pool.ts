@@ -3,9 +3,10 @@ import { sizeOf } from "../program.js"
 import { absolute } from "./arithmetic.js"
 import type { Call, Lowering } from "./call.js"
 import { type Operators, operator, other, realOnly } from "./limits.js"
+import { raised } from "./powers.js"
 import { type Windows, windowMax, windowSum } from "./reduce.js"
 import { axisTable, forEachPosition, type Ledger, narrow, numbers, show, unsupported } from "./shapes.js"
-import type { Value } from "./values.js"
+import { constant, isConstant, type Value } from "./values.js"
 import { type Geometry, geometry, spatial, taps } from "./window.js"
 
 /** The windows of every channel of an operand [N, C, ...sizes]. */
@@ -87,11 +88,19 @@ function norms(call: Call, x: Value, windows: Windows): Value {
   const { builder } = call
   const p = call.number("p", 2)
   if (p < 1) call.refuse("p", p)
-  const sizes = p === 2 ? builder.product(x, x) : absolute(call, x)
-  const powers = p === 1 || p === 2 ? sizes : builder.apply(sizes, "pow", p)
+  const sizes = p % 2 === 0 ? x : absolute(call, x)
+  const powers = isConstant(sizes)
+    ? constant(
+        x.shape,
+        sizes.constant.map((v) => v ** p),
+        x.dtype,
+      )
+    : raised(call, sizes, p)
   const sums = windowSum(call, powers, windows, numbers(builder, sizeOf(windows.shape)).fill(1))
   if (p === 1) return sums
-  return p === 2 ? builder.root(sums) : builder.apply(sums, "pow", 1 / p)
+  if (p === 2) return builder.root(sums)
+  // two roots are finer near zero than a table
+  return p === 4 ? builder.root(builder.root(sums)) : builder.apply(sums, "pow", 1 / p)
 }
 
 const lpPool: Lowering = (call) => {

@@ -41,7 +41,7 @@ const pow: Lowering = (call) => {
 }
 
 /** x^n of an activation. */
-function raised(call: Call, x: Activation, n: number): Value {
+export function raised(call: Call, x: Activation, n: number): Value {
   if (Number.isInteger(n) && n >= 1 && n <= maxExponent) return power(call.builder, x, n)
   call.real(x, `the power of ${n}`)
   const { builder } = call
