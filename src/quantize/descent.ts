@@ -15,13 +15,13 @@ import { roundingError, type ScaledTerm } from "./scales.js"
 import { entriesAt, inputTarget } from "./tables.js"
 
 /** Most entries of such a table: what a file may have. */
-const mostSteps = 2 ** 14
+const mostSteps = 2 ** 13
 
 /** Entries that a table may have for each element that uses it, beyond those of any table. */
 const stepsPerElement = 4
 
-/** How much coarser than a clamped grid the steps may be, at a precision: nine bits are enough for an exponential. */
-const coarsestAt = (precision: number): number => 2 ** Math.max(1, precision - 9)
+/** How much coarser than a clamped grid the steps may be, at a precision: from 12 bits on seven are enough for an exponential. */
+const coarsestAt = (precision: number): number => 2 ** (precision < 12 ? 1 : precision - 7)
 
 /** Integers, their maxima, and the bits below a step. */
 export interface Descent {
