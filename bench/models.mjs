@@ -1,29 +1,29 @@
 /**
- * Takes every model of a folder through import, quantization, compile, development setup, proof and
- * verification, and compares the proven integers with the float reference beside the model.
+ * Takes every model of a folder the whole way (route.mjs) and compares the proven integers with the float
+ * reference beside the model.
  *
  *   npm run models -- [FOLDER] [--only TEXT] [--max-constraints N] [--json]
  *
  * Layout of FOLDER: any tree of `<name>.onnx` with `<name>.ref.json`, or `network.onnx` with
  * `ref_output.json`: { inputs, outputs: [{ name, dtype, shape, data }] }. What lies under `refuse/` must be
- * refused; `onnx-node/` and `onnx-ml/` (operator tests) are left out.
+ * refused; `onnx-node/` and `onnx-ml/` (operator tests) are those of upstream.mjs.
  */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs"
 import { basename, dirname, join, relative } from "node:path"
 import { parseArgs } from "node:util"
 import * as api from "../dist/index.js"
+import { takeThrough, whyNot } from "./route.mjs"
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     only: { type: "string" },
     json: { type: "boolean" },
-    "max-constraints": { type: "string", default: "150000" },
+    "max-constraints": { type: "string", default: "3000000" },
   },
 })
 const folder = positionals[0] ?? new URL("../../shared/models", import.meta.url).pathname
 const maxConstraints = Number(values["max-constraints"])
-const context = `0x${"11".repeat(32)}`
 
 const files = (path) =>
   readdirSync(path).flatMap((name) => {
@@ -31,128 +31,74 @@ const files = (path) =>
     return statSync(full).isDirectory() ? files(full) : name.endsWith(".onnx") ? [full] : []
   })
 
-/** Inputs and float outputs recorded beside a model. */
+/** Inputs and float outputs recorded beside a model; those of a ZipMap are its numbers, in order. */
 function reference(file) {
   const beside =
     basename(file) === "network.onnx"
       ? join(dirname(file), "ref_output.json")
       : file.replace(/onnx$/, "ref.json")
+  if (!existsSync(beside)) return undefined
   // Python writes infinities that JSON does not have
-  return existsSync(beside)
-    ? JSON.parse(readFileSync(beside, "utf8").replace(/-?(Infinity|NaN)\b/g, "null"))
-    : undefined
+  const text = readFileSync(beside, "utf8").replace(/-?(Infinity|NaN)\b/g, "null")
+  const { inputs, outputs } = JSON.parse(text)
+  const numbers = (map) => Array.from(map.matchAll(/: ([-+.\de]+)/g), ([, x]) => Number(x))
+  return {
+    inputs,
+    outputs: outputs.map(({ name, data, seq }) => ({ name, data: data ?? numbers(seq ?? "") })),
+  }
 }
 
-function importModel(file, ref) {
+function importModel(file, inputs = []) {
   const dimensions = Object.fromEntries(
-    (ref?.inputs ?? []).flatMap(({ name, shape }) => shape.map((size, axis) => [`${name}:${axis}`, size])),
+    inputs.flatMap(({ name, shape }) => shape.map((size, axis) => [`${name}:${axis}`, size])),
   )
   return api.importOnnx(readFileSync(file), { file: basename(file), dimensions })
 }
 
-async function prove(file) {
-  const ref = reference(file)
-  if (!ref) return { status: "no reference" }
-  const started = performance.now()
-  const program = api.lower(importModel(file, ref))
-  const input = Object.fromEntries(ref.inputs.map(({ name, data }) => [name, data.map(Number)]))
-  const graph = await api.quantizeProgram(program, { samples: [input] })
-  const { outputs: promised } = api.measureAccuracy(program, graph, [input])
-  const circuit = await api.compile(graph, { maxConstraints })
-  const keys = await api.setup(circuit, { dev: true })
-  const prover = await api.openProver(circuit, keys.provingKey)
-  let receipt
+async function outcomeOf(file, isToBeRefused) {
+  const known = reference(file)
+  if (isToBeRefused) {
+    const problem = refusalOf(() => api.lower(importModel(file, known?.inputs)))
+    if (!problem) return { status: "ACCEPTED", reason: "should have been refused" }
+    return problem instanceof api.ModelError ? { ...whyNot(problem), status: "refused" } : whyNot(problem)
+  }
+  if (!known) return { status: "no reference" }
   try {
-    receipt = await prover.prove(input, { context })
-  } finally {
-    await prover.close()
-  }
-  const reason = api.explain(receipt, {
-    verificationKey: keys.verificationKey,
-    model: circuit.model,
-    context,
-    allowDev: true,
-  })
-  let relative = 0
-  let within = true
-  ref.outputs.forEach(({ name, data }) => {
-    const { scale } = graph.tensors[graph.outputs.find((output) => output.name === name).tensor]
-    const tolerance = promised.find((output) => output.name === name).tolerance
-    const largest = Math.max(1e-9, ...data.map((x) => Math.abs(Number(x))))
-    receipt.statement.output.values[name].forEach((text, i) => {
-      const error = Math.abs(Number(text) * scale - Number(data[i]))
-      // the reference runs in float32: allow its own rounding on top
-      if (error > tolerance + 1e-4 * largest) within = false
-      relative = Math.max(relative, error / largest)
-    })
-  })
-  return {
-    status: reason !== null ? `not valid: ${reason}` : within ? "ok" : "outside the tolerance",
-    constraints: circuit.linked.r1cs.rows,
-    error: relative,
-    seconds: (performance.now() - started) / 1000,
+    const inputs = Object.fromEntries(known.inputs.map(({ name, data }) => [name, data.map(Number)]))
+    const model = importModel(file, known.inputs)
+    return await takeThrough(model, { inputs, outputs: known.outputs, maxConstraints })
+  } catch (error) {
+    return whyNot(error)
   }
 }
 
-/** The reason a model did not get through, on one line. */
-function reasonOf(error) {
-  if (!(error instanceof api.CountersignError)) return `FAULT ${error.stack}`
-  const operators = [
-    ...new Set(
-      (error.problems ?? []).map(
-        (line) =>
-          line
-            .match(/operator `([^`]+)`(?: \(#\d+\))?: (.*)/)
-            ?.slice(1)
-            .join(": ") ?? line,
-      ),
-    ),
-  ]
-  return operators.length > 0 ? operators.join("; ").slice(0, 200) : error.message.slice(0, 200)
+function refusalOf(work) {
+  try {
+    work()
+    return undefined
+  } catch (error) {
+    return error
+  }
 }
 
+const seconds = (x) => (x === undefined ? "" : x.toFixed(x < 10 ? 2 : 1)).padStart(8)
+if (!values.json)
+  console.log(
+    `${"status".padEnd(12)} ${"model".padEnd(64)} ${"rows".padStart(9)} ${"error".padStart(8)} ${["compile", "setup", "prove", "verify"].map((name) => name.padStart(8)).join("")}`,
+  )
 const rows = []
-const show = (row) => {
-  rows.push(row)
-  if (values.json) return
-  const figures = row.constraints
-    ? `${row.constraints} constraints, error ${row.error.toExponential(1)}, ${row.seconds.toFixed(1)} s`
-    : (row.reason ?? "")
-  console.log(`${row.status.padEnd(12)} ${row.model.padEnd(64)} ${figures}`)
-}
 for (const file of files(folder).sort()) {
   const model = relative(folder, file)
   if (/^onnx-(node|ml)\//.test(model) || (values.only && !model.includes(values.only))) continue
-  if (model.startsWith("refuse/")) {
-    try {
-      api.lower(importModel(file, reference(file)))
-      show({ model, status: "ACCEPTED", reason: "should have been refused" })
-    } catch (error) {
-      show({ model, status: error instanceof api.ModelError ? "refused" : "FAULT", reason: reasonOf(error) })
-    }
-    continue
-  }
-  try {
-    show({ model, ...(await prove(file)) })
-  } catch (error) {
-    const reason = reasonOf(error)
-    show({
-      model,
-      status: /constraints and/.test(reason)
-        ? "too large"
-        : error instanceof api.ModelError
-          ? "unsupported"
-          : "failed",
-      reason,
-    })
-  }
+  const row = { model, ...(await outcomeOf(file, model.startsWith("refuse/"))) }
+  rows.push(row)
+  if (values.json) continue
+  const { compile, setup, prove, verify } = row.seconds ?? {}
+  const figures = row.constraints
+    ? `${String(row.constraints).padStart(9)} ${row.error.toExponential(1).padStart(8)} ${[compile, setup, prove, verify].map(seconds).join("")}`
+    : (row.reason ?? "")
+  console.log(`${row.status.padEnd(12)} ${model.padEnd(64)} ${figures}`)
 }
-const count = (status) => rows.filter((row) => row.status === status).length
-const totals = {
-  models: rows.length,
-  ok: count("ok"),
-  unsupported: count("unsupported"),
-  tooLarge: count("too large"),
-  refused: count("refused"),
-}
+const totals = { models: rows.length }
+for (const { status } of rows) totals[status] = (totals[status] ?? 0) + 1
 console.log(values.json ? JSON.stringify({ rows, totals }) : `\n${JSON.stringify(totals)}`)

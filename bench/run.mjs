@@ -1,7 +1,8 @@
 /**
  * Ours against others on the same inputs, in one run.
  *
- *   npm run bench -- [kernels] [lenet] [ceremony] [universal] [log [--entries N]] [--only TEXT]
+ *   npm run bench -- [kernels] [lenet] [ceremony] [universal] [log [--entries N]] [transformer [--prove]]
+ *                    [--only TEXT]
  *                    [--variant scalar|relaxed] [--ptau FILE] [--json]
  *
  * Without a name kernels and lenet; ceremony waits a quarter of an hour for snarkjs, universal and log take some minutes.
@@ -14,6 +15,7 @@ import { table } from "./compare.mjs"
 import { kernels } from "./kernels.mjs"
 import { logs } from "./log.mjs"
 import { proofs } from "./proofs.mjs"
+import { transformer } from "./transformer.mjs"
 import { universal } from "./universal.mjs"
 
 const { values, positionals } = parseArgs({
@@ -23,10 +25,11 @@ const { values, positionals } = parseArgs({
     variant: { type: "string" },
     ptau: { type: "string" },
     entries: { type: "string" },
+    prove: { type: "boolean" },
     json: { type: "boolean" },
   },
 })
-const suites = { kernels, lenet: () => proofs(["mnist-lenet"]), ceremony, universal, log: logs }
+const suites = { kernels, lenet: () => proofs(["mnist-lenet"]), ceremony, universal, log: logs, transformer }
 const names = positionals.length > 0 ? positionals : ["kernels", "lenet"]
 for (const name of names) {
   if (!Object.hasOwn(suites, name)) {

@@ -31,7 +31,7 @@ const things = {
   },
   receipt: { is: "a receipt", has: { statement: isRecord, proof: isRecord } },
   graph: {
-    is: "a float graph (`importOnnx`, `importTfjs`)",
+    is: "a float graph (`importOnnx`, `importTfjs`, `importKeras`)",
     has: { nodes: isList, inputs: isList, outputs: isList, constants: isMap },
   },
   model: {
@@ -99,6 +99,10 @@ export const checkText = (value: unknown, parameter: string): void =>
 /** @throws UsageError unless `value` is an array */
 export const checkList = (value: unknown, parameter: string): void =>
   checkArgument(isList(value), parameter, "an array", value)
+
+/** @throws UsageError unless `value` is an array of strings */
+export const checkTexts = (value: unknown, parameter: string): void =>
+  checkArgument(isList(value) && value.every(isText), parameter, "an array of strings", value)
 
 /** @throws UsageError unless `value` is a plain object of fields */
 export const checkRecord = (value: unknown, parameter: string, expected = "an object"): void =>

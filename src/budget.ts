@@ -27,8 +27,11 @@ const units: Readonly<Record<keyof Allowance, string>> = {
   work: "steps of work",
 }
 
+/** The ModelError of a model that costs more than it may. */
+export class BudgetError extends ModelError {}
+
 const refuseModel = (facts: Facts): never => {
-  throw new ModelError(facts)
+  throw new BudgetError(facts)
 }
 
 export class Budget {

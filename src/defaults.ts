@@ -5,6 +5,13 @@ export const defaults = Object.freeze({
   /** Largest and smallest accepted precision. */
   minPrecision: 6,
   maxPrecision: 14,
+  /**
+   * Calibrations that a search for the least precision tries: all that samples show, or the percentiles of it at either
+   * end, which leave more steps for the rest.
+   */
+  calibrations: Object.freeze(["minmax", 99.99, 99.9] as const),
+  /** Multiplications that such a search may take in order to try everything. */
+  searchWork: 2 ** 34,
   /** Limits on sample and input files. */
   maxSampleBytes: 2 ** 30,
   maxSamples: 100_000,

@@ -60,20 +60,99 @@ export class CountersignError extends Error {
   }
 }
 
-/** What a message shows of the problems of a model, whose names may be of any length. */
+/** Something that keeps a model from being proven. */
+export interface Problem {
+  /** The node's name; none where it is no node's. */
+  readonly node?: string
+  /** The node's operator, with its domain unless that is ONNX's own. */
+  readonly operator?: string
+  /** Where it is, as a line says it: a node with operator and position, an input, a constant. */
+  readonly where?: string
+  readonly reason: string
+  /** What would help. */
+  readonly help?: string
+}
+
+/** Problems of one operator for one reason, up to names and numbers in it. */
+export interface ProblemGroup {
+  readonly operator?: string
+  /** The first one's. */
+  readonly reason: string
+  readonly help?: string
+  readonly count: number
+  /** Names of the nodes, in the model's order; cut where they are endless. */
+  readonly nodes: readonly string[]
+}
+
+/** What is kept of the problems of a model, whose names may be of any length, and what a message shows of them. */
 const mostLines = 1000
 const mostCharacters = 1000
+const shownGroups = 40
+const shownNames = 3
+
+const lineOf = ({ where, reason }: Problem): string => (where ? `${where}: ${reason}` : reason)
+
+/** A reason without what differs from node to node: lists, numbers, and names of tensors. */
+const kindOfReason = (reason: string): string =>
+  reason
+    .replace(/\[[^\]]*\]/g, "[]")
+    .replace(/`[^`]*[^`\w][^`]*`/g, "``")
+    .replace(/-?\d+(\.\d+)?/g, "0")
+
+/** A group under construction, and the place of its first problem. */
+type OpenGroup = { -readonly [K in keyof ProblemGroup]: ProblemGroup[K] } & {
+  readonly nodes: string[]
+  readonly first: Problem
+}
+
+function grouped(problems: readonly Problem[]): OpenGroup[] {
+  const groups = new Map<string, OpenGroup>()
+  for (const problem of problems) {
+    const { operator, reason, help, node } = problem
+    const key = `${operator ?? ""}\n${kindOfReason(reason)}\n${help === undefined ? "" : kindOfReason(help)}`
+    const found = groups.get(key)
+    const group = found ?? {
+      ...(operator !== undefined && { operator: operator.slice(0, mostCharacters) }),
+      reason: reason.slice(0, mostCharacters),
+      ...(help !== undefined && { help: help.slice(0, mostCharacters) }),
+      count: 0,
+      nodes: [],
+      first: problem,
+    }
+    group.count++
+    if (node !== undefined && group.nodes.length < mostLines) group.nodes.push(node.slice(0, mostCharacters))
+    if (!found) groups.set(key, group)
+  }
+  return [...groups.values()]
+}
+
+/** A group on one line. */
+function groupLine({ operator, count, nodes, reason, help, first }: OpenGroup): string {
+  const names = nodes.slice(0, shownNames).map((name) => `\`${name.slice(0, 100)}\``)
+  const line =
+    count === 1 || operator === undefined
+      ? `${lineOf(first)}${count === 1 ? "" : ` (and ${count - 1} alike)`}`
+      : `operator \`${operator}\` ×${count}: ${reason}; first: ${names.join(", ")}`
+  return `${line.slice(0, mostCharacters)}${help === undefined ? "" : `. ${help}`}`
+}
 
 /** A model file that is malformed, too large, or uses something we do not support. */
 export class ModelError extends CountersignError {
   override name = "ModelError"
   /** Every problem found, one line each: a model is refused once, with the whole list, cut where it is endless. */
   readonly problems: readonly string[]
-  constructor(facts: Facts, problems: readonly string[] = []) {
-    const lines = problems.slice(0, mostLines).map((line) => line.slice(0, mostCharacters))
-    if (problems.length > mostLines) lines.push(`… and ${problems.length - mostLines} more`)
-    super(facts, lines)
+  /** The same by operator and reason, as the message has them, each with what would help. */
+  readonly groups: readonly ProblemGroup[]
+  constructor(facts: Facts, problems: readonly (string | Problem)[] = []) {
+    const all = problems.map((problem) => (typeof problem === "string" ? { reason: problem } : problem))
+    const groups = grouped(all)
+    const shown = groups.slice(0, shownGroups).map(groupLine)
+    if (groups.length > shownGroups) shown.push(`… and ${groups.length - shownGroups} kinds more`)
+    super(facts, shown)
+    const lines = all.slice(0, mostLines).map((problem) => lineOf(problem).slice(0, mostCharacters))
+    if (all.length > mostLines) lines.push(`… and ${all.length - mostLines} more`)
     this.problems = lines
+    this.groups = groups.map(({ first: _, ...group }) => group)
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Countersign: prove which model produced which output, and check it anywhere.
  *
- * model file → importOnnx / importTfjs → quantize → compile → setup → openProver → prove → verify.
+ * model file → importOnnx / importTfjs / importKeras → quantize → compile → setup → openProver → prove → verify.
  * This entry depends on GPL-3.0 packages through the prover; `countersign/verifier` does not.
  */
 
@@ -20,10 +20,21 @@ export { exportCircom } from "./compile/export-circom.js"
 export { type AuditReport, auditWitness } from "./compile/forgeries.js"
 export { inspect, type NodeReport } from "./compile/inspect.js"
 export { checkPredicate, withPredicate } from "./compile/predicate.js"
+export {
+  AccuracyError,
+  type Candidate,
+  type FailedSearch,
+  type PrecisionSearch,
+  type SearchOptions,
+  searchPrecision,
+} from "./compile/search.js"
 export { defaults } from "./defaults.js"
+export { cutGraph } from "./model/cut.js"
 export type { Graph } from "./model/graph.js"
-export { type ImportOptions, importOnnx } from "./model/onnx/onnx.js"
+export { importKeras, type KerasOptions } from "./model/keras/keras.js"
+export type { ImportOptions } from "./model/onnx/onnx.js"
 export { importTfjs } from "./model/tfjs/tfjs.js"
+export { importOnnx } from "./ops/import.js"
 export { lower } from "./ops/lower.js"
 export { type Audit, audit, auditReceipt } from "./prover/audit.js"
 export type { FirstKeyOptions } from "./prover/first-key.js"
@@ -45,11 +56,13 @@ export {
   verifyReceipt,
 } from "./prover/verify.js"
 export { type Accuracy, measureAccuracy } from "./quantize/accuracy.js"
-export { parseInput, parseSamples } from "./quantize/calibration/samples.js"
+export type { CalibrationMethod } from "./quantize/calibration/calibrate.js"
+export { parseInput, parseLabels, parseSamples } from "./quantize/calibration/samples.js"
 export { deserialize, modelDigest } from "./quantize/canonical/digest.js"
 export type { IntGraph } from "./quantize/integers/intgraph.js"
 export { quantizeInput, runInteger } from "./quantize/integers/run.js"
-export { type QuantizeOptions, quantize, quantizeProgram } from "./quantize/quantize.js"
+export type { QuantizeOptions } from "./quantize/options.js"
+export { quantize, quantizeProgram } from "./quantize/quantize.js"
 export { type CheckedPtau, type CheckPtauOptions, checkPtau } from "./setup/ptau/check.js"
 export { type OpenPtauOptions, openPtau, type PtauFile } from "./setup/ptau/file.js"
 export type { PowersOfTau } from "./setup/ptau/powers.js"

@@ -1,5 +1,5 @@
 /** Wrong arguments to every public function: a typed error that names them, never one from deep inside. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { beforeAll, describe, expect, it } from "vitest"
@@ -10,6 +10,7 @@ import { contributedPtau } from "./support/ptau.js"
 
 const context = `0x${"11".repeat(32)}`
 const bytes = smallModel(4)
+const kerasFile = new URL("./model/keras/files/shared.keras", import.meta.url)
 const x = [0.5, -0.5, 0.25]
 const samples = [{ x }, { x: [1, -1, 1] }]
 
@@ -118,6 +119,7 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
       [model.tensors[0], [1, 2]],
     ],
     describeCircuit: [[circuit]],
+    cutGraph: [[graph, ["y"]]],
     deserialize: [[api.serialize(model), "file"]],
     drawSalt: [[]],
     encodeKey: [[verificationKey]],
@@ -126,7 +128,8 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     explainReceipt: [[receipt, expected]],
     exportCircom: [[circuit]],
     fromSnarkjs: [[snarkjs, { model: circuit.model, layout: plain.circuit.layout, setup: "dev" }]],
-    importOnnx: [[bytes, { dimensions: {}, limits: {} }]],
+    importKeras: [[new Uint8Array(readFileSync(kerasFile)), { dimensions: {}, file: "shared.keras" }]],
+    importOnnx: [[bytes, { dimensions: {}, limits: {}, outputs: ["y"] }]],
     importTfjs: [[tfjs, new Uint8Array(0), { dimensions: {} }]],
     inspect: [[circuit]],
     keyDigest: [[verificationKey]],
@@ -145,6 +148,7 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     packTensor: [[[1n], 0, 8]],
     packing: [[layout]],
     parseInput: [[{ inputs: { x } }, specs, "where"]],
+    parseLabels: [[new TextEncoder().encode("[0, 1]"), "file", 2]],
     parseReceipt: [[receipt]],
     parseSamples: [[new TextEncoder().encode(JSON.stringify([{ inputs: { x } }])), "file", specs]],
     parseVerificationKey: [[verificationKey]],
@@ -162,6 +166,9 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     ],
     runInteger: [[model, api.quantizeInput(model, { x })]],
     serialize: [[model]],
+    searchPrecision: [
+      [program, { samples, target: 100, labels: [0, 1], precisions: [8], calibrations: ["minmax"] }],
+    ],
     setup: [[circuit, { dev: true }]],
     libraryName: [["digits"]],
     registrationCall: [[verificationKey, { allowDev: true }]],
@@ -222,7 +229,7 @@ async function failure(call: AnyFunction, args: readonly unknown[]): Promise<unk
 
 /** Whose last argument is options, or something like them. */
 const withOptions =
-  "applyBeacon checkCompileOptions checkPtau compile contribute explain fromSnarkjs importOnnx measureAccuracy openProver openPtau quantize quantizeInput quantizeProgram rebuildCircuit setup verify".split(
+  "applyBeacon checkCompileOptions checkPtau compile contribute explain fromSnarkjs importOnnx measureAccuracy openProver openPtau quantize quantizeInput quantizeProgram rebuildCircuit searchPrecision setup verify".split(
     " ",
   )
 const classes = /^[A-Z]/

@@ -36,6 +36,8 @@ const order = [
   "files.ts",
   "model",
   "model/onnx",
+  "model/hdf5",
+  "model/keras",
   "model/tfjs",
   "ops",
   "quantize/calibration",

@@ -1,5 +1,5 @@
 /**
- * A model from the files it consists of: one .onnx, or a model.json of tfjs and the weight files that it
+ * A model from the files it consists of: one .onnx, .keras or .h5, or a model.json of tfjs and the weight files that it
  * names. Those names are somebody else's word: only regular files inside the folder of model.json are opened,
  * whatever links lead there, and nothing is read before the sizes are what the manifest says.
  */
@@ -15,25 +15,29 @@ import {
 } from "node:fs"
 import { dirname, isAbsolute, join, relative, sep, win32 } from "node:path"
 import { FileError, ModelError, UsageError } from "../errors.js"
+import { cutGraph } from "../model/cut.js"
 import type { Graph } from "../model/graph.js"
+import { importKeras, isKeras } from "../model/keras/keras.js"
 import { limits } from "../model/limits.js"
-import { importOnnx } from "../model/onnx/onnx.js"
 import { importTfjs } from "../model/tfjs/tfjs.js"
 import { readManifest } from "../model/tfjs/weights.js"
+import { importOnnx } from "../ops/import.js"
 import { mostBytes, refusalOf } from "../platform.js"
 import { parseJson } from "../quantize/calibration/samples.js"
 
 export interface ReadOptions {
-  /** Values of open dimensions, as of importOnnx and importTfjs. */
+  /** Values of open dimensions, as of importOnnx, importTfjs and importKeras. */
   readonly dimensions?: Readonly<Record<string, number>>
+  /** Tensors at which the model ends, instead of its own outputs. */
+  readonly outputs?: readonly string[] | undefined
 }
 
 /**
- * Reads a model; a name that ends in .json is one of tfjs.
+ * Reads a model; a name that ends in .json is one of tfjs, and Keras's files are known by how they begin.
  * @throws UsageError for a file that is not there, FileError for one that is not what it should be, ModelError
  * for its content and for weight files outside its folder
  */
-export function readModel(path: string, { dimensions = {} }: ReadOptions = {}): Graph {
+export function readModel(path: string, { dimensions = {}, outputs }: ReadOptions = {}): Graph {
   const options = { file: path, dimensions }
   const bytes = readFiles([path], (size) => {
     if (size > limits.bytes)
@@ -44,10 +48,15 @@ export function readModel(path: string, { dimensions = {} }: ReadOptions = {}): 
         given: String(size),
       })
   })
-  if (!path.endsWith(".json")) return importOnnx(bytes, options)
+  if (isKeras(bytes)) {
+    const graph = importKeras(bytes, options)
+    return outputs ? cutGraph(graph, outputs) : graph
+  }
+  if (!path.endsWith(".json")) return importOnnx(bytes, { ...options, ...(outputs && { outputs }) })
   const model = parseJson(bytes, path)
   const manifest = (model as { weightsManifest?: unknown } | null)?.weightsManifest
-  return importTfjs(model, readWeights(manifest, dirname(path), path), options)
+  const graph = importTfjs(model, readWeights(manifest, dirname(path), path), options)
+  return outputs ? cutGraph(graph, outputs) : graph
 }
 
 /** The bytes of all weight files in the order of the manifest. */

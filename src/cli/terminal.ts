@@ -8,6 +8,7 @@ import { Writable } from "node:stream"
 import { type Command, CommanderError } from "commander"
 import { printable, printableJson } from "../errors.js"
 import * as api from "../index.js"
+import { problemLines } from "./problems.js"
 import { inOptions } from "./words.js"
 
 const args = process.argv.slice(2)
@@ -77,13 +78,33 @@ export const cut = (text: string, most: number): string =>
 const isSystemError = (error: unknown): error is Error =>
   error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === "string"
 
+/** Columns that a text is wrapped to, at most: longer lines are hard to read. */
+const widest = 100
+
+/** A group of problems in words of the command line. */
+const optionsOf = ({ reason, help, ...group }: api.ProblemGroup) => ({
+  ...group,
+  reason: inOptions(reason),
+  ...(help !== undefined && { help: inOptions(help) }),
+})
+
 /** A mistake, or our fault: on standard error or, with --json, as an object on standard output. */
 function fail(error: unknown): void {
   clearProgress()
   const [name, message] = error instanceof Error ? [error.name, error.message] : ["Error", String(error)]
   const expected = error instanceof api.CountersignError || isSystemError(error)
+  const problems = error instanceof api.ModelError ? error.groups : []
   process.exitCode = expected ? 2 : 3
-  if (json) show(process.stdout, printableJson({ error: { name, message: inOptions(lines(message)) } }))
+  if (json) {
+    const told = {
+      name,
+      message: inOptions(lines(message)),
+      ...(problems.length > 0 && { problems: problems.map(optionsOf) }),
+      ...(error instanceof api.AccuracyError && { search: error.search }),
+    }
+    show(process.stdout, printableJson({ error: told }))
+  } else if (error instanceof api.ModelError && problems.length > 0)
+    show(process.stderr, problemLines(error, Math.min(process.stderr.columns || 80, widest)).join("\n"))
   else if (expected) show(process.stderr, `error: ${inOptions(lines(message))}`)
   else {
     const trace = error instanceof Error ? (error.stack ?? message) : message

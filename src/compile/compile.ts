@@ -55,13 +55,8 @@ export async function compile(
 export async function compile(graph: IntGraph, options?: CompileOptions): Promise<Circuit>
 export async function compile(model: IntGraph, options: CompileOptions = {}): Promise<Circuit> {
   checkThing("model", model, "graph")
-  const { proofSystem, input, output, maxConstraints: limit } = checkCompileOptions(options)
-  const graph = options.within === undefined ? model : withPredicate(model, options.within)
-  checkNames(graph)
-  const system = systemOf({ proofSystem })
-  const forms = system.forms(graph)
-  const plan = planGadgets(graph, forms)
-  const expected = estimate(graph, plan, forms.rows)
+  const { input, output, maxConstraints: limit } = checkCompileOptions(options)
+  const { graph, plan, forms, system, expected } = planned(model, options)
   if (expected.constraints > limit || expected.nonzeros > defaults.maxNonzeros) {
     throw new CountersignError({
       what: `the circuit would have about ${expected.constraints} constraints and ${expected.nonzeros} non-zeros`,
@@ -87,6 +82,17 @@ export async function compile(model: IntGraph, options: CompileOptions = {}): Pr
   const { rows } = circuit.linked.r1cs
   options.onProgress?.({ stage: "link", done: rows, total: rows })
   return circuit
+}
+
+/** A model with the gadgets that a circuit of it would have, and what that would cost, before anything is compiled. */
+export function planned(model: IntGraph, options: CompileOptions) {
+  const { proofSystem } = checkCompileOptions(options)
+  const graph = options.within === undefined ? model : withPredicate(model, options.within)
+  checkNames(graph)
+  const system = systemOf({ proofSystem })
+  const forms = system.forms(graph)
+  const plan = planGadgets(graph, forms)
+  return { graph, plan, forms, system, expected: estimate(graph, plan, forms.rows) }
 }
 
 /** A model's own outputs are not called as predicates are. @throws UsageError */

@@ -13,14 +13,21 @@ import { type Lc, ONE } from "../circuit/gadgets/reduce.js"
 import { specified } from "../circuit/gadgets/specification.js"
 import type { Lookup } from "../circuit/link/lookup.js"
 import type { StampedNode } from "../circuit/link/nodes.js"
-import { NONE, type NodePlan } from "../circuit/plan/plan.js"
+import { NONE, type NodePlan, sourceOf } from "../circuit/plan/plan.js"
+import type { Projection } from "../circuit/plan/projection.js"
+import { packingOf } from "../circuit/plan/rows.js"
 import { invariant } from "../errors.js"
 import { signed } from "../field.js"
-import { type IntNode, type PerKind, perKind, type TensorId } from "../ops/program.js"
+import { depthOf, type IntNode, type PerKind, perKind, type TensorId } from "../ops/program.js"
+import { platformRandom } from "../platform.js"
 import { runExactly } from "../quantize/integers/exact.js"
 import type { IntGraph } from "../quantize/integers/intgraph.js"
 import { runInteger } from "../quantize/integers/run.js"
+import { draw } from "../setup/trapdoor.js"
 import { type Circuit, systemOf } from "../systems/index.js"
+import { type Followed, followed, projectedDifference } from "./projected-difference.js"
+import { rowsDifference } from "./rows-difference.js"
+import { sortedDifference } from "./sorted-difference.js"
 
 /** Integers of the inputs, by name. */
 export type Probe = Readonly<Record<string, Float64Array>>
@@ -84,6 +91,12 @@ const offsets: PerKind<IntNode, [graph: IntGraph], bigint> = {
   max: unmoved,
   argmax: unmoved,
   product: unmoved,
+  contraction: unmoved,
+  quotient: unmoved,
+  below: unmoved,
+  sort: unmoved,
+  rows: (node) => -BigInt(packingOf(node, 1).least),
+  isqrt: unmoved,
   rescale: ({ lo, shift }) => -BigInt(lo) << BigInt(shift),
   table: ({ lo }) => -BigInt(lo),
 }
@@ -101,6 +114,7 @@ class Comparison {
   readonly #circuit: Circuit
   readonly #exact: readonly bigint[][]
   readonly #lookup: Lookup | undefined
+  readonly #followed: Followed
   readonly #nodes: ReadonlyMap<TensorId, IntNode>
   /** Values of the wires that stand for elements of tensors; wire 0 is one. */
   readonly #wires: bigint[] = [1n]
@@ -113,6 +127,13 @@ class Comparison {
     this.#circuit = circuit
     this.#exact = exact
     this.#lookup = systemOf(circuit).lookup(circuit)
+    const challenge = this.#lookup?.challenge ?? NONE
+    this.#followed = followed(
+      circuit.linked.r1cs,
+      challenge,
+      draw(platformRandom),
+      (wire) => this.#wires[wire],
+    )
     this.#coefficients = circuit.linked.r1cs.values.map(signed)
     this.#nodes = new Map(circuit.graph.nodes.map((node) => [node.out, node]))
   }
@@ -127,10 +148,27 @@ class Comparison {
     const found: string[] = []
     for (const group of linked.stamped) {
       let fault: string | undefined
+      for (const [i, wire] of (group.free ?? []).entries())
+        if (wire !== NONE) this.#wires[wire] = this.#exact[group.tensor][i]
+      this.#chosen(group)
+      if (group.projection) {
+        const given = this.#projected(group, group.projection)
+        if (given !== undefined)
+          found.push(`${nameOf(graph, this.#nodeOf(group), group.tensor, 0)}: ${given}`)
+        continue
+      }
       for (let i = 0; i < group.base.length; i++) {
         const given = group.plan ? this.#gadget(group, group.plan, i) : this.#definition(group, i)
         if (given !== undefined && fault === undefined)
           fault = `${nameOf(graph, this.#nodeOf(group), group.tensor, i)}: ${given}`
+      }
+      const node = this.#nodeOf(group)
+      if (node.kind === "sort" && this.#lookup)
+        fault ??= sortedDifference(group, node, this.#exact, this.#followed)
+      if (node.kind === "rows" && group.shownFrom !== undefined) {
+        const [use] = group.plan?.uses ?? []
+        const bits = use === undefined ? undefined : linked.stamps[use].gadget.use.parameters[0]
+        fault ??= rowsDifference(group, node, this.#exact, this.#followed, bits)
       }
       if (fault !== undefined) found.push(fault)
     }
@@ -147,6 +185,26 @@ class Comparison {
     const node = this.#nodes.get(tensor)
     invariant(node, `no node makes tensor ${tensor}`)
     return node
+  }
+
+  /** What says which rows of a table are taken. */
+  #chosen({ node, bits, multiplicities = [] }: StampedNode): void {
+    if (node.kind !== "rows") return
+    const depth = depthOf(node)
+    const firsts =
+      bits === undefined ? multiplicities : this.#exact[node.source].map((_, i) => bits + i * depth)
+    for (const first of firsts) for (let v = 0; v < depth; v++) this.#wires[first + v] = 0n
+    for (const [i, index] of this.#exact[node.source].entries())
+      for (const first of bits === undefined ? multiplicities : [firsts[i]])
+        this.#wires[first + Number(index) - node.lo] += 1n
+  }
+
+  #projected(group: StampedNode, projection: Projection): string | undefined {
+    const node = this.#nodeOf(group)
+    invariant(node.kind === "contraction", "only contractions are projected")
+    for (const [i, wire] of group.base.entries())
+      if (wire !== NONE) this.#wires[wire] = this.#exact[group.tensor][i]
+    return projectedDifference(group, node, projection, this.#circuit.graph, this.#exact, this.#followed)
   }
 
   #definition({ tensor, base, firstRow }: StampedNode, i: number): string | undefined {
@@ -170,13 +228,13 @@ class Comparison {
   }
 
   #gadget(group: StampedNode, plan: NodePlan, i: number): string | undefined {
-    const { graph, linked } = this.#circuit
+    const { linked } = this.#circuit
     const node = this.#nodeOf(group)
-    const value = this.#exact[group.tensor][i]
-    const offset = perKind(offsets, node, graph)
+    const value = this.#resultOf(node, plan, i)
+    const offset = this.#offset(node, plan)
     const operands = Array.from(
       plan.elements.subarray(plan.operandPtr[i], plan.operandPtr[i + 1]),
-      (element, j) => this.#exact[plan.sources[Math.min(j, plan.sources.length - 1)]][element] + offset,
+      (element, j) => this.#exact[plan.sources[sourceOf(plan, i, j)]][element] + offset,
     )
     const element = (given: bigint) => BigInt(plan.outputSign) * given + BigInt(plan.outputOffset)
     const use = plan.uses[i]
@@ -198,7 +256,7 @@ class Comparison {
       return `${result ?? "nothing"} for ${of.slice(0, 4).join(", ")}${of.length > 4 ? ", …" : ""}`
     }
     const proven = prove(operands)
-    if (proven === undefined || (output !== undefined && element(proven) !== value))
+    if (proven === undefined || ((output !== undefined || plan.own) && element(proven) !== value))
       return `the circuit gives ${says(operands)}, the model gives ${value}`
     if (node.kind === "input" && linked.inputs.length === 0) {
       // a hidden input without a wire is the sum of its bits
@@ -208,6 +266,33 @@ class Comparison {
       return undefined
     }
     return this.#stamped({ stamp, base, operands, says }, group.firstRow[i])
+  }
+
+  /** What is added to operands; a table may read the accumulator of the rescale before it. */
+  #offset(node: IntNode, plan: NodePlan): bigint {
+    const offset = perKind(offsets, node, this.#circuit.graph)
+    if (node.kind !== "table" || plan.sources[0] === node.source) return offset
+    const rescale = this.#nodes.get(node.source)
+    invariant(
+      rescale?.kind === "rescale" && rescale.source === plan.sources[0],
+      "a table reads its own source",
+    )
+    return offset << BigInt(rescale.shift)
+  }
+
+  /**
+   * What gadget i of a node has to give: an element of its tensor, or a product that such an element sums; a check gives
+   * the first of its operands.
+   */
+  #resultOf(node: IntNode, plan: NodePlan, i: number): bigint {
+    if (node.kind === "sort") return this.#exact[node.out][plan.elements[plan.operandPtr[i]]]
+    if (node.kind !== "contraction") return this.#exact[node.out][i]
+    const { left, right, m, k, n } = node
+    const [inner, element] = [i % k, Math.floor(i / k)]
+    const [column, row] = [element % n, Math.floor(element / n)]
+    return (
+      this.#exact[left][row * k + inner] * this.#exact[right][(Math.floor(row / m) * k + inner) * n + column]
+    )
   }
 
   /** The rows and queries of a gadget, as its stamp has them. */

@@ -13,6 +13,7 @@ import type { WireLc } from "../circuit/link/builder.js"
 import { NONE, planGadgets } from "../circuit/plan/plan.js"
 import { defaults } from "../defaults.js"
 import { InvariantError, printable } from "../errors.js"
+import { depthOf } from "../ops/program.js"
 import type { Circuit } from "../systems/index.js"
 import { linkPlain } from "../systems/plain/boundary.js"
 
@@ -74,6 +75,7 @@ export async function exportCircom(circuit: Circuit): Promise<string> {
     return name
   }
   let components = 0
+  let [lists, hinted] = [0, 0]
   let defined = 0
   linkPlain(graph, plan, gadgets, {
     publicInputs: true, // inputs are signals of the template; whether they are public is the embedder's choice
@@ -95,6 +97,55 @@ export async function exportCircom(circuit: Circuit): Promise<string> {
           names.set(wire, name)
         }
         body.push(`    ${name} <== ${value};`)
+      },
+      bits(node, indices, first) {
+        const [name, depth] = [`bits${hinted++}`, depthOf(node)]
+        body.push(`    signal ${name}[${indices.length}][${depth}];`)
+        for (const [i, index] of indices.entries()) {
+          const [at, bit] = [`${name}index${i}`, `${name}[${i}][v]`]
+          body.push(
+            `    var ${at} = ${sum(index, -node.lo)};`,
+            `    var ${at}sum = 0;`,
+            `    for (var v = 0; v < ${depth}; v++) {`,
+            `        ${bit} <-- ${at} == v ? 1 : 0;`,
+            `        ${bit} * (${at} - v) === 0;`,
+            `        ${at}sum += ${bit};`,
+            "    }",
+            `    ${at}sum === 1;`,
+          )
+          for (let v = 0; v < depth; v++) names.set(first + i * depth + v, `${name}[${i}][${v}]`)
+        }
+      },
+      free({ window, count }, keys, wires) {
+        for (let first = 0, from = 0; first < wires.length; first += count + window, from += window) {
+          const [list, place] = [`keys${lists}`, `place${lists++}`]
+          body.push(`    var ${list}[${window}];`)
+          for (let j = 0; j < window; j++) body.push(`    ${list}[${j}] = ${sum(keys[from + j], 0)};`)
+          // hints, which gadgets then check
+          body.push(
+            `    var ${place}[${window}];`,
+            `    for (var i = 0; i < ${window}; i++) {`,
+            `        ${place}[i] = 0;`,
+            `        for (var j = 0; j < ${window}; j++) {`,
+            `            ${place}[i] += ${list}[j] - ${list}[i] > 0 ? 1 : 0;`,
+            "        }",
+            "    }",
+          )
+          for (let i = 0; i < count + window; i++) {
+            if (wires[first + i] === NONE) continue
+            const name = `${i < count ? "falling" : "mark"}${hinted++}`
+            if (i < count)
+              body.push(
+                `    var ${name}key = 0;`,
+                `    for (var i = 0; i < ${window}; i++) {`,
+                `        ${name}key = ${place}[i] == ${i} ? ${list}[i] : ${name}key;`,
+                "    }",
+              )
+            const hint = i < count ? `${name}key` : `${place}[${i - count}] < ${count} ? 1 : 0`
+            body.push(`    signal ${name};`, `    ${name} <-- ${hint};`)
+            names.set(wires[first + i], name)
+          }
+        }
       },
     },
   })

@@ -68,7 +68,7 @@ export function inspect(circuit: Circuit): {
         const { gadget, queries } = linked.stamps[use]
         add(gadgetKey(gadget.use))
         lookups.set(group.node, (lookups.get(group.node) ?? 0) + queries.length)
-      } else if (!group.plan && base !== NONE) add("wire")
+      } else if (!group.plan && base !== NONE) add(group.projection ? "projection" : "wire")
     })
     gadgets.set(group.node, names)
   }

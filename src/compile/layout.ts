@@ -3,6 +3,7 @@ import { documentIn } from "../attest/predicate.js"
 import type { TensorId } from "../ops/program.js"
 import type { IntGraph } from "../quantize/integers/intgraph.js"
 import type { Layout, OutputLayout, Visibility } from "../statement/layout.js"
+import { ranksLayout } from "../statement/ranks.js"
 
 /** Which operator the nodes of a predicate (predicate.ts) come from: no model file has it. */
 export const predicateOperator = "Within"
@@ -36,11 +37,13 @@ export function layoutOf(graph: IntGraph, input: Visibility, output: OutputLayou
       lo: entry.lo,
       bits: entry.bits,
       visibility: input,
+      ...(entry.ranks && { ranks: ranksLayout(entry.ranks) }),
     })),
     outputs: graph.outputs.map((entry, i) => ({
       ...describe(entry),
       ...range(entry.tensor),
       visibility: i === shown ? "public" : output,
+      ...(entry.labels && { labels: entry.labels }),
     })),
   }
 }

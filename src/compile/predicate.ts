@@ -217,7 +217,13 @@ class Predicate {
   #add(node: WithoutOut<IntNode>, size: number): TensorId {
     const out = this.tensors.length
     const whole = { ...node, out, origin: this.#origin } as IntNode
-    const bounds = nodeBounds(whole, (id) => this.tensors[id], size, undefined)
+    const bounds = nodeBounds(
+      whole,
+      (id) => this.tensors[id],
+      size,
+      undefined,
+      (id) => this.nodes[id],
+    )
     this.nodes.push(whole)
     this.tensors.push({ name: `${this.#origin.name}:${out}`, shape: [size], scale: 1, ...bounds })
     return out

@@ -6,10 +6,14 @@ export type DataType =
   | "float64"
   | "float16"
   | "bfloat16"
+  | "int2"
+  | "int4"
   | "int8"
   | "int16"
   | "int32"
   | "int64"
+  | "uint2"
+  | "uint4"
   | "uint8"
   | "uint16"
   | "uint32"
@@ -24,7 +28,38 @@ export interface Tensor {
   readonly dtype: DataType
 }
 
-export type Attribute = number | string | readonly number[] | readonly string[] | Tensor
+/** A name at the edge of a subgraph, with what the file says of it: undefined where it is silent. */
+export interface Port {
+  readonly name: string
+  readonly dtype: DataType | undefined
+  /** Dimensions, undefined where one is open. */
+  readonly shape: readonly (number | undefined)[] | undefined
+}
+
+/**
+ * A graph in an attribute of a node, as control flow has it. Names that it does not define are those of the graphs around
+ * it; its own hide these. Nodes are in topological order.
+ */
+export interface Subgraph {
+  readonly inputs: readonly Port[]
+  readonly outputs: readonly Port[]
+  readonly nodes: readonly Node[]
+  readonly constants: ReadonlyMap<string, Tensor>
+  /** Names that it, or a graph within it, reads of the graphs around it. */
+  readonly captures: readonly string[]
+}
+
+export type Attribute = number | string | readonly number[] | readonly string[] | Tensor | Subgraph
+
+/** Whether an attribute is a graph. */
+export const isSubgraph = (value: Attribute): value is Subgraph =>
+  typeof value === "object" && "captures" in value
+
+/** Names that a node reads: its inputs, and what its subgraphs read of the graphs around them. */
+export const namesRead = ({ inputs, attributes }: Node): readonly string[] => [
+  ...inputs,
+  ...Object.values(attributes).flatMap((value) => (isSubgraph(value) ? value.captures : [])),
+]
 
 export interface Node {
   /** The file's name for the node, or `#index` when it has none. */

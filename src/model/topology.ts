@@ -1,6 +1,6 @@
 /** Order and single assignment of nodes: the two promises Graph makes about its list of nodes. */
 import { LeastFirst } from "../queue.js"
-import type { Node } from "./graph.js"
+import { type Node, namesRead } from "./graph.js"
 
 /** A node as error messages name it: its name, operator and position in the file. */
 export const describeNode = (name: string, operator: string, position: number): string =>
@@ -46,11 +46,11 @@ export function sortNodes(
   const readers: number[][] = placed.map(() => [])
   const waiting = placed.map((entry, i) => {
     const sources = new Set<number>()
-    entry.node.inputs.forEach((name, slot) => {
+    namesRead(entry.node).forEach((name, slot) => {
       if (name === "" || ready.has(name)) return
       const source = producer.get(name)
-      if (source === undefined)
-        problems.push(`${label(entry)}: input ${slot} \`${name}\` is produced by nothing`)
+      const what = slot < entry.node.inputs.length ? `input ${slot}` : "what a subgraph of it reads,"
+      if (source === undefined) problems.push(`${label(entry)}: ${what} \`${name}\` is produced by nothing`)
       else sources.add(source)
     })
     for (const source of sources) readers[source].push(i)

@@ -4,9 +4,11 @@
  * exact; quantize/integers/exact.ts says so.
  */
 import { InputError, invariant } from "../errors.js"
-import { functionOf } from "./formula.js"
+import { functionOf, roundHalfEven } from "./formula.js"
 import { applyMap } from "./linearmap.js"
 import {
+  compared,
+  depthOf,
   type IntNode,
   type PerKind,
   perKind,
@@ -79,6 +81,18 @@ const evaluation: PerKind<
     const x = read(node.source)
     for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(x[i], node.lo), node.hi)
   },
+  round(node, out, read) {
+    const x = read(node.source)
+    for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(roundHalfEven(x[i]), node.lo), node.hi)
+  },
+  step(node, out, read) {
+    const x = read(node.source)
+    for (let i = 0; i < out.length; i++) out[i] = x[i] > 0 ? 1 : 0
+  },
+  compare(node, out, read) {
+    const x = read(node.source)
+    for (let i = 0; i < out.length; i++) out[i] = compared(node, x[i], i)
+  },
   function(node, out, read) {
     const x = read(node.source)
     const f = functionOf(node.formula)
@@ -97,6 +111,43 @@ const evaluation: PerKind<
     const divisor = 2 ** node.shift
     const hi = node.lo + 2 ** node.bits - 1
     for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(Math.floor(x[i] / divisor), node.lo), hi)
+  },
+  divide(node, out, read) {
+    const [x, y] = [read(node.numerator), read(node.denominator)]
+    for (let i = 0; i < out.length; i++) out[i] = x[i] / y[i]
+  },
+  root(node, out, read) {
+    const x = read(node.source)
+    for (let i = 0; i < out.length; i++) out[i] = Math.sqrt(x[i])
+  },
+  softmax(node, out, read) {
+    const x = read(node.source)
+    for (let start = 0; start < out.length; start += node.window) {
+      const scores = x.subarray(start, start + node.window)
+      const largest = scores.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY)
+      let sum = 0
+      for (const score of scores) sum += Math.exp(score - largest)
+      for (const [j, score] of scores.entries()) out[start + j] = Math.exp(score - largest) / sum
+    }
+  },
+  quotient(node, out, read) {
+    const [x, y] = [read(node.numerator), read(node.denominator)]
+    // exact: below 2^53, no quotient of doubles is rounded up to an integer
+    for (let i = 0; i < out.length; i++) out[i] = Math.floor((2 * x[i] + y[i]) / (2 * y[i]))
+  },
+  below(node, out, read) {
+    const [x, maximum] = [read(node.source), read(node.maximum)]
+    const divisor = 2 ** node.shift
+    for (let i = 0; i < out.length; i++) {
+      const y = node.values[Math.floor((maximum[node.owner[i]] - x[i]) / divisor)]
+      invariant(y !== undefined, `the values of ${node.origin.name} lack one`)
+      out[i] = y
+    }
+  },
+  isqrt(node, out, read) {
+    const x = read(node.source)
+    // exact: below 2^52, no root is rounded up to an integer
+    for (let i = 0; i < out.length; i++) out[i] = Math.floor(Math.sqrt(x[i]))
   },
   max(node, out, read) {
     const x = read(node.source)
@@ -120,9 +171,48 @@ const evaluation: PerKind<
       out[i] = best
     }
   },
+  rows(node, out, read) {
+    const { lo, width, values } = node
+    const depth = depthOf(node)
+    for (const [i, x] of read(node.source).entries()) {
+      const row = x < lo ? x - lo + depth : x - lo
+      if (row >= 0 && row < depth && Number.isInteger(row))
+        out.set(values.subarray(row * width, (row + 1) * width), i * width)
+    }
+  },
+  top(node, out, read) {
+    const { window, count, map, gives } = node
+    const x = read(node.source)
+    for (let first = 0, at = 0; first < map.length; first += window) {
+      const order = Array.from({ length: window }, (_, j) => j)
+      order.sort((i, j) => x[map[first + j]] - x[map[first + i]] || i - j)
+      for (const j of order.slice(0, count)) out[at++] = gives === "values" ? x[map[first + j]] : j
+    }
+  },
+  sort({ source, window, count, map }, out, read) {
+    const x = read(source)
+    for (let first = 0, at = 0; first < map.length; first += window, at += count + window) {
+      const keys = Float64Array.from(map.subarray(first, first + window), (from) => x[from])
+      const falling = keys.slice().sort().reverse()
+      out.set(falling.subarray(0, count), at)
+      for (let j = 0; j < window; j++) out[at + count + j] = keys[j] >= falling[count - 1] ? 1 : 0
+    }
+  },
   product(node, out, read) {
     const [x, y] = [read(node.left), read(node.right)]
     for (let i = 0; i < out.length; i++) out[i] = x[i] * y[i]
+  },
+  contraction(node, out, read) {
+    const { batch, m, k, n } = node
+    const [x, y] = [read(node.left), read(node.right)]
+    // row by row of the right side: neighbours are neighbours in memory
+    for (let row = 0; row < batch * m; row++) {
+      const base = Math.floor(row / m) * k
+      for (let inner = 0; inner < k; inner++) {
+        const factor = x[row * k + inner]
+        for (let j = 0; j < n; j++) out[row * n + j] += factor * y[(base + inner) * n + j]
+      }
+    }
   },
 }
 

@@ -16,7 +16,17 @@ function erf(x: number): number {
   return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum
 }
 
-const roundHalfEven = (x: number) => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x))
+/** The normal quantile √2·erf⁻¹(2x − 1) as onnxruntime has it, by the approximation of Winitzki (2008). */
+function probit(x: number): number {
+  const y = 2 * x - 1
+  const logarithm = Math.log((1 - y) * (1 + y))
+  const half = 2 / (Math.PI * 0.147) + logarithm / 2
+  const squared = -half + Math.sqrt(half * half - logarithm / 0.147)
+  return Math.SQRT2 * (y < 0 ? -1 : 1) * Math.sqrt(squared)
+}
+
+/** The nearest integer, of two the even one. */
+export const roundHalfEven = (x: number) => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x))
 
 /**
  * The functions a formula may apply, by name; parameters follow the variable. Where a function is undefined
@@ -32,6 +42,7 @@ export const functions = {
   reciprocal: (x: number) => 1 / x,
   pow: (x: number, exponent: number) => x ** exponent,
   erf,
+  probit,
   softplus: (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
   softsign: (x: number) => x / (1 + Math.abs(x)),
   elu: (x: number, alpha: number) => (x < 0 ? alpha * Math.expm1(x) : x),
@@ -43,6 +54,13 @@ export const functions = {
   floor: Math.floor,
   ceil: Math.ceil,
   round: roundHalfEven,
+  trunc: Math.trunc,
+  /** x / divisor without its fraction, as integers divide */
+  quotient: (x: number, divisor: number) => Math.trunc(x / divisor),
+  /** the remainder with the sign of the divisor, as Python has it */
+  mod: (x: number, divisor: number) => x - divisor * Math.floor(x / divisor),
+  /** the remainder with the sign of x, as C has it */
+  fmod: (x: number, divisor: number) => x % divisor,
   sin: Math.sin,
   cos: Math.cos,
   tan: Math.tan,

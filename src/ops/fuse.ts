@@ -10,6 +10,8 @@ import {
   type ClampNode,
   type IndexNode,
   type LinearNode,
+  type MaxNode,
+  minusInfinity,
   type Program,
   type RealNode,
   sizeOf,
@@ -119,6 +121,8 @@ function simplify(node: RealNode, around: Around): RealNode | TensorId {
       return simplifyClamp(node, around)
     case "linear":
       return simplifyLinear(node, around)
+    case "max":
+      return withoutMasks(node, around)
     default:
       return node
   }
@@ -198,6 +202,16 @@ function simplifyClamp(node: ClampNode, { made, owned }: Around): RealNode | Ten
   return { ...node, source: inner.source, lo: apply(inner.lo), hi: apply(inner.hi) }
 }
 
+/** A maximum of windows whose minus infinities are padding: what a softmax masks, others read as well. */
+function withoutMasks(node: MaxNode, { owned }: Around): RealNode {
+  const inner = owned(node.source)
+  if (inner?.kind !== "index" || inner.sources.length !== 1 || inner.fill > minusInfinity) return node
+  const map = node.map.map((at) => (at < 0 ? -1 : inner.map[at]))
+  for (let i = 0; i < map.length; i += node.window)
+    if (map.subarray(i, i + node.window).every((at) => at < 0)) return node
+  return { ...node, source: inner.sources[0], map }
+}
+
 type Term = LinearNode["terms"][number]
 
 /** Terms and a bias that take the place of one term. */
@@ -217,7 +231,7 @@ function simplifyLinear(node: LinearNode, around: Around): RealNode | TensorId {
   for (const term of node.terms) {
     const inner = owned(term.source)
     const taken =
-      inner?.kind === "linear"
+      inner?.kind === "linear" && inner.unit === undefined && node.unit === undefined
         ? (scaledBefore(term, inner, around) ?? scaledAfter(term, inner, size(node.out), around))
         : undefined
     if (!taken) {

@@ -6,6 +6,8 @@
  * Letters: N rows (batch), K inner, M columns (outputs), C channels, G groups.
  */
 import { invariant } from "../errors.js"
+import type { Labels } from "../statement/labels.js"
+import { type Ranks, rounded } from "../statement/ranks.js"
 import type { Formula } from "./formula.js"
 
 export type TensorId = number
@@ -75,7 +77,25 @@ export interface LinearNode {
   readonly out: TensorId
   readonly terms: readonly { readonly source: TensorId; readonly map: LinearMap }[]
   readonly bias?: Float64Array
+  /**
+   * What one of its integers is worth, where the lowering knows: the bias is a multiple of it, and so is each weight times what
+   * an integer of its source is worth.
+   */
+  readonly unit?: number
+  /** The same elementwise as floats compute it, if comparisons may look through it; the map is diagonal then. */
+  readonly floats?: FloatSteps
   readonly origin: Origin
+}
+
+/**
+ * What a program of floats makes of each element: round((round(x) − offset)·factor), where factors are positive and every step is
+ * rounded to `type`, the result to float32. `imputes` if it makes a number of a missing value.
+ */
+export interface FloatSteps {
+  readonly type: Ranks["type"]
+  readonly offset: Float64Array
+  readonly factor: Float64Array
+  readonly imputes: boolean
 }
 
 /** out[i] = max over j < window of source[map[i·window + j]]; −1 entries are padding; at least one is not. */
@@ -99,6 +119,43 @@ export interface ArgmaxNode {
   readonly origin: Origin
 }
 
+/**
+ * Rows of a constant table: out[i, j] = values[(source[i] − lo)·width + j]. In real programs lo is 0, an index below counts
+ * from the end, and one that is out of range picks zeros; in integer programs the table has one row for every integer from
+ * the least to the largest that any element of its source can be, neither more nor fewer.
+ */
+export interface RowsNode {
+  readonly kind: "rows"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly lo: number
+  readonly width: number
+  readonly values: Float64Array
+  readonly origin: Origin
+}
+
+/** Rows of its table. */
+export const depthOf = ({ values, width }: Pick<RowsNode, "values" | "width">): number =>
+  values.length / width
+
+/**
+ * The `count` largest elements of each window, largest first, or where in the window they stand, [windows, count]; of
+ * equal elements the one at the lower position comes first. Windows have no padding. Real programs only.
+ */
+export interface TopNode {
+  readonly kind: "top"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly window: number
+  readonly map: Int32Array
+  readonly count: number
+  readonly gives: "values" | "positions"
+  readonly origin: Origin
+}
+
+/** What stands for minus infinity in a program: constants as far from zero are masks of a softmax, and nothing else. */
+export const minusInfinity = -(2 ** 100)
+
 /** out[i] = left[i]·right[i]; same element count (broadcasts are index nodes before it). */
 export interface ProductNode {
   readonly kind: "product"
@@ -107,6 +164,26 @@ export interface ProductNode {
   readonly right: TensorId
   readonly origin: Origin
 }
+
+/**
+ * Products of matrices: out[b,i,j] = Σ_{l < k} left[b,i,l]·right[b,l,j]; left [batch, m, k], right [batch, k, n], both
+ * dense (transposes, broadcasts and diagonals are index nodes before it).
+ */
+export interface ContractionNode {
+  readonly kind: "contraction"
+  readonly out: TensorId
+  readonly left: TensorId
+  readonly right: TensorId
+  readonly batch: number
+  readonly m: number
+  readonly k: number
+  readonly n: number
+  readonly origin: Origin
+}
+
+/** Products that a contraction adds up. */
+export const productsIn = ({ batch, m, k, n }: Pick<ContractionNode, "batch" | "m" | "k" | "n">): number =>
+  batch * m * k * n
 
 /** out = min(max(source, lo), hi); either bound may be infinite. ReLU is [0, ∞). Real programs only. */
 export interface ClampNode {
@@ -118,12 +195,87 @@ export interface ClampNode {
   readonly origin: Origin
 }
 
+/** out = min(max(source rounded to the nearest integer, lo), hi), halves to the even one; lo and hi are integers. Real programs only. */
+export interface RoundNode {
+  readonly kind: "round"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly lo: number
+  readonly hi: number
+  readonly origin: Origin
+}
+
+/** out[i] = 1 if source[i] > 0, else 0. Real programs only. */
+export interface StepNode {
+  readonly kind: "step"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly origin: Origin
+}
+
+/**
+ * out[i] = 1 if source[i] > than[i], or, `below`, if source[i] < than[i]; else 0. Numbers are compared in the float type,
+ * and NaN, a missing value, is above all others. Real programs only.
+ */
+export interface CompareNode {
+  readonly kind: "compare"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly than: Float64Array
+  readonly below: boolean
+  readonly type: Ranks["type"]
+  /** Whether the model means what this does of a missing value. */
+  readonly missing: boolean
+  /** Where the source holds ranks: the least of which each number is at least what it is compared with, or above it. */
+  readonly ranks?: Float64Array
+  readonly origin: Origin
+}
+
+/** What a comparison makes of a number that element i of its source is. */
+export function compared(
+  { than, below, type }: Pick<CompareNode, "than" | "below" | "type">,
+  x: number,
+  i: number,
+): number {
+  const given = rounded(x, type)
+  return (below ? given < than[i] : Number.isNaN(given) || given > than[i]) ? 1 : 0
+}
+
 /** out[i] = formula(source[i]). Real programs only. */
 export interface FunctionNode {
   readonly kind: "function"
   readonly out: TensorId
   readonly source: TensorId
   readonly formula: Formula
+  readonly origin: Origin
+}
+
+/** out[i] = numerator[i] / denominator[i], both of the same element count. Real programs only. */
+export interface DivideNode {
+  readonly kind: "divide"
+  readonly out: TensorId
+  readonly numerator: TensorId
+  readonly denominator: TensorId
+  readonly origin: Origin
+}
+
+/** out[i] = √source[i]. Real programs only. */
+export interface RootNode {
+  readonly kind: "root"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly origin: Origin
+}
+
+/**
+ * out = exp(source) / Σ exp(source) over each `window` elements in a row: what becomes of scores that are known exactly, to
+ * some millionths (../quantize/probabilities.ts). Real programs only.
+ */
+export interface SoftmaxNode {
+  readonly kind: "softmax"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly window: number
   readonly origin: Origin
 }
 
@@ -151,14 +303,133 @@ export interface TableNode {
   readonly origin: Origin
 }
 
-export type CommonNode = InputNode | IndexNode | LinearNode | MaxNode | ArgmaxNode | ProductNode
-export type RealNode = CommonNode | ClampNode | FunctionNode
-export type IntNode = CommonNode | RescaleNode | TableNode
+/**
+ * Of each window of keys the `count` largest, largest first, and then for each of its positions 1 if its key is one of them,
+ * else 0: [windows, count + window]. No two keys of a window can be equal (`keysDiffer`). Integer programs only.
+ */
+export interface SortNode {
+  readonly kind: "sort"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly window: number
+  readonly map: Int32Array
+  readonly count: number
+  readonly origin: Origin
+}
+
+/** Low bits of a key that say which position of a window it is of: the least s with 2^s ≥ window. */
+export function tieBits(window: number): number {
+  let s = 0
+  while (2 ** s < window) s++
+  return s
+}
+
+/**
+ * Whether it can be seen that no two keys of a window are ever equal: a linear node makes them, whose weights are multiples
+ * of 2^s and whose biases differ in their last s bits.
+ */
+export function keysDiffer({ source, window, map }: SortNode, made: IntNode | undefined): boolean {
+  const unit = 2 ** tieBits(window)
+  if (made?.kind !== "linear" || made.out !== source || !made.bias) return false
+  for (const { map: of } of made.terms)
+    if (!(of.kind === "sparse" ? of.values : of.weight).every((weight) => weight % unit === 0)) return false
+  for (let first = 0; first < map.length; first += window) {
+    const found = new Set<number>()
+    for (let j = first; j < first + window; j++) found.add((((made.bias[map[j]] % unit) + unit) % unit) + 0)
+    if (found.size !== window) return false
+  }
+  return true
+}
+
+/**
+ * out[i] = numerator[i] / denominator[i], rounded to the nearest integer, ties towards +∞; no denominator can be less
+ * than 1. Integer programs only.
+ */
+export interface QuotientNode {
+  readonly kind: "quotient"
+  readonly out: TensorId
+  readonly numerator: TensorId
+  readonly denominator: TensorId
+  readonly origin: Origin
+}
+
+/** out[i] = floor(√source[i]); no element of the source can be negative. Integer programs only. */
+export interface IsqrtNode {
+  readonly kind: "isqrt"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly origin: Origin
+}
+
+/**
+ * out[i] = values[floor((maximum[owner[i]] − source[i]) / 2^shift)], where a max node makes `maximum` of windows of the
+ * same source, and owner[i] is one with element i: what a function of the distance from a maximum gives. There is exactly
+ * one value for every number that the quotient can be, from 0 on. Integer programs only.
+ */
+export interface BelowNode {
+  readonly kind: "below"
+  readonly out: TensorId
+  readonly source: TensorId
+  readonly maximum: TensorId
+  readonly owner: Int32Array
+  readonly shift: number
+  readonly values: Float64Array
+  readonly origin: Origin
+}
+
+export type CommonNode =
+  | InputNode
+  | IndexNode
+  | LinearNode
+  | MaxNode
+  | ArgmaxNode
+  | ProductNode
+  | ContractionNode
+  | RowsNode
+export type RealNode =
+  | CommonNode
+  | TopNode
+  | ClampNode
+  | RoundNode
+  | StepNode
+  | CompareNode
+  | FunctionNode
+  | DivideNode
+  | RootNode
+  | SoftmaxNode
+export type IntNode = CommonNode | RescaleNode | TableNode | QuotientNode | IsqrtNode | BelowNode | SortNode
 
 export interface TensorInfo {
   /** The model's name of the tensor, or one derived from its node. */
   readonly name: string
   readonly shape: readonly number[]
+  /** A number that tensors have in common which the same node makes in each step of something unrolled. */
+  readonly family?: number
+}
+
+export interface InputGrid {
+  readonly scale: number
+  readonly lo: number
+  readonly bits: number
+}
+
+export interface ProgramInput {
+  readonly name: string
+  readonly tensor: TensorId
+  /** What its element type admits, if that is less than real numbers. */
+  readonly whole?: "bits" | "integers"
+  /** The integers that the model itself makes of it: value = scale·q, q in [lo, lo + 2^bits). */
+  readonly grid?: InputGrid
+  /** Whether it is a table of features, whose columns have ranges of their own. */
+  readonly columns?: boolean
+  /** How its numbers become integers, if the program does no more than compare them with constants. */
+  readonly ranks?: Ranks
+}
+
+export interface ProgramOutput {
+  readonly name: string
+  readonly tensor: TensorId
+  readonly labels?: Labels
 }
 
 /** A lowered model over the reals. Nodes are in topological order; tensors[id] describes tensor `id`. */
@@ -168,8 +439,8 @@ export interface Program {
   readonly held?: number
   readonly tensors: readonly TensorInfo[]
   readonly nodes: readonly RealNode[]
-  readonly inputs: readonly { readonly name: string; readonly tensor: TensorId }[]
-  readonly outputs: readonly { readonly name: string; readonly tensor: TensorId }[]
+  readonly inputs: readonly ProgramInput[]
+  readonly outputs: readonly ProgramOutput[]
 }
 
 /** Number of elements of a shape. */

@@ -3,8 +3,10 @@
  * products whose operands all come from the same element of one tensor are one function of that element,
  * and one table later on: GELU, Swish or Mish written out cost what a sigmoid costs.
  *
+ * What is rounded to integers of a model's own is such a function of the integers before it, exactly.
+ *
  * Left alone is what is cheaper as it stands: sums of scaled tensors are free, a clamp or a leaky ReLU is a
- * rescale, x² is a product. So a node becomes a function only where that replaces a function, or a product
+ * rescale, x² is a product, and a root or a reciprocal is no dearer than a table. So a node becomes a function only where that replaces a function, or a product
  * of clamps, and a sum only where it replaces two of them.
  */
 import type { Budget } from "../budget.js"
@@ -24,8 +26,8 @@ interface Forms {
   readonly applied: Uint8Array
 }
 
-/** What a formula applies: nothing, clamps alone, or another function as well. */
-const applies = { clamp: 1, other: 2 }
+/** What a formula applies: flags of clamps, of roots and quotients, and of other functions. */
+const applies = { clamp: 1, quotient: 2, other: 4 }
 
 /** One step of a formula: what it makes of the formulas of its operands. */
 interface Operation {
@@ -51,23 +53,43 @@ const stepCost = 12
 export function tabulate(program: Program, budget: Budget): { program: Program; changed: boolean } {
   const forms = new Map<TensorId, Forms>()
   const operations = new Map<TensorId, Operation>()
+  /** Tensors with one number everywhere. */
+  const numbers = new Map<TensorId, number>()
+  /** Tensors that a table can read as they are. */
   const clamps = new Set<TensorId>()
+  const made = new Map<TensorId, RealNode>()
   const formsOf = (id: TensorId): Forms => {
     const found = forms.get(id)
     invariant(found, `tensor ${id} is read before it is written`)
     return found
   }
+  /** Whether a tensor is another one scaled, shifted and clamped, which a rounding takes in. */
+  const isChain = (id: TensorId, base: TensorId): boolean => {
+    for (let at = id; at !== base; ) {
+      const node = made.get(at)
+      invariant(node, `tensor ${at} is no function of tensor ${base}`)
+      const sources = sourcesOf(node)
+      if ((node.kind !== "linear" && node.kind !== "clamp") || sources.length !== 1) return false
+      at = sources[0]
+    }
+    return true
+  }
   /** Tensors that are better computed from another, by that one. */
   const chosen = new Map<TensorId, TensorId>()
   for (const node of program.nodes) {
-    const operation = operationOf(node, (id) => sizeOf(program.tensors[id].shape))
+    const number = node.kind === "linear" && node.terms.length === 0 && node.bias && uniform(node.bias)
+    if (typeof number === "number") numbers.set(node.out, number)
+    const operation = operationOf(node, (id) => sizeOf(program.tensors[id].shape), numbers)
     const own = operation ? formsWith(operation, node.out, formsOf) : onlyItself(node.out)
     budget.elements(2 * own.bases.length, describe(node))
     forms.set(node.out, own)
     if (operation) operations.set(node.out, operation)
-    if (node.kind === "clamp") clamps.add(node.out)
+    if (node.kind === "clamp" || node.kind === "round") clamps.add(node.out)
+    made.set(node.out, node)
     const base = choose(own.bases, clamps)
-    if (base !== undefined && pays(node, base, formsOf)) chosen.set(node.out, base)
+    if (base === undefined) continue
+    const rounds = node.kind === "round" && made.get(base)?.kind === "round" && !isChain(node.source, base)
+    if (rounds || pays(node, base, formsOf)) chosen.set(node.out, base)
   }
   if (chosen.size === 0) return { program, changed: false }
   /** A tensor as a formula of one of its bases. */
@@ -133,7 +155,11 @@ function formsWith(
 }
 
 /** The node as a step of a formula, if it is one. */
-function operationOf(node: RealNode, size: (id: TensorId) => number): Operation | undefined {
+function operationOf(
+  node: RealNode,
+  size: (id: TensorId) => number,
+  numbers: ReadonlyMap<TensorId, number>,
+): Operation | undefined {
   const operands = sourcesOf(node)
   switch (node.kind) {
     case "function": {
@@ -153,6 +179,10 @@ function operationOf(node: RealNode, size: (id: TensorId) => number): Operation 
         join: ([of]) => apply("clamp", of, bounds),
       }
     }
+    case "round": {
+      const join = ([of]: readonly Formula[]) => apply("clamp", apply("round", of), [node.lo, node.hi])
+      return { operands, own: 2, times: 1, applied: applies.clamp, join }
+    }
     case "product":
       return {
         operands,
@@ -161,6 +191,21 @@ function operationOf(node: RealNode, size: (id: TensorId) => number): Operation 
         applied: 0,
         join: ([left, right]) => ({ kind: "product", left, right }),
       }
+    case "root":
+      return { operands, own: 1, times: 1, applied: applies.quotient, join: ([of]) => apply("sqrt", of) }
+    case "divide": {
+      const dividend = numbers.get(node.numerator)
+      const inverse = (of: Formula) => apply("reciprocal", of)
+      const common = { own: 2, times: 1, applied: applies.quotient }
+      if (dividend === undefined)
+        return { ...common, operands, join: ([left, y]) => ({ kind: "product", left, right: inverse(y) }) }
+      const join = ([y]: readonly Formula[]): Formula => ({
+        kind: "sum",
+        terms: [{ factor: dividend, of: inverse(y) }],
+        offset: 0,
+      })
+      return { ...common, operands: [node.denominator], join }
+    }
     case "linear": {
       if (operands.length === 0 || operands.length >= maxFormula) return undefined
       const offset = node.bias ? uniform(node.bias) : 0
@@ -204,11 +249,18 @@ function pays(node: RealNode, base: TensorId, formsOf: (id: TensorId) => Forms):
     case "function":
       return base !== node.source
     case "clamp":
+    case "round":
       return (appliedIn(node.out) & applies.other) !== 0
     case "product":
       return appliedIn(node.out) !== 0
-    case "linear":
-      return node.terms.filter(({ source }) => (appliedIn(source) & applies.other) !== 0).length > 1
+    // alone or one of the other they are more exact than a table, and no dearer
+    case "root":
+    case "divide":
+      return (appliedIn(node.out) & (applies.clamp | applies.other)) !== 0
+    case "linear": {
+      const costly = applies.quotient | applies.other
+      return node.terms.filter(({ source }) => (appliedIn(source) & costly) !== 0).length > 1
+    }
     default:
       return false
   }

@@ -17,12 +17,35 @@ interface Reading<N extends Node> {
   replace(node: N, change: (id: TensorId) => TensorId): N
 }
 
+/** What a quotient of either program reads. */
+interface Quotient {
+  readonly numerator: TensorId
+  readonly denominator: TensorId
+}
+
 const nothing = { sources: () => [], replace: <N extends Node>(node: N) => node }
 const oneSource = {
   sources: (node: { readonly source: TensorId }) => [node.source],
   replace: <N extends { readonly source: TensorId }>(node: N, change: (id: TensorId) => TensorId) => ({
     ...node,
     source: change(node.source),
+  }),
+}
+
+const twoSources = {
+  sources: (node: { readonly left: TensorId; readonly right: TensorId }) => [node.left, node.right],
+  replace: <N extends { readonly left: TensorId; readonly right: TensorId }>(
+    node: N,
+    change: (id: TensorId) => TensorId,
+  ) => ({ ...node, left: change(node.left), right: change(node.right) }),
+}
+
+const quotient = {
+  sources: (node: Quotient) => [node.numerator, node.denominator],
+  replace: <N extends Quotient>(node: N, change: (id: TensorId) => TensorId) => ({
+    ...node,
+    numerator: change(node.numerator),
+    denominator: change(node.denominator),
   }),
 }
 
@@ -41,14 +64,27 @@ const reading: { readonly [K in Node["kind"]]: Reading<Extract<Node, { readonly 
   },
   max: oneSource,
   argmax: oneSource,
-  product: {
-    sources: (node) => [node.left, node.right],
-    replace: (node, change) => ({ ...node, left: change(node.left), right: change(node.right) }),
-  },
+  rows: oneSource,
+  top: oneSource,
+  sort: oneSource,
+  product: twoSources,
+  contraction: twoSources,
   clamp: oneSource,
+  round: oneSource,
+  step: oneSource,
+  compare: oneSource,
   function: oneSource,
   rescale: oneSource,
   table: oneSource,
+  divide: quotient,
+  quotient,
+  root: oneSource,
+  softmax: oneSource,
+  isqrt: oneSource,
+  below: {
+    sources: (node) => [node.source, node.maximum],
+    replace: (node, change) => ({ ...node, source: change(node.source), maximum: change(node.maximum) }),
+  },
 }
 
 const readingOf = <N extends Node>(node: N): Reading<N> => reading[node.kind] as unknown as Reading<N>

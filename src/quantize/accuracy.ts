@@ -15,6 +15,8 @@ import { readersOf } from "../ops/traversal.js"
 import { flatSamples, type Nested } from "./calibration/nested.js"
 import type { IntGraph, IntTensor } from "./integers/intgraph.js"
 import { quantizeInput, runInteger } from "./integers/run.js"
+import { classifierOf } from "./loss.js"
+import { type DecisionMargin, Margins, type OutputMargin } from "./margins.js"
 
 export interface OutputAccuracy {
   readonly name: string
@@ -27,10 +29,10 @@ export interface OutputAccuracy {
 
 export interface Accuracy {
   readonly samples: number
-  /** Share of labels met by the arg max of the first output; null without labels. */
+  /** Share of labels met by the class that the first output names (loss.ts); null without labels. */
   readonly float: number | null
   readonly integer: number | null
-  /** Share of samples on which both models have the same arg max. */
+  /** Share of samples on which both models name the same class. */
   readonly agreement: number
   readonly outputs: readonly OutputAccuracy[]
   /** Per requantized tensor: elements that the real model has more than a step beyond the integer range. */
@@ -40,14 +42,12 @@ export interface Accuracy {
     readonly count: number
     readonly share: number
   }[]
+  /** How near to a tie the largest of the first output is; null if it has one element. */
+  readonly margin: OutputMargin | null
+  /** The same of comparisons and maxima inside of the model. */
+  readonly decisions: readonly DecisionMargin[]
   /** Tensors by relative error (root mean square against the real tensor), worst first. */
   readonly losses: readonly { readonly tensor: string; readonly node: string; readonly error: number }[]
-}
-
-const argmax = (xs: ArrayLike<number>): number => {
-  let best = 0
-  for (let i = 1; i < xs.length; i++) if (xs[i] > xs[best]) best = i
-  return best
 }
 
 /** A tensor brought to w bits: by a rescale, or by a table and the rescale before it, if there is one. */
@@ -75,6 +75,12 @@ const requantizations: PerKind<IntNode, [around: Around], Requantized | undefine
   max: exact,
   argmax: exact,
   product: exact,
+  contraction: exact,
+  quotient: exact,
+  below: exact,
+  sort: exact,
+  rows: exact,
+  isqrt: exact,
   rescale: (node, { readByOthers }) =>
     readByOthers.has(node.out)
       ? { out: node.out, origin: node.origin, rescale: node, isTable: false }
@@ -117,27 +123,40 @@ export function measureAccuracy(
   const fits = labels === undefined || (Array.isArray(labels) && labels.length === samples.length)
   checkArgument(fits, "options.labels", "one label a sample", labels)
   const outputs = graph.outputs.map((_, i) => new OutputErrors(program, graph, i))
-  const named = counterparts(program)
-  const tensors = requantized(graph).map((node) => new TensorLosses(graph, node, named))
-  let [floatHits, integerHits, agreed] = [0, 0, 0]
+  const reals = counterparts(program)
+  const tensors = requantized(graph).map((node) => new TensorLosses(graph, node, reals))
+  const margins = new Margins(program, graph)
+  const classes: { readonly real: Float64Array; readonly integer: Float64Array }[] = []
   samples.forEach((sample, index) => {
     const real = evaluate(program, sample)
     const integers = runInteger(graph, quantizeInput(graph, sample, { clampInputs: true }))
     for (const output of outputs) output.add(real, integers)
     for (const tensor of tensors) tensor.add(real, integers)
-    const first = argmax(valuesOf(real, program.outputs[0].tensor))
-    const second = argmax(valuesOf(integers, graph.outputs[0].tensor))
-    if (first === second) agreed++
-    if (first === labels?.[index]) floatHits++
-    if (second === labels?.[index]) integerHits++
+    margins.add(real, integers)
+    const { tensor } = graph.outputs[0]
+    const { scale } = graph.tensors[tensor]
+    classes.push({
+      real: valuesOf(real, program.outputs[0].tensor),
+      integer: valuesOf(integers, tensor).map((x) => x * scale),
+    })
     onProgress?.({ stage: "measure accuracy", done: index + 1, total: samples.length })
   })
+  const classify = classifierOf(classes.map(({ real }) => real))
+  const named = {
+    real: classes.map(({ real }) => classify(real)),
+    integer: classes.map(({ integer }) => classify(integer)),
+  }
+  const met = (found: readonly number[]) =>
+    labels ? found.filter((each, i) => each === labels[i]).length / samples.length : null
+  const reports = outputs.map((output) => output.report())
   return {
     samples: samples.length,
-    float: labels ? floatHits / samples.length : null,
-    integer: labels ? integerHits / samples.length : null,
-    agreement: agreed / Math.max(1, samples.length),
-    outputs: outputs.map((output) => output.report()),
+    float: met(named.real),
+    integer: met(named.integer),
+    agreement: named.real.filter((each, i) => each === named.integer[i]).length / Math.max(1, samples.length),
+    outputs: reports,
+    margin: margins.output(reports[0]?.maxError ?? 0),
+    decisions: margins.decisions(),
     saturation: tensors.map((tensor) => tensor.saturation(samples.length)),
     losses: tensors.flatMap((tensor) => tensor.loss() ?? []).sort((x, y) => y.error - x.error),
   }

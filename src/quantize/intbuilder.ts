@@ -7,6 +7,7 @@ import {
   type LinearMap,
   type LinearNode,
   type Origin,
+  productsIn,
   sizeOf,
   type TensorId,
   type TensorInfo,
@@ -16,13 +17,13 @@ import type { Range } from "./calibration/calibrate.js"
 import {
   hull,
   type InputRange,
-  type Interval,
   linearBounds,
   magnitude,
   nodeBounds,
   sumLimit,
   width,
 } from "./integers/bounds.js"
+import type { Interval } from "./integers/interval.js"
 import type { IntTensor } from "./integers/intgraph.js"
 import { type Accumulator, integerBias, integerMap, isUsable, quantum, type ScaledTerm } from "./scales.js"
 
@@ -69,12 +70,21 @@ export class IntBuilder {
       (node.kind === "linear" ? weightsIn(node.terms) : 0) + 3 * size,
       describe(node.origin),
     )
+    if (node.kind === "contraction")
+      this.#budget.work(boundingSteps * productsIn(node), describe(node.origin))
     const interval =
       known && known.lo instanceof Float64Array
         ? (known as Interval)
-        : nodeBounds(whole, (id) => this.tensors[id], size, known as InputRange | undefined)
+        : nodeBounds(
+            whole,
+            (id) => this.tensors[id],
+            size,
+            known as InputRange | undefined,
+            (id) => this.nodes[id],
+          )
     this.nodes.push(whole)
-    this.tensors.push({ ...info, scale, lo: interval.lo, hi: interval.hi })
+    const { name, shape } = info
+    this.tensors.push({ name, shape, scale, lo: interval.lo, hi: interval.hi })
     this.#ranges.push(range)
     return out
   }
@@ -99,7 +109,12 @@ export class IntBuilder {
       ...(integers && { bias: integers }),
       origin,
     }
-    const bounds = linearBounds({ ...node, out: -1 }, (id) => this.tensors[id], size)
+    const bounds = linearBounds(
+      { ...node, out: -1 },
+      (id) => this.tensors[id],
+      size,
+      (id) => this.nodes[id],
+    )
     const peak = Math.max(bounds.peak, ...hull(bounds).map((x) => Math.abs(x + offset)))
     return { node, bounds, peak }
   }
@@ -176,7 +191,50 @@ export class IntBuilder {
       range,
     )
   }
+
+  /**
+   * The tensor without its `dropped` lowest bits, rounded to the nearest, and no less than the integer that `least`
+   * gives for its scale then. Nothing is cut off above.
+   */
+  coarser(
+    source: TensorId,
+    dropped: number,
+    info: TensorInfo,
+    origin: Origin,
+    least: (scale: number) => number = () => Number.NEGATIVE_INFINITY,
+  ): TensorId {
+    const { scale } = this.tensors[source]
+    const size = sizeOf(info.shape)
+    // a rescale shifts by at least one bit
+    const shift = Math.max(1, dropped)
+    const factor = 2 ** (shift - dropped)
+    const half = dropped > 0 ? 2 ** (dropped - 1) : 0
+    const accumulator = this.add(
+      {
+        kind: "linear",
+        terms: [{ source, map: diagonalMap(new Float64Array(size).fill(factor)) }],
+        ...(half > 0 && { bias: new Float64Array(size).fill(half) }),
+        origin,
+      },
+      { name: `${info.name}:acc`, shape: info.shape },
+      scale / factor,
+      this.range(source),
+    )
+    const out = scale * 2 ** dropped
+    const [bottom, top] = hull(this.tensors[accumulator]).map((x) => Math.floor(x / 2 ** shift))
+    const lo = Math.max(bottom, least(out))
+    const bits = bitsFor(top - lo)
+    return this.add(
+      { kind: "rescale", source: accumulator, shift, lo, bits, origin },
+      info,
+      out,
+      this.range(source),
+    )
+  }
 }
+
+/** Bits of an integer, at least one. */
+const bitsFor = (x: number): number => Math.ceil(Math.log2(Math.max(1, x) + 1))
 
 /** Passes over the products of a linear node that its bounds take. */
 const boundingSteps = 3

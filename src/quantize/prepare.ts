@@ -57,6 +57,7 @@ interface Placed {
 const isWide = (node: RealNode, wide: ReadonlySet<TensorId>): boolean =>
   node.kind === "linear" ||
   node.kind === "product" ||
+  node.kind === "contraction" ||
   ((node.kind === "index" || node.kind === "max") && sourcesOf(node).some((id) => wide.has(id)))
 
 /** Whether a clamp below `node` is better off above it. */
@@ -107,7 +108,7 @@ export function bypassSums(program: Program): Program {
 }
 
 /** The terms and bias of a linear node with each output multiplied by its factor, where its weights allow it. */
-function scaledTerms({ terms, bias }: LinearNode, factor: Float64Array | undefined) {
+export function scaledTerms({ terms, bias }: LinearNode, factor: Float64Array | undefined) {
   if (!factor) return undefined
   const scaled = []
   for (const { source, map } of terms) {

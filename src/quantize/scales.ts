@@ -157,20 +157,6 @@ export interface Grid {
   readonly lo: number
 }
 
-/**
- * Grid of an input tensor. Integer-valued samples get a scale that divides one, so integers stay exact;
- * a tensor that is zero on all samples gets scale 1.
- */
-export function inputGrid(range: Range, precision: number, integral: boolean): Grid {
-  const isSigned = range.min < 0
-  const top = isSigned ? 2 ** (precision - 1) - 1 : 2 ** precision - 1
-  const reach = Math.max(-range.min, range.max)
-  const lo = isSigned ? -(2 ** (precision - 1)) : 0
-  if (reach === 0) return { scale: 1, lo }
-  if (integral && reach <= top) return { scale: 1 / Math.floor(top / reach), lo }
-  return { scale: Math.max(reach / top, leastScale), lo }
-}
-
 /** Grid for requantizing a tensor: symmetric when its static bounds admit negative values. */
 export function requantizedGrid(range: Range, precision: number, isSigned: boolean): Grid {
   const top = isSigned ? 2 ** (precision - 1) - 1 : 2 ** precision - 1

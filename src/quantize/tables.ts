@@ -29,6 +29,8 @@ export interface TableSource {
   /** The integer tensor that stands for it, if there is one already. */
   readonly whole: TensorId | undefined
   readonly requantize: (target: Target) => TensorId
+  /** Whether other tables have this grid: then entries do not depend on which of them this source reaches. */
+  readonly isShared?: boolean
 }
 
 const extremes = (values: Float64Array): [least: number, most: number] => [
@@ -42,30 +44,49 @@ export function addTable(
   node: FunctionNode,
   info: TensorInfo,
   range: Range,
-  { range: given, whole, requantize }: TableSource,
+  { range: given, whole, requantize, isShared = false }: TableSource,
 ): TensorId {
   const f = functionOf(node.formula)
   const limit = 2 ** builder.precision
   const narrow = whole !== undefined && width(builder.tensors[whole]) < limit
-  const source = narrow ? whole : requantize(inputTarget(f, given, builder.precision))
+  const target = inputTarget(f, given, builder.precision)
+  const source = narrow ? whole : requantize(target)
   const { scale, lo: bounds } = builder.tensors[source]
   const lo = bounds.reduce((a, b) => Math.min(a, b))
-  const at = Float64Array.from({ length: width(builder.tensors[source]) + 1 }, (_, i) => (lo + i) * scale)
-  const entries = filled(node, at, at.map(f), given)
-  const seen = entries.filter((_, i) => at[i] >= given.min - scale && at[i] <= given.max + scale)
+  const size = width(builder.tensors[source]) + 1
+  const [first, count] = isShared && !narrow ? [target.lo(scale), limit] : [lo, size]
+  const at = Float64Array.from({ length: count }, (_, i) => (first + i) * scale)
+  const { values: entries, scale: step } = entriesAt(node, at, given, scale, limit)
+  const values = entries.slice(lo - first, lo - first + size)
+  const { origin } = node
+  return builder.add({ kind: "table", source, lo, values, origin }, info, step, range)
+}
+
+/**
+ * Integers of a function at some points, at most `limit` different ones, and their scale. Points within `step` of the
+ * calibrated range are those that count. Throws ModelError where the function is undefined on one.
+ */
+export function entriesAt(
+  node: FunctionNode,
+  at: Float64Array,
+  given: Range,
+  step: number,
+  limit: number,
+): { readonly values: Float64Array; readonly scale: number } {
+  const entries = filled(node, at, at.map(functionOf(node.formula)), given)
+  const seen = entries.filter((_, i) => at[i] >= given.min - step && at[i] <= given.max + step)
   const window = outputGrid(seen.length > 0 ? seen : entries, entries, limit)
   const values = entries.map((y) =>
     Math.min(Math.max(roundHalfUp(y / window.scale), window.lo), window.lo + limit - 1),
   )
-  const { origin } = node
-  return builder.add({ kind: "table", source, lo, values, origin }, info, window.scale, range)
+  return { values, scale: window.scale }
 }
 
 /**
  * The grid that a wide source is brought to: its calibrated range, without the ends over which f stays within
  * a quarter of an output step. A sigmoid spends no entry on what is 0 or 1 in any case.
  */
-function inputTarget(f: (x: number) => number, range: Range, precision: number): Target {
+export function inputTarget(f: (x: number) => number, range: Range, precision: number): Target {
   const step = (range.max - range.min) / (probes - 1)
   const values = Float64Array.from({ length: probes }, (_, i) => f(range.min + i * step))
   const [lowest, highest] = extremes(values.filter(Number.isFinite))

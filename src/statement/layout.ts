@@ -3,7 +3,9 @@
  * the one order that statements, words and public signals follow. It is part of the verification key.
  */
 import { checkThing } from "../arguments.js"
-import { array, fail, fields, oneOf, type TextLimits } from "./strict.js"
+import { type Labels, parseLabels } from "./labels.js"
+import { parseRanks, type RanksLayout, rankBits } from "./ranks.js"
+import { array, fail, fields, object, oneOf, type TextLimits } from "./strict.js"
 
 /** Largest absolute value of a public integer: doubles, int256 and the field all hold it exactly. */
 export const maxInteger = 2n ** 52n
@@ -28,11 +30,15 @@ export interface TensorLayout {
 
 export interface InputLayout extends TensorLayout {
   readonly visibility: Visibility
+  /** Of an input whose integers are ranks: scale is 1 and lo is 0, and they say nothing of its numbers. */
+  readonly ranks?: RanksLayout
 }
 
 /** Outputs are what a proof is about, so they are never hidden altogether. */
 export interface OutputLayout extends TensorLayout {
   readonly visibility: Exclude<Visibility, "hidden">
+  /** What its integers or its columns are called. */
+  readonly labels?: Labels
 }
 
 /** All inputs share one visibility. Outputs may have two: those that are public come first, then those committed to. */
@@ -76,6 +82,9 @@ export const outputVisibility = ({ outputs }: Layout): OutputLayout["visibility"
 export const publicInputs = (layout: Layout): readonly InputLayout[] =>
   inputVisibility(layout) === "public" ? layout.inputs : []
 
+const rankFields = ({ type, missing, edges }: RanksLayout): RanksLayout => ({ type, missing, edges })
+const labelFields = ({ of, names }: Labels): Labels => ({ of, names })
+
 /** The outputs whose values are public, which are the first ones. */
 export const publicOutputs = ({ outputs }: Layout): readonly OutputLayout[] =>
   outputs.filter(({ visibility }) => visibility === "public")
@@ -84,11 +93,26 @@ export const publicOutputs = ({ outputs }: Layout): readonly OutputLayout[] =>
 export function layoutJson(layout: Layout): string {
   checkThing("layout", layout, "layout")
   const { inputs, outputs } = layout
-  const tensor = (t: InputLayout) => {
-    const { name, shape, scale, lo, bits, visibility } = t
-    return { name, shape, scale, lo, bits, visibility }
-  }
-  return JSON.stringify({ inputs: inputs.map(tensor), outputs: outputs.map(tensor) })
+  // visibility is the last field of an output, so that whoever sees but the end of all sees that of the last one
+  const input = ({ name, shape, scale, lo, bits, visibility, ranks }: InputLayout) => ({
+    name,
+    shape,
+    scale,
+    lo,
+    bits,
+    visibility,
+    ...(ranks && { ranks: rankFields(ranks) }),
+  })
+  const output = ({ name, shape, scale, lo, bits, visibility, labels }: OutputLayout) => ({
+    name,
+    shape,
+    scale,
+    lo,
+    bits,
+    ...(labels && { labels: labelFields(labels) }),
+    visibility,
+  })
+  return JSON.stringify({ inputs: inputs.map(input), outputs: outputs.map(output) })
 }
 
 /**
@@ -98,8 +122,35 @@ export function layoutJson(layout: Layout): string {
 export function parseLayout(value: unknown, path: string): Layout {
   const given = fields(value, path, ["inputs", "outputs"])
   const layout: Layout = {
-    inputs: parseGroup(given.inputs, `${path}.inputs`, ["hidden", "public", "committed"]),
-    outputs: parseGroup(given.outputs, `${path}.outputs`, ["public", "committed"]),
+    inputs: parseGroup(
+      given.inputs,
+      `${path}.inputs`,
+      ["hidden", "public", "committed"],
+      "ranks",
+      (value, at, t) => {
+        const { scale, lo, bits, shape } = t
+        const elements = count(shape)
+        if (elements > maxValues)
+          fail(`${at}.shape`, { what: "too many ranks", expected: `at most ${maxValues}` })
+        const ranks = parseRanks(value, `${at}.ranks`, elements)
+        if (scale !== 1 || lo !== 0 || bits !== rankBits(ranks))
+          fail(at, {
+            what: "ranks are whole numbers from 0 to the most edges of an element",
+            expected: `scale 1, lo 0, bits ${rankBits(ranks)}`,
+            given: `scale ${scale}, lo ${lo}, bits ${bits}`,
+          })
+        return { ranks }
+      },
+    ),
+    outputs: parseGroup(
+      given.outputs,
+      `${path}.outputs`,
+      ["public", "committed"],
+      "labels",
+      (value, at, t) => ({
+        labels: parseLabels(value, `${at}.labels`, t.shape),
+      }),
+    ),
   }
   if (layout.outputs.length === 0) fail(`${path}.outputs`, { what: "a model has at least one output" })
   const input = layout.inputs.findIndex((t) => t.visibility !== layout.inputs[0].visibility)
@@ -124,15 +175,20 @@ export function parseLayout(value: unknown, path: string): Layout {
   return layout
 }
 
-function parseGroup<V extends Visibility>(
+/** Reads tensors, each of which may have one field more, of the name `optional`, that `read` reads. */
+function parseGroup<V extends Visibility, More>(
   value: unknown,
   path: string,
   visibilities: readonly V[],
-): readonly (TensorLayout & { readonly visibility: V })[] {
+  optional: string,
+  read: (value: unknown, path: string, tensor: TensorLayout) => More,
+): readonly (TensorLayout & { readonly visibility: V } & Partial<More>)[] {
   const tensors = Array.from(array(value, path), (tensor, i) => {
     const at = `${path}[${i}]`
-    const t = fields(tensor, at, ["name", "shape", "scale", "lo", "bits", "visibility"])
-    return {
+    const names = ["name", "shape", "scale", "lo", "bits", "visibility"] as const
+    const hasMore = Object.hasOwn(object(tensor, at), optional)
+    const t: Record<string, unknown> = fields(tensor, at, hasMore ? [...names, optional] : names)
+    const parsed = {
       name: parseName(t.name, `${at}.name`),
       shape: parseShape(t.shape, `${at}.shape`),
       scale: parseScale(t.scale, `${at}.scale`),
@@ -140,10 +196,11 @@ function parseGroup<V extends Visibility>(
       bits: parseBits(t.bits, `${at}.bits`),
       visibility: oneOf(t.visibility, `${at}.visibility`, visibilities),
     }
+    return hasMore ? { ...parsed, ...read(t[optional], at, parsed) } : parsed
   })
   if (new Set(tensors.map((t) => t.name)).size !== tensors.length)
     fail(path, { what: "two tensors have the same name" })
-  return tensors
+  return tensors as (TensorLayout & { readonly visibility: V } & Partial<More>)[]
 }
 
 const maxName = 1024

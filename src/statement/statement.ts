@@ -11,6 +11,7 @@ import { mod, r } from "../field.js"
 import {
   count,
   elementCount,
+  type InputLayout,
   inputVisibility,
   type Layout,
   maxInteger,
@@ -114,11 +115,15 @@ export function shapeProblem({ input, output }: Statement, layout: Layout): stri
 function valuesProblem(values: Values, tensors: readonly TensorLayout[], side: string): string | null {
   const problem = mismatch(values, tensors, side)
   if (problem !== null) return problem
-  for (const { name, lo, bits } of tensors) {
-    const [least, end] = [BigInt(lo), BigInt(lo) + 2n ** BigInt(bits)]
-    const wrong = values[name].findIndex((text) => BigInt(text) < least || BigInt(text) >= end)
+  for (const tensor of tensors) {
+    const { name, lo, bits } = tensor
+    const ranks = (tensor as InputLayout).ranks
+    const least = BigInt(lo)
+    // no number has a rank above its element's edges
+    const most = (i: number) => (ranks ? BigInt(ranks.edges[i].length) : BigInt(lo) + 2n ** BigInt(bits) - 1n)
+    const wrong = values[name].findIndex((text, i) => BigInt(text) < least || BigInt(text) > most(i))
     if (wrong >= 0)
-      return `${side} ${JSON.stringify(name)}[${wrong}] is ${values[name][wrong]}, expected ${least} to ${end - 1n}`
+      return `${side} ${JSON.stringify(name)}[${wrong}] is ${values[name][wrong]}, expected ${least} to ${most(wrong)}`
   }
   return null
 }

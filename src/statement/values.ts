@@ -1,7 +1,16 @@
 /** The numbers behind the integers of a statement: real value ≈ scale · integer, by the key's layout alone. */
 import { checkArgument, checkThing, kindOf } from "../arguments.js"
 import { InputError, UsageError } from "../errors.js"
-import { type Layout, publicInputs, publicOutputs, type TensorLayout } from "./layout.js"
+import type { Labels } from "./labels.js"
+import {
+  type InputLayout,
+  type Layout,
+  type OutputLayout,
+  publicInputs,
+  publicOutputs,
+  type TensorLayout,
+} from "./layout.js"
+import { edgeNumber, type RanksLayout } from "./ranks.js"
 import { type Statement, shapeProblem, shownValues } from "./statement.js"
 
 /** A tensor that a statement shows. */
@@ -12,8 +21,12 @@ export interface RealTensor {
   readonly scale: number
   /** Row-major, as in the statement. */
   readonly integers: readonly string[]
-  /** scale · integer, row-major. */
+  /** scale · integer, row-major; of ranks the least number of each, which stands for all up to the next edge. */
   readonly values: Float64Array
+  /** What its integers or its columns are called, of an output that has names. */
+  readonly labels?: Labels
+  /** The least number of the next rank, for each element of an input whose integers are ranks; +∞ behind the last. */
+  readonly below?: Float64Array
 }
 
 /** The fraction that a finite double is exactly; the denominator is a power of two. */
@@ -47,6 +60,18 @@ export function dequantize(
   })
 }
 
+/** Between which numbers each of some ranks lies: from the edge that it begins with up to the next. */
+function rankedValues({ edges }: RanksLayout, integers: readonly string[]) {
+  const edgeAt = (i: number, at: number): number | undefined => {
+    const edge = edges[i][at]
+    return edge === undefined ? undefined : edgeNumber(edge)
+  }
+  return {
+    values: Float64Array.from(integers, (rank, i) => edgeAt(i, Number(rank) - 1) ?? Number.NEGATIVE_INFINITY),
+    below: Float64Array.from(integers, (rank, i) => edgeAt(i, Number(rank)) ?? Number.POSITIVE_INFINITY),
+  }
+}
+
 /**
  * What a statement shows, in real numbers and in the layout's order; what is hidden or committed to is not among
  * it. It says nothing about whether the statement is true: verify the receipt first.
@@ -64,7 +89,11 @@ export function realValues(
     tensors.map((tensor) => {
       const { name, shape, scale } = tensor
       const integers = shownValues(claim)[name]
-      return { name, shape, scale, integers, values: dequantize(tensor, integers) }
+      const { ranks } = tensor as InputLayout
+      if (ranks) return { name, shape, scale, integers, ...rankedValues(ranks, integers) }
+      const { labels } = tensor as OutputLayout
+      const values = dequantize(tensor, integers)
+      return { name, shape, scale, integers, values, ...(labels && { labels }) }
     })
   return {
     inputs: read(statement.input, publicInputs(layout)),

@@ -8,6 +8,8 @@ export {
   invariant,
   ModelError,
   type OnProgress,
+  type Problem,
+  type ProblemGroup,
   printable,
   UsageError,
 } from "../errors.js"

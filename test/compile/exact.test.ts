@@ -130,6 +130,23 @@ describe("what could round is refused", () => {
       origin: origin("table"),
     }
   }
+  const one = (out: number) => linear(out, 0, 0, 1)
+  const quotient = (out: number, numerator: number, denominator: number): IntNode => {
+    return { kind: "quotient", out, numerator, denominator, origin: origin("quotient") }
+  }
+  it("a denominator that can be zero, and a root of what can be negative", () => {
+    const root = (source: number): IntNode => ({
+      kind: "isqrt",
+      out: source + 1,
+      source,
+      origin: origin("isqrt"),
+    })
+    expect(() => chain([input, quotient(1, 0, 0)])).toThrow(/quotient: `Hostile`: a denominator can be 0/)
+    expect(() => chain([input, linear(1, 0, 1, -1), root(1)])).toThrow(
+      /isqrt: `Hostile`: what a root .* can be -1/,
+    )
+    expect(chain([input, linear(1, 0, 1, 1), quotient(2, 0, 1), root(2)])).toBeDefined()
+  })
   const index = (fill: number): IntNode => {
     return { kind: "index", out: 1, sources: [0], fill, map: Int32Array.of(-1), origin: origin("index") }
   }
@@ -147,6 +164,11 @@ describe("what could round is refused", () => {
     ["a weight on zero", (beyond) => chain([input, linear(1, 0, 0), linear(2, 1, limit + beyond)])],
     ["a bias", (beyond) => chain([input, linear(1, 0, 0, limit + beyond)])],
     ["a partial sum that cancels", (beyond) => chain([input, linear(1, 0, 1 + beyond, 1 - limit)])],
+    [
+      "a dividend",
+      (beyond) => chain([input, linear(1, 0, 0, 2 ** 51 - 2 + beyond), one(2), quotient(3, 1, 2)]),
+    ],
+    ["a denominator", (beyond) => chain([input, linear(1, 0, 0, 2 ** 51 - 2 + beyond), quotient(2, 0, 1)])],
     ["a table's entry", (beyond) => chain([input, table([limit - 1, limit + beyond])])],
     [
       "a product",
@@ -273,10 +295,32 @@ describe("the specification of a gadget", () => {
     ["Signed", [1, 1, 1, 2, 3, 5], [-6n, 7n], [-7n, 8n]],
     ["Gated", [1, 1, 1, 1, 1, 5], [-4n, 5n], [-5n, 6n]],
     ["Entry", [2, 4, 1, 9, 8], [0n, 1n], [-1n, 2n]],
+    // 2 · out < 2^3
+    ["Root", [3], [0n, 15n], [-1n, 16n]],
   ])("of %s(%s) ends where the circom header says", (kind, parameters, inside, outside) => {
     const prove = specified({ kind: gadgetKinds[kind], parameters })
     for (const x of inside) expect(prove([x])).toBeDefined()
     for (const x of outside) expect(prove([x])).toBeUndefined()
+  })
+
+  it("of Quotient rounds to the nearest, and ends where its window and denominators do", () => {
+    const prove = specified({ kind: gadgetKinds.Quotient, parameters: [2, 3, -1] })
+    for (const [num, den, out] of [
+      [-4n, 4n, 0n],
+      [-2n, 4n, 1n],
+      [-3n, 4n, 0n],
+      [1n, 2n, 2n],
+      [9n, 4n, 3n],
+    ])
+      expect(prove([num, den])).toBe(out)
+    for (const operands of [
+      [0n, 0n],
+      [0n, -1n],
+      [0n, 5n],
+      [10n, 4n],
+      [-7n, 4n],
+    ])
+      expect(prove(operands)).toBeUndefined()
   })
 
   it.each(["Argmax", "Position"] as const)("of %s names the first of the largest operands", (kind) => {

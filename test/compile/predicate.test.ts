@@ -345,12 +345,12 @@ describe("a circuit with the bit of a policy", () => {
   }
 
   it.each<[string, [all: number, idle: number], Affine, Partial<PolicyDocument>]>([
-    ["a least", [5, 0], { weights: [[1]], bits: 2 }, { outputs: [limit({ least: 2 })] }],
-    ["a most", [5, 0], { weights: [[1]], bits: 2 }, { outputs: [limit({ most: 1 })] }],
-    ["a least and a most", [14, 1], { weights: [[1]], bits: 2 }, { outputs: [limit({ least: 1, most: 2 })] }],
+    ["a least", [4, 0], { weights: [[1]], bits: 2 }, { outputs: [limit({ least: 2 })] }],
+    ["a most", [4, 0], { weights: [[1]], bits: 2 }, { outputs: [limit({ most: 1 })] }],
+    ["a least and a most", [10, 1], { weights: [[1]], bits: 2 }, { outputs: [limit({ least: 1, most: 2 })] }],
     [
       "a margin",
-      [17, 5],
+      [14, 3],
       {
         weights: [
           [1, 0],
@@ -428,10 +428,10 @@ describe("a circuit with the bit of a policy", () => {
     }
     expect(counts).toMatchInlineSnapshot(`
       {
-        "groth16, limits": 581,
-        "groth16, margin": 559,
-        "mirage, limits": 89,
-        "mirage, margin": 135,
+        "groth16, limits": 578,
+        "groth16, margin": 529,
+        "mirage, limits": 84,
+        "mirage, margin": 82,
       }
     `)
   })

@@ -15,6 +15,10 @@ const all = [
   ...[
     "onnx",
     "tfjs",
+    "graphModel",
+    "keras",
+    "kerasArchive",
+    "hdf5",
     "model",
     "circuit",
     "gadgets",

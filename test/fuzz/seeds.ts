@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { zipSync } from "fflate"
+import { unzipSync, zipSync } from "fflate"
 import * as api from "#src/attest/index.js"
 import { applyBeacon, contribute } from "#src/ceremony/index.js"
 import { readBinFile } from "#src/circuit/formats/container.js"
@@ -63,6 +63,31 @@ export async function writeSeeds(folder: string): Promise<void> {
 
   put("onnx", [[example("mnist-mlp/model.onnx")], ...operators().map((bytes) => [bytes])])
   put("tfjs", [tfjs()])
+  put(
+    "graphModel",
+    ["cnn", "transformer", "slices"].map((name) => {
+      const path = new URL(`../model/tfjs/files/${name}.json`, import.meta.url)
+      const { model, weights } = JSON.parse(readFileSync(path, "utf8"))
+      return [JSON.stringify(model), Buffer.from(weights, "base64")]
+    }),
+  )
+  const keras = (name: string) => readFileSync(new URL(`../model/keras/files/${name}`, import.meta.url))
+  const archives = ["convolutions.keras", "shared.keras", "attention.keras"].map(keras)
+  put(
+    "keras",
+    archives.map((archive) => {
+      const members = unzipSync(archive)
+      return ["config.json", "metadata.json", "model.weights.h5"].map((name) => members[name])
+    }),
+  )
+  put(
+    "kerasArchive",
+    archives.map((archive) => [archive]),
+  )
+  put(
+    "hdf5",
+    ["shared.h5", "keras2.h5"].map((name) => [keras(name)]),
+  )
 
   const { graph } = await small()
   const tiny = await perceptron([3, 4, 2])

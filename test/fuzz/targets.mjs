@@ -4,6 +4,7 @@
  */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { zipSync } from "fflate"
 import {
   attestationDigest,
   explainCredential,
@@ -26,6 +27,7 @@ import { rebuildCircuit } from "#src/compile/description.js"
 import { FileError } from "#src/errors.js"
 import { readKept } from "#src/keep/index.js"
 import { openLog, verifyLog } from "#src/log/index.js"
+import { importKeras } from "#src/model/keras/keras.js"
 import { importOnnx } from "#src/model/onnx/onnx.js"
 import { importTfjs } from "#src/model/tfjs/tfjs.js"
 import { lower } from "#src/ops/lower.js"
@@ -70,6 +72,25 @@ export const targets = {
   tfjs: {
     parts: [mutateJson, mutateBytes],
     parse: ([model, weights]) => lower(importTfjs(parseJson(model, "model.json"), weights)),
+  },
+  graphModel: {
+    parts: [mutateJson, mutateBytes],
+    parse: ([model, weights]) => lower(importTfjs(parseJson(model, "model.json"), weights)),
+  },
+  keras: {
+    parts: [mutateJson, mutateJson, mutateBytes],
+    parse: ([config, metadata, weights]) => {
+      const members = { "config.json": config, "metadata.json": metadata, "model.weights.h5": weights }
+      return lower(importKeras(zipSync(members, { level: 0 })))
+    },
+  },
+  kerasArchive: {
+    parts: [both(mutateZip)],
+    parse: ([file]) => lower(importKeras(file)),
+  },
+  hdf5: {
+    parts: [mutateBytes],
+    parse: ([file]) => lower(importKeras(file)),
   },
   model: {
     parts: [mutateBytes],

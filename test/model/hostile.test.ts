@@ -1,6 +1,7 @@
 /** Small files that ask for much: each ends within seconds and 512 MiB, with a typed error that names the node. */
 import { zipSync } from "fflate"
 import { beforeAll, describe, expect, it } from "vitest"
+import { refusedControl, slowControl } from "../support/hostile-control.js"
 import { cases, refused, slow } from "../support/hostile-models.js"
 import { type Case, measured, type Outcome } from "../support/measured.js"
 import { npy } from "../support/npy-writer.js"
@@ -185,10 +186,14 @@ const of = (
     shape: [1],
   }))
 
+const unrolled = Object.fromEntries(Object.entries(refusedControl).map(([name, [spec]]) => [name, spec]))
+
 const groups: Readonly<
   Record<string, { readonly of: () => Case[]; readonly errors: readonly (string | null)[] }>
 > = {
   "models of a few nodes": { of: () => cases(refused, "onnx"), errors: ["ModelError"] },
+  "subgraphs and sequences": { of: () => cases(unrolled, "onnx"), errors: ["ModelError"] },
+  "long loops and sequences": { of: () => cases(slowControl, "quantize"), errors: ["ModelError", null] },
   "models that were slow": { of: () => cases(slow, "quantize"), errors: ["ModelError", null] },
   "malformed ONNX files": { of: () => of("onnx", wire), errors: ["ModelError"] },
   "tfjs files": { of: () => of("tfjs", layers), errors: ["ModelError"] },
@@ -204,6 +209,11 @@ describe.each(Object.entries(groups))("%s", (_, { of: make, errors }) => {
 
   it("end with a typed error, or none where that is right", () => {
     expect(outcomes.filter(({ error }) => !errors.includes(error))).toEqual([])
+  })
+
+  it("say what they are refused for", () => {
+    for (const { name, message } of outcomes)
+      if (name in refusedControl) expect(message, name).toMatch(refusedControl[name][1])
   })
 
   it("end within five seconds", () => {

@@ -256,7 +256,7 @@ describe("NumPy samples", () => {
 
   const data = Uint8Array.from(values)
   it.each([
-    ["another name", { "y.npy": npy("|u1", [2, 2, 3], data) }, InputError, /unknown array `y`/],
+    ["another name", { "z.npy": npy("|u1", [2, 2, 3], data) }, InputError, /unknown array `z`/],
     ["no array", {}, InputError, /`x` is missing/],
     [
       "another shape",

@@ -111,6 +111,16 @@ export async function examine(seeds: readonly number[]): Promise<Findings> {
   return findings
 }
 
+/** What is wrong with a circuit on an input: where it differs from its model, or accepts what is false. */
+export const faultsOf = (circuit: Circuit, probe: Probe): string[] =>
+  attack(circuit, probe, new Random(1), {
+    refusedFiles: 0,
+    refusedCircuits: 0,
+    circuits: 0,
+    forgeries: 0,
+    faults: [],
+  })
+
 /** Compares a circuit on an input, and tries every output moved by one and some false executions. */
 function attack(circuit: Circuit, probe: Probe, random: Random, findings: Findings): string[] {
   const { graph, linked } = circuit

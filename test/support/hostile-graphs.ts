@@ -1,9 +1,9 @@
 /** Integer graphs that somebody might write to break a circuit: every primitive, with numbers near the limits. */
 
 import { ModelError } from "#src/errors.js"
-import type { IntNode, LinearMap, TensorId } from "#src/ops/program.js"
+import { type IntNode, type LinearMap, type TensorId, tieBits } from "#src/ops/program.js"
 import { deserialize, serialize } from "#src/quantize/canonical/digest.js"
-import { graphBounds, hull, sumLimit } from "#src/quantize/integers/bounds.js"
+import { graphBounds, hull, stepsBelow, sumLimit } from "#src/quantize/integers/bounds.js"
 import type { IntGraph } from "#src/quantize/integers/intgraph.js"
 import type { Random } from "./random.js"
 
@@ -250,6 +250,142 @@ class HostileBuilder {
     })
   }
 
+  contraction(): boolean {
+    const { random, next } = this
+    const [left, right] = [this.source(), this.source()]
+    const [a, b] = [this.sizes[left], this.sizes[right]]
+    const divides = (d: number) => a % d === 0 && b % d === 0
+    const k = random.pick([1, 2, 3, 4].filter(divides))
+    const batch = random.pick([1, 2].filter((d) => divides(d * k)))
+    const [m, n] = [a / (batch * k), b / (batch * k)]
+    const node = { kind: "contraction", out: next, left, right, batch, m, k, n } as const
+    return this.add(batch * m * n, { ...node, origin: origin(`contraction${next}`) })
+  }
+
+  /** An integer map of a tensor whose least value is `least`, often as far as it goes. */
+  private raised(source: TensorId, least: number): TensorId | undefined {
+    const { random, next } = this
+    const size = this.sizes[source]
+    const factor = random.pick([1, 1, random.integer(1, 9), Math.max(1, this.weight(source))])
+    const bias = Float64Array.from({ length: size }, (_, i) =>
+      Math.max(-factor * this.bounds[source].lo[i] + least, -(2 ** 52)),
+    )
+    const map = sparse(Array.from({ length: size }, (_, i) => [[i, factor]]))
+    const node: IntNode = {
+      kind: "linear",
+      out: next,
+      terms: [{ source, map }],
+      bias,
+      origin: origin(`raised${next}`),
+    }
+    return this.add(size, node) ? next : undefined
+  }
+
+  quotient(): boolean {
+    const { random } = this
+    const numerator = this.source()
+    const size = this.sizes[numerator]
+    const candidates = this.sizes.flatMap((each, id) => (each === size ? [id] : []))
+    const least = random.pick([1, 1, 1, 2, random.integer(0, 40), Math.abs(extreme(random))])
+    const denominator = this.raised(random.pick(candidates), least)
+    if (denominator === undefined || this.isRefused) return false
+    const out = this.next
+    return this.add(size, { kind: "quotient", out, numerator, denominator, origin: origin(`quotient${out}`) })
+  }
+
+  /** A maximum of one or two windows that share no element, and a table of the distances from it. */
+  below(): boolean {
+    const { random } = this
+    const source = this.source()
+    const from = this.sizes[source]
+    const windows = random.integer(1, Math.min(2, from))
+    const owner = Int32Array.from({ length: from }, (_, i) =>
+      i < windows ? i : random.integer(0, windows - 1),
+    )
+    const map = new Int32Array(windows * from).fill(-1)
+    owner.forEach((window, i) => {
+      map[window * from + i] = i
+    })
+    const maximum = this.next
+    if (
+      !this.add(windows, {
+        kind: "max",
+        out: maximum,
+        source,
+        window: from,
+        map,
+        origin: origin(`max${maximum}`),
+      })
+    )
+      return false
+    if (this.isRefused) return true
+    const out = this.next
+    const node = {
+      source,
+      maximum,
+      owner,
+      shift: random.pick([1, 2, random.integer(1, 52)]),
+      origin: origin(`below${out}`),
+    }
+    const [, last] = hull(stepsBelow(node, (id) => this.bounds[id]))
+    if (last >= 64) return false
+    const base = extreme(random, 51)
+    const width = 2 ** random.integer(0, this.precision) - 1
+    const values = Float64Array.from({ length: last + 1 }, () => base + random.integer(0, width))
+    return this.add(from, { kind: "below", out, ...node, values })
+  }
+
+  isqrt(): boolean {
+    const given = this.source()
+    const source = this.raised(given, this.random.pick([0, 0, 1, -1, Math.abs(extreme(this.random))]))
+    if (source === undefined || this.isRefused) return false
+    const out = this.next
+    return this.add(this.sizes[given], { kind: "isqrt", out, source, origin: origin(`isqrt${out}`) })
+  }
+
+  /** Rows of a table for whatever a source can be, if that is few numbers. */
+  rows(): boolean {
+    const { random, next } = this
+    const source = this.source()
+    const [lo, most] = hull(this.bounds[source])
+    if (most - lo >= 16) return false
+    const width = random.integer(1, 3)
+    const base = extreme(random, 51)
+    const values = Float64Array.from({ length: (most - lo + 1) * width }, () =>
+      random.pick([base, base + random.integer(0, 2 ** this.precision), extreme(random, 51)]),
+    )
+    const node = { kind: "rows", out: next, source, lo, width, values } as const
+    return this.add(this.sizes[source] * width, { ...node, origin: origin(`rows${next}`) })
+  }
+
+  /** Keys of one or two windows, and their order. */
+  sort(): boolean {
+    const { random, next } = this
+    const source = this.source()
+    const window = random.integer(2, 3)
+    const size = window * random.integer(1, 2)
+    const unit = random.pick([2 ** tieBits(window), 2 ** tieBits(window), 2 ** 20])
+    const factor = Math.trunc(extreme(random, 50) / unit) * unit
+    const map = sparse(
+      Array.from({ length: size }, () => [[random.integer(0, this.sizes[source] - 1), factor]]),
+    )
+    const bias = Float64Array.from({ length: size }, (_, i) => window - 1 - (i % window))
+    const keys: IntNode = {
+      kind: "linear",
+      out: next,
+      terms: [{ source, map }],
+      bias,
+      origin: origin(`keys${next}`),
+    }
+    if (!this.add(size, keys)) return false
+    if (this.isRefused) return true
+    const out = this.next
+    const count = random.integer(1, window)
+    const order = Int32Array.from({ length: size }, (_, i) => i)
+    const node = { kind: "sort", out, source: next, window, count, map: order } as const
+    return this.add((size / window) * (count + window), { ...node, origin: origin(`sort${out}`) })
+  }
+
   index(): boolean {
     const { random, next } = this
     const sources = Array.from({ length: random.integer(1, 2) }, () => this.source())
@@ -281,6 +417,12 @@ export function hostile(random: Random): Parameters<typeof readGraph> {
     () => b.windows("max"),
     () => b.windows("argmax"),
     () => b.product(),
+    () => b.quotient(),
+    () => b.isqrt(),
+    () => b.below(),
+    () => b.sort(),
+    () => b.rows(),
+    () => b.contraction(),
     () => b.index(),
   ]
   while (!b.input()) {}

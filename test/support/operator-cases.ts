@@ -3,7 +3,7 @@ import { sizeOf } from "#src/ops/program.js"
 import type { AttributeSpec, OnnxSpec, TensorSpec } from "./onnx-writer.js"
 import type { Random } from "./random.js"
 
-const ints = (data: readonly number[]): TensorSpec => ({ shape: [data.length], data, dtype: "int64" })
+export const ints = (data: readonly number[]): TensorSpec => ({ shape: [data.length], data, dtype: "int64" })
 export const reals = (random: Random, shape: readonly number[], scale = 1): TensorSpec => ({
   shape,
   data: random.reals(sizeOf(shape), scale),
@@ -28,7 +28,7 @@ export function single(
 }
 
 /** One node on two inputs. */
-const pair = (
+export const pair = (
   operator: string,
   x: readonly number[],
   y: readonly number[],
@@ -43,10 +43,10 @@ const pair = (
 })
 
 /** A shape that broadcasts to `shape`. */
-const narrower = (random: Random, shape: readonly number[]) =>
+export const narrower = (random: Random, shape: readonly number[]) =>
   shape.slice(random.integer(0, shape.length - 1)).map((dim) => (random.next() < 0.4 ? 1 : dim))
 
-const elementwise = (operator: string) => (random: Random) => {
+export const elementwise = (operator: string) => (random: Random) => {
   const shape = random.shape(1, 3)
   return random.next() < 0.5
     ? pair(operator, shape, narrower(random, shape))
@@ -73,6 +73,35 @@ function window(random: Random, axes: number, pooling: boolean) {
     attributes.strides = (attributes.strides as number[]).map((stride, i) => Math.min(stride, kernel[i]))
   } else attributes.pads = pads
   return { kernel, size, attributes }
+}
+
+/** A case whose weights are inputs as well. */
+const withLiveWeights =
+  (make: (random: Random) => OnnxSpec) =>
+  (random: Random): OnnxSpec => {
+    const { initializers = {}, ...model } = make(random)
+    const weights = Object.entries(initializers).map(([name, { shape }]) => ({ name, shape: [...shape] }))
+    return { ...model, inputs: [...model.inputs, ...weights] }
+  }
+
+const convTranspose = (random: Random) => {
+  const kernel = [random.integer(1, 3), random.integer(1, 3)]
+  const strides = [random.integer(1, 2), random.integer(1, 2)]
+  const attributes = {
+    kernel_shape: kernel,
+    strides,
+    pads: kernel.concat(kernel).map((k) => random.integer(0, Math.max(0, Math.floor((k - 1) / 2)))),
+  }
+  const group = random.integer(1, 2)
+  const shape = [random.integer(1, 2), 2, random.integer(2, 4), random.integer(2, 4)]
+  return single(
+    "ConvTranspose",
+    shape,
+    { ...attributes, group },
+    {
+      w: reals(random, [2, random.integer(1, 2), ...kernel]),
+    },
+  )
 }
 
 const conv = (axes: number) => (random: Random) => {
@@ -102,7 +131,7 @@ const pool = (operator: string, axes: number) => (random: Random) => {
   return single(operator, [1, random.integer(1, 3), ...size], attributes)
 }
 
-const reduce = (operator: string, input: boolean) => (random: Random) => {
+export const reduce = (operator: string, input: boolean) => (random: Random) => {
   const shape = random.shape(1, 4, 3)
   const axes = random
     .permutation(shape.length)
@@ -128,6 +157,22 @@ const matmulShapes = (random: Random) => {
   const [n, k, m] = [random.integer(1, 3), random.integer(1, 4), random.integer(1, 3)]
   const batch = random.shape(0, 2, 2)
   return { left: [...batch, n, k], right: [...(random.next() < 0.5 ? batch : []), k, m] }
+}
+
+/** An equation of so many operands with lengths for its letters, and the shapes that it asks for. */
+function equation(random: Random, operands: number) {
+  const lengths = new Map([..."abcd"].map((letter) => [letter, random.integer(1, 3)]))
+  const term = () =>
+    random
+      .permutation(4)
+      .slice(0, random.integer(1, 3))
+      .map((i) => "abcd"[i])
+  const terms = Array.from({ length: operands }, term)
+  const all = [...new Set(terms.flat())]
+  const result = random.permutation(all.length).slice(0, random.integer(0, all.length))
+  const shapes = terms.map((letters) => letters.map((letter) => lengths.get(letter) as number))
+  const right = result.map((i) => all[i]).join("")
+  return { equation: `${terms.map((letters) => letters.join("")).join(",")}->${right}`, shapes }
 }
 
 const scatterElements =
@@ -174,20 +219,60 @@ export const operatorCases: Readonly<Record<string, (random: Random) => OnnxSpec
     const { left, right } = matmulShapes(random)
     return pair("MatMul", left, right)
   },
-  "Conv 1-D": conv(1),
-  "Conv 2-D": conv(2),
-  ConvTranspose: (random) => {
-    const kernel = [random.integer(1, 3), random.integer(1, 3)]
-    const strides = [random.integer(1, 2), random.integer(1, 2)]
-    const attributes = {
-      kernel_shape: kernel,
-      strides,
-      pads: kernel.concat(kernel).map((k) => random.integer(0, Math.max(0, Math.floor((k - 1) / 2)))),
-    }
-    return single("ConvTranspose", [1, 2, random.integer(2, 4), random.integer(2, 4)], attributes, {
-      w: reals(random, [2, random.integer(1, 2), ...kernel]),
+  "MatMul batches": (random) => {
+    const [n, k, m] = [random.integer(1, 3), random.integer(2, 3), random.integer(1, 3)]
+    const batch = random.shape(1, 3, 2)
+    const some = () =>
+      batch.map((dim) => (random.next() < 0.4 ? 1 : dim)).slice(random.integer(0, batch.length))
+    return pair("MatMul", [...some(), n, k], [...some(), k, m])
+  },
+  "Gemm activations": (random) => {
+    const [n, k, m] = [random.integer(1, 3), random.integer(1, 4), random.integer(1, 4)]
+    const [transA, transB] = [random.integer(0, 1), random.integer(0, 1)]
+    return pair("Gemm", transA ? [k, n] : [n, k], transB ? [m, k] : [k, m], {
+      transA,
+      transB,
+      alpha: { float: 0.5 },
     })
   },
+  Einsum: (random) => {
+    const { equation: text, shapes } = equation(random, 2)
+    return pair("Einsum", shapes[0], shapes[1], { equation: text })
+  },
+  "Einsum constant": (random) => {
+    const { equation: text, shapes } = equation(random, random.integer(1, 3))
+    const [x, ...others] = shapes
+    const constants = others.map((shape, i) => [`w${i}`, reals(random, shape)])
+    return single("Einsum", x, { equation: text }, Object.fromEntries(constants))
+  },
+  "Einsum attention": (random) => {
+    const [b, q, s, h, d] = [1, 2, 3, 2, 3].map((most) => random.integer(1, most))
+    const text = random.pick(["bqhd,bshd->bhqs", "bqhd, bshd -> bqhs", "bqhd,bshd"])
+    return pair("Einsum", [b, q, h, d], [b, s, h, d], { equation: text })
+  },
+  "Einsum ellipsis": (random) => {
+    const [i, j, k] = [random.integer(1, 3), random.integer(1, 3), random.integer(1, 3)]
+    const batch = random.shape(1, 2, 2)
+    const text = random.pick(["...ij,...jk->...ik", "...ij,...jk", "...ij,...jk->ik..."])
+    return pair("Einsum", [...batch, i, j], [...batch, j, k], { equation: text })
+  },
+  "Einsum diagonal": (random) => {
+    const n = random.integer(2, 3)
+    const [text, shape] = random.pick<[string, number[]]>([
+      ["ii->i", [n, n]],
+      ["ii", [n, n]],
+      ["iji->j", [n, 2, n]],
+      ["ii,ij->j", [n, n]],
+    ])
+    if (text.includes(",")) return pair("Einsum", shape, [n, 2], { equation: text })
+    return single("Einsum", shape, { equation: text })
+  },
+  "Conv 1-D": conv(1),
+  "Conv 2-D": conv(2),
+  ConvTranspose: convTranspose,
+  "Conv 1-D of live weights": withLiveWeights(conv(1)),
+  "Conv 2-D of live weights": withLiveWeights(conv(2)),
+  "ConvTranspose of live weights": withLiveWeights(convTranspose),
   BatchNormalization: (random) => {
     const shape = [random.integer(1, 2), random.integer(1, 3), ...random.shape(0, 2, 3)]
     const c = shape[1]
@@ -372,6 +457,20 @@ export const operatorCases: Readonly<Record<string, (random: Random) => OnnxSpec
       { c: { shape: [3], data: [1, random.integer(0, 1), 1], dtype: "bool" } },
     ),
   ReduceL1: reduce("ReduceL1", false),
+  ReduceProd: reduce("ReduceProd", false),
+  ReduceLogSum: (random) => {
+    const spec = reduce("ReduceLogSum", false)(random)
+    const [{ inputs, ...last }] = spec.nodes
+    return {
+      ...spec,
+      initializers: { c: { shape: [], data: [0.25] } },
+      nodes: [
+        { operator: "Abs", inputs, outputs: ["a"] },
+        { operator: "Add", inputs: ["a", "c"], outputs: ["b"] },
+        { ...last, inputs: ["b"] },
+      ],
+    }
+  },
   ReduceSumSquare: reduce("ReduceSumSquare", false),
   Upsample: (random) => {
     const scales = { shape: [4], data: [1, 1, random.integer(1, 3), random.integer(1, 3)] }

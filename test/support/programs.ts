@@ -84,9 +84,44 @@ export class ProgramBuilder {
     return made.out
   }
 
+  /** Rows of a constant table. */
+  rows(source: TensorId, width: number, values: number[]): TensorId {
+    const made = this.#tensor("rows", [this.size(source), width])
+    this.nodes.push({ kind: "rows", source, lo: 0, width, values: Float64Array.from(values), ...made })
+    return made.out
+  }
+
+  /** The largest elements of windows, or where they stand. */
+  top(source: TensorId, window: number, count: number, gives: "values" | "positions"): TensorId {
+    const windows = Math.floor(this.size(source) / window)
+    const made = this.#tensor("top", [windows, count])
+    const map = Int32Array.from({ length: windows * window }, (_, i) => i)
+    this.nodes.push({ kind: "top", source, window, map, count, gives, ...made })
+    return made.out
+  }
+
   product(left: TensorId, right: TensorId): TensorId {
     const made = this.#tensor("product", [...this.tensors[left].shape])
     this.nodes.push({ kind: "product", left, right, ...made })
+    return made.out
+  }
+
+  /** Matrices [batch, m, k] times [batch, k, n]. */
+  contraction(left: TensorId, right: TensorId, [batch, m, k, n]: readonly number[]): TensorId {
+    const made = this.#tensor("contraction", [batch, m, n])
+    this.nodes.push({ kind: "contraction", left, right, batch, m, k, n, ...made })
+    return made.out
+  }
+
+  divide(numerator: TensorId, denominator: TensorId): TensorId {
+    const made = this.#tensor("divide", [...this.tensors[numerator].shape])
+    this.nodes.push({ kind: "divide", numerator, denominator, ...made })
+    return made.out
+  }
+
+  root(source: TensorId): TensorId {
+    const made = this.#tensor("root", [...this.tensors[source].shape])
+    this.nodes.push({ kind: "root", source, ...made })
     return made.out
   }
 
@@ -97,7 +132,10 @@ export class ProgramBuilder {
         if (node.kind === "input") return []
         if (node.kind === "index") return [...node.sources]
         if (node.kind === "linear") return node.terms.map((term) => term.source)
-        return node.kind === "product" ? [node.left, node.right] : [node.source]
+        if (node.kind === "divide") return [node.numerator, node.denominator]
+        return node.kind === "product" || node.kind === "contraction"
+          ? [node.left, node.right]
+          : [node.source]
       }),
     )
     const last = this.tensors.map((_, id) => id).filter((id) => !read.has(id))
@@ -140,6 +178,10 @@ export function randomProgram(seed: number): { program: Program; samples: Sample
   if (random.next() < 0.5) pool.push(b.input([1, 2, 3, 3]))
   for (let steps = random.integer(2, 8); steps > 0; steps--) pool.push(randomNode(b, random, pool))
   if (random.next() < 0.3) b.argmax(random.pick(pool))
+  const other = new Random(seed + 2 ** 30)
+  const [source, window] = [other.pick(pool), other.integer(2, 4)]
+  if (b.size(source) >= window && other.next() < 0.2)
+    b.top(source, window, other.integer(1, window), "values")
   const program = b.build()
   return { program, samples: Array.from({ length: 6 }, () => randomSample(program, random)) }
 }
@@ -149,7 +191,7 @@ function randomNode(b: ProgramBuilder, random: Random, pool: readonly TensorId[]
   const size = b.size(source)
   const { shape } = b.tensors[source]
   const same = pool.filter((id) => b.size(id) === size)
-  switch (random.integer(0, 10)) {
+  switch (random.integer(0, 12)) {
     case 0: {
       const m = random.integer(1, 8)
       return b.dense(source, m, random.reals(m * size, 1), random.next() < 0.5 ? random.reals(m) : undefined)
@@ -186,9 +228,35 @@ function randomNode(b: ProgramBuilder, random: Random, pool: readonly TensorId[]
       const name = random.pick(["sigmoid", "tanh", "softplus", "erf", "sin"] as const)
       return b.function(source, apply(name, variable))
     }
+    case 9: {
+      const [batch, m, k, n] = [1, 2, 3, 3].map((most) => random.integer(1, most))
+      const some = (count: number) => {
+        const from = random.pick(pool)
+        const map = Array.from({ length: count }, () => random.integer(-1, b.size(from) - 1))
+        return b.index([from], map, [count])
+      }
+      return b.contraction(some(batch * m * k), some(batch * k * n), [batch, m, k, n])
+    }
+    case 10:
+      return b.root(positive(b, random.pick(pool)))
+    case 11: {
+      // of one sign, or below several numerators
+      const squares = positive(b, random.pick(pool))
+      const size = b.size(squares)
+      const den = random.pick([squares, b.root(squares), b.sum([[squares, -1]])])
+      const map = Array.from({ length: b.size(source) }, (_, i) => (random.next() < 0.5 ? 0 : i) % size)
+      return b.divide(source, b.index([den], map, [...shape]))
+    }
     default:
       return b.clamp(source)
   }
+}
+
+/** x² + 1/2 */
+function positive(b: ProgramBuilder, x: TensorId): TensorId {
+  const size = b.size(x)
+  const terms = [{ source: b.product(x, x), map: diagonal(size, 1) }]
+  return b.linear(terms, [...b.tensors[x].shape], new Array<number>(size).fill(0.5))
 }
 
 function conv(b: ProgramBuilder, random: Random, source: TensorId): TensorId {

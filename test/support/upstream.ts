@@ -21,7 +21,7 @@ export function dataSet(folder: URL, kind: "input" | "output"): Tensor[] | undef
   for (const name of names.sort((a, b) => number(a) - number(b))) {
     const proto = decodeMessage("TensorProto", readFileSync(new URL(name, set)), limits.nesting)
     const decoded = decodeTensor(proto as TensorProto, limits)
-    if (!("tensor" in decoded)) return undefined
+    if (!("tensor" in decoded) || !decoded.tensor.data.every(Number.isFinite)) return undefined
     tensors.push(decoded.tensor)
   }
   return tensors

@@ -117,6 +117,15 @@ const rectify: GadgetKind = {
   },
 }
 
+const threshold: GadgetKind = {
+  template: "Threshold",
+  file: "threshold.circom",
+  ...ofAccumulator,
+  cost: ([, n]) => n + 2,
+  lookups: ([, n]) => ({ rows: 1, ranges: [n], members: 0 }),
+  hints: ([k], [acc], set) => set("out", acc >= 2 ** k ? 1 : 0),
+}
+
 const truncate: GadgetKind = {
   template: "Truncate",
   file: "truncate.circom",
@@ -195,6 +204,34 @@ const product: GadgetKind = {
   lookups: () => ({ rows: 1, ranges: [], members: 0 }),
   hints(_, [left, right], set) {
     set("out", left * right)
+  },
+}
+
+const quotient: GadgetKind = {
+  template: "Quotient",
+  file: "quotient.circom",
+  inputs: () => ["num", "den"],
+  outputs: ["out"],
+  cost: ([b, n]) => b + 2 * n + 3,
+  lookups: ([b, n]) => ({ rows: 1, ranges: [b, n, n], members: 0 }),
+  hints([, , lo], [num, den], set) {
+    const rounded = floorDiv(2 * num + den, 2 * den)
+    set("out", rounded - lo)
+    set("rem", 2 * (num - rounded * den) + den)
+  },
+}
+
+const root: GadgetKind = {
+  template: "Root",
+  file: "root.circom",
+  inputs: () => ["square"],
+  outputs: ["out"],
+  cost: ([n]) => 2 * n + 2,
+  lookups: ([n]) => ({ rows: 1, ranges: [n, n], members: 0 }),
+  hints(_, [square], set) {
+    const floor = Math.floor(Math.sqrt(square))
+    set("out", floor)
+    set("rem", square - floor * floor)
   },
 }
 
@@ -326,6 +363,61 @@ const largest: GadgetKind = {
   },
 }
 
+const chosen: GadgetKind = {
+  template: "Chosen",
+  file: "chosen.circom",
+  series: true,
+  inputs: operands,
+  outputs: ["out"],
+  cost: ([m]) => m - 1,
+  lookups: ([m]) => ({ rows: m - 1, ranges: [], members: 0 }),
+  hints: largest.hints,
+}
+
+const ofDistance = { inputs: () => ["max", "in"], outputs: ["out"] }
+
+const below: GadgetKind = {
+  template: "Below",
+  file: "below.circom",
+  ...ofDistance,
+  scalars: 4,
+  lookups: ([k, , b]) => ({ rows: 0, ranges: [k, b], members: 1 }),
+  table: ([, , , j, ...values]) => functionTable(values, j),
+  hints([k, , , , ...values], [max, x], set) {
+    const steps = floorDiv(max - x, powers[k])
+    set("steps", steps)
+    set("out", values[steps])
+  },
+}
+
+const step: GadgetKind = {
+  ...below,
+  template: "Step",
+  file: "step.circom",
+  ...ofAccumulator,
+  hints([k, , , , ...values], [acc], set) {
+    const steps = floorDiv(acc, powers[k])
+    set("steps", steps)
+    set("out", values[steps])
+  },
+}
+
+const belowTable: GadgetKind = {
+  template: "BelowTable",
+  file: "belowtable.circom",
+  ...ofDistance,
+  scalars: 2,
+  cost: ([k, n]) => k + 1 + (table.cost?.([n]) ?? 0),
+  lookups: ([k, n]) => ({ ...table.lookups([n]), ranges: [k] }),
+  hints([k, n, ...values], [max, x], set) {
+    const steps = floorDiv(max - x, powers[k])
+    set("steps", steps)
+    set("table.in", steps)
+    set("table.out", values[steps])
+    table.hints([n, ...values], [steps], (name, value) => set(name === "out" ? name : `table.${name}`, value))
+  },
+}
+
 const entry: GadgetKind = {
   template: "Entry",
   file: "entry.circom",
@@ -339,21 +431,65 @@ const entry: GadgetKind = {
   },
 }
 
+const beyond: GadgetKind = {
+  template: "Beyond",
+  file: "beyond.circom",
+  inputs: () => ["above", "below"],
+  outputs: [],
+  cost: ([b]) => b + 1,
+  lookups: ([b]) => ({ rows: 0, ranges: [b], members: 0 }),
+  hints: () => undefined,
+}
+
+const rest: GadgetKind = {
+  template: "Rest",
+  file: "rest.circom",
+  inputs: () => ["least", "mark", "key"],
+  outputs: [],
+  cost: ([b, c]) => b + 1 + c,
+  lookups: ([b, c]) => ({ rows: c, ranges: [b], members: 0 }),
+  hints: () => undefined,
+}
+
+const among: GadgetKind = {
+  template: "Among",
+  file: "among.circom",
+  series: true,
+  inputs: (parameters) => ["value", ...operands(parameters)],
+  outputs: [],
+  cost: ([m]) => m,
+  lookups: ([m]) => ({ rows: m, ranges: [], members: 0 }),
+  hints([m], [value, ...list], set) {
+    const first = list.indexOf(value)
+    for (let j = 0; j < m - 1; j++) set(`found[${j}]`, first >= 0 && j >= first ? 1 : 0)
+  },
+}
+
 /** Every family, by template name. */
 export const gadgetKinds = {
   InRange: inRange,
   Clamp: clamp,
   Rectify: rectify,
+  Threshold: threshold,
   Truncate: truncate,
   Max: max,
   Argmax: argmax,
   Position: position,
   Product: product,
+  Quotient: quotient,
+  Root: root,
   Complement: complement,
   Excess: excess,
   Gated: gated,
   Signed: signedForm,
   Largest: largest,
+  Chosen: chosen,
+  Below: below,
+  BelowTable: belowTable,
+  Step: step,
+  Beyond: beyond,
+  Rest: rest,
+  Among: among,
   Table: table,
   Entry: entry,
 }
@@ -383,12 +519,37 @@ export function clampGadget(shift: number, bits: number, min: number, max: numbe
   const most = floorDiv(max, 2 ** shift)
   if (most <= 0) return 0
   if (least >= top) return top
+  if (bits === 1) {
+    const [above, below] = [max - 2 ** shift, 2 ** shift - 1 - min]
+    return { kind: threshold, parameters: [shift, Math.max(1, bitLength(Math.max(above, below)))] }
+  }
   if (most <= top) {
     const n = bitLength(Math.max(most, least < 0 ? -least - 1 : 0))
     return least >= 0 ? { kind: truncate, parameters: [shift, n] } : { kind: rectify, parameters: [shift, n] }
   }
   const magnitude = Math.max(bitLength(most), least < 0 ? bitLength(-least - 1) : 0)
   return { kind: clamp, parameters: [shift, bits, Math.max(1, magnitude - bits)] }
+}
+
+/** The rounded quotient of an integer and one from 1 to `den`, less `least`; it is at most `most`. */
+export const quotientGadget = (least: number, most: number, den: number): GadgetUse => ({
+  kind: quotient,
+  parameters: [bitLength(most - least), bitLength(2 * den - 1), least],
+})
+
+/** The floor of the root of an integer from 0 to `square`. */
+export const rootGadget = (square: number): GadgetUse => ({
+  kind: root,
+  parameters: [bitLength(2 * Math.floor(Math.sqrt(square)))],
+})
+
+/** One of m integers, the largest if that none exceeds it is shown elsewhere. */
+export const chosenGadget = (m: number): GadgetUse => ({ kind: chosen, parameters: [m] })
+
+/** What `values` say of the distance from a maximum, in steps of 2^shift. */
+export function belowTableGadget(shift: number, values: ArrayLike<number>): GadgetUse {
+  const [n, ...padded] = tableGadget(values).parameters
+  return { kind: belowTable, parameters: [shift, n, ...padded] }
 }
 
 /** The table gadget for `values`, which start at 0; those past the end are never asked for. */

@@ -108,8 +108,8 @@ function seriesOf({ signals, rows, requests, outputs }: Gadget, refuse: () => ne
       [...lc].map(([signal, value]) => ({ side, ...(places[signal] ?? one), value })),
     )
   const widths = new Set(requests.map((request) => ("bits" in request ? request.bits : -1)))
-  const [bits] = widths
-  if (widths.size !== 1 || bits < 0) refuse()
+  const [bits = 0] = widths
+  if (widths.size > 1 || bits < 0) refuse()
   return {
     groups,
     rows: rows.map(({ a, b, c }) => item([a, b, c])),

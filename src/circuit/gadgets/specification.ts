@@ -38,6 +38,7 @@ const specifications: Readonly<Record<string, Specification>> = {
   InRange: ([n], [x]) => (x >= 0n && x < power(n) ? x : undefined),
   Clamp: ([k, w, t], [acc]) => clamped(k, w, acc, () => acc >= -power(k + w + t) && acc < power(k + w + t)),
   Rectify: ([k, n], [acc]) => clamped(k, n, acc, () => acc >= -power(k + n) && acc < power(k + n)),
+  Threshold: ([k, n], [acc]) => clamped(k, 1n, acc, () => abs(2n * (acc - power(k)) + 1n) < 2n * power(n)),
   Truncate: ([k, n], [acc]) => clamped(k, n, acc, () => acc >= 0n && acc < power(k + n)),
   Complement: ([k, n, e], [acc]) =>
     clamped(k, n, acc, () => acc >= -power(k) * (power(e) - 1n) && acc < power(k + n)),
@@ -56,9 +57,38 @@ const specifications: Readonly<Record<string, Specification>> = {
   },
   Max: largest,
   Largest: largest,
+  // of the largest: that none exceeds it, other gadgets show
+  Chosen: (_, operands) => operands.reduce(larger),
+  Below: ([k, m, , , ...values], [max, x]) =>
+    max >= x && max - x < power(k) * m ? values[Number((max - x) >> k)] : undefined,
+  BelowTable: ([k, n, ...values], [max, x]) =>
+    max >= x && max - x < power(k + n) ? values[Number((max - x) >> k)] : undefined,
+  Step: ([k, m, , , ...values], [acc]) =>
+    acc >= 0n && acc < power(k) * m ? values[Number(acc >> k)] : undefined,
+  // the value of a check is its first operand
+  Beyond: ([b], [above, below]) => (above > below && above - below <= power(b) ? above : undefined),
+  Rest([b, c], [least, mark, key]) {
+    if (c === 1n && mark !== 0n && mark !== 1n) return undefined
+    const distance = least - key - 1n + power(b) * mark
+    return distance >= 0n && distance < power(b) ? least : undefined
+  },
+  Among: (_, [value, ...list]) => (list.includes(value) ? value : undefined),
   Argmax: argmax,
   Position: argmax,
   Product: (_, [x, y]) => x * y,
+  Quotient([b, n, lo], [num, den]) {
+    if (den < 1n || 2n * den > power(n)) return undefined
+    // in [−den, den), by which num is away from a multiple of 2·den
+    const away = ((((2n * num + den) % (2n * den)) + 2n * den) % (2n * den)) - den
+    const out = (2n * num - away) / (2n * den) - lo
+    return out >= 0n && out < power(b) ? out : undefined
+  },
+  Root([n], [square]) {
+    if (square < 0n) return undefined
+    let [out, step] = [0n, power(n)]
+    for (; step > 0n; step >>= 1n) if ((out + step) * (out + step) <= square) out += step
+    return 2n * out < power(n) ? out : undefined
+  },
   Table: ([n, ...values], [x]) => (x >= 0n && x < power(n) ? values[Number(x)] : undefined),
   Entry: ([m, , , ...values], [x]) => (x >= 0n && x < m ? values[Number(x)] : undefined),
 } satisfies { readonly [Template in keyof typeof gadgetKinds]: Specification }

@@ -41,8 +41,9 @@ class Side {
 /** A combination whose coefficients may be any field elements. */
 export type FieldLc = ReadonlyMap<number, number | bigint>
 
-/** Wires from here on are final ones; `finish` moves them behind all others. */
+/** Wires from here on are final ones, from there on late ones; `finish` moves them behind all others. */
 const FINAL = 2 ** 31
+const LATE = 3 * 2 ** 30
 
 /** Collects rows; coefficients are integers and become field elements through one dictionary. */
 export class R1csBuilder {
@@ -51,8 +52,9 @@ export class R1csBuilder {
   private readonly values: (number | bigint)[] = []
   wires = 1
   rows = 0
-  /** Final wires: those that depend on a challenge. */
+  /** Final wires: those that depend on a challenge. Late ones are numbered behind the others. */
   finals = 0
+  lates = 0
 
   /** Allocates `count` wires and returns the first. */
   allocate(count: number): number {
@@ -62,8 +64,8 @@ export class R1csBuilder {
   }
 
   /** Allocates a final wire; it gets its number in `finish`, in the order of allocation. */
-  allocateFinal(): number {
-    return FINAL + this.finals++
+  allocateFinal(when?: "late"): number {
+    return when === "late" ? LATE + this.lates++ : FINAL + this.finals++
   }
 
   /** Appends one entry to side 0 (a), 1 (b) or 2 (c) of the row under construction. */
@@ -117,9 +119,12 @@ export class R1csBuilder {
     const [a, b, c] = this.sides.map((side) => side.take())
     const values = this.values.map((value) => mod(BigInt(value)))
     for (const { wires } of [a, b, c])
-      for (let j = 0; j < wires.length; j++) if (wires[j] >= FINAL) wires[j] += this.wires - FINAL
+      for (let j = 0; j < wires.length; j++) {
+        if (wires[j] >= LATE) wires[j] += this.wires + this.finals - LATE
+        else if (wires[j] >= FINAL) wires[j] += this.wires - FINAL
+      }
     return {
-      wires: this.wires + this.finals,
+      wires: this.wires + this.finals + this.lates,
       publicOutputs,
       publicInputs,
       privateInputs,

@@ -3,15 +3,28 @@
  * index nodes combine rows, the others stamp gadgets.
  */
 import { invariant } from "../../errors.js"
-import { type IntNode, type PerKind, perKind, type TensorId } from "../../ops/program.js"
+import {
+  type ContractionNode,
+  depthOf,
+  type IntNode,
+  type PerKind,
+  perKind,
+  type RowsNode,
+  type SortNode,
+  type TensorId,
+} from "../../ops/program.js"
 import { lastReads } from "../../ops/traversal.js"
 import type { IntGraph } from "../../quantize/integers/intgraph.js"
 import type { GadgetUse } from "../gadgets/families.js"
 import type { Stamp } from "../gadgets/ranges.js"
 import { type Lc, ONE } from "../gadgets/reduce.js"
-import { NONE, type NodePlan, type Plan } from "../plan/plan.js"
-import type { R1csBuilder, WireLc } from "./builder.js"
+import { NONE, type NodePlan, type Plan, sourceOf } from "../plan/plan.js"
+import { isZero, type Projection } from "../plan/projection.js"
+import { entriesOf, groupsOf, packingOf } from "../plan/rows.js"
+import { windowsOf } from "../plan/sorting.js"
+import type { FieldLc, R1csBuilder, WireLc } from "./builder.js"
 import type { LookupBuilder } from "./lookup.js"
+import type { Element, ProjectionBuilder } from "./projection.js"
 import {
   Accumulator,
   compositionCost,
@@ -32,6 +45,17 @@ export interface StampedNode {
   readonly rowEnd: number
   /** The plan of a gadget node; absent where elements only got a wire of their own. */
   readonly plan?: NodePlan
+  /** How a contraction is projected, whose elements then have wires that no row of theirs defines. */
+  readonly projection?: Projection
+  /** Of a node whose gadgets are checks: the wire of each of its elements, or NONE, and the first row behind the gadgets. */
+  readonly free?: Uint32Array
+  readonly shownFrom?: number
+  /**
+   * Of rows of a table: the first of the multiplicities of its entries, for each group of columns; or of the bits of its
+   * indices, one for each row.
+   */
+  readonly multiplicities?: readonly number[]
+  readonly bits?: number
 }
 
 export interface Trace {
@@ -39,6 +63,10 @@ export interface Trace {
   gadget(use: GadgetUse, operands: readonly WireLc[], offset: number, output: number): void
   /** A wire that equals a combination: a defined wire or a public output. */
   define(wire: number, lc: WireLc): void
+  /** Wires of a node's elements that only gadgets behind them say something of. */
+  free(node: SortNode, keys: readonly WireLc[], wires: Uint32Array): void
+  /** A wire for each row of a table, for each of some indices, from `first` on: 1 for the row that the index names, else 0. */
+  bits(node: RowsNode, indices: readonly WireLc[], first: number): void
 }
 
 /** What nodes are linked with. */
@@ -53,6 +81,8 @@ export interface NodeLinking {
   readonly nonzerosPerRow: number
   /** Serves the queries of stamps; without, stamps must have none. */
   readonly lookup?: LookupBuilder | undefined
+  /** Projects contractions; without, all must have been planned as products. */
+  readonly projection?: ProjectionBuilder | undefined
   readonly trace?: Trace | undefined
 }
 
@@ -67,11 +97,31 @@ export function linkNodes(linking: NodeLinking): {
   const { graph } = linking
   const linked = new Linked(linking)
   const done = lastReads(graph)
+  for (const [table, { source }] of linking.plan.stepped) keepUntil(table, source, graph.nodes, done)
   for (const node of graph.nodes) {
     linked.set(node.out, perKind(links, node, linked))
     for (const tensor of done.get(node) ?? []) linked.drop(tensor)
   }
   return { stamped: linked.stamped, rowsOf: (tensor) => linked.rows(tensor) }
+}
+
+/** A table that is merged with a rescale reads what that reads. */
+function keepUntil(
+  table: IntNode,
+  source: TensorId,
+  nodes: readonly IntNode[],
+  done: Map<IntNode, TensorId[]>,
+): void {
+  for (const node of nodes) {
+    if (node === table) break
+    const own = done.get(node)
+    if (!own?.includes(source)) continue
+    done.set(
+      node,
+      own.filter((id) => id !== source),
+    )
+    done.set(table, [...(done.get(table) ?? []), source])
+  }
 }
 
 /** What is linked so far. */
@@ -160,14 +210,194 @@ const links: PerKind<IntNode, [linked: Linked], TensorRows> = {
   max: stamped,
   argmax: stamped,
   product: stamped,
-  rescale: stamped,
+  contraction(node, linked) {
+    const projection = linked.linking.plan.projected.get(node)
+    if (projection) return projectNode(node, projection, linked)
+    const { graph, nonzerosPerRow } = linked.linking
+    for (const [source, times] of [
+      [node.left, node.n],
+      [node.right, node.m],
+    ] as const) {
+      // each combination stands in as many rows
+      const { wires } = linked.rows(source)
+      const elements = elementsOf(graph, source)
+      if (times * (wires.length - elements) - wires.length > nonzerosPerRow * elements)
+        linked.define(source, node)
+    }
+    return stampNode(linked.planOf(node), linked)
+  },
+  rescale(node, linked) {
+    const { plan, graph } = linked.linking
+    // merged with the table that reads it: nothing stands for it
+    if (!plan.nodes.has(node)) return wireRows(0, 0, elementsOf(graph, node.out))
+    return stampNode(linked.planOf(node), linked)
+  },
   table: stamped,
+  rows: (node, linked) =>
+    linked.linking.projection ? packedNode(node, linked.linking.projection, linked) : bitsNode(node, linked),
+  sort: sortNode,
+  quotient: stamped,
+  below: stamped,
+  isqrt: stamped,
 }
 
-/** A tensor whose element i is wire first + i. */
-function wireRows(first: number, count: number): TensorRows {
+/**
+ * Gives falling keys and marks wires, which the gadgets of the node check. Without a challenge the last mark of a window is
+ * what the others leave of the count; with one, lookups say which keys are which.
+ */
+function sortNode(node: SortNode, linked: Linked): TensorRows {
+  const { graph, builder, projection, trace } = linked.linking
+  const bounds = graph.tensors[node.out]
+  const free = new Uint32Array(elementsOf(graph, node.out)).fill(NONE)
+  const collector = new RowCollector(free.length)
+  const windows = windowsOf(node)
+  for (const { falling, marks } of windows) {
+    const last = marks + node.window - 1
+    for (let i = falling; i <= last; i++) {
+      if (bounds.lo[i] === bounds.hi[i]) collector.entry(0, bounds.lo[i])
+      else if (i < last || projection) {
+        free[i] = builder.allocate(1)
+        collector.entry(free[i], 1)
+      } else {
+        collector.entry(0, node.count)
+        for (let mark = marks; mark < last; mark++) collector.entry(free[mark], -1)
+      }
+      collector.endRow()
+    }
+  }
+  const out = collector.take()
+  linked.set(node.out, out)
+  const keys = linked.rows(node.source)
+  trace?.free(
+    node,
+    Array.from(node.map, (element) => rowOf(keys, element)),
+    free,
+  )
+  stampNode(linked.planOf(node), linked)
+  const group = linked.stamped.pop()
+  invariant(group, "a node was stamped")
+  const shownFrom = builder.rows
+  if (projection)
+    for (const { falling, marks, keys: elements } of windows) {
+      const wires = (from: number, count: number) =>
+        Array.from({ length: count }, (_, j) => rowOf(out, from + j))
+      projection.among(
+        wires(falling, node.count),
+        Array.from(elements, (element) => rowOf(keys, element)),
+        wires(marks, node.window),
+      )
+    }
+  linked.stamped.push({ ...group, free, shownFrom, rowEnd: builder.rows })
+  return out
+}
+
+/** Gives the elements of rows of a table wires, which are range-checked, and looks them up with their index. */
+function packedNode(node: RowsNode, projection: ProjectionBuilder, linked: Linked): TensorRows {
+  const { graph, builder, plan } = linked.linking
+  const { width } = node
+  const count = elementsOf(graph, node.out)
+  const first = builder.allocate(count)
+  const out = wireRows(first, count)
+  linked.set(node.out, out)
+  const gadgets = linked.planOf(node)
+  stampNode(gadgets, linked)
+  const group = linked.stamped.pop()
+  invariant(group, "a node was stamped")
+  const shownFrom = builder.rows
+  const packing = packingOf(node, plan.uses[gadgets.uses[0]].parameters[0])
+  const source = linked.rows(node.source)
+  const multiplicities = groupsOf(node, packing).map((group) => {
+    const queries = Array.from({ length: count / width }, (_, i): FieldLc => {
+      const query = new Map<number, bigint>()
+      const add = (wire: number, coefficient: bigint) =>
+        query.set(wire, (query.get(wire) ?? 0n) + coefficient)
+      const { wires, coefficients } = rowOf(source, i)
+      for (let j = 0; j < wires.length; j++) add(wires[j], BigInt(coefficients[j]))
+      for (const { column, factor } of group.columns) add(first + i * width + column, factor)
+      add(0, group.offset - BigInt(node.lo))
+      return query
+    })
+    const counts = builder.allocate(depthOf(node))
+    projection.lookUp(queries, entriesOf(node, group), counts)
+    return counts
+  })
+  const free = Uint32Array.from({ length: count }, (_, i) => first + i)
+  linked.stamped.push({ ...group, free, shownFrom, multiplicities, rowEnd: builder.rows })
+  return out
+}
+
+/** Gives every index a bit for each row of its table: bit · (index − row) = 0, and their sum is 1. */
+function bitsNode(node: RowsNode, linked: Linked): TensorRows {
+  const { graph, builder } = linked.linking
+  const [depth, indices] = [depthOf(node), elementsOf(graph, node.source)]
+  linked.define(node.source, node)
+  const source = linked.rows(node.source)
+  const shownFrom = builder.rows
+  const bits = builder.allocate(indices * depth)
+  const collector = new RowCollector(indices * node.width)
+  linked.linking.trace?.bits(
+    node,
+    Array.from({ length: indices }, (_, i) => rowOf(source, i)),
+    bits,
+  )
+  for (let i = 0; i < indices; i++) {
+    const index = rowOf(source, i)
+    for (let v = 0; v < depth; v++) {
+      const difference = new Accumulator(node)
+      difference.add(index, 1)
+      difference.addWire(0, -node.lo - v)
+      builder.entry(0, bits + i * depth + v, 1)
+      difference.flush((wire, coefficient) => builder.entry(1, wire, coefficient))
+      builder.endRow()
+    }
+    for (let v = 0; v < depth; v++) builder.entry(2, bits + i * depth + v, 1)
+    builder.entry(2, 0, -1)
+    builder.endRow()
+    for (let column = 0; column < node.width; column++) {
+      for (let v = 0; v < depth; v++) {
+        const value = node.values[v * node.width + column]
+        if (value !== 0) collector.entry(bits + i * depth + v, value)
+      }
+      collector.endRow()
+    }
+  }
+  const base = new Uint32Array(indices * node.width).fill(NONE)
+  const firstRow = new Uint32Array(base.length).fill(shownFrom)
+  linked.stamped.push({ node, tensor: node.out, base, firstRow, rowEnd: builder.rows, shownFrom, bits })
+  return collector.take()
+}
+
+/** Gives the elements of a contraction's output wires, and says by projection what they are. */
+function projectNode(node: ContractionNode, projection: Projection, linked: Linked): TensorRows {
+  const { graph, builder, projection: projecting } = linked.linking
+  invariant(projecting, "projections need a challenge")
+  const bounds = graph.tensors[node.out]
+  const count = elementsOf(graph, node.out)
+  const base = new Uint32Array(count).fill(NONE)
+  const firstRow = new Uint32Array(count).fill(builder.rows)
+  const collector = new RowCollector(count)
+  for (let i = 0; i < count; i++) {
+    if (!isZero(bounds, i)) {
+      base[i] = builder.allocate(1)
+      collector.entry(base[i], 1)
+    }
+    collector.endRow()
+  }
+  const out = collector.take()
+  linked.set(node.out, out)
+  const combinations = ([node.left, node.right, node.out] as const).map((tensor) => {
+    const [rows, interval] = [linked.rows(tensor), graph.tensors[tensor]]
+    return (i: number) => (isZero(interval, i) ? undefined : rowOf(rows, i))
+  })
+  projecting.contract(node, projection, combinations as [Element, Element, Element])
+  linked.stamped.push({ node, tensor: node.out, base, firstRow, rowEnd: builder.rows, projection })
+  return out
+}
+
+/** A tensor whose element i is wire first + i, for `count` elements; others behind them are nothing. */
+function wireRows(first: number, count: number, size = count): TensorRows {
   return {
-    rowPtr: Uint32Array.from({ length: count + 1 }, (_, i) => i),
+    rowPtr: Uint32Array.from({ length: size + 1 }, (_, i) => Math.min(i, count)),
     wires: Uint32Array.from({ length: count }, (_, i) => first + i),
     coefficients: new Float64Array(count).fill(1),
   }
@@ -180,28 +410,30 @@ function stampNode(plan: NodePlan, linked: Linked): TensorRows {
   const count = plan.uses.length
   const base = new Uint32Array(count).fill(NONE)
   const firstRow = new Uint32Array(count)
-  const collector = new RowCollector(count)
+  const collector = new RowCollector(count / plan.terms)
   const sources = plan.sources.map(linked.rows)
+  const results = new Accumulator(plan.node)
   const emit = (wire: number, coefficient: number) => collector.entry(wire, coefficient)
   for (let i = 0; i < count; i++) {
     firstRow[i] = builder.rows
     const operands: WireLc[] = []
     for (let j = plan.operandPtr[i]; j < plan.operandPtr[i + 1]; j++) {
-      const source = sources[Math.min(operands.length, sources.length - 1)]
+      const source = sources[sourceOf(plan, i, operands.length)]
       operands.push(rowOf(source, plan.elements[j]))
     }
     if (plan.uses[i] === NONE) {
-      if (Number.isNaN(plan.constants[i])) accumulator.add(operands[0], 1)
-      else accumulator.addWire(0, plan.outputSign * plan.constants[i] + plan.outputOffset)
+      if (Number.isNaN(plan.constants[i])) results.add(operands[0], 1)
+      else results.addWire(0, plan.outputSign * plan.constants[i] + plan.outputOffset)
     } else {
       base[i] = builder.allocate(linked.linking.stamps[plan.uses[i]].wires)
       const output = stampGadget(plan, i, base[i], operands, accumulator, linked.linking)
       if (output !== NONE) {
-        accumulator.addWire(output, plan.outputSign)
-        accumulator.addWire(0, plan.outputOffset)
+        results.addWire(output, plan.outputSign)
+        results.addWire(0, plan.outputOffset)
       }
     }
-    accumulator.flush(emit)
+    if ((i + 1) % plan.terms > 0) continue
+    results.flush(emit)
     collector.endRow()
   }
   linked.stamped.push({ node: plan.node, tensor: plan.node.out, base, firstRow, rowEnd: builder.rows, plan })

@@ -6,10 +6,30 @@
 import { invariant } from "../../errors.js"
 import type { RescaleNode } from "../../ops/program.js"
 import type { IntGraph } from "../../quantize/integers/intgraph.js"
-import { argmaxGadget, bitLength, clampGadget, type GadgetUse, gadgetKinds } from "../gadgets/families.js"
+import {
+  argmaxGadget,
+  bitLength,
+  chosenGadget,
+  clampGadget,
+  type GadgetUse,
+  gadgetKinds,
+  quotientGadget,
+  rootGadget,
+} from "../gadgets/families.js"
 import { lookupsOf } from "../gadgets/ranges.js"
 import { type Demand, type Form, type GroupPlan, planGroup, type Shared } from "./form-tables.js"
-import { accumulatorBounds, bitForms, type Forms, NONE, planGadgets } from "./plan.js"
+import {
+  accumulatorBounds,
+  bitForms,
+  type Forms,
+  NONE,
+  type Plan,
+  planGadgets,
+  steppedTables,
+} from "./plan.js"
+import { projections } from "./projection.js"
+import { packedRows } from "./rows.js"
+import { sortedRows } from "./sorting.js"
 
 /** Bits of the widest range check: every integer of a model has at most so many. */
 const mostBits = 52
@@ -49,10 +69,37 @@ const maxForm = (m: number, b: number, bits: number): GadgetUse => {
 }
 const argmaxForm = (m: number, b: number, bits: number): GadgetUse => argmaxGadget(m, roundUp(b, bits))
 
+const quotientForm = (least: number, most: number, den: number, bits: number): GadgetUse => {
+  const { kind, parameters } = quotientGadget(least, most, den)
+  const [b, n, lo] = parameters
+  return { kind, parameters: [roundUp(b, bits), roundUp(n, bits), lo] }
+}
+const rootForm = (square: number, bits: number): GadgetUse => {
+  const { kind, parameters } = rootGadget(square)
+  return { kind, parameters: [roundUp(parameters[0], bits)] }
+}
+
+/** The tables of values take the same columns for every width of the range table; only checks may be wider than asked. */
+const belowForm = (shift: number, values: readonly number[], bits: number): GadgetUse => {
+  const b = roundUp(bitLength(Math.max(...values)), bits)
+  const m = values.length
+  return { kind: gadgetKinds.Below, parameters: [shift, m, b, bitLength(m) + 1, ...values] }
+}
+
+const stepForm = (shift: number, values: readonly number[], bits: number): GadgetUse => ({
+  kind: gadgetKinds.Step,
+  parameters: belowForm(shift, values, bits).parameters,
+})
+
 const entryForm = (values: readonly number[], bits: number): GadgetUse => {
   const b = roundUp(bitLength(Math.max(...values)), bits)
   return { kind: gadgetKinds.Entry, parameters: [values.length, b, bitLength(values.length - 1), ...values] }
 }
+
+const thresholdForm = ({ kind, parameters: [shift, n] }: GadgetUse, bits: number): GadgetUse => ({
+  kind,
+  parameters: [shift, roundUp(n, bits)],
+})
 
 /** The gadget of one element whose node has a form, or the constant it always gives. */
 function clampForm(
@@ -66,6 +113,7 @@ function clampForm(
   const { shift, bits: w } = demand
   const simple = clampGadget(shift, w, min, max)
   if (typeof simple === "number") return simple
+  if (simple.kind === gadgetKinds.Threshold) return thresholdForm(simple, bits)
   const least = Math.floor(min / 2 ** shift)
   const most = Math.floor(max / 2 ** shift)
   if (simple.kind === gadgetKinds.Truncate) {
@@ -110,12 +158,30 @@ function demandOf(graph: IntGraph, node: RescaleNode): Demand {
   return { node, bits, shift, magnitude, above, below, elements }
 }
 
-/** Gadgets of all nodes but the rescales, with what they need as the bit strategy would ask for it. */
-function otherGadgets(graph: IntGraph): { count: number; use: GadgetUse }[] {
+/** Whether a node has a form: of a rescale to one bit nothing is wanted but the sign. */
+const hasForms = ({ bits }: RescaleNode): boolean => bits > 1
+
+/** Gadgets of all nodes that have no forms, with what they need as the bit strategy would ask for it. */
+function otherGadgets(
+  graph: IntGraph,
+  projected: Plan["projected"],
+  stepped: Plan["stepped"],
+): { count: number; use: GadgetUse }[] {
   const table = (values: Float64Array) => ({ kind: gadgetKinds.Entry, parameters: [0, 0, 0, ...values] })
-  const plan = planGadgets(graph, { ...bitForms, clamp: () => 0, table })
+  const clamp: Forms["clamp"] = (node, min, max) => (hasForms(node) ? 0 : bitForms.clamp(node, min, max))
+  const below = (shift: number, values: Float64Array) => ({
+    kind: gadgetKinds.Below,
+    parameters: [shift, 0, 0, 0, ...values],
+  })
+  const step = (shift: number, values: Float64Array) => ({
+    kind: gadgetKinds.Step,
+    parameters: [shift, 0, 0, 0, ...values],
+  })
+  const widen = (bits: number) => bits
+  const plan = planGadgets(graph, { ...bitForms, clamp, table, below, step, projected, stepped, widen })
   const counts = new Array<number>(plan.uses.length).fill(0)
-  for (const { uses } of plan.nodes.values()) for (const use of uses) if (use !== NONE) counts[use]++
+  for (const [{ kind }, { uses }] of plan.nodes)
+    if (kind !== "rows") for (const use of uses) if (use !== NONE) counts[use]++
   return plan.uses.map((use, i) => ({ count: counts[i], use }))
 }
 
@@ -126,6 +192,18 @@ function otherRows(use: GadgetUse, count: number, bits: number): number {
   if (kind === gadgetKinds.Max) return count * gadgetRows(maxForm(m, b, bits), bits)
   if (kind === gadgetKinds.Argmax || kind === gadgetKinds.Position)
     return count * gadgetRows(argmaxForm(m, b, bits), bits)
+  if (kind === gadgetKinds.Beyond || kind === gadgetKinds.Rest)
+    return count * gadgetRows({ kind, parameters: [roundUp(m, bits), ...parameters.slice(1)] }, bits)
+  if (kind === gadgetKinds.Threshold) return count * gadgetRows(thresholdForm(use, bits), bits)
+  if (kind === gadgetKinds.Quotient || kind === gadgetKinds.Root) {
+    const widened = parameters.map((width, i) => (i < 2 ? roundUp(width, bits) : width))
+    return count * gadgetRows({ kind, parameters: widened }, bits)
+  }
+  if (kind === gadgetKinds.Below || kind === gadgetKinds.Step) {
+    const [shift, , , , ...values] = parameters
+    // as many rows in either form
+    return count * gadgetRows(belowForm(shift, values, bits), bits) + values.length + 1
+  }
   if (kind !== gadgetKinds.Entry) return count * gadgetRows(use, bits)
   const entries = parameters.slice(3)
   // the table's own rows: its entries and their sum
@@ -134,16 +212,23 @@ function otherRows(use: GadgetUse, count: number, bits: number): number {
 
 /** Chooses table width and forms with the fewest rows. */
 export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBits): LookupForms {
-  const demands = graph.nodes.flatMap((node) => (node.kind === "rescale" ? [demandOf(graph, node)] : []))
-  const others = otherGadgets(graph)
+  const stepped = steppedTables(graph)
+  const merged = new Set(stepped.values())
+  const demands = graph.nodes.flatMap((node) =>
+    node.kind === "rescale" && !merged.has(node) ? [demandOf(graph, node)] : [],
+  )
+  const projection = projections(graph)
+  const others = otherGadgets(graph, projection.chosen, stepped)
   const groups = new Map<number, Demand[]>()
   for (const demand of demands) {
-    if (demand.elements.length === 0) continue
+    if (demand.elements.length === 0 || !hasForms(demand.node)) continue
     groups.set(demand.bits, [...(groups.get(demand.bits) ?? []), demand])
   }
   let best: { bits: number; rows: number; plans: Map<number, GroupPlan> } | undefined
   for (const bits of widths) {
-    let rows = others.reduce((total, { count, use }) => total + otherRows(use, count, bits), 2 ** bits + 1)
+    let rows = 2 ** bits + 1 + projection.rows + sortedRows(graph)
+    rows += packedRows(graph, (width) => roundUp(width, bits), bits)
+    for (const { count, use } of others) rows += otherRows(use, count, bits)
     const plans = new Map<number, GroupPlan>()
     for (const [w, group] of groups) {
       const plan = planGroup(group, bits)
@@ -165,6 +250,8 @@ export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBi
     tableBits: bits,
     rows,
     chosen,
+    projected: projection.chosen,
+    widen: (width) => roundUp(width, bits),
     clamp(node, min, max) {
       const demand = byNode.get(node)
       invariant(demand, `node ${node.origin.name} was not planned`)
@@ -173,6 +260,12 @@ export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBi
     },
     max: (m, b) => maxForm(m, b, bits),
     argmax: (m, b) => argmaxForm(m, b, bits),
+    pick: chosenGadget,
+    below: (shift, values) => belowForm(shift, [...values], bits),
+    quotient: (least, most, den) => quotientForm(least, most, den, bits),
+    root: (square) => rootForm(square, bits),
     table: (values) => entryForm([...values], bits),
+    step: (shift, values) => stepForm(shift, [...values], bits),
+    stepped,
   }
 }

@@ -58,8 +58,11 @@ export function describeRow(graph: IntGraph, linked: LinkedNodes, row: number): 
     while (i + 1 < group.firstRow.length && group.firstRow[i + 1] <= row) i++
     const use =
       group.plan && group.plan.uses[i] !== NONE ? linked.stamps[group.plan.uses[i]].gadget.use : undefined
+    const tensor = `tensor \`${graph.tensors[group.tensor].name}\``
+    const node = `(node \`${group.node.origin.name}\`)`
+    if (group.projection) return `the projection of ${tensor} ${node}`
     const gadget = use ? gadgetKey(use) : "the definition of a linear result"
-    return `${gadget} of tensor \`${graph.tensors[group.tensor].name}\`[${i}] (node \`${group.node.origin.name}\`)`
+    return `${gadget} of ${tensor}[${Math.floor(i / (group.plan?.terms ?? 1))}] ${node}`
   }
   return "an output, a commitment or the context"
 }

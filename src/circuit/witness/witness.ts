@@ -4,13 +4,13 @@
  */
 import { invariant } from "../../errors.js"
 import { mod } from "../../field.js"
-import type { TensorId } from "../../ops/program.js"
+import { depthOf, type RowsNode, type TensorId } from "../../ops/program.js"
 import type { IntGraph } from "../../quantize/integers/intgraph.js"
 import type { Stamp } from "../gadgets/ranges.js"
 import { type Lc, ONE } from "../gadgets/reduce.js"
 import type { LinkedNodes } from "../link/circuit.js"
 import type { StampedNode } from "../link/nodes.js"
-import { NONE } from "../plan/plan.js"
+import { NONE, sourceOf } from "../plan/plan.js"
 
 /** Values per wire: safe integers in `small`; wires in `large` hold canonical field elements instead. */
 export interface Witness {
@@ -49,13 +49,31 @@ export function assignNodes(
   const tensor = tensorsOf(graph, values)
   for (const [i, first] of linked.inputs.entries()) small.set(tensor(graph.inputs[i].tensor), first)
   for (const group of linked.stamped) {
+    if (group.free) assignFree(group.free, tensor(group.tensor), small)
+    if (group.node.kind === "rows") assignRows(group.node, group, tensor(group.node.source), small)
     if (group.plan) assignGadgets(group, linked.stamps, tensor, small, onQueries)
-    else {
-      const data = tensor(group.tensor)
-      group.base.forEach((wire, i) => {
-        if (wire !== NONE) small[wire] = data[i]
-      })
-    }
+    else assignFree(group.base, tensor(group.tensor), small)
+  }
+}
+
+/** Wires that stand for elements, whatever their gadgets say of them. */
+function assignFree(free: Uint32Array, data: Float64Array, small: Float64Array): void {
+  free.forEach((wire, i) => {
+    if (wire !== NONE) small[wire] = data[i]
+  })
+}
+
+/** How often each row of a table is asked for, or the bits that say which row each index names. */
+function assignRows(
+  node: RowsNode,
+  { multiplicities = [], bits }: StampedNode,
+  source: Float64Array,
+  small: Float64Array,
+): void {
+  for (const [i, index] of source.entries()) {
+    const row = index - node.lo
+    if (bits !== undefined) small[bits + i * depthOf(node) + row] = 1
+    for (const first of multiplicities) small[first + row]++
   }
 }
 
@@ -68,6 +86,7 @@ function assignGadgets(
 ): void {
   const plan = group.plan
   invariant(plan, "a gadget group has a plan")
+  const isPlain = plan.own === undefined
   const { uses, operandPtr, elements, operandOffset } = plan
   const sources = plan.sources.map(tensor)
   const writers = new Map<number, StampWriter>()
@@ -79,7 +98,7 @@ function assignGadgets(
     const count = operandPtr[i + 1] - first
     if (operands.length !== count) operands.length = count
     for (let j = 0; j < count; j++) {
-      const source = sources[Math.min(j, sources.length - 1)]
+      const source = sources[isPlain ? Math.min(j, sources.length - 1) : sourceOf(plan, i, j)]
       operands[j] = source[elements[first + j]] + operandOffset
     }
     let writer = writers.get(use)

@@ -50,6 +50,13 @@ export function readInputs(
       return
     }
     const dtype = dataTypeOf(type.elemType)
+    // no file of inputs, nor onnxruntime's own bindings, has numbers of that type
+    if (dtype === "bfloat16") {
+      problems.push(
+        `${where}: element type \`bfloat16\` is not supported; make it float32, and cast it in the model`,
+      )
+      return
+    }
     if (!dtype || dtype === "string") {
       problems.push(`${where}: element type \`${typeName(type.elemType)}\` is not supported`)
       return

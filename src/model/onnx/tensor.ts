@@ -112,10 +112,10 @@ const formats: Record<number, Format> = {
     read: (v, at) => bfloat16(v.getUint16(at, true)),
     convert: bfloat16,
   },
-  21: packed("uint8", 4),
-  22: packed("int8", 4),
-  25: packed("uint8", 2),
-  26: packed("int8", 2),
+  21: packed("uint4", 4),
+  22: packed("int4", 4),
+  25: packed("uint2", 2),
+  26: packed("int2", 2),
 }
 
 function wide(view: DataView, at: number, unsigned: boolean): number {
@@ -133,13 +133,14 @@ export const typeName = (type: number): string => typeNames[type] ?? `number ${t
 export type Decoded = { readonly tensor: Tensor } | { readonly problems: readonly string[] }
 
 /**
- * Decodes a tensor; its data must have exactly as many finite elements as the shape says. `hold` is told how
- * many that are before they are decoded.
+ * Decodes a tensor; its data must have exactly as many elements as the shape says, none of them NaN unless `missing` values
+ * are allowed. `hold` is told how many that are before they are decoded.
  */
 export function decodeTensor(
   proto: TensorProto,
   limits: Limits,
   hold: (elements: number) => void = () => {},
+  missing = false,
 ): Decoded {
   const fail = (...problems: string[]): Decoded => ({ problems })
   const shape = proto.dims.map(toNumber)
@@ -162,8 +163,9 @@ export function decodeTensor(
   if (mismatched) return fail(mismatched)
   hold(count)
   const decoded = format.bits < 8 ? subByte(proto, format, count) : plain(proto, format, count)
-  const bad = decoded.findIndex((x) => !Number.isFinite(x))
-  if (bad >= 0) return fail(`element ${bad} is ${decoded[bad]}; weights must be finite`)
+  // infinities are masks and open bounds: what takes no such constant says so when it is lowered
+  const bad = decoded.findIndex(Number.isNaN)
+  if (bad >= 0 && !missing) return fail(`element ${bad} is not a number (NaN)`)
   return { tensor: { shape, data: decoded, dtype: format.dtype } }
 }
 
@@ -205,6 +207,6 @@ function subByte(proto: TensorProto, format: Format, count: number): Float64Arra
   const half = 1 << (format.bits - 1)
   return new Float64Array(count).map((_, i) => {
     const value = (bytes[Math.floor(i / perByte)] >> ((i % perByte) * format.bits)) & mask
-    return format.dtype === "int8" && value >= half ? value - 2 * half : value
+    return format.dtype.startsWith("int") && value >= half ? value - 2 * half : value
   })
 }

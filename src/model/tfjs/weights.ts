@@ -2,6 +2,7 @@
 import { ModelError } from "../../errors.js"
 import { float16 } from "../floats.js"
 import type { Tensor } from "../graph.js"
+import { isRecord } from "../keras/layer.js"
 import { checkSize, limits } from "../limits.js"
 
 /** Bytes of an element, by type. */
@@ -13,6 +14,9 @@ const sizes: ReadonlyMap<unknown, number> = new Map([
   ["uint16", 2],
   ["float16", 2],
 ])
+
+/** Types whose numbers are whole, also where they were quantized. */
+const wholeTypes: ReadonlySet<unknown> = new Set(["int32", "uint8", "uint16"])
 
 /** A group of the manifest: tensors whose data stands in some files, one after another. */
 export interface WeightGroup {
@@ -31,11 +35,9 @@ interface Entry {
   /** Integers q stand for q·scale + min. */
   readonly scale: number
   readonly min: number
+  /** What the tensor is once it is read. */
+  readonly dtype: "float32" | "int32" | "bool"
 }
-
-/** Whether a part of a file is an object. */
-export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
 
 /**
  * The groups of a manifest, with how many bytes each must have: known before any file is opened.
@@ -99,7 +101,10 @@ function readEntry(weight: unknown): Entry | string {
   )
     return `the quantization of ${title} has no scale`
   const count = shape.reduce((product, dim) => product * dim, 1)
-  return { name, shape, count, stored: String(stored), size, scale, min }
+  const original = packed.original_dtype ?? dtype
+  const type = original === "bool" ? "bool" : wholeTypes.has(original) ? "int32" : "float32"
+  if (stored === "float16" && type !== "float32") return `${title} is quantized to halves of integers`
+  return { name, shape, count, stored: String(stored), size, scale, min, dtype: type }
 }
 
 /** Tensors by name. @throws ModelError for unknown types, a wrong total size, or values that are not finite */
@@ -117,12 +122,16 @@ export function readTfjsWeights(manifest: unknown, bytes: Uint8Array, where: str
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   const result = new Map<string, Tensor>()
   let at = 0
-  for (const { name, shape, count, stored, size, scale, min } of groups.flatMap(({ entries }) => entries)) {
+  for (const { name, shape, count, stored, size, scale, min, dtype } of groups.flatMap(
+    ({ entries }) => entries,
+  )) {
     const data = new Float64Array(count)
     for (let i = 0; i < count; i++, at += size) data[i] = read(view, at, stored) * scale + min
+    // quantized integers are rounded, as tfjs does it
+    if (dtype === "int32") for (let i = 0; i < count; i++) data[i] = Math.round(data[i])
     if (!data.every(Number.isFinite)) problems.push(`weight \`${name}\` has values that are not finite`)
     if (result.has(name)) problems.push(`weight \`${name}\` is listed twice`)
-    result.set(name, { shape, data, dtype: "float32" })
+    result.set(name, { shape, data, dtype })
   }
   if (problems.length > 0) return refuse()
   return result

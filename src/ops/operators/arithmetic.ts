@@ -1,10 +1,11 @@
 /** Elementwise arithmetic on activations and constants, with numpy broadcasting and that of opsets before 7. */
 
-import type { Term } from "./builder.js"
+import { sizeOf } from "../program.js"
+import type { Builder, Term } from "./builder.js"
 import type { Call, Lowering } from "./call.js"
-import { constantInput, type Operators, operator, other, realOnly, wideOnly } from "./limits.js"
-import { axisOf, broadcastShape, sameShape, show, unsupported } from "./shapes.js"
-import { type Activation, constant, isConstant, isInteger, type Value } from "./values.js"
+import { type Operators, operator, other, realOnly, wideOnly } from "./limits.js"
+import { axisOf, broadcastShape, numbers, sameShape, show, unsupported } from "./shapes.js"
+import { constant, isConstant, isInteger, type Value } from "./values.js"
 
 /** All inputs broadcast to their common shape. */
 export function aligned(call: Call, values: readonly Value[] = call.allInputs()): Value[] {
@@ -35,10 +36,9 @@ export function pair(call: Call, y = call.input(1)): [Value, Value] {
   return [x, call.builder.broadcast({ ...y, shape: padded }, shape)]
 }
 
-const combined = (call: Call, terms: readonly Term[]): readonly Value[] => {
-  call.wide(...terms.map(({ value }) => value))
-  return [call.builder.combine(terms)]
-}
+const combined = (call: Call, terms: readonly Term[]): readonly Value[] => [
+  call.fits(call.builder.combine(terms)),
+]
 
 const addition =
   (sign: 1 | -1): Lowering =>
@@ -65,25 +65,23 @@ const sum =
 
 const mul: Lowering = (call) => {
   const [x, y] = pair(call)
-  call.wide(x, y)
-  return [call.builder.product(x, y)]
+  return [call.fits(call.builder.product(x, y))]
 }
 
 const div: Lowering = (call) => {
   const [x, y] = pair(call)
-  if (!isConstant(y)) {
-    call.real(y, "division")
-    // the reciprocal of what is there, before it is broadcast
-    return [call.builder.product(...pair(call, call.builder.apply(call.input(1), "reciprocal")))]
+  if (isConstant(y) && y.constant.some((v) => v === 0)) unsupported("division by zero")
+  if (isConstant(x) && isConstant(y)) {
+    const quotient = x.constant.map((v, i) => v / y.constant[i])
+    return [constant(x.shape, isInteger(x.dtype) ? quotient.map(Math.trunc) : quotient, x.dtype)]
   }
-  if (y.constant.some((v) => v === 0)) unsupported("division by zero")
-  if (isConstant(x)) {
-    const integral = isInteger(x.dtype)
-    const quotient = x.constant.map((v, i) => (integral ? Math.trunc(v / y.constant[i]) : v / y.constant[i]))
-    return [constant(x.shape, quotient, x.dtype)]
+  if (isConstant(y) && isInteger(x.dtype)) {
+    const [divisor] = y.constant
+    if (y.constant.some((v) => v !== divisor)) unsupported("several divisors of integer activations")
+    return [call.builder.apply(x, "quotient", divisor)]
   }
-  call.real(x, "division")
-  return [call.builder.combine([{ value: x, factor: y.constant.map((v) => 1 / v) }])]
+  call.real(y, "division by them")
+  return [call.builder.divide(x, y)]
 }
 
 /** Largest (sign 1) or smallest (sign −1): max(x, y) = y + relu(x − y), min(x, y) = y − relu(y − x). */
@@ -118,7 +116,8 @@ const extreme =
     return [larger(call, largest, known, sign)]
   }
 
-function larger({ builder }: Call, x: Value, y: Value, sign: 1 | -1): Value {
+/** The larger (sign 1) or smaller (sign −1) of two values of one shape. */
+export function larger({ builder }: Call, x: Value, y: Value, sign: 1 | -1): Value {
   const difference = builder.combine([
     { value: x, factor: sign },
     { value: y, factor: -sign },
@@ -146,55 +145,29 @@ export function absolute({ builder }: Call, x: Value): Value {
 const abs: Lowering = (call) => {
   call.ignore("consumed_inputs")
   const x = call.input(0)
-  call.wide(x)
-  return [absolute(call, x)]
+  return [call.fits(absolute(call, x))]
 }
 
-/** Up to here a power is products, from there on a function. */
-const maxExponent = 4
-
-const pow: Lowering = (call) => {
-  const [x, y] = pair(call)
-  if (!isConstant(y)) return unsupported("the exponent (input 1) depends on the model's input")
-  if (isConstant(x)) {
-    const powers = x.constant.map((v, i) => v ** y.constant[i])
-    return [constant(x.shape, isInteger(x.dtype) ? powers.map(Math.trunc) : powers, x.dtype)]
-  }
-  call.wide(x)
-  const n = y.constant[0]
-  if (y.constant.some((v) => v !== n)) return unsupported("several exponents on activations")
-  if (Number.isInteger(n) && n >= 1 && n <= maxExponent) return [power(call, x, n)]
-  call.real(x, `the power of ${n}`)
-  return [call.builder.apply(x, "pow", n)]
-}
-
-/** x^n by squaring. */
-function power({ builder }: Call, x: Activation, n: number): Value {
-  let [result, square]: [Value | undefined, Value] = [undefined, x]
-  for (let rest = n; ; ) {
-    if (rest & 1) result = result ? builder.product(result, square) : square
-    rest >>= 1
-    if (rest === 0) return result ?? x
-    square = builder.product(square, square)
-  }
+/** 1 / x, elementwise. */
+export function reciprocal(builder: Builder, x: Value): Value {
+  const ones = numbers(builder, sizeOf(x.shape)).fill(1)
+  return builder.divide(constant(x.shape, ones, x.dtype), x)
 }
 
 export const arithmetic: Operators = {
   Add: operator(addition(1), wideOnly),
   Sub: operator(addition(-1), wideOnly),
   Mul: operator(mul, wideOnly),
-  Div: operator(div, realOnly, other("no division by a constant with a zero")),
+  Div: operator(
+    div,
+    other("no division by a constant with a zero"),
+    other("no division by integer activations"),
+    other("one divisor for all integer activations"),
+  ),
   Sum: operator(sum(false), wideOnly),
   Mean: operator(sum(true), realOnly),
   Neg: operator(neg, wideOnly),
   Abs: operator(abs, wideOnly),
-  Pow: operator(
-    pow,
-    wideOnly,
-    constantInput(1, "exponent"),
-    other("one exponent for all activations"),
-    other("a power of integer activations has an exponent from 1 to 4"),
-  ),
   Max: operator(extreme(1)),
   Min: operator(extreme(-1)),
 }

@@ -2,14 +2,18 @@
  * One node being lowered: typed access to its inputs and attributes. What a lowering does not ask for, the
  * node must not have: `finish` refuses attributes and inputs that would otherwise be dropped in silence.
  */
-import type { Attribute, Node, Tensor } from "../../model/graph.js"
+import { type Attribute, isSubgraph, type Node, type Subgraph, type Tensor } from "../../model/graph.js"
 import { limits } from "../../model/limits.js"
 import type { Builder } from "./builder.js"
+import { intervalOfType, isWithin } from "./intervals.js"
 import { axisOf, show, unsupported } from "./shapes.js"
 import { type Activation, type Constant, isConstant, isInteger, type Value } from "./values.js"
 
 /** Lowers one node; the values are its outputs in order. */
 export type Lowering = (call: Call) => readonly Value[]
+
+/** Lowers the nodes of a subgraph on the values of its inputs, as step `step` of its node; the values are its outputs. */
+export type Run = (graph: Subgraph, inputs: readonly Value[], step?: number) => readonly Value[]
 
 export class Call {
   private readonly readAttributes = new Set<string>()
@@ -21,6 +25,7 @@ export class Call {
     private readonly values: readonly (Value | undefined)[],
     readonly builder: Builder,
     readonly opset: number,
+    readonly run: Run,
   ) {
     this.mostNumbers = Math.max(2 * limits.dimensions, node.outputs.length)
   }
@@ -138,6 +143,13 @@ export class Call {
       : unsupported(`attribute \`${name}\` is not a tensor`)
   }
 
+  graph(name: string): Subgraph {
+    const value = this.attribute(name)
+    return value !== undefined && isSubgraph(value)
+      ? value
+      : unsupported(`attribute \`${name}\` is ${value === undefined ? "missing" : "no graph"}`)
+  }
+
   axis(name: string, rank: number, fallback?: number): number {
     return axisOf(this.integer(name, fallback), rank)
   }
@@ -159,11 +171,17 @@ export class Call {
       unsupported(`${what} of \`${value.dtype}\` activations rounds; cast them to float first`)
   }
 
-  /** Refuses activations of 8 and 16 bits, on which integer arithmetic wraps around. */
-  wide(...values: readonly Value[]): void {
-    for (const value of values)
-      if (!isConstant(value) && /^(u?int(8|16)|bool)$/.test(value.dtype))
-        unsupported(`arithmetic on \`${value.dtype}\` activations wraps around; cast them to float first`)
+  /** Refuses results of 8 and 16 bits that could wrap around. */
+  fits(result: Value): Value {
+    const { dtype } = result
+    const range = /^u?int([248]|16)$/.test(dtype) && !isConstant(result) ? intervalOfType(dtype) : undefined
+    if (!range) return result
+    const interval = this.builder.intervalOf(result)
+    if (interval && !isConstant(result) && result.integral && isWithin(interval, range)) return result
+    const known = interval ? `, it can be from ${interval[0]} to ${interval[1]}` : ""
+    return unsupported(
+      `arithmetic on \`${dtype}\` activations wraps around${known}; cast them to float first`,
+    )
   }
 
   /** Refuses what was given but not asked for. */

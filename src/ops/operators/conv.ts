@@ -1,48 +1,109 @@
-/** Convolution and its transpose with constant weights, over any number of spatial axes. */
+/**
+ * Convolution and its transpose over any number of spatial axes. With constant weights they are linear maps; weights that
+ * depend on the input are live-conv.ts's.
+ */
 import { forEachTap, productsOf } from "../linearmap.js"
 import { type LinearMap, sizeOf } from "../program.js"
+import type { Builder } from "./builder.js"
 import type { Call, Lowering } from "./call.js"
-import { activationInput, constantInput, type Operators, operator } from "./limits.js"
-import { perChannel } from "./linear.js"
+import { activationInput, type Operators, operator } from "./limits.js"
+import { type LiveConvolution, liveConvolution, transposedTaps } from "./live-conv.js"
 import { fromEntries } from "./maps.js"
-import { checkShape, sameShape, show, unsupported } from "./shapes.js"
-import type { Constant } from "./values.js"
-import { autoPads, beginOf, geometry, spatial } from "./window.js"
+import { checkShape, type Ledger, numbers, sameShape, show, unsupported } from "./shapes.js"
+import { type Activation, isConstant, isIntegral, type Value } from "./values.js"
+import { autoPads, beginOf, geometry, spatial, taps } from "./window.js"
 
 /** What counting and writing down one tap of a convolution costs. */
 const tapSteps = 4
 
-/** The weights [A, B, ...kernel], checked against `kernel_shape` and the rank of the operand. */
-function weightsOf(call: Call, axes: number): { weight: Constant; kernel: readonly number[] } {
-  const weight = call.constantInput(1, "weights")
+/** The kernel of weights [A, B, ...kernel], checked against `kernel_shape` and the rank of the operand. */
+function kernelOf(call: Call, weight: Value, axes: number): readonly number[] {
   const kernel = weight.shape.slice(2)
   if (kernel.length !== axes)
     unsupported(`weights of shape ${show(weight.shape)} do not fit ${axes} spatial axes`)
   const stated = call.integerList("kernel_shape")
   if (stated && !sameShape(stated, kernel))
     unsupported(`attribute \`kernel_shape\` = \`${show(stated)}\` differs from the weights' ${show(kernel)}`)
-  return { weight, kernel }
+  return kernel
 }
 
-/** The bias over the output shape, if there is one. */
-function biasOf(call: Call, shape: readonly number[]): Float64Array | undefined {
-  if (!call.has(2)) return undefined
-  const bias = call.constantInput(2, "bias")
-  if (bias.constant.length !== shape[1])
-    unsupported(`a bias of shape ${show(bias.shape)} does not fit ${shape[1]} channels`)
-  return perChannel(call.builder, bias.constant, shape)
+/** One value per channel (axis 1) spread over a shape. */
+function perChannel(ledger: Ledger, values: ArrayLike<number>, shape: readonly number[]): Float64Array {
+  const inner = sizeOf(shape.slice(2))
+  const spread = numbers(ledger, sizeOf(shape))
+  for (let i = 0; i < spread.length; i++) spread[i] = values[Math.floor(i / inner) % shape[1]]
+  return spread
 }
 
-const conv: Lowering = (call) => {
-  const x = call.activation(0, "the operand")
+/** The bias of a Conv, if it has one. */
+export const biasOf = (call: Call): Value | undefined => (call.has(2) ? call.input(2) : undefined)
+
+/** A bias has one number for each channel. */
+function checkBias(bias: Value | undefined, channels: number): void {
+  if (bias && sizeOf(bias.shape) !== channels)
+    unsupported(`a bias of shape ${show(bias.shape)} does not fit ${channels} channels`)
+}
+
+/** A linear map of the operand over the output shape, with its bias. */
+function mapped(
+  { builder }: Call,
+  x: Activation,
+  map: LinearMap,
+  shape: readonly number[],
+  integral: boolean,
+  bias: Value | undefined,
+): Value {
+  checkBias(bias, shape[1])
+  const isFixed = bias && isConstant(bias)
+  const constants = isFixed ? perChannel(builder, bias.constant, shape) : undefined
+  const whole = integral && isIntegral(x) && (!isFixed || isIntegral(bias))
+  const made = builder.linear([{ source: x.tensor, map }], shape, x.dtype, constants, whole)
+  return bias && !isFixed ? withLiveBias(builder, made, bias) : made
+}
+
+/** A bias of each channel that depends on the input, or was not added before. */
+function withLiveBias(builder: Builder, made: Value, bias: Value): Value {
+  const { shape } = made
+  const spread = { ...bias, shape: [shape[1], ...shape.slice(2).map(() => 1)] }
+  return builder.combine([
+    { value: made, factor: 1 },
+    { value: builder.broadcast(spread, shape), factor: 1 },
+  ])
+}
+
+/** A convolution whose weights depend on the input, with its bias. */
+function contracted(call: Call, convolution: LiveConvolution, bias: Value | undefined): Value {
+  const made = liveConvolution(call, convolution)
+  checkBias(bias, made.shape[1])
+  return bias ? withLiveBias(call.builder, made, bias) : made
+}
+
+const conv: Lowering = (call) => [
+  convolved(call, call.activation(0, "the operand"), call.input(1), biasOf(call)),
+]
+
+/** The convolution of an operand with weights, by the attributes of a Conv. */
+export function convolved(call: Call, x: Activation, weight: Value, bias?: Value): Value {
   const inSize = spatial(x.shape)
-  const { weight, kernel } = weightsOf(call, inSize.length)
+  const kernel = kernelOf(call, weight, inSize.length)
   const [n, inChannels] = x.shape
   const [outChannels, perGroup] = weight.shape
   const groups = call.integer("group", 1)
   if (groups < 1 || perGroup * groups !== inChannels || outChannels % groups !== 0)
     unsupported(`weights of shape ${show(weight.shape)} do not fit ${show(x.shape)} in ${groups} groups`)
-  const { strides, dilations, padsBegin, outSize } = geometry(call, inSize, kernel)
+  const window = geometry(call, inSize, kernel)
+  const { strides, dilations, padsBegin, outSize } = window
+  const perOutput = outChannels / groups
+  if (!isConstant(weight))
+    return contracted(
+      call,
+      {
+        ...{ x, weight, groups, inChannels: perGroup, outChannels: perOutput, outSize },
+        taps: taps(call.builder, window),
+        weightAt: (group, output, input) => (group * perOutput + output) * perGroup + input,
+      },
+      bias,
+    )
   const shape = checkShape([n, outChannels, ...outSize])
   const map: LinearMap = {
     kind: "conv",
@@ -58,14 +119,15 @@ const conv: Lowering = (call) => {
     padsBegin,
     dilations,
   }
-  return [call.builder.linear([{ source: x.tensor, map }], shape, x.dtype, biasOf(call, shape))]
+  return mapped(call, x, map, shape, isIntegral(weight), bias)
 }
 
 const convTranspose: Lowering = (call) => {
   const x = call.activation(0, "the operand")
   const inSize = spatial(x.shape)
   const axes = inSize.length
-  const { weight, kernel } = weightsOf(call, axes)
+  const weight = call.input(1)
+  const kernel = kernelOf(call, weight, axes)
   const [n, inChannels] = x.shape
   const groups = call.integer("group", 1)
   const outChannels = weight.shape[1] * groups
@@ -90,6 +152,20 @@ const convTranspose: Lowering = (call) => {
   )
   const outSize = full.map((size, i) => size - total[i])
   if (outSize.some((size) => size < 1)) unsupported(`an output of spatial size ${show(outSize)}`)
+  if (!isConstant(weight)) {
+    const [perOutput, perInput] = [weight.shape[1], inChannels / groups]
+    return [
+      contracted(
+        call,
+        {
+          ...{ x, weight, groups, inChannels: perInput, outChannels: perOutput, outSize },
+          taps: transposedTaps(call, { inSize, kernel, outSize, strides, dilations, padsBegin }),
+          weightAt: (group, output, input) => (group * perInput + input) * perOutput + output,
+        },
+        biasOf(call),
+      ),
+    ]
+  }
   const shape = checkShape([n, outChannels, ...outSize])
   // the transpose of the convolution that maps this output to this input with the same weights
   const forward = {
@@ -123,15 +199,10 @@ const convTranspose: Lowering = (call) => {
     value[at++] = weight.constant[w]
   })
   const map = fromEntries(call.builder, sizeOf(shape), { row, column, value })
-  return [call.builder.linear([{ source: x.tensor, map }], shape, x.dtype, biasOf(call, shape))]
+  return [mapped(call, x, map, shape, isIntegral(weight), biasOf(call))]
 }
 
 export const convolutions: Operators = {
-  Conv: operator(conv, activationInput(0, "X"), constantInput(1, "W"), constantInput(2, "B")),
-  ConvTranspose: operator(
-    convTranspose,
-    activationInput(0, "X"),
-    constantInput(1, "W"),
-    constantInput(2, "B"),
-  ),
+  Conv: operator(conv, activationInput(0, "X")),
+  ConvTranspose: operator(convTranspose, activationInput(0, "X")),
 }

@@ -3,11 +3,26 @@
  * ask only for shapes or refuse values that depend on the model's input.
  */
 import type { DataType } from "../../model/graph.js"
+import { functions } from "../formula.js"
 import { sizeOf } from "../program.js"
 import { pair } from "./arithmetic.js"
-import type { Lowering } from "./call.js"
-import { constantsOnly, type Operators, operator, other } from "./limits.js"
-import { axisOf, checkShape, forEachPosition, numbers, show, stridesOf, unsupported } from "./shapes.js"
+import type { Call, Lowering } from "./call.js"
+import { intervalOfType, isWithin } from "./intervals.js"
+import { constantInput, constantsOnly, type Operators, operator, other } from "./limits.js"
+import { bitsOf } from "./logic.js"
+import { positionBits } from "./positions.js"
+import { windowSum } from "./reduce.js"
+import {
+  axisOf,
+  checkShape,
+  forEachPosition,
+  indexTable,
+  narrow,
+  numbers,
+  show,
+  stridesOf,
+  unsupported,
+} from "./shapes.js"
 import { type Constant, constant, isConstant, isInteger, isIntegral, type Value } from "./values.js"
 
 const known = (value: Value): Constant =>
@@ -15,33 +30,19 @@ const known = (value: Value): Constant =>
     ? value
     : unsupported("it is supported on constants only, and here depends on the model's input")
 
-/** Elementwise function of one constant. */
-const map =
-  (f: (x: number) => number, dtype?: DataType): Lowering =>
-  (call) => {
-    call.ignore("consumed_inputs")
-    const x = known(call.input(0))
-    return [constant(x.shape, x.constant.map(f), dtype ?? x.dtype)]
-  }
-
-/** Elementwise function of two constants. */
-const zip =
-  (f: (x: number, y: number) => number, dtype?: DataType): Lowering =>
-  (call) => {
-    const [x, y] = pair(call).map(known)
-    const out = x.constant.map((v, i) => f(v, y.constant[i]))
-    return [constant(x.shape, out, dtype ?? x.dtype)]
-  }
-
-const test = (f: (x: number, y: number) => boolean): Lowering => zip((x, y) => (f(x, y) ? 1 : 0), "bool")
-
 const mod: Lowering = (call) => {
-  const fmod = call.flag("fmod")
-  const [x, y] = pair(call).map(known)
-  // fmod takes the sign of the dividend, as %; otherwise the sign is the divisor's, as in Python
-  const floored = (a: number, b: number) => a - b * Math.floor(a / b)
-  const out = x.constant.map((v, i) => (fmod ? v % y.constant[i] : floored(v, y.constant[i])))
-  return [constant(x.shape, out, x.dtype)]
+  const name = call.flag("fmod") ? "fmod" : "mod"
+  const [x, y] = pair(call)
+  if (isConstant(x) && isConstant(y)) {
+    const remainder = functions[name]
+    const out = x.constant.map((v, i) => remainder(v, y.constant[i]))
+    return [constant(x.shape, out, x.dtype)]
+  }
+  if (!isConstant(y)) return unsupported("the divisor (input 1) depends on the model's input")
+  const [divisor] = y.constant
+  if (y.constant.some((v) => v !== divisor)) unsupported("several divisors of activations")
+  if (divisor === 0) unsupported("division by zero")
+  return [call.builder.apply(x, name, divisor)]
 }
 
 const shapeOf: Lowering = (call) => {
@@ -97,38 +98,49 @@ const nonZero: Lowering = (call) => {
 }
 
 const cumSum: Lowering = (call) => {
-  const x = known(call.input(0))
+  const x = call.input(0)
   const axis = axisOf(call.scalarInput(1, "axis", Number.NaN), x.shape.length)
   const [exclusive, reverse] = [call.flag("exclusive"), call.flag("reverse")]
   const [dim, stride] = [x.shape[axis], stridesOf(x.shape)[axis]]
-  const out = new Float64Array(x.constant.length)
-  for (let flat = 0; flat < out.length; flat++) {
-    if (Math.floor(flat / stride) % dim !== 0) continue
-    let sum = 0
+  const size = sizeOf(x.shape)
+  call.builder.hold(narrow(size * dim))
+  // every element sums a window as long as its axis, of which it takes what comes before it
+  const map = new Int32Array(size * dim).fill(-1)
+  for (let flat = 0; flat < size; flat++) {
+    const at = Math.floor(flat / stride) % dim
     for (let i = 0; i < dim; i++) {
-      const at = flat + (reverse ? dim - 1 - i : i) * stride
-      out[at] = exclusive ? sum : sum + x.constant[at]
-      sum += x.constant[at]
+      const isBefore = reverse ? i > at : i < at
+      if (isBefore || (i === at && !exclusive)) map[flat * dim + i] = flat + (i - at) * stride
     }
   }
-  return [constant(x.shape, out, x.dtype)]
+  const weight = numbers(call.builder, size).fill(1)
+  return [windowSum(call, x, { map, window: dim, shape: x.shape }, weight)]
 }
 
 const oneHot: Lowering = (call) => {
-  const indices = call.constantInput(0, "indices")
+  const { builder } = call
+  const indices = call.input(0)
   const depth = call.scalarInput(1, "depth", Number.NaN)
   const values = call.constantInput(2, "values")
   if (values.constant.length !== 2) unsupported("values (input 2) are not two numbers")
   const rank = indices.shape.length + 1
   const axis = call.axis("axis", rank, -1)
   const shape = checkShape([...indices.shape.slice(0, axis), depth, ...indices.shape.slice(axis)])
+  const [off, on] = values.constant
   const inner = sizeOf(indices.shape.slice(axis))
-  const data = numbers(call.builder, sizeOf(shape)).map((_, flat) => {
-    const index = indices.constant[Math.floor(flat / (inner * depth)) * inner + (flat % inner)]
-    const hot = index < 0 ? index + depth : index
-    return values.constant[Math.floor(flat / inner) % depth === hot ? 1 : 0]
-  })
-  return [constant(shape, data, values.dtype)]
+  const placeOf = (flat: number) => Math.floor(flat / (inner * depth)) * inner + (flat % inner)
+  const depthOf = (flat: number) => Math.floor(flat / inner) % depth
+  if (isConstant(indices)) {
+    const data = numbers(builder, sizeOf(shape)).map((_, flat) => {
+      const index = indices.constant[placeOf(flat)]
+      return depthOf(flat) === (index < 0 ? index + depth : index) ? on : off
+    })
+    return [constant(shape, data, values.dtype)]
+  }
+  const bits = positionBits(builder, indices, depth)
+  const map = indexTable(builder, sizeOf(shape), (flat) => placeOf(flat) * depth + depthOf(flat))
+  const hot = { ...builder.move([bits], map, shape), dtype: values.dtype }
+  return [builder.combine([{ value: hot, factor: on - off }], off)]
 }
 
 /** TensorProto.DataType numbers (onnx.proto); undefined is a type we do not hold. */
@@ -150,16 +162,25 @@ const dataTypes: readonly (DataType | undefined)[] = [
   undefined,
   undefined,
   "bfloat16",
+  undefined,
+  undefined,
+  undefined,
+  undefined,
+  "uint4",
+  "int4",
 ]
 
 /** Before opset 6 types were named. */
 const typeNames: Readonly<Record<string, number>> = { FLOAT: 1, INT32: 6, INT64: 7, BOOL: 9, DOUBLE: 11 }
 
-const typeOf = (code: number): DataType =>
+/** The element type with a number. */
+export const typeOf = (code: number): DataType =>
   dataTypes[code] ?? unsupported(`element type ${code} is not supported`)
 
 const wrappers: Partial<Record<DataType, (x: number) => number>> = {
   bool: (x) => (x !== 0 ? 1 : 0),
+  int4: (x) => (x << 28) >> 28,
+  uint4: (x) => x & 0xf,
   int8: (x) => (x << 24) >> 24,
   int16: (x) => (x << 16) >> 16,
   int32: (x) => x | 0,
@@ -176,7 +197,8 @@ const widens = (from: DataType, to: DataType): boolean => {
   return /^u?int/.test(from) && /^u?int(32|64)$/.test(to)
 }
 
-function castTo(value: Value, to: DataType): Value {
+/** A value as another type. */
+export function castTo({ builder }: Call, value: Value, to: DataType): Value {
   if (isConstant(value)) {
     const truncate = isInteger(to) && to !== "bool" ? Math.trunc : (x: number) => x
     const wrap = wrappers[to] ?? ((x: number) => x)
@@ -186,50 +208,53 @@ function castTo(value: Value, to: DataType): Value {
       to,
     )
   }
+  if (to === "bool") return bitsOf(builder, value)
   // a float activation of integers (a cast, an ArgMax) may return to a wide integer type
   const whole = isIntegral(value) && /^u?int(32|64)$/.test(to)
   if (widens(value.dtype, to) || whole) return { ...value, dtype: to, integral: isIntegral(value) }
-  return unsupported(`a cast of \`${value.dtype}\` activations to \`${to}\` rounds or wraps`)
+  // ONNX leaves open what becomes of floats beyond the type; an integer type that is too small wraps around
+  const [given, holds] = [builder.intervalOf(value), intervalOfType(to)]
+  if (isIntegral(value) && given && holds && isWithin(given, holds))
+    return { ...value, dtype: to, integral: true }
+  if (isInteger(value.dtype))
+    return unsupported(`a cast of \`${value.dtype}\` activations to \`${to}\` wraps`)
+  return { ...(isIntegral(value) ? value : builder.apply(value, "trunc")), dtype: to }
 }
+
+const widening = other("no cast of integer activations that wraps")
 
 const cast: Lowering = (call) => {
   call.ignore("saturate", "round_mode")
   const given = call.attribute("to")
   const to = typeof given === "string" ? (typeNames[given.toUpperCase()] ?? -1) : call.integer("to")
-  return [castTo(call.input(0), typeOf(to))]
+  return [castTo(call, call.input(0), typeOf(to))]
 }
 
 const castLike: Lowering = (call) => {
   call.ignore("saturate", "round_mode")
-  return [castTo(call.input(0), call.input(1).dtype)]
+  return [castTo(call, call.input(0), call.input(1).dtype)]
 }
-
-/** Lowerings that fold constants, and take nothing else. */
-const folds: Readonly<Record<string, Lowering>> = {
-  Not: map((x) => (x === 0 ? 1 : 0), "bool"),
-  Equal: test((x, y) => x === y),
-  Less: test((x, y) => x < y),
-  LessOrEqual: test((x, y) => x <= y),
-  Greater: test((x, y) => x > y),
-  GreaterOrEqual: test((x, y) => x >= y),
-  And: test((x, y) => x !== 0 && y !== 0),
-  Or: test((x, y) => x !== 0 || y !== 0),
-  Xor: test((x, y) => (x !== 0) !== (y !== 0)),
-  Mod: mod,
-  NonZero: nonZero,
-  CumSum: cumSum,
-}
-
-const widening = other("no cast of activations that rounds or wraps")
 
 export const fold: Operators = {
-  ...Object.fromEntries(Object.entries(folds).map(([name, lower]) => [name, operator(lower, constantsOnly)])),
+  NonZero: operator(nonZero, constantsOnly),
+  Mod: operator(
+    mod,
+    constantInput(1, "divisor"),
+    other("one divisor for all activations"),
+    other("the divisor is not 0"),
+  ),
+  CumSum: operator(cumSum, constantInput(1, "axis")),
   Shape: operator(shapeOf),
   Size: operator((call) => [constant([], [sizeOf(call.input(0).shape)], "int64")]),
   ConstantOfShape: operator(constantOfShape, constantsOnly),
   Range: operator(rangeOf, constantsOnly),
   EyeLike: operator(eyeLike),
-  OneHot: operator(oneHot, constantsOnly),
+  OneHot: operator(
+    oneHot,
+    constantInput(1, "depth"),
+    constantInput(2, "values"),
+    other("indices that depend on the model's input are integers"),
+  ),
   Cast: operator(cast, widening),
   CastLike: operator(castLike, widening),
 }

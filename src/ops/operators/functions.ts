@@ -3,7 +3,8 @@
  * may have written them too: tabulate.ts makes one function of either.
  */
 import type { FunctionName } from "../formula.js"
-import { pair } from "./arithmetic.js"
+import { pair, reciprocal } from "./arithmetic.js"
+import type { Builder } from "./builder.js"
 import type { Call, Lowering } from "./call.js"
 import { type Operators, operator, other, realOnly } from "./limits.js"
 import { unsupported } from "./shapes.js"
@@ -18,6 +19,16 @@ const applied =
     if (name !== "sign") call.real(x, `\`${name}\``)
     const parameters = Object.entries(attributes).map(([key, value]) => call.number(key, value))
     return [call.builder.apply(x, name, ...parameters)]
+  }
+
+/** A primitive, or a few, of one variable. */
+const onReals =
+  (what: string, f: (builder: Builder, x: Value) => Value): Lowering =>
+  (call) => {
+    call.ignore("consumed_inputs")
+    const x = call.input(0)
+    call.real(x, what)
+    return [f(call.builder, x)]
   }
 
 const rounding =
@@ -88,8 +99,11 @@ export const unaryFunctions: Operators = {
   Tanh: operator(applied("tanh"), realOnly),
   Exp: operator(applied("exp"), realOnly),
   Log: operator(applied("log"), realOnly),
-  Sqrt: operator(applied("sqrt"), realOnly),
-  Reciprocal: operator(applied("reciprocal"), realOnly),
+  Sqrt: operator(
+    onReals("the root", (builder, x) => builder.root(x)),
+    realOnly,
+  ),
+  Reciprocal: operator(onReals("the reciprocal", reciprocal), realOnly),
   Erf: operator(applied("erf"), realOnly),
   Softplus: operator(applied("softplus"), realOnly),
   Softsign: operator(applied("softsign"), realOnly),
@@ -119,7 +133,7 @@ export const unaryFunctions: Operators = {
 }
 
 /** What onnxruntime makes of the above when it optimizes a model (its domain com.microsoft). */
-export const microsoftOperators: Operators = {
+export const fusedFunctions: Operators = {
   Gelu: operator(biasedGelu(true)),
   BiasGelu: operator(biasedGelu(true)),
   FastGelu: operator(biasedGelu(false)),

@@ -13,7 +13,7 @@ export type Limit =
   | { readonly kind: "constants" }
   /** Integer activations are refused, because the result would be rounded. */
   | { readonly kind: "real" }
-  /** Activations of 8 and 16 bits are refused, because the result would wrap around. */
+  /** Activations of 8 and 16 bits are refused where the result could wrap around. */
   | { readonly kind: "wide" }
   /** Anything else, in words. */
   | { readonly kind: "other"; readonly text: string }
@@ -47,7 +47,7 @@ export function describeLimit(limit: Limit): string {
     case "real":
       return "no integer activations"
     case "wide":
-      return "no activations of 8 or 16 bits"
+      return "activations of 8 or 16 bits where no result can wrap around"
     case "other":
       return limit.text
   }

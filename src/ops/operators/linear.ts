@@ -1,25 +1,11 @@
-/** Matrix products and inference-time batch normalization. Letters: N rows, K inner, M columns. */
+/** Matrix products. Letters: N rows, K inner, M columns. */
 import { sizeOf } from "../program.js"
 import type { Builder } from "./builder.js"
 import type { Call, Lowering } from "./call.js"
 import { transposed } from "./layout.js"
-import { constantInput, type Operators, operator, other, wideOnly } from "./limits.js"
-import { windowSum } from "./reduce.js"
-import {
-  axisTable,
-  broadcastShape,
-  type Ledger,
-  numbers,
-  range,
-  sameShape,
-  separableMap,
-  show,
-  unsupported,
-} from "./shapes.js"
-import { type Activation, type Constant, constant, isConstant, type Value } from "./values.js"
-
-/** More products of two activations than this in one node are refused. */
-const maxProducts = 2 ** 20
+import { type Operators, operator, wideOnly } from "./limits.js"
+import { axisTable, broadcastShape, numbers, range, sameShape, show, unsupported } from "./shapes.js"
+import { type Activation, type Constant, constant, isConstant, isIntegral, type Value } from "./values.js"
 
 /** Swaps the last two axes. */
 function swapped(call: Call, x: Value): Value {
@@ -34,7 +20,9 @@ function timesMatrix(call: Call, x: Activation, matrix: Value): Value {
   const [m, k] = weight.shape
   const n = sizeOf(x.shape.slice(0, -1))
   const map = { kind: "dense", weight: weight.constant, n, k, m } as const
-  return call.builder.linear([{ source: x.tensor, map }], [...x.shape.slice(0, -1), m], x.dtype)
+  const whole = isIntegral(x) && isIntegral(weight)
+  const shape = [...x.shape.slice(0, -1), m]
+  return call.builder.linear([{ source: x.tensor, map }], shape, x.dtype, undefined, whole)
 }
 
 /** One matrix of a batch, as a matrix. */
@@ -62,24 +50,51 @@ function constantProduct({ builder }: Call, x: Constant, y: Constant, batch: rea
   return constant([...batch, n, m], out, x.dtype)
 }
 
-/** Both activations: every product is a constraint, the sums are linear. */
-function activationProduct(call: Call, x: Value, y: Value, batch: readonly number[]): Value {
-  const [n, k] = x.shape.slice(-2)
-  const m = y.shape[y.shape.length - 1]
-  const batches = sizeOf(batch)
-  const products = batches * n * m * k
-  if (products > maxProducts)
-    unsupported(`a matrix product of two activations with ${products} products (at most ${maxProducts})`)
-  const grid = [batches, n, m, k]
-  const table = (count: number, stride: number) => axisTable(call.builder, count, stride)
-  const left = separableMap(call.builder, [table(batches, n * k), table(n, k), table(m, 0), table(k, 1)])
-  const right = separableMap(call.builder, [table(batches, k * m), table(n, 0), table(m, 1), table(k, m)])
-  const product = call.builder.product(
-    call.builder.move([x], left, grid),
-    call.builder.move([y], right, grid),
+/**
+ * Both activations: one contraction. An axis of the batch that only one operand has joins its rows or its columns, so
+ * that what is shared stays one matrix.
+ */
+function activationProduct(call: Call, x: Activation, y: Activation): Value {
+  const { builder } = call
+  const rank = Math.max(x.shape.length, y.shape.length) - 2
+  const padded = ({ shape }: Value) => [...new Array<number>(rank + 2 - shape.length).fill(1), ...shape]
+  const [xs, ys] = [padded(x), padded(y)]
+  if (sizeOf(xs) === 0 || sizeOf(ys) === 0) unsupported("a matrix product of no elements")
+  const [m, k, n] = [xs[rank], xs[rank + 1], ys[rank + 1]]
+  const owned = (x: number, y: number) =>
+    range(rank).filter((i) => (xs[i] > 1 ? 2 : 0) + (ys[i] > 1 ? 1 : 0) === x * 2 + y)
+  const [shared, rows, columns, none] = [owned(1, 1), owned(1, 0), owned(0, 1), owned(0, 0)]
+  const dims = (shape: readonly number[], axes: readonly number[]) => axes.map((axis) => shape[axis])
+  const left = transposed(call, { ...x, shape: xs }, [
+    ...none,
+    ...shared,
+    ...columns,
+    ...rows,
+    rank,
+    rank + 1,
+  ])
+  const right = transposed(call, { ...y, shape: ys }, [
+    ...none,
+    ...shared,
+    ...rows,
+    rank,
+    ...columns,
+    rank + 1,
+  ])
+  const made = builder.contraction(left, right, {
+    batch: sizeOf(dims(xs, shared)),
+    m: sizeOf(dims(xs, rows)) * m,
+    k,
+    n: sizeOf(dims(ys, columns)) * n,
+  })
+  // [shared, rows, m, columns, n] back to the order of the batch
+  const order = [...none, ...shared, ...rows, rank, ...columns, rank + 1]
+  const shape = order.map((axis) => (axis < rank ? Math.max(xs[axis], ys[axis]) : axis === rank ? m : n))
+  return transposed(
+    call,
+    { ...made, shape },
+    range(rank + 2).map((axis) => order.indexOf(axis)),
   )
-  const windows = { map: table(products, 1), window: k, shape: [...batch, n, m] }
-  return windowSum(call, product, windows, numbers(call.builder, batches * n * m).fill(1))
 }
 
 /** x [.., N, K] times y [.., K, M] with the batch dimensions broadcast. */
@@ -92,10 +107,11 @@ function batched(call: Call, x: Value, y: Value): Value {
     const wide = builder.broadcast(x, [...batch, n, k])
     if (!isConstant(wide)) return timesMatrix(call, wide, { ...y, shape: [k, m] })
   }
+  if (!isConstant(x) && !isConstant(y)) return activationProduct(call, x, y)
   const [a, b] = [builder.broadcast(x, [...batch, n, k]), builder.broadcast(y, [...batch, k, m])]
   if (isConstant(a) && isConstant(b)) return constantProduct(call, a, b, batch)
   if (isConstant(a)) return swapped(call, batched(call, swapped(call, b), swapped(call, a)))
-  if (!isConstant(b)) return activationProduct(call, a, b, batch)
+  if (!isConstant(b)) return unsupported("the weights are no constant")
   // a constant matrix for each of the batches
   const parts: Value[] = []
   for (let i = 0; i < sizeOf(batch); i++) {
@@ -108,15 +124,14 @@ function batched(call: Call, x: Value, y: Value): Value {
 }
 
 /** numpy's matmul. */
-function product(call: Call, x: Value, y: Value): Value {
-  call.wide(x, y)
+export function product(call: Call, x: Value, y: Value): Value {
   if (x.shape.length === 0 || y.shape.length === 0) unsupported("a matrix product with a scalar")
   const left = x.shape.length === 1 ? { ...x, shape: [1, ...x.shape] } : x
   const right = y.shape.length === 1 ? { ...y, shape: [...y.shape, 1] } : y
   if (left.shape[left.shape.length - 1] !== right.shape[right.shape.length - 2])
     unsupported(`the inner dimensions of ${show(x.shape)} and ${show(y.shape)} differ`)
   if (left.shape[left.shape.length - 1] === 0) unsupported("a matrix product over no elements")
-  const result = batched(call, left, right)
+  const result = call.fits(batched(call, left, right))
   const shape = [...result.shape]
   if (y.shape.length === 1) shape.pop()
   if (x.shape.length === 1) shape.splice(shape.length - (y.shape.length === 1 ? 1 : 2), 1)
@@ -125,7 +140,10 @@ function product(call: Call, x: Value, y: Value): Value {
 
 const matMul: Lowering = (call) => [product(call, call.input(0), call.input(1))]
 
-const gemm: Lowering = (call) => {
+const gemm: Lowering = (call) => [gemmOf(call)]
+
+/** alpha·A·B + beta·C, by the attributes of a Gemm. */
+export function gemmOf(call: Call): Value {
   const { builder } = call
   const [alpha, beta] = [call.number("alpha", 1), call.number("beta", 1)]
   const legacy = call.opset < 7 ? call.flag("broadcast") : true
@@ -144,55 +162,10 @@ const gemm: Lowering = (call) => {
     if (!fits) unsupported(`C of shape ${show(c.shape)} does not broadcast to ${show(ab.shape)}`)
     if (beta !== 0) terms.push({ value: builder.broadcast(c, ab.shape), factor: beta })
   }
-  return [terms.length === 1 && alpha === 1 ? ab : builder.combine(terms)]
+  return terms.length === 1 && alpha === 1 ? ab : call.fits(builder.combine(terms))
 }
-
-/** One value per channel (axis 1) spread over a shape. */
-export function perChannel(
-  ledger: Ledger,
-  values: ArrayLike<number>,
-  shape: readonly number[],
-): Float64Array {
-  const inner = sizeOf(shape.slice(2))
-  const spread = numbers(ledger, sizeOf(shape))
-  for (let i = 0; i < spread.length; i++) spread[i] = values[Math.floor(i / inner) % shape[1]]
-  return spread
-}
-
-const batchNormalization: Lowering = (call) => {
-  call.ignore("momentum", "consumed_inputs", "is_test")
-  if (call.flag("training_mode")) call.refuse("training_mode", 1)
-  if (!call.flag("spatial", true)) call.refuse("spatial", 0)
-  const epsilon = call.number("epsilon", 1e-5)
-  const x = call.input(0)
-  const channels = x.shape.length > 1 ? x.shape[1] : unsupported(`shape ${show(x.shape)} has no channels`)
-  const [scale, bias, mean, variance] = ["scale", "bias", "mean", "variance"].map((what, i) => {
-    const value = call.constantInput(i + 1, what)
-    return value.constant.length === channels
-      ? value.constant
-      : unsupported(`${what} of shape ${show(value.shape)} does not fit ${channels} channels`)
-  })
-  const factor = scale.map((s, c) => s / Math.sqrt(variance[c] + epsilon))
-  const offset = bias.map((b, c) => b - mean[c] * factor[c])
-  return [
-    call.builder.combine([
-      { value: x, factor: perChannel(call.builder, factor, x.shape) },
-      { value: constant(x.shape, perChannel(call.builder, offset, x.shape), x.dtype), factor: 1 },
-    ]),
-  ]
-}
-
-const products = other(`at most ${maxProducts} products of two activations`)
 
 export const linearLayers: Operators = {
-  MatMul: operator(matMul, wideOnly, products),
-  Gemm: operator(gemm, wideOnly, products),
-  BatchNormalization: operator(
-    batchNormalization,
-    constantInput(1, "scale"),
-    constantInput(2, "B"),
-    constantInput(3, "mean"),
-    constantInput(4, "var"),
-    other("`training_mode` is off"),
-  ),
+  MatMul: operator(matMul, wideOnly),
+  Gemm: operator(gemm, wideOnly),
 }

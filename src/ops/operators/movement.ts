@@ -1,7 +1,6 @@
 /** Operators that pick, repeat and join elements: each computes one index map, for constants and activations alike. */
 
 import { sizeOf } from "../program.js"
-import { aligned } from "./arithmetic.js"
 import type { Call, Lowering } from "./call.js"
 import { constantInput, type Operators, operator } from "./limits.js"
 import {
@@ -17,12 +16,16 @@ import {
   stridesOf,
   unsupported,
 } from "./shapes.js"
-import { isConstant, type Value } from "./values.js"
+import type { Value } from "./values.js"
 
 const concat: Lowering = (call) => {
   const values = call.allInputs()
+  return [joined(call, values, call.axis("axis", values[0].shape.length, call.opset < 4 ? 1 : undefined))]
+}
+
+/** Values one behind the other along an axis. */
+export function joined(call: Call, values: readonly Value[], axis: number): Value {
   const { shape: first } = values[0]
-  const axis = call.axis("axis", first.length, call.opset < 4 ? 1 : undefined)
   for (const { shape } of values)
     if (shape.length !== first.length || shape.some((dim, i) => i !== axis && dim !== first[i]))
       unsupported(`shapes ${show(first)} and ${show(shape)} do not join along axis ${axis}`)
@@ -40,11 +43,11 @@ const concat: Lowering = (call) => {
     source += outer * run
     start += run
   }
-  return [call.builder.move(values, map, shape)]
+  return call.builder.move(values, map, shape)
 }
 
 /** Elements start, start + step, … of each axis. */
-function sliced(
+export function sliced(
   { builder }: Call,
   x: Value,
   starts: readonly number[],
@@ -166,15 +169,6 @@ const tile: Lowering = (call) => {
   return [call.builder.move([x], separableMap(call.builder, tables), shape)]
 }
 
-const where: Lowering = (call) => {
-  const condition = call.constantInput(0, "condition")
-  const [c, x, y] = aligned(call, [condition, call.input(1), call.input(2)])
-  if (!isConstant(c)) return unsupported("condition (input 0) depends on the model's input")
-  const size = c.constant.length
-  const map = indexTable(call.builder, size, (i) => (c.constant[i] !== 0 ? i : size + i))
-  return [call.builder.move([x, y], map, c.shape)]
-}
-
 const triangle: Lowering = (call) => {
   const x = call.input(0)
   const k = call.scalarInput(1, "k", 0)
@@ -219,7 +213,6 @@ export const movement: Operators = {
   Pad: operator(pad, constantInput(1, "pads"), constantInput(2, "constant_value"), constantInput(3, "axes")),
   Expand: operator(expand, constantInput(1, "shape")),
   Tile: operator(tile, constantInput(1, "repeats")),
-  Where: operator(where, constantInput(0, "condition")),
   Trilu: operator(triangle, constantInput(1, "k")),
   Compress: operator(compress, constantInput(1, "condition")),
 }

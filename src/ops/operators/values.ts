@@ -1,5 +1,6 @@
 /** What operators pass to each other: constants and activations, with static shapes and element types. */
 import type { DataType } from "../../model/graph.js"
+import type { Labels } from "../../statement/labels.js"
 import type { TensorId } from "../program.js"
 
 /** Numbers known while compiling. */
@@ -16,6 +17,8 @@ export interface Activation {
   readonly tensor: TensorId
   /** Every element is an integer for every input, so a cast to an integer type changes nothing. */
   readonly integral: boolean
+  /** What its integers or its columns are called; a tensor of strings holds the places of their names. */
+  readonly labels?: Labels
 }
 
 export type Value = Constant | Activation

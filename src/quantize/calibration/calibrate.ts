@@ -8,7 +8,7 @@ import { InputError, type OnProgress, UsageError } from "../../errors.js"
 import { evaluate } from "../../ops/evaluate.js"
 import { showFormula } from "../../ops/formula.js"
 import { productsOf, tapsHeld } from "../../ops/linearmap.js"
-import { type Program, sizeOf, type TensorId } from "../../ops/program.js"
+import { type Program, productsIn, sizeOf, type TensorId } from "../../ops/program.js"
 
 /** Values of each input by name, flat and row-major. */
 export type Sample = Readonly<Record<string, ArrayLike<number>>>
@@ -71,7 +71,9 @@ export function checkInputs(
         expected: listed,
         given: `\`${name}\``,
       })
-  for (const { name, tensor } of program.inputs) {
+  for (const { name, tensor, ranks } of program.inputs) {
+    const isFine = (x: number) =>
+      ranks ? typeof x === "number" && (ranks.missing || !Number.isNaN(x)) : Number.isFinite(x)
     const values: ArrayLike<number> | null | undefined = inputs[name]
     if (values !== undefined && !(typeof values === "object" && typeof values?.length === "number"))
       throw new InputError({
@@ -100,11 +102,11 @@ export function checkInputs(
         given: String(values.length),
       })
     for (let j = 0; j < size; j++)
-      if (!Number.isFinite(values[j]))
+      if (!isFine(values[j]))
         throw new InputError({
-          what: `input \`${name}\` has a value that is no finite number`,
+          what: `input \`${name}\` has a value that is no ${ranks ? "" : "finite "}number`,
           where: `${where}, ${name}[${j}]`,
-          expected: "a finite number",
+          expected: ranks ? "a number" : "a finite number",
           given: String(values[j]),
         })
   }
@@ -113,8 +115,9 @@ export function checkInputs(
 /** Charges what running a program once takes: its products, and the taps of convolutions that stay held. */
 export function chargeRun({ nodes }: Program, budget: Budget): void {
   for (const node of nodes) {
-    if (node.kind !== "linear") continue
     const where = `node \`${node.origin.name}\`, operator \`${node.origin.operator}\``
+    if (node.kind === "contraction") budget.work(productsIn(node), where)
+    if (node.kind !== "linear") continue
     for (const { map } of node.terms) {
       budget.work(productsOf(map), where)
       if (map.kind === "conv") budget.elements(tapsHeld(map), where)
@@ -166,7 +169,9 @@ export async function calibrate(
   const max = new Float64Array(count).fill(Number.NEGATIVE_INFINITY)
   const squares = new Float64Array(count)
   const seen = new Float64Array(count)
+  const ranked = rankedTensors(program)
   await forEachBatch(program, samples, { ...options, runner }, "calibrate", (id, values) => {
+    if (ranked.has(id)) return
     let [least, most, sum] = [min[id], max[id], 0]
     for (let i = 0; i < values.length; i++) {
       const x = values[i]
@@ -198,6 +203,15 @@ export async function calibrate(
   })
 }
 
+/** Tensors of numbers that become ranks, whatever their size: inputs, and what is moved of them. */
+function rankedTensors({ nodes, inputs }: Program): ReadonlySet<TensorId> {
+  const ranked = new Set(inputs.flatMap(({ tensor, ranks }) => (ranks ? [tensor] : [])))
+  for (const node of nodes)
+    if (node.kind === "index" && node.sources.length > 0 && node.sources.every((id) => ranked.has(id)))
+      ranked.add(node.out)
+  return ranked
+}
+
 /** The error for a tensor with a value that is no number; a function may be undefined on its input. */
 function notFinite(program: Program, id: TensorId): InputError {
   const node = program.nodes.find(({ out }) => out === id)
@@ -223,6 +237,7 @@ async function percentiles(
     return new Float64Array(bins)
   })
   await forEachBatch(program, samples, options, "percentiles", (id, values) => {
+    if (!seen[id]) return
     const step = (max[id] - min[id]) / bins || 1
     for (let i = 0; i < values.length; i++)
       counts[id][Math.min(bins - 1, Math.floor((values[i] - min[id]) / step))]++

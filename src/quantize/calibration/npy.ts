@@ -154,6 +154,20 @@ function rowMajor(data: Float64Array, shape: readonly number[]): Float64Array {
   return out
 }
 
+/** Reads a `.npy`; `judge` throws for a shape that is not wanted. Throws FileError for a malformed one. */
+export function parseNpy(
+  bytes: Uint8Array,
+  file: string,
+  judge: (shape: readonly number[]) => void,
+): NumpyArray {
+  const budget = new Budget(allowanceFor(bytes.length), (facts) => {
+    throw new FileError(facts)
+  })
+  const reader = new NpyReader(file, judge, budget)
+  reader.push(bytes)
+  return reader.end()
+}
+
 /** Bytes of the archive that are unpacked at a time: they become a thousand times as many at most. */
 const pieceBytes = 2 ** 14
 

@@ -7,7 +7,7 @@ import { sizeOf } from "../../ops/program.js"
 import { fromJson } from "../../statement/strict.js"
 import type { Sample } from "./calibrate.js"
 import { describe, flatten, maxDepth } from "./nested.js"
-import { parseNpz } from "./npy.js"
+import { parseNpy, parseNpz } from "./npy.js"
 
 /** Name and shape of a model input, as Graph.inputs has them. */
 export interface InputSpec {
@@ -75,21 +75,83 @@ export function parseSamples(bytes: Uint8Array, file: string, inputs: readonly I
   checkBytes(bytes, "bytes")
   checkText(file, "file")
   checkSpecs(inputs)
-  if (bytes.length > defaults.maxSampleBytes)
-    throw new FileError({
-      what: "the file is too large",
-      where: file,
-      expected: `at most ${defaults.maxSampleBytes} bytes`,
-      given: String(bytes.length),
-    })
-  const isZip = bytes[0] === 0x50 && bytes[1] === 0x4b
-  if (isZip || file.endsWith(".npz")) return fromArrays(bytes, file, inputs)
+  checkLength(bytes, file)
+  if (isArchive(bytes, file)) return fromArrays(bytes, file, inputs)
   const json = parseJson(bytes, file)
   const items: readonly unknown[] = Array.isArray(json) ? json : [json]
   checkCount(items.length, file)
   const samples = items.map((item, i) => parseInput(item, inputs, `${file}[${i}]`))
   const labels = items.map((item) => (isRecord(item) ? item.label : undefined))
   return { samples, labels: labels.every((l) => l === undefined) ? undefined : checkLabels(labels, file) }
+}
+
+/**
+ * A file of labels, one whole number for each of `count` samples: `.npy`; `.npz` with an array `labels` or `y`; or JSON, a
+ * list or an object with such a list in `labels` or `y`. Throws FileError for unreadable files, InputError for what does
+ * not fit.
+ */
+export function parseLabels(bytes: Uint8Array, file: string, count: number): number[] {
+  checkBytes(bytes, "bytes")
+  checkText(file, "file")
+  checkArgument(Number.isSafeInteger(count) && count > 0, "count", "the number of samples", count)
+  checkLength(bytes, file)
+  const judge = (shape: readonly number[]) => checkCount(sizeOf(shape), file)
+  let found: unknown
+  if (isArchive(bytes, file))
+    found = Array.from(
+      labelsAmong(
+        parseNpz(bytes, file, (_, shape) => judge(shape)),
+        file,
+      )?.data ?? [],
+    )
+  else if (bytes[0] === 0x93 || file.endsWith(".npy")) found = Array.from(parseNpy(bytes, file, judge).data)
+  else {
+    const json = parseJson(bytes, file)
+    found = isRecord(json) ? (json.labels ?? json.y) : json
+  }
+  if (!Array.isArray(found) || found.length === 0)
+    throw new InputError({
+      what: "there are no labels in it",
+      where: file,
+      expected: "a list of whole numbers, or one that is called `labels` or `y`",
+      given: describe(found),
+    })
+  // one label a line is what a column of a table becomes
+  const flat = found.map((each: unknown) => (Array.isArray(each) && each.length === 1 ? each[0] : each))
+  if (flat.length !== count) throw otherCount(count, flat.length, file)
+  return checkLabels(flat, file)
+}
+
+/** What arrays of labels are called. */
+const labelNames: readonly string[] = ["labels", "y"]
+
+/** The array of labels among others. @throws InputError if there are two */
+function labelsAmong<T>(arrays: ReadonlyMap<string, T>, file: string): T | undefined {
+  const found = labelNames.filter((name) => arrays.has(name))
+  if (found.length > 1)
+    throw new InputError({ what: "there are two arrays of labels", where: file, given: found.join(", ") })
+  return found.length === 1 ? arrays.get(found[0]) : undefined
+}
+
+const otherCount = (expected: number, given: number, file: string): InputError =>
+  new InputError({
+    what: "the number of labels differs from the number of samples",
+    where: file,
+    expected: String(expected),
+    given: String(given),
+  })
+
+const isArchive = (bytes: Uint8Array, file: string): boolean =>
+  (bytes[0] === 0x50 && bytes[1] === 0x4b) || file.endsWith(".npz")
+
+function checkLength({ length }: Uint8Array, file: string): void {
+  if (length <= defaults.maxSampleBytes) return
+  throw new FileError({
+    what: "the file is too large",
+    where: file,
+    expected: `at most ${defaults.maxSampleBytes} bytes`,
+    given: String(length),
+  })
 }
 
 /** Samples are the largest texts: ten thousand images of 28 by 28 pixels are 8 million values. */
@@ -118,12 +180,12 @@ function fromArrays(bytes: Uint8Array, file: string, inputs: readonly InputSpec[
   const arrays = parseNpz(bytes, file, (name, shape) => {
     const input = inputs.find((each) => each.name === name)
     if (input) checkCount(countOf(shape, input, file), file)
-    else if (name === "labels") checkCount(sizeOf(shape), file)
+    else if (labelNames.includes(name)) checkCount(sizeOf(shape), file)
     else
       throw new InputError({
         what: `unknown array \`${name.slice(0, 100)}\``,
         where: file,
-        expected: `${namesOf(inputs)}, optionally \`labels\``,
+        expected: `${namesOf(inputs)}, optionally \`labels\` or \`y\``,
         given: `\`${name.slice(0, 100)}\``,
       })
   })
@@ -151,14 +213,9 @@ function fromArrays(bytes: Uint8Array, file: string, inputs: readonly InputSpec[
     }
     return sample
   })
-  const given = arrays.get("labels")
-  if (given && given.data.length !== count)
-    throw new InputError({
-      what: "the number of labels differs from the number of samples",
-      where: file,
-      expected: String(count),
-      given: String(given.data.length),
-    })
+  for (const { name } of inputs) arrays.delete(name)
+  const given = labelsAmong(arrays, file)
+  if (given && given.data.length !== count) throw otherCount(count, given.data.length, file)
   return { samples, labels: given && checkLabels(Array.from(given.data), file) }
 }
 

@@ -7,16 +7,21 @@ import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import type { Tensor, Tensor2D, Tensor4D } from "@tensorflow/tfjs-core"
 import { InvariantError, invariant } from "../../errors.js"
+import { evaluate } from "../../ops/evaluate.js"
 import { functionOf } from "../../ops/formula.js"
 import { applyMap, productsOf } from "../../ops/linearmap.js"
 import {
+  compared,
   type LinearMap,
   type PerKind,
   type Program,
   perKind,
+  productsIn,
   type RealNode,
+  type RowsNode,
   sizeOf,
   type TensorId,
+  type TopNode,
 } from "../../ops/program.js"
 import { readersOf, sourcesOf } from "../../ops/traversal.js"
 import { plainRunner, type Runner, type Sample } from "./calibrate.js"
@@ -30,8 +35,10 @@ const worthwhile = 2e8
 /** The runner to calibrate with: plain loops for little work or where no backend starts, else tensors. */
 export async function chooseRunner(program: Program, samples: number): Promise<Runner> {
   let work = 0
-  for (const node of program.nodes)
+  for (const node of program.nodes) {
     if (node.kind === "linear") for (const { map } of node.terms) work += productsOf(map)
+    else if (node.kind === "contraction") work += productsIn(node)
+  }
   return work * samples < worthwhile ? plainRunner : tensorRunner().catch(() => plainRunner)
 }
 
@@ -137,6 +144,19 @@ class BatchRun {
       const x = this.#tf.maximum(this.#read(node.source), node.lo)
       return this.#tf.minimum(x, node.hi)
     },
+    round: (node) => {
+      const x = this.#tf.maximum(this.#tf.round(this.#read(node.source)), node.lo)
+      return this.#tf.minimum(x, node.hi)
+    },
+    step: (node) => this.#tf.cast(this.#tf.greater(this.#read(node.source), 0), "float32"),
+    compare: (node, size) =>
+      this.#plain(this.#read(node.source), size, (x, y) => {
+        for (let i = 0; i < y.length; i++) y[i] = compared(node, x[i], i)
+      }),
+    softmax: (node) => {
+      const rows = this.#tf.reshape(this.#read(node.source), [-1, node.window])
+      return this.#tf.reshape(this.#tf.softmax(rows), this.#read(node.source).shape)
+    },
     max: (node, size) => {
       const tf = this.#tf
       const windows = this.#gather([this.#read(node.source)], node.map, Number.NEGATIVE_INFINITY)
@@ -150,6 +170,8 @@ class BatchRun {
             if (at(j) > at(y[i]) || (node.last && at(j) === at(y[i]))) y[i] = j
         }
       }),
+    rows: (node, size) => this.#loops(node, size),
+    top: (node, size) => this.#loops(node, size),
     function: (node, size) => {
       const f = functionOf(node.formula)
       return this.#plain(this.#read(node.source), size, (x, y) => {
@@ -157,6 +179,18 @@ class BatchRun {
       })
     },
     product: (node) => this.#tf.mul(this.#read(node.left), this.#read(node.right)),
+    contraction: ({ left, right, m, k, n, ...node }, size) => {
+      const tf = this.#tf
+      const samples = this.#samples.length
+      const matrices = samples * node.batch
+      const [x, y] = [
+        tf.reshape(this.#read(left), [matrices, m, k]),
+        tf.reshape(this.#read(right), [matrices, k, n]),
+      ]
+      return tf.reshape(tf.matMul(x, y), [samples, size])
+    },
+    divide: (node) => this.#tf.div(this.#read(node.numerator), this.#read(node.denominator)),
+    root: (node) => this.#tf.sqrt(this.#read(node.source)),
   }
 
   /** Columns of the joined sources, with a column of `fill` for entries of −1. */
@@ -229,6 +263,16 @@ class BatchRun {
       out = parts.length === 1 ? parts[0] : tf.concat(parts, 3)
     }
     return tf.reshape(tf.transpose(out, [0, 3, 1, 2]), [this.#samples.length, size])
+  }
+
+  /** A node of one source in plain loops. */
+  #loops(node: RowsNode | TopNode, size: number): Tensor2D {
+    const input = { kind: "input", name: "x", out: 0, origin: node.origin } as const
+    const nodes = [input, { ...node, source: 0, out: 1 }]
+    return this.#plain(this.#read(node.source), size, (x, y) => {
+      const tensors = [x, y].map(({ length }) => ({ name: "", shape: [length] }))
+      y.set(evaluate({ tensors, nodes }, { x }).get(1) ?? [])
+    })
   }
 
   /** What tfjs has no operation for: plain loops over each sample. */

@@ -9,7 +9,10 @@
  *   nodes:   count, then each as nodes.ts says
  *   inputs:  count, then name, tensor, lo int, bits;   outputs: count, then name, tensor
  *
- * The version is the least that has every kind of node in the graph.
+ * The version is the least that has every kind of node in the graph. From version 4 on, which a model whose inputs are
+ * ranks or whose outputs have names has at least, a flag u8 follows each input, and after 1: type u8 (0 float32, 1 float64),
+ * missing u8, and for each element a list of edges f64; and a byte each output: 0, or 1 (of its values) or 2 (of its columns)
+ * and a list of names.
  *
  * uint is LEB128 below 2^53; int is zigzag LEB128; a list or an array has its length first; text is UTF-8
  * with its length; deltas are ints relative to the element before (the first to 0).
@@ -20,6 +23,8 @@ import { checkBytes, checkThing } from "../../arguments.js"
 import { allowanceFor, Budget } from "../../budget.js"
 import { defaults } from "../../defaults.js"
 import { FileError, ModelError } from "../../errors.js"
+import type { Labels } from "../../statement/labels.js"
+import type { Ranks } from "../../statement/ranks.js"
 import { graphBounds } from "../integers/bounds.js"
 import type { IntGraph, IntTensor } from "../integers/intgraph.js"
 import { ByteReader, ByteWriter } from "./bytes.js"
@@ -28,12 +33,56 @@ import { findFault } from "./validate.js"
 
 const magic = "CSIM"
 
+/** Versions that are read. */
+const known = [...new Set([...versions, 4])].sort((a, b) => a - b)
+
+/** The version from which on inputs may be ranks, and outputs may have names. */
+const ranksSince = 4
+
+const namedThings = ["values", "columns"] as const
+
+function writeLabels(w: ByteWriter, labels: Labels | undefined): void {
+  w.byte(labels ? 1 + namedThings.indexOf(labels.of) : 0)
+  if (!labels) return
+  w.uint(labels.names.length)
+  for (const name of labels.names) w.text(name)
+}
+
+function readLabels(r: ByteReader): Labels | undefined {
+  const kind = r.byte()
+  if (kind === 0) return undefined
+  const of = namedThings[kind - 1] ?? r.fail("unknown names", "0, 1 or 2", String(kind))
+  return { of, names: r.list(() => r.text()) }
+}
+
+function writeRanks(w: ByteWriter, ranks: Ranks | undefined): void {
+  w.byte(ranks ? 1 : 0)
+  if (!ranks) return
+  w.byte(ranks.type === "float32" ? 0 : 1)
+  w.byte(ranks.missing ? 1 : 0)
+  w.uint(ranks.edges.length)
+  for (const edges of ranks.edges) {
+    w.uint(edges.length)
+    // one of the patterns of NaN
+    for (const edge of edges) w.float(Number.isNaN(edge) ? Number.NaN : edge)
+  }
+}
+
+function readRanks(r: ByteReader): Ranks | undefined {
+  if (!r.flag()) return undefined
+  const type = r.flag() ? "float64" : "float32"
+  const missing = r.flag()
+  return { type, missing, edges: r.list(() => Float64Array.from(r.list(() => r.float()))) }
+}
+
 /** Canonical bytes of an integer graph. */
 export function serialize(graph: IntGraph): Uint8Array {
   checkThing("model", graph, "graph")
   const w = new ByteWriter()
   for (const c of magic) w.byte(c.charCodeAt(0))
-  w.byte(versionOf(graph.nodes))
+  const needs = graph.inputs.some(({ ranks }) => ranks) || graph.outputs.some(({ labels }) => labels)
+  const version = Math.max(versionOf(graph.nodes), needs ? ranksSince : 1)
+  w.byte(version)
   w.text(graph.name)
   w.uint(graph.precision)
   w.uint(graph.tensors.length)
@@ -45,16 +94,18 @@ export function serialize(graph: IntGraph): Uint8Array {
   w.uint(graph.nodes.length)
   for (const node of graph.nodes) writeNode(w, node)
   w.uint(graph.inputs.length)
-  for (const { name, tensor, lo, bits } of graph.inputs) {
+  for (const { name, tensor, lo, bits, ranks } of graph.inputs) {
     w.text(name)
     w.uint(tensor)
     w.int(lo)
     w.uint(bits)
+    if (version >= ranksSince) writeRanks(w, ranks)
   }
   w.uint(graph.outputs.length)
-  for (const { name, tensor } of graph.outputs) {
+  for (const { name, tensor, labels } of graph.outputs) {
     w.text(name)
     w.uint(tensor)
+    if (version >= ranksSince) writeLabels(w, labels)
   }
   return w.bytes()
 }
@@ -70,13 +121,21 @@ export function deserialize(bytes: Uint8Array, file = "integer model"): IntGraph
   for (const c of magic)
     if (r.byte() !== c.charCodeAt(0)) r.fail("not an integer model", `magic \`${magic}\``)
   const given = r.byte()
-  if (!versions.includes(given)) r.fail("unknown version", versions.join(" or "), String(given))
+  if (!known.includes(given)) r.fail("unknown version", known.join(" or "), String(given))
   const name = r.text()
   const precision = r.uint()
   const infos = r.list(() => ({ name: r.text(), shape: r.uints(), scale: r.float() }))
   const nodes = r.list(() => readNode(r))
-  const inputs = r.list(() => ({ name: r.text(), tensor: r.uint(), lo: r.int(), bits: r.uint() }))
-  const outputs = r.list(() => ({ name: r.text(), tensor: r.uint() }))
+  const inputs = r.list(() => {
+    const input = { name: r.text(), tensor: r.uint(), lo: r.int(), bits: r.uint() }
+    const ranks = given >= ranksSince ? readRanks(r) : undefined
+    return ranks ? { ...input, ranks } : input
+  })
+  const outputs = r.list(() => {
+    const output = { name: r.text(), tensor: r.uint() }
+    const labels = given >= ranksSince ? readLabels(r) : undefined
+    return labels ? { ...output, labels } : output
+  })
   r.end()
   const { elements } = allowanceFor(bytes.length)
   // a circuit has a limit of its own, so that work does not grow with the file

@@ -9,6 +9,12 @@
  *     5 product  left, right
  *     6 rescale  source, shift, lo int, bits
  *     7 table    source, lo int, values deltas
+ *     8 quotient numerator, denominator
+ *     9 isqrt    source
+ *     10 contraction  left, right, batch, m, k, n
+ *     11 below   source, maximum, owner deltas, shift, values deltas
+ *     12 sort    source, window, count, map deltas
+ *     13 rows    source, lo int, width, values ints
  *
  * A linear map is kind u8: 0 dense n k m; 1 conv n groups inChannels outChannels and five lists inSize kernel outSize
  * strides padsBegin(int) dilations; 2 sparse row lengths, column deltas; then its weights, ints.
@@ -142,6 +148,94 @@ const codecs: { readonly [K in IntNode["kind"]]: NodeCodec<Extract<IntNode, { re
       w.deltas(node.values)
     },
     read: (r, common) => ({ kind: "table", ...common, source: r.uint(), lo: r.int(), values: r.deltas() }),
+  },
+  quotient: {
+    number: 8,
+    since: 3,
+    write(w, node) {
+      w.uint(node.numerator)
+      w.uint(node.denominator)
+    },
+    read: (r, common) => ({ kind: "quotient", ...common, numerator: r.uint(), denominator: r.uint() }),
+  },
+  isqrt: {
+    number: 9,
+    since: 3,
+    write: (w, node) => w.uint(node.source),
+    read: (r, common) => ({ kind: "isqrt", ...common, source: r.uint() }),
+  },
+  below: {
+    number: 11,
+    since: 3,
+    write(w, node) {
+      w.uint(node.source)
+      w.uint(node.maximum)
+      w.deltas(node.owner)
+      w.uint(node.shift)
+      w.deltas(node.values)
+    },
+    read: (r, common) => ({
+      kind: "below",
+      ...common,
+      source: r.uint(),
+      maximum: r.uint(),
+      owner: readIndices(r),
+      shift: r.uint(),
+      values: r.deltas(),
+    }),
+  },
+  rows: {
+    number: 13,
+    since: 3,
+    write(w, node) {
+      w.uint(node.source)
+      w.int(node.lo)
+      w.uint(node.width)
+      w.ints(node.values)
+    },
+    read: (r, common) => ({
+      kind: "rows",
+      ...common,
+      source: r.uint(),
+      lo: r.int(),
+      width: r.uint(),
+      values: r.ints(),
+    }),
+  },
+  sort: {
+    number: 12,
+    since: 3,
+    write(w, node) {
+      w.uint(node.source)
+      w.uint(node.window)
+      w.uint(node.count)
+      w.deltas(node.map)
+    },
+    read: (r, common) => ({
+      kind: "sort",
+      ...common,
+      source: r.uint(),
+      window: r.uint(),
+      count: r.uint(),
+      map: readIndices(r),
+    }),
+  },
+  contraction: {
+    number: 10,
+    since: 3,
+    write(w, { left, right, batch, m, k, n }) {
+      for (const x of [left, right, batch, m, k, n]) w.uint(x)
+    },
+    read: (r, common) => ({
+      kind: "contraction",
+      ...common,
+      left: r.uint(),
+      right: r.uint(),
+      batch: r.uint(),
+      m: r.uint(),
+      k: r.uint(),
+      n: r.uint(),
+    }),
   },
 }
 

@@ -8,23 +8,27 @@ import { productsOf, weightsOf } from "../../ops/linearmap.js"
 import {
   type ArgmaxNode,
   type IntNode,
+  keysDiffer,
   type LinearMap,
   type MaxNode,
   type PerKind,
   perKind,
+  productsIn,
   sizeOf,
   type TensorId,
   type TensorInfo,
 } from "../../ops/program.js"
 import { sourcesOf } from "../../ops/traversal.js"
+import { type Labels, labelsFault } from "../../statement/labels.js"
+import { edgesFault, maxEdges, type Ranks, rankBits } from "../../statement/ranks.js"
 import { tableOutput } from "../integers/intgraph.js"
 
 interface Structure {
   readonly precision: number
   readonly tensors: readonly (TensorInfo & { readonly scale: number })[]
   readonly nodes: readonly IntNode[]
-  readonly inputs: readonly { name: string; tensor: TensorId; lo: number; bits: number }[]
-  readonly outputs: readonly { name: string; tensor: TensorId }[]
+  readonly inputs: readonly { name: string; tensor: TensorId; lo: number; bits: number; ranks?: Ranks }[]
+  readonly outputs: readonly { name: string; tensor: TensorId; labels?: Labels }[]
 }
 
 const isInteger = (x: number) => Number.isSafeInteger(x)
@@ -33,6 +37,9 @@ const isInteger = (x: number) => Number.isSafeInteger(x)
 const maxRank = 32
 /** Largest stride, dilation and padding: positions stay exact. */
 const maxStep = 2 ** 24
+
+/** Bits of the quotients that a function of the distance from a maximum is given for. */
+const maxStepBits = 14
 
 /** Numbers that are held of an element: two bounds, and what planning and linking take. */
 const heldPerElement = 8
@@ -56,7 +63,7 @@ export function findFault(graph: Structure, budget: Budget): string | undefined 
     budget.work(workPerElement * sizeOf(shape), `tensor ${i}`)
   }
   const size = (id: TensorId) => sizeOf(tensors[id].shape)
-  const written = new Set<TensorId>()
+  const written = new Map<TensorId, IntNode>()
   const inputNodes = new Set<TensorId>()
   const declared = new Map(inputs.map((input) => [input.tensor, input]))
   if (declared.size !== inputs.length || new Set(inputs.map((input) => input.name)).size !== inputs.length)
@@ -65,7 +72,7 @@ export function findFault(graph: Structure, budget: Budget): string | undefined 
     if (!sourcesOf(node).every((id) => written.has(id))) return `a source of node ${i}`
     if (!(node.out < tensors.length) || written.has(node.out)) return `the output of node ${i}`
     const check = checkOf(node)
-    const fault = check.fault(node, size, precision)
+    const fault = check.fault(node, size, precision, (id) => written.get(id))
     if (fault) return `${fault} of node ${i}`
     budget.momentary(check.held(node, size), `node ${i}`)
     budget.work(check.work(node, size), `node ${i}`)
@@ -74,16 +81,23 @@ export function findFault(graph: Structure, budget: Budget): string | undefined 
       if (input?.name !== node.name) return `the name of input node ${i}`
       inputNodes.add(node.out)
     }
-    written.add(node.out)
+    written.set(node.out, node)
   }
-  for (const { tensor, lo, bits } of inputs) {
+  for (const { tensor, lo, bits, ranks } of inputs) {
     if (!inputNodes.has(tensor)) return "an input without a node"
     if (!isInteger(lo) || !(bits >= 1 && bits <= 32)) return "the range of an input"
+    if (!ranks) continue
+    if (ranks.edges.length !== size(tensor) || total(ranks.edges, ({ length }) => length) > maxEdges)
+      return "the number of edges"
+    for (const edges of ranks.edges) if (edgesFault(edges, ranks.type)) return "an edge"
+    if (lo !== 0 || bits !== rankBits(ranks) || tensors[tensor].scale !== 1) return "the range of ranks"
   }
   if (written.size !== tensors.length) return "a tensor that no node writes"
   if (inputNodes.size !== inputs.length) return "an input node not declared"
   if (!outputs.length || !outputs.every(({ tensor }) => written.has(tensor))) return "an output"
   if (new Set(outputs.map((output) => output.name)).size !== outputs.length) return "an output declared twice"
+  for (const { tensor, labels } of outputs)
+    if (labels && labelsFault(labels, tensors[tensor].shape)) return "the names of an output"
   return undefined
 }
 
@@ -92,7 +106,12 @@ type Size = (id: TensorId) => number
 /** What is asked of a node of a kind. */
 interface Check<N extends IntNode> {
   /** What is wrong with it, if anything. */
-  fault(node: N, size: Size, precision: number): string | undefined
+  fault(
+    node: N,
+    size: Size,
+    precision: number,
+    made: (id: TensorId) => IntNode | undefined,
+  ): string | undefined
   /** Numbers that its bounds take beside its sources and its output, and steps beside those of its elements. */
   held(node: N, size: Size): number
   work(node: N, size: Size): number
@@ -134,10 +153,45 @@ const checks: { readonly [K in IntNode["kind"]]: Check<Extract<IntNode, { readon
   // only a maximum may have padding
   max: { fault: (node, size) => windowFault(node, size, -1), ...elementwise },
   argmax: { fault: (node, size) => windowFault(node, size, 0), ...elementwise },
+  rows: {
+    fault({ out, source, lo, width, values }, size) {
+      if (!(width >= 1) || values.length === 0 || values.length % width !== 0) return "the width of a table"
+      if (size(out) !== size(source) * width) return "the source size"
+      // that every row is reachable is checked with the bounds
+      return isInteger(lo) && values.every(isInteger) ? undefined : "a table entry"
+    },
+    held: ({ values }) => 2 * values.length,
+    work: ({ values }) => 4 * values.length,
+  },
+  sort: {
+    fault(node, size, _, made) {
+      const { out, source, window, count, map } = node
+      if (!(window >= 2) || map.length === 0 || map.length % window !== 0) return "the window"
+      if (!(count >= 1 && count <= window)) return "the count"
+      if (size(out) !== (map.length / window) * (count + window)) return "the size of its output"
+      const from = size(source)
+      if (!map.every((element) => element >= 0 && element < from)) return "the window map"
+      return keysDiffer(node, made(source)) ? undefined : "keys that differ"
+    },
+    held: ({ map }) => 2 * map.length,
+    work: ({ map }) => workPerElement * map.length,
+  },
   product: {
     fault: ({ out, left, right }, size) =>
       size(left) === size(out) && size(right) === size(out) ? undefined : "the operand sizes",
     ...elementwise,
+  },
+  contraction: {
+    fault({ out, left, right, batch, m, k, n }, size) {
+      // sizes of tensors are at least 1 and exact, so no factor is zero
+      if (size(left) !== batch * m * k || size(right) !== batch * k * n || size(out) !== batch * m * n)
+        return "the sizes of a contraction"
+      return Number.isSafeInteger(productsIn({ batch, m, k, n }))
+        ? undefined
+        : "the products of a contraction"
+    },
+    held: ({ out }, size) => size(out),
+    work: (node) => workPerProduct * productsIn(node),
   },
   rescale: {
     fault({ out, source, shift, lo, bits }, size) {
@@ -145,6 +199,30 @@ const checks: { readonly [K in IntNode["kind"]]: Check<Extract<IntNode, { readon
       if (!(shift >= 1 && shift <= 52)) return "the shift"
       return bits >= 1 && bits <= 32 && isInteger(lo) ? undefined : "the range"
     },
+    ...elementwise,
+  },
+  quotient: {
+    fault: ({ out, numerator, denominator }, size) =>
+      size(numerator) === size(out) && size(denominator) === size(out) ? undefined : "the operand sizes",
+    ...elementwise,
+  },
+  below: {
+    fault(node, size, precision, made) {
+      const { out, source, maximum, owner, shift, values } = node
+      if (size(source) !== size(out) || owner.length !== size(out)) return "the source size"
+      if (!(shift >= 1 && shift <= 52)) return "the shift"
+      if (!(values.length >= 1 && values.length <= 2 ** maxStepBits)) return "the table size"
+      if (!values.every(isInteger)) return "a table entry"
+      if (tableOutput(node).bits > precision) return "the range of a table"
+      const found = made(maximum)
+      if (found?.kind !== "max" || found.source !== source) return "the maximum"
+      return hasOwners(found, owner) ? undefined : "the window of an element"
+    },
+    held: ({ out }, size) => 4 * size(out),
+    work: ({ out }, size) => 8 * size(out),
+  },
+  isqrt: {
+    fault: ({ out, source }, size) => (size(source) === size(out) ? undefined : "the source size"),
     ...elementwise,
   },
   table: {
@@ -158,6 +236,14 @@ const checks: { readonly [K in IntNode["kind"]]: Check<Extract<IntNode, { readon
     },
     ...elementwise,
   },
+}
+
+/** Whether each element is in the window of the maximum that it is compared with. */
+function hasOwners({ map, window }: MaxNode, owner: Int32Array): boolean {
+  const found = new Uint8Array(owner.length)
+  for (const [j, element] of map.entries())
+    if (element >= 0 && owner[element] === Math.floor(j / window)) found[element] = 1
+  return found.every((one) => one === 1)
 }
 
 const checkOf = <N extends IntNode>(node: N): Check<N> => checks[node.kind] as unknown as Check<N>

@@ -12,26 +12,27 @@ import { evaluate } from "../../ops/evaluate.js"
 import { withWeights } from "../../ops/linearmap.js"
 import {
   type ArgmaxNode,
+  type BelowNode,
+  type ContractionNode,
+  depthOf,
   type IntNode,
   type LinearNode,
   type MaxNode,
   type PerKind,
   perKind,
   type RescaleNode,
+  type SortNode,
   sizeOf,
   type TableNode,
   type TensorId,
   type TensorInfo,
 } from "../../ops/program.js"
 import { extremesOf } from "./extremes.js"
+import type { Interval } from "./interval.js"
+import { contractionMost, type Known, linearMost, productMost } from "./normalized.js"
 
 /** Largest magnitude of any integer of a model, and of any partial sum of them: 52 bits. */
 export const sumLimit = 2 ** 52 - 1
-
-export interface Interval {
-  readonly lo: Float64Array
-  readonly hi: Float64Array
-}
 
 /** The admissible range of an input tensor: every element lies in [lo, lo + 2^bits). */
 export interface InputRange {
@@ -94,6 +95,7 @@ export function linearBounds(
   node: LinearNode,
   bounds: (tensor: TensorId) => Interval,
   size: number,
+  made: Made = unknown,
 ): Interval & { readonly peak: number } {
   const sources = node.terms.map((term) => bounds(term.source))
   const absolute: LinearNode = {
@@ -130,17 +132,73 @@ export function linearBounds(
     lo[i] = (centre[i] - radius[i]) / 2 + bias
     hi[i] = (centre[i] + radius[i]) / 2 + bias
   }
+  if (peak <= sumLimit) narrowTerms(node, bounds, { lo, hi }, made)
   return { lo, hi, peak }
 }
 
-/** Throws the ModelError for a node whose integers could outgrow exact arithmetic; `what` says which. */
-export function tooLarge({ origin }: Pick<IntNode, "origin">, peak: number, what = "its integers"): never {
+/** Takes from an interval of sums what a term cannot reach: what bounds its elements together says more than each alone. */
+function narrowTerms(
+  node: LinearNode,
+  bounds: (tensor: TensorId) => Interval,
+  { lo, hi }: Interval,
+  made: Made,
+): void {
+  const most = linearMost(node, lo.length, { bounds, made })
+  most?.forEach((together, t) => {
+    if (!together) return
+    const term = { ...node, terms: [node.terms[t]] }
+    const { bias: _, ...alone } = term
+    const own = linearBounds(alone, bounds, lo.length)
+    for (let i = 0; i < lo.length; i++) {
+      const limit = Math.ceil(together[i])
+      if (-limit > own.lo[i]) lo[i] += -limit - own.lo[i]
+      if (limit < own.hi[i]) hi[i] -= own.hi[i] - limit
+    }
+  })
+}
+
+/** The node that makes a tensor, where that is known. */
+type Made = Known["made"]
+const unknown: Made = () => undefined
+
+/**
+ * Throws the ModelError for a node whose integers could outgrow exact arithmetic, or a lower limit of what reads them;
+ * `what` says which integers.
+ */
+export function tooLarge(
+  { origin }: Pick<IntNode, "origin">,
+  peak: number,
+  what = "its integers",
+  limit = sumLimit,
+): never {
+  const bits = Math.round(Math.log2(limit))
   throw new ModelError({
-    what: `\`${origin.operator}\`: ${what} could grow beyond 52 bits`,
+    what: `\`${origin.operator}\`: ${what} could grow beyond ${bits} bits`,
     where: origin.name,
-    expected: "numbers and partial sums of magnitude below 2^52",
+    expected: `numbers and partial sums of magnitude below 2^${bits}`,
     given: `2^${Math.log2(peak).toFixed(1)}`,
     fix: "Use a lower precision, or samples with a smaller range",
+  })
+}
+
+/** Throws the ModelError for a node whose table has not one entry for each number that its source can be. */
+function unfit({ origin }: IntNode, expected: string, given: string): never {
+  throw new ModelError({
+    what: `the table of \`${origin.operator}\` does not fit its source`,
+    where: origin.name,
+    expected,
+    given,
+  })
+}
+
+/** Throws the ModelError for a node whose source can be a number that it is not defined on. */
+function outside({ origin }: IntNode, what: string, expected: string, least: number): never {
+  throw new ModelError({
+    what: `\`${origin.operator}\`: ${what} can be ${least}`,
+    where: origin.name,
+    expected,
+    given: `${least}`,
+    fix: "Clamp it before",
   })
 }
 
@@ -161,7 +219,11 @@ export function shiftedBounds(node: RescaleNode, lo: number, hi: number): [min: 
 }
 
 /** Bits of the differences of some elements: the least b with |x − y| < 2^b, at least 1. Throws ModelError. */
-export function spreadBits(node: MaxNode | ArgmaxNode, source: Interval, elements: Iterable<number>): number {
+export function spreadBits(
+  node: MaxNode | ArgmaxNode | SortNode,
+  source: Interval,
+  elements: Iterable<number>,
+): number {
   const [least, most] = hull(source, elements)
   const difference = within(node, "a difference of integers it compares", most - least)
   let b = 1
@@ -178,11 +240,12 @@ export const nodeBounds = (
   bounds: (tensor: TensorId) => Interval,
   size: number,
   input: InputRange | undefined,
-): Interval => perKind(intervals, node, bounds, size, input)
+  made: Made = unknown,
+): Interval => perKind(intervals, node, bounds, size, input, made)
 
 const intervals: PerKind<
   IntNode,
-  [bounds: (tensor: TensorId) => Interval, size: number, input: InputRange | undefined],
+  [bounds: (tensor: TensorId) => Interval, size: number, input: InputRange | undefined, made: Made],
   Interval
 > = {
   input(node, _, size, input) {
@@ -203,21 +266,38 @@ const intervals: PerKind<
     }
     return { lo, hi }
   },
-  linear(node, bounds, size) {
-    const { peak, ...interval } = linearBounds(node, bounds, size)
+  linear(node, bounds, size, _, made) {
+    const { peak, ...interval } = linearBounds(node, bounds, size, made)
     if (!(peak <= sumLimit)) tooLarge(node, peak)
     return interval
   },
-  product(node, bounds, size) {
+  product(node, bounds, size, _, made) {
     const [a, b] = [bounds(node.left), bounds(node.right)]
     const peak = magnitude(a) * magnitude(b)
     if (!(peak <= sumLimit)) tooLarge(node, peak)
     const { lo, hi } = unset(size)
+    // a square is no product of different corners, and least where its root is nearest to zero
+    const isSquare = node.left === node.right
     for (let i = 0; i < size; i++) {
-      const corners = [a.lo[i] * b.lo[i], a.lo[i] * b.hi[i], a.hi[i] * b.lo[i], a.hi[i] * b.hi[i]]
+      const nearest = Math.max(a.lo[i], Math.min(a.hi[i], 0))
+      const others = isSquare ? [nearest * nearest] : [a.lo[i] * b.hi[i], a.hi[i] * b.lo[i]]
+      const corners = [a.lo[i] * b.lo[i], a.hi[i] * b.hi[i], ...others]
       lo[i] = Math.min(...corners) + 0
       hi[i] = Math.max(...corners) + 0
     }
+    productMost(node, { bounds, made })?.forEach((most, i) => {
+      lo[i] = Math.max(lo[i], -Math.ceil(most)) + 0
+      hi[i] = Math.min(hi[i], Math.ceil(most)) + 0
+    })
+    return { lo, hi }
+  },
+  contraction(node, bounds, size, _, made) {
+    const { peak, lo, hi } = contractionBounds(node, bounds(node.left), bounds(node.right), size)
+    if (!(peak <= sumLimit)) tooLarge(node, peak)
+    contractionMost(node, { bounds, made })?.forEach((most, i) => {
+      lo[i] = Math.max(lo[i], -Math.ceil(most)) + 0
+      hi[i] = Math.min(hi[i], Math.ceil(most)) + 0
+    })
     return { lo, hi }
   },
   max(node, bounds, size) {
@@ -240,6 +320,47 @@ const intervals: PerKind<
     const { lo, hi } = unset(size)
     return { lo, hi: hi.fill(node.window - 1) }
   },
+  rows(node, bounds, size) {
+    const { lo: from, width: columns, values } = node
+    const [least, most] = hull(bounds(node.source))
+    if (from !== least || depthOf(node) !== most - least + 1)
+      unfit(node, `${most - least + 1} rows from ${least}`, `${depthOf(node)} rows from ${from}`)
+    const { lo, hi } = unset(size)
+    for (let j = 0; j < columns; j++) {
+      let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+      for (let at = j; at < values.length; at += columns) {
+        low = Math.min(low, within(node, "an entry of its table", values[at]))
+        high = Math.max(high, values[at])
+      }
+      for (let i = j; i < size; i += columns) {
+        lo[i] = low
+        hi[i] = high
+      }
+    }
+    const [smallest, largest] = hull({ lo, hi })
+    within(node, "the difference of entries of its table", largest - smallest)
+    return { lo, hi }
+  },
+  sort(node, bounds, size) {
+    const { window, count, map } = node
+    const source = bounds(node.source)
+    const { lo, hi } = unset(size)
+    for (let first = 0, at = 0; first < map.length; first += window, at += count + window) {
+      const elements = map.subarray(first, first + window)
+      spreadBits(node, source, elements)
+      // the j-th largest rises with each key
+      for (const [to, from] of [
+        [lo, source.lo],
+        [hi, source.hi],
+      ]) {
+        const keys = Float64Array.from(elements, (element) => from[element])
+        to.set(keys.sort().reverse().subarray(0, count), at)
+      }
+      lo.fill(count === window ? 1 : 0, at + count, at + count + window)
+      hi.fill(1, at + count, at + count + window)
+    }
+    return { lo, hi }
+  },
   rescale(node, bounds, size) {
     const source = bounds(node.source)
     const top = within(node, "its window", node.lo + 2 ** node.bits - 1)
@@ -253,6 +374,87 @@ const intervals: PerKind<
     return { lo, hi }
   },
   table: (node, bounds, size) => tableBounds(node, bounds(node.source), size),
+  quotient(node, bounds, size) {
+    const [num, den] = [bounds(node.numerator), bounds(node.denominator)]
+    const [least, most] = hull(den)
+    if (!(least >= 1)) outside(node, "a denominator", "at least 1", least)
+    within(node, "a dividend", 2 * magnitude(num) + 2 * most)
+    const { lo, hi } = unset(size)
+    const divided = (x: number, y: number) => Math.floor((2 * x + y) / (2 * y))
+    for (let i = 0; i < size; i++) {
+      // rising in the numerator, and towards 1/2 in the denominator
+      lo[i] = Math.min(divided(num.lo[i], den.lo[i]), divided(num.lo[i], den.hi[i])) + 0
+      hi[i] = Math.max(divided(num.hi[i], den.lo[i]), divided(num.hi[i], den.hi[i])) + 0
+    }
+    return { lo, hi }
+  },
+  below(node, bounds, size) {
+    const steps = stepsBelow(node, bounds)
+    const [, most] = hull(steps)
+    if (node.values.length !== most + 1) unfit(node, `${most + 1} entries`, `${node.values.length} entries`)
+    const extremes = extremesOf(node.values)
+    for (const y of extremes(0, most)) within(node, "an entry of its table", y)
+    const { lo, hi } = unset(size)
+    for (let i = 0; i < size; i++) [lo[i], hi[i]] = extremes(steps.lo[i], steps.hi[i])
+    return { lo, hi }
+  },
+  isqrt(node, bounds, size) {
+    const source = bounds(node.source)
+    const [least, most] = hull(source)
+    if (!(least >= 0)) outside(node, "what a root is taken of", "at least 0", least)
+    within(node, "what a root is taken of", most)
+    const { lo, hi } = unset(size)
+    for (let i = 0; i < size; i++) {
+      lo[i] = Math.floor(Math.sqrt(source.lo[i]))
+      hi[i] = Math.floor(Math.sqrt(source.hi[i]))
+    }
+    return { lo, hi }
+  },
+}
+
+/**
+ * Interval of a contraction, and `peak`, the largest Σ max|left|·max|right| of any output, which bounds every partial
+ * sum. When peak exceeds `sumLimit` the interval is inexact and not to be used.
+ */
+function contractionBounds(
+  { batch, m, k, n }: ContractionNode,
+  left: Interval,
+  right: Interval,
+  size: number,
+): Interval & { readonly peak: number } {
+  const { lo, hi } = unset(size)
+  const peaks = new Float64Array(size)
+  for (let row = 0; row < batch * m; row++) {
+    for (let inner = 0; inner < k; inner++) {
+      const [a, b] = [left.lo[row * k + inner], left.hi[row * k + inner]]
+      const from = (Math.floor(row / m) * k + inner) * n
+      for (let j = 0; j < n; j++) {
+        const [c, d] = [right.lo[from + j], right.hi[from + j]]
+        lo[row * n + j] += Math.min(a * c, a * d, b * c, b * d)
+        hi[row * n + j] += Math.max(a * c, a * d, b * c, b * d)
+        peaks[row * n + j] += Math.max(-a, b) * Math.max(-c, d)
+      }
+    }
+  }
+  return { lo, hi, peak: peaks.reduce((most, peak) => Math.max(most, peak), 0) }
+}
+
+/** Interval of the quotient of each element of a `below` node. A maximum is no less than what it is the maximum of. */
+export function stepsBelow(
+  node: Pick<BelowNode, "source" | "maximum" | "owner" | "shift" | "origin">,
+  bounds: (tensor: TensorId) => Interval,
+): Interval {
+  const [x, maximum] = [bounds(node.source), bounds(node.maximum)]
+  const { lo, hi } = unset(x.lo.length)
+  const step = 2 ** node.shift
+  for (let i = 0; i < lo.length; i++) {
+    const owner = node.owner[i]
+    const most = maximum.hi[owner] - x.lo[i]
+    if (!(most <= sumLimit)) tooLarge(node, most, "the distance from its maximum")
+    lo[i] = Math.floor(Math.max(0, maximum.lo[owner] - x.hi[i]) / step)
+    hi[i] = Math.floor(Math.max(0, most) / step)
+  }
+  return { lo, hi }
 }
 
 /** Room for the bounds of so many elements. */
@@ -273,12 +475,7 @@ function tableBounds(node: TableNode, source: Interval, size: number): Interval 
   const [least, most] = hull(source)
   const entries = most - least + 1
   if (node.lo !== least || node.values.length !== entries)
-    throw new ModelError({
-      what: `the table of \`${node.origin.operator}\` does not fit its source`,
-      where: node.origin.name,
-      expected: `${entries} entries from ${least}`,
-      given: `${node.values.length} entries from ${node.lo}`,
-    })
+    unfit(node, `${entries} entries from ${least}`, `${node.values.length} entries from ${node.lo}`)
   const extremes = extremesOf(node.values)
   for (const y of extremes(0, node.values.length - 1)) within(node, "an entry of its table", y)
   const { lo, hi } = unset(size)
@@ -306,10 +503,17 @@ export function graphBounds(graph: {
   readonly inputs: readonly (InputRange & { readonly tensor: TensorId })[]
 }): Interval[] {
   const found: Interval[] = []
+  const makers = new Map(graph.nodes.map((node) => [node.out, node]))
   const ranges = new Map(graph.inputs.map((input) => [input.tensor, input]))
   for (const node of graph.nodes) {
     const size = sizeOf(graph.tensors[node.out].shape)
-    found[node.out] = nodeBounds(node, (id) => found[id], size, ranges.get(node.out))
+    found[node.out] = nodeBounds(
+      node,
+      (id) => found[id],
+      size,
+      ranges.get(node.out),
+      (id) => makers.get(id),
+    )
   }
   return found
 }

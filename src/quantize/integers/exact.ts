@@ -58,6 +58,15 @@ const exactly: PerKind<
     return sums
   },
   product: (node, size, read) => each(size, (i) => read(node.left)[i] * read(node.right)[i]),
+  contraction: ({ left, right, m, k, n }, size, read) =>
+    each(size, (i) => {
+      const [column, row] = [i % n, Math.floor(i / n)]
+      const first = Math.floor(row / m) * k
+      return each(
+        k,
+        (inner) => read(left)[row * k + inner] * read(right)[(first + inner) * n + column],
+      ).reduce((sum, term) => sum + term, 0n)
+    }),
   rescale(node, size, read) {
     const [least, most] = [BigInt(node.lo), BigInt(node.lo) + (1n << BigInt(node.bits)) - 1n]
     return each(size, (i) => {
@@ -73,8 +82,52 @@ const exactly: PerKind<
       invariant(y !== undefined, `the table of ${node.origin.name} lacks an entry`)
       return BigInt(y)
     }),
+  quotient: (node, size, read) =>
+    each(size, (i) => {
+      const [x, y] = [read(node.numerator)[i], read(node.denominator)[i]]
+      invariant(y > 0n, `${node.origin.name} divides by ${y}`)
+      return floorOf(2n * x + y, 2n * y)
+    }),
+  below: (node, size, read) =>
+    each(size, (i) => {
+      const distance = read(node.maximum)[node.owner[i]] - read(node.source)[i]
+      const y = node.values[Number(distance >> BigInt(node.shift))]
+      invariant(y !== undefined, `the values of ${node.origin.name} lack one`)
+      return BigInt(y)
+    }),
+  isqrt: (node, size, read) => each(size, (i) => rootOf(read(node.source)[i])),
+  rows: ({ source, lo, width, values, origin }, size, read) =>
+    each(size, (i) => {
+      const row = Number(read(source)[Math.floor(i / width)] - BigInt(lo))
+      const y = row < 0 ? undefined : values[row * width + (i % width)]
+      invariant(y !== undefined, `the table of ${origin.name} lacks a row`)
+      return BigInt(y)
+    }),
+  sort({ source, window, count, map }, _, read) {
+    const windows = Array.from({ length: map.length / window }, (_w, w) =>
+      each(window, (j) => read(source)[map[w * window + j]]),
+    )
+    return windows.flatMap((keys) => {
+      // by counting: the key with so many larger ones has that place
+      const place = (key: bigint) => keys.filter((other) => other > key).length
+      const falling = each(count, () => 0n)
+      for (const key of keys) if (place(key) < count) falling[place(key)] = key
+      return [...falling, ...keys.map((key) => (place(key) < count ? 1n : 0n))]
+    })
+  },
   max: (node, size, read) => each(size, (i) => best(node, read(node.source), i).value),
   argmax: (node, size, read) => each(size, (i) => best(node, read(node.source), i).position),
+}
+
+/** The largest integer that is no more than x / y, for y > 0. */
+const floorOf = (x: bigint, y: bigint): bigint => (x - (((x % y) + y) % y)) / y
+
+/** The largest integer whose square is no more than x: Heron's steps fall from above until they are there. */
+function rootOf(x: bigint): bigint {
+  invariant(x >= 0n, `a root of ${x}`)
+  let root = x
+  for (let next = (x + 1n) / 2n; next < root; next = (root + x / root) / 2n) root = next
+  return root
 }
 
 /** The largest value in window i, and where in the window it stands. */

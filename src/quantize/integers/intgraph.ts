@@ -3,7 +3,9 @@
  * Bounds are static: `lo[i] ≤ q[i] ≤ hi[i]` for ALL admissible inputs, by interval arithmetic, and every
  * partial sum of every linear node stays below 2^52, so doubles carry all integers exactly.
  */
-import type { IntNode, TableNode, TensorId, TensorInfo } from "../../ops/program.js"
+
+import type { IntNode, ProgramOutput, TableNode, TensorId, TensorInfo } from "../../ops/program.js"
+import type { Ranks } from "../../statement/ranks.js"
 
 export interface IntTensor extends TensorInfo {
   readonly scale: number
@@ -24,12 +26,17 @@ export interface IntGraph {
     readonly tensor: TensorId
     readonly lo: number
     readonly bits: number
+    /** How its numbers become integers, where these are ranks; else they are multiples of the tensor's scale. */
+    readonly ranks?: Ranks
   }[]
-  readonly outputs: readonly { readonly name: string; readonly tensor: TensorId }[]
+  readonly outputs: readonly ProgramOutput[]
 }
 
 /** The window [lo, lo + 2^bits) that a table's entries lie in: its least entry, and no more bits than needed. */
-export function tableOutput({ values }: TableNode): { readonly lo: number; readonly bits: number } {
+export function tableOutput({ values }: Pick<TableNode, "values">): {
+  readonly lo: number
+  readonly bits: number
+} {
   let [least, most] = [values[0], values[0]]
   for (const y of values) {
     least = Math.min(least, y)

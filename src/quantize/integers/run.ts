@@ -3,13 +3,14 @@ import { checkOptions, checkRecord, checkThing } from "../../arguments.js"
 import { InputError } from "../../errors.js"
 import { evaluate } from "../../ops/evaluate.js"
 import { sizeOf, type TensorId } from "../../ops/program.js"
+import { rankOf } from "../../statement/ranks.js"
 import { checkInputs } from "../calibration/calibrate.js"
 import { flatInputs, type Nested } from "../calibration/nested.js"
 import { type IntGraph, roundHalfUp } from "./intgraph.js"
 
 /**
  * Integers of the inputs: q = round(x / scale), within half a step of the admissible range
- * [lo·scale, (lo + 2^bits − 1)·scale], or clamped to it on request. Throws InputError for wrong names or
+ * [lo·scale, (lo + 2^bits − 1)·scale], or clamped to it on request; or their ranks, which all numbers have. Throws InputError for wrong names or
  * counts, values that are not finite, and values out of range.
  */
 export function quantizeInput(
@@ -22,9 +23,13 @@ export function quantizeInput(
   const inputs = flatInputs(graph, given, "input")
   checkInputs(graph, inputs, "input")
   const quantized: Record<string, Float64Array> = {}
-  for (const { name, tensor, lo, bits } of graph.inputs) {
+  for (const { name, tensor, lo, bits, ranks } of graph.inputs) {
     const { scale, shape } = graph.tensors[tensor]
     const values = inputs[name]
+    if (ranks) {
+      quantized[name] = Float64Array.from(ranks.edges, (edges, i) => rankOf(values[i], edges, ranks.type))
+      continue
+    }
     const hi = lo + 2 ** bits - 1
     const out = new Float64Array(sizeOf(shape))
     for (let i = 0; i < out.length; i++) {

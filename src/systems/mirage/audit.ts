@@ -3,9 +3,11 @@ import type { ProvingKey } from "../../circuit/formats/source.js"
 import { drawSalt } from "../../circuit/gadgets/poseidon.js"
 import { wireRange } from "../../circuit/link/circuit.js"
 import { entriesOf } from "../../circuit/link/lookup.js"
+import { NONE } from "../../circuit/plan/plan.js"
 import { sideWords } from "../../circuit/witness/commitment.js"
 import type { TensorValues, Witness } from "../../circuit/witness/witness.js"
 import { inverseAll, mod } from "../../field.js"
+import { depthOf } from "../../ops/program.js"
 import { platformRandom } from "../../platform.js"
 import { draw } from "../../setup/trapdoor.js"
 import { generator2Point } from "../../statement/points.js"
@@ -30,7 +32,7 @@ export function fullWitness(circuit: MirageCircuit, values: TensorValues): Witne
 /** Wires beside those of gadgets that a forger moves. */
 export function boundaryTargets(circuit: MirageCircuit, perKind: number, pick: Pick): Target[] {
   const { graph } = circuit
-  const { lookup, firstFinal, steps, r1cs, commitments } = circuit.linked
+  const { lookup, firstFinal, steps, r1cs, commitments, projected, stamped } = circuit.linked
   const entries = lookup.tableStart[lookup.tables.length]
   const some = (kind: string, from: number, to: number) =>
     pick(from, to, 4 * perKind).map((wire): Target => ({ what: `${kind} ${wire - from}`, kind, wire }))
@@ -46,7 +48,30 @@ export function boundaryTargets(circuit: MirageCircuit, perKind: number, pick: P
     ...some("multiplicity", lookup.multiplicities, lookup.multiplicities + entries),
     ...some("inverse", firstFinal, lookup.quotients),
     ...some("quotient", lookup.quotients, lookup.quotients + entries),
-    ...some("word", steps, r1cs.wires),
+    ...some("word", steps, projected.first),
+    ...some("projection", projected.first, r1cs.wires),
+    ...stamped.flatMap(({ projection, base, tensor }): Target[] => {
+      if (!projection) return []
+      const wires = base.filter((wire) => wire !== NONE)
+      return pick(0, wires.length, 4 * perKind).map((i) => {
+        return { what: `\`${graph.tensors[tensor].name}\`[${i}]`, kind: "contraction", wire: wires[i] }
+      })
+    }),
+    ...stamped.flatMap(({ free, tensor }): Target[] => {
+      const wires = free?.filter((wire) => wire !== NONE) ?? []
+      return pick(0, wires.length, 4 * perKind).map((i) => {
+        return {
+          what: `\`${graph.tensors[tensor].name}\`, wire ${i}`,
+          kind: "checked",
+          wire: wires[i],
+        }
+      })
+    }),
+    ...stamped.flatMap(({ multiplicities = [], node }): Target[] =>
+      node.kind === "rows"
+        ? multiplicities.flatMap((first) => some("rows taken", first, first + depthOf(node)))
+        : [],
+    ),
     ...inside("output"),
     ...inside("input"),
     // a hidden input may be anything in range; a public or committed one is in a word

@@ -1,7 +1,7 @@
 /**
  * The boundary of a two-phase circuit (proof system `mirage`). Wire order: one, the challenge c, the
  * evaluation ev, then the committed wires (inputs, gadgets, multiplicities, commitments), then the final ones,
- * which depend on c. The values a statement shows are no public signals: they are packed into words p_j, and
+ * which depend on c, those of projections last. The values a statement shows are no public signals: they are packed into words p_j, and
  * ev = Σ p_j · c^(j+1) by Horner's rule.
  */
 
@@ -13,6 +13,7 @@ import { stampsOf } from "../../circuit/link/circuit.js"
 import { type Commitment, linkCommitment } from "../../circuit/link/commitment.js"
 import { LookupBuilder } from "../../circuit/link/lookup.js"
 import { elementsOf, linkNodes } from "../../circuit/link/nodes.js"
+import { ProjectionBuilder } from "../../circuit/link/projection.js"
 import { rowOf, type TensorRows } from "../../circuit/link/rows.js"
 import type { Plan } from "../../circuit/plan/plan.js"
 import type { TensorId } from "../../ops/program.js"
@@ -43,6 +44,7 @@ export function linkMirage(
   builder.allocate(firstCommitted - 1)
   const inputs = graph.inputs.map((input) => builder.allocate(elementsOf(graph, input.tensor)))
   const lookup = new LookupBuilder(builder, CHALLENGE)
+  const projection = new ProjectionBuilder(builder, CHALLENGE)
   const { stamped, rowsOf } = linkNodes({
     graph,
     plan,
@@ -51,6 +53,7 @@ export function linkMirage(
     inputs,
     nonzerosPerRow: options.nonzerosPerRow,
     lookup,
+    projection,
   })
   const allInputs = graph.inputs.map(({ tensor }, index) => wires(inputs[index], elementsOf(graph, tensor)))
   const inputRows = (index: number): TensorRows => allInputs[index]
@@ -98,6 +101,7 @@ export function linkMirage(
     commitments,
     steps: firstFinal + steps,
     hornerRow,
+    projected: projection.finish(r1cs.wires - builder.lates),
     large: Uint32Array.from(large).sort(),
   }
 }

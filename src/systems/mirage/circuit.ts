@@ -2,6 +2,7 @@
 import type { CircuitBase, LinkedNodes } from "../../circuit/link/circuit.js"
 import type { Commitment } from "../../circuit/link/commitment.js"
 import type { Lookup } from "../../circuit/link/lookup.js"
+import type { Projected } from "../../circuit/link/projection.js"
 
 /** A circuit for the two-phase proof. */
 export interface MirageLinked extends LinkedNodes {
@@ -13,7 +14,9 @@ export interface MirageLinked extends LinkedNodes {
   /** First wire and row of the Horner steps for words 1, 2, …; row `hornerRow` defines ev. */
   readonly steps: number
   readonly hornerRow: number
-  /** Wires whose values are full field elements, in ascending order. */
+  /** Contractions under the challenge, whose wires are the last. */
+  readonly projected: Projected
+  /** Committed wires whose values are full field elements, in ascending order. */
   readonly large: Uint32Array
 }
 

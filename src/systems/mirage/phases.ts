@@ -1,15 +1,21 @@
 /**
- * The linker's static proof that nothing the challenge is drawn after depends on it. Every row is one of five
+ * The linker's static proof that nothing the challenge is drawn after depends on it. Every row is one of nine
  * shapes, read from the finished system and not from what the linker meant to write:
  *
  *     committed   only one and committed wires
  *     query       inv · (s·c − committed) = s·one
  *     entry       quotient · (c − t·one) = multiplicity
- *     sum         0 · 0 = Σ inv − Σ quotient
- *     Horner      (committed + at most one step) · c = step, or ev
+ *     share       inv · (committed − c) = one, or multiplicity
+ *     sum         0 · 0 = Σ inv − Σ quotient, or Σ inv of queries and shares
+ *     step        (committed + at most one step) · (c, or a power) = step, or ev
+ *     power       (c, or a power) · (c, or a power) = power
+ *     partial     (committed + at most one step) · (committed + at most one step) = partial − at most one partial
+ *     equation    (committed + at most one step) · (committed + at most one step) =
+ *                 committed + at most one step − at most one partial
  *
- * So queries, multiplicities and packed words are combinations of one and committed wires; the challenge
- * defines final wires and nothing else; and every final wire is defined once and used where it must be.
+ * So queries, multiplicities, packed words and the coefficients of projected polynomials are combinations of one and
+ * committed wires; the challenge defines final wires and nothing else; and every final wire is defined once, before it
+ * is used, and used where it must be: steps and partial sums once.
  */
 
 import type { R1cs, SparseRows } from "../../circuit/formats/r1cs.js"
@@ -17,7 +23,7 @@ import { InvariantError } from "../../errors.js"
 import { r } from "../../field.js"
 import { CHALLENGE, CONSTANT, EVALUATION, isIn, wireGroups } from "./wires.js"
 
-/** @throws InvariantError naming the first row that has none of the five shapes, or the wire it misuses */
+/** @throws InvariantError naming the first row that has none of the nine shapes, or the wire it misuses */
 export function checkPhases(system: R1cs, firstFinal: number): void {
   const refuse = (row: number, why: string): never => {
     throw new InvariantError(`row ${row} breaks the order of the proof's phases: ${why}`)
@@ -45,9 +51,14 @@ export function checkPhases(system: R1cs, firstFinal: number): void {
 
   const inverses = new Set<number>()
   const quotients = new Set<number>()
+  const shares = new Set<number>()
   const multiplicities = new Set<number>()
-  const steps = new Set<number>()
+  /** Steps, by what their rows multiply with: a chain has one power throughout. */
+  const steps = new Map<number, number>()
   const stepsUsed = new Set<number>()
+  const powers = new Set<number>()
+  const partials = new Set<number>()
+  const partialsUsed = new Set<number>()
   const summed = new Set<number>()
   const sums: number[] = []
   let evaluations = 0
@@ -55,6 +66,17 @@ export function checkPhases(system: R1cs, firstFinal: number): void {
     if (set.has(wire)) refuse(row, `${what} ${wire} occurs twice`)
     set.add(wire)
   }
+  const isPower = (wire: number | undefined) => wire !== undefined && (wire === CHALLENGE || powers.has(wire))
+  /** Committed wires, and at most one step that is there already and used for the first time. */
+  const useStep = (list: readonly [number, bigint][], row: number, why: string, power?: number) => {
+    const used = list.filter(([wire]) => !isCommitted(wire))
+    const fits = (wire: number) => steps.has(wire) && (power === undefined || steps.get(wire) === power)
+    if (used.length > 1 || !used.every(([wire, value]) => fits(wire) && value === 1n)) refuse(row, why)
+    for (const [wire] of used) once(stepsUsed, wire, row, "step")
+  }
+  /** The wire, if no row before has defined it. */
+  const fresh = (wire: number | undefined) =>
+    wire !== undefined && isFinal(wire) && !steps.has(wire) && !powers.has(wire) && !partials.has(wire)
   for (let row = 0; row < system.rows; row++) {
     if ([system.a, system.b, system.c].every((side) => allCommitted(side, row))) continue
     const [a, b, c] = [terms(system.a, row), terms(system.b, row), terms(system.c, row)]
@@ -64,18 +86,43 @@ export function checkPhases(system: R1cs, firstFinal: number): void {
       sums.push(row)
       continue
     }
-    const challenge = b.find(([wire]) => wire === CHALLENGE)?.[1] ?? refuse(row, "no challenge on side B")
+    const [factor, by, target] = [sole(a), sole(b), sole(c)]
+    const isEvaluation = target === EVALUATION && by === CHALLENGE
+    if (by !== undefined && isPower(by) && target !== undefined && (isFinal(target) || isEvaluation)) {
+      if (isPower(factor) && !isEvaluation) once(powers, target, row, "power")
+      else {
+        useStep(a, row, "a word or coefficient depends on the challenge", by)
+        if (isEvaluation) evaluations++
+        else if (steps.has(target)) refuse(row, `step ${target} occurs twice`)
+        else steps.set(target, by)
+      }
+      continue
+    }
+    const challenge = b.find(([wire]) => wire === CHALLENGE)?.[1]
+    if (challenge === undefined) {
+      useStep(a, row, "a factor is no polynomial")
+      useStep(b, row, "a factor is no polynomial")
+      const made = c.filter(([wire]) => fresh(wire))
+      const before = c.filter(([wire]) => partials.has(wire))
+      if (
+        before.length > 1 ||
+        !before.every(([, value]) => value === r - 1n) ||
+        !made.every(([, value]) => value === 1n)
+      )
+        refuse(row, "a sum of products has a wrong sign")
+      for (const [wire] of before) once(partialsUsed, wire, row, "sum")
+      const rest = c.filter((term) => !made.includes(term) && !before.includes(term))
+      if (made.length === 0) useStep(rest, row, "a sum of products is no polynomial")
+      else if (made.length > 1 || rest.length > 0) refuse(row, "a sum of products has other terms")
+      else once(partials, made[0][0], row, "sum")
+      continue
+    }
     if (!b.every(([wire]) => wire === CHALLENGE || isCommitted(wire))) refuse(row, "side B has a final wire")
-    const factor = sole(a)
-    const target = sole(c)
-    const isEvaluation = target === EVALUATION
-    if (b.length === 1 && challenge === 1n && target !== undefined && (isFinal(target) || isEvaluation)) {
-      if (isEvaluation) evaluations++
-      else once(steps, target, row, "step")
-      const used = a.filter(([wire]) => !isCommitted(wire))
-      if (used.length > 1 || !used.every(([wire, value]) => isFinal(wire) && value === 1n))
-        refuse(row, "a word depends on the challenge")
-      for (const [wire] of used) once(stepsUsed, wire, row, "step")
+    if (factor !== undefined && isFinal(factor) && challenge === r - 1n) {
+      if (target === undefined || (target !== CONSTANT && !isOf("committed", target)))
+        throw new InvariantError(`row ${row}: a mark is not committed`)
+      if (target !== CONSTANT) once(multiplicities, target, row, "multiplicity")
+      once(shares, factor, row, "share")
     } else if (factor !== undefined && isFinal(factor)) {
       if (c.length === 1 && c[0][0] === CONSTANT) {
         if (c[0][1] !== challenge) refuse(row, "a query's scales differ")
@@ -91,17 +138,22 @@ export function checkPhases(system: R1cs, firstFinal: number): void {
     } else refuse(row, "it has none of the known shapes")
   }
   for (const row of sums) {
-    for (const [wire, value] of terms(system.c, row)) {
+    const list = terms(system.c, row)
+    const isBalance = list.some(([wire]) => shares.has(wire))
+    for (const [wire, value] of list) {
       once(summed, wire, row, "summand")
-      if (!(value === 1n ? inverses : quotients).has(wire))
+      const isAdded = value === 1n && (inverses.has(wire) || shares.has(wire))
+      if (!isAdded && (isBalance || value === 1n || !quotients.has(wire)))
         refuse(row, `wire ${wire} is summed with a wrong sign`)
     }
   }
-  for (const wire of [...inverses, ...quotients])
+  for (const wire of [...inverses, ...quotients, ...shares])
     if (!summed.has(wire)) refuse(system.rows, `final wire ${wire} is in no sum`)
-  const defined = new Set([...inverses, ...quotients, ...steps])
-  for (const wire of steps) if (!stepsUsed.has(wire)) refuse(system.rows, `step ${wire} is not used`)
-  if (defined.size !== inverses.size + quotients.size + steps.size || stepsUsed.size !== steps.size)
+  const kinds = [inverses, quotients, shares, steps, powers, partials]
+  const defined = new Set(kinds.flatMap((kind) => [...kind.keys()]))
+  for (const wire of steps.keys()) if (!stepsUsed.has(wire)) refuse(system.rows, `step ${wire} is not used`)
+  for (const wire of partials) if (!partialsUsed.has(wire)) refuse(system.rows, `sum ${wire} is not used`)
+  if (defined.size !== kinds.reduce((sum, { size }) => sum + size, 0))
     refuse(system.rows, "a final wire is defined twice")
   if (defined.size !== system.wires - firstFinal) refuse(system.rows, "a final wire is not defined")
   if (evaluations !== 1) refuse(system.rows, "the evaluation is not defined once")

@@ -30,6 +30,7 @@ import type { G1Json, G1Point, G2Point } from "../../statement/points.js"
 import { challenge } from "../../statement/words.js"
 import type { MirageCircuit } from "./circuit.js"
 import { labelOf, type MirageProvingKey, mirageDomain, type Single, singleOf, supportOf } from "./keyfile.js"
+import type { ProjectedRows } from "./projected.js"
 import { checkSums, quotientRows } from "./rows.js"
 import { type LoadedSections, pointName, SectionLoader } from "./sections.js"
 import type { MirageProof, MirageProofPoints } from "./verify.js"
@@ -117,7 +118,7 @@ export function openMirage(circuit: MirageCircuit, key: MirageProvingKey, engine
     async prove(values, statement, options = {}) {
       options.signal?.throwIfAborted()
       const committed = committedWitness(circuit, values, options.salts)
-      const check = (sums: RowSums) => checkSums(circuit, committed, sums)
+      const check: Check = (sums, projected) => checkSums(circuit, committed, sums, projected)
       return new Proving(circuit, loaded, engine, committed, statement, options).run(check)
     },
     proveWitness: (committed, statement, options = {}) =>
@@ -146,6 +147,9 @@ interface FirstPhase {
   readonly occurring: Uint32Array
   readonly byEntry: readonly (Promise<Points> | undefined)[]
 }
+
+/** Throws for rows that do not hold. */
+type Check = (sums: RowSums, projected: ProjectedRows) => void
 
 /** One proof under way. */
 class Proving {
@@ -182,7 +186,7 @@ class Proving {
   }
 
   /** `check` is given the sums of rows before anything of the second phase that depends on them. */
-  async run(check: (sums: RowSums) => void): Promise<MirageProof> {
+  async run(check: Check): Promise<MirageProof> {
     this.#step(0)
     const { rows, sections, a, last } = this.#key
     const rowSums = this.#engine.rowSums(rows, this.#committed.small, this.#work)
@@ -218,6 +222,13 @@ class Proving {
     return this.#engine.msm(loaded.points, scalars, this.#work)
   }
 
+  /** The part of the wires of projections. */
+  async #multiplyProjected({ projected }: LoadedSections, witness: Witness): Promise<Affine> {
+    if (!projected) return null
+    const scalars = Array.from(projected.wires, (wire) => witness.large.get(wire) ?? 0n)
+    return this.#engine.msm(projected.points, scalars, this.#work)
+  }
+
   /** D under a fresh mask. */
   #commit(): Opening {
     const rho = draw(this.#random)
@@ -240,7 +251,7 @@ class Proving {
     return { d, rho, c }
   }
 
-  async #answer({ d, rho, c, ...first }: FirstPhase, check: (sums: RowSums) => void): Promise<MirageProof> {
+  async #answer({ d, rho, c, ...first }: FirstPhase, check: Check): Promise<MirageProof> {
     const { a, b1, b2, last, shown, h, alpha, beta, beta2 } = this.#key
     const [x, y] = [draw(this.#random), draw(this.#random)]
     const witness = challengedWitness(this.#circuit.linked, this.#committed, this.#statement.words, c)
@@ -252,11 +263,12 @@ class Proving {
       this.#multiply(last, witness, [mod(-x * y), mod(-rho)]),
       this.#multiply(shown, witness, []),
     ])
+    const projected = Promise.all([a, b1, b2, last].map((part) => this.#multiplyProjected(part, witness)))
     // the threads are busy with these while the rest is prepared here
-    products.catch(() => undefined)
+    for (const promise of [products, projected]) promise.catch(() => undefined)
     await begun()
     const sums = await first.rowSums
-    check(sums)
+    check(sums, witness.projected)
     const domain = mirageDomain(this.#circuit.linked.r1cs)
     const evaluations = quotientRows(this.#circuit, this.#committed, witness, sums, c, kept, domain)
     this.#step(2)
@@ -265,16 +277,18 @@ class Proving {
     const byEntry = first.byEntry.map(
       async (points) => points && this.#engine.msm(await points, factors, this.#work),
     )
-    const [[pointA, pointB1, pointB2, pointLast, pointShown], pointH, lookupsA, lookupsLast] =
-      await Promise.all([products, quotient, ...byEntry])
+    const [[pointA, pointB1, pointB2, pointLast, pointShown], pointsProjected, pointH, ...lookups] =
+      await Promise.all([products, projected, quotient, ...byEntry])
+    const [projectedA, projectedB1, projectedB2, projectedLast] = pointsProjected
+    const [lookupsA, lookupsLast] = lookups
     this.#step(3)
-    const proofA = alpha.add(add1([pointA, lookupsA]))
-    const proofB = beta.add(add1([pointB1]))
+    const proofA = alpha.add(add1([pointA, projectedA, lookupsA]))
+    const proofB = beta.add(add1([pointB1, projectedB1]))
     const masked = await this.#multiplyPoints([proofA, proofB], [y, x])
     const points = {
       a: proofA,
-      b: beta2.add(add2([pointB2])),
-      c: add1([pointLast, lookupsLast, pointH, masked]),
+      b: beta2.add(add2([pointB2, projectedB2])),
+      c: add1([pointLast, projectedLast, lookupsLast, pointH, masked]),
       d,
     }
     this.#options.onPoints?.(points, add1([pointShown]))

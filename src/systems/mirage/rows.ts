@@ -7,23 +7,30 @@ import { CountersignError } from "../../errors.js"
 import { inverse as inverseOf, mod, r } from "../../field.js"
 import type { Fields, QuotientRows, RowSums, Vector } from "../../prover/engine/engine.js"
 import type { MirageCircuit } from "./circuit.js"
+import type { ProjectedRows } from "./projected.js"
 import { CHALLENGE, EVALUATION } from "./wires.js"
-import type { CommittedWitness } from "./witness.js"
+import type { ChallengedWitness, CommittedWitness } from "./witness.js"
 
 /**
- * A row without challenge holds, and a query's operand is its entry times its scale.
+ * A row without challenge holds, a query's operand is its entry times its scale, and products of matrices are what is
+ * said of them.
  * @throws CountersignError naming the row
  */
-export function checkSums(circuit: MirageCircuit, witness: CommittedWitness, { a, b, c }: RowSums): void {
+export function checkSums(
+  circuit: MirageCircuit,
+  witness: CommittedWitness,
+  { a, b, c }: RowSums,
+  { failing }: ProjectedRows,
+): void {
   const { graph, linked } = circuit
-  const { r1cs, lookup, commitments } = linked
+  const { r1cs, lookup, commitments, projected } = linked
   const wrong = (row: number): never => {
     throw new CountersignError({
       what: `constraint ${row} does not hold: ${describeRow(graph, linked, row)}`,
       fix: "The integers given are not an execution of this model",
     })
   }
-  // 1: a query; 2: checked by the block that made its wires
+  // 1: a query; 2: checked by the block that made its wires; 3: of a projection
   const kind = new Uint8Array(r1cs.rows)
   for (let i = 0; i < lookup.row.length; i++) {
     const entry = witness.entries[i] - lookup.tableStart[lookup.table[i]]
@@ -32,6 +39,8 @@ export function checkSums(circuit: MirageCircuit, witness: CommittedWitness, { a
     kind[lookup.row[i]] = 1
   }
   for (const { firstRow, rows } of Object.values(commitments)) kind.fill(2, firstRow, firstRow + rows)
+  for (const row of projected.rows) kind[row] = 3
+  if (failing >= 0) wrong(failing)
   for (let row = 0; row < lookup.entryRow; row++) {
     if (kind[row] !== 0) continue
     const product = a[row] * b[row]
@@ -46,13 +55,13 @@ export function checkSums(circuit: MirageCircuit, witness: CommittedWitness, { a
 export function quotientRows(
   { linked }: MirageCircuit,
   committed: CommittedWitness,
-  witness: Witness,
+  witness: ChallengedWitness,
   sums: RowSums,
   c: bigint,
   kept: Fields,
   domain: number,
 ): QuotientRows {
-  const { r1cs, lookup, hornerRow, commitments } = linked
+  const { r1cs, lookup, hornerRow, commitments, projected } = linked
   const build = (small: Float64Array) => {
     const full = new Float64Array(domain)
     full.set(small)
@@ -114,6 +123,16 @@ export function quotientRows(
       }
     }
   }
+  const powers = new Map<bigint, number>()
+  projected.rows.forEach((row, i) => {
+    for (const { full } of [a, b]) full[row] = 0
+    a.one(row, witness.projected.a[i])
+    const value = witness.projected.b[i]
+    // most rows multiply by one of few powers
+    const index = powers.get(value) ?? b.add(value)
+    powers.set(value, index)
+    b.set(row, index)
+  })
   // Horner rows: the last word comes first; A = (target / c), because A · c = target
   const target = (row: number): bigint => {
     const wire = r1cs.c.wires[r1cs.c.rowPtr[row]]

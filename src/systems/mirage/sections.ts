@@ -5,6 +5,7 @@
  *     full       field elements: c, ev, Horner steps, Poseidon's wires; then masks, which multiply points of the
  *                key itself. Their points come with 2^(8k) times themselves, so their bytes are small integers, too,
  *                and all of these are one multiplication.
+ *     projected  wires of projected contractions: field elements, too many for multiples
  *     lookups    inverses and quotients of the lookup argument: 1/(c − t) for an entry t, or a small multiple
  */
 
@@ -31,6 +32,7 @@ export interface LoadedSections {
   readonly full: Uint32Array
   /** Points of `small`, of `full` and of the masks with their multiples. */
   readonly points: Points
+  readonly projected: { readonly wires: Uint32Array; readonly points: Points } | undefined
   /** Points of the inverses, then of the quotients with 2^k times themselves. */
   readonly lookups: Points | undefined
 }
@@ -45,6 +47,7 @@ export const quotientMultiples = ({ table }: Pick<Lookup, "table">): number =>
 
 export class SectionLoader {
   private readonly isFull: Uint8Array
+  private readonly firstProjected: number
   private readonly firstLookup: number
   private readonly firstQuotient: number
   private readonly entryCount: number
@@ -56,10 +59,11 @@ export class SectionLoader {
     { linked }: MirageCircuit,
     private readonly engine: Engine,
   ) {
-    const { r1cs, lookup, large, firstFinal } = linked
+    const { r1cs, lookup, large, firstFinal, projected } = linked
     this.isFull = new Uint8Array(r1cs.wires)
     for (const wire of [...large, CHALLENGE, EVALUATION]) this.isFull[wire] = 1
     this.isFull.fill(1, firstFinal)
+    this.firstProjected = projected.first
     this.firstLookup = lookup.inverses
     this.firstQuotient = lookup.quotients
     this.entryCount = lookup.tableStart[lookup.tables.length]
@@ -84,7 +88,9 @@ export class SectionLoader {
       return { wires, parts, points: sections.map(({ points }, k) => gather(points, size, places[k])) }
     }
     const small = pick((wire) => this.isFull[wire] === 0)
-    const full = pick((wire) => this.isFull[wire] === 1 && !isLookup(wire))
+    const isProjected = (wire: number) => wire >= this.firstProjected
+    const full = pick((wire) => this.isFull[wire] === 1 && !isLookup(wire) && !isProjected(wire))
+    const projected = pick(isProjected)
     const lookups = pick(isLookup)
     const multiples = { from: small.wires.length, bits: digitBits, layers: digits }
     const points = this.engine.load(group, join([...small.points, ...full.points, ...masks]), {
@@ -106,15 +112,21 @@ export class SectionLoader {
       })
       this.loaded.push(lookupPoints)
     }
+    let projectedPoints: Points | undefined
+    if (projected.wires.length > 0) {
+      projectedPoints = this.engine.load(group, join(projected.points), { nameOf: nameOf(projected.parts) })
+      this.loaded.push(projectedPoints)
+    }
     return {
       small: small.wires,
       full: full.wires,
       points,
+      projected: projectedPoints && { wires: projected.wires, points: projectedPoints },
       lookups: lookupPoints,
     }
   }
 
-  /** What the points of a loaded are multiplied by, lookups aside. */
+  /** What the points of a loaded are multiplied by, those of projections and lookups aside. */
   scalars({ small, full, points }: LoadedSections, witness: Witness, masks: readonly bigint[]): Float64Array {
     const scalars = new Float64Array(points.count)
     for (let i = 0; i < small.length; i++) scalars[i] = witness.small[small[i]]

@@ -8,6 +8,7 @@ import type { IntGraph } from "../../quantize/integers/intgraph.js"
 import { evaluation } from "../../statement/words.js"
 import type { Committed } from "../system.js"
 import type { MirageCircuit, MirageLinked } from "./circuit.js"
+import { assignProjected, type ProjectedRows } from "./projected.js"
 import { CHALLENGE, EVALUATION } from "./wires.js"
 
 /** What is known of a two-phase witness before its challenge. */
@@ -63,17 +64,22 @@ export function committedWitness(
   return { ...committed, large }
 }
 
+/** A witness of which the challenge is known, and what the rows of projections come to. */
+export interface ChallengedWitness extends Witness {
+  readonly projected: ProjectedRows
+}
+
 /**
- * What joins a committed witness once the challenge is known: c, ev and the Horner steps; and, if `inverse` gives
- * 1 / (c − t) for each entry t, the inverses and quotients of the lookup argument.
+ * What joins a committed witness once the challenge is known: c, ev, the Horner steps, the wires of projections; and, if
+ * `inverse` gives 1 / (c − t) for each entry t, the inverses and quotients of the lookup argument.
  */
 export function challengedWitness(
-  { lookup, steps }: MirageLinked,
+  { r1cs, lookup, steps, projected }: MirageLinked,
   committed: CommittedWitness,
   words: readonly bigint[],
   c: bigint,
   inverse?: readonly bigint[],
-): Witness {
+): ChallengedWitness {
   const large = new Map(committed.large)
   large.set(CHALLENGE, c)
   large.set(EVALUATION, evaluation(words, c))
@@ -92,7 +98,8 @@ export function challengedWitness(
       large.set(lookup.inverses + query, inverse[entry])
     })
   }
-  return { small: committed.small, large }
+  const rows = assignProjected(r1cs, projected, committed.small, large, c)
+  return { small: committed.small, large, projected: rows }
 }
 
 /** The commitments of an execution. */

@@ -35,6 +35,14 @@ interface Case {
   table?: number
 }
 
+/** Of all numerators whose quotient is in the gadget's window. */
+function quotientCase(b: number, n: number, lo: number, dens: number[], p: number, table?: number): Case {
+  const spec = ([num, den]: number[]) => Math.floor((2 * num + den) / (2 * den)) - lo
+  const all = dens.flatMap((den) => range(-13, 15).map((num) => [num, den]))
+  const inputs = all.filter((x) => spec(x) >= 0 && spec(x) < 2 ** b)
+  return { use: use("Quotient", b, n, lo), inputs, spec, p, ...(table ? { table } : {}) }
+}
+
 /** Small parameters, all admissible inputs, the specification, and a prime in which no admissible sum wraps. */
 const cases: Case[] = [
   {
@@ -61,6 +69,13 @@ const cases: Case[] = [
     spec: ([x]) => clampOf(x, 1, 2),
     p: 67,
   },
+  ...[undefined, 1, 2].map((table) => ({
+    use: use("Threshold", 1, 3),
+    inputs: range(-6, 10).map((x) => [x]),
+    spec: ([x]: number[]) => (x >= 2 ? 1 : 0),
+    p: 67,
+    ...(table ? { table } : {}),
+  })),
   { use: use("Truncate", 1, 2), inputs: range(0, 8).map((x) => [x]), spec: ([x]) => x >> 1, p: 37 },
   { use: use("Max", 3, 2), inputs: triples([-1, 0, 2]), spec: (x) => Math.max(...x), p: 37 },
   { use: use("Max", 2, 2), inputs: pairs([-1, 0, 1, 2]), spec: (x) => Math.max(...x), p: 37 },
@@ -80,6 +95,47 @@ const cases: Case[] = [
     use: use("InRange", 2),
     inputs: range(0, 37).map((x) => [x]),
     spec: ([x]) => (x < 4 ? 0 : undefined),
+    p: 37,
+  },
+  // 2 · den · |q| + 2 · |num| + den + 2^n and twice 2^n + den stay below the half of p
+  ...[undefined, 1].map((table) => quotientCase(2, 3, 0, [1, 3, 4], 163, table)),
+  ...[undefined, 2].map((table) => quotientCase(2, 2, -2, [1, 2], 67, table)),
+  ...[undefined, 1, 2].map((table) => ({
+    use: use("Root", 2),
+    inputs: range(0, 4).map((x) => [x]),
+    spec: ([x]: number[]) => Math.floor(Math.sqrt(x)),
+    // (2^2 + 2^2)^2 + 4 · (3 + 4)
+    p: 97,
+    ...(table ? { table } : {}),
+  })),
+  // checks: what they accept of their operands
+  ...[undefined, 1, 2].flatMap((table): Case[] => [
+    {
+      use: use("Beyond", 2),
+      inputs: pairs(range(-2, 3)),
+      spec: ([above, below]) => (above > below ? 0 : undefined),
+      p: 37,
+      ...(table ? { table } : {}),
+    },
+    {
+      use: use("Rest", 2, 0),
+      inputs: pairs(range(-1, 3)).flatMap(([least, key]) => [0, 1].map((mark) => [least, mark, key])),
+      spec: ([least, mark, key]) => (mark === (key < least ? 0 : 1) ? 0 : undefined),
+      p: 37,
+      ...(table ? { table } : {}),
+    },
+    {
+      use: use("Rest", 2, 1),
+      inputs: pairs([-1, 0, 2]).flatMap(([least, key]) => range(0, 37).map((mark) => [least, mark, key])),
+      spec: ([least, mark, key]) => (mark === (key < least ? 0 : 1) ? 0 : undefined),
+      p: 37,
+      ...(table ? { table } : {}),
+    },
+  ]),
+  {
+    use: use("Among", 3),
+    inputs: triples([-1, 0, 2]).flatMap((list) => [-1, 0, 1, 2].map((value) => [value, ...list])),
+    spec: ([value, ...list]) => (list.includes(value) ? 0 : undefined),
     p: 37,
   },
   // forms that both strategies can serve
@@ -146,6 +202,28 @@ const cases: Case[] = [
     p: 67,
     table: 1,
   })),
+  // |max - in| < 2 · 3, and nothing is accepted of a max that is less than in; 2^3 > 2 · 3
+  {
+    use: use("Below", 1, 3, 2, 3, 3, 1, 0),
+    inputs: pairs([-2, -1, 0, 1, 2, 3]),
+    spec: ([max, x]) => (max < x ? undefined : [3, 1, 0][(max - x) >> 1]),
+    p: 211,
+    table: 1,
+  },
+  // |acc| < 2 · 3, and nothing is accepted of one that is negative
+  {
+    use: use("Step", 1, 3, 2, 3, 3, 1, 0),
+    inputs: range(-5, 6).map((x) => [x]),
+    spec: ([x]) => (x < 0 ? undefined : [3, 1, 0][x >> 1]),
+    p: 211,
+    table: 1,
+  },
+  {
+    use: use("BelowTable", 1, 2, 3, 1, 0, 2),
+    inputs: pairs([-4, -3, 0, 2, 3]),
+    spec: ([max, x]) => (max < x ? undefined : [3, 1, 0, 2][(max - x) >> 1]),
+    p: 67,
+  },
   // one digit, -3 <= d <= 2; |acc| <= 7: 2^(1+j) > 7 + 4 + 6
   {
     use: use("Signed", 1, 1, 1, 2, 3, 4),
@@ -229,6 +307,18 @@ describe.each(cases.map((c) => [title(c), c] as const))("%s", (_, { use: g, inpu
     const ranges = shape.ranges.reduce((sum, width) => sum + lookupsOf(width, table), 0)
     expect(stamp.queries.length).toBe(ranges + shape.members)
   })
+})
+
+it("Chosen accepts each of its operands and nothing else, and needs every row", async () => {
+  const g = use("Chosen", 3)
+  const stamp = bits(reduceGadgets([g], await compileGadgets([g])).get(gadgetKey(g)) as Gadget)
+  const p = 37
+  for (const x of triples([0, 1, 5])) {
+    expect(acceptedOutputs(stamp, x, p)).toEqual(new Set(x))
+    expect(acceptedOutputs(stamp, x, p, 0).size).toBeGreaterThan(new Set(x).size)
+  }
+  expect(stamp.rows.length).toBe(g.kind.cost?.(g.parameters))
+  expect(acceptedOutputs(stamp, [0, 1, 5], p, 1).size).toBe(p)
 })
 
 describe("real parameters", () => {

@@ -173,27 +173,71 @@ describe("tfjs models compute what tfjs-layers computes", () => {
   })
 })
 
+describe("recurrent, shared and nested layers of tfjs", () => {
+  it.each(["simpleRNN", "gru", "lstm"] as const)(
+    "%s, also backwards and in both directions",
+    async (kind) => {
+      // initial weights do not matter, and orthogonal ones are slow to make
+      const settings = { recurrentInitializer: "zeros" as const }
+      const make = (units: number, more: object = {}) => l[kind]({ units, ...settings, ...more })
+      await compare(
+        sequential(
+          [4, 3],
+          [
+            make(3, { returnSequences: true }),
+            make(2, { returnSequences: true, goBackwards: true }),
+            l.bidirectional({ layer: make(2, { returnSequences: true }) as layers.RNN, mergeMode: "sum" }),
+            make(2, { activation: "relu" }),
+          ],
+        ),
+      )
+    },
+  )
+
+  it("a layer and a model that are called twice", async () => {
+    const [a, b] = [layers.input({ shape: [3] }), layers.input({ shape: [3] })]
+    const inner = sequential([3], [l.dense({ units: 3, activation: "tanh" }), l.dense({ units: 3 })])
+    const shared = l.dense({ units: 2 })
+    const twice = inner.apply(inner.apply(a)) as layers.SymbolicTensor
+    const [x, y] = [shared.apply(twice), shared.apply(b)] as layers.SymbolicTensor[]
+    await compare(layers.model({ inputs: [a, b], outputs: l.add().apply([x, y]) as layers.SymbolicTensor }))
+  })
+
+  it("steps among the batch, layers of three axes, and normalizations", async () => {
+    await compare(
+      sequential(
+        [2, 4, 3],
+        [
+          l.timeDistributed({ layer: l.dense({ units: 4 }) }),
+          l.timeDistributed({ layer: l.layerNormalization() }),
+          l.upSampling2d({ size: [2, 1] }),
+          l.conv2dTranspose({ filters: 2, kernelSize: 3, strides: 2, padding: "valid" }),
+          l.reshape({ targetShape: [9, 9, 2, 1] }),
+          l.conv3d({ filters: 2, kernelSize: 2 }),
+          l.flatten(),
+          l.repeatVector({ n: 3 }),
+          l.softmax({ axis: -1 }),
+        ],
+      ),
+    )
+  })
+})
+
 describe("tfjs files that are refused", () => {
   it("names every layer that is not supported, at once", async () => {
-    const model = sequential(
-      [5, 3],
-      [
-        l.lstm({ units: 2, returnSequences: true, recurrentInitializer: "zeros" }),
-        l.gru({ units: 2, recurrentInitializer: "zeros" }),
-        l.dense({ units: 2 }),
-      ],
-    )
+    const model = sequential([5, 3], [l.masking({ maskValue: 0 }), l.dense({ units: 2, name: "units" })])
     const { json, weights } = await saved(model)
     const error = (() => {
       try {
-        importTfjs(json, weights)
+        // a class that nobody knows, in the place of another
+        importTfjs(JSON.parse(JSON.stringify(json).replace('"Dense"', '"Made"')), weights)
       } catch (thrown) {
         return thrown
       }
     })() as ModelError
     expect(error).toBeInstanceOf(ModelError)
-    expect(error.problems.some((line) => line.includes("(LSTM)"))).toBe(true)
-    expect(error.problems.some((line) => line.includes("(GRU)"))).toBe(true)
+    expect(error.problems.some((line) => line.includes("(Masking)"))).toBe(true)
+    expect(error.problems.some((line) => line.includes("(Made)"))).toBe(true)
   })
 
   it("notices weights that do not fit the manifest", async () => {
