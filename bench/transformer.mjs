@@ -24,7 +24,7 @@ import { evaluate } from "../dist/ops/evaluate.js"
 
 const context = `0x${"00".repeat(32)}`
 const sizes = { layers: 4, width: 64, heads: 4, positions: 64, vocabulary: 65 }
-const precision = 12
+const precision = 11
 const proofs = 5
 const alphabet = "\n !\"'(),-.:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 

@@ -14,14 +14,18 @@ import { hull, stepsBelow, sumLimit } from "./integers/bounds.js"
 import { roundingError, type ScaledTerm } from "./scales.js"
 import { entriesAt, inputTarget } from "./tables.js"
 
-/** Most entries of such a table: what a file may have. */
-const mostSteps = 2 ** 13
+/**
+ * Most entries of such a table, tried in turn: in the end what a file may have. Where steps may be coarse, half of that
+ * is often enough.
+ */
+const mostStepsAt = (precision: number): readonly number[] =>
+  precision < 11 ? [2 ** 14] : [2 ** 13, 2 ** 14]
 
 /** Entries that a table may have for each element that uses it, beyond those of any table. */
 const stepsPerElement = 4
 
-/** How much coarser than a clamped grid the steps may be, at a precision: from 12 bits on seven are enough for an exponential. */
-const coarsestAt = (precision: number): number => 2 ** (precision < 12 ? 1 : precision - 7)
+/** How much coarser than a clamped grid the steps may be, at a precision: from 11 bits on seven are enough for an exponential. */
+const coarsestAt = (precision: number): number => 2 ** (precision < 11 ? 1 : precision - 7)
 
 /** Integers, their maxima, and the bits below a step. */
 export interface Descent {
@@ -43,6 +47,19 @@ export interface Compared {
 
 /** Adds x at the scale that its distances want, and its maxima; undefined where a table of all distances is too long. */
 export function addDescent(builder: IntBuilder, node: MaxNode, compared: Compared): Descent | undefined {
+  for (const steps of mostStepsAt(builder.precision)) {
+    const made = descentWithin(steps, builder, node, compared)
+    if (made) return made
+  }
+  return undefined
+}
+
+function descentWithin(
+  mostSteps: number,
+  builder: IntBuilder,
+  node: MaxNode,
+  compared: Compared,
+): Descent | undefined {
   const { terms, bias, info, maxima, range, read, distances } = compared
   const { precision } = builder
   const { origin, window, map } = node

@@ -25,7 +25,7 @@ import type { Made } from "./softmax.js"
 const widest = 4
 
 /** Least precision at which a bit or two may go to integers that are possible and do not occur. */
-const leastPrecision = 12
+const leastPrecision = 11
 
 /** Whether scales may be chosen by what is possible. */
 export const isFine = ({ precision }: Pick<IntBuilder, "precision">): boolean => precision >= leastPrecision

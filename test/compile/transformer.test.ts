@@ -48,49 +48,52 @@ const modelOf = async (transformer: Transformer, habit: Habit) => {
   const bytes = encodeOnnx(transformerModel(transformer, habit))
   const program = lower(importOnnx(bytes))
   const samples = samplesOf(transformer)
-  return { bytes, program, samples, graph: await quantizeProgram(program, { samples, precision: 12 }) }
+  return { bytes, program, samples, graph: await quantizeProgram(program, { samples, precision: 11 }) }
 }
 
 describe("bounds of what is normalized", () => {
-  it("hold for every input, also where one element has all of a row's length", async () => {
-    const [rows, width, outputs] = [3, 16, 24]
-    const random = new Random(19)
-    const bytes = encodeOnnx({
-      opset: 17,
-      inputs: [{ name: "x", shape: [rows, width] }],
-      outputs: ["y"],
-      initializers: {
-        scale: { shape: [width], data: random.reals(width).map((x) => 1 + x / 4) },
-        bias: { shape: [width], data: random.reals(width) },
-        weight: { shape: [width, outputs], data: random.reals(width * outputs) },
-      },
-      nodes: [
-        { operator: "LayerNormalization", inputs: ["x", "scale", "bias"], outputs: ["h"] },
-        { operator: "MatMul", inputs: ["h", "weight"], outputs: ["z"] },
-        { operator: "Gelu", inputs: ["z"], outputs: ["y"], domain: "com.microsoft" },
-      ],
-    })
-    const samples = Array.from({ length: 8 }, () => ({ x: Float64Array.from(random.reals(rows * width)) }))
-    const graph = await quantizeProgram(lower(importOnnx(bytes)), { samples, precision: 12 })
-    const [{ lo, bits }] = graph.inputs
-    const [least, most] = [lo, lo + 2 ** bits - 1]
-    let nearest = 0
-    for (let round = 0; round < 400; round++) {
-      const spread = 2 ** random.integer(0, bits - 1)
-      const x = Float64Array.from({ length: rows * width }, () =>
-        random.next() < 0.1 ? (random.next() < 0.5 ? least : most) : random.integer(-spread, spread - 1),
-      )
-      for (const [id, values] of runInteger(graph, { x })) {
-        const tensor = graph.tensors[id]
-        for (const [i, value] of values.entries()) {
-          expect(value >= tensor.lo[i] && value <= tensor.hi[i], tensor.name).toBe(true)
-          if (tensor.name === "h") nearest = Math.max(nearest, Math.abs(value) / tensor.hi[i])
+  it.each([11, 12])(
+    "hold for every input at precision %i, also where one element has all of a row's length",
+    async (precision) => {
+      const [rows, width, outputs] = [3, 16, 24]
+      const random = new Random(19)
+      const bytes = encodeOnnx({
+        opset: 17,
+        inputs: [{ name: "x", shape: [rows, width] }],
+        outputs: ["y"],
+        initializers: {
+          scale: { shape: [width], data: random.reals(width).map((x) => 1 + x / 4) },
+          bias: { shape: [width], data: random.reals(width) },
+          weight: { shape: [width, outputs], data: random.reals(width * outputs) },
+        },
+        nodes: [
+          { operator: "LayerNormalization", inputs: ["x", "scale", "bias"], outputs: ["h"] },
+          { operator: "MatMul", inputs: ["h", "weight"], outputs: ["z"] },
+          { operator: "Gelu", inputs: ["z"], outputs: ["y"], domain: "com.microsoft" },
+        ],
+      })
+      const samples = Array.from({ length: 8 }, () => ({ x: Float64Array.from(random.reals(rows * width)) }))
+      const graph = await quantizeProgram(lower(importOnnx(bytes)), { samples, precision })
+      const [{ lo, bits }] = graph.inputs
+      const [least, most] = [lo, lo + 2 ** bits - 1]
+      let nearest = 0
+      for (let round = 0; round < 400; round++) {
+        const spread = 2 ** random.integer(0, bits - 1)
+        const x = Float64Array.from({ length: rows * width }, () =>
+          random.next() < 0.1 ? (random.next() < 0.5 ? least : most) : random.integer(-spread, spread - 1),
+        )
+        for (const [id, values] of runInteger(graph, { x })) {
+          const tensor = graph.tensors[id]
+          for (const [i, value] of values.entries()) {
+            expect(value >= tensor.lo[i] && value <= tensor.hi[i], tensor.name).toBe(true)
+            if (tensor.name === "h") nearest = Math.max(nearest, Math.abs(value) / tensor.hi[i])
+          }
         }
       }
-    }
-    // 15 of 16 elements equal come as near as the mean that is subtracted lets them
-    expect(nearest).toBeGreaterThan(0.8)
-  })
+      // 15 of 16 elements equal come as near as the mean that is subtracted lets them
+      expect(nearest).toBeGreaterThan(0.8)
+    },
+  )
 })
 
 describe("a causal transformer", () => {

@@ -7,11 +7,13 @@ import { InferenceSession, Tensor } from "onnxruntime-node"
 import { describe, expect, it } from "vitest"
 import { firstFailingRow } from "#src/circuit/witness/check.js"
 import { compile } from "#src/compile/compile.js"
+import { ModelError } from "#src/errors.js"
 import { importOnnx } from "#src/model/onnx/onnx.js"
 import { evaluate } from "#src/ops/evaluate.js"
 import { lower, operators } from "#src/ops/lower.js"
 import { sizeOf } from "#src/ops/program.js"
 import { measureAccuracy } from "#src/quantize/accuracy.js"
+import type { IntGraph } from "#src/quantize/integers/intgraph.js"
 import { quantizeInput, runInteger } from "#src/quantize/integers/run.js"
 import { quantizeProgram } from "#src/quantize/quantize.js"
 import { witnessOf } from "#src/systems/plain/witness.js"
@@ -72,6 +74,17 @@ async function oracle(bytes: Uint8Array, spec: OnnxSpec, inputs: Record<string, 
   return results
 }
 
+/** The circuit; undefined where sums of very different scales compose to a coefficient that is refused. */
+async function compiled(graph: IntGraph) {
+  try {
+    return await compile(graph, { proofSystem: "groth16" })
+  } catch (error) {
+    if (error instanceof ModelError && error.message.includes("a coefficient that is not exact"))
+      return undefined
+    throw error
+  }
+}
+
 async function check(seed: number, make: (random: Random) => OnnxSpec, circuits: boolean): Promise<void> {
   const random = new Random(seed)
   const spec = make(random)
@@ -103,7 +116,8 @@ async function check(seed: number, make: (random: Random) => OnnxSpec, circuits:
       expect(Math.abs(q * scale - Number(want[j]))).toBeLessThanOrEqual(outputs[i].tolerance + 1e-3)
     })
   })
-  const circuit = await compile(graph, { proofSystem: "groth16" })
+  const circuit = await compiled(graph)
+  if (!circuit) return
   // throws with the gadget's name if a row fails
   const witness = witnessOf(circuit, integers, `0x${"07".repeat(32)}`)
   circuit.linked.outputs.forEach((first, i) => {
