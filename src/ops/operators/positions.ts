@@ -82,6 +82,15 @@ export function picked(
   return builder.linear([{ source: products.tensor, map }], shape, data.dtype, undefined, integral)
 }
 
+/**
+ * Whether an index is an input's, perhaps moved. One that is worked out names few of the positions, often other ones than
+ * its neighbours': bits of the others cost nothing, and what it picks once more shares its bits.
+ */
+function isGiven(builder: Builder, tensor: number): boolean {
+  const node = builder.nodes[tensor]
+  return node.kind === "input" || (node.kind === "index" && node.sources.every((id) => isGiven(builder, id)))
+}
+
 /** Bits of a packed entry, and of a number in it: what a table costs is reckoned with them. */
 const packedBits = { entry: 240, value: 10 }
 
@@ -98,7 +107,8 @@ export function tableRows(
   if (!isIntegral(indices)) unsupported("indices that are no integers")
   const [depth, count] = [values.length / width, sizeOf(indices.shape)]
   const entries = Math.ceil((width * packedBits.value) / packedBits.entry)
-  const isWorth = entries * depth + count * (width + entries) < 2 * count * depth
+  const fewer = entries * depth + count * (width + entries) < 2 * count * depth
+  const isWorth = fewer && isGiven(builder, indices.tensor)
   if (!isWorth && count * depth <= mostBits) return undefined
   const integral = isIntegral({ constant: values, dtype, shape })
   const node = { kind: "rows", source: indices.tensor, lo: 0, width, values } as const
