@@ -117,7 +117,8 @@ async function check(seed: number, make: (random: Random) => OnnxSpec, circuits:
     })
   })
   const circuit = await compiled(graph)
-  if (!circuit) return
+  // fast-check fails a property whose cases are all left out
+  if (!circuit) return fc.pre(false)
   // throws with the gadget's name if a row fails
   const witness = witnessOf(circuit, integers, `0x${"07".repeat(32)}`)
   circuit.linked.outputs.forEach((first, i) => {

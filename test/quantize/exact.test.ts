@@ -137,11 +137,11 @@ describe("the integer model of a random program", () => {
     return worst / largest
   }
 
-  // Fixed seeds: the limits are about 1.5 times the worst of seeds 0 to 2,999.
+  // Fixed seeds: the limits are 1.5 to 2.5 times the worst of these.
   it.each([
-    [8, 0.04],
-    [10, 0.02],
-    [14, 0.005],
+    [8, 0.03],
+    [10, 0.01],
+    [14, 0.003],
   ])("is close to the real one at precision %i", async (precision, limit) => {
     let refused = 0
     for (let seed = 0; seed < 150; seed++) {

@@ -15,11 +15,11 @@ import { quantizeProgram } from "#src/quantize/quantize.js"
 import { fullWitness } from "#src/systems/mirage/audit.js"
 import type { MirageCircuit } from "#src/systems/mirage/circuit.js"
 import { readMirageKey } from "#src/systems/mirage/keyfile.js"
-import { checkPhases } from "#src/systems/mirage/phases.js"
 import { type MirageProver, openMirage } from "#src/systems/mirage/prove.js"
 import { assignCommitted, statementWords } from "#src/systems/mirage/witness.js"
 import { witnessOf } from "#src/systems/plain/witness.js"
 import { explain, keyDigest, type MirageReceipt, verify } from "#src/verifier/index.js"
+import { isOutOfOrder, sides, withTerm } from "../../support/changed-rows.js"
 import { ProgramBuilder } from "../../support/programs.js"
 import { Random } from "../../support/random.js"
 
@@ -105,24 +105,9 @@ it("no wire of a witness can be moved", () => {
 })
 
 describe("rows that were changed", () => {
-  const sides = ["a", "b", "c"] as const
-  const changed = (row: number, side: "a" | "b" | "c", at: number, wire: number, value = 1n): R1cs => {
-    const system = circuit.linked.r1cs
-    const { rowPtr, wires, coefficients } = system[side]
-    const [w, k] = [wires.slice(), coefficients.slice()]
-    w[rowPtr[row] + at] = wire
-    k[rowPtr[row] + at] = system.values.length
-    return { ...system, values: [...system.values, value], [side]: { rowPtr, wires: w, coefficients: k } }
-  }
-  const isRefused = (system: R1cs): boolean => {
-    try {
-      checkPhases(system, circuit.linked.firstFinal)
-      return false
-    } catch (error) {
-      expect(`${error}`).toMatch(/order of the proof's phases|is not committed/)
-      return true
-    }
-  }
+  const changed = (row: number, side: (typeof sides)[number], at: number, wire: number, value?: bigint) =>
+    withTerm(circuit.linked.r1cs, row, side, at, wire, value)
+  const isRefused = (system: R1cs) => isOutOfOrder(system, circuit.linked.firstFinal)
 
   it("are refused, or found by comparison with the model", () => {
     const { linked } = circuit
