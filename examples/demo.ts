@@ -160,7 +160,7 @@ async function standBehind({ policy, attestation, verificationKey, receipt }: An
     ] as const
     say("\nWho answers for it: separate claims, signed without a chain")
     for (const [what, holds, should] of verdicts) {
-      say(`  ${what.padEnd(31)} ${flag(holds)}`)
+      say(`  ${what.padEnd(33)} ${flag(holds)}`)
       if (holds !== should) throw new Error(`${what} should have been ${flag(should)}`)
     }
   } finally {

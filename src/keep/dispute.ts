@@ -152,8 +152,8 @@ function equivocationProblem(a: Party, b: Party): string | null {
   if (differs !== undefined) return `their \`${differs}\` differs`
   if (first.output === second.output) return "they say the same output"
   if (first.input === noWords) return "their inputs are hidden: nobody sees whether they are the same"
-  const { layout } = a.key ?? b.key ?? {}
-  if (layout && outputVisibility(layout) === "committed")
-    return "their outputs are committed to: one answer under two salts looks the same"
-  return null
+  if (!a.key) return "their key was not given, which says whether their outputs are shown"
+  return outputVisibility(a.key.layout) === "committed"
+    ? "their outputs are committed to: one answer under two salts looks the same"
+    : null
 }

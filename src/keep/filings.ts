@@ -72,8 +72,7 @@ function equivocation({ a, b, noEquivocation }: Dispute, situations: Situations 
     return say(no("they are signed for another chain or contract"))
   if (situations?.a?.frozenBy && situations.b?.frozenBy)
     return say(no(`it was filed already, by ${situations.a.frozenBy}`))
-  const known = a.key || b.key ? "" : ", and the key's layout, which has to show outputs"
-  return say(yes(`takes both signatures${known}, and no run of the model`))
+  return say(yes("takes both signatures, and no run of the model"))
 }
 
 /** What an escrow takes against an answer that is wrong, or of which nothing is known. */

@@ -247,6 +247,18 @@ describe("sign-off", () => {
     })
   })
 
+  it("counts no more once it was taken back, by its signer alone", async () => {
+    const withdraw = (who: typeof approver) =>
+      as(who, "sign-off", "withdraw", path("approved.json"), "--out", path("withdrawal.json"), "--json")
+    expect((await withdraw(stranger)).code).toBe(2)
+    expect(await withdraw(approver)).toMatchObject({
+      code: 0,
+      json: { attestation: attested.json.digest, signer: addressOf(approver) },
+    })
+    const shown = ["--sign-off", path("approved.json"), "--withdrawal", path("withdrawal.json")]
+    expect((await check("answer.json", ...shown)).json.signedOff).toMatchObject({ holds: false })
+  })
+
   it("takes words that it knows", async () => {
     for (const more of [
       ["--role", "boss"],

@@ -9,6 +9,7 @@ import { FileError, ModelError } from "#src/errors.js"
 import type { IntNode } from "#src/ops/program.js"
 import { runExactly } from "#src/quantize/integers/exact.js"
 import { proofSystems } from "#src/systems/index.js"
+import { amount } from "../support/amount.js"
 import { examine } from "../support/hostile-check.js"
 import { origin, readGraph, sparse } from "../support/hostile-graphs.js"
 import { mnist, small } from "../support/networks.js"
@@ -216,8 +217,13 @@ describe("circuits say what their models say in exact integers", () => {
 
   it("of the quantizer, at the corners of the declared ranges and at random", async () => {
     const random = new Random(3)
-    for (const { graph } of [await small(), await mnist("mnist-mlp"), await mnist("mnist-lenet")]) {
-      for (const proofSystem of proofSystems) {
+    const all = proofSystems.length
+    for (const [{ graph }, count] of [
+      [await small(), all],
+      [await mnist("mnist-mlp"), all],
+      [await mnist("mnist-lenet"), amount(1, all)],
+    ] as const) {
+      for (const proofSystem of proofSystems.slice(0, count)) {
         const circuit = await compile(graph, { proofSystem })
         for (const probe of probes(graph, 2, () => random.next()))
           expect(differences(circuit, probe)).toEqual([])
@@ -232,12 +238,13 @@ describe("circuits say what their models say in exact integers", () => {
   })
 
   it("of hostile files, or these are refused with a typed error; no false output is accepted", async () => {
-    const findings = await examine(Array.from({ length: 200 }, (_, seed) => seed))
+    const files = amount(100, 200)
+    const findings = await examine(Array.from({ length: files }, (_, seed) => seed))
     expect(findings.faults).toEqual([])
-    expect(findings.circuits).toBeGreaterThan(300)
-    expect(findings.refusedFiles).toBeGreaterThan(2)
-    expect(findings.refusedCircuits).toBeGreaterThan(2)
-    expect(findings.forgeries).toBeGreaterThan(10_000)
+    expect(findings.circuits).toBeGreaterThan(1.5 * files)
+    expect(findings.refusedFiles).toBeGreaterThan(0.01 * files)
+    expect(findings.refusedCircuits).toBeGreaterThan(0.01 * files)
+    expect(findings.forgeries).toBeGreaterThan(50 * files)
   })
 })
 

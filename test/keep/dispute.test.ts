@@ -215,7 +215,7 @@ describe("what can be filed", () => {
 
   it("is an equivocation, by two signatures and nothing else", async () => {
     const [a, b] = [await one.attested(), await one.attested({ lie: true })]
-    const found = await dispute(a, b)
+    const found = await dispute(a, b, { keys: [one.key] })
     expect(found).toMatchObject({ right: "unknown", noEquivocation: null })
     expect(said(filings(found))[0]).toBe("equivocation both")
     const frozen = { ...situation, frozenBy: digest("1") }
@@ -225,13 +225,18 @@ describe("what can be filed", () => {
       reason: expect.stringMatching(/filed already/),
     })
     for (const change of [{ policy: digest("e") }, { x: [1, -1, 1] }, { domain: "offline" }] as const) {
-      const differs = await dispute(a, await one.attested({ lie: true, ...change }))
+      const differs = await dispute(a, await one.attested({ lie: true, ...change }), { keys: [one.key] })
       expect(differs.noEquivocation).toMatch(/differs|different places/)
       expect(said(filings(differs))[0]).toBe("no equivocation both")
     }
     const twice = [await salted.attested(), await salted.attested({ salts: { output: 8n } })] as const
-    const [first] = filings(await dispute(...twice, { keys: [salted.key] }))
-    expect(first).toMatchObject({ can: false, reason: expect.stringMatching(/one answer under two salts/) })
+    expect((await dispute(...twice, { keys: [salted.key] })).noEquivocation).toMatch(
+      /one answer under two salts/,
+    )
+    expect((await dispute(a, b)).noEquivocation).toMatch(/key was not given/)
+    const hidden = await modelOf({ input: "private" })
+    const unseen = [await hidden.attested(), await hidden.attested({ x: [1, -1, 1] })] as const
+    expect((await dispute(...unseen, { keys: [hidden.key] })).noEquivocation).toMatch(/hidden/)
   })
 
   it("is a conviction and a challenge of what is wrong, as long as the request is open", async () => {

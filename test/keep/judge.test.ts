@@ -1,5 +1,5 @@
 /** What the model says of attestations: right, wrong, or nothing, from what is known of their inputs. */
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -58,5 +58,42 @@ describe("a judge", () => {
     const other = { ...claim, output: digest("5"), evidence: zeroDigest }
     expect(judge(other).verdict).toBe(output === "public" ? "wrong" : "unknown")
     expect(judge({ ...claim, input: digest("7") }).verdict).toBe("unknown")
+  })
+
+  it("says `wrong` of nothing that could be proven", async () => {
+    const { judging, salts, claim } = await scene("public")
+    const known = { input: { x: [0.5, -0.5, 0.25] }, salts }
+    // an operator could name another layout to be challenged, and answer with the proof
+    expect(judgeBy(judging, { ...claim, layout: digest("4") }, known).verdict).toBe("unknown")
+    const other = await scene("committed")
+    expect(() => judgeBy({ ...judging, circuit: other.judging.circuit }, claim, known)).toThrow(
+      /verification key is not the circuit's/,
+    )
+    const key = { ...judging.verificationKey, model: digest("2") }
+    expect(() => judgeByStore({ ...judging, verificationKey: key }, folder)).toThrow(/not the circuit's/)
+  })
+
+  it("reads each file of a store once, and new ones when there are some", async () => {
+    const { judging, salts, executed, claim } = await scene("public")
+    const store = join(folder, "large")
+    const kept = async (issued: number, input = claim.input) => {
+      const attestation = await signAttestation({ ...claim, input, issued }, "offline", operator)
+      return keep(store, { attestation, evidence: null, input: executed.input, salts, retainUntil: 99 })
+    }
+    for (let issued = 1; issued <= 20; issued++) await kept(issued, digest(`${issued % 10}`))
+    // the store is of an hour ago, and nothing in it has changed since
+    const settle = () => utimesSync(store, new Date(), new Date(Date.now() - 3_600_000))
+    settle()
+    const judge = judgeByStore(judging, store)
+    expect(judge(claim).reason).toMatch(/input is not known/)
+    const path = await kept(5)
+    expect(judge(claim).verdict).toBe("right")
+    settle()
+    expect(judge({ ...claim, output: digest("5") }).verdict).toBe("wrong")
+    // it was run before, so it is not read again
+    writeFileSync(path, "damaged")
+    settle()
+    expect(judge(claim).verdict).toBe("right")
+    expect(judgeByStore(judging, store)(claim).verdict).toBe("unknown")
   })
 })

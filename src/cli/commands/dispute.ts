@@ -143,15 +143,9 @@ async function situationsOf(
 }
 
 async function equivocationPlan(on: OnChain, { a, b, noEquivocation }: Dispute): Promise<Plan> {
-  if (noEquivocation !== null || !a.attestation || !b.attestation)
+  if (noEquivocation !== null || !a.attestation || !b.attestation || !a.key)
     throw new UsageError({ what: `they are no equivocation: ${noEquivocation}` })
-  const key = a.key ?? b.key
-  if (key === null)
-    throw new UsageError({
-      what: "the key of both is not known, whose layout has to show outputs",
-      fix: "Name it with --key FILE, or its folder with --folder DIR",
-    })
-  return await on.chain.planEquivocation(on.contracts, accountOf(on), a.attestation, b.attestation, key)
+  return await on.chain.planEquivocation(on.contracts, accountOf(on), a.attestation, b.attestation, a.key)
 }
 
 /** Proves the right output of what is wrong, for whoever files it. */
