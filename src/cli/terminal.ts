@@ -11,8 +11,10 @@ import * as api from "../index.js"
 import { inOptions } from "./words.js"
 
 const args = process.argv.slice(2)
+const isJson = (arg: string, i: number): boolean =>
+  arg === "--json" && !(args.includes("--") && args.indexOf("--") < i)
 /** Whether --json stands anywhere: also where the arguments cannot be parsed, an error is an object then. */
-const json = args.slice(0, args.includes("--") ? args.indexOf("--") : args.length).includes("--json")
+const json = args.some(isJson)
 
 const show = (stream: NodeJS.WriteStream, text: string): void => {
   stream.write(`${text}\n`)
@@ -175,7 +177,11 @@ export async function execute(program: Command): Promise<void> {
     command.exitOverride().configureOutput({ writeErr: keep, outputError: keep })
   }
   try {
-    await program.parseAsync()
+    // wherever it stands it is no value of another option
+    await program.parseAsync(
+      args.filter((arg, i) => !isJson(arg, i)),
+      { from: "user" },
+    )
   } catch (error) {
     if (error instanceof CommanderError) failUsage(error, said)
     else fail(error)

@@ -310,6 +310,10 @@ describe("parties that only want to harm", () => {
   test("a challenger of right answers pays for each, and cannot ask twice", async () => {
     const d = await s.delivered()
     const { challenger, stranger } = s.parties
+    const challenging = (gross: bigint, value: bigint) =>
+      s.attempt(challenger, s.escrow, "challenge", [d.terms, gross], { value })
+    expect(await challenging(0n, 0n)).toBe(`TooLittle(${costs}, 0)`)
+    expect(await challenging(costs, 0n)).toBe(`WrongValue(${costs}, 0)`)
     await send(challenger, s.escrow, "challenge", [d.terms, costs], costs)
     const { deadline } = await s.escrow.requestOf(d.id)
     for (const who of [challenger, stranger])

@@ -229,7 +229,7 @@ async function log(put: Put): Promise<void> {
   await made.append({ type: "failure", body: { reason: "none" }, time: 1 })
   await made.checkpoint(operator, { time: 2 })
   await made.close()
-  const names = ["entries.jsonl", "index", "state", "tree/00", "tree/01", "checkpoints.jsonl"]
+  const names = ["entries.jsonl", "index", "state", "tree/00", "tree/01", "tree/02", "checkpoints.jsonl"]
   put("log", [names.map((name) => readFileSync(join(folder, name)))], { names })
   rmSync(home, { recursive: true })
 }

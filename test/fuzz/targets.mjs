@@ -143,7 +143,7 @@ export const targets = {
     },
   },
   log: {
-    parts: [both(mutateLines), mutateBytes, mutateBytes, mutateBytes, mutateBytes, mutateJson],
+    parts: [both(mutateLines), mutateBytes, mutateBytes, mutateBytes, mutateBytes, mutateBytes, mutateJson],
     async parse(parts, { scratch, names }) {
       const folder = join(scratch, "log")
       rmSync(folder, { recursive: true, force: true })
