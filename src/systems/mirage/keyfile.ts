@@ -58,8 +58,11 @@ import { firstCommitted, type WireGroup, wireGroupsOf } from "./wires.js"
 export const magic = "csmk"
 export const version = 1
 
-/** Size of the domain of a two-phase circuit. */
+/** Size of the domain of a key that is made now. */
 export const mirageDomain = (system: R1cs): number => domainSize(programRows(system))
+
+/** Sizes of domains that keys of a circuit have: those that are made now, and those of one coset, as older ones. */
+export const keyDomains = (system: R1cs): number[] => [mirageDomain(system), domainSize(programRows(system))]
 
 /** Largest domain whose points H have multiples in the key. */
 const largestLayered = 2 ** 16
@@ -68,8 +71,7 @@ const largestLayered = 2 ** 16
  * The multiples of H in a key that is made now: they save a sixth of the additions of the largest multiplication. A key
  * says which it has.
  */
-export function quotientLayers(system: R1cs): Layers {
-  const domain = mirageDomain(system)
+export function quotientLayers(domain: number): Layers {
   return bestLayers(domain, domain <= largestLayered ? 4 : 1)
 }
 
@@ -101,6 +103,8 @@ export interface MirageProvingKey extends Readonly<Record<LargeSection, Uint8Arr
   readonly points: Uint8Array
   readonly ic: Uint8Array
   readonly setup: Provenance
+  /** Size of the domain that its rows are on. */
+  readonly domain: number
   /** The multiples of H. */
   readonly layers: Layers
   /** Whether the large sections are sources that each multiplication reads. */
@@ -142,7 +146,8 @@ export function supportOf(system: R1cs, side: "a" | "b" | "c"): Uint32Array {
 /** Bytes of each section for a circuit. */
 function sizesOf(
   { r1cs, firstFinal }: MirageLinked,
-  layers = quotientLayers(r1cs),
+  domain = mirageDomain(r1cs),
+  layers = quotientLayers(domain),
 ): Record<MirageSection, number> {
   const { g1, g2 } = pointBytes
   const b = supportOf(r1cs, "b").length
@@ -153,7 +158,7 @@ function sizesOf(
     a: supportOf(r1cs, "a").length * g1,
     b1: b * g1,
     b2: b * g2,
-    h: mirageDomain(r1cs) * layers.count * g1,
+    h: domain * layers.count * g1,
     c: supportOf(r1cs, "c").length * g1,
   }
 }
@@ -215,21 +220,25 @@ export function checkMemory(linked: MirageLinked, options: MemoryOptions = {}): 
 }
 
 const headerBytes = 52
-/** Where b and the number of layers are in it. */
-const layersAt = 12
+/** Where the domain, b and the number of layers are in it. */
+const domainAt = 8
 
-function headerOf({ r1cs, firstFinal }: MirageLinked, { bits, count }: Layers): Uint8Array {
-  const counts = Uint32Array.of(r1cs.wires, firstFinal, mirageDomain(r1cs), bits, count)
+/** What a key chooses for itself. */
+type Chosen = Pick<MirageProvingKey, "domain" | "layers">
+
+function headerOf({ r1cs, firstFinal }: MirageLinked, { domain, layers }: Chosen): Uint8Array {
+  const counts = Uint32Array.of(r1cs.wires, firstFinal, domain, layers.bits, layers.count)
   return new Uint8Array([...new Uint8Array(counts.buffer), ...digestOf(r1cs)])
 }
 
-/** The layers that a header gives, if it is the circuit's. */
-async function readHeader(linked: MirageLinked, section: ByteSource, where: string): Promise<Layers> {
+/** The domain and layers that a header gives, if it is the circuit's. */
+async function readHeader(linked: MirageLinked, section: ByteSource, where: string): Promise<Chosen> {
   const given = await section.read(0, section.size)
   const view = new DataView(given.buffer, given.byteOffset)
-  const layers = { bits: view.getUint32(layersAt, true), count: view.getUint32(layersAt + 4, true) }
-  const expected = headerOf(linked, layers)
-  if (given.some((byte, i) => byte !== expected[i])) {
+  const [domain, bits, count] = [0, 4, 8].map((at) => view.getUint32(domainAt + at, true))
+  const layers = { bits, count }
+  const expected = headerOf(linked, { domain, layers })
+  if (!keyDomains(linked.r1cs).includes(domain) || given.some((byte, i) => byte !== expected[i])) {
     throw new FileError({
       what: "belongs to another circuit: sizes or constraints differ",
       where,
@@ -245,7 +254,7 @@ async function readHeader(linked: MirageLinked, section: ByteSource, where: stri
       fix: "The file is damaged: run setup for this circuit again",
     })
   }
-  return layers
+  return { domain, layers }
 }
 
 /** Most bytes that one array has on every platform, with room for the table of a key. */
@@ -271,10 +280,10 @@ export function writeMirageKey(
   linked: MirageLinked,
   points: MiragePoints,
   origin: "dev" | CeremonyHead,
-  layers = quotientLayers(linked.r1cs),
+  { domain = mirageDomain(linked.r1cs), layers = quotientLayers(domain) }: Partial<Chosen> = {},
 ): Uint8Array {
   const contents = [
-    { id: 1, content: headerOf(linked, layers) },
+    { id: 1, content: headerOf(linked, { domain, layers }) },
     ...Object.entries(sectionNumbers).map(([name, id]) => ({ id, content: points[name as MirageSection] })),
     { id: markSection, content: encodeMark(origin === "dev" ? "dev" : "ceremony") },
   ]
@@ -303,8 +312,8 @@ export async function readMirageKey(
   const source = checkedSource(provingKey, where)
   const held = await sectionsOf(source, magic, version)
   const part = (id: number, bytes?: number) => partOf(source, checkSection(held.get(id), id, where, bytes))
-  const layers = await readHeader(linked, part(1, headerBytes), where)
-  const sizes = sizesOf(linked, layers)
+  const { domain, layers } = await readHeader(linked, part(1, headerBytes), where)
+  const sizes = sizesOf(linked, domain, layers)
   const streamed = isStreamed(linked, residentBytes)
   const read = (name: MirageSection) => part(sectionNumbers[name], sizes[name]).read(0, sizes[name])
   const large = async (name: LargeSection) =>
@@ -320,6 +329,7 @@ export async function readMirageKey(
     h: await large("h"),
     c: await large("c"),
     setup: await provenanceOf(held, part),
+    domain,
     layers,
     streamed,
   }

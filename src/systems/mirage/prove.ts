@@ -29,7 +29,7 @@ import { draw } from "../../setup/trapdoor.js"
 import type { G1Json, G1Point, G2Point } from "../../statement/points.js"
 import { challenge } from "../../statement/words.js"
 import type { MirageCircuit } from "./circuit.js"
-import { labelOf, type MirageProvingKey, mirageDomain, type Single, singleOf, supportOf } from "./keyfile.js"
+import { labelOf, type MirageProvingKey, type Single, singleOf, supportOf } from "./keyfile.js"
 import type { ProjectedRows } from "./projected.js"
 import { checkSums, quotientRows } from "./rows.js"
 import { type LoadedSections, pointName, SectionLoader } from "./sections.js"
@@ -101,6 +101,7 @@ function loadKey(circuit: MirageCircuit, key: MirageProvingKey, engine: Engine) 
     b2: sections.load("g2", [{ name: "B2", wires: wiresB, points: key.b2 }], [single("delta2")]),
     first: sections.load("g1", sectionsOf("committed"), [delta1]),
     last: sections.load("g1", [...sectionsOf("final"), sideC], [delta1, single("deltaC1")]),
+    domain: key.domain,
     h: engine.loadQuotient(key.h, key.layers, (point) => pointName("H", point)),
     shown: sections.load("g1", sectionsOf("public")),
     rows: engine.loadRows(r1cs),
@@ -252,7 +253,7 @@ class Proving {
   }
 
   async #answer({ d, rho, c, ...first }: FirstPhase, check: Check): Promise<MirageProof> {
-    const { a, b1, b2, last, shown, h, alpha, beta, beta2 } = this.#key
+    const { a, b1, b2, last, shown, domain, h, alpha, beta, beta2 } = this.#key
     const [x, y] = [draw(this.#random), draw(this.#random)]
     const witness = challengedWitness(this.#circuit.linked, this.#committed, this.#statement.words, c)
     const kept = this.#lookupFields(c)
@@ -269,7 +270,6 @@ class Proving {
     await begun()
     const sums = await first.rowSums
     check(sums, witness.projected)
-    const domain = mirageDomain(this.#circuit.linked.r1cs)
     const evaluations = quotientRows(this.#circuit, this.#committed, witness, sums, c, kept, domain)
     this.#step(2)
     const quotient = this.#engine.quotientMsm(h, evaluations, this.#work)
