@@ -153,7 +153,9 @@ describe("interpolation", () => {
     fc.assert(
       fc.property(domain, fc.infiniteStream(field), (n, stream) => {
         const { rows } = cosetsOf(n)
-        const parts = rows.map(({ size }) => Array.from({ length: size }, () => stream.next().value as bigint))
+        const parts = rows.map(({ size }) =>
+          Array.from({ length: size }, () => stream.next().value as bigint),
+        )
         const joined = joinCosets(rows, parts)
         expect(joined).toHaveLength(n)
         for (const [i, coset] of rows.entries()) expect(foldInto(coset, joined)).toEqual(parts[i])
