@@ -7,7 +7,6 @@ import { checkKeys, openProver, setup, verificationKeyOf } from "#src/prover/ope
 import type { MirageCircuit } from "#src/systems/mirage/circuit.js"
 import {
   type MiragePoints,
-  mirageDomain,
   quotientLayers,
   readMirageKey,
   writeMirageKey,
@@ -66,8 +65,8 @@ describe("a proving key of the two-phase proof", () => {
 
   it("may have its multiples of H in other layers", async () => {
     const { linked } = circuit
-    const { layers, setup: mark, streamed, ...points } = await readMirageKey(key, linked)
-    expect(layers).toEqual(quotientLayers(mirageDomain(linked.r1cs)))
+    const { layers, domain, setup: mark, streamed, weights, ...points } = await readMirageKey(key, linked)
+    expect(layers).toEqual(quotientLayers(domain))
     const sections = points as MiragePoints
     const h = sections.h.subarray(0, sections.h.length / layers.count)
     const context = `0x${"01".repeat(32)}`
