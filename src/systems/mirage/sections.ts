@@ -37,6 +37,10 @@ export interface LoadedSections {
   readonly lookups: Points | undefined
 }
 
+/** What the header says of values. */
+const kindNames = ["small", "full", "projected", "lookups"] as const
+type Kind = (typeof kindNames)[number]
+
 const digitBits = 8
 /** Multiples of a point that meets field elements: one for each of their bytes. */
 export const digits = 32
@@ -74,11 +78,9 @@ export class SectionLoader {
   /** Loads the points of one multiplication; `masks` are points as in a file. */
   load(group: "g1" | "g2", sections: readonly Section[], masks: readonly Uint8Array[] = []): LoadedSections {
     const size = fileBytes[group]
-    const isLookup = (wire: number) => wire >= this.firstLookup && wire < this.firstQuotient + this.entryCount
-    const pick = (belongs: (wire: number) => boolean) => {
-      const places = sections.map(({ wires }) =>
-        Uint32Array.from(wires.keys()).filter((i) => belongs(wires[i])),
-      )
+    const kinds = sections.map(({ wires }) => this.byKind(wires))
+    const pick = (kind: Kind) => {
+      const places = kinds.map((places) => places[kind])
       const wires = new Uint32Array(places.reduce((sum, { length }) => sum + length, 0))
       let at = 0
       sections.forEach((section, k) => {
@@ -87,11 +89,7 @@ export class SectionLoader {
       const parts = sections.map(({ name }, k) => ({ name, places: places[k] }))
       return { wires, parts, points: sections.map(({ points }, k) => gather(points, size, places[k])) }
     }
-    const small = pick((wire) => this.isFull[wire] === 0)
-    const isProjected = (wire: number) => wire >= this.firstProjected
-    const full = pick((wire) => this.isFull[wire] === 1 && !isLookup(wire) && !isProjected(wire))
-    const projected = pick(isProjected)
-    const lookups = pick(isLookup)
+    const [small, full, projected, lookups] = kindNames.map(pick)
     const multiples = { from: small.wires.length, bits: digitBits, layers: digits }
     const points = this.engine.load(group, join([...small.points, ...full.points, ...masks]), {
       multiples,
@@ -124,6 +122,30 @@ export class SectionLoader {
       projected: projectedPoints && { wires: projected.wires, points: projectedPoints },
       lookups: lookupPoints,
     }
+  }
+
+  /** Places of wires in a section by kind, ascending. */
+  private byKind(wires: Uint32Array): Record<Kind, Uint32Array> {
+    const { isFull, firstLookup, firstProjected } = this
+    const endOfLookup = this.firstQuotient + this.entryCount
+    const kinds = new Uint8Array(wires.length)
+    const counts = kindNames.map(() => 0)
+    for (let i = 0; i < wires.length; i++) {
+      const wire = wires[i]
+      let kind = 0
+      if (wire >= firstProjected) kind = 2
+      else if (wire >= firstLookup && wire < endOfLookup) kind = 3
+      else if (isFull[wire] === 1) kind = 1
+      kinds[i] = kind
+      counts[kind]++
+    }
+    const places = counts.map((count) => new Uint32Array(count))
+    counts.fill(0)
+    for (let i = 0; i < wires.length; i++) places[kinds[i]][counts[kinds[i]]++] = i
+    return Object.fromEntries(kindNames.map((name, kind) => [name, places[kind]])) as Record<
+      Kind,
+      Uint32Array
+    >
   }
 
   /** What the points of a loaded are multiplied by, those of projections and lookups aside. */
