@@ -7,6 +7,8 @@
  *                and all of these are one multiplication.
  *     projected  wires of projected contractions: field elements, too many for multiples
  *     lookups    inverses and quotients of the lookup argument: 1/(c − t) for an entry t, or a small multiple
+ *
+ * Points of private weights are none of these: what they add up to is a constant of the model (weights.ts).
  */
 
 import { type ByteSource, gather, join } from "../../circuit/formats/source.js"
@@ -16,7 +18,7 @@ import { invariant } from "../../errors.js"
 import type { Engine, Entries, Points } from "../../prover/engine/engine.js"
 import { fileBytes, type NameOf } from "../../prover/kernels/points/points.js"
 import type { MirageCircuit } from "./circuit.js"
-import { CHALLENGE, EVALUATION } from "./wires.js"
+import { CHALLENGE, EVALUATION, publicWires } from "./wires.js"
 import type { CommittedWitness } from "./witness.js"
 
 /** Points of a section of the key: one for each wire, in the same order, which is ascending. */
@@ -37,8 +39,8 @@ export interface LoadedSections {
   readonly lookups: Points | undefined
 }
 
-/** What the header says of values. */
-const kindNames = ["small", "full", "projected", "lookups"] as const
+/** Kinds of wires, by number. */
+const kindNames = ["small", "full", "projected", "lookups", "constant"] as const
 type Kind = (typeof kindNames)[number]
 
 const digitBits = 8
@@ -50,8 +52,7 @@ export const quotientMultiples = ({ table }: Pick<Lookup, "table">): number =>
   Math.max(1, Math.ceil(Math.log2(table.length + 1)))
 
 export class SectionLoader {
-  private readonly isFull: Uint8Array
-  private readonly firstProjected: number
+  private readonly kind: Uint8Array
   private readonly firstLookup: number
   private readonly firstQuotient: number
   private readonly entryCount: number
@@ -63,14 +64,17 @@ export class SectionLoader {
     { linked }: MirageCircuit,
     private readonly engine: Engine,
   ) {
-    const { r1cs, lookup, large, firstFinal, projected } = linked
-    this.isFull = new Uint8Array(r1cs.wires)
-    for (const wire of [...large, CHALLENGE, EVALUATION]) this.isFull[wire] = 1
-    this.isFull.fill(1, firstFinal)
-    this.firstProjected = projected.first
+    const { r1cs, lookup, large, firstFinal, projected, weights } = linked
+    this.kind = new Uint8Array(r1cs.wires)
     this.firstLookup = lookup.inverses
     this.firstQuotient = lookup.quotients
     this.entryCount = lookup.tableStart[lookup.tables.length]
+    const number = (kind: Kind) => kindNames.indexOf(kind)
+    for (const wire of [...large, CHALLENGE, EVALUATION]) this.kind[wire] = number("full")
+    this.kind.fill(number("full"), firstFinal)
+    this.kind.fill(number("lookups"), this.firstLookup, this.firstQuotient + this.entryCount)
+    this.kind.fill(number("projected"), projected.first)
+    this.kind.fill(number("constant"), publicWires, publicWires + weights)
     this.multiplicities = lookup.multiplicities
     this.quotientLayers = quotientMultiples(lookup)
   }
@@ -79,7 +83,7 @@ export class SectionLoader {
   load(group: "g1" | "g2", sections: readonly Section[], masks: readonly Uint8Array[] = []): LoadedSections {
     const size = fileBytes[group]
     const kinds = sections.map(({ wires }) => this.byKind(wires))
-    const pick = (kind: Kind) => {
+    const pick = (_: Kind, kind: number) => {
       const places = kinds.map((places) => places[kind])
       const wires = new Uint32Array(places.reduce((sum, { length }) => sum + length, 0))
       let at = 0
@@ -125,27 +129,16 @@ export class SectionLoader {
   }
 
   /** Places of wires in a section by kind, ascending. */
-  private byKind(wires: Uint32Array): Record<Kind, Uint32Array> {
-    const { isFull, firstLookup, firstProjected } = this
-    const endOfLookup = this.firstQuotient + this.entryCount
-    const kinds = new Uint8Array(wires.length)
+  private byKind(wires: Uint32Array): readonly Uint32Array[] {
     const counts = kindNames.map(() => 0)
-    for (let i = 0; i < wires.length; i++) {
-      const wire = wires[i]
-      let kind = 0
-      if (wire >= firstProjected) kind = 2
-      else if (wire >= firstLookup && wire < endOfLookup) kind = 3
-      else if (isFull[wire] === 1) kind = 1
-      kinds[i] = kind
-      counts[kind]++
-    }
+    for (let i = 0; i < wires.length; i++) counts[this.kind[wires[i]]]++
     const places = counts.map((count) => new Uint32Array(count))
     counts.fill(0)
-    for (let i = 0; i < wires.length; i++) places[kinds[i]][counts[kinds[i]]++] = i
-    return Object.fromEntries(kindNames.map((name, kind) => [name, places[kind]])) as Record<
-      Kind,
-      Uint32Array
-    >
+    for (let i = 0; i < wires.length; i++) {
+      const kind = this.kind[wires[i]]
+      places[kind][counts[kind]++] = i
+    }
+    return places
   }
 
   /** What the points of a loaded are multiplied by, those of projections and lookups aside. */
