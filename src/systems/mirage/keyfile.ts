@@ -140,20 +140,33 @@ const singles = [
 ] as const
 export type Single = (typeof singles)[number][0]
 
+/** Wires of the sides of systems, none of which changes. */
+const supports = new WeakMap<R1cs, Map<"a" | "b" | "c", Uint32Array>>()
+
 /** Whether a circuit's weights are private. */
 export const hasWeights = ({ weights }: Pick<MirageLinked, "weights">): boolean => weights > 0
 
 /**
  * Wires that occur on a side, ascending; on side A the public ones always do. Side C counts in rows that have a
- * product: in the others, 0 · 0 = lc, it is zero.
+ * product: in the others, 0 · 0 = lc, it is zero. What is returned is kept, and nobody's to change.
  */
 export function supportOf(system: R1cs, side: "a" | "b" | "c"): Uint32Array {
+  const known = supports.get(system) ?? new Map<typeof side, Uint32Array>()
+  supports.set(system, known)
+  const support = known.get(side) ?? findSupport(system, side)
+  known.set(side, support)
+  return support
+}
+
+function findSupport(system: R1cs, side: "a" | "b" | "c"): Uint32Array {
   const used = new Uint8Array(system.wires)
   const { rowPtr, wires: occurring } = system[side]
-  for (let row = 0; row < system.rows; row++) {
-    if (side === "c" && !hasProduct(system, row)) continue
-    for (let j = rowPtr[row]; j < rowPtr[row + 1]; j++) used[occurring[j]] = 1
-  }
+  if (side !== "c") for (let j = 0; j < occurring.length; j++) used[occurring[j]] = 1
+  else
+    for (let row = 0; row < system.rows; row++) {
+      if (!hasProduct(system, row)) continue
+      for (let j = rowPtr[row]; j < rowPtr[row + 1]; j++) used[occurring[j]] = 1
+    }
   if (side === "a") used.fill(1, 0, publicWires)
   let count = 0
   for (const is of used) count += is

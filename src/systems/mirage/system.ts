@@ -95,6 +95,7 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
         const onPoints = (points: MirageProofPoints, ic: G1Point) => {
           holds =
             Object.values(points).every((point) => !point.is0()) && engine.pairingsAreOne(pairsOf(points, ic))
+          return holds
         }
         const { salts, onProgress, signal } = options
         const about = { key: digest, context, words }
