@@ -32,7 +32,7 @@ import type { G1Point } from "../../statement/points.js"
 import { challenge } from "../../statement/words.js"
 import { add1, add2, json1, json2, point1, point2 } from "./affine.js"
 import type { MirageCircuit } from "./circuit.js"
-import { labelOf, type MirageProvingKey, mirageDomain, type Single, singleOf, supportOf } from "./keyfile.js"
+import { labelOf, type MirageProvingKey, type Single, singleOf, supportOf } from "./keyfile.js"
 import type { ProjectedRows } from "./projected.js"
 import { checkQueries, checkSums, quotientRows, withoutQueries } from "./rows.js"
 import { type LoadedSections, pointName, SectionLoader } from "./sections.js"
@@ -120,6 +120,7 @@ function loadKey(
     b2: sections.load("g2", [{ name: "B2", wires: wiresB, points: key.b2 }], [single("delta2")]),
     first: sections.load("g1", sectionsOf("committed"), [delta1]),
     last: sections.load("g1", [...sectionsOf("final"), sideC], [delta1, single("deltaC1")]),
+    domain: key.domain,
     h: engine.loadQuotient(key.h, key.layers, (point) => pointName("H", point)),
     shown: sections.load("g1", sectionsOf("public")),
     rows: engine.loadRows(withoutQueries(r1cs, linked.lookup.row)),
@@ -289,7 +290,7 @@ class Proving {
   }
 
   async #answer({ d, rho, c, ...first }: FirstPhase, check?: Check): Promise<MirageProof> {
-    const { a, b1, b2, last, shown, h, alpha, beta, beta2 } = this.#key
+    const { a, b1, b2, last, shown, domain, h, alpha, beta, beta2 } = this.#key
     const opened = await this.#key.opened
     const [x, y] = [draw(this.#random), draw(this.#random)]
     const witness = challengedWitness(this.#circuit.linked, this.#committed, this.#statement.words, c)
@@ -307,7 +308,6 @@ class Proving {
     await begun()
     const sums = await first.rowSums
     check?.sums(sums, witness.projected)
-    const domain = mirageDomain(this.#circuit.linked.r1cs)
     const evaluations = quotientRows(this.#circuit, this.#committed, witness, sums, c, kept, domain)
     this.#step(2)
     const quotient = this.#engine.quotientMsm(h, evaluations, this.#work)
