@@ -25,7 +25,7 @@ import { r } from "../../field.js"
 import { CHALLENGE, CONSTANT, EVALUATION, wireGroups } from "./wires.js"
 
 /** What a wire is to the order of phases. */
-const timeOf = { public: 0, committed: 1, final: 2 } as const
+const timeOf = { public: 0, weights: 1, committed: 1, final: 2 } as const
 /** What rows define final wires as, a bit each. */
 const roles = { inverse: 1, quotient: 2, share: 4, step: 8, power: 16, partial: 32 } as const
 type Role = keyof typeof roles
@@ -73,7 +73,8 @@ class Phases {
     this.#b = mapped?.rest ?? system.b
     this.#c = system.c
     this.#time = new Uint8Array(system.wires)
-    for (const { name, first, count } of wireGroups(system.wires, firstFinal))
+    // weights are committed to before the challenge, too
+    for (const { name, first, count } of wireGroups({ wires: system.wires, firstFinal, weights: 0 }))
       this.#time.fill(timeOf[name], first, first + count)
     this.#role = new Uint8Array(system.wires)
     this.#isUsed = new Uint8Array(system.wires)
