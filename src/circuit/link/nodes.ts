@@ -136,6 +136,7 @@ class Linked {
   readonly #tensors = new Map<TensorId, TensorRows>()
   readonly #mapped = new Map<TensorId, MappedTensor>()
   readonly #accumulators = new Map<string, Accumulator>()
+  readonly #forms: Form[] = []
 
   constructor(linking: NodeLinking) {
     this.linking = linking
@@ -171,6 +172,11 @@ class Linked {
     const accumulator = this.#accumulators.get(name) ?? new Accumulator(node)
     this.#accumulators.set(name, accumulator)
     return accumulator.of(node)
+  }
+
+  /** How a gadget of the plan is stamped. */
+  form(use: number): Form {
+    return (this.#forms[use] ??= formOf(this.linking.stamps[use], this.linking))
   }
 
   planOf(node: IntNode): NodePlan {
@@ -374,7 +380,7 @@ function bitsNode(node: RowsNode, linked: Linked): TensorRows {
       difference.add(index, 1)
       difference.addWire(0, -node.lo - v)
       builder.entry(0, bits + i * depth + v, 1)
-      difference.flushB(builder, 1)
+      difference.flushInto(builder, 1, 1)
       builder.endRow()
     }
     for (let v = 0; v < depth; v++) builder.entry(2, bits + i * depth + v, 1)
@@ -442,17 +448,48 @@ const takesMaps = ({ rows, queries }: Stamp, operands: number): boolean =>
   rows.every((row) => [row.a, row.b, row.c].every((lc) => !lc.has(0))) &&
   queries.some(({ lc }) => lc.has(0))
 
+/** A combination of a stamp's locals. */
+interface Terms {
+  readonly locals: Int32Array
+  readonly coefficients: Float64Array
+}
+
+/** A stamp as it is stamped many times. */
+interface Form {
+  readonly stamp: Stamp
+  readonly takesMaps: boolean
+  readonly rows: readonly (readonly [a: Terms, b: Terms, c: Terms])[]
+  readonly queries: readonly { readonly terms: Terms; readonly table: number; readonly scale: number }[]
+}
+
+const termsOf = (lc: Lc): Terms => ({
+  locals: Int32Array.from(lc.keys()),
+  coefficients: Float64Array.from(lc.values()),
+})
+
+/** Tables get their numbers when the first gadget that asks for them is stamped. */
+function formOf(stamp: Stamp, { lookup, trace }: NodeLinking): Form {
+  const queries = stamp.queries.map(({ lc, table, scale }) => {
+    invariant(lookup, "queries need the lookup strategy")
+    return { terms: termsOf(lc), table: lookup.add(table), scale }
+  })
+  return {
+    stamp,
+    takesMaps: trace === undefined && takesMaps(stamp, stamp.gadget.inputs),
+    rows: stamp.rows.map(({ a, b, c }) => [termsOf(a), termsOf(b), termsOf(c)]),
+    queries,
+  }
+}
+
 /** Stamps a node's gadgets and returns the rows of its output tensor. */
 function stampNode(plan: NodePlan, linked: Linked): TensorRows {
-  const { builder, stamps, trace } = linked.linking
-  const accumulator = linked.accumulator("operands", plan.node)
+  const { builder } = linked.linking
   const results = linked.accumulator("results", plan.node)
   const count = plan.uses.length
   const base = new Uint32Array(count).fill(NONE)
   const firstRow = new Uint32Array(count)
   const collector = new RowCollector(count / plan.terms, count / plan.terms)
   const emit = (wire: number, coefficient: number) => collector.entry(wire, coefficient)
-  const mayMap = stamps.map((stamp) => trace === undefined && takesMaps(stamp, stamp.gadget.inputs))
   const operandOf = (i: number, j: number, asMap: boolean): Operand => {
     const source = plan.sources[sourceOf(plan, i, j)]
     const element = plan.elements[plan.operandPtr[i] + j]
@@ -462,15 +499,16 @@ function stampNode(plan: NodePlan, linked: Linked): TensorRows {
   for (let i = 0; i < count; i++) {
     firstRow[i] = builder.rows
     const use = plan.uses[i]
+    const form = use === NONE ? undefined : linked.form(use)
     const operands: Operand[] = []
     for (let j = 0; j < plan.operandPtr[i + 1] - plan.operandPtr[i]; j++)
-      operands.push(operandOf(i, j, use !== NONE && mayMap[use]))
-    if (use === NONE) {
+      operands.push(operandOf(i, j, form?.takesMaps === true))
+    if (form === undefined) {
       if (Number.isNaN(plan.constants[i])) results.add(operands[0] as WireLc, 1)
       else results.addWire(0, plan.outputSign * plan.constants[i] + plan.outputOffset)
     } else {
-      base[i] = builder.allocate(stamps[use].wires)
-      const output = stampGadget(plan, i, base[i], operands, accumulator, linked.linking)
+      base[i] = builder.allocate(form.stamp.wires)
+      const output = stampGadget(plan, form, base[i], operands, linked)
       if (output !== NONE) {
         results.addWire(output, plan.outputSign)
         results.addWire(0, plan.outputOffset)
@@ -484,40 +522,46 @@ function stampNode(plan: NodePlan, linked: Linked): TensorRows {
   return collector.take()
 }
 
-/** Rows and queries of the gadget of element i, whose wires begin at `base`; returns the wire of its output, or NONE. */
+/** Adds a combination of an instance's locals, whose wires begin at `base`. */
+function expand(
+  { locals, coefficients }: Terms,
+  operands: readonly Operand[],
+  operandOffset: number,
+  base: number,
+  accumulator: Accumulator,
+): void {
+  for (let k = 0; k < locals.length; k++) {
+    const [local, coefficient] = [locals[k], coefficients[k]]
+    if (local === ONE) accumulator.addWire(0, coefficient)
+    else if (local < operands.length) {
+      const operand = operands[local]
+      if ("tensor" in operand) accumulator.addMapped(operand.tensor, operand.element, coefficient)
+      else accumulator.add(operand, coefficient)
+      accumulator.addWire(0, coefficient * operandOffset)
+    } else accumulator.addWire(base + local - operands.length, coefficient)
+  }
+}
+
+/** Rows and queries of a gadget whose wires begin at `base`; returns the wire of its output, or NONE. */
 function stampGadget(
-  { uses, operandOffset }: NodePlan,
-  i: number,
+  { node, operandOffset }: NodePlan,
+  { stamp, rows, queries }: Form,
   base: number,
   operands: readonly Operand[],
-  accumulator: Accumulator,
-  { stamps, builder, lookup, trace }: NodeLinking,
+  linked: Linked,
 ): number {
-  const stamp = stamps[uses[i]]
-  const expand = (lc: Lc) => {
-    for (const [signal, coefficient] of lc) {
-      if (signal === ONE) accumulator.addWire(0, coefficient)
-      else if (signal < operands.length) {
-        const operand = operands[signal]
-        if ("tensor" in operand) accumulator.addMapped(operand.tensor, operand.element, coefficient)
-        else accumulator.add(operand, coefficient)
-        accumulator.addWire(0, coefficient * operandOffset)
-      } else accumulator.addWire(base + signal - operands.length, coefficient)
+  const { builder, lookup, trace } = linked.linking
+  const accumulator = linked.accumulator("operands", node)
+  for (const row of rows) {
+    for (let side = 0; side < 3; side++) {
+      expand(row[side], operands, operandOffset, base, accumulator)
+      accumulator.flushInto(builder, side, 1)
     }
-  }
-  for (const row of stamp.rows) {
-    expand(row.a)
-    accumulator.flush((wire, coefficient) => builder.entry(0, wire, coefficient))
-    expand(row.b)
-    accumulator.flushB(builder, 1)
-    expand(row.c)
-    accumulator.flush((wire, coefficient) => builder.entry(2, wire, coefficient))
     builder.endRow()
   }
-  for (const query of stamp.queries) {
-    invariant(lookup, "queries need the lookup strategy")
-    expand(query.lc)
-    lookup.query(lookup.add(query.table), query.scale, accumulator)
+  for (const { terms, table, scale } of queries) {
+    expand(terms, operands, operandOffset, base, accumulator)
+    lookup?.query(table, scale, accumulator)
   }
   const output = stamp.outputs.length > 0 ? base + stamp.outputs[0] - operands.length : NONE
   trace?.gadget(stamp.gadget.use, operands as readonly WireLc[], operandOffset, output)
