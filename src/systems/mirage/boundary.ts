@@ -54,6 +54,7 @@ export function linkMirage(
     nonzerosPerRow: options.nonzerosPerRow,
     lookup,
     projection,
+    maps: true,
   })
   const allInputs = graph.inputs.map(({ tensor }, index) => wires(inputs[index], elementsOf(graph, tensor)))
   const inputRows = (index: number): TensorRows => allInputs[index]
