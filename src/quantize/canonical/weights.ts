@@ -11,7 +11,7 @@
  */
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js"
-import { checkArgument, checkBytes, checkThing } from "../../arguments.js"
+import { checkArgument, checkBytes, checkRecord, checkThing } from "../../arguments.js"
 import { FileError, UsageError } from "../../errors.js"
 import { r } from "../../field.js"
 import { type G1Json, parseG1, requireG1, wordsOfG1 } from "../../statement/points.js"
@@ -44,7 +44,10 @@ const widthOf = (bits: number): number => Math.ceil(bits / 8)
  * @throws UsageError for a model that has no private weights, and for what is no commitment; CountersignError for a model
  * without its weights
  */
-export function writeWeights({ graph, commitment }: PrivateWeights): Uint8Array {
+export function writeWeights(given: PrivateWeights): Uint8Array {
+  checkRecord(given, "weights", "an object with `graph` and `commitment`")
+  const { graph, commitment } = given
+  if (commitment !== undefined) checkRecord(commitment, "weights.commitment", "an opened commitment")
   checkThing("model", graph, "weights.graph")
   if (!isPrivate(graph))
     throw new UsageError({ what: "the model has no private weights", where: `model \`${graph.name}\`` })
