@@ -18,6 +18,7 @@ const options: Readonly<Record<string, string>> = {
   fromBlock: "--from",
   input: "--input",
   maxConstraints: "--max-constraints",
+  maxMemory: "--max-memory",
   model: "--model",
   iterations: "--iterations",
   name: "--name",
