@@ -84,7 +84,7 @@ async function checkPoints(
   )
   const combinations = await Combinations.open(engine, powers, r1cs, domain)
   try {
-    const divisors = { delta: generator2, deltaC: generator2 }
+    const divisors = { delta: generator2, deltaC: generator2, deltaW: generator2 }
     const comparison = new Comparison(engine, combinations, r1cs, sections, divisors, options)
     const [problem] = await comparison.problems()
     if (problem === undefined) return

@@ -2,6 +2,7 @@
 import { invariant } from "../../errors.js"
 import type { IntGraph } from "../../quantize/integers/intgraph.js"
 import type { Layout } from "../../statement/layout.js"
+import { entriesOfB } from "../formats/mapped.js"
 import type { R1cs } from "../formats/r1cs.js"
 import { gadgetKey } from "../gadgets/families.js"
 import type { RangeStrategy, Stamp } from "../gadgets/ranges.js"
@@ -46,7 +47,8 @@ export function stampsOf(
 }
 
 /** Entries of all three sides. */
-export const nonzerosOf = ({ a, b, c }: R1cs): number => a.wires.length + b.wires.length + c.wires.length
+export const nonzerosOf = (system: R1cs): number =>
+  system.a.wires.length + entriesOfB(system) + system.c.wires.length
 
 /** Wires from `from` up to but without `to`. */
 export const wireRange = (from: number, to: number): Uint32Array =>

@@ -1,5 +1,5 @@
 /** What an audit tries and compares in a two-phase circuit and its key. */
-import type { ProvingKey } from "../../circuit/formats/source.js"
+import type { ByteSource, ProvingKey } from "../../circuit/formats/source.js"
 import { drawSalt } from "../../circuit/gadgets/poseidon.js"
 import { wireRange } from "../../circuit/link/circuit.js"
 import { entriesOf } from "../../circuit/link/lookup.js"
@@ -130,9 +130,10 @@ export async function sectionsOf(
   key: CheckedMirageKey,
 ): Promise<KeySections> {
   const { r1cs } = linked
-  const held = await readMirageKey(provingKey, linked)
+  const { weights, ...held } = await readMirageKey(provingKey, linked)
   const wires = { a: supportOf(r1cs, "a"), b: supportOf(r1cs, "b"), c: supportOf(r1cs, "c") }
-  const divisors = { deltaC: key.deltaC2, delta: key.delta2 }
+  const divisors = { deltaC: key.deltaC2, delta: key.delta2, deltaW: key.deltaW2 ?? generator2Point }
+  const sections = { ...held, weights: weights as ByteSource }
   return {
     system: r1cs,
     alpha1: key.alpha1,
@@ -145,7 +146,7 @@ export async function sectionsOf(
     groups: wireGroupsOf(linked).map(({ section, divisor, first, count }) => ({
       name: sectionName(section),
       wires: wireRange(first, first + count),
-      points: held[section],
+      points: sections[section],
       divisor: divisor === undefined ? generator2Point : divisors[divisor],
     })),
     h: { name: sectionName("h"), points: held.h, layers: held.layers },

@@ -28,7 +28,8 @@ export function checkPhases(system: R1cs, firstFinal: number): void {
   const refuse = (row: number, why: string): never => {
     throw new InvariantError(`row ${row} breaks the order of the proof's phases: ${why}`)
   }
-  const groups = wireGroups(system.wires, firstFinal)
+  // weights are committed to before the challenge, too
+  const groups = wireGroups({ wires: system.wires, firstFinal, weights: 0 })
   const own = {
     committed: groups.filter(({ name }) => name === "committed"),
     final: groups.filter(({ name }) => name === "final"),

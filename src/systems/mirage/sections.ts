@@ -7,6 +7,8 @@
  *                and all of these are one multiplication.
  *     projected  wires of projected contractions: field elements, too many for multiples
  *     lookups    inverses and quotients of the lookup argument: 1/(c − t) for an entry t, or a small multiple
+ *
+ * Points of private weights are none of these: what they add up to is a constant of the model (weights.ts).
  */
 
 import { type ByteSource, gather, join } from "../../circuit/formats/source.js"
@@ -16,7 +18,7 @@ import { invariant } from "../../errors.js"
 import type { Engine, Entries, Points } from "../../prover/engine/engine.js"
 import { fileBytes, type NameOf } from "../../prover/kernels/points/points.js"
 import type { MirageCircuit } from "./circuit.js"
-import { CHALLENGE, EVALUATION } from "./wires.js"
+import { CHALLENGE, EVALUATION, publicWires } from "./wires.js"
 import type { CommittedWitness } from "./witness.js"
 
 /** Points of a section of the key: one for each wire, in the same order, which is ascending. */
@@ -37,6 +39,9 @@ export interface LoadedSections {
   readonly lookups: Points | undefined
 }
 
+/** Kinds of wires. */
+const [isSmall, isFull, isConstant] = [0, 1, 2]
+
 const digitBits = 8
 /** Multiples of a point that meets field elements: one for each of their bytes. */
 export const digits = 32
@@ -46,7 +51,7 @@ export const quotientMultiples = ({ table }: Pick<Lookup, "table">): number =>
   Math.max(1, Math.ceil(Math.log2(table.length + 1)))
 
 export class SectionLoader {
-  private readonly isFull: Uint8Array
+  private readonly kind: Uint8Array
   private readonly firstProjected: number
   private readonly firstLookup: number
   private readonly firstQuotient: number
@@ -59,10 +64,11 @@ export class SectionLoader {
     { linked }: MirageCircuit,
     private readonly engine: Engine,
   ) {
-    const { r1cs, lookup, large, firstFinal, projected } = linked
-    this.isFull = new Uint8Array(r1cs.wires)
-    for (const wire of [...large, CHALLENGE, EVALUATION]) this.isFull[wire] = 1
-    this.isFull.fill(1, firstFinal)
+    const { r1cs, lookup, large, firstFinal, projected, weights } = linked
+    this.kind = new Uint8Array(r1cs.wires)
+    for (const wire of [...large, CHALLENGE, EVALUATION]) this.kind[wire] = isFull
+    this.kind.fill(isFull, firstFinal)
+    this.kind.fill(isConstant, publicWires, publicWires + weights)
     this.firstProjected = projected.first
     this.firstLookup = lookup.inverses
     this.firstQuotient = lookup.quotients
@@ -87,9 +93,9 @@ export class SectionLoader {
       const parts = sections.map(({ name }, k) => ({ name, places: places[k] }))
       return { wires, parts, points: sections.map(({ points }, k) => gather(points, size, places[k])) }
     }
-    const small = pick((wire) => this.isFull[wire] === 0)
+    const small = pick((wire) => this.kind[wire] === isSmall)
     const isProjected = (wire: number) => wire >= this.firstProjected
-    const full = pick((wire) => this.isFull[wire] === 1 && !isLookup(wire) && !isProjected(wire))
+    const full = pick((wire) => this.kind[wire] === isFull && !isLookup(wire) && !isProjected(wire))
     const projected = pick(isProjected)
     const lookups = pick(isLookup)
     const multiples = { from: small.wires.length, bits: digitBits, layers: digits }

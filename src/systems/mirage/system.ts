@@ -1,11 +1,12 @@
 /** The two-phase proof (MIRAGE, eprint 2020/278): lookups, packed words, commitments, the kernels. */
 import { nonzerosOf } from "../../circuit/link/circuit.js"
 import { type LookupForms, lookupForms } from "../../circuit/plan/forms.js"
-import type { Affine, PointPair } from "../../prover/engine/engine.js"
+import type { PointPair } from "../../prover/engine/engine.js"
 import { kernelEngine } from "../../prover/engine/kernels.js"
-import type { G1Point, G2Point } from "../../statement/points.js"
+import type { G1Point } from "../../statement/points.js"
 import type { Statement } from "../../statement/statement.js"
 import type { System } from "../system.js"
+import { affine1, affine2 } from "./affine.js"
 import { boundaryTargets, fullWitness, sectionsOf, wordDifferences } from "./audit.js"
 import { linkMirage } from "./boundary.js"
 import type { MirageCircuit } from "./circuit.js"
@@ -103,12 +104,3 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
 
 const commitmentIn = (claim: Statement["input"]): bigint | undefined =>
   claim.visibility === "committed" ? BigInt(claim.commitment) : undefined
-
-const affine1 = (point: G1Point): Affine => {
-  const { x, y } = point.toAffine()
-  return point.is0() ? null : [x, y]
-}
-const affine2 = (point: G2Point): Affine => {
-  const { x, y } = point.toAffine()
-  return point.is0() ? null : [x.c0, x.c1, y.c0, y.c1]
-}

@@ -65,7 +65,7 @@ describe("a proving key of the two-phase proof", () => {
 
   it("may have its multiples of H in other layers", async () => {
     const { linked } = circuit
-    const { layers, setup: mark, streamed, ...points } = await readMirageKey(key, linked)
+    const { layers, setup: mark, streamed, weights, ...points } = await readMirageKey(key, linked)
     expect(layers).toEqual(quotientLayers(linked.r1cs))
     const sections = points as MiragePoints
     const h = sections.h.subarray(0, sections.h.length / layers.count)
