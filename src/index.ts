@@ -61,6 +61,7 @@ export { parseInput, parseLabels, parseSamples } from "./quantize/calibration/sa
 export { deserialize, modelDigest } from "./quantize/canonical/digest.js"
 export type { IntGraph } from "./quantize/integers/intgraph.js"
 export { quantizeInput, runInteger } from "./quantize/integers/run.js"
+export { hasSecrets, secretsOf, withoutSecrets, withSecrets } from "./quantize/integers/secrets.js"
 export type { QuantizeOptions } from "./quantize/options.js"
 export { quantize, quantizeProgram } from "./quantize/quantize.js"
 export { type CheckedPtau, type CheckPtauOptions, checkPtau } from "./setup/ptau/check.js"
