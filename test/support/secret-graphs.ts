@@ -1,10 +1,9 @@
 /** Integer models some of whose weights are secret. */
 import { weightCount, weightsOf } from "#src/ops/linearmap.js"
 import type { IntNode, LinearNode, Secret, Window } from "#src/ops/program.js"
-import { roomForPairs } from "#src/circuit/plan/secret.js"
 import { nodeBounds } from "#src/quantize/integers/bounds.js"
 import type { IntGraph } from "#src/quantize/integers/intgraph.js"
-import type { SecretNode } from "#src/quantize/integers/secrets.js"
+import { denseTerms, productsOfPairs, roomForPairs } from "#src/quantize/integers/pairs.js"
 
 /** The least range around zero that has all of some integers. */
 export function windowFor(values: ArrayLike<number>): Window {
@@ -14,7 +13,10 @@ export function windowFor(values: ArrayLike<number>): Window {
 }
 
 /** Distinct biases of a node whose only term is a map. */
-function biasesOf({ terms: [{ map }], bias }: LinearNode, elements: number): { count: number; inner: number; values: number[] } {
+function biasesOf(
+  { terms: [{ map }], bias }: LinearNode,
+  elements: number,
+): { count: number; inner: number; values: number[] } {
   const [count, inner] =
     map.kind === "dense"
       ? [map.m, 1]
@@ -25,7 +27,10 @@ function biasesOf({ terms: [{ map }], bias }: LinearNode, elements: number): { c
 }
 
 /** The same model with secret weights in every linear node that `isSecret` says, in the least ranges that hold them. */
-export function withSecretWeights(graph: IntGraph, isSecret = (node: LinearNode) => node.terms.every(({ map }) => map.kind !== "sparse")): IntGraph {
+export function withSecretWeights(
+  graph: IntGraph,
+  isSecret = (node: LinearNode) => node.terms.every(({ map }) => map.kind !== "sparse"),
+): IntGraph {
   const tensors = graph.tensors.map((tensor) => ({ ...tensor }))
   const nodes = graph.nodes.map((node): IntNode => {
     if (node.kind !== "linear" || !isSecret(node)) return node
@@ -33,11 +38,11 @@ export function withSecretWeights(graph: IntGraph, isSecret = (node: LinearNode)
     const { count, inner, values } = biasesOf(node, elements)
     const weights = node.terms.map(({ map }) => windowFor(weightsOf(map)))
     const largest = Math.max(...values.map(Math.abs))
-    const secret = (window: Window): Secret => ({ weights, bias: { ...window, count, inner }, of: node.out })
-    const made: SecretNode = { ...node, secret: secret(windowFor(values)) }
-    const room = roomForPairs(made, largest)
+    const dense = denseTerms(node, weights)
+    const window = dense ? roomForPairs(productsOfPairs(dense, weights), largest, 0) : windowFor(values)
+    const secret: Secret = { weights, bias: { ...window, count, inner }, of: node.out }
     const bias = node.bias ?? new Float64Array(elements)
-    return { ...node, bias, secret: secret(room ?? windowFor(values)) }
+    return { ...node, bias, secret }
   })
   const made = new Map(nodes.map((node) => [node.out, node]))
   for (const node of nodes) {
@@ -57,6 +62,8 @@ export function withSecretWeights(graph: IntGraph, isSecret = (node: LinearNode)
 export const secretWeights = (graph: IntGraph): number =>
   graph.nodes.reduce(
     (sum, node) =>
-      node.kind === "linear" && node.secret ? sum + node.terms.reduce((s, { map }) => s + weightCount(map), 0) : sum,
+      node.kind === "linear" && node.secret
+        ? sum + node.terms.reduce((s, { map }) => s + weightCount(map), 0)
+        : sum,
     0,
   )

@@ -112,7 +112,10 @@ export const slotsOf = ({ outputs }: Pick<Bank, "outputs">): Slots =>
 export const slotOf = ({ paired }: Slots, output: number): number => (paired ? output + 1 : output)
 
 /** Exponents of one position further on each axis, in blocks; of one image further. */
-export function stridesOf({ axes, outArea }: Bank): { readonly steps: readonly number[]; readonly image: number } {
+export function stridesOf({ axes, outArea }: Bank): {
+  readonly steps: readonly number[]
+  readonly image: number
+} {
   const steps = new Array<number>(axes.length)
   let area = 1
   for (let a = axes.length - 1; a >= 0; a--) {

@@ -12,6 +12,13 @@ import { weightCount } from "../../ops/linearmap.js"
 import type { LinearMap, LinearNode, Window } from "../../ops/program.js"
 import { hull, sumLimit } from "../../quantize/integers/bounds.js"
 import type { IntGraph } from "../../quantize/integers/intgraph.js"
+import {
+  constantsBeside,
+  type DenseTerms,
+  denseTerms,
+  productsOfPairs,
+  topOf,
+} from "../../quantize/integers/pairs.js"
 import { isSecret, type SecretNode } from "../../quantize/integers/secrets.js"
 import { lookupsOf } from "../gadgets/ranges.js"
 import { type Bank, banksOf, type Slots, slotsOf } from "./banks.js"
@@ -37,12 +44,8 @@ export type TermPlan =
   | { readonly form: "products"; readonly cost: SecretCost }
   | { readonly form: "windows"; readonly banks: readonly BankPlan[]; readonly cost: SecretCost }
 
-export interface PairsPlan {
+export interface PairsPlan extends DenseTerms {
   readonly form: "pairs"
-  /** Rows, and columns of all terms one behind the other: which term, and which of its columns. */
-  readonly n: number
-  readonly m: number
-  readonly columns: readonly { readonly term: number; readonly column: number }[]
   /** Where the bias less the sum of products of weights must be, so that the bias is in its own range. */
   readonly constants: Window
   readonly cost: SecretCost
@@ -65,7 +68,6 @@ const timeOf = ({ rows, finals, finalsOnB }: SecretCost): number =>
 const cheaper = <Plan extends { readonly cost: SecretCost }>(one: Plan, other: Plan | undefined): Plan =>
   other && timeOf(other.cost) < timeOf(one.cost) ? other : one
 
-const topOf = ({ lo, bits }: Window): number => lo + 2 ** bits - 1
 const magnitudeOf = (window: Window): number => Math.max(-window.lo, topOf(window))
 
 /** Products of a stored weight and an input, those outside of the input left out; `visit` is given their places. */
@@ -180,68 +182,12 @@ function windowsPlan(
   return { form: "windows", banks, cost: { rows, finals, finalsOnB: onB.size } }
 }
 
-/** A node's terms as one dense map, if they are. */
-function denseOf(node: SecretNode) {
-  const maps = node.terms.map(({ map }) => map)
-  const [first] = maps
-  if (first?.kind !== "dense" || !node.secret.weights.every((window) => window !== undefined)) return undefined
-  const { n, m } = first
-  const columns: { term: number; column: number }[] = []
-  for (const [term, map] of maps.entries()) {
-    if (map.kind !== "dense" || map.n !== n || map.m !== m) return undefined
-    for (let column = 0; column < map.k; column++) columns.push({ term, column })
-  }
-  return { n, m, columns }
-}
-
-/** What the products of weights of all pairs of columns come to, least and most. */
-function productsOfPairs(node: SecretNode, columns: PairsPlan["columns"]): [least: number, most: number] {
-  let [least, most] = [0, 0]
-  for (let j = 0; j + 1 < columns.length; j += 2) {
-    const [a, b] = [0, 1].map((k) => node.secret.weights[columns[j + k].term] as Window)
-    const corners = [a.lo, topOf(a)].flatMap((x) => [b.lo, topOf(b)].map((y) => x * y))
-    least += Math.min(...corners)
-    most += Math.max(...corners)
-  }
-  return [least, most]
-}
-
-/**
- * The window of constants that pairs of a node with a bias in [lo, lo + 2^bits) may have: whatever the weights are, a bias
- * that such a constant and their products add up to is in its range. Undefined if that leaves less than half of the range.
- */
-function constantsOf(node: SecretNode, columns: PairsPlan["columns"]): Window | undefined {
-  const { bias } = node.secret
-  if (!bias) return undefined
-  const [least, most] = productsOfPairs(node, columns)
-  const room = 2 ** bias.bits - (most - least)
-  if (room < 2 ** (bias.bits - 1) || bias.bits < 2) return undefined
-  const bits = bias.bits - 1
-  // in the middle of what is left
-  const lo = bias.lo - least + Math.floor((room - 2 ** bits) / 2)
-  return { lo, bits }
-}
-
-/**
- * The least range of biases, around zero, with which pairs can prove a dense node whose biases are at most `largest` in
- * magnitude; undefined for a node that is none.
- */
-export function roomForPairs(node: SecretNode, largest: number): Window | undefined {
-  const dense = denseOf(node)
-  if (!dense) return undefined
-  const [least, most] = productsOfPairs(node, dense.columns)
-  const sum = Math.max(-least, most)
-  let bits = 1
-  while (2 ** (bits - 2) < largest + sum + 1) bits++
-  return { lo: -(2 ** (bits - 1)), bits }
-}
-
 function pairsPlan(graph: IntGraph, node: SecretNode): PairsPlan | undefined {
-  const dense = denseOf(node)
-  const { bias } = node.secret
+  const { weights, bias } = node.secret
+  const dense = denseTerms(node, weights)
   if (!dense || bias?.count !== dense.m || bias.inner !== 1) return undefined
   const { n, m, columns } = dense
-  const constants = constantsOf(node, columns)
+  const constants = constantsBeside(bias, productsOfPairs(dense, weights))
   if (!constants) return undefined
   // every sum that a row has is exact
   let largest = magnitudeOf(constants)

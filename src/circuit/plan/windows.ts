@@ -79,7 +79,8 @@ export function emitWindows(bank: Bank, slots: Slots, wires: BankWires, sink: Si
   const windows = Array.from({ length: channels }, (_, channel) =>
     windowSums(bank, channel, wires.x, (sum, blocks) => times(sum, block * blocks)),
   )
-  const factor = (channel: number, tap: number): Sum => weightSum(bank, slots, channel, tap, wires, sink, power)
+  const factor = (channel: number, tap: number): Sum =>
+    weightSum(bank, slots, channel, tap, wires, sink, power)
 
   // taps that are shifted furthest first: what follows them is added up with the rest of their shift still to come
   const order = Array.from(shifts.keys()).sort((s, t) => shifts[t] - shifts[s])
@@ -173,8 +174,7 @@ function added(sums: readonly Sum[]): Sum {
   if (sums.length === 1) return sums[0]
   const terms = new Map<number, number>()
   for (const { wires, coefficients } of sums)
-    for (let j = 0; j < wires.length; j++)
-      terms.set(wires[j], (terms.get(wires[j]) ?? 0) + coefficients[j])
+    for (let j = 0; j < wires.length; j++) terms.set(wires[j], (terms.get(wires[j]) ?? 0) + coefficients[j])
   return sumOf([...terms].filter(([, coefficient]) => coefficient !== 0))
 }
 

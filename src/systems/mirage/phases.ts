@@ -16,15 +16,31 @@
  * So queries, multiplicities, packed words and the coefficients of projected polynomials are combinations of one and
  * committed wires; the challenge defines final wires and nothing else; and every final wire is defined once, before it
  * is used, and used where it must be: steps and partial sums once.
+ *
+ * Circuits with private weights have rows of a tenth shape in place of the last four, apart from the steps of words:
+ *
+ *     polynomial  (committed + c + polynomials) · (the same) = committed + polynomials, or a new polynomial besides
+ *
+ * with wires on sides A and B that depend on the challenge (polynomials.ts).
  */
 
 import type { R1cs, SparseRows } from "../../circuit/formats/r1cs.js"
 import { InvariantError } from "../../errors.js"
 import { r } from "../../field.js"
+import { Polynomials } from "./polynomials.js"
 import { CHALLENGE, CONSTANT, EVALUATION, isIn, wireGroups } from "./wires.js"
 
-/** @throws InvariantError naming the first row that has none of the nine shapes, or the wire it misuses */
-export function checkPhases(system: R1cs, firstFinal: number): void {
+/** Is `checkPhases` for a circuit with private weights? */
+export interface PhaseOptions {
+  readonly polynomials?: boolean
+}
+
+/** @throws InvariantError naming the first row that has none of the shapes, or the wire it misuses */
+export function checkPhases(
+  system: R1cs,
+  firstFinal: number,
+  { polynomials: hasPolynomials = false }: PhaseOptions = {},
+): void {
   const refuse = (row: number, why: string): never => {
     throw new InvariantError(`row ${row} breaks the order of the proof's phases: ${why}`)
   }
@@ -78,6 +94,8 @@ export function checkPhases(system: R1cs, firstFinal: number): void {
   /** The wire, if no row before has defined it. */
   const fresh = (wire: number | undefined) =>
     wire !== undefined && isFinal(wire) && !steps.has(wire) && !powers.has(wire) && !partials.has(wire)
+  const polynomials = new Polynomials(isCommitted, isFinal, refuse)
+  const firstWord = hasPolynomials ? firstWordRow(system, isFinal) : 0
   for (let row = 0; row < system.rows; row++) {
     if ([system.a, system.b, system.c].every((side) => allCommitted(side, row))) continue
     const [a, b, c] = [terms(system.a, row), terms(system.b, row), terms(system.c, row)]
@@ -88,6 +106,10 @@ export function checkPhases(system: R1cs, firstFinal: number): void {
       continue
     }
     const [factor, by, target] = [sole(a), sole(b), sole(c)]
+    if (row < firstWord && !(factor !== undefined && isFinal(factor) && !polynomials.has(factor))) {
+      polynomials.take(row, a, b, c)
+      continue
+    }
     const isEvaluation = target === EVALUATION && by === CHALLENGE
     if (by !== undefined && isPower(by) && target !== undefined && (isFinal(target) || isEvaluation)) {
       if (isPower(factor) && !isEvaluation) once(powers, target, row, "power")
@@ -150,7 +172,8 @@ export function checkPhases(system: R1cs, firstFinal: number): void {
   }
   for (const wire of [...inverses, ...quotients, ...shares])
     if (!summed.has(wire)) refuse(system.rows, `final wire ${wire} is in no sum`)
-  const kinds = [inverses, quotients, shares, steps, powers, partials]
+  polynomials.finish(system.rows)
+  const kinds = [inverses, quotients, shares, steps, powers, partials, new Set(polynomials.wires)]
   const defined = new Set(kinds.flatMap((kind) => [...kind.keys()]))
   for (const wire of steps.keys()) if (!stepsUsed.has(wire)) refuse(system.rows, `step ${wire} is not used`)
   for (const wire of partials) if (!partialsUsed.has(wire)) refuse(system.rows, `sum ${wire} is not used`)
@@ -158,4 +181,17 @@ export function checkPhases(system: R1cs, firstFinal: number): void {
     refuse(system.rows, "a final wire is defined twice")
   if (defined.size !== system.wires - firstFinal) refuse(system.rows, "a final wire is not defined")
   if (evaluations !== 1) refuse(system.rows, "the evaluation is not defined once")
+}
+
+/** Where the steps of the words begin: the last row is that of the first word, and before it stands the step that it uses. */
+function firstWordRow({ rows, a, c }: R1cs, isFinal: (wire: number) => boolean): number {
+  const finals = ({ rowPtr, wires }: SparseRows, row: number) =>
+    Array.from(wires.subarray(rowPtr[row], rowPtr[row + 1])).filter(isFinal)
+  let row = rows - 1
+  while (row > 0) {
+    const [step] = finals(a, row)
+    if (step === undefined || !finals(c, row - 1).includes(step)) break
+    row--
+  }
+  return row
 }
