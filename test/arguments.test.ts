@@ -137,6 +137,10 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     lower: [[graph]],
     measureAccuracy: [[program, model, samples, { labels: [0, 1] }]],
     memoryEstimate: [[circuit]],
+    hasSecrets: [[model]],
+    secretsOf: [[model]],
+    withoutSecrets: [[model]],
+    withSecrets: [[model, []]],
     modelDigest: [[model]],
     openKeyFile: [[new URL(import.meta.url).pathname]],
     openProver: [

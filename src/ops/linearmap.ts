@@ -110,6 +110,40 @@ export function forEachProduct(
 }
 
 /**
+ * Calls `visit(input, weight)` for the products of one output, as `forEachProduct` does; for who needs outputs in another
+ * order, or several maps side by side.
+ */
+export function productsOfOutput(
+  map: LinearMap,
+  output: number,
+  visit: (input: number, weight: number) => void,
+): void {
+  if (map.kind === "sparse") {
+    for (let j = map.rowPtr[output]; j < map.rowPtr[output + 1]; j++) visit(map.columns[j], j)
+    return
+  }
+  if (map.kind === "dense") {
+    const [first, weight] = [Math.floor(output / map.m) * map.k, (output % map.m) * map.k]
+    for (let inner = 0; inner < map.k; inner++) visit(first + inner, weight + inner)
+    return
+  }
+  const { groups, inChannels, outChannels, inSize, kernel, outSize } = map
+  const [inArea, taps, outArea] = [inSize, kernel, outSize].map((size) => size.reduce((x, y) => x * y, 1))
+  const perGroupIn = inChannels / groups
+  const at = output % outArea
+  const out = Math.floor(output / outArea) % outChannels
+  const batch = Math.floor(output / (outArea * outChannels))
+  const isKept = blockSize(outArea, taps) === outArea
+  const { start, tapOf, readAt } = isKept ? tapsOf(map, 0, outArea) : tapsOf(map, at, at + 1)
+  const o = isKept ? at : 0
+  const firstIn = batch * inChannels + Math.floor((out * groups) / outChannels) * perGroupIn
+  for (let channel = 0; channel < perGroupIn; channel++) {
+    const [input, weight] = [(firstIn + channel) * inArea, (out * perGroupIn + channel) * taps]
+    for (let t = start[o]; t < start[o + 1]; t++) visit(input + readAt[t], weight + tapOf[t])
+  }
+}
+
+/**
  * Calls `visit(output, input, weight)` for every product of a convolution with the tap inside the input,
  * outputs in order.
  */

@@ -12,13 +12,13 @@
  * keeps that in the range of biases. Each y has a wire and one row, so that products stay on sides A and C.
  */
 import { invariant } from "../../errors.js"
-import { weightCount } from "../../ops/linearmap.js"
+import { forEachProduct, weightCount } from "../../ops/linearmap.js"
 import type { LinearNode, TensorId, Window } from "../../ops/program.js"
 import type { IntGraph } from "../../quantize/integers/intgraph.js"
 import { lookupsOf } from "../gadgets/ranges.js"
 import { rangeTable } from "../gadgets/tables.js"
 import { isZero } from "../plan/projection.js"
-import { constantWindow, forEachUse, type RangeTables, type SecretPlan } from "../plan/secret.js"
+import { constantWindow, type RangeTables, type SecretPlan } from "../plan/secret.js"
 import { emitWindows, type Sum } from "../plan/windows.js"
 import type { R1csBuilder } from "./builder.js"
 import type { LookupBuilder } from "./lookup.js"
@@ -109,7 +109,8 @@ export function linkWeights(
   return new Map(
     wired.map((of): [LinearNode, SecretWires] => {
       const [firstRow, firstQuery] = [builder.rows, queries]
-      for (const run of [...of.weights, of.constants]) if (run) queries += checkRun(run, lookup)
+      const accumulator = new Accumulator(of.plan.node)
+      for (const run of [...of.weights, of.constants]) if (run) queries += checkRun(run, lookup, accumulator)
       return [
         of.plan.node,
         { ...of, firstQuery, queries: queries - firstQuery, firstRow, rowEnd: builder.rows },
@@ -151,17 +152,14 @@ export function runQueries(
   return queries
 }
 
-function checkRun(run: CheckedRun, lookup: LookupBuilder): number {
+function checkRun(run: CheckedRun, lookup: LookupBuilder, accumulator: Accumulator): number {
   const table = lookup.add(rangeTable(run.tableBits))
   let count = 0
   for (let i = 0; i < run.count; i++)
     for (const { wires, coefficients, constant, scale } of runQueries(run, i)) {
-      lookup.query(table, scale, (emit) => {
-        wires.forEach((wire, j) => {
-          emit(wire, coefficients[j])
-        })
-        if (constant !== 0) emit(0, constant)
-      })
+      accumulator.add({ wires, coefficients }, 1)
+      if (constant !== 0) accumulator.addWire(0, constant)
+      lookup.query(table, scale, accumulator)
       count++
     }
   return count
@@ -294,17 +292,18 @@ function linkProducts(wires: SecretWires, t: number, elements: number, { builder
   const { source, map } = wires.plan.node.terms[t]
   const weights = runOfTerm(wires, t)
   const from = rows(source)
-  const summed = Array.from({ length: elements }, (): number[] => [])
-  const uses: (readonly [input: number, weight: number])[] = []
-  forEachUse(map, (output, input, weight) => {
-    summed[output].push(uses.push([input, weight]) - 1)
+  const uses: number[] = []
+  const behind = new Uint32Array(elements)
+  forEachProduct(map, (output, input, weight) => {
+    uses.push(input, weight)
+    behind[output] = uses.length / 2
   })
-  const products = builder.allocate(uses.length)
+  const products = builder.allocate(uses.length / 2)
   const y = builder.allocate(elements)
-  for (const [i, [input, weight]] of uses.entries())
-    builder.row(wireLc(weights.first + weight), rowOf(from, input), wireLc(products + i))
-  for (const [element, list] of summed.entries()) {
-    for (const i of list) builder.entry(2, products + i, 1)
+  for (let i = 0; 2 * i < uses.length; i++)
+    builder.row(wireLc(weights.first + uses[2 * i + 1]), rowOf(from, uses[2 * i]), wireLc(products + i))
+  for (let element = 0, i = 0; element < elements; element++) {
+    for (; i < behind[element]; i++) builder.entry(2, products + i, 1)
     builder.entry(2, y + element, -1)
     builder.endRow()
   }

@@ -70,52 +70,6 @@ const cheaper = <Plan extends { readonly cost: SecretCost }>(one: Plan, other: P
 
 const magnitudeOf = (window: Window): number => Math.max(-window.lo, topOf(window))
 
-/** Products of a stored weight and an input, those outside of the input left out; `visit` is given their places. */
-export function forEachUse(
-  map: LinearMap,
-  visit: (output: number, input: number, weight: number) => void,
-): void {
-  if (map.kind === "sparse") {
-    for (let i = 0; i + 1 < map.rowPtr.length; i++)
-      for (let j = map.rowPtr[i]; j < map.rowPtr[i + 1]; j++) visit(i, map.columns[j], j)
-    return
-  }
-  for (const bank of banksOf(map)) {
-    const { n, outputs, channels, taps, outArea, axes, input, output, weight } = bank
-    const placeOf = (at: readonly number[], tap: readonly number[]): number => {
-      let place = 0
-      for (const [a, { size, stride, pad, dilation }] of axes.entries()) {
-        const coordinate = at[a] * stride + tap[a] * dilation - pad
-        if (coordinate < 0 || coordinate >= size) return -1
-        place = place * size + coordinate
-      }
-      return place
-    }
-    const split = (index: number, sizes: readonly number[]): number[] => {
-      const digits = new Array<number>(sizes.length)
-      for (let a = sizes.length - 1; a >= 0; a--) {
-        digits[a] = index % sizes[a]
-        index = Math.floor(index / sizes[a])
-      }
-      return digits
-    }
-    const outSizes = axes.map(({ out }) => out)
-    const kernel = axes.map((axis) => axis.kernel)
-    const offsets = Array.from({ length: taps }, (_, tap) => split(tap, kernel))
-    for (let image = 0; image < n; image++)
-      for (let o = 0; o < outputs; o++)
-        for (let p = 0; p < outArea; p++) {
-          const at = split(p, outSizes)
-          for (let channel = 0; channel < channels; channel++)
-            for (let tap = 0; tap < taps; tap++) {
-              const place = placeOf(at, offsets[tap])
-              if (place >= 0)
-                visit(output(image, o, p), input(image, channel, place), weight(o, channel, tap))
-            }
-        }
-  }
-}
-
 /** Uses of weights in a map. */
 function usesOf(map: LinearMap): number {
   if (map.kind === "sparse") return map.columns.length

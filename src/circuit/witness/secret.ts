@@ -1,12 +1,11 @@
 /** Wires of linear maps with secret weights: those that are constants of a model, and those of each execution. */
 import { invariant, ModelError } from "../../errors.js"
-import { applyMap, weightsOf } from "../../ops/linearmap.js"
+import { applyMap, forEachProduct, weightsOf } from "../../ops/linearmap.js"
 import type { IntGraph } from "../../quantize/integers/intgraph.js"
 import { isSecret, needSecrets, type SecretNode } from "../../quantize/integers/secrets.js"
 import type { LinkedNodes } from "../link/circuit.js"
 import type { Lookup } from "../link/lookup.js"
 import { type CheckedRun, runQueries, type SecretStamp, type SecretWires } from "../link/secret.js"
-import { forEachUse } from "../plan/secret.js"
 
 /** What the weights of a model are in all of its executions. */
 export interface SecretConstants {
@@ -206,7 +205,7 @@ function assignTerms(
     small.set(y, term.y)
     if (term.products === undefined) continue
     let at = term.products
-    forEachUse(map, (_, input, weight) => {
+    forEachProduct(map, (_, input, weight) => {
       small[at++] = values[weight] * x[input]
     })
   }

@@ -4,6 +4,7 @@
  * integers: node by node as the graph has them, of each node the weights of one term after the other, in the map's own
  * order and each once however often it is used, and then its distinct biases.
  */
+import { checkArgument, checkThing } from "../../arguments.js"
 import { CountersignError, FileError, invariant } from "../../errors.js"
 import { ofWeights, weightCount, weightsOf } from "../../ops/linearmap.js"
 import { type IntNode, type LinearNode, type Secret, sizeOf, type Window } from "../../ops/program.js"
@@ -54,13 +55,15 @@ export function secretCount(graph: Pick<IntGraph, "nodes">): number {
 }
 
 /** Whether the secrets of a model are in it; true of one that has none. */
-export const hasSecrets = (graph: Pick<IntGraph, "nodes">): boolean =>
-  secretRuns(graph).every(({ node, term, count }) =>
+export function hasSecrets(graph: IntGraph): boolean {
+  checkThing("model", graph, "graph")
+  return secretRuns(graph).every(({ node, term, count }) =>
     term === undefined ? node.bias !== undefined : weightsOf(node.terms[term].map).length === count,
   )
+}
 
 /** Throws the CountersignError of what takes the weights of a model, where only its architecture is known. */
-export function needSecrets(graph: Pick<IntGraph, "nodes" | "name">, what: string): void {
+export function needSecrets(graph: IntGraph, what: string): void {
   if (hasSecrets(graph)) return
   throw new CountersignError({
     what: `${what} takes the private weights of the model, and they are not here`,
@@ -70,7 +73,7 @@ export function needSecrets(graph: Pick<IntGraph, "nodes" | "name">, what: strin
 }
 
 /** The secret integers of a model, in their order. @throws CountersignError where the model is without them */
-export function secretsOf(graph: Pick<IntGraph, "nodes" | "name">): Float64Array {
+export function secretsOf(graph: IntGraph): Float64Array {
   needSecrets(graph, "this")
   const all = new Float64Array(secretCount(graph))
   for (const { node, term, start, count } of secretRuns(graph)) {
@@ -85,7 +88,8 @@ export function secretsOf(graph: Pick<IntGraph, "nodes" | "name">): Float64Array
 }
 
 /** The architecture of a model: the same graph without the secret integers; the graph itself if it has none. */
-export function withoutSecrets<Graph extends Pick<IntGraph, "nodes">>(graph: Graph): Graph {
+export function withoutSecrets(graph: IntGraph): IntGraph {
+  checkThing("model", graph, "graph")
   if (!isPrivate(graph)) return graph
   const nodes = graph.nodes.map((node) => {
     if (!isSecret(node)) return node
@@ -106,11 +110,14 @@ export function withoutSecrets<Graph extends Pick<IntGraph, "nodes">>(graph: Gra
  * A model of an architecture and secret integers in their order.
  * @throws FileError for too many or too few, or one that is out of its range
  */
-export function withSecrets<Graph extends Pick<IntGraph, "nodes" | "tensors">>(
-  graph: Graph,
+export function withSecrets(
+  graph: IntGraph,
   secrets: ArrayLike<number>,
   where = "private weights",
-): Graph {
+): IntGraph {
+  checkThing("model", graph, "graph")
+  const isList = Array.isArray(secrets) || ArrayBuffer.isView(secrets)
+  checkArgument(isList, "secrets", "a list of integers (`secretsOf`)", secrets)
   const expected = secretCount(graph)
   if (secrets.length !== expected)
     throw new FileError({
@@ -162,10 +169,7 @@ function within(x: number, { lo, bits }: Window, { origin }: SecretNode, where: 
 }
 
 /** The architecture with secrets drawn for it: what an audit runs that has none. */
-export function withAnySecrets<Graph extends Pick<IntGraph, "nodes" | "tensors">>(
-  graph: Graph,
-  draw: (window: Window) => number,
-): Graph {
+export function withAnySecrets(graph: IntGraph, draw: (window: Window) => number): IntGraph {
   const all = new Float64Array(secretCount(graph))
   for (const { window, start, count } of secretRuns(graph))
     for (let i = 0; i < count; i++) all[start + i] = draw(window)

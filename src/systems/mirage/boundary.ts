@@ -61,6 +61,7 @@ export function linkMirage(
     lookup,
     projection,
     weights,
+    maps: true,
   })
   const allInputs = graph.inputs.map(({ tensor }, index) => wires(inputs[index], elementsOf(graph, tensor)))
   const inputRows = (index: number): TensorRows => allInputs[index]

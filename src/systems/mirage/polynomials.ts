@@ -24,8 +24,9 @@ export class Polynomials {
     private readonly refuse: (row: number, why: string) => never,
   ) {}
 
-  get wires(): Iterable<number> {
-    return this.#degrees.keys()
+  /** Wires that are polynomials. */
+  get count(): number {
+    return this.#degrees.size
   }
 
   has(wire: number): boolean {
