@@ -16,15 +16,13 @@ import {
 } from "../../ops/program.js"
 import { lastReads } from "../../ops/traversal.js"
 import type { IntGraph } from "../../quantize/integers/intgraph.js"
-import type { GadgetUse } from "../gadgets/families.js"
 import type { Stamp } from "../gadgets/ranges.js"
-import { type Lc, ONE } from "../gadgets/reduce.js"
+import { ONE } from "../gadgets/reduce.js"
 import { NONE, type NodePlan, type Plan, sourceOf } from "../plan/plan.js"
 import { isZero, type Projection } from "../plan/projection.js"
 import { entriesOf, groupsOf, packingOf } from "../plan/rows.js"
 import { windowsOf } from "../plan/sorting.js"
-import type { FieldLc, R1csBuilder, WireLc } from "./builder.js"
-import type { LookupBuilder } from "./lookup.js"
+import type { FieldLc, WireLc } from "./builder.js"
 import type { Element, ProjectionBuilder } from "./projection.js"
 import {
   Accumulator,
@@ -39,6 +37,7 @@ import {
   type TensorRows,
 } from "./rows.js"
 import { linkSecret, type SecretStamp, type SecretWires } from "./secret.js"
+import { type Form, formOf, type Operand, type Stamping, stampGadget } from "./stamping.js"
 
 /** Where the wires and rows of one node went. Instances without gadget have base NONE. */
 export interface StampedNode {
@@ -66,36 +65,21 @@ export interface StampedNode {
   readonly checked?: SecretWires
 }
 
-export interface Trace {
-  /** A gadget whose output is `output` (NONE if it has none), fed by combinations of earlier wires. */
-  gadget(use: GadgetUse, operands: readonly WireLc[], offset: number, output: number): void
-  /** A wire that equals a combination: a defined wire or a public output. */
-  define(wire: number, lc: WireLc): void
-  /** Wires of a node's elements that only gadgets behind them say something of. */
-  free(node: SortNode, keys: readonly WireLc[], wires: Uint32Array): void
-  /** A wire for each row of a table, for each of some indices, from `first` on: 1 for the row that the index names, else 0. */
-  bits(node: RowsNode, indices: readonly WireLc[], first: number): void
-}
-
 /** What nodes are linked with. */
-export interface NodeLinking {
+export interface NodeLinking extends Stamping {
   readonly graph: IntGraph
   readonly plan: Plan
   readonly stamps: readonly Stamp[]
-  readonly builder: R1csBuilder
   /** First wire of each input in model order; without, an input is the sum of its range check's bits. */
   readonly inputs: readonly number[] | undefined
   /** Give linear results wires of their own where that saves at least this many non-zeros per row. */
   readonly nonzerosPerRow: number
-  /** Serves the queries of stamps; without, stamps must have none. */
-  readonly lookup?: LookupBuilder | undefined
   /** Keep linear maps as maps where gadgets look up what they give; rows of the system are the same either way. */
   readonly maps?: boolean
   /** Projects contractions; without, all must have been planned as products. */
   readonly projection?: ProjectionBuilder | undefined
   /** Secret weights, whose wires are there already. */
   readonly weights?: ReadonlyMap<LinearNode, SecretWires> | undefined
-  readonly trace?: Trace | undefined
 }
 
 /** Elements of a tensor. */
@@ -464,55 +448,11 @@ function wireRows(first: number, count: number, size = count): TensorRows {
   }
 }
 
-/** An operand of a gadget: a combination, or an element of a tensor that maps stand for. */
-type Operand = WireLc | { readonly tensor: MappedTensor; readonly element: number }
-
-/**
- * Whether a stamp takes the operands of a node as they are: only queries, which are rows of side B, name them, and each
- * names one. Gadgets with one operand alone are asked for; elements then come in the order of the node.
- */
-const takesMaps = ({ rows, queries }: Stamp, operands: number): boolean =>
-  operands === 1 &&
-  rows.every((row) => [row.a, row.b, row.c].every((lc) => !lc.has(0))) &&
-  queries.some(({ lc }) => lc.has(0))
-
-/** A combination of a stamp's locals. */
-interface Terms {
-  readonly locals: Int32Array
-  readonly coefficients: Float64Array
-}
-
-/** A stamp as it is stamped many times. */
-interface Form {
-  readonly stamp: Stamp
-  readonly takesMaps: boolean
-  readonly rows: readonly (readonly [a: Terms, b: Terms, c: Terms])[]
-  readonly queries: readonly { readonly terms: Terms; readonly table: number; readonly scale: number }[]
-}
-
-const termsOf = (lc: Lc): Terms => ({
-  locals: Int32Array.from(lc.keys()),
-  coefficients: Float64Array.from(lc.values()),
-})
-
-/** Tables get their numbers when the first gadget that asks for them is stamped. */
-function formOf(stamp: Stamp, { lookup, trace }: NodeLinking): Form {
-  const queries = stamp.queries.map(({ lc, table, scale }) => {
-    invariant(lookup, "queries need the lookup strategy")
-    return { terms: termsOf(lc), table: lookup.add(table), scale }
-  })
-  return {
-    stamp,
-    takesMaps: trace === undefined && takesMaps(stamp, stamp.gadget.inputs),
-    rows: stamp.rows.map(({ a, b, c }) => [termsOf(a), termsOf(b), termsOf(c)]),
-    queries,
-  }
-}
-
 /** Stamps a node's gadgets and returns the rows of its output tensor. */
 function stampNode(plan: NodePlan, linked: Linked): TensorRows {
   const { builder } = linked.linking
   const results = linked.accumulator("results", plan.node)
+  const accumulator = linked.accumulator("operands", plan.node)
   const count = plan.uses.length
   const base = new Uint32Array(count).fill(NONE)
   const firstRow = new Uint32Array(count)
@@ -536,7 +476,7 @@ function stampNode(plan: NodePlan, linked: Linked): TensorRows {
       else results.addWire(0, plan.outputSign * plan.constants[i] + plan.outputOffset)
     } else {
       base[i] = builder.allocate(form.stamp.wires)
-      const output = stampGadget(plan, form, base[i], operands, linked)
+      const output = stampGadget(form, plan.operandOffset, base[i], operands, accumulator, linked.linking)
       if (output !== NONE) {
         results.addWire(output, plan.outputSign)
         results.addWire(0, plan.outputOffset)
@@ -548,52 +488,6 @@ function stampNode(plan: NodePlan, linked: Linked): TensorRows {
   }
   linked.stamped.push({ node: plan.node, tensor: plan.node.out, base, firstRow, rowEnd: builder.rows, plan })
   return collector.take()
-}
-
-/** Adds a combination of an instance's locals, whose wires begin at `base`. */
-function expand(
-  { locals, coefficients }: Terms,
-  operands: readonly Operand[],
-  operandOffset: number,
-  base: number,
-  accumulator: Accumulator,
-): void {
-  for (let k = 0; k < locals.length; k++) {
-    const [local, coefficient] = [locals[k], coefficients[k]]
-    if (local === ONE) accumulator.addWire(0, coefficient)
-    else if (local < operands.length) {
-      const operand = operands[local]
-      if ("tensor" in operand) accumulator.addMapped(operand.tensor, operand.element, coefficient)
-      else accumulator.add(operand, coefficient)
-      accumulator.addWire(0, coefficient * operandOffset)
-    } else accumulator.addWire(base + local - operands.length, coefficient)
-  }
-}
-
-/** Rows and queries of a gadget whose wires begin at `base`; returns the wire of its output, or NONE. */
-function stampGadget(
-  { node, operandOffset }: NodePlan,
-  { stamp, rows, queries }: Form,
-  base: number,
-  operands: readonly Operand[],
-  linked: Linked,
-): number {
-  const { builder, lookup, trace } = linked.linking
-  const accumulator = linked.accumulator("operands", node)
-  for (const row of rows) {
-    for (let side = 0; side < 3; side++) {
-      expand(row[side], operands, operandOffset, base, accumulator)
-      accumulator.flushInto(builder, side, 1)
-    }
-    builder.endRow()
-  }
-  for (const { terms, table, scale } of queries) {
-    expand(terms, operands, operandOffset, base, accumulator)
-    lookup?.query(table, scale, accumulator)
-  }
-  const output = stamp.outputs.length > 0 ? base + stamp.outputs[0] - operands.length : NONE
-  trace?.gadget(stamp.gadget.use, operands as readonly WireLc[], operandOffset, output)
-  return output
 }
 
 /**
