@@ -59,8 +59,15 @@ export { type Accuracy, measureAccuracy } from "./quantize/accuracy.js"
 export type { CalibrationMethod } from "./quantize/calibration/calibrate.js"
 export { parseInput, parseLabels, parseSamples } from "./quantize/calibration/samples.js"
 export { deserialize, modelDigest } from "./quantize/canonical/digest.js"
+export {
+  type OpenCommitment,
+  type PrivateWeights,
+  readWeights,
+  writeWeights,
+} from "./quantize/canonical/weights.js"
 export type { IntGraph } from "./quantize/integers/intgraph.js"
 export { quantizeInput, runInteger } from "./quantize/integers/run.js"
+export { hasSecrets, secretsOf, withoutSecrets, withSecrets } from "./quantize/integers/secrets.js"
 export type { QuantizeOptions } from "./quantize/options.js"
 export { quantize, quantizeProgram } from "./quantize/quantize.js"
 export { type CheckedPtau, type CheckPtauOptions, checkPtau } from "./setup/ptau/check.js"

@@ -29,6 +29,8 @@ let made: Awaited<ReturnType<typeof whole>>
 let plain: Awaited<ReturnType<typeof whole>>
 let ptau: Uint8Array
 let universal: api.Keys
+/** A model with private weights. */
+let hidden: api.IntGraph
 /** A file of powers that are enough, a key of nobody, and one that somebody contributed to. */
 let ceremony: { path: string; powers: api.PtauFile; first: Uint8Array; second: Uint8Array }
 
@@ -53,6 +55,7 @@ async function begun(folder: string) {
 beforeAll(async () => {
   made = await whole("mirage")
   plain = await whole("groth16")
+  hidden = await api.quantize(made.graph, { samples, weights: "private" })
   ptau = await contributedPtau(1)
   universal = await api.setup(await api.compile(made.model, { proofSystem: "plonk" }), { dev: true })
   const folder = mkdtempSync(join(tmpdir(), "countersign-test-"))
@@ -134,9 +137,18 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     inspect: [[circuit]],
     keyDigest: [[verificationKey]],
     layoutJson: [[layout]],
-    lower: [[graph]],
+    lower: [[graph], [graph, { weights: "private" }]],
     measureAccuracy: [[program, model, samples, { labels: [0, 1] }]],
     memoryEstimate: [[circuit]],
+    hasSecrets: [[model], [hidden]],
+    secretsOf: [[model], [hidden]],
+    withoutSecrets: [[model], [hidden]],
+    withSecrets: [
+      [model, []],
+      [hidden, api.secretsOf(hidden)],
+    ],
+    readWeights: [[api.writeWeights({ graph: hidden }), api.withoutSecrets(hidden)]],
+    writeWeights: [[{ graph: hidden }]],
     modelDigest: [[model]],
     openKeyFile: [[new URL(import.meta.url).pathname]],
     openProver: [

@@ -1,5 +1,5 @@
 /** Linear maps as compressed sparse rows, and applied to a vector. */
-import type { LinearMap } from "./program.js"
+import { type LinearMap, sizeOf } from "./program.js"
 
 export interface SparseMatrix {
   readonly rowPtr: Uint32Array
@@ -25,6 +25,18 @@ export function sparseRows(map: LinearMap): SparseMatrix {
 /** The weights that a map holds, each once however often it is used. */
 export const weightsOf = (map: LinearMap): Float64Array => (map.kind === "sparse" ? map.values : map.weight)
 
+/** Weights that a map has, each once however often it is used, also where they are not told. */
+export const weightCount = (map: LinearMap): number =>
+  map.kind === "dense"
+    ? map.m * map.k
+    : map.kind === "conv"
+      ? map.outChannels * (map.inChannels / map.groups) * sizeOf(map.kernel)
+      : map.columns.length
+
+/** The same map of weights that are given. */
+export const ofWeights = (map: LinearMap, weights: Float64Array): LinearMap =>
+  map.kind === "sparse" ? { ...map, values: weights } : { ...map, weight: weights }
+
 /** The same map with every weight replaced. */
 export function withWeights(map: LinearMap, change: (weight: number) => number): LinearMap {
   const replace = (from: Float64Array) => {
@@ -32,16 +44,14 @@ export function withWeights(map: LinearMap, change: (weight: number) => number):
     for (let i = 0; i < from.length; i++) to[i] = change(from[i])
     return to
   }
-  return map.kind === "sparse"
-    ? { ...map, values: replace(map.values) }
-    : { ...map, weight: replace(map.weight) }
+  return ofWeights(map, replace(weightsOf(map)))
 }
 
 /** Products of a weight and an input that a map stands for, those with taps outside the input among them. */
 export function productsOf(map: LinearMap): number {
   if (map.kind === "dense") return map.n * map.k * map.m
-  if (map.kind === "sparse") return map.values.length
-  return map.outSize.reduce((x, y) => x * y, map.n * map.weight.length)
+  if (map.kind === "sparse") return map.columns.length
+  return map.outSize.reduce((x, y) => x * y, map.n * weightCount(map))
 }
 
 /** All products of a weight that is not zero and an input, as `forEachProduct` gives them. */
@@ -96,6 +106,40 @@ export function forEachProduct(
     for (let row = 0; row < n; row++)
       for (let out = 0; out < m; out++)
         for (let inner = 0; inner < k; inner++) visit(row * m + out, row * k + inner, out * k + inner)
+  }
+}
+
+/**
+ * Calls `visit(input, weight)` for the products of one output, as `forEachProduct` does; for who needs outputs in another
+ * order, or several maps side by side.
+ */
+export function productsOfOutput(
+  map: LinearMap,
+  output: number,
+  visit: (input: number, weight: number) => void,
+): void {
+  if (map.kind === "sparse") {
+    for (let j = map.rowPtr[output]; j < map.rowPtr[output + 1]; j++) visit(map.columns[j], j)
+    return
+  }
+  if (map.kind === "dense") {
+    const [first, weight] = [Math.floor(output / map.m) * map.k, (output % map.m) * map.k]
+    for (let inner = 0; inner < map.k; inner++) visit(first + inner, weight + inner)
+    return
+  }
+  const { groups, inChannels, outChannels, inSize, kernel, outSize } = map
+  const [inArea, taps, outArea] = [inSize, kernel, outSize].map((size) => size.reduce((x, y) => x * y, 1))
+  const perGroupIn = inChannels / groups
+  const at = output % outArea
+  const out = Math.floor(output / outArea) % outChannels
+  const batch = Math.floor(output / (outArea * outChannels))
+  const isKept = blockSize(outArea, taps) === outArea
+  const { start, tapOf, readAt } = isKept ? tapsOf(map, 0, outArea) : tapsOf(map, at, at + 1)
+  const o = isKept ? at : 0
+  const firstIn = batch * inChannels + Math.floor((out * groups) / outChannels) * perGroupIn
+  for (let channel = 0; channel < perGroupIn; channel++) {
+    const [input, weight] = [(firstIn + channel) * inArea, (out * perGroupIn + channel) * taps]
+    for (let t = start[o]; t < start[o + 1]; t++) visit(input + readAt[t], weight + tapOf[t])
   }
 }
 

@@ -10,7 +10,9 @@ import { checkOptions, checkThing } from "../arguments.js"
 import { checkProvingKey, type ProvingKey } from "../circuit/formats/source.js"
 import { type OnProgress, UsageError } from "../errors.js"
 import { platformRandom } from "../platform.js"
+import type { OpenCommitment } from "../quantize/canonical/weights.js"
 import { draw } from "../setup/trapdoor.js"
+import type { G1Json } from "../statement/points.js"
 import { type Circuit, systemOf } from "../systems/index.js"
 import type { VerificationKey } from "../systems/verifiers.js"
 import { parseVerificationKey } from "../verifier/key.js"
@@ -26,8 +28,8 @@ export interface CommitWeightsOptions {
 /** A model that is committed to. */
 export interface CommittedWeights {
   readonly verificationKey: VerificationKey
-  /** What `openProver` takes besides the weights. Secret: keep it with them. */
-  readonly blinding: bigint
+  /** Its blinding is what `openProver` takes besides the weights. Secret: keep it with them (`writeWeights`). */
+  readonly commitment: OpenCommitment
 }
 
 /**
@@ -47,11 +49,11 @@ export async function commitWeights(
   signal?.throwIfAborted()
   onProgress?.({ stage: "commit to the weights", done: 0, total: 1 })
   const blinding = draw(random)
-  const weights = await commitmentFor(circuit, held, blinding, { signal })
-  // of the points, those that hide are checked with the key
+  const weights = (await commitmentFor(circuit, held, blinding, { signal })) as G1Json
+  // the points that hide are checked with the key
   const { key } = keyFor(circuit, held, weights)
   onProgress?.({ stage: "commit to the weights", done: 1, total: 1 })
-  return { verificationKey: key, blinding }
+  return { verificationKey: key, commitment: { blinding, weights } }
 }
 
 /**

@@ -13,7 +13,7 @@ import { draw } from "../../setup/trapdoor.js"
 import { generator2Point } from "../../statement/points.js"
 import type { Compared, KeySections, Pick, Target } from "../system.js"
 import type { MirageCircuit } from "./circuit.js"
-import { mirageDomain, readMirageKey, sectionName, supportOf } from "./keyfile.js"
+import { readMirageKey, sectionName, supportOf } from "./keyfile.js"
 import type { CheckedMirageKey } from "./verify.js"
 import { CHALLENGE, EVALUATION, wireGroupsOf } from "./wires.js"
 import { challengedWitness, committedWitness, statementWords } from "./witness.js"
@@ -139,7 +139,7 @@ export async function sectionsOf(
     alpha1: key.alpha1,
     beta2: key.beta2,
     delta2: key.delta2,
-    domain: mirageDomain(r1cs),
+    domain: held.domain,
     a: { name: sectionName("a"), wires: wires.a, points: held.a },
     b1: { name: sectionName("b1"), wires: wires.b, points: held.b1 },
     b2: { name: sectionName("b2"), wires: wires.b, points: held.b2 },

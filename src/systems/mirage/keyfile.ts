@@ -64,8 +64,11 @@ export const magic = "csmk"
 /** Of the container: 2 where the weights are private. */
 export const versionOf = (isPrivate: boolean): 1 | 2 => (isPrivate ? 2 : 1)
 
-/** Size of the domain of a two-phase circuit. */
+/** Size of the domain of a key that is made now. */
 export const mirageDomain = (system: R1cs): number => domainSize(programRows(system))
+
+/** Sizes of domains that keys of a circuit have: those that are made now, and those of one coset, as older ones. */
+export const keyDomains = (system: R1cs): number[] => [mirageDomain(system), domainSize(programRows(system))]
 
 /** Largest domain whose points H have multiples in the key. */
 const largestLayered = 2 ** 16
@@ -74,8 +77,7 @@ const largestLayered = 2 ** 16
  * The multiples of H in a key that is made now: they save a sixth of the additions of the largest multiplication. A key
  * says which it has.
  */
-export function quotientLayers(system: R1cs): Layers {
-  const domain = mirageDomain(system)
+export function quotientLayers(domain: number): Layers {
   return bestLayers(domain, domain <= largestLayered ? 4 : 1)
 }
 
@@ -116,6 +118,8 @@ export interface MirageProvingKey extends Readonly<Record<LargeSection, Uint8Arr
   /** Where weights are private: read by who commits to them. */
   readonly weights?: ByteSource
   readonly setup: Provenance
+  /** Size of the domain that its rows are on. */
+  readonly domain: number
   /** The multiples of H. */
   readonly layers: Layers
   /** Whether the large sections are sources that each multiplication reads. */
@@ -136,20 +140,33 @@ const singles = [
 ] as const
 export type Single = (typeof singles)[number][0]
 
+/** Wires of the sides of systems, none of which changes. */
+const supports = new WeakMap<R1cs, Map<"a" | "b" | "c", Uint32Array>>()
+
 /** Whether a circuit's weights are private. */
 export const hasWeights = ({ weights }: Pick<MirageLinked, "weights">): boolean => weights > 0
 
 /**
  * Wires that occur on a side, ascending; on side A the public ones always do. Side C counts in rows that have a
- * product: in the others, 0 · 0 = lc, it is zero.
+ * product: in the others, 0 · 0 = lc, it is zero. What is returned is kept, and nobody's to change.
  */
 export function supportOf(system: R1cs, side: "a" | "b" | "c"): Uint32Array {
+  const known = supports.get(system) ?? new Map<typeof side, Uint32Array>()
+  supports.set(system, known)
+  const support = known.get(side) ?? findSupport(system, side)
+  known.set(side, support)
+  return support
+}
+
+function findSupport(system: R1cs, side: "a" | "b" | "c"): Uint32Array {
   const used = new Uint8Array(system.wires)
   const { rowPtr, wires: occurring } = system[side]
-  for (let row = 0; row < system.rows; row++) {
-    if (side === "c" && !hasProduct(system, row)) continue
-    for (let j = rowPtr[row]; j < rowPtr[row + 1]; j++) used[occurring[j]] = 1
-  }
+  if (side !== "c") for (let j = 0; j < occurring.length; j++) used[occurring[j]] = 1
+  else
+    for (let row = 0; row < system.rows; row++) {
+      if (!hasProduct(system, row)) continue
+      for (let j = rowPtr[row]; j < rowPtr[row + 1]; j++) used[occurring[j]] = 1
+    }
   if (side === "a") used.fill(1, 0, publicWires)
   let count = 0
   for (const is of used) count += is
@@ -160,7 +177,11 @@ export function supportOf(system: R1cs, side: "a" | "b" | "c"): Uint32Array {
 }
 
 /** Bytes of each section for a circuit. */
-function sizesOf(linked: MirageLinked, layers = quotientLayers(linked.r1cs)): Record<MirageSection, number> {
+function sizesOf(
+  linked: MirageLinked,
+  domain = mirageDomain(linked.r1cs),
+  layers = quotientLayers(domain),
+): Record<MirageSection, number> {
   const { r1cs } = linked
   const { g1, g2 } = pointBytes
   const b = supportOf(r1cs, "b").length
@@ -172,7 +193,7 @@ function sizesOf(linked: MirageLinked, layers = quotientLayers(linked.r1cs)): Re
     a: supportOf(r1cs, "a").length * g1,
     b1: b * g1,
     b2: b * g2,
-    h: mirageDomain(r1cs) * layers.count * g1,
+    h: domain * layers.count * g1,
     c: supportOf(r1cs, "c").length * g1,
   }
 }
@@ -236,12 +257,15 @@ export function checkMemory(linked: MirageLinked, options: MemoryOptions = {}): 
   })
 }
 
-/** Where b and the number of layers are in it. */
-const layersAt = 12
+/** Where the domain, b and the number of layers are in it. */
+const domainAt = 8
 
-function headerOf(linked: MirageLinked, { bits, count }: Layers): Uint8Array {
+/** What a key chooses for itself. */
+type Chosen = Pick<MirageProvingKey, "domain" | "layers">
+
+function headerOf(linked: MirageLinked, { domain, layers }: Chosen): Uint8Array {
   const { r1cs, firstFinal, weights } = linked
-  const always = [r1cs.wires, firstFinal, mirageDomain(r1cs), bits, count]
+  const always = [r1cs.wires, firstFinal, domain, layers.bits, layers.count]
   const counts = Uint32Array.from(hasWeights(linked) ? [...always, weights] : always)
   return new Uint8Array([...new Uint8Array(counts.buffer), ...digestOf(r1cs)])
 }
@@ -249,14 +273,15 @@ function headerOf(linked: MirageLinked, { bits, count }: Layers): Uint8Array {
 /** A section of a key, of so many bytes. */
 type Part = (id: number, bytes?: number) => ByteSource
 
-/** The layers that a header gives, if it is the circuit's. */
-async function readHeader(linked: MirageLinked, part: Part, where: string): Promise<Layers> {
-  const section = part(1, headerOf(linked, { bits: 0, count: 0 }).length)
+/** The domain and layers that a header gives, if it is the circuit's. */
+async function readHeader(linked: MirageLinked, part: Part, where: string): Promise<Chosen> {
+  const section = part(1, headerOf(linked, { domain: 0, layers: { bits: 0, count: 0 } }).length)
   const given = await section.read(0, section.size)
   const view = new DataView(given.buffer, given.byteOffset)
-  const layers = { bits: view.getUint32(layersAt, true), count: view.getUint32(layersAt + 4, true) }
-  const expected = headerOf(linked, layers)
-  if (given.some((byte, i) => byte !== expected[i])) {
+  const [domain, bits, count] = [0, 4, 8].map((at) => view.getUint32(domainAt + at, true))
+  const layers = { bits, count }
+  const expected = headerOf(linked, { domain, layers })
+  if (!keyDomains(linked.r1cs).includes(domain) || given.some((byte, i) => byte !== expected[i])) {
     throw new FileError({
       what: "belongs to another circuit: sizes or constraints differ",
       where,
@@ -272,7 +297,7 @@ async function readHeader(linked: MirageLinked, part: Part, where: string): Prom
       fix: "The file is damaged: run setup for this circuit again",
     })
   }
-  return layers
+  return { domain, layers }
 }
 
 /** Most bytes that one array has on every platform, with room for the table of a key. */
@@ -299,10 +324,10 @@ export function writeMirageKey(
   linked: MirageLinked,
   points: MiragePoints,
   origin: "dev" | CeremonyHead,
-  layers = quotientLayers(linked.r1cs),
+  { domain = mirageDomain(linked.r1cs), layers = quotientLayers(domain) }: Partial<Chosen> = {},
 ): Uint8Array {
   const contents = [
-    { id: 1, content: headerOf(linked, layers) },
+    { id: 1, content: headerOf(linked, { domain, layers }) },
     ...sectionsFor(hasWeights(linked)).map((name) => ({
       id: sectionNumbers[name],
       content: points[name] as Uint8Array,
@@ -335,8 +360,8 @@ export async function readMirageKey(
   const isPrivate = hasWeights(linked)
   const held = await sectionsOf(source, magic, versionOf(isPrivate))
   const part: Part = (id, bytes) => partOf(source, checkSection(held.get(id), id, where, bytes))
-  const layers = await readHeader(linked, part, where)
-  const sizes = sizesOf(linked, layers)
+  const { domain, layers } = await readHeader(linked, part, where)
+  const sizes = sizesOf(linked, domain, layers)
   const streamed = isStreamed(linked, residentBytes)
   const read = (name: MirageSection) => part(sectionNumbers[name], sizes[name]).read(0, sizes[name])
   const large = async (name: LargeSection) =>
@@ -353,6 +378,7 @@ export async function readMirageKey(
     c: await large("c"),
     ...(isPrivate && { weights: part(sectionNumbers.weights, sizes.weights) }),
     setup: await provenanceOf(held, part, isPrivate),
+    domain,
     layers,
     streamed,
   }

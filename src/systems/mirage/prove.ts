@@ -32,9 +32,9 @@ import type { G1Point } from "../../statement/points.js"
 import { challenge } from "../../statement/words.js"
 import { add1, add2, json1, json2, point1, point2 } from "./affine.js"
 import type { MirageCircuit } from "./circuit.js"
-import { labelOf, type MirageProvingKey, mirageDomain, type Single, singleOf, supportOf } from "./keyfile.js"
+import { labelOf, type MirageProvingKey, type Single, singleOf, supportOf } from "./keyfile.js"
 import type { ProjectedRows } from "./projected.js"
-import { checkSums, quotientRows } from "./rows.js"
+import { checkQueries, checkSums, quotientRows, withoutQueries } from "./rows.js"
 import { type LoadedSections, pointName, SectionLoader } from "./sections.js"
 import type { MirageProof, MirageProofPoints } from "./verify.js"
 import { type WeightsOpening, weightSums } from "./weights.js"
@@ -58,8 +58,11 @@ export interface MirageOptions {
   readonly random?: ((n: number) => Uint8Array) | undefined
   readonly onProgress?: OnProgress | undefined
   readonly signal?: AbortSignal | undefined
-  /** Is given the points of the proof, and the sum of the key's points over the public signals. */
-  readonly onPoints?: ((points: MirageProofPoints, ic: G1Point) => void) | undefined
+  /**
+   * Is given the points of the proof, and the sum of the key's points over the public signals, and says whether they
+   * verify. Without it, rows of queries are tested before; with it, only where they do not.
+   */
+  readonly onPoints?: ((points: MirageProofPoints, ic: G1Point) => boolean) | undefined
 }
 
 export interface MirageProver {
@@ -117,9 +120,10 @@ function loadKey(
     b2: sections.load("g2", [{ name: "B2", wires: wiresB, points: key.b2 }], [single("delta2")]),
     first: sections.load("g1", sectionsOf("committed"), [delta1]),
     last: sections.load("g1", [...sectionsOf("final"), sideC], [delta1, single("deltaC1")]),
+    domain: key.domain,
     h: engine.loadQuotient(key.h, key.layers, (point) => pointName("H", point)),
     shown: sections.load("g1", sectionsOf("public")),
-    rows: engine.loadRows(r1cs),
+    rows: engine.loadRows(withoutQueries(r1cs, linked.lookup.row)),
     alpha: point1(coordinates(single("alpha1"))),
     beta: point1(coordinates(single("beta1"))),
     beta2: point2(coordinates(single("beta2"))),
@@ -143,11 +147,15 @@ export function openMirage(
     async prove(values, statement, options = {}) {
       options.signal?.throwIfAborted()
       const committed = committedWitness(circuit, values, options.salts)
-      const check: Check = (sums, projected) => checkSums(circuit, committed, sums, projected)
+      if (!options.onPoints) checkQueries(circuit, committed)
+      const check: Check = {
+        sums: (sums, projected) => checkSums(circuit, sums, projected),
+        refused: () => checkQueries(circuit, committed),
+      }
       return new Proving(circuit, loaded, engine, committed, statement, options).run(check)
     },
     proveWitness: (committed, statement, options = {}) =>
-      new Proving(circuit, loaded, engine, committed, statement, options).run(() => undefined),
+      new Proving(circuit, loaded, engine, committed, statement, options).run(),
     async close() {
       const { sections, h, rows, opened } = loaded
       await opened?.catch(() => undefined)
@@ -174,8 +182,13 @@ interface FirstPhase {
   readonly byEntry: readonly (Promise<Points> | undefined)[]
 }
 
-/** Throws for rows that do not hold. */
-type Check = (sums: RowSums, projected: ProjectedRows) => void
+/** Each throws for rows that do not hold. */
+interface Check {
+  /** Of rows but for queries, before anything of the second phase that depends on them. */
+  sums(sums: RowSums, projected: ProjectedRows): void
+  /** Of what else may be wrong with a proof that does not verify. */
+  refused(): void
+}
 
 /** One proof under way. */
 class Proving {
@@ -211,8 +224,7 @@ class Proving {
     this.#entries = Float64Array.from(entriesOf(circuit.linked.lookup), Number)
   }
 
-  /** `check` is given the sums of rows before anything of the second phase that depends on them. */
-  async run(check: Check): Promise<MirageProof> {
+  async run(check?: Check): Promise<MirageProof> {
     this.#step(0)
     const { rows, sections, a, last } = this.#key
     const rowSums = this.#engine.rowSums(rows, this.#committed.small, this.#work)
@@ -277,8 +289,8 @@ class Proving {
     return { d, rho, c }
   }
 
-  async #answer({ d, rho, c, ...first }: FirstPhase, check: Check): Promise<MirageProof> {
-    const { a, b1, b2, last, shown, h, alpha, beta, beta2 } = this.#key
+  async #answer({ d, rho, c, ...first }: FirstPhase, check?: Check): Promise<MirageProof> {
+    const { a, b1, b2, last, shown, domain, h, alpha, beta, beta2 } = this.#key
     const opened = await this.#key.opened
     const [x, y] = [draw(this.#random), draw(this.#random)]
     const witness = challengedWitness(this.#circuit.linked, this.#committed, this.#statement.words, c)
@@ -295,8 +307,7 @@ class Proving {
     for (const promise of [products, projected]) promise.catch(() => undefined)
     await begun()
     const sums = await first.rowSums
-    check(sums, witness.projected)
-    const domain = mirageDomain(this.#circuit.linked.r1cs)
+    check?.sums(sums, witness.projected)
     const evaluations = quotientRows(this.#circuit, this.#committed, witness, sums, c, kept, domain)
     this.#step(2)
     const quotient = this.#engine.quotientMsm(h, evaluations, this.#work)
@@ -318,7 +329,7 @@ class Proving {
       c: add1([pointLast, projectedLast, lookupsLast, pointH, masked]).add(opened?.c ?? G1.ZERO),
       d,
     }
-    this.#options.onPoints?.(points, add1([pointShown]))
+    if (this.#options.onPoints?.(points, add1([pointShown])) === false) check?.refused()
     this.#step(4)
     return { a: json1(points.a), b: json2(points.b), c: json1(points.c), d: json1(d) }
   }

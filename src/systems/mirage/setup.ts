@@ -6,6 +6,7 @@
 import type { ByteSource } from "../../circuit/formats/source.js"
 import { wireRange } from "../../circuit/link/circuit.js"
 import { fileBytes } from "../../prover/kernels/points/points.js"
+import type { Layers } from "../../prover/kernels/points/windows.js"
 import {
   type Claim,
   type KeyPoints,
@@ -44,7 +45,7 @@ type SingleQuery = "g1" | "g2" | "w1" | "w2"
 type MirageQueries = Record<Exclude<PointSection, "weights"> | "g1" | "g2", Query> &
   Partial<Record<"weights" | "w1" | "w2", Query>>
 
-function mirageQueries(linked: MirageLinked): MirageQueries {
+function mirageQueries(linked: MirageLinked, layers: Layers): MirageQueries {
   const { r1cs } = linked
   const wires = supportOf(r1cs, "b")
   const byGroup = Object.fromEntries(
@@ -58,7 +59,7 @@ function mirageQueries(linked: MirageLinked): MirageQueries {
     b1: { group: "g1", wires, sum: [{ column: "v" }] },
     a: { group: "g1", wires: supportOf(r1cs, "a"), sum: [{ column: "u" }] },
     ...byGroup,
-    h: { group: "g1", layers: quotientLayers(r1cs), over: "delta" },
+    h: { group: "g1", layers, over: "delta" },
     c: { group: "g1", wires: supportOf(r1cs, "c"), sum: [{ column: "oddProducts" }], over: "delta" },
     g1: { group: "g1", secrets: ["alpha", "beta", "delta", "deltaC"] },
     g2: { group: "g2", secrets: ["beta", "delta", "deltaC"] },
@@ -70,29 +71,32 @@ function mirageQueries(linked: MirageLinked): MirageQueries {
 }
 
 /**
- * What a key of a two-phase circuit is made of.
+ * What a key of a two-phase circuit is made of, over the domain that keys are made over now, or another that they may
+ * have.
  * @throws CountersignError for a key that is too large to make or to prove with
  */
-export function mirageKeyQueries(linked: MirageLinked): KeyQueries {
+export function mirageKeyQueries(linked: MirageLinked, domain = mirageDomain(linked.r1cs)): KeyQueries {
   checkMemory(linked)
   checkKeySize(linked)
-  return {
-    domain: mirageDomain(linked.r1cs),
-    secrets: secretsOf(linked),
-    queries: { ...mirageQueries(linked) },
-  }
+  const queries = { ...mirageQueries(linked, quotientLayers(domain)) }
+  return { domain, secrets: secretsOf(linked), queries }
 }
 
 /** The proving key of evaluated queries. */
-export function mirageKeyOf(linked: MirageLinked, points: KeyPoints, origin: KeyOrigin): Uint8Array {
+export function mirageKeyOf(
+  linked: MirageLinked,
+  points: KeyPoints,
+  origin: KeyOrigin,
+  domain = mirageDomain(linked.r1cs),
+): Uint8Array {
   const { g1, g2, w1, w2, ...rest } = points as Record<PointSection | SingleQuery, Uint8Array>
   const all = { ...rest, points: Buffer.concat(hasWeights(linked) ? [g1, g2, w1, w2] : [g1, g2]) }
-  return writeMirageKey(linked, all, origin === "dev" ? "dev" : origin.head)
+  return writeMirageKey(linked, all, origin === "dev" ? "dev" : origin.head, { domain })
 }
 
-/** What the points of a key have to be; the layers of H are those that the key says. */
+/** What the points of a key have to be. */
 export function mirageClaims(linked: MirageLinked, key: MirageProvingKey): Claim[] {
-  const { g1, g2, w1, w2, h, ...queries } = mirageQueries(linked)
+  const { g1, g2, w1, w2, ...queries } = mirageQueries(linked, key.layers)
   const name = sectionName("points")
   let at = 0
   const singles = [g1, g2, w1, w2].flatMap((query): Claim[] => {
@@ -103,7 +107,7 @@ export function mirageClaims(linked: MirageLinked, key: MirageProvingKey): Claim
   })
   return [
     ...singles,
-    ...Object.entries({ ...queries, h: { ...h, layers: key.layers } }).map(([section, query]) => ({
+    ...Object.entries(queries).map(([section, query]) => ({
       name: sectionName(section as PointSection),
       query,
       points: key[section as PointSection] as Uint8Array | ByteSource,

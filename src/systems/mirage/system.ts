@@ -13,6 +13,7 @@ import type { MirageCircuit } from "./circuit.js"
 import {
   checkMemory,
   hasWeights,
+  keyDomains,
   type MirageProvingKey,
   mirageDomain,
   mirageMasks,
@@ -39,6 +40,8 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
     const sizes = { domain: mirageDomain(r1cs), nonzeros: nonzerosOf(r1cs) }
     return { ...circuit, proofSystem: "mirage", linked, tableBits, ...sizes }
   },
+
+  domains: ({ linked }) => keyDomains(linked.r1cs),
 
   lookup: ({ linked }) => linked.lookup,
 
@@ -68,6 +71,7 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
     queries: ({ linked }) => mirageKeyQueries(linked),
     write: async ({ linked }, points, origin) => mirageKeyOf(linked, points, origin),
     claims: ({ linked }, held) => mirageClaims(linked, held),
+    domainOf: (_, held) => held.domain,
     sections: sectionsOf,
   },
   readKey: ({ linked }, provingKey, residentBytes) => readMirageKey(provingKey, linked, residentBytes),
@@ -107,6 +111,7 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
         const onPoints = (points: MirageProofPoints, ic: G1Point) => {
           holds =
             Object.values(points).every((point) => !point.is0()) && engine.pairingsAreOne(pairsOf(points, ic))
+          return holds
         }
         const { salts, onProgress, signal } = options
         const about = { key: digest, context, words }
