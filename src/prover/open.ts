@@ -35,10 +35,15 @@ export type FirstKeys = Pick<Keys, "provingKey"> & Partial<Keys>
 /**
  * Makes the keys of a circuit: with `dev` both of them, for development. With `ptau`, powers of tau (`openPtau`,
  * `openPtauFile`), the first key of a ceremony: it is no use before somebody has contributed to it, so there is no
- * verification key yet. Of plonk and fflonk, which have no ceremony, there is.
+ * verification key yet. Of plonk and fflonk, which have no ceremony, there is. With private weights the proving key is an
+ * architecture's, and there is no verification key before a model is committed to (`commitWeights`).
  * @throws UsageError unless one of both is given; CountersignError for a key that is too large to prove with;
  * FileError for powers that are too few, or wrong; AbortError
  */
+export async function setup(
+  circuit: Circuit & { readonly weights: "private" },
+  options: SetupOptions,
+): Promise<FirstKeys>
 export async function setup(circuit: Circuit, options: SetupOptions): Promise<Keys>
 export async function setup(circuit: Circuit, options: FirstKeyOptions): Promise<FirstKeys>
 export async function setup(circuit: Circuit, options: SetupOptions | FirstKeyOptions): Promise<FirstKeys> {
