@@ -42,6 +42,7 @@ export * from "./prover/index.js"
 export { type KeyFile, openKeyFile } from "./prover/keyfile.js"
 export {
   checkKeys,
+  type FirstKeys,
   type Keys,
   type SetupOptions,
   setup,
@@ -55,6 +56,12 @@ export {
   type ReceiptVerifier,
   verifyReceipt,
 } from "./prover/verify.js"
+export {
+  type CommittedWeights,
+  type CommitWeightsOptions,
+  checkWeights,
+  commitWeights,
+} from "./prover/weights.js"
 export { type Accuracy, measureAccuracy } from "./quantize/accuracy.js"
 export type { CalibrationMethod } from "./quantize/calibration/calibrate.js"
 export { parseInput, parseLabels, parseSamples } from "./quantize/calibration/samples.js"
