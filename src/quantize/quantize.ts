@@ -33,7 +33,6 @@ import { diagonalMap } from "../ops/scaling.js"
 import { liveNodes, renumbered, sourcesOf } from "../ops/traversal.js"
 import { calibrate, chargeRun, integralOn, type Range, type Sample } from "./calibration/calibrate.js"
 import { flatSamples } from "./calibration/nested.js"
-import { chooseRunner } from "./calibration/tensors.js"
 import { addWindow, isWindow, withColumns } from "./columns.js"
 import { addComparison, addStep } from "./comparisons.js"
 import { addBelow, addDescent, type Descent } from "./descent.js"
@@ -97,8 +96,7 @@ export async function calibrated(
   const spread = withColumns(encoded, samples, new Budget(held))
   const prepared = bypassSums(hoistClamps(hoistRounds(splitColumns(aroundSoftmax(spread)))))
   chargeRun(prepared, new Budget(held))
-  const runner = options.runner ?? (await chooseRunner(prepared, samples.length))
-  const seen = await calibrate(prepared, samples, { ...options, runner })
+  const seen = await calibrate(prepared, samples, { ...options, backend: options.backend ?? "auto" })
   const ranges = withInputs(prepared, seen, admissible)
   const all = [...samples, ...admissible]
   return {

@@ -82,7 +82,7 @@ export const compileCommand = command("compile", "quantize a model and compile i
     const measured = search ? search.measured : given.samples.map((_, i) => i)
     const proven = document ? api.withPredicate(integers, document) : integers
     checkCircuitFolder(out, { input, output, proofSystem, model: api.modelDigest(proven) })
-    const accuracy = api.measureAccuracy(
+    const accuracy = await api.measureAccuracy(
       lowered,
       integers,
       measured.map((i) => given.samples[i]),
