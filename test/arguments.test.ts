@@ -135,9 +135,14 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     keyDigest: [[verificationKey]],
     layoutJson: [[layout]],
     lower: [[graph]],
-    measureAccuracy: [[program, model, samples, { labels: [0, 1] }]],
+    measureAccuracy: [[program, model, samples, { labels: [0, 1], backend: "loops" }]],
     memoryEstimate: [[circuit]],
+    hasSecrets: [[model]],
+    secretsOf: [[model]],
+    withoutSecrets: [[model]],
+    withSecrets: [[model, []]],
     modelDigest: [[model]],
+    openBackends: [["loops", { load: () => Promise.resolve({}), onPassedOver: () => undefined }]],
     openKeyFile: [[new URL(import.meta.url).pathname]],
     openProver: [
       [circuit, provingKey, {}],
@@ -164,6 +169,7 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     rebuildCircuit: [
       [{ model: api.serialize(model), circuit: api.describeCircuit(circuit), gadgets: circuit.gadgets }, {}],
     ],
+    runIntegers: [[model, [api.quantizeInput(model, { x })], { backend: "loops", tensors: [0] }]],
     runInteger: [[model, api.quantizeInput(model, { x })]],
     serialize: [[model]],
     searchPrecision: [
@@ -229,7 +235,7 @@ async function failure(call: AnyFunction, args: readonly unknown[]): Promise<unk
 
 /** Whose last argument is options, or something like them. */
 const withOptions =
-  "applyBeacon checkCompileOptions checkPtau compile contribute explain fromSnarkjs importOnnx measureAccuracy openProver openPtau quantize quantizeInput quantizeProgram rebuildCircuit searchPrecision setup verify".split(
+  "applyBeacon checkCompileOptions checkPtau compile contribute explain fromSnarkjs importOnnx measureAccuracy openBackends openProver openPtau quantize quantizeInput quantizeProgram rebuildCircuit runIntegers searchPrecision setup verify".split(
     " ",
   )
 const classes = /^[A-Z]/
@@ -333,8 +339,8 @@ describe("inputs", () => {
     expect(api.quantizeInput(model, nested)).toEqual(api.quantizeInput(model, { x }))
     const nestedSamples = [nested, { x: [[1, -1, 1]] }]
     expect(api.modelDigest(await api.quantize(graph, { samples: nestedSamples }))).toBe(circuit.model)
-    expect(api.measureAccuracy(program, model, nestedSamples)).toEqual(
-      api.measureAccuracy(program, model, samples),
+    expect(await api.measureAccuracy(program, model, nestedSamples)).toEqual(
+      await api.measureAccuracy(program, model, samples),
     )
     const receipt = await prover.prove(nested, { context })
     expect(receipt.statement).toEqual(made.receipt.statement)

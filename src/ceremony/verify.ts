@@ -221,10 +221,11 @@ class SetupVerification {
     const { threads } = this.options
     const engine = await openEngine(threads === undefined ? {} : { threads })
     try {
-      if (!(await this.attempt(() => this.checkPowers(engine, key)))) return
+      const domain = keys.domainOf(this.circuit, held)
+      if (!(await this.attempt(() => this.checkPowers(engine, key, domain)))) return
       const claims = keys.claims(this.circuit, held)
       const divisors = await this.checkSingles(engine, key, claims)
-      await this.attempt(() => this.comparePoints(engine, claims, divisors))
+      await this.attempt(() => this.comparePoints(engine, domain, claims, divisors))
       await this.checkBeginning(engine, keys, key, held)
     } finally {
       await engine.close()
@@ -256,10 +257,10 @@ class SetupVerification {
   }
 
   /** Whether the powers are those that the key names, enough, and powers. */
-  private async checkPowers(engine: KernelEngine, key: CeremonyKey): Promise<boolean> {
-    const { ptau, circuit } = this
+  private async checkPowers(engine: KernelEngine, key: CeremonyKey, domain: number): Promise<boolean> {
+    const { ptau } = this
     const { onProgress, signal } = this.options
-    requirePower(ptau, circuit.domain)
+    requirePower(ptau, domain)
     await checkOpen(engine, ptau, { onProgress, signal })
     // points of other powers are none of these: nothing more would be learnt
     return key.transcript.head.ptau === ptau.digest
@@ -318,6 +319,7 @@ class SetupVerification {
   /** All other points. Sections over a δ that is wrong have nothing to be compared with. */
   private async comparePoints(
     engine: KernelEngine,
+    domain: number,
     claims: readonly Claim[],
     divisors: Partial<Record<Secret, Affine>>,
   ): Promise<void> {
@@ -327,7 +329,7 @@ class SetupVerification {
       if ("secrets" in query || (query.over && divisors[query.over] === undefined)) return []
       return [{ name, query, points: checkedSource(points, where) }]
     })
-    const combinations = await Combinations.open(engine, ptau, r1cs, circuit.domain)
+    const combinations = await Combinations.open(engine, ptau, r1cs, domain)
     try {
       const { onProgress, signal } = options
       const comparison = new Comparison(engine, combinations, r1cs, sections, divisors, {

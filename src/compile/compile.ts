@@ -12,6 +12,7 @@ import { CountersignError, FileError, type OnProgress, UsageError } from "../err
 import { isNode } from "../platform.js"
 import { modelDigest } from "../quantize/canonical/digest.js"
 import type { IntGraph } from "../quantize/integers/intgraph.js"
+import { isPrivate } from "../quantize/integers/secrets.js"
 import { type Circuit, proofSystems, systemOf } from "../systems/index.js"
 import type { MirageCircuit } from "../systems/mirage/circuit.js"
 import type { PlainCircuit } from "../systems/plain/circuit.js"
@@ -26,8 +27,11 @@ export interface CompileOptions {
   readonly output?: "public" | "committed"
   /** Prove whether the answer is within this document: one more output, a bit that is public in any case. */
   readonly within?: PolicyDocument
-  /** Weights are constants of the circuit. */
-  readonly weights?: "fixed"
+  /**
+   * What the model was quantized for, and so the default: `fixed` weights are constants of the circuit; `private` ones are
+   * its owner's alone, and the circuit is that of all weights of the architecture.
+   */
+  readonly weights?: Circuit["weights"]
   /** Default: mirage, two-phase Groth16 with lookups. Plain groth16 has neither lookups nor commitments. */
   readonly proofSystem?: ProofSystem
   /** Refuse circuits with more constraints than this. Default: defaults.maxConstraints. */
@@ -56,6 +60,7 @@ export async function compile(graph: IntGraph, options?: CompileOptions): Promis
 export async function compile(model: IntGraph, options: CompileOptions = {}): Promise<Circuit> {
   checkThing("model", model, "graph")
   const { input, output, maxConstraints: limit } = checkCompileOptions(options)
+  const weights = weightsFor(model, options)
   const { graph, plan, forms, system, expected } = planned(model, options)
   if (expected.constraints > limit || expected.nonzeros > defaults.maxNonzeros) {
     throw new CountersignError({
@@ -76,7 +81,7 @@ export async function compile(model: IntGraph, options: CompileOptions = {}): Pr
   if (committed && !compiled.poseidon)
     throw new FileError({ what: "the compiled gadgets lack Poseidon", fix: "Compile the model again" })
   const block = committed && compiled.poseidon ? parseBlock(compiled.poseidon) : undefined
-  const common = { graph, model: modelDigest(graph), input, output, layout, gadgets: compiled }
+  const common = { graph, model: modelDigest(graph), weights, input, output, layout, gadgets: compiled }
   const { nonzerosPerRow } = defaults
   const circuit = system.link({ circuit: common, plan, gadgets, nonzerosPerRow, block }, forms)
   const { rows } = circuit.linked.r1cs
@@ -93,6 +98,22 @@ export function planned(model: IntGraph, options: CompileOptions) {
   const forms = system.forms(graph)
   const plan = planGadgets(graph, forms)
   return { graph, plan, forms, system, expected: estimate(graph, plan, forms.rows) }
+}
+
+/** What becomes of the weights of a model. @throws UsageError for a model that was quantized for something else */
+function weightsFor(graph: IntGraph, options: CompileOptions): Circuit["weights"] {
+  const weights = isPrivate(graph) ? "private" : "fixed"
+  if (options.weights !== undefined && options.weights !== weights) {
+    throw new UsageError({
+      what: "the model was quantized for something else than option `weights` says",
+      where: `model \`${graph.name}\``,
+      expected: `\`${options.weights}\` weights`,
+      given: `\`${weights}\` weights`,
+      fix: "Give option `weights` to `quantize`, or to `lower`, as well",
+    })
+  }
+  checkCompileOptions({ ...options, weights })
+  return weights
 }
 
 /** A model's own outputs are not called as predicates are. @throws UsageError */
@@ -156,13 +177,20 @@ export function checkCompileOptions(options: CompileOptions): {
   const chosen = choice("proofSystem", options.proofSystem, proofSystems)
   const input = choice("input", options.input, ["private", "public", "committed"] as const)
   const output = choice("output", options.output, ["public", "committed"] as const)
-  choice("weights", options.weights, ["fixed"] as const)
+  const weights = choice("weights", options.weights, ["fixed", "private"] as const)
   if (options.within !== undefined) parseDocument(options.within)
   if (!systemOf({ proofSystem: chosen }).commits && (input === "committed" || output === "committed")) {
     throw new UsageError({
       what: `plain ${chosen} has no commitments`,
       expected: "public or private values",
       fix: "Use option `proofSystem` mirage",
+    })
+  }
+  if (weights === "private" && !systemOf({ proofSystem: chosen }).commits) {
+    throw new UsageError({
+      what: `private weights cannot be proven with ${chosen}`,
+      expected: "proof system mirage",
+      fix: "Use option `proofSystem` mirage, which commits to the weights, or fixed weights",
     })
   }
   checkArgument(maxConstraints > 0, "options.maxConstraints", "a positive number", maxConstraints)

@@ -9,7 +9,7 @@ import { defaults } from "../defaults.js"
 import { FileError, InvariantError, type OnProgress } from "../errors.js"
 import { deserialize, modelDigest } from "../quantize/canonical/digest.js"
 import { fromJson } from "../statement/strict.js"
-import { type Circuit, proofSystems } from "../systems/index.js"
+import { type Circuit, proofSystems, systemOf } from "../systems/index.js"
 import { compile } from "./compile.js"
 import { queryCount } from "./inspect.js"
 
@@ -128,7 +128,9 @@ export async function rebuildCircuit(files: CircuitFiles, options: RebuildOption
     })
   }
   const counts = describeCircuit(circuit)
-  const other = (Object.keys(counts) as (keyof CircuitInfo)[]).find((name) => counts[name] !== info[name])
+  const hasDomain = systemOf(circuit).domains?.(circuit).includes(info.domain) ?? false
+  const isSame = (name: keyof CircuitInfo) => counts[name] === info[name] || (name === "domain" && hasDomain)
+  const other = (Object.keys(counts) as (keyof CircuitInfo)[]).find((name) => !isSame(name))
   if (other === undefined) return circuit
   throw new FileError({
     what: `does not describe this circuit: \`${other}\` differs`,

@@ -276,7 +276,13 @@ class Search {
     const { signal, admissible } = this.#setting
     const { samples, comparisons, backend } = this.#setting.calibration
     const key = showMethod(calibration)
-    const options = { samples, calibration, backend, ...(comparisons && { comparisons }), ...(signal && { signal }) }
+    const options = {
+      samples,
+      calibration,
+      backend,
+      ...(comparisons && { comparisons }),
+      ...(signal && { signal }),
+    }
     const ready = this.#calibrated.get(key) ?? calibrated(this.#program, options, admissible)
     this.#calibrated.set(key, ready)
     return ready

@@ -1,5 +1,5 @@
 /** Linear maps as compressed sparse rows, and applied to a vector. */
-import type { LinearMap } from "./program.js"
+import { type LinearMap, sizeOf } from "./program.js"
 
 export interface SparseMatrix {
   readonly rowPtr: Uint32Array
@@ -16,7 +16,7 @@ export function sparseRows(map: LinearMap): SparseMatrix {
   if (map.kind === "sparse") return map
   let rows = expanded.get(map)
   if (!rows) {
-    rows = map.kind === "dense" ? denseRows(map) : convRows(map)
+    rows = expand(map)
     expanded.set(map, rows)
   }
   return rows
@@ -25,6 +25,18 @@ export function sparseRows(map: LinearMap): SparseMatrix {
 /** The weights that a map holds, each once however often it is used. */
 export const weightsOf = (map: LinearMap): Float64Array => (map.kind === "sparse" ? map.values : map.weight)
 
+/** Weights that a map has, each once however often it is used, also where they are not told. */
+export const weightCount = (map: LinearMap): number =>
+  map.kind === "dense"
+    ? map.m * map.k
+    : map.kind === "conv"
+      ? map.outChannels * (map.inChannels / map.groups) * sizeOf(map.kernel)
+      : map.columns.length
+
+/** The same map of weights that are given. */
+export const ofWeights = (map: LinearMap, weights: Float64Array): LinearMap =>
+  map.kind === "sparse" ? { ...map, values: weights } : { ...map, weight: weights }
+
 /** The same map with every weight replaced. */
 export function withWeights(map: LinearMap, change: (weight: number) => number): LinearMap {
   const replace = (from: Float64Array) => {
@@ -32,36 +44,103 @@ export function withWeights(map: LinearMap, change: (weight: number) => number):
     for (let i = 0; i < from.length; i++) to[i] = change(from[i])
     return to
   }
-  return map.kind === "sparse"
-    ? { ...map, values: replace(map.values) }
-    : { ...map, weight: replace(map.weight) }
+  return ofWeights(map, replace(weightsOf(map)))
 }
 
 /** Products of a weight and an input that a map stands for, those with taps outside the input among them. */
 export function productsOf(map: LinearMap): number {
   if (map.kind === "dense") return map.n * map.k * map.m
-  if (map.kind === "sparse") return map.values.length
-  return map.outSize.reduce((x, y) => x * y, map.n * map.weight.length)
+  if (map.kind === "sparse") return map.columns.length
+  return map.outSize.reduce((x, y) => x * y, map.n * weightCount(map))
 }
 
-function denseRows({ weight, n, k, m }: Extract<LinearMap, { kind: "dense" }>): SparseMatrix {
-  const nonzeros = weight.reduce((count, w) => count + (w !== 0 ? 1 : 0), 0)
-  const rowPtr = new Uint32Array(n * m + 1)
-  const columns = new Uint32Array(n * nonzeros)
-  const values = new Float64Array(n * nonzeros)
+/** All products of a weight that is not zero and an input, as `forEachProduct` gives them. */
+function expand(map: LinearMap): SparseMatrix {
+  const weights = weightsOf(map)
+  const counts = productCounts(map)
+  const rowPtr = new Uint32Array(counts.length + 1)
+  for (let i = 0; i < counts.length; i++) rowPtr[i + 1] = rowPtr[i] + counts[i]
+  const columns = new Uint32Array(rowPtr[counts.length])
+  const values = new Float64Array(columns.length)
   let length = 0
-  for (let row = 0; row < n; row++) {
-    for (let out = 0; out < m; out++) {
-      for (let inner = 0; inner < k; inner++) {
-        const w = weight[out * k + inner]
-        if (w === 0) continue
-        columns[length] = row * k + inner
-        values[length++] = w
-      }
-      rowPtr[row * m + out + 1] = length
-    }
-  }
+  forEachProduct(map, (_, input, weight) => {
+    if (weights[weight] === 0) return
+    columns[length] = input
+    values[length++] = weights[weight]
+  })
   return { rowPtr, columns, values }
+}
+
+/** Elements of what a map makes. */
+export function outputsOf(map: LinearMap): number {
+  if (map.kind === "dense") return map.n * map.m
+  if (map.kind === "sparse") return map.rowPtr.length - 1
+  return map.outSize.reduce((x, y) => x * y, map.n * map.outChannels)
+}
+
+/** Of each output of a map, how many products it is the sum of: with a weight that is not zero and an input that counts. */
+export function productCounts(map: LinearMap, counts: (input: number) => boolean = () => true): Uint32Array {
+  const weights = weightsOf(map)
+  const found = new Uint32Array(outputsOf(map))
+  forEachProduct(map, (output, input, weight) => {
+    if (weights[weight] !== 0 && counts(input)) found[output]++
+  })
+  return found
+}
+
+/**
+ * Calls `visit(output, input, weight)` for every product of a map, weights of zero among them, outputs in order; `weight` is
+ * the place in `weightsOf`.
+ */
+export function forEachProduct(
+  map: LinearMap,
+  visit: (output: number, input: number, weight: number) => void,
+): void {
+  if (map.kind === "conv") forEachTap(map, visit)
+  else if (map.kind === "sparse") {
+    const { rowPtr, columns } = map
+    for (let i = 0; i + 1 < rowPtr.length; i++)
+      for (let j = rowPtr[i]; j < rowPtr[i + 1]; j++) visit(i, columns[j], j)
+  } else {
+    const { n, k, m } = map
+    for (let row = 0; row < n; row++)
+      for (let out = 0; out < m; out++)
+        for (let inner = 0; inner < k; inner++) visit(row * m + out, row * k + inner, out * k + inner)
+  }
+}
+
+/**
+ * Calls `visit(input, weight)` for the products of one output, as `forEachProduct` does; for who needs outputs in another
+ * order, or several maps side by side.
+ */
+export function productsOfOutput(
+  map: LinearMap,
+  output: number,
+  visit: (input: number, weight: number) => void,
+): void {
+  if (map.kind === "sparse") {
+    for (let j = map.rowPtr[output]; j < map.rowPtr[output + 1]; j++) visit(map.columns[j], j)
+    return
+  }
+  if (map.kind === "dense") {
+    const [first, weight] = [Math.floor(output / map.m) * map.k, (output % map.m) * map.k]
+    for (let inner = 0; inner < map.k; inner++) visit(first + inner, weight + inner)
+    return
+  }
+  const { groups, inChannels, outChannels, inSize, kernel, outSize } = map
+  const [inArea, taps, outArea] = [inSize, kernel, outSize].map((size) => size.reduce((x, y) => x * y, 1))
+  const perGroupIn = inChannels / groups
+  const at = output % outArea
+  const out = Math.floor(output / outArea) % outChannels
+  const batch = Math.floor(output / (outArea * outChannels))
+  const isKept = blockSize(outArea, taps) === outArea
+  const { start, tapOf, readAt } = isKept ? tapsOf(map, 0, outArea) : tapsOf(map, at, at + 1)
+  const o = isKept ? at : 0
+  const firstIn = batch * inChannels + Math.floor((out * groups) / outChannels) * perGroupIn
+  for (let channel = 0; channel < perGroupIn; channel++) {
+    const [input, weight] = [(firstIn + channel) * inArea, (out * perGroupIn + channel) * taps]
+    for (let t = start[o]; t < start[o + 1]; t++) visit(input + readAt[t], weight + tapOf[t])
+  }
 }
 
 /**
@@ -93,24 +172,6 @@ export function forEachTap(
       }
     }
   }
-}
-
-function convRows(map: ConvMap): SparseMatrix {
-  const outputs = map.outSize.reduce((x, y) => x * y, map.n * map.outChannels)
-  const rowPtr = new Uint32Array(outputs + 1)
-  forEachTap(map, (output, _, weight) => {
-    if (map.weight[weight] !== 0) rowPtr[output + 1]++
-  })
-  for (let i = 0; i < outputs; i++) rowPtr[i + 1] += rowPtr[i]
-  const columns = new Uint32Array(rowPtr[outputs])
-  const values = new Float64Array(rowPtr[outputs])
-  let length = 0
-  forEachTap(map, (_, input, weight) => {
-    if (map.weight[weight] === 0) return
-    columns[length] = input
-    values[length++] = map.weight[weight]
-  })
-  return { rowPtr, columns, values }
 }
 
 /** y += map(x), in plain loops. */

@@ -227,7 +227,7 @@ function secretFactors(parts: readonly Weighted[], group: Group): Map<Secret | "
     if (!("secrets" in query) || query.group !== group) continue
     const factor = factorsOf(factors)
     for (const [i, secret] of query.secrets.entries()) {
-      const name = secret === "delta" || secret === "deltaC" ? "one" : secret
+      const name = secret === "alpha" || secret === "beta" ? secret : "one"
       found.set(name, mod((found.get(name) ?? 0n) + factor(i)))
     }
   }

@@ -8,7 +8,7 @@ import type { ByteSource } from "../circuit/formats/source.js"
 import type { Layers } from "../prover/kernels/points/windows.js"
 
 /** Secrets beside the point τ at which polynomials are evaluated. */
-export type Secret = "alpha" | "beta" | "delta" | "deltaC"
+export type Secret = "alpha" | "beta" | "delta" | "deltaC" | "deltaW"
 
 /**
  * Polynomials of a wire: of sides A, B and C, and what side C of products adds to A·B − C at the odd points of the

@@ -5,11 +5,11 @@
  */
 import { encodeFields } from "../circuit/formats/container.js"
 import type { R1cs } from "../circuit/formats/r1cs.js"
-import { lagrangeBasis } from "../circuit/link/domain.js"
 import type { OnProgress } from "../errors.js"
 import { inverse, mod, power, r } from "../field.js"
 import { platformRandom } from "../platform.js"
 import { type Group, openEngine } from "../prover/kernels/engine.js"
+import { quotientBasis } from "./basis.js"
 import { evaluateQap } from "./qap.js"
 import type { Column, Evaluator, Query, Secret } from "./queries.js"
 
@@ -57,19 +57,18 @@ function scalarsAt(
   tau: bigint,
   secret: (name: Secret | "one") => bigint,
 ): (query: Query) => bigint[] {
-  const { u, v, w, wProducts } = evaluateQap(system, domain, tau)
-  const oddPart = mod((power(tau, BigInt(domain)) - 1n) * inverse(2n))
+  const { u, v, w, oddProducts } = evaluateQap(system, domain, tau)
   const columns: Readonly<Record<Column, (wire: number) => bigint>> = {
     u: (wire) => u[wire],
     v: (wire) => v[wire],
     w: (wire) => w[wire],
-    oddProducts: (wire) => wProducts[wire] * oddPart,
+    oddProducts: (wire) => oddProducts[wire],
   }
   return (query) => {
     if ("secrets" in query) return query.secrets.map((name) => secret(name))
     const factor = query.over === undefined ? 1n : inverse(secret(query.over))
     if ("layers" in query) {
-      const basis = lagrangeBasis(2 * domain, tau, 1, 2).map((value) => (value * factor) % r)
+      const basis = quotientBasis(domain, tau).map((value) => (value * factor) % r)
       return Array.from({ length: query.layers.count }, (_, k) => {
         const multiple = power(2n, BigInt(query.layers.bits * k))
         return basis.map((value) => (value * multiple) % r)

@@ -156,6 +156,8 @@ export interface ContributedKeys<C, H, K> {
   write(circuit: C, points: KeyPoints, origin: KeyOrigin): Promise<Uint8Array>
   /** What the points that are held of a key have to be. */
   claims(circuit: C, held: H): readonly Claim[]
+  /** Size of the domain that the rows of a key are on. */
+  domainOf(circuit: C, held: H): number
   /**
    * Why a key all of whose points are right says of itself that it began as another one, or null: of formats in which
    * contributions are bound to their circuit by a hash of the first key alone.
@@ -200,6 +202,8 @@ export interface System<C extends CircuitBase = CircuitBase, H = unknown, K = un
   readonly commits: boolean
   forms(graph: IntGraph): SystemForms
   link(linking: Linking, forms: SystemForms): C
+  /** Sizes of domains that keys of a circuit may have, if there are others than that of those which are made now. */
+  domains?(circuit: C): readonly number[]
   /** Its lookup argument, if it has one. */
   lookup(circuit: C): Lookup | undefined
   boundary(circuit: C): readonly BoundaryRows[]

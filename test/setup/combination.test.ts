@@ -110,7 +110,7 @@ async function compare(
   queries: Readonly<Record<string, Query>>,
 ): Promise<void> {
   const { tau, alpha, beta } = trapdoor
-  const drawn = { alpha, beta, delta: 1n, deltaC: 1n }
+  const drawn = { alpha, beta, delta: 1n, deltaC: 1n, deltaW: 1n }
   const evaluate = evaluateByTrapdoor({
     random: drawing([tau, ...secrets.map((secret) => drawn[secret])]),
     threads: 1,

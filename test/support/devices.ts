@@ -33,7 +33,11 @@ export function elevenBits(x: number): number {
   return Math.round(x / unit) * unit
 }
 
-export function loopDevice({ factor = (x) => x, result, operations }: Flaws = {}): Device & { closed: number } {
+export function loopDevice({
+  factor = (x) => x,
+  result,
+  operations,
+}: Flaws = {}): Device & { closed: number } {
   let calls = 0
   const given = async (values: Float32Array) => result?.(values, calls++) ?? values
   const convolve = (x: Held, filter: Held, { strides, dilations }: ConvShape, depthwise: boolean) => {
@@ -77,7 +81,8 @@ export function loopDevice({ factor = (x) => x, result, operations }: Flaws = {}
           for (let l = 0; l < k; l++)
             for (let j = 0; j < n; j++)
               out[(b * m + i) * n + j] +=
-                factor(x.values[(b * m + i) * k + l]) * factor(y.values[((y.shape[0] === 1 ? 0 : b) * k + l) * n + j])
+                factor(x.values[(b * m + i) * k + l]) *
+                factor(y.values[((y.shape[0] === 1 ? 0 : b) * k + l) * n + j])
       return given(out)
     },
     conv: (x, filter, shape) => convolve(x as Held, filter as Held, shape, false),

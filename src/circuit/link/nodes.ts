@@ -30,8 +30,11 @@ import {
   compositionCost,
   indexRows,
   linearRows,
+  type MappedTensor,
+  mappedTensor,
   RowCollector,
   rowOf,
+  rowsOfMapped,
   type TensorRows,
 } from "./rows.js"
 
@@ -81,6 +84,8 @@ export interface NodeLinking {
   readonly nonzerosPerRow: number
   /** Serves the queries of stamps; without, stamps must have none. */
   readonly lookup?: LookupBuilder | undefined
+  /** Keep linear maps as maps where gadgets look up what they give; rows of the system are the same either way. */
+  readonly maps?: boolean
   /** Projects contractions; without, all must have been planned as products. */
   readonly projection?: ProjectionBuilder | undefined
   readonly trace?: Trace | undefined
@@ -129,23 +134,43 @@ class Linked {
   readonly stamped: StampedNode[] = []
   readonly linking: NodeLinking
   readonly #tensors = new Map<TensorId, TensorRows>()
+  readonly #mapped = new Map<TensorId, MappedTensor>()
+  readonly #accumulators = new Map<string, Accumulator>()
 
   constructor(linking: NodeLinking) {
     this.linking = linking
   }
 
-  set(tensor: TensorId, rows: TensorRows): void {
-    this.#tensors.set(tensor, rows)
+  set(tensor: TensorId, result: TensorRows | MappedTensor): void {
+    this.drop(tensor)
+    if ("parts" in result) this.#mapped.set(tensor, result)
+    else this.#tensors.set(tensor, result)
   }
 
   drop(tensor: TensorId): void {
     this.#tensors.delete(tensor)
+    this.#mapped.delete(tensor)
   }
 
+  /** A tensor as the maps that it is, if rows need not be made. */
+  readonly mapped = (tensor: TensorId): MappedTensor | undefined => this.#mapped.get(tensor)
+
   readonly rows = (tensor: TensorId): TensorRows => {
-    const rows = this.#tensors.get(tensor)
-    invariant(rows, `tensor ${this.linking.graph.tensors[tensor].name} is used before it is computed`)
+    let rows = this.#tensors.get(tensor)
+    if (rows === undefined) {
+      const mapped = this.#mapped.get(tensor)
+      invariant(mapped, `tensor ${this.linking.graph.tensors[tensor].name} is used before it is computed`)
+      rows = rowsOfMapped(mapped)
+      this.#tensors.set(tensor, rows)
+    }
     return rows
+  }
+
+  /** The accumulator of a name, for a node: what it holds of wires lasts as long as all nodes. */
+  accumulator(name: "operands" | "results", node: IntNode): Accumulator {
+    const accumulator = this.#accumulators.get(name) ?? new Accumulator(node)
+    this.#accumulators.set(name, accumulator)
+    return accumulator.of(node)
   }
 
   planOf(node: IntNode): NodePlan {
@@ -185,7 +210,7 @@ class Linked {
 const stamped = (node: IntNode, linked: Linked): TensorRows => stampNode(linked.planOf(node), linked)
 
 /** The rows of a node's output, linked. */
-const links: PerKind<IntNode, [linked: Linked], TensorRows> = {
+const links: PerKind<IntNode, [linked: Linked], TensorRows | MappedTensor> = {
   input(node, linked) {
     const { inputs, graph } = linked.linking
     const plan = linked.planOf(node)
@@ -199,13 +224,15 @@ const links: PerKind<IntNode, [linked: Linked], TensorRows> = {
   },
   index: (node, linked) => indexRows(node, linked.rows),
   linear(node, linked) {
-    const { graph, nonzerosPerRow } = linked.linking
+    const { graph, nonzerosPerRow, maps, builder } = linked.linking
     for (const source of new Set(node.terms.map((term) => term.source))) {
       const rows = linked.rows(source)
       const saved = compositionCost(node, source, rows) - rows.wires.length
       if (saved > nonzerosPerRow * (rows.rowPtr.length - 1)) linked.define(source, node)
     }
-    return linearRows(node, elementsOf(graph, node.out), linked.rows)
+    const elements = elementsOf(graph, node.out)
+    const mapped = maps ? mappedTensor(node, elements, linked.rows, builder.wires) : undefined
+    return mapped ?? linearRows(node, elements, linked.rows)
   },
   max: stamped,
   argmax: stamped,
@@ -340,14 +367,14 @@ function bitsNode(node: RowsNode, linked: Linked): TensorRows {
     Array.from({ length: indices }, (_, i) => rowOf(source, i)),
     bits,
   )
+  const difference = linked.accumulator("operands", node)
   for (let i = 0; i < indices; i++) {
     const index = rowOf(source, i)
     for (let v = 0; v < depth; v++) {
-      const difference = new Accumulator(node)
       difference.add(index, 1)
       difference.addWire(0, -node.lo - v)
       builder.entry(0, bits + i * depth + v, 1)
-      difference.flush((wire, coefficient) => builder.entry(1, wire, coefficient))
+      difference.flushB(builder, 1)
       builder.endRow()
     }
     for (let v = 0; v < depth; v++) builder.entry(2, bits + i * depth + v, 1)
@@ -403,29 +430,46 @@ function wireRows(first: number, count: number, size = count): TensorRows {
   }
 }
 
+/** An operand of a gadget: a combination, or an element of a tensor that maps stand for. */
+type Operand = WireLc | { readonly tensor: MappedTensor; readonly element: number }
+
+/**
+ * Whether a stamp takes the operands of a node as they are: only queries, which are rows of side B, name them, and each
+ * names one. Gadgets with one operand alone are asked for; elements then come in the order of the node.
+ */
+const takesMaps = ({ rows, queries }: Stamp, operands: number): boolean =>
+  operands === 1 &&
+  rows.every((row) => [row.a, row.b, row.c].every((lc) => !lc.has(0))) &&
+  queries.some(({ lc }) => lc.has(0))
+
 /** Stamps a node's gadgets and returns the rows of its output tensor. */
 function stampNode(plan: NodePlan, linked: Linked): TensorRows {
-  const { builder } = linked.linking
-  const accumulator = new Accumulator(plan.node)
+  const { builder, stamps, trace } = linked.linking
+  const accumulator = linked.accumulator("operands", plan.node)
+  const results = linked.accumulator("results", plan.node)
   const count = plan.uses.length
   const base = new Uint32Array(count).fill(NONE)
   const firstRow = new Uint32Array(count)
-  const collector = new RowCollector(count / plan.terms)
-  const sources = plan.sources.map(linked.rows)
-  const results = new Accumulator(plan.node)
+  const collector = new RowCollector(count / plan.terms, count / plan.terms)
   const emit = (wire: number, coefficient: number) => collector.entry(wire, coefficient)
+  const mayMap = stamps.map((stamp) => trace === undefined && takesMaps(stamp, stamp.gadget.inputs))
+  const operandOf = (i: number, j: number, asMap: boolean): Operand => {
+    const source = plan.sources[sourceOf(plan, i, j)]
+    const element = plan.elements[plan.operandPtr[i] + j]
+    const tensor = asMap ? linked.mapped(source) : undefined
+    return tensor ? { tensor, element } : rowOf(linked.rows(source), element)
+  }
   for (let i = 0; i < count; i++) {
     firstRow[i] = builder.rows
-    const operands: WireLc[] = []
-    for (let j = plan.operandPtr[i]; j < plan.operandPtr[i + 1]; j++) {
-      const source = sources[sourceOf(plan, i, operands.length)]
-      operands.push(rowOf(source, plan.elements[j]))
-    }
-    if (plan.uses[i] === NONE) {
-      if (Number.isNaN(plan.constants[i])) results.add(operands[0], 1)
+    const use = plan.uses[i]
+    const operands: Operand[] = []
+    for (let j = 0; j < plan.operandPtr[i + 1] - plan.operandPtr[i]; j++)
+      operands.push(operandOf(i, j, use !== NONE && mayMap[use]))
+    if (use === NONE) {
+      if (Number.isNaN(plan.constants[i])) results.add(operands[0] as WireLc, 1)
       else results.addWire(0, plan.outputSign * plan.constants[i] + plan.outputOffset)
     } else {
-      base[i] = builder.allocate(linked.linking.stamps[plan.uses[i]].wires)
+      base[i] = builder.allocate(stamps[use].wires)
       const output = stampGadget(plan, i, base[i], operands, accumulator, linked.linking)
       if (output !== NONE) {
         results.addWire(output, plan.outputSign)
@@ -445,7 +489,7 @@ function stampGadget(
   { uses, operandOffset }: NodePlan,
   i: number,
   base: number,
-  operands: readonly WireLc[],
+  operands: readonly Operand[],
   accumulator: Accumulator,
   { stamps, builder, lookup, trace }: NodeLinking,
 ): number {
@@ -454,25 +498,29 @@ function stampGadget(
     for (const [signal, coefficient] of lc) {
       if (signal === ONE) accumulator.addWire(0, coefficient)
       else if (signal < operands.length) {
-        accumulator.add(operands[signal], coefficient)
+        const operand = operands[signal]
+        if ("tensor" in operand) accumulator.addMapped(operand.tensor, operand.element, coefficient)
+        else accumulator.add(operand, coefficient)
         accumulator.addWire(0, coefficient * operandOffset)
       } else accumulator.addWire(base + signal - operands.length, coefficient)
     }
   }
   for (const row of stamp.rows) {
-    ;[row.a, row.b, row.c].forEach((lc, side) => {
-      expand(lc)
-      accumulator.flush((wire, coefficient) => builder.entry(side, wire, coefficient))
-    })
+    expand(row.a)
+    accumulator.flush((wire, coefficient) => builder.entry(0, wire, coefficient))
+    expand(row.b)
+    accumulator.flushB(builder, 1)
+    expand(row.c)
+    accumulator.flush((wire, coefficient) => builder.entry(2, wire, coefficient))
     builder.endRow()
   }
   for (const query of stamp.queries) {
     invariant(lookup, "queries need the lookup strategy")
     expand(query.lc)
-    lookup.query(lookup.add(query.table), query.scale, (emitTerm) => accumulator.flush(emitTerm))
+    lookup.query(lookup.add(query.table), query.scale, accumulator)
   }
   const output = stamp.outputs.length > 0 ? base + stamp.outputs[0] - operands.length : NONE
-  trace?.gadget(stamp.gadget.use, operands, operandOffset, output)
+  trace?.gadget(stamp.gadget.use, operands as readonly WireLc[], operandOffset, output)
   return output
 }
 

@@ -6,10 +6,25 @@
  * `auto` starts no device for little work. For more it starts all that there are, runs the same batch on each and in the
  * loops, once, and stays with the fastest that agrees.
  */
-import { checkArgument } from "../../arguments.js"
+import { checkArgument, checkOptions } from "../../arguments.js"
 import type { TensorId } from "../../ops/program.js"
-import { type Batch, batchSize, multiplicationsOf, part, type Runnable, type Sample, Session } from "./batch.js"
-import { type BackendName, backendNames, type Device, DeviceFailure, deviceNames, MissingDevice } from "./device.js"
+import {
+  type Batch,
+  batchSize,
+  multiplicationsOf,
+  part,
+  type Runnable,
+  type Sample,
+  Session,
+} from "./batch.js"
+import {
+  type BackendName,
+  backendNames,
+  type Device,
+  DeviceFailure,
+  deviceNames,
+  MissingDevice,
+} from "./device.js"
 import { selfTest } from "./selftest.js"
 import { type LoadPackage, startDevice } from "./tfjs.js"
 
@@ -235,7 +250,8 @@ export class Backends implements AsyncDisposable {
     let session: Session | undefined
     try {
       session = new Session(program, new Set(reference.values.keys()), device, operandBits)
-      if (!isOfUse({ device, operandBits }, program)) throw new DeviceFailure("its factors are too short for reals")
+      if (!isOfUse({ device, operandBits }, program))
+        throw new DeviceFailure("its factors are too short for reals")
       const { batch, ms } = await timed(session, samples)
       agree(program, batch, reference)
       return ms
@@ -287,9 +303,12 @@ const closed = (device: Device): Promise<void> => device.close().catch(() => und
  * @throws UsageError for a name that is none
  */
 export function openBackends(wanted: BackendChoice = "auto", options: BackendOptions = {}): Backends {
+  checkOptions(options)
   const known = wanted === "auto" || backendNames.includes(wanted)
   checkArgument(known, "backend", `auto, ${backendNames.join(", ")}`, wanted)
   const { load, onPassedOver } = options
+  for (const [name, given] of Object.entries({ load, onPassedOver }))
+    checkArgument(given === undefined || typeof given === "function", `options.${name}`, "a function", given)
   return new Backends(wanted, (name) => startDevice(name, load), onPassedOver)
 }
 

@@ -137,7 +137,8 @@ export function part(values: Float64Array, i: number, count: number): Float64Arr
 /** By the index of a node the tensors that are done with after it. */
 function endsOf({ nodes }: Runnable, kept: ReadonlySet<TensorId>): Map<number, TensorId[]> {
   const last = new Map<TensorId, number>()
-  for (const [index, node] of nodes.entries()) for (const id of [...sourcesOf(node), node.out]) last.set(id, index)
+  for (const [index, node] of nodes.entries())
+    for (const id of [...sourcesOf(node), node.out]) last.set(id, index)
   const ended = new Map<number, TensorId[]>()
   for (const [id, index] of last) if (!kept.has(id)) ended.set(index, [...(ended.get(index) ?? []), id])
   return ended
@@ -155,7 +156,10 @@ export function batchSize(program: Runnable, kept: ReadonlySet<TensorId>): numbe
   for (const [index, node] of program.nodes.entries()) {
     held += size(node.out)
     // what a device is given and gives back
-    const copied = node.kind === "linear" || node.kind === "contraction" ? sourcesOf(node).reduce((n, id) => n + size(id), size(node.out)) : 0
+    const copied =
+      node.kind === "linear" || node.kind === "contraction"
+        ? sourcesOf(node).reduce((n, id) => n + size(id), size(node.out))
+        : 0
     most = Math.max(most, held + copied)
     for (const id of ended.get(index) ?? []) held -= size(id)
   }

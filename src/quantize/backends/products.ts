@@ -9,8 +9,9 @@
  * short as output and input, in doubles that hold them exactly. A result that is wrong anywhere passes with a
  * probability of about 2^−b, for r of b bits, in each sample: a device that is wrong more than once is found.
  */
-import { platformRandom } from "../../platform.js"
+
 import type { ContractionNode, LinearMap } from "../../ops/program.js"
+import { platformRandom } from "../../platform.js"
 import { type Device, DeviceFailure, failureOf, type Loaded, WrongNumbers } from "./device.js"
 import { exactLimit, limbOf, mostOfLimb, type Split, splitFor, whole } from "./limbs.js"
 
@@ -211,14 +212,20 @@ function partOnDevice(device: Device, g: Geometry, part: Part, exact: boolean) {
   const { channelsIn, channels } = part
   const outPerIn = part.filter.length / (g.kernel[0] * g.kernel[1] * channelsIn)
   const values = Float32Array.from(part.filter)
-  const filter = loaded(device, values, dense ? [1, channelsIn, outPerIn] : [...g.kernel, channelsIn, outPerIn])
+  const filter = loaded(
+    device,
+    values,
+    dense ? [1, channelsIn, outPerIn] : [...g.kernel, channelsIn, outPerIn],
+  )
   const outArea = g.outSize[0] * g.outSize[1]
   const run = async (input: Float32Array, images: number): Promise<Float32Array> => {
     const x = loaded(device, input, dense ? [1, images, channelsIn] : [images, ...g.extent, channelsIn])
     try {
       const out = await (dense ? device.matmul(x, filter) : device[operation as "conv"](x, filter, g))
       if (out?.length !== images * outArea * channels.length)
-        throw new DeviceFailure(`it gives ${out?.length} numbers where ${images * outArea * channels.length} are due`)
+        throw new DeviceFailure(
+          `it gives ${out?.length} numbers where ${images * outArea * channels.length} are due`,
+        )
       return out
     } catch (error) {
       throw failureOf(error)
@@ -235,7 +242,8 @@ function partOnDevice(device: Device, g: Geometry, part: Part, exact: boolean) {
       for (let image = 0, at = 0; image < images; image++) {
         const first = image * g.outChannels * outArea
         for (let o = 0; o < outArea; o++)
-          for (let c = 0; c < channels.length; c++) y[first + channels[c] * outArea + o] += worth[c] * out[at++]
+          for (let c = 0; c < channels.length; c++)
+            y[first + channels[c] * outArea + o] += worth[c] * out[at++]
       }
       if (check) check(input, out, images)
     },
@@ -279,11 +287,15 @@ function packed(
 /** `count` random whole numbers from 1 to 2^bits. */
 function randoms(count: number, bits: number): Float64Array {
   const bytes = platformRandom(2 * count)
-  return Float64Array.from({ length: count }, (_, i) => 1 + ((bytes[2 * i] + 256 * bytes[2 * i + 1]) & (2 ** bits - 1)))
+  return Float64Array.from(
+    { length: count },
+    (_, i) => 1 + ((bytes[2 * i] + 256 * bytes[2 * i + 1]) & (2 ** bits - 1)),
+  )
 }
 
 /** Bits of what results are multiplied by, so that sums of so many of them are exact; too few say nothing. */
-const checkBits = (results: number): number => Math.min(16, Math.floor(Math.log2(2 ** 52 / (exactLimit * results))))
+const checkBits = (results: number): number =>
+  Math.min(16, Math.floor(Math.log2(2 ** 52 / (exactLimit * results))))
 const leastCheckBits = 4
 
 /** What tells whether the numbers that a device gives are right; undefined if there are too many of them. */
@@ -301,11 +313,16 @@ function checkOf(g: Geometry, part: Part) {
     for (let kx = 0; kx < g.kernel[1]; kx++)
       for (let channel = 0; channel < channelsIn; channel++) {
         let weight = 0
-        for (let c = 0; c < outPerIn; c++) weight += filter[at++] * ofChannel[depthwise ? channel * outPerIn + c : c]
+        for (let c = 0; c < outPerIn; c++)
+          weight += filter[at++] * ofChannel[depthwise ? channel * outPerIn + c : c]
         for (let oy = 0; oy < rows; oy++)
           for (let ox = 0; ox < columns; ox++) {
-            const [row, column] = [oy * g.strides[0] + ky * g.dilations[0], ox * g.strides[1] + kx * g.dilations[1]]
-            back[(row * g.extent[1] + column) * channelsIn + channel] += weight * ofPosition[oy * columns + ox]
+            const [row, column] = [
+              oy * g.strides[0] + ky * g.dilations[0],
+              ox * g.strides[1] + kx * g.dilations[1],
+            ]
+            back[(row * g.extent[1] + column) * channelsIn + channel] +=
+              weight * ofPosition[oy * columns + ox]
           }
       }
   return (input: Float32Array, out: Float32Array, images: number): void => {

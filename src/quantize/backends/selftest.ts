@@ -98,7 +98,8 @@ async function testMap(device: Device, map: LinearMap, bits: number, count: numb
 /** What each output multiplies the most of all sources by, in all. */
 function sumsOf(map: LinearMap): number[] {
   const weights = weightsOf(map)
-  const each = map.kind === "dense" ? map.k : map.kind === "conv" ? weights.length / map.outChannels : weights.length
+  const each =
+    map.kind === "dense" ? map.k : map.kind === "conv" ? weights.length / map.outChannels : weights.length
   return Array.from({ length: weights.length / each }, (_, i) =>
     weights.subarray(i * each, (i + 1) * each).reduce((sum, w) => sum + Math.abs(w), 0),
   )
@@ -124,7 +125,8 @@ async function testContraction(device: Device, count: number): Promise<void> {
   const expected = new Float64Array(matrices * 5 * 7)
   for (let i = 0; i < expected.length; i++) {
     const [row, j] = [Math.floor(i / 7), i % 7]
-    for (let l = 0; l < 33; l++) expected[i] += left[row * 33 + l] * right[(Math.floor(row / 5) * 33 + l) * 7 + j]
+    for (let l = 0; l < 33; l++)
+      expected[i] += left[row * 33 + l] * right[(Math.floor(row / 5) * 33 + l) * 7 + j]
   }
   compare(await run(left, right, count), expected)
 }

@@ -8,7 +8,14 @@
  */
 import type { Tensor, Tensor3D, Tensor4D } from "@tensorflow/tfjs-core"
 import { isNode } from "../../platform.js"
-import { type Device, DeviceFailure, type DeviceName, failureOf, type Loaded, MissingDevice } from "./device.js"
+import {
+  type Device,
+  DeviceFailure,
+  type DeviceName,
+  failureOf,
+  type Loaded,
+  MissingDevice,
+} from "./device.js"
 
 type Tf = typeof import("@tensorflow/tfjs-core")
 
@@ -58,7 +65,12 @@ const starts: Record<DeviceName, (tf: Tf, load: LoadPackage) => Promise<Device>>
     const found = tf.engine().registry.webgpu as WebgpuBackend | undefined
     if (found) {
       const description = "WebGPU, as the page set it up"
-      return await tfDevice(tf, { name: "webgpu", backend: "webgpu", description, lost: lossOf(found.device) })
+      return await tfDevice(tf, {
+        name: "webgpu",
+        backend: "webgpu",
+        description,
+        lost: lossOf(found.device),
+      })
     }
     const gpu = isNode ? await nodeGpu(load) : (navigator as { gpu?: Gpu }).gpu
     if (!gpu) throw new MissingDevice("this browser has no WebGPU")
@@ -211,9 +223,7 @@ async function tfDevice(tf: Tf, { name, backend, description, lost, end }: Start
     load: (values, shape): Loaded => at(() => tf.tensor(values, [...shape], "float32")),
     matmul: (left, right) => read(() => tf.matMul(left as Tensor3D, right as Tensor3D)),
     conv: (x, filter, { strides, dilations }) =>
-      read(() =>
-        tf.conv2d(x as Tensor4D, filter as Tensor4D, [...strides], "valid", "NHWC", [...dilations]),
-      ),
+      read(() => tf.conv2d(x as Tensor4D, filter as Tensor4D, [...strides], "valid", "NHWC", [...dilations])),
     depthwise: (x, filter, { strides, dilations }) =>
       read(() =>
         tf.depthwiseConv2d(x as Tensor4D, filter as Tensor4D, [...strides], "valid", "NHWC", [...dilations]),

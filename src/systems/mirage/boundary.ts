@@ -22,7 +22,7 @@ import type { Layout } from "../../statement/layout.js"
 import { packSide } from "../../statement/words.js"
 import type { MirageLinked } from "./circuit.js"
 import { checkPhases } from "./phases.js"
-import { CHALLENGE, CONSTANT, EVALUATION, firstCommitted } from "./wires.js"
+import { CHALLENGE, CONSTANT, EVALUATION, publicWires } from "./wires.js"
 
 export interface MirageOptions {
   readonly layout: Layout
@@ -41,7 +41,7 @@ export function linkMirage(
 ): MirageLinked {
   const stamps = stampsOf(plan, gadgets, lookups(options.tableBits))
   const builder = new R1csBuilder()
-  builder.allocate(firstCommitted - 1)
+  builder.allocate(publicWires - 1)
   const inputs = graph.inputs.map((input) => builder.allocate(elementsOf(graph, input.tensor)))
   const lookup = new LookupBuilder(builder, CHALLENGE)
   const projection = new ProjectionBuilder(builder, CHALLENGE)
@@ -54,6 +54,7 @@ export function linkMirage(
     nonzerosPerRow: options.nonzerosPerRow,
     lookup,
     projection,
+    maps: true,
   })
   const allInputs = graph.inputs.map(({ tensor }, index) => wires(inputs[index], elementsOf(graph, tensor)))
   const inputRows = (index: number): TensorRows => allInputs[index]
@@ -88,7 +89,7 @@ export function linkMirage(
     after = target
   }
   const firstFinal = builder.wires
-  const r1cs = builder.finish(0, firstCommitted - 1, 0)
+  const r1cs = builder.finish(0, publicWires - 1, 0)
   checkPhases(r1cs, firstFinal)
   const large = Object.values(commitments).flatMap((commitment) => commitment.wires)
   return {
@@ -97,6 +98,7 @@ export function linkMirage(
     stamped,
     inputs,
     lookup: { ...parts, inverses: firstFinal, quotients: firstFinal + queries },
+    weights: 0,
     firstFinal,
     commitments,
     steps: firstFinal + steps,

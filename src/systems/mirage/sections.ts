@@ -7,6 +7,8 @@
  *                and all of these are one multiplication.
  *     projected  wires of projected contractions: field elements, too many for multiples
  *     lookups    inverses and quotients of the lookup argument: 1/(c − t) for an entry t, or a small multiple
+ *
+ * Points of private weights are none of these: what they add up to is a constant of the model (weights.ts).
  */
 
 import { type ByteSource, gather, join } from "../../circuit/formats/source.js"
@@ -16,7 +18,7 @@ import { invariant } from "../../errors.js"
 import type { Engine, Entries, Points } from "../../prover/engine/engine.js"
 import { fileBytes, type NameOf } from "../../prover/kernels/points/points.js"
 import type { MirageCircuit } from "./circuit.js"
-import { CHALLENGE, EVALUATION } from "./wires.js"
+import { CHALLENGE, EVALUATION, publicWires } from "./wires.js"
 import type { CommittedWitness } from "./witness.js"
 
 /** Points of a section of the key: one for each wire, in the same order, which is ascending. */
@@ -37,6 +39,10 @@ export interface LoadedSections {
   readonly lookups: Points | undefined
 }
 
+/** Kinds of wires, by number. */
+const kindNames = ["small", "full", "projected", "lookups", "constant"] as const
+type Kind = (typeof kindNames)[number]
+
 const digitBits = 8
 /** Multiples of a point that meets field elements: one for each of their bytes. */
 export const digits = 32
@@ -46,8 +52,7 @@ export const quotientMultiples = ({ table }: Pick<Lookup, "table">): number =>
   Math.max(1, Math.ceil(Math.log2(table.length + 1)))
 
 export class SectionLoader {
-  private readonly isFull: Uint8Array
-  private readonly firstProjected: number
+  private readonly kind: Uint8Array
   private readonly firstLookup: number
   private readonly firstQuotient: number
   private readonly entryCount: number
@@ -59,14 +64,17 @@ export class SectionLoader {
     { linked }: MirageCircuit,
     private readonly engine: Engine,
   ) {
-    const { r1cs, lookup, large, firstFinal, projected } = linked
-    this.isFull = new Uint8Array(r1cs.wires)
-    for (const wire of [...large, CHALLENGE, EVALUATION]) this.isFull[wire] = 1
-    this.isFull.fill(1, firstFinal)
-    this.firstProjected = projected.first
+    const { r1cs, lookup, large, firstFinal, projected, weights } = linked
+    this.kind = new Uint8Array(r1cs.wires)
     this.firstLookup = lookup.inverses
     this.firstQuotient = lookup.quotients
     this.entryCount = lookup.tableStart[lookup.tables.length]
+    const number = (kind: Kind) => kindNames.indexOf(kind)
+    for (const wire of [...large, CHALLENGE, EVALUATION]) this.kind[wire] = number("full")
+    this.kind.fill(number("full"), firstFinal)
+    this.kind.fill(number("lookups"), this.firstLookup, this.firstQuotient + this.entryCount)
+    this.kind.fill(number("projected"), projected.first)
+    this.kind.fill(number("constant"), publicWires, publicWires + weights)
     this.multiplicities = lookup.multiplicities
     this.quotientLayers = quotientMultiples(lookup)
   }
@@ -74,11 +82,9 @@ export class SectionLoader {
   /** Loads the points of one multiplication; `masks` are points as in a file. */
   load(group: "g1" | "g2", sections: readonly Section[], masks: readonly Uint8Array[] = []): LoadedSections {
     const size = fileBytes[group]
-    const isLookup = (wire: number) => wire >= this.firstLookup && wire < this.firstQuotient + this.entryCount
-    const pick = (belongs: (wire: number) => boolean) => {
-      const places = sections.map(({ wires }) =>
-        Uint32Array.from(wires.keys()).filter((i) => belongs(wires[i])),
-      )
+    const kinds = sections.map(({ wires }) => this.byKind(wires))
+    const pick = (_: Kind, kind: number) => {
+      const places = kinds.map((places) => places[kind])
       const wires = new Uint32Array(places.reduce((sum, { length }) => sum + length, 0))
       let at = 0
       sections.forEach((section, k) => {
@@ -87,11 +93,7 @@ export class SectionLoader {
       const parts = sections.map(({ name }, k) => ({ name, places: places[k] }))
       return { wires, parts, points: sections.map(({ points }, k) => gather(points, size, places[k])) }
     }
-    const small = pick((wire) => this.isFull[wire] === 0)
-    const isProjected = (wire: number) => wire >= this.firstProjected
-    const full = pick((wire) => this.isFull[wire] === 1 && !isLookup(wire) && !isProjected(wire))
-    const projected = pick(isProjected)
-    const lookups = pick(isLookup)
+    const [small, full, projected, lookups] = kindNames.map(pick)
     const multiples = { from: small.wires.length, bits: digitBits, layers: digits }
     const points = this.engine.load(group, join([...small.points, ...full.points, ...masks]), {
       multiples,
@@ -124,6 +126,19 @@ export class SectionLoader {
       projected: projectedPoints && { wires: projected.wires, points: projectedPoints },
       lookups: lookupPoints,
     }
+  }
+
+  /** Places of wires in a section by kind, ascending. */
+  private byKind(wires: Uint32Array): readonly Uint32Array[] {
+    const counts = kindNames.map(() => 0)
+    for (let i = 0; i < wires.length; i++) counts[this.kind[wires[i]]]++
+    const places = counts.map((count) => new Uint32Array(count))
+    counts.fill(0)
+    for (let i = 0; i < wires.length; i++) {
+      const kind = this.kind[wires[i]]
+      places[kind][counts[kind]++] = i
+    }
+    return places
   }
 
   /** What the points of a loaded are multiplied by, those of projections and lookups aside. */

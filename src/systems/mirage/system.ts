@@ -1,16 +1,18 @@
 /** The two-phase proof (MIRAGE, eprint 2020/278): lookups, packed words, commitments, the kernels. */
 import { nonzerosOf } from "../../circuit/link/circuit.js"
 import { type LookupForms, lookupForms } from "../../circuit/plan/forms.js"
-import type { Affine, PointPair } from "../../prover/engine/engine.js"
+import type { PointPair } from "../../prover/engine/engine.js"
 import { kernelEngine } from "../../prover/engine/kernels.js"
-import type { G1Point, G2Point } from "../../statement/points.js"
+import type { G1Point } from "../../statement/points.js"
 import type { Statement } from "../../statement/statement.js"
 import type { System } from "../system.js"
+import { affine1, affine2 } from "./affine.js"
 import { boundaryTargets, fullWitness, sectionsOf, wordDifferences } from "./audit.js"
 import { linkMirage } from "./boundary.js"
 import type { MirageCircuit } from "./circuit.js"
 import {
   checkMemory,
+  keyDomains,
   type MirageProvingKey,
   mirageDomain,
   mirageMasks,
@@ -36,6 +38,8 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
     const sizes = { domain: mirageDomain(r1cs), nonzeros: nonzerosOf(r1cs) }
     return { ...circuit, proofSystem: "mirage", linked, tableBits, ...sizes }
   },
+
+  domains: ({ linked }) => keyDomains(linked.r1cs),
 
   lookup: ({ linked }) => linked.lookup,
 
@@ -65,6 +69,7 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
     queries: ({ linked }) => mirageKeyQueries(linked),
     write: async ({ linked }, points, origin) => mirageKeyOf(linked, points, origin),
     claims: ({ linked }, held) => mirageClaims(linked, held),
+    domainOf: (_, held) => held.domain,
     sections: sectionsOf,
   },
   readKey: ({ linked }, provingKey, residentBytes) => readMirageKey(provingKey, linked, residentBytes),
@@ -90,6 +95,7 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
         const onPoints = (points: MirageProofPoints, ic: G1Point) => {
           holds =
             Object.values(points).every((point) => !point.is0()) && engine.pairingsAreOne(pairsOf(points, ic))
+          return holds
         }
         const { salts, onProgress, signal } = options
         const about = { key: digest, context, words }
@@ -103,12 +109,3 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
 
 const commitmentIn = (claim: Statement["input"]): bigint | undefined =>
   claim.visibility === "committed" ? BigInt(claim.commitment) : undefined
-
-const affine1 = (point: G1Point): Affine => {
-  const { x, y } = point.toAffine()
-  return point.is0() ? null : [x, y]
-}
-const affine2 = (point: G2Point): Affine => {
-  const { x, y } = point.toAffine()
-  return point.is0() ? null : [x.c0, x.c1, y.c0, y.c1]
-}

@@ -26,7 +26,10 @@ const example = (folder: string) => {
 }
 
 /** Backends whose `auto` and names start the devices that are given here, and no others. */
-const backendsOf = (devices: Partial<Record<"wasm" | "webgpu" | "node-gpu", () => Device>>, wanted = "wasm") => {
+const backendsOf = (
+  devices: Partial<Record<"wasm" | "webgpu" | "node-gpu", () => Device>>,
+  wanted = "wasm",
+) => {
   const told: PassedOver[] = []
   const backends = new Backends(
     wanted as "wasm",
@@ -58,7 +61,8 @@ async function expectSame(graph: IntGraph, backends: Backends, random: Random, c
   const tensors = graph.nodes.map(({ out }) => out)
   const got = await runIntegers(graph, inputs, { backend: backends, tensors })
   inputs.forEach((input, i) => {
-    for (const [id, values] of runInteger(graph, input)) expect(got[i].get(id), graph.tensors[id].name).toEqual(values)
+    for (const [id, values] of runInteger(graph, input))
+      expect(got[i].get(id), graph.tensors[id].name).toEqual(values)
   })
 }
 
@@ -84,7 +88,9 @@ describe("integers on WebAssembly", () => {
     )
   })
 
-  const examples = readdirSync(new URL("../../../examples", import.meta.url)).filter((name) => name.startsWith("mnist"))
+  const examples = readdirSync(new URL("../../../examples", import.meta.url)).filter((name) =>
+    name.startsWith("mnist"),
+  )
   it.each(examples)("are those of the loops, on %s at 8 and 14 bits", async (folder) => {
     const { graph, samples } = example(folder)
     for (const precision of [8, 14]) {
@@ -176,11 +182,14 @@ describe("a device", () => {
     expect([backends.chosen, device.closed, held()]).toEqual(["loops", 1, 0])
   })
 
-  it.each([[["matmul"]], [["conv"]], [[]]] as const)("that has only %j does the rest in loops", async (operations) => {
-    const { backends, told } = backendsOf({ wasm: () => loopDevice({ operations }) })
-    await expectSame(await model(), backends, new Random(1))
-    expect([backends.chosen, told, held()]).toEqual(["wasm", [], 0])
-  })
+  it.each([[["matmul"]], [["conv"]], [[]]] as const)(
+    "that has only %j does the rest in loops",
+    async (operations) => {
+      const { backends, told } = backendsOf({ wasm: () => loopDevice({ operations }) })
+      await expectSame(await model(), backends, new Random(1))
+      expect([backends.chosen, told, held()]).toEqual(["wasm", [], 0])
+    },
+  )
 })
 
 describe("the choice of a backend", () => {
@@ -209,8 +218,7 @@ describe("the choice of a backend", () => {
 
   it("passes over what disagrees with the loops", async () => {
     // right about integers, and off by a thousandth where they are none
-    const result = (values: Float32Array) =>
-      values.map((x) => (Number.isInteger(x) ? x : 1.001 * x))
+    const result = (values: Float32Array) => values.map((x) => (Number.isInteger(x) ? x : 1.001 * x))
     const { backends, told } = backendsOf({ wasm: () => loopDevice({ result }) }, "auto")
     const prepared = backends.prepare(program, tensors, many.length)
     await prepared.run(many.slice(0, 2))
@@ -234,7 +242,12 @@ describe("the choice of a backend", () => {
       await measureAccuracy(program, model, given, { labels, backend: backends }),
       await measureAccuracy(program, model, given, { labels, backend: "loops" }),
     ]
-    expect({ ...fast, outputs: [], margin: null, losses: [] }).toEqual({ ...slow, outputs: [], margin: null, losses: [] })
+    expect({ ...fast, outputs: [], margin: null, losses: [] }).toEqual({
+      ...slow,
+      outputs: [],
+      margin: null,
+      losses: [],
+    })
     expect(fast.outputs[0].maxError).toBeCloseTo(slow.outputs[0].maxError, 4)
   })
 

@@ -1,0 +1,148 @@
+/**
+ * Rows that linear maps stand for. Most entries of a large circuit are a convolution's weights, written once for every
+ * place where its kernel lies: of side B the map is kept instead, with the few entries that no map explains, and rows are
+ * made when something needs rows. A system looks the same to whoever reads `b`, which is made then, and held only as
+ * long as somebody holds it; whoever can do better asks `mappedB`.
+ *
+ *     row rows[i] of side B = rest of the row + factors[i] · Σ_j map[i, j] · wires[j]
+ *
+ * The map's entries come before entry at[i] of the rest, in the order of its inputs and without zeros, so that rows are the
+ * same to the byte as if they had been written one by one.
+ */
+import { invariant } from "../../errors.js"
+import { mod } from "../../field.js"
+import { forEachProduct, productCounts } from "../../ops/linearmap.js"
+import type { LinearMap } from "../../ops/program.js"
+import type { R1cs, SparseRows } from "./r1cs.js"
+
+/** No wire, or no row. */
+const NONE = 0xffffffff
+
+/** Entries of rows of side B that one linear map makes. */
+export interface MappedRows {
+  readonly map: LinearMap
+  /** The wire of each input of the map, no two alike; NONE (2^32 − 1) for one that is nothing. */
+  readonly wires: Uint32Array
+  /** The row of each output, ascending; NONE for one that is in no row. */
+  readonly rows: Uint32Array
+  /** What each output is multiplied by: small integers, so that every product of one with a weight is safe. */
+  readonly factors: Float64Array
+  /** Which entry of the rest of its row each output's entries come before; of maps in one row, later ones come later. */
+  readonly at: Uint32Array
+}
+
+/** A side of which linear maps stand for what they say. No wire is twice in a row, in whichever parts. */
+export interface MappedSide {
+  readonly rest: SparseRows
+  readonly maps: readonly MappedRows[]
+  /** Entries of all rows, made or not. */
+  readonly entries: number
+}
+
+const sides = new WeakMap<R1cs, MappedSide>()
+
+/** Side B as it was linked, if linear maps stand for a part of it; a copy of a system, perhaps changed, has none. */
+export const mappedB = (system: R1cs): MappedSide | undefined => sides.get(system)
+
+/** Entries of side B, which are not made for it. */
+export const entriesOfB = (system: R1cs): number => mappedB(system)?.entries ?? system.b.wires.length
+
+/** A system of which side B is a mapped one; `b` is made whenever nobody holds what was made before. */
+export function mappedSystem(system: Omit<R1cs, "b">, side: MappedSide): R1cs {
+  let made: WeakRef<SparseRows> | undefined
+  const result: R1cs = {
+    ...system,
+    get b() {
+      let rows = made?.deref()
+      if (rows === undefined) {
+        rows = makeRows(side, system.values)
+        made = new WeakRef(rows)
+      }
+      return rows
+    },
+  }
+  sides.set(result, side)
+  return result
+}
+
+/** Number of each coefficient in a system's dictionary; whole numbers below 2^16 are found directly. */
+function numbering(values: readonly bigint[]): (coefficient: number) => number {
+  const direct = new Int32Array(2 ** 17).fill(-1)
+  const others = new Map<bigint, number>()
+  const known = new Map(values.map((value, i) => [value, i]))
+  for (let x = -(2 ** 16); x < 2 ** 16; x++) direct[x + 2 ** 16] = known.get(mod(BigInt(x))) ?? -1
+  return (coefficient) => {
+    const near = coefficient + 2 ** 16
+    let found = near >= 0 && near < direct.length ? direct[near] : undefined
+    if (found === undefined) {
+      const value = mod(BigInt(coefficient))
+      found = others.get(value) ?? known.get(value) ?? -1
+      others.set(value, found)
+    }
+    invariant(found >= 0, `coefficient ${coefficient} is in no dictionary`)
+    return found
+  }
+}
+
+/** Entries of each output of a map: products with a weight that is not zero and an input that is a wire. */
+export const entriesOfOutputs = ({ map, wires }: Pick<MappedRows, "map" | "wires">): Uint32Array =>
+  productCounts(map, (input) => wires[input] !== NONE)
+
+/** All rows, each as it would have been written. */
+function makeRows({ rest, maps, entries }: MappedSide, values: readonly bigint[]): SparseRows {
+  const rows = rest.rowPtr.length - 1
+  const rowPtr = new Uint32Array(rows + 1)
+  for (let row = 0; row < rows; row++) rowPtr[row + 1] = rest.rowPtr[row + 1] - rest.rowPtr[row]
+  const counts = maps.map(entriesOfOutputs)
+  maps.forEach((mapped, m) => {
+    mapped.rows.forEach((row, i) => {
+      if (row !== NONE) rowPtr[row + 1] += counts[m][i]
+    })
+  })
+  for (let row = 0; row < rows; row++) rowPtr[row + 1] += rowPtr[row]
+  invariant(rowPtr[rows] === entries, "a side has as many entries as it says")
+  const wires = new Uint32Array(entries)
+  const coefficients = new Uint32Array(entries)
+  for (let row = 0; row < rows; row++) {
+    const [from, to] = [rest.rowPtr[row], rest.rowPtr[row + 1]]
+    for (let k = from; k < to; k++) {
+      wires[rowPtr[row] + k - from] = rest.wires[k]
+      coefficients[rowPtr[row] + k - from] = rest.coefficients[k]
+    }
+  }
+  const numberOf = numbering(values)
+  /** Entries of maps that stand in each row already. */
+  const extra = new Uint32Array(maps.length > 0 ? rows : 0)
+  maps.forEach((mapped, m) => {
+    const { map, wires: inputs, factors, at } = mapped
+    const weights = map.kind === "sparse" ? map.values : map.weight
+    const next = new Uint32Array(mapped.rows.length)
+    const numbers = new Map<number, Int32Array>()
+    mapped.rows.forEach((row, i) => {
+      if (row === NONE) return
+      next[i] = rowPtr[row] + at[i] + extra[row]
+      extra[row] += counts[m][i]
+      // what stands behind the map moves on
+      const start = rowPtr[row] + extra[row] - rest.rowPtr[row]
+      for (let k = rest.rowPtr[row] + at[i]; k < rest.rowPtr[row + 1]; k++) {
+        wires[start + k] = rest.wires[k]
+        coefficients[start + k] = rest.coefficients[k]
+      }
+      if (!numbers.has(factors[i])) numbers.set(factors[i], new Int32Array(weights.length).fill(-1))
+    })
+    let factor = Number.NaN
+    let known: Int32Array = new Int32Array(0)
+    forEachProduct(map, (output, input, weight) => {
+      if (mapped.rows[output] === NONE || weights[weight] === 0 || inputs[input] === NONE) return
+      if (factors[output] !== factor) {
+        factor = factors[output]
+        known = numbers.get(factor) as Int32Array
+      }
+      if (known[weight] < 0) known[weight] = numberOf(factor * weights[weight])
+      const place = next[output]++
+      wires[place] = inputs[input]
+      coefficients[place] = known[weight]
+    })
+  })
+  return { rowPtr, wires, coefficients }
+}

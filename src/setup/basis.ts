@@ -1,0 +1,60 @@
+/**
+ * Lagrange polynomials of a domain (circuit/link/domain.ts) at one point τ. Over several cosets that of a point x of
+ * one of them is that of its coset, times V(τ)/V(x), V the polynomial that vanishes on the others. With Z and Z̄
+ * vanishing on the rows' points D and on the quotient's E, Z·Z̄ vanishes on D ∪ E, and the Lagrange polynomials over
+ * all of these are
+ *
+ *     of a point e of E   L_e over E, times Z(τ)/Z(e)
+ *     of a point d of D   L_d over D, times Z̄(τ)/Z̄(d)
+ */
+import { type Coset, cosetsOf, lagrangeBasis, rootOfUnity } from "../circuit/link/domain.js"
+import { invariant } from "../errors.js"
+import { inverse, inverseAll, mod, power, r } from "../field.js"
+
+/** What vanishes on cosets, at x: the product of X^size − shift^size. */
+const vanishing = (cosets: readonly Coset[], x: bigint): bigint =>
+  cosets.reduce((product, { size, shift }) => {
+    return (product * mod(power(x, BigInt(size)) - power(shift, BigInt(size)))) % r
+  }, 1n)
+
+/** V(τ)/V(x) at the points x of a coset, V what vanishes on others: they repeat, because all sizes divide the largest. */
+function ratios({ size, shift }: Coset, others: readonly Coset[], tau: bigint): bigint[] {
+  const count = size / Math.min(size, ...others.map((other) => other.size))
+  const omega = rootOfUnity(size)
+  const values = new Array<bigint>(count)
+  for (let i = 0, x = shift; i < count; i++, x = (x * omega) % r) values[i] = vanishing(others, x)
+  invariant(!values.includes(0n), "cosets have no point in common")
+  inverseAll(values)
+  const at = vanishing(others, tau)
+  return values.map((value) => (value * at) % r)
+}
+
+/** L_x(τ) for the points x of cosets, over these and others together. */
+function basisOf(cosets: readonly Coset[], tau: bigint, others: readonly Coset[] = []): bigint[] {
+  return cosets.flatMap((coset) => {
+    const basis = lagrangeBasis(coset.size, (tau * inverse(coset.shift)) % r)
+    const rest = [...cosets.filter((other) => other !== coset), ...others]
+    if (rest.length === 0) return basis
+    const factors = ratios(coset, rest, tau)
+    return basis.map((value, i) => (value * factors[i % factors.length]) % r)
+  })
+}
+
+/** L_d(τ) for every point d that rows of a domain of n points are on; τ must be none of them. */
+export const rowBasis = (n: number, tau: bigint): bigint[] => basisOf(cosetsOf(n).rows, tau)
+
+/** L_e(τ) over D ∪ E for every point e that the quotient is evaluated on; τ must be none of them. */
+export function quotientBasis(n: number, tau: bigint): bigint[] {
+  const { rows, quotient } = cosetsOf(n)
+  return basisOf(quotient, tau, rows)
+}
+
+/** L_d over D ∪ E, less L_d over D, as a multiple of the latter, for every row: what side C adds to the quotient. */
+export function productFactors(n: number, tau: bigint): (row: number) => bigint {
+  const { rows, quotient } = cosetsOf(n)
+  const factors = rows.map((coset) => ratios(coset, quotient, tau).map((value) => mod(value - 1n)))
+  return (row) => {
+    const [own, place] = row < rows[0].size ? [factors[0], row] : [factors[1], row - rows[0].size]
+    return own[place % own.length]
+  }
+}

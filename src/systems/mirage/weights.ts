@@ -1,0 +1,116 @@
+/**
+ * Private weights: their commitment, and what of a proof they alone decide. With w_i the wires of the group `weights`,
+ *
+ *     D_w = Σ_weights w_i · K_i/δ_w + ρ_w·δ          ρ_w uniform, drawn once for a model: D_w hides
+ *
+ * is made once and is a point of the model's verification key, so its digest brings D_w into every challenge; a proof
+ * takes ρ_w back by −ρ_w·δ_w in C, as −ρ·δ_C takes back the mask of D. Sums over these wires in A, B and C are the same
+ * in all proofs of a model: they are computed when a prover opens.
+ */
+import { coordinates } from "../../circuit/formats/points.js"
+import { type ByteSource, partOf } from "../../circuit/formats/source.js"
+import { InvariantError, invariant } from "../../errors.js"
+import { mod } from "../../field.js"
+import type { Affine, Engine, WorkOptions } from "../../prover/engine/engine.js"
+import { fileBytes, type Group } from "../../prover/kernels/points/points.js"
+import type { G1Json, G1Point, G2Point } from "../../statement/points.js"
+import { add1, add2, json1, point1 } from "./affine.js"
+import type { MirageCircuit, MirageLinked } from "./circuit.js"
+import { labelOf, type MirageProvingKey, type Single, singleOf, supportOf } from "./keyfile.js"
+import { pointName } from "./sections.js"
+import { publicWires } from "./wires.js"
+
+/** What a prover knows of a model's weights: the values of their wires, in order, and ρ_w. */
+export interface WeightsOpening {
+  readonly values: Float64Array
+  readonly blinding: bigint
+}
+
+/** The values of the weights' wires, in order, from the integers of a circuit's model. */
+export function weightWires({ linked }: MirageCircuit): Float64Array {
+  if (linked.weights === 0) return new Float64Array(0)
+  throw new InvariantError("circuits with private weights are not linked yet")
+}
+
+/** D_w, or null where that is infinity, which no verifier takes. @throws FileError for points that are none; AbortError */
+export async function commitMirage(
+  linked: MirageLinked,
+  key: MirageProvingKey,
+  { values, blinding }: WeightsOpening,
+  engine: Engine,
+  options: WorkOptions = {},
+): Promise<G1Json | null> {
+  const { weights } = key
+  invariant(weights && values.length === linked.weights, "the key has a point for each of the weights")
+  const sum = await multiply(
+    engine,
+    { group: "g1", name: labelOf("weights"), first: 0, points: weights },
+    values,
+    options,
+  )
+  const commitment = add1([sum]).add(single(key, "delta1").multiply(mod(blinding)))
+  return commitment.is0() ? null : json1(commitment)
+}
+
+/** What the weights of a model add to A, B and C of each of its proofs; to C with −ρ_w·δ_w. */
+export interface WeightSums {
+  readonly a: G1Point
+  readonly b1: G1Point
+  readonly b2: G2Point
+  readonly c: G1Point
+}
+
+/** @throws as `commitMirage` */
+export async function weightSums(
+  linked: MirageLinked,
+  key: MirageProvingKey,
+  { values, blinding }: WeightsOpening,
+  engine: Engine,
+): Promise<WeightSums> {
+  invariant(values.length === linked.weights, "a value for each of the weights")
+  const { r1cs } = linked
+  const sum = async (group: Group, name: "a" | "b1" | "b2" | "c", wires: Uint32Array): Promise<Affine> => {
+    const isBefore = (end: number) => wires.findLastIndex((wire) => wire < end) + 1
+    const [from, to] = [isBefore(publicWires), isBefore(publicWires + linked.weights)]
+    if (from === to) return null
+    const scalars = Float64Array.from(wires.subarray(from, to), (wire) => values[wire - publicWires])
+    const points = slice(key[name], fileBytes[group] * from, fileBytes[group] * (to - from))
+    return multiply(engine, { group, name: labelOf(name), first: from, points }, scalars)
+  }
+  const wiresB = supportOf(r1cs, "b")
+  const [a, b1, b2, c] = await Promise.all([
+    sum("g1", "a", supportOf(r1cs, "a")),
+    sum("g1", "b1", wiresB),
+    sum("g2", "b2", wiresB),
+    sum("g1", "c", supportOf(r1cs, "c")),
+  ])
+  const unmask = single(key, "deltaW1").multiply(mod(blinding)).negate()
+  return { a: add1([a]), b1: add1([b1]), b2: add2([b2]), c: add1([c]).add(unmask) }
+}
+
+/** Points of a section, from number `first` of it on. */
+interface Stretch {
+  readonly group: Group
+  readonly name: string
+  readonly first: number
+  readonly points: Uint8Array | ByteSource
+}
+
+async function multiply(
+  engine: Engine,
+  { group, name, first, points }: Stretch,
+  scalars: Float64Array,
+  options: WorkOptions = {},
+): Promise<Affine> {
+  const loaded = engine.load(group, points, { nameOf: (point) => pointName(name, first + point) })
+  try {
+    return await engine.msm(loaded, scalars, options)
+  } finally {
+    await engine.free(loaded)
+  }
+}
+
+const slice = (points: Uint8Array | ByteSource, at: number, length: number): Uint8Array | ByteSource =>
+  points instanceof Uint8Array ? points.subarray(at, at + length) : partOf(points, { at, length })
+
+const single = (key: MirageProvingKey, name: Single): G1Point => point1(coordinates(singleOf(key, name)))
