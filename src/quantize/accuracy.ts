@@ -16,6 +16,7 @@ import type { Batch } from "./backends/batch.js"
 import { flatSamples, type Nested } from "./calibration/nested.js"
 import type { IntGraph, IntTensor } from "./integers/intgraph.js"
 import { quantizeInput } from "./integers/run.js"
+import { needSecrets } from "./integers/secrets.js"
 import { classifierOf } from "./loss.js"
 import { type DecisionMargin, Margins, type OutputMargin } from "./margins.js"
 
@@ -126,6 +127,7 @@ export async function measureAccuracy(
   checkThing("program", program, "program")
   checkThing("model", graph, "graph")
   checkOptions(options)
+  needSecrets(graph, "to measure it")
   const { labels, onProgress, signal, backend } = options
   const isOf = graph.outputs.length === program.outputs.length
   checkArgument(isOf, "graph", "the integer model of `program`, as it was quantized", graph)

@@ -8,6 +8,7 @@ import { type BackendChoice, type Backends, part, withBackends } from "../backen
 import { checkInputs } from "../calibration/calibrate.js"
 import { flatInputs, type Nested } from "../calibration/nested.js"
 import { type IntGraph, roundHalfUp } from "./intgraph.js"
+import { needSecrets } from "./secrets.js"
 
 /**
  * Integers of the inputs: q = round(x / scale), within half a step of the admissible range
@@ -61,7 +62,7 @@ export interface RunIntegersOptions {
 
 /**
  * Integers of many inputs that were quantized, each as `runInteger` gives them, of the wanted tensors.
- * @throws InputError for integers that an input does not admit
+ * @throws InputError for integers that an input does not admit; CountersignError for a model without its private weights
  */
 export async function runIntegers(
   graph: IntGraph,
@@ -71,6 +72,7 @@ export async function runIntegers(
   checkThing("model", graph, "graph")
   checkList(quantized, "quantized")
   checkOptions(options)
+  needSecrets(graph, "to run it")
   const { tensors = graph.outputs.map(({ tensor }) => tensor), backend, onProgress, signal } = options
   checkList(tensors, "options.tensors")
   for (const id of tensors)
@@ -118,12 +120,16 @@ function checkAdmissible(graph: IntGraph, quantized: Readonly<Record<string, Arr
   }
 }
 
-/** Integers of every tensor for quantized inputs, exactly: the reference that witnesses are made from. */
+/**
+ * Integers of every tensor for quantized inputs, exactly: the reference that witnesses are made from.
+ * @throws InputError for inputs that do not fit; CountersignError for a model without its private weights
+ */
 export const runInteger = (
   graph: IntGraph,
   quantized: Readonly<Record<string, ArrayLike<number>>>,
 ): Map<TensorId, Float64Array> => {
   checkThing("model", graph, "graph")
   checkRecord(quantized, "quantized", "an object with the integers of each input by name")
+  needSecrets(graph, "to run it")
   return evaluate(graph, quantized)
 }

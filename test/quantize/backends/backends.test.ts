@@ -230,24 +230,30 @@ describe("the choice of a backend", () => {
     ])
   })
 
-  it("is WebAssembly where that is fastest, and all is the same but for the time", async () => {
+  it("is the fastest of those that are there", async () => {
     await using backends = openBackends("auto")
-    const given = many.slice(0, 800)
-    const model = await quantizeProgram(program, { samples: given, backend: backends })
-    expect(backends.chosen).toBe("wasm")
+    const prepared = backends.prepare(program, tensors, many.length)
+    await prepared.run(many.slice(0, 8))
+    prepared.dispose()
+    const measured = Object.entries(backends.measured ?? {}) as [string, number][]
+    expect(measured.map(([name]) => name)).toEqual(expect.arrayContaining(["loops", "wasm"]))
+    const [[fastest]] = measured.sort(([, x], [, y]) => x - y)
+    expect(backends.chosen).toBe(fastest)
+  })
+
+  it("changes neither a model nor what is said of it, but for float32", async () => {
+    await using backend = openBackends("wasm")
+    const { samples: given, labels } = lenet
+    const model = await quantizeProgram(program, { samples: given, backend })
     const loops = await quantizeProgram(program, { samples: given, backend: "loops" })
     expect(modelDigest(model)).toBe(modelDigest(loops))
-    const labels = given.map((_, i) => lenet.labels?.[i % lenet.samples.length] ?? 0)
     const [fast, slow] = [
-      await measureAccuracy(program, model, given, { labels, backend: backends }),
+      await measureAccuracy(program, model, given, { labels, backend }),
       await measureAccuracy(program, model, given, { labels, backend: "loops" }),
     ]
-    expect({ ...fast, outputs: [], margin: null, losses: [] }).toEqual({
-      ...slow,
-      outputs: [],
-      margin: null,
-      losses: [],
-    })
+    expect(backend.chosen).toBe("wasm")
+    const rounded = { outputs: [], margin: null, losses: [] }
+    expect({ ...fast, ...rounded }).toEqual({ ...slow, ...rounded })
     expect(fast.outputs[0].maxError).toBeCloseTo(slow.outputs[0].maxError, 4)
   })
 
