@@ -42,6 +42,7 @@ export * from "./prover/index.js"
 export { type KeyFile, openKeyFile } from "./prover/keyfile.js"
 export {
   checkKeys,
+  type FirstKeys,
   type Keys,
   type SetupOptions,
   setup,
@@ -55,10 +56,22 @@ export {
   type ReceiptVerifier,
   verifyReceipt,
 } from "./prover/verify.js"
+export {
+  type CommittedWeights,
+  type CommitWeightsOptions,
+  checkWeights,
+  commitWeights,
+} from "./prover/weights.js"
 export { type Accuracy, measureAccuracy } from "./quantize/accuracy.js"
 export type { CalibrationMethod } from "./quantize/calibration/calibrate.js"
 export { parseInput, parseLabels, parseSamples } from "./quantize/calibration/samples.js"
 export { deserialize, modelDigest } from "./quantize/canonical/digest.js"
+export {
+  type OpenCommitment,
+  type PrivateWeights,
+  readWeights,
+  writeWeights,
+} from "./quantize/canonical/weights.js"
 export type { IntGraph } from "./quantize/integers/intgraph.js"
 export { quantizeInput, runInteger } from "./quantize/integers/run.js"
 export { hasSecrets, secretsOf, withoutSecrets, withSecrets } from "./quantize/integers/secrets.js"

@@ -110,7 +110,12 @@ export class IntBuilder {
       ...(integers && { bias: integers }),
       origin,
     }
-    const node = hidden ? { ...open, secret: secretOf(open, hidden, this.precision, rounding) } : open
+    const secret = hidden && secretOf(open, hidden, this.precision, rounding)
+    const node = {
+      ...open,
+      ...(secret?.bias && !integers && { bias: new Float64Array(size) }),
+      ...(secret && { secret }),
+    }
     const bounds = linearBounds(
       { ...node, out: -1 },
       (id) => this.tensors[id],

@@ -7,6 +7,7 @@
 import { weightsOf } from "../ops/linearmap.js"
 import type { LinearNode, Secret, Window } from "../ops/program.js"
 import type { Range } from "./calibration/calibrate.js"
+import { denseTerms, productsOfPairs, roomForPairs } from "./integers/pairs.js"
 import type { Provenance } from "./provenance.js"
 import {
   type Accumulator,
@@ -63,6 +64,16 @@ export function secretOf(
   rounding: number,
 ): Secret {
   const weights = terms.map(({ map }, t) => (made[t] ? windowOf(weightsOf(map), precision, 0) : undefined))
+  const dense = denseTerms({ terms }, weights)
+  const isByColumn =
+    !shared || shared.count === 1 || (shared.inner === 1 && (dense?.m ?? 1) % shared.count === 0)
+  if (dense && (dense.n === 1 || isByColumn)) {
+    // its bias is private also where the model has none: proofs take something from it that nobody may know
+    let distance = 0
+    for (const b of bias ?? [0]) distance = Math.max(distance, Math.abs(b - rounding))
+    const room = roomForPairs(productsOfPairs(dense, weights), distance, rounding)
+    return { weights, bias: { ...room, count: dense.m, inner: 1 }, of }
+  }
   return {
     weights,
     ...(bias && shared && { bias: { ...windowOf(bias, precision, rounding), ...shared } }),

@@ -1,8 +1,11 @@
 /** Private weights: what is secret of a model, in integers, and what is left of it without. */
+import { keccak_256 } from "@noble/hashes/sha3.js"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { FileError, UsageError } from "#src/errors.js"
 import { importOnnx } from "#src/model/onnx/onnx.js"
 import { deserialize, modelDigest, serialize } from "#src/quantize/canonical/digest.js"
+import { readWeights, writeWeights } from "#src/quantize/canonical/weights.js"
 import { runExactly } from "#src/quantize/integers/exact.js"
 import type { IntGraph } from "#src/quantize/integers/intgraph.js"
 import { quantizeInput, runInteger } from "#src/quantize/integers/run.js"
@@ -17,6 +20,7 @@ import {
   withSecrets,
 } from "#src/quantize/integers/secrets.js"
 import { quantize } from "#src/quantize/quantize.js"
+import { generator1 } from "#src/statement/points.js"
 import { encodeOnnx } from "../support/onnx-writer.js"
 import { Random } from "../support/random.js"
 
@@ -149,6 +153,39 @@ describe("private weights", () => {
     expect(modelDigest(read)).toBe(modelDigest(graph))
     const other = withAnySecrets(graph, ({ lo }) => lo)
     expect(modelDigest(other)).toBe(modelDigest(graph))
+  })
+
+  it("are kept in a file of their own, which fits no other architecture and tells what is wrong with it", async () => {
+    const graph = await privately(1)
+    const bare = withoutSecrets(graph)
+    const commitment = { blinding: 7n, weights: generator1 }
+    const kept = [{ graph }, { graph, commitment }].map(writeWeights)
+    expect(readWeights(kept[0], bare)).toEqual({ graph })
+    expect(readWeights(kept[1], bare)).toEqual({ graph, commitment })
+    for (const bytes of kept)
+      for (let i = 0; i < bytes.length; i += 1) {
+        const damaged = bytes.slice()
+        damaged[i] ^= 1
+        expect(() => readWeights(damaged, bare)).toThrow(FileError)
+        expect(() => readWeights(bytes.subarray(0, i), bare)).toThrow(FileError)
+      }
+    // with a checksum of its own a damaged one is still no other file
+    for (const bytes of kept)
+      for (let i = 0; i < bytes.length - 32; i += 1) {
+        const damaged = bytes.slice()
+        damaged[i] ^= 0x80
+        damaged.set(keccak_256(damaged.subarray(0, -32)), damaged.length - 32)
+        try {
+          expect(writeWeights(readWeights(damaged, bare))).toEqual(damaged)
+        } catch (error) {
+          expect(error).toBeInstanceOf(FileError)
+        }
+      }
+    const other = await quantize(network(1), { samples: samplesOf(9), weights: "private", precision: 9 })
+    expect(() => readWeights(kept[0], other)).toThrow(/another architecture/)
+    const fixed = await quantize(network(1), { samples: samplesOf(9) })
+    expect(() => writeWeights({ graph: fixed })).toThrow(UsageError)
+    expect(() => readWeights(kept[0], fixed)).toThrow(/no private weights/)
   })
 
   it("in their ranges, whatever they are, keep every tensor within its bounds", async () => {

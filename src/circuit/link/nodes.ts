@@ -7,6 +7,7 @@ import {
   type ContractionNode,
   depthOf,
   type IntNode,
+  type LinearNode,
   type PerKind,
   perKind,
   type RowsNode,
@@ -37,6 +38,7 @@ import {
   rowsOfMapped,
   type TensorRows,
 } from "./rows.js"
+import { linkSecret, type SecretStamp, type SecretWires } from "./secret.js"
 
 /** Where the wires and rows of one node went. Instances without gadget have base NONE. */
 export interface StampedNode {
@@ -59,6 +61,9 @@ export interface StampedNode {
    */
   readonly multiplicities?: readonly number[]
   readonly bits?: number
+  /** Of a node with secret weights: its rows, or, before all nodes, their range checks. */
+  readonly secret?: SecretStamp
+  readonly checked?: SecretWires
 }
 
 export interface Trace {
@@ -88,6 +93,8 @@ export interface NodeLinking {
   readonly maps?: boolean
   /** Projects contractions; without, all must have been planned as products. */
   readonly projection?: ProjectionBuilder | undefined
+  /** Secret weights, whose wires are there already. */
+  readonly weights?: ReadonlyMap<LinearNode, SecretWires> | undefined
   readonly trace?: Trace | undefined
 }
 
@@ -101,6 +108,10 @@ export function linkNodes(linking: NodeLinking): {
 } {
   const { graph } = linking
   const linked = new Linked(linking)
+  for (const [node, checked] of linking.weights ?? []) {
+    const { firstRow, rowEnd } = checked
+    linked.stamped.push({ ...ofRows(node, firstRow, rowEnd), checked })
+  }
   const done = lastReads(graph)
   for (const [table, { source }] of linking.plan.stepped) keepUntil(table, source, graph.nodes, done)
   for (const node of graph.nodes) {
@@ -206,6 +217,15 @@ class Linked {
   }
 }
 
+/** Rows of a node that are no gadgets of its elements. */
+const ofRows = (node: IntNode, firstRow: number, rowEnd: number): StampedNode => ({
+  node,
+  tensor: node.out,
+  base: new Uint32Array(0),
+  firstRow: Uint32Array.of(firstRow),
+  rowEnd,
+})
+
 /** For nodes that gadgets serve. */
 const stamped = (node: IntNode, linked: Linked): TensorRows => stampNode(linked.planOf(node), linked)
 
@@ -224,7 +244,15 @@ const links: PerKind<IntNode, [linked: Linked], TensorRows | MappedTensor> = {
   },
   index: (node, linked) => indexRows(node, linked.rows),
   linear(node, linked) {
-    const { graph, nonzerosPerRow, maps, builder } = linked.linking
+    const { graph, nonzerosPerRow, maps, builder, weights, projection } = linked.linking
+    if (node.secret) {
+      const wires = weights?.get(node)
+      invariant(wires, `the weights of node ${node.origin.name} are linked`)
+      const firstRow = builder.rows
+      const { out, stamp } = linkSecret(wires, { graph, builder, projection, rows: linked.rows })
+      linked.stamped.push({ ...ofRows(node, firstRow, builder.rows), secret: stamp })
+      return out
+    }
     for (const source of new Set(node.terms.map((term) => term.source))) {
       const rows = linked.rows(source)
       const saved = compositionCost(node, source, rows) - rows.wires.length

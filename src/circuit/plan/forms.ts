@@ -29,6 +29,7 @@ import {
 } from "./plan.js"
 import { projections } from "./projection.js"
 import { packedRows } from "./rows.js"
+import { planSecrets, rangeTables } from "./secret.js"
 import { sortedRows } from "./sorting.js"
 
 /** Bits of the widest range check: every integer of a model has at most so many. */
@@ -218,6 +219,7 @@ export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBi
     node.kind === "rescale" && !merged.has(node) ? [demandOf(graph, node)] : [],
   )
   const projection = projections(graph)
+  const secrets = planSecrets(graph)
   const others = otherGadgets(graph, projection.chosen, stepped)
   const groups = new Map<number, Demand[]>()
   for (const demand of demands) {
@@ -227,6 +229,7 @@ export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBi
   let best: { bits: number; rows: number; plans: Map<number, GroupPlan> } | undefined
   for (const bits of widths) {
     let rows = 2 ** bits + 1 + projection.rows + sortedRows(graph)
+    rows += secrets.rows + rangeTables(secrets, bits).rows
     rows += packedRows(graph, (width) => roundUp(width, bits), bits)
     for (const { count, use } of others) rows += otherRows(use, count, bits)
     const plans = new Map<number, GroupPlan>()
@@ -251,6 +254,7 @@ export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBi
     rows,
     chosen,
     projected: projection.chosen,
+    secrets,
     widen: (width) => roundUp(width, bits),
     clamp(node, min, max) {
       const demand = byNode.get(node)

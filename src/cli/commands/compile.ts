@@ -35,7 +35,7 @@ export const compileCommand = command("compile", "quantize a model and compile i
     "--within <document>",
     "prove whether answers are within this policy document, by one more public bit",
   )
-  .option("--weights <kind>", "fixed", "fixed")
+  .option("--weights <kind>", "fixed, or private: shown to nobody, and committed to", "fixed")
   .option(
     "--proof-system <name>",
     `${proofSystems.slice(0, -1).join(", ")} or ${proofSystems.at(-1)}`,
@@ -57,7 +57,8 @@ export const compileCommand = command("compile", "quantize a model and compile i
     const document = options.within === undefined ? undefined : await readDocument(options.within)
     const within = document ? { within: document } : {}
     const chosen = { input, output, weights, proofSystem, maxConstraints: most, ...within }
-    checkCircuitFolder(out, api.checkCompileOptions(chosen))
+    const hidden = weights === "private" ? ({ weights } as const) : {}
+    checkCircuitFolder(out, { ...api.checkCompileOptions(chosen), ...hidden })
     const calibration = calibrationMethod(options.calibration)
     const target = options.targetAccuracy === undefined ? undefined : targetLoss(options.targetAccuracy)
     const isGiven = (name: string) => command.getOptionValueSource(name) === "cli"
@@ -69,7 +70,7 @@ export const compileCommand = command("compile", "quantize a model and compile i
     const labelFile = options.labels === undefined ? undefined : readWhole(options.labels)
     const ends = options.outputs.length > 0 ? options.outputs : undefined
     const graph = readModel(path, { dimensions: open, outputs: ends })
-    const lowered = api.lower(graph)
+    const lowered = api.lower(graph, { weights })
     const given = api.parseSamples(sampleFile, options.samples, graph.inputs)
     const labels = labelFile ? api.parseLabels(labelFile, options.labels, given.samples.length) : given.labels
     const all = { samples: given.samples, labels }
@@ -81,7 +82,7 @@ export const compileCommand = command("compile", "quantize a model and compile i
       (await api.quantizeProgram(lowered, { ...all, precision: bits, calibration, onProgress }))
     const measured = search ? search.measured : given.samples.map((_, i) => i)
     const proven = document ? api.withPredicate(integers, document) : integers
-    checkCircuitFolder(out, { input, output, proofSystem, model: api.modelDigest(proven) })
+    checkCircuitFolder(out, { input, output, proofSystem, ...hidden, model: api.modelDigest(proven) })
     const accuracy = api.measureAccuracy(
       lowered,
       integers,
@@ -93,7 +94,7 @@ export const compileCommand = command("compile", "quantize a model and compile i
     const { graph: _, ...trade } = search ?? {}
     print({ ...info, warnings, ...(search && { search: trade }), ms: elapsed(start) }, [
       ...(search ? [...tradeLines(search), measuredLine(search), ""] : []),
-      `model        ${info.model}`,
+      weights === "private" ? `architecture ${info.model}` : `model        ${info.model}`,
       `constraints  ${info.constraints} (${info.lookups} lookups, domain ${info.domain}, ${info.nonzeros} non-zeros)`,
       ...(document ? [`proves       ${circuit.layout.outputs[0].name}`] : []),
       ...accuracyLines(accuracy, labels !== undefined),

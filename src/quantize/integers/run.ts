@@ -7,6 +7,7 @@ import { rankOf } from "../../statement/ranks.js"
 import { checkInputs } from "../calibration/calibrate.js"
 import { flatInputs, type Nested } from "../calibration/nested.js"
 import { type IntGraph, roundHalfUp } from "./intgraph.js"
+import { needSecrets } from "./secrets.js"
 
 /**
  * Integers of the inputs: q = round(x / scale), within half a step of the admissible range
@@ -49,12 +50,16 @@ export function quantizeInput(
   return quantized
 }
 
-/** Integers of every tensor for quantized inputs, exactly: the reference that witnesses are made from. */
+/**
+ * Integers of every tensor for quantized inputs, exactly: the reference that witnesses are made from.
+ * @throws InputError for inputs that do not fit; CountersignError for a model without its private weights
+ */
 export const runInteger = (
   graph: IntGraph,
   quantized: Readonly<Record<string, ArrayLike<number>>>,
 ): Map<TensorId, Float64Array> => {
   checkThing("model", graph, "graph")
   checkRecord(quantized, "quantized", "an object with the integers of each input by name")
+  needSecrets(graph, "to run it")
   return evaluate(graph, quantized)
 }

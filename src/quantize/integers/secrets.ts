@@ -68,13 +68,13 @@ export function needSecrets(graph: IntGraph, what: string): void {
   throw new CountersignError({
     what: `${what} takes the private weights of the model, and they are not here`,
     where: `model \`${graph.name}\``,
-    fix: "Whoever has its weights can do it; verification and audits need none",
+    fix: "Its owner has them (weights.secret); verification and audits need none",
   })
 }
 
 /** The secret integers of a model, in their order. @throws CountersignError where the model is without them */
 export function secretsOf(graph: IntGraph): Float64Array {
-  needSecrets(graph, "this")
+  needSecrets(graph, "to list them")
   const all = new Float64Array(secretCount(graph))
   for (const { node, term, start, count } of secretRuns(graph)) {
     if (term !== undefined) {

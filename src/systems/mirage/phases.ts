@@ -16,12 +16,19 @@
  * So queries, multiplicities, packed words and the coefficients of projected polynomials are combinations of one and
  * committed wires; the challenge defines final wires and nothing else; and every final wire is defined once, before it
  * is used, and used where it must be: steps and partial sums once.
+ *
+ * Circuits with private weights have rows of a tenth shape in place of the last four, apart from the steps of words:
+ *
+ *     polynomial  (committed + c + polynomials) · (the same) = committed + polynomials, or a new polynomial besides
+ *
+ * with wires on sides A and B that depend on the challenge (polynomials.ts).
  */
 
 import { mappedB } from "../../circuit/formats/mapped.js"
 import type { R1cs, SparseRows } from "../../circuit/formats/r1cs.js"
 import { InvariantError } from "../../errors.js"
 import { r } from "../../field.js"
+import { Polynomials } from "./polynomials.js"
 import { CHALLENGE, CONSTANT, EVALUATION, wireGroups } from "./wires.js"
 
 /** What a wire is to the order of phases. */
@@ -35,9 +42,16 @@ type Term = readonly [wire: number, value: bigint]
 /** No wire, or no row. */
 const NONE = 0xffffffff
 
-/** @throws InvariantError naming the first row that has none of the nine shapes, or the wire it misuses */
-export function checkPhases(system: R1cs, firstFinal: number): void {
-  new Phases(system, firstFinal).check()
+/**
+ * `polynomials`: of a circuit with private weights.
+ * @throws InvariantError naming the first row that has none of the shapes, or the wire it misuses
+ */
+export function checkPhases(
+  system: R1cs,
+  firstFinal: number,
+  { polynomials = false }: { readonly polynomials?: boolean } = {},
+): void {
+  new Phases(system, firstFinal, polynomials).check()
 }
 
 /** What is known of the wires while rows are read. */
@@ -62,11 +76,15 @@ class Phases {
   /** Of steps, by what their rows multiply with: a chain has one power throughout. */
   readonly #steps = new Map<number, number>()
   readonly #sums: number[] = []
+  readonly #polynomials: Polynomials | undefined
+  /** From here on rows are steps of words. */
+  #firstWord = 0
   #evaluations = 0
 
   constructor(
     private readonly system: R1cs,
     private readonly firstFinal: number,
+    hasPolynomials: boolean,
   ) {
     const mapped = mappedB(system)
     this.#a = system.a
@@ -79,6 +97,11 @@ class Phases {
     this.#role = new Uint8Array(system.wires)
     this.#isUsed = new Uint8Array(system.wires)
     this.#isCounted = new Uint8Array(system.wires)
+    if (hasPolynomials) {
+      const refuse = (row: number, why: string): never => this.#refuse(row, why)
+      this.#polynomials = new Polynomials(this.#isCommitted, this.#isFinal, refuse)
+      this.#firstWord = this.#firstWordRow()
+    }
     this.#isMapped = new Uint8Array(system.rows)
     for (const { wires, rows } of mapped?.maps ?? []) {
       for (const row of rows) if (row !== NONE) this.#isMapped[row] = 1
@@ -101,6 +124,7 @@ class Phases {
       if (!this.#isQuery(row, isOne)) this.#read(row)
     }
     for (const row of this.#sums) this.#readSum(row)
+    this.#polynomials?.finish(rows)
     this.#checkWires()
   }
 
@@ -191,6 +215,10 @@ class Phases {
     }
     const sole = (list: readonly Term[]) => (list.length === 1 && list[0][1] === 1n ? list[0][0] : undefined)
     const [factor, by, target] = [sole(a), isMapped ? undefined : sole(b), sole(c)]
+    if (row < this.#firstWord && !this.#isNew(factor)) {
+      this.#polynomials?.take(row, a, b, c)
+      return
+    }
     const isEvaluation = target === EVALUATION && by === CHALLENGE
     if (
       by !== undefined &&
@@ -212,6 +240,26 @@ class Phases {
     const challenge = b.find(([wire]) => wire === CHALLENGE)?.[1]
     if (challenge === undefined) this.#readProduct(row, a, b, c)
     else this.#readQuotient(row, { factor, target, challenge, b, c, isMapped })
+  }
+
+  /** A final wire that is no polynomial: what a query, an entry or a share defines. */
+  #isNew(wire: number | undefined): boolean {
+    return this.#isFinal(wire) && this.#polynomials?.has(wire) === false
+  }
+
+  /**
+   * Where the steps of the words begin: the last row is that of the first word, and before it stands the step that it uses.
+   */
+  #firstWordRow(): number {
+    const finals = ({ rowPtr, wires }: SparseRows, row: number) =>
+      Array.from(wires.subarray(rowPtr[row], rowPtr[row + 1])).filter(this.#isFinal)
+    let row = this.system.rows - 1
+    while (row > 0) {
+      const [step] = finals(this.#a, row)
+      if (step === undefined || !finals(this.#c, row - 1).includes(step)) break
+      row--
+    }
+    return row
   }
 
   /** A partial sum of products, or the equation of all. */
@@ -294,10 +342,11 @@ class Phases {
   /** Every final wire is defined once, and used where it has to be. */
   #checkWires(): void {
     const { rows, wires } = this.system
-    let defined = 0
+    let defined = this.#polynomials?.count ?? 0
     for (let wire = 0; wire < wires; wire++) {
       const role = this.#role[wire]
       if (role === 0) continue
+      if (this.#polynomials?.has(wire)) this.#refuse(rows, "a final wire is defined twice")
       defined++
       if (this.#isUsed[wire] === 1) continue
       if ((role & (roles.inverse | roles.quotient | roles.share)) !== 0)
@@ -305,7 +354,8 @@ class Phases {
       if ((role & roles.step) !== 0) this.#refuse(rows, `step ${wire} is not used`)
       if ((role & roles.partial) !== 0) this.#refuse(rows, `sum ${wire} is not used`)
     }
-    if (defined !== Object.values(this.#counts).reduce((sum, count) => sum + count, 0))
+    const counts = Object.values(this.#counts).reduce((sum, count) => sum + count, 0)
+    if (defined !== counts + (this.#polynomials?.count ?? 0))
       this.#refuse(rows, "a final wire is defined twice")
     if (defined !== wires - this.firstFinal) this.#refuse(rows, "a final wire is not defined")
     if (this.#evaluations !== 1) this.#refuse(rows, "the evaluation is not defined once")

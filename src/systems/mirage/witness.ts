@@ -1,6 +1,7 @@
 /** The witness of a two-phase circuit: what is committed to, and what the challenge adds. */
 import { commitBy } from "../../circuit/gadgets/poseidon.js"
 import { assignCommitments, type Salts, sideWords } from "../../circuit/witness/commitment.js"
+import { secretConstants } from "../../circuit/witness/secret.js"
 import { assignNodes, type TensorValues, type Witness } from "../../circuit/witness/witness.js"
 import { CountersignError, invariant } from "../../errors.js"
 import { r } from "../../field.js"
@@ -10,7 +11,7 @@ import type { Committed } from "../system.js"
 import type { MirageCircuit, MirageLinked } from "./circuit.js"
 import { withoutQueries } from "./own-rows.js"
 import { assignProjected, type ProjectedRows } from "./projected.js"
-import { CHALLENGE, EVALUATION } from "./wires.js"
+import { CHALLENGE, EVALUATION, publicWires } from "./wires.js"
 
 /** What is known of a two-phase witness before its challenge. */
 export interface CommittedWitness extends Witness {
@@ -31,7 +32,10 @@ export function assignCommitted(
   const small = new Float64Array(linked.r1cs.wires)
   const entries = new Uint32Array(lookup.table.length)
   const { table, scale, tables, tableStart } = lookup
-  let query = 0
+  const constants = secretConstants(graph, linked, publicWires)
+  small.set(constants.wires, publicWires)
+  entries.set(constants.entries)
+  let query = constants.entries.length
   assignNodes(graph, linked, values, small, (sums, group, i) => {
     for (let k = 0; k < sums.length; k++) {
       const value = sums[k] / scale[query]
