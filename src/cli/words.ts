@@ -9,6 +9,7 @@ const options: Readonly<Record<string, string>> = {
   allowDev: "--allow-dev",
   approve: "--approve",
   attestation: "--attestation",
+  backend: "--backend",
   calibrations: "--calibration",
   clampInputs: "--clamp",
   context: "--context",
