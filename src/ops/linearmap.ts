@@ -361,6 +361,20 @@ function applyConv(map: ConvMap, x: ArrayLike<number>, y: Float64Array): void {
   }
 }
 
+/** Calls `visit` with the positions of output and input and the tap, of every tap inside the input, outputs in order. */
+export function forEachReading(
+  map: ConvMap,
+  visit: (output: number, input: number, tap: number) => void,
+): void {
+  const [taps, outArea] = [map.kernel, map.outSize].map((size) => size.reduce((x, y) => x * y, 1))
+  const positions = blockSize(outArea, taps)
+  for (let first = 0; first < outArea; first += positions) {
+    const { start, tapOf, readAt } = tapsOf(map, first, Math.min(outArea, first + positions))
+    for (let o = 0; o < start.length - 1; o++)
+      for (let t = start[o]; t < start[o + 1]; t++) visit(first + o, readAt[t], tapOf[t])
+  }
+}
+
 /** Spatial offsets, the same for every channel: per output position the taps inside the input and where they read. */
 interface Taps {
   readonly start: Uint32Array

@@ -11,12 +11,13 @@
  */
 import { invariant } from "../../errors.js"
 import { signed } from "../../field.js"
-import { productCounts, weightsOf, writeProducts } from "../../ops/linearmap.js"
+import { forEachProduct, productCounts, weightsOf, writeProducts } from "../../ops/linearmap.js"
 import type { LinearMap } from "../../ops/program.js"
 import type { R1cs, SparseRows } from "./r1cs.js"
 
 /** No wire, or no row. */
 const NONE = 0xffffffff
+export const NO_ROW = NONE
 
 /** Entries of rows of side B that one linear map makes. */
 export interface MappedRows {
@@ -48,6 +49,40 @@ export const mappedB = (system: R1cs): MappedSide | undefined => sides.get(syste
 
 /** Entries of side B, which are not made for it. */
 export const entriesOfB = (system: R1cs): number => mappedB(system)?.entries ?? system.b.wires.length
+
+/** 1 for every row that has entries on side B, which are not made for it. */
+export function rowsOfB(system: R1cs): Uint8Array {
+  const side = mappedB(system)
+  const { rowPtr } = side?.rest ?? system.b
+  const found = new Uint8Array(system.rows)
+  for (let row = 0; row < system.rows; row++) if (rowPtr[row] < rowPtr[row + 1]) found[row] = 1
+  for (const mapped of side?.maps ?? []) {
+    // nearly every row of a map has the wire of the challenge, too
+    if (mapped.rows.every((row) => row === NONE || found[row] === 1)) continue
+    const counts = entriesOfOutputs(mapped)
+    mapped.rows.forEach((row, i) => {
+      if (row !== NONE && counts[i] > 0) found[row] = 1
+    })
+  }
+  return found
+}
+
+/** 1 for every wire that has entries on side B, which are not made for it. */
+export function wiresOfB(system: R1cs): Uint8Array {
+  const side = mappedB(system)
+  const found = new Uint8Array(system.wires)
+  const { wires } = side?.rest ?? system.b
+  for (let j = 0; j < wires.length; j++) found[wires[j]] = 1
+  for (const { map, wires: inputs, rows } of side?.maps ?? []) {
+    const weights = weightsOf(map)
+    const left = inputs.filter((wire) => wire !== NONE && found[wire] === 0).length
+    if (left === 0) continue
+    forEachProduct(map, (output, input, weight) => {
+      if (weights[weight] !== 0 && rows[output] !== NONE && inputs[input] !== NONE) found[inputs[input]] = 1
+    })
+  }
+  return found
+}
 
 /** A system of which side B is a mapped one; `b` is made whenever nobody holds what was made before. */
 export function mappedSystem(system: Omit<R1cs, "b">, side: MappedSide): R1cs {
