@@ -19,6 +19,7 @@ const options: Readonly<Record<string, string>> = {
   fromBlock: "--from",
   input: "--input",
   maxConstraints: "--max-constraints",
+  maxMemory: "--max-memory",
   model: "--model",
   iterations: "--iterations",
   name: "--name",

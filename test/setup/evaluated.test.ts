@@ -220,5 +220,8 @@ const mappedSystems: fc.Arbitrary<R1cs> = fc
       const counts = entriesOfOutputs(part)
       return part.rows.reduce((total, row, i) => total + (row === NO_ROW ? 0 : counts[i]), sum)
     }, rows)
-    return mappedSystem({ ...numbers, a: one(1), c: one(1) }, { rest: one(0), maps: mapped, entries })
+    return mappedSystem(
+      { ...numbers, a: one(1), c: one(1) },
+      { rest: one(0), maps: mapped, entries, others: new Uint32Array(0) },
+    )
   })

@@ -13,7 +13,7 @@ import { command, dimensions, repeatable, wholeNumber } from "../options.js"
 import { calibrationMethod, measuredLine, targetLoss, tradeLines } from "../search.js"
 import { elapsed, note, onProgress, print } from "../terminal.js"
 
-const { precision, minPrecision, maxPrecision, maxConstraints } = api.defaults
+const { precision, minPrecision, maxPrecision, maxMemory } = api.defaults
 
 export const compileCommand = command("compile", "quantize a model and compile it to a circuit")
   .argument("<model>", "an .onnx, .keras or .h5 file, or model.json of tfjs")
@@ -49,17 +49,27 @@ export const compileCommand = command("compile", "quantize a model and compile i
     repeatable("--outputs <tensor>", "end the model at this tensor, not at its own outputs; repeatable"),
   )
   .addOption(backendOption)
-  .option("--max-constraints <count>", "refuse larger circuits", String(maxConstraints))
+  .option("--max-constraints <count>", "refuse larger circuits")
+  .option(
+    "--max-memory <MiB>",
+    "refuse circuits that linking would take more memory for",
+    String(maxMemory / 2 ** 20),
+  )
   .action(async (path: string, options, command: Command) => {
     const start = performance.now()
     await using backend = backendsOf(options.backend)
     const open = dimensions(options.dimension)
     const bits = wholeNumber("--precision", options.precision, minPrecision, maxPrecision)
-    const most = wholeNumber("--max-constraints", options.maxConstraints)
+    const most = {
+      maxMemory: 2 ** 20 * wholeNumber("--max-memory", options.maxMemory, 1, 2 ** 32),
+      ...(options.maxConstraints !== undefined && {
+        maxConstraints: wholeNumber("--max-constraints", options.maxConstraints),
+      }),
+    }
     const { input, output, weights, proofSystem, out } = options
     const document = options.within === undefined ? undefined : await readDocument(options.within)
     const within = document ? { within: document } : {}
-    const chosen = { input, output, weights, proofSystem, maxConstraints: most, ...within }
+    const chosen = { input, output, weights, proofSystem, ...most, ...within }
     const hidden = weights === "private" ? ({ weights } as const) : {}
     checkCircuitFolder(out, { ...api.checkCompileOptions(chosen), ...hidden })
     const calibration = calibrationMethod(options.calibration)
