@@ -12,6 +12,7 @@ import { linkMirage } from "./boundary.js"
 import type { MirageCircuit } from "./circuit.js"
 import {
   checkMemory,
+  hasWeights,
   keyDomains,
   type MirageProvingKey,
   mirageDomain,
@@ -23,6 +24,7 @@ import {
 import { openMirage } from "./prove.js"
 import { mirageClaims, mirageKeyOf, mirageKeyQueries } from "./setup.js"
 import { type CheckedMirageKey, type MirageProofPoints, mirageFactors } from "./verify.js"
+import { commitMirage, weightWires } from "./weights.js"
 import { isIn, wireGroupsOf } from "./wires.js"
 import { commitmentsOf, shownWords } from "./witness.js"
 
@@ -81,11 +83,25 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
   memory: ({ linked }) => proverMemory(linked),
   checkProvable: ({ linked }, options) => checkMemory(linked, options),
 
-  async open(circuit, held, { engine: given, key, digest }) {
+  weights: {
+    isPrivate: ({ linked }) => hasWeights(linked),
+    async commit(circuit, held, blinding, options) {
+      const engine = await kernelEngine()
+      try {
+        const opening = { values: weightWires(circuit), blinding }
+        return await commitMirage(circuit.linked, held, opening, engine, options)
+      } finally {
+        await engine.close()
+      }
+    },
+  },
+
+  async open(circuit, held, { engine: given, key, digest, blinding }) {
     const engine = given ?? (await kernelEngine())
     const pairsOf = (points: MirageProofPoints, ic: G1Point): PointPair[] =>
       mirageFactors(key, points, ic).map(([one, two]) => ({ one: affine1(one), two: affine2(two) }))
-    const prover = openMirage(circuit, held, engine)
+    const weights = blinding === undefined ? undefined : { values: weightWires(circuit), blinding }
+    const prover = openMirage(circuit, held, engine, weights)
     return {
       async prove(values, statement, options) {
         const { input, output, context } = statement
