@@ -99,7 +99,11 @@ export async function audit(
 /** The circuit with weights to try it with: those that it has, or any of its architecture. */
 function withWeights(circuit: Circuit): Circuit {
   if (hasSecrets(circuit.graph)) return circuit
-  const drawn = ({ lo, bits }: Window) => lo + Math.floor(uniform() * 2 ** bits)
+  // biases from the middle of their ranges, which have room for products of weights on either side
+  const drawn = ({ lo, bits }: Window, of: "weight" | "bias") =>
+    of === "weight"
+      ? lo + Math.floor(uniform() * 2 ** bits)
+      : lo + Math.floor(2 ** bits / 2) + Math.floor((uniform() - 0.5) * 2 ** (bits - 8))
   return { ...circuit, graph: withAnySecrets(circuit.graph, drawn) }
 }
 
