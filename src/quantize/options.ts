@@ -3,7 +3,8 @@ import { checkArgument, checkOptions, checkThing } from "../arguments.js"
 import { defaults } from "../defaults.js"
 import { type OnProgress, UsageError } from "../errors.js"
 import type { Program } from "../ops/program.js"
-import type { CalibrationMethod, Range, Runner, Sample } from "./calibration/calibrate.js"
+import type { BackendChoice, Backends } from "./backends/backends.js"
+import type { CalibrationMethod, Range, Sample } from "./calibration/calibrate.js"
 import type { Nested } from "./calibration/nested.js"
 import type { IntGraph } from "./integers/intgraph.js"
 
@@ -23,8 +24,8 @@ export interface QuantizeOptions {
    * for all that is not weights. Samples calibrate nothing then, and precision is that of the architecture.
    */
   readonly like?: IntGraph
-  /** Runs the real program for calibration; default: plain loops, or tensors where there is much to do. */
-  readonly runner?: Runner
+  /** What runs the real program for calibration; default `auto`: plain loops, or a device where there is much to do. */
+  readonly backend?: BackendChoice | Backends | undefined
   readonly onProgress?: OnProgress
   readonly signal?: AbortSignal
 }
