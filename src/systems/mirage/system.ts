@@ -84,6 +84,7 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
   checkProvable: ({ linked }, options) => checkMemory(linked, options),
 
   weights: {
+    check: (circuit) => void weightWires(circuit),
     isPrivate: ({ linked }) => hasWeights(linked),
     async commit(circuit, held, blinding, options) {
       const engine = await kernelEngine()
