@@ -16,7 +16,7 @@ import type {
 import { contributionOf } from "#src/setup/ceremony/transcript.js"
 import { type PlainContribution, recordOf } from "#src/systems/groth16/records.js"
 import { memorySink } from "./first-keys.js"
-import { withSection } from "./foreign-keys.js"
+import { kindOf, withSection } from "./foreign-keys.js"
 
 /** A key with sections replaced, whether it had them or not. */
 export const withSections = (file: Uint8Array, replaced: ReadonlyMap<number, Uint8Array>): Uint8Array =>
@@ -94,5 +94,4 @@ export function edited(
 }
 
 /** Every section of a key, by number. */
-export const sectionsIn = (file: Uint8Array): Map<number, Uint8Array> =>
-  readBinFile(file, new TextDecoder().decode(file.subarray(0, 4)), 1)
+export const sectionsIn = (file: Uint8Array): Map<number, Uint8Array> => readBinFile(file, ...kindOf(file))
