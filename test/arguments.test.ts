@@ -147,7 +147,7 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     keyDigest: [[verificationKey]],
     layoutJson: [[layout]],
     lower: [[graph], [graph, { weights: "private" }]],
-    measureAccuracy: [[program, model, samples, { labels: [0, 1] }]],
+    measureAccuracy: [[program, model, samples, { labels: [0, 1], backend: "loops" }]],
     memoryEstimate: [[circuit]],
     hasSecrets: [[model], [hidden]],
     secretsOf: [[model], [hidden]],
@@ -159,6 +159,7 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     readWeights: [[api.writeWeights({ graph: hidden }), api.withoutSecrets(hidden)]],
     writeWeights: [[{ graph: hidden }]],
     modelDigest: [[model]],
+    openBackends: [["loops", { load: () => Promise.resolve({}), onPassedOver: () => undefined }]],
     openKeyFile: [[new URL(import.meta.url).pathname]],
     openProver: [
       [circuit, provingKey, {}],
@@ -185,6 +186,7 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     rebuildCircuit: [
       [{ model: api.serialize(model), circuit: api.describeCircuit(circuit), gadgets: circuit.gadgets }, {}],
     ],
+    runIntegers: [[model, [api.quantizeInput(model, { x })], { backend: "loops", tensors: [0] }]],
     runInteger: [[model, api.quantizeInput(model, { x })]],
     serialize: [[model]],
     searchPrecision: [
@@ -253,7 +255,7 @@ async function failure(call: AnyFunction, args: readonly unknown[]): Promise<unk
 
 /** Whose last argument is options, or something like them. */
 const withOptions =
-  "applyBeacon checkCompileOptions checkPtau compile contribute explain fromSnarkjs importOnnx measureAccuracy openProver openPtau quantize quantizeInput quantizeProgram rebuildCircuit searchPrecision setup verify".split(
+  "applyBeacon checkCompileOptions checkPtau compile contribute explain fromSnarkjs importOnnx measureAccuracy openBackends openProver openPtau quantize quantizeInput quantizeProgram rebuildCircuit runIntegers searchPrecision setup verify".split(
     " ",
   )
 const classes = /^[A-Z]/
@@ -357,8 +359,8 @@ describe("inputs", () => {
     expect(api.quantizeInput(model, nested)).toEqual(api.quantizeInput(model, { x }))
     const nestedSamples = [nested, { x: [[1, -1, 1]] }]
     expect(api.modelDigest(await api.quantize(graph, { samples: nestedSamples }))).toBe(circuit.model)
-    expect(api.measureAccuracy(program, model, nestedSamples)).toEqual(
-      api.measureAccuracy(program, model, samples),
+    expect(await api.measureAccuracy(program, model, nestedSamples)).toEqual(
+      await api.measureAccuracy(program, model, samples),
     )
     const receipt = await prover.prove(nested, { context })
     expect(receipt.statement).toEqual(made.receipt.statement)

@@ -42,7 +42,7 @@ import { type InputGrid, type Program, type ProgramInput, sizeOf, type TensorId 
 import { withRanks } from "./ranks.js"
 import { nodeLabel, Refusals } from "./refusals.js"
 import { remedyOf } from "./remedies.js"
-import { twinOf } from "./twins.js"
+import { nudged, twinOf } from "./twins.js"
 
 /** Every operator of the default ONNX domain that can be lowered. */
 export const operators: Operators = {
@@ -119,10 +119,9 @@ export function lower(graph: Graph, options: LowerOptions = {}): Program {
   checkOptions(options)
   const { weights = "fixed" } = options
   checkArgument(weights === "fixed" || weights === "private", "options.weights", "fixed or private", weights)
-  const program = lowered(graph)
-  if (weights === "fixed") return program
+  if (weights === "fixed") return lowered(graph)
   checkPrivate(graph)
-  return { ...program, twins: [lowered(twinOf(graph, 1)), lowered(twinOf(graph, 2))] }
+  return { ...lowered(nudged(graph)), twins: [1, 2].map((seed) => lowered(twinOf(graph, seed))) }
 }
 
 /** Programs of whole numbers are made of weights in types that say nothing of what is a weight. @throws ModelError */

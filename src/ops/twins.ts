@@ -21,6 +21,7 @@ import {
 const geometry: Readonly<Record<string, readonly number[]>> = {
   Clip: [1, 2],
   Pad: [2],
+  Pow: [1],
   Range: [0, 1, 2],
   Resize: [1, 2],
   Upsample: [1],
@@ -32,14 +33,31 @@ const trained =
 
 const isFloat = ({ dtype }: Tensor): boolean => /float/.test(dtype)
 
-/** The same graph with other numbers wherever a weight may be; each seed gives others. */
-export function twinOf(graph: Graph, seed: number): Graph {
-  const random = generator(seed)
+/** Other numbers of the same signs and about the same sizes; `random` gives numbers in [0, 1). */
+interface Change {
+  readonly random: () => number
+  /** Part of a number by which it grows at least, and at most by eight times that; and of the largest, what is zero becomes. */
+  readonly step: number
+}
+
+/**
+ * The same graph with other numbers wherever a weight may be; each seed gives others.
+ */
+export const twinOf = (graph: Graph, seed: number): Graph => changed(graph, seed, 2 ** -6)
+
+/**
+ * The same graph with weights that are the same but for what no quantization sees, and none of which is exactly 0 or 1: as
+ * lowering treats those otherwise, what becomes of it would say which are.
+ */
+export const nudged = (graph: Graph): Graph => changed(graph, 0, 2 ** -44)
+
+function changed(graph: Graph, seed: number, step: number): Graph {
+  const change = { random: generator(seed), step }
   const structural = geometryOf(graph)
   return {
     ...graph,
-    constants: changedTensors(graph.constants, structural, random),
-    nodes: graph.nodes.map((node) => changedNode(node, structural, random)),
+    constants: changedTensors(graph.constants, structural, change),
+    nodes: graph.nodes.map((node) => changedNode(node, structural, change)),
   }
 }
 
@@ -64,28 +82,26 @@ function geometryOf({ nodes, outputs }: Pick<Graph, "nodes" | "outputs">): Reado
   return new Set([...found].filter((name) => !others.has(name)))
 }
 
-type Random = () => number
-
 function changedTensors(
   constants: ReadonlyMap<string, Tensor>,
   structural: ReadonlySet<string>,
-  random: Random,
+  change: Change,
 ): ReadonlyMap<string, Tensor> {
   const changed = new Map<string, Tensor>()
   for (const [name, tensor] of constants)
-    changed.set(name, structural.has(name) ? tensor : changedTensor(tensor, random))
+    changed.set(name, structural.has(name) ? tensor : changedTensor(tensor, change))
   return changed
 }
 
-const changedTensor = (tensor: Tensor, random: Random): Tensor =>
+const changedTensor = (tensor: Tensor, change: Change): Tensor =>
   isFloat(tensor) && tensor.shape.length > 0
-    ? { ...tensor, data: changedNumbers(tensor.data, random) }
+    ? { ...tensor, data: changedNumbers(tensor.data, change) }
     : tensor
 
-function changedNode(node: Node, structural: ReadonlySet<string>, random: Random): Node {
+function changedNode(node: Node, structural: ReadonlySet<string>, change: Change): Node {
   const attributes: Record<string, Attribute> = {}
   for (const [name, value] of Object.entries(node.attributes))
-    attributes[name] = changedAttribute(name, value, structural, random)
+    attributes[name] = changedAttribute(name, value, structural, change)
   return { ...node, attributes }
 }
 
@@ -93,34 +109,31 @@ function changedAttribute(
   name: string,
   value: Attribute,
   structural: ReadonlySet<string>,
-  random: Random,
+  change: Change,
 ): Attribute {
   if (typeof value !== "object") return value
-  if (isSubgraph(value)) return changedGraph(value, structural, random)
-  if ("dtype" in value) return changedTensor(value, random)
+  if (isSubgraph(value)) return changedGraph(value, structural, change)
+  if ("dtype" in value) return changedTensor(value, change)
   const isList = trained.test(name) && value.every((x) => typeof x === "number")
-  return isList ? [...changedNumbers(Float64Array.from(value as readonly number[]), random)] : value
+  return isList ? [...changedNumbers(Float64Array.from(value as readonly number[]), change)] : value
 }
 
-const changedGraph = (graph: Subgraph, structural: ReadonlySet<string>, random: Random): Subgraph => ({
+const changedGraph = (graph: Subgraph, structural: ReadonlySet<string>, change: Change): Subgraph => ({
   ...graph,
-  constants: changedTensors(graph.constants, structural, random),
-  nodes: graph.nodes.map((node) => changedNode(node, structural, random)),
+  constants: changedTensors(graph.constants, structural, change),
+  nodes: graph.nodes.map((node) => changedNode(node, structural, change)),
 })
 
-/** Part of the largest number of a tensor that takes the place of a zero. */
-const least = 2 ** -12
-
-/** Other numbers of the same signs and about the same sizes: none equals its own, and nothing is zero. */
-function changedNumbers(data: Float64Array, random: Random): Float64Array {
+/** None equals its own, and nothing is zero. */
+function changedNumbers(data: Float64Array, { random, step }: Change): Float64Array {
   let most = 0
   for (const x of data) if (Number.isFinite(x)) most = Math.max(most, Math.abs(x))
-  const tiny = least * (most || 1)
-  return data.map((x) => (x === 0 ? tiny * (1 + random()) : x * (1 + (1 + 7 * random()) / 64)))
+  const tiny = (step / 64) * (most || 1)
+  return data.map((x) => (x === 0 ? tiny * (1 + random()) : x * (1 + step * (1 + 7 * random()))))
 }
 
 /** Numbers in [0, 1) that anyone can draw again: a Weyl sequence, mixed. */
-function generator(seed: number): Random {
+function generator(seed: number): () => number {
   let state = seed >>> 0
   return () => {
     state = (state + 0x9e3779b9) >>> 0

@@ -8,38 +8,63 @@ import { weightsOf } from "../ops/linearmap.js"
 import type { LinearNode, Secret, Window } from "../ops/program.js"
 import type { Range } from "./calibration/calibrate.js"
 import { denseTerms, productsOfPairs, roomForPairs } from "./integers/pairs.js"
-import type { Provenance } from "./provenance.js"
 import {
   type Accumulator,
   atShift,
+  chooseShift,
   type Hidden,
   largestFactor,
+  roundingError,
   type ScaledTerm,
   type Shifted,
+  weightTolerance,
+  wideScale,
 } from "./scales.js"
 
-/** The largest integer that a weight of w bits may be. */
-const topOf = (precision: number): number => 2 ** (precision - 1) - 1
-
-/** Largest |W|·s_in of the secret terms. */
-const secretFactor = (terms: readonly ScaledTerm[], { terms: made }: Provenance): number =>
-  largestFactor(terms.filter((_, t) => made[t]))
+/** The largest integer that a weight of w bits is: another training may have some that are larger by an eighth. */
+const topOf = (precision: number): number => (2 ** (precision - 1) - 1) * (8 / 9)
 
 /** Shifts that an accumulator may have. */
 const [leastShift, mostShift] = [1, 36]
 
-/** The accumulator of an activation of scale `wanted`: the largest shift at which no weight needs more than w bits. */
+/** Factors by which a scale may give way, so that public coefficients come near to integers. */
+const stretches = Array.from({ length: 33 }, (_, k) => 1 + k / 64)
+
+/** Largest |W|·s_in of the secret terms, and the public ones. */
+function split(terms: readonly ScaledTerm[], { terms: made }: Hidden) {
+  return {
+    factor: largestFactor(terms.filter((_, t) => made[t])),
+    open: terms.filter((_, t) => !made[t]),
+  }
+}
+
+/**
+ * The accumulator of an activation of scale `wanted`: the largest shift at which no weight needs more than w bits. The scale
+ * gives way to coefficients that are public, unless it is `fixed`; and if that is not enough, weights get more bits.
+ */
 export function secretShift(
   terms: readonly ScaledTerm[],
   bias: Float64Array | undefined,
   wanted: number,
   precision: number,
+  fixed: boolean,
   hidden: Hidden,
 ): Shifted {
-  const factor = secretFactor(terms, hidden)
-  const finest = factor > 0 ? Math.floor(Math.log2((wanted * topOf(precision)) / factor)) : precision
-  const shift = Math.min(Math.max(finest, leastShift), mostShift)
-  return { ...atShift(terms, bias, wanted, shift), hidden }
+  const { factor, open } = split(terms, hidden)
+  const made = (scale: number, shift: number) => ({ ...atShift(terms, bias, scale, shift), hidden })
+  if (factor === 0) {
+    const { scale, shift } = chooseShift(open, undefined, wanted, precision, fixed)
+    return made(scale * 2 ** shift, shift)
+  }
+  const finest = Math.floor(Math.log2((wanted * topOf(precision)) / factor))
+  let shift = Math.min(Math.max(finest, leastShift), mostShift)
+  for (; shift < mostShift; shift++) {
+    const most = weightTolerance * 2 ** shift
+    for (const stretch of fixed ? [1] : stretches)
+      if (roundingError(open, undefined, (wanted * stretch) / 2 ** shift, most) <= most)
+        return made(wanted * stretch, shift)
+  }
+  return made(wanted, shift)
 }
 
 /** The accumulator of a node that nothing rescales. */
@@ -50,10 +75,20 @@ export function secretWide(
   precision: number,
   hidden: Hidden,
 ): Accumulator {
-  const unit = (Math.max(-range.min, range.max) || 1) / 2 ** precision
-  const finest = secretFactor(terms, hidden) / topOf(precision) || unit
-  const scale = unit * 2 ** Math.ceil(Math.log2(finest / unit))
-  return { terms, bias, scale, rounding: 0, hidden }
+  const { factor, open } = split(terms, hidden)
+  const made = (scale: number) => ({ terms, bias, scale, rounding: 0, hidden })
+  if (factor === 0) return made(wideScale(open, undefined, range, precision))
+  const reach = Math.max(-range.min, range.max) || factor * 2 ** precision
+  const finest = factor / topOf(precision)
+  // of weights the largest is known within a factor of two
+  let scale = reach * 2 ** Math.ceil(Math.log2(finest / reach))
+  const allowed = reach / 2 ** (precision + 2)
+  for (let finer = 0; finer < precision; finer++, scale /= 2)
+    for (const stretch of stretches) {
+      const most = allowed / (scale * stretch)
+      if (roundingError(open, undefined, scale * stretch, most) <= most) return made(scale * stretch)
+    }
+  return made(scale)
 }
 
 /** What an integer node keeps to itself, with ranges that what it has lies in. */

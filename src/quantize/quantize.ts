@@ -6,7 +6,6 @@ import type { Program } from "../ops/program.js"
 import { withoutRanks } from "../ops/ranks.js"
 import { calibrate, chargeRun, type Sample } from "./calibration/calibrate.js"
 import { flatSamples } from "./calibration/nested.js"
-import { chooseRunner } from "./calibration/tensors.js"
 import { withColumns } from "./columns.js"
 import { hoistRounds } from "./hoist.js"
 import { IntBuilder } from "./intbuilder.js"
@@ -55,8 +54,7 @@ export async function calibrated(
       )
     : { program: prepare(encoded), secrets: undefined }
   chargeRun(prepared, new Budget(held))
-  const runner = options.runner ?? (await chooseRunner(prepared, samples.length))
-  const seen = await calibrate(prepared, samples, { ...options, runner })
+  const seen = await calibrate(prepared, samples, { ...options, backend: options.backend ?? "auto" })
   const ranges = withInputs(prepared, seen, admissible)
   const all = [...samples, ...admissible]
   return {

@@ -428,7 +428,7 @@ export class Quantizer {
       this.#sum(node, narrow),
       sumLimit,
       (terms) => {
-        if (hidden) return secretShift(terms, node.bias, wanted, w, hidden)
+        if (hidden) return secretShift(terms, node.bias, wanted, w, target.fixed, hidden)
         const exact = target.keepExact ? builder.exactScale(node, terms, size) : undefined
         if (exact !== undefined) return atShift(terms, node.bias, exact, w)
         return chooseShift(terms, node.bias, wanted, w, target.fixed)

@@ -225,7 +225,7 @@ export interface Accumulator {
 }
 
 /** A rounding of weights is accurate enough when it moves an activation by at most this many steps (rms). */
-const weightTolerance = 2.25
+export const weightTolerance = 2.25
 
 /** An accumulator that is rescaled by `shift` bits. */
 export type Shifted = Accumulator & { readonly shift: number }

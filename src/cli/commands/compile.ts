@@ -5,6 +5,7 @@ import { readWhole } from "../../files.js"
 import * as api from "../../index.js"
 import { sizeOf } from "../../ops/program.js"
 import { proofSystems } from "../../systems/index.js"
+import { backendInfo, backendLine, backendOption, backendsOf } from "../backend.js"
 import { readDocument } from "../claims.js"
 import { checkCircuitFolder, saveCircuit } from "../folder.js"
 import { readModel } from "../model-files.js"
@@ -12,7 +13,7 @@ import { command, dimensions, repeatable, wholeNumber } from "../options.js"
 import { calibrationMethod, measuredLine, targetLoss, tradeLines } from "../search.js"
 import { elapsed, note, onProgress, print } from "../terminal.js"
 
-const { precision, minPrecision, maxPrecision, maxConstraints } = api.defaults
+const { precision, minPrecision, maxPrecision, maxMemory } = api.defaults
 
 export const compileCommand = command("compile", "quantize a model and compile it to a circuit")
   .argument("<model>", "an .onnx, .keras or .h5 file, or model.json of tfjs")
@@ -47,16 +48,28 @@ export const compileCommand = command("compile", "quantize a model and compile i
   .addOption(
     repeatable("--outputs <tensor>", "end the model at this tensor, not at its own outputs; repeatable"),
   )
-  .option("--max-constraints <count>", "refuse larger circuits", String(maxConstraints))
+  .addOption(backendOption)
+  .option("--max-constraints <count>", "refuse larger circuits")
+  .option(
+    "--max-memory <MiB>",
+    "refuse circuits that linking would take more memory for",
+    String(maxMemory / 2 ** 20),
+  )
   .action(async (path: string, options, command: Command) => {
     const start = performance.now()
+    await using backend = backendsOf(options.backend)
     const open = dimensions(options.dimension)
     const bits = wholeNumber("--precision", options.precision, minPrecision, maxPrecision)
-    const most = wholeNumber("--max-constraints", options.maxConstraints)
+    const most = {
+      maxMemory: 2 ** 20 * wholeNumber("--max-memory", options.maxMemory, 1, 2 ** 32),
+      ...(options.maxConstraints !== undefined && {
+        maxConstraints: wholeNumber("--max-constraints", options.maxConstraints),
+      }),
+    }
     const { input, output, weights, proofSystem, out } = options
     const document = options.within === undefined ? undefined : await readDocument(options.within)
     const within = document ? { within: document } : {}
-    const chosen = { input, output, weights, proofSystem, maxConstraints: most, ...within }
+    const chosen = { input, output, weights, proofSystem, ...most, ...within }
     const hidden = weights === "private" ? ({ weights } as const) : {}
     checkCircuitFolder(out, { ...api.checkCompileOptions(chosen), ...hidden })
     const calibration = calibrationMethod(options.calibration)
@@ -76,30 +89,35 @@ export const compileCommand = command("compile", "quantize a model and compile i
     const all = { samples: given.samples, labels }
     const warnings = sampleWarnings(lowered, all)
     for (const warning of warnings) note(`warning: ${warning}`)
-    const search = target === undefined ? undefined : await searched(lowered, all, target, fixed, chosen)
+    const search =
+      target === undefined ? undefined : await searched(lowered, all, target, { ...fixed, backend }, chosen)
     const integers =
       search?.graph ??
-      (await api.quantizeProgram(lowered, { ...all, precision: bits, calibration, onProgress }))
+      (await api.quantizeProgram(lowered, { ...all, precision: bits, calibration, backend, onProgress }))
     const measured = search ? search.measured : given.samples.map((_, i) => i)
     const proven = document ? api.withPredicate(integers, document) : integers
     checkCircuitFolder(out, { input, output, proofSystem, ...hidden, model: api.modelDigest(proven) })
-    const accuracy = api.measureAccuracy(
+    const accuracy = await api.measureAccuracy(
       lowered,
       integers,
       measured.map((i) => given.samples[i]),
-      { labels: labels && measured.map((i) => labels[i]), onProgress },
+      { labels: labels && measured.map((i) => labels[i]), backend, onProgress },
     )
     const circuit = await api.compile(integers, { ...chosen, onProgress })
     const info = saveCircuit(out, circuit, accuracy)
     const { graph: _, ...trade } = search ?? {}
-    print({ ...info, warnings, ...(search && { search: trade }), ms: elapsed(start) }, [
-      ...(search ? [...tradeLines(search), measuredLine(search), ""] : []),
-      weights === "private" ? `architecture ${info.model}` : `model        ${info.model}`,
-      `constraints  ${info.constraints} (${info.lookups} lookups, domain ${info.domain}, ${info.nonzeros} non-zeros)`,
-      ...(document ? [`proves       ${circuit.layout.outputs[0].name}`] : []),
-      ...accuracyLines(accuracy, labels !== undefined),
-      `written to   ${out}`,
-    ])
+    print(
+      { ...info, warnings, ...(search && { search: trade }), ...backendInfo(backend), ms: elapsed(start) },
+      [
+        ...(search ? [...tradeLines(search), measuredLine(search), ""] : []),
+        weights === "private" ? `architecture ${info.model}` : `model        ${info.model}`,
+        `constraints  ${info.constraints} (${info.lookups} lookups, domain ${info.domain}, ${info.nonzeros} non-zeros)`,
+        ...(document ? [`proves       ${circuit.layout.outputs[0].name}`] : []),
+        ...accuracyLines(accuracy, labels !== undefined),
+        backendLine(backend),
+        `written to   ${out}`,
+      ],
+    )
   })
 
 type Lowered = ReturnType<typeof api.lower>
@@ -110,7 +128,7 @@ async function searched(
   lowered: Lowered,
   samples: Labelled,
   target: number,
-  fixed: Pick<api.SearchOptions, "precisions" | "calibrations">,
+  fixed: Pick<api.SearchOptions, "precisions" | "calibrations" | "backend">,
   circuit: api.CompileOptions,
 ): Promise<api.PrecisionSearch> {
   try {
