@@ -129,6 +129,8 @@ export interface ProveStatement {
 export interface PrivateWeights<C, H> {
   /** Whether those of a circuit are, which then is one of an architecture. */
   isPrivate(circuit: C): boolean
+  /** Whether what a circuit has of its weights is in the ranges that it has room for. */
+  fits(circuit: C): boolean
   /** The commitment under a blinding, or null where that is infinity. @throws FileError for points that are none; AbortError */
   commit(circuit: C, held: H, blinding: bigint, options: WorkOptions): Promise<G1Json | null>
 }
