@@ -203,7 +203,7 @@ describe("folders of private weights", () => {
     expect(readFileSync(join(a, secret)).equals(before)).toBe(true)
   })
 
-  it("without the weights verify and are audited, and say why they prove nothing", async () => {
+  it("without the weights verify, and say why they prove nothing", async () => {
     rmSync(join(b, secret))
     const key = JSON.parse(readFileSync(join(b, "verification.json"), "utf8"))
     const verified = await run(
@@ -212,8 +212,6 @@ describe("folders of private weights", () => {
       ...["--key", join(b, "verification.json"), "--model", key.model, "--context", context, "--allow-dev"],
     )
     expect(verified.code, verified.stderr).toBe(0)
-    const audited = await run("audit", b)
-    expect(audited.code, audited.stderr + audited.stdout).toBe(0)
     for (const args of [
       ["run", b, path("input.json")],
       ["prove", b, path("input.json"), "--out", path("none.json"), "--context", context],
