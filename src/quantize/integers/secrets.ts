@@ -169,13 +169,10 @@ function within(x: number, { lo, bits }: Window, { origin }: SecretNode, where: 
 }
 
 /** The architecture with secrets drawn for it: what an audit runs that has none. */
-export function withAnySecrets(
-  graph: IntGraph,
-  draw: (window: Window, of: "weight" | "bias") => number,
-): IntGraph {
+export function withAnySecrets(graph: IntGraph, draw: (window: Window) => number): IntGraph {
   const all = new Float64Array(secretCount(graph))
-  for (const { window, start, count, term } of secretRuns(graph))
-    for (let i = 0; i < count; i++) all[start + i] = draw(window, term === undefined ? "bias" : "weight")
+  for (const { window, start, count } of secretRuns(graph))
+    for (let i = 0; i < count; i++) all[start + i] = draw(window)
   invariant(all.every(Number.isSafeInteger), "a drawn weight is no integer")
   return withSecrets(graph, all)
 }
