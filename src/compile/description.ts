@@ -13,7 +13,11 @@ import { isPrivate } from "../quantize/integers/secrets.js"
 import { fromJson } from "../statement/strict.js"
 import { type Circuit, proofSystems, systemOf } from "../systems/index.js"
 import { compile } from "./compile.js"
+import { linkingMemory } from "./estimate.js"
 import { queryCount } from "./inspect.js"
+
+/** Constraints that no circuit is refused for, whatever its description says that it has. */
+const smallCircuit = 2 ** 20
 
 /** Content of circuit.json; a folder's has the accuracy that was measured as well. */
 export interface CircuitInfo {
@@ -112,7 +116,7 @@ export async function rebuildCircuit(files: CircuitFiles, options: RebuildOption
   const { names = { model: "model.bin", circuit: "circuit.json", gadgets: "gadgets.json" }, ...rest } =
     options
   const info = parseCircuitInfo(files.circuit, names.circuit)
-  const { input, output, proofSystem, constraints, model, weights = "fixed" } = info
+  const { input, output, proofSystem, constraints, nonzeros, model, weights = "fixed" } = info
   const gadgets = files.gadgets === undefined ? undefined : parseGadgets(files.gadgets, names.gadgets)
   const architecture = deserialize(files.model, names.model)
   const digest = modelDigest(architecture)
@@ -134,8 +138,9 @@ export async function rebuildCircuit(files: CircuitFiles, options: RebuildOption
   const graph = files.weights
     ? readWeights(files.weights, architecture, names.weights ?? "weights.secret").graph
     : architecture
-  // the limit was the caller's when the circuit was compiled
-  const maxConstraints = Math.max(defaults.maxConstraints, 2 * constraints)
+  // the limits were the caller's when the circuit was compiled
+  const maxConstraints = Math.max(smallCircuit, 2 * constraints)
+  const maxMemory = Math.max(defaults.maxMemory, 2 * linkingMemory(constraints, nonzeros))
   let circuit: Circuit
   try {
     circuit = await compile(graph, {
@@ -144,6 +149,7 @@ export async function rebuildCircuit(files: CircuitFiles, options: RebuildOption
       output,
       proofSystem,
       maxConstraints,
+      maxMemory,
       ...(gadgets ? { gadgets } : {}),
     })
   } catch (error) {

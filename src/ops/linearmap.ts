@@ -79,13 +79,112 @@ export function outputsOf(map: LinearMap): number {
 }
 
 /** Of each output of a map, how many products it is the sum of: with a weight that is not zero and an input that counts. */
-export function productCounts(map: LinearMap, counts: (input: number) => boolean = () => true): Uint32Array {
+export function productCounts(map: LinearMap, counts?: (input: number) => boolean): Uint32Array {
   const weights = weightsOf(map)
   const found = new Uint32Array(outputsOf(map))
+  const live = map.kind === "conv" ? liveChannels(map, counts) : undefined
+  if (map.kind === "conv" && live) {
+    countTaps(map, live, found)
+    return found
+  }
   forEachProduct(map, (output, input, weight) => {
-    if (weights[weight] !== 0 && counts(input)) found[output]++
+    if (weights[weight] !== 0 && (counts === undefined || counts(input))) found[output]++
   })
   return found
+}
+
+/** Of each channel that a convolution reads, 1 if all of it counts and 0 if nothing does; undefined if one is neither. */
+export function liveChannels(map: ConvMap, counts?: (input: number) => boolean): Uint8Array | undefined {
+  const { n, inChannels, inSize } = map
+  const live = new Uint8Array(inChannels).fill(1)
+  if (counts === undefined) return live
+  const area = inSize.reduce((x, y) => x * y, 1)
+  for (let channel = 0; channel < inChannels; channel++) {
+    let count = 0
+    for (let batch = 0; batch < n; batch++)
+      for (let i = 0; i < area; i++) if (counts((batch * inChannels + channel) * area + i)) count++
+    if (count > 0 && count < n * area) return undefined
+    live[channel] = count > 0 ? 1 : 0
+  }
+  return live
+}
+
+/** The counts of a convolution, from how many channels have a weight at each tap. */
+function countTaps(map: ConvMap, live: Uint8Array, found: Uint32Array): void {
+  const { n, groups, inChannels, outChannels, kernel, outSize, weight } = map
+  const [taps, outArea] = [kernel, outSize].map((size) => size.reduce((x, y) => x * y, 1))
+  const used = new Uint32Array(outChannels * taps)
+  const [perGroupIn, perGroupOut] = [inChannels / groups, outChannels / groups]
+  for (let w = 0; w < weight.length; w++) {
+    const [out, channel] = [Math.floor(w / (perGroupIn * taps)), Math.floor(w / taps) % perGroupIn]
+    const isLive = live[Math.floor(out / perGroupOut) * perGroupIn + channel] === 1
+    if (isLive && weight[w] !== 0) used[out * taps + (w % taps)]++
+  }
+  const positions = blockSize(outArea, taps)
+  for (let first = 0; first < outArea; first += positions) {
+    const { start, tapOf } = tapsOf(map, first, Math.min(outArea, first + positions))
+    for (let out = 0; out < n * outChannels; out++) {
+      const of = (out % outChannels) * taps
+      for (let o = 0; o < start.length - 1; o++) {
+        let count = 0
+        for (let t = start[o]; t < start[o + 1]; t++) count += used[of + tapOf[t]]
+        found[out * outArea + first + o] = count
+      }
+    }
+  }
+}
+
+/**
+ * Writes the products of every output of a map that has a place, `next[output]`, one behind the other from there on: `inputs`
+ * says what stands for an input and `numbers` for a weight, and products of which either is negative are left out. What
+ * `forEachProduct` calls for, in loops of its own because there are tens of millions.
+ */
+export function writeProducts(
+  map: LinearMap,
+  [inputs, numbers]: readonly [inputs: Int32Array, numbers: (output: number) => Int32Array],
+  next: Float64Array,
+  [toInputs, toNumbers]: readonly [Uint32Array, Uint32Array],
+): void {
+  const write = (output: number, input: number, number: number) => {
+    if (inputs[input] < 0 || number < 0) return
+    toInputs[next[output]] = inputs[input]
+    toNumbers[next[output]++] = number
+  }
+  if (map.kind !== "conv") {
+    forEachProduct(map, (output, input, weight) => {
+      if (next[output] >= 0) write(output, input, numbers(output)[weight])
+    })
+    return
+  }
+  const { n, groups, inChannels, outChannels, inSize, kernel, outSize } = map
+  const [inArea, taps, outArea] = [inSize, kernel, outSize].map((size) => size.reduce((x, y) => x * y, 1))
+  const [perGroupIn, perGroupOut] = [inChannels / groups, outChannels / groups]
+  const positions = blockSize(outArea, taps)
+  for (let first = 0; first < outArea; first += positions) {
+    const { start, tapOf, readAt } = tapsOf(map, first, Math.min(outArea, first + positions))
+    for (let out = 0; out < n * outChannels; out++) {
+      const channelOut = out % outChannels
+      const firstIn =
+        Math.floor(out / outChannels) * inChannels + Math.floor(channelOut / perGroupOut) * perGroupIn
+      for (let o = 0; o < start.length - 1; o++) {
+        const output = out * outArea + first + o
+        let place = next[output]
+        if (place < 0) continue
+        const known = numbers(output)
+        for (let channel = 0; channel < perGroupIn; channel++) {
+          const from = (firstIn + channel) * inArea
+          const weight = (channelOut * perGroupIn + channel) * taps
+          for (let t = start[o]; t < start[o + 1]; t++) {
+            const [wire, number] = [inputs[from + readAt[t]], known[weight + tapOf[t]]]
+            if (wire < 0 || number < 0) continue
+            toInputs[place] = wire
+            toNumbers[place++] = number
+          }
+        }
+        next[output] = place
+      }
+    }
+  }
 }
 
 /**
@@ -259,6 +358,20 @@ function applyConv(map: ConvMap, x: ArrayLike<number>, y: Float64Array): void {
         }
       }
     }
+  }
+}
+
+/** Calls `visit` with the positions of output and input and the tap, of every tap inside the input, outputs in order. */
+export function forEachReading(
+  map: ConvMap,
+  visit: (output: number, input: number, tap: number) => void,
+): void {
+  const [taps, outArea] = [map.kernel, map.outSize].map((size) => size.reduce((x, y) => x * y, 1))
+  const positions = blockSize(outArea, taps)
+  for (let first = 0; first < outArea; first += positions) {
+    const { start, tapOf, readAt } = tapsOf(map, first, Math.min(outArea, first + positions))
+    for (let o = 0; o < start.length - 1; o++)
+      for (let t = start[o]; t < start[o + 1]; t++) visit(first + o, readAt[t], tapOf[t])
   }
 }
 

@@ -1,7 +1,7 @@
 /** Growing constraint systems: typed arrays that double, and rows assembled without duplicate wires. */
 import { invariant } from "../../errors.js"
 import { mod } from "../../field.js"
-import { outputsOf, productsOfOutput, weightsOf } from "../../ops/linearmap.js"
+import { liveChannels, outputsOf, productsOfOutput, weightsOf } from "../../ops/linearmap.js"
 import { entriesOfOutputs, type MappedRows, mappedSystem } from "../formats/mapped.js"
 import type { R1cs, SparseRows } from "../formats/r1cs.js"
 
@@ -127,7 +127,8 @@ export class R1csBuilder {
     this.numberOutput(part, output, factor)
     let blocks = this.maps.get(part)
     if (blocks === undefined) this.maps.set(part, (blocks = []))
-    let block = blocks.find(({ rows }) => rows[output] === NONE)
+    let block: MappedRows | undefined
+    for (const made of blocks) if (block === undefined && made.rows[output] === NONE) block = made
     if (block === undefined) {
       const count = outputsOf(part.map)
       const rows = new Uint32Array(count).fill(NONE)
@@ -154,6 +155,20 @@ export class R1csBuilder {
     if (known === undefined) {
       known = { isKnown: new Uint8Array(weights.length), missing: new Uint32Array(groups).fill(perGroup) }
       factors.set(factor, known)
+      const live = map.kind === "conv" ? liveChannels(map, (input) => wires[input] !== NONE) : undefined
+      if (map.kind === "conv" && live) {
+        // weights of what is never a wire are in no row
+        const [perGroupIn, area] = [map.inChannels / map.groups, weights.length / map.outChannels]
+        const { isKnown, missing } = known
+        weights.forEach((_, w) => {
+          const out = Math.floor(w / area)
+          const channel = Math.floor((w % area) / (area / perGroupIn))
+          const first = Math.floor((out * map.groups) / map.outChannels) * perGroupIn
+          if (live[first + channel] === 1) return
+          isKnown[w] = 1
+          missing[out]--
+        })
+      }
     }
     const { isKnown, missing } = known
     const area = map.kind === "conv" ? outputsOf(map) / (map.n * groups) : 1
@@ -215,6 +230,7 @@ export class R1csBuilder {
           if (row !== NONE) entries += counts[i]
         })
     }
-    return mappedSystem(system, { rest: b, maps: [...this.maps.values()].flat(), entries })
+    const others = Uint32Array.from(this.values.flatMap((value, i) => (typeof value === "bigint" ? [i] : [])))
+    return mappedSystem(system, { rest: b, maps: [...this.maps.values()].flat(), entries, others })
   }
 }

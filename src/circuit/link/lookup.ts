@@ -71,7 +71,7 @@ export class LookupBuilder {
     this.inverses[table].push(inverse)
     builder.entry(0, inverse, 1)
     builder.entry(1, this.challenge, scale)
-    lc.flushB(builder, -1)
+    lc.flushInto(builder, 1, -1)
     builder.entry(2, 0, scale)
     builder.endRow()
   }

@@ -16,15 +16,13 @@ import {
 } from "../../ops/program.js"
 import { lastReads } from "../../ops/traversal.js"
 import type { IntGraph } from "../../quantize/integers/intgraph.js"
-import type { GadgetUse } from "../gadgets/families.js"
 import type { Stamp } from "../gadgets/ranges.js"
-import { type Lc, ONE } from "../gadgets/reduce.js"
+import { ONE } from "../gadgets/reduce.js"
 import { NONE, type NodePlan, type Plan, sourceOf } from "../plan/plan.js"
 import { isZero, type Projection } from "../plan/projection.js"
 import { entriesOf, groupsOf, packingOf } from "../plan/rows.js"
 import { windowsOf } from "../plan/sorting.js"
-import type { FieldLc, R1csBuilder, WireLc } from "./builder.js"
-import type { LookupBuilder } from "./lookup.js"
+import type { FieldLc, WireLc } from "./builder.js"
 import type { Element, ProjectionBuilder } from "./projection.js"
 import {
   Accumulator,
@@ -39,6 +37,7 @@ import {
   type TensorRows,
 } from "./rows.js"
 import { linkSecret, type SecretStamp, type SecretWires } from "./secret.js"
+import { type Form, formOf, type Operand, type Stamping, stampGadget } from "./stamping.js"
 
 /** Where the wires and rows of one node went. Instances without gadget have base NONE. */
 export interface StampedNode {
@@ -66,36 +65,21 @@ export interface StampedNode {
   readonly checked?: SecretWires
 }
 
-export interface Trace {
-  /** A gadget whose output is `output` (NONE if it has none), fed by combinations of earlier wires. */
-  gadget(use: GadgetUse, operands: readonly WireLc[], offset: number, output: number): void
-  /** A wire that equals a combination: a defined wire or a public output. */
-  define(wire: number, lc: WireLc): void
-  /** Wires of a node's elements that only gadgets behind them say something of. */
-  free(node: SortNode, keys: readonly WireLc[], wires: Uint32Array): void
-  /** A wire for each row of a table, for each of some indices, from `first` on: 1 for the row that the index names, else 0. */
-  bits(node: RowsNode, indices: readonly WireLc[], first: number): void
-}
-
 /** What nodes are linked with. */
-export interface NodeLinking {
+export interface NodeLinking extends Stamping {
   readonly graph: IntGraph
   readonly plan: Plan
   readonly stamps: readonly Stamp[]
-  readonly builder: R1csBuilder
   /** First wire of each input in model order; without, an input is the sum of its range check's bits. */
   readonly inputs: readonly number[] | undefined
   /** Give linear results wires of their own where that saves at least this many non-zeros per row. */
   readonly nonzerosPerRow: number
-  /** Serves the queries of stamps; without, stamps must have none. */
-  readonly lookup?: LookupBuilder | undefined
   /** Keep linear maps as maps where gadgets look up what they give; rows of the system are the same either way. */
   readonly maps?: boolean
   /** Projects contractions; without, all must have been planned as products. */
   readonly projection?: ProjectionBuilder | undefined
   /** Secret weights, whose wires are there already. */
   readonly weights?: ReadonlyMap<LinearNode, SecretWires> | undefined
-  readonly trace?: Trace | undefined
 }
 
 /** Elements of a tensor. */
@@ -147,6 +131,7 @@ class Linked {
   readonly #tensors = new Map<TensorId, TensorRows>()
   readonly #mapped = new Map<TensorId, MappedTensor>()
   readonly #accumulators = new Map<string, Accumulator>()
+  readonly #forms: Form[] = []
 
   constructor(linking: NodeLinking) {
     this.linking = linking
@@ -182,6 +167,11 @@ class Linked {
     const accumulator = this.#accumulators.get(name) ?? new Accumulator(node)
     this.#accumulators.set(name, accumulator)
     return accumulator.of(node)
+  }
+
+  /** How a gadget of the plan is stamped. */
+  form(use: number): Form {
+    return (this.#forms[use] ??= formOf(this.linking.stamps[use], this.linking))
   }
 
   planOf(node: IntNode): NodePlan {
@@ -402,7 +392,7 @@ function bitsNode(node: RowsNode, linked: Linked): TensorRows {
       difference.add(index, 1)
       difference.addWire(0, -node.lo - v)
       builder.entry(0, bits + i * depth + v, 1)
-      difference.flushB(builder, 1)
+      difference.flushInto(builder, 1, 1)
       builder.endRow()
     }
     for (let v = 0; v < depth; v++) builder.entry(2, bits + i * depth + v, 1)
@@ -458,29 +448,16 @@ function wireRows(first: number, count: number, size = count): TensorRows {
   }
 }
 
-/** An operand of a gadget: a combination, or an element of a tensor that maps stand for. */
-type Operand = WireLc | { readonly tensor: MappedTensor; readonly element: number }
-
-/**
- * Whether a stamp takes the operands of a node as they are: only queries, which are rows of side B, name them, and each
- * names one. Gadgets with one operand alone are asked for; elements then come in the order of the node.
- */
-const takesMaps = ({ rows, queries }: Stamp, operands: number): boolean =>
-  operands === 1 &&
-  rows.every((row) => [row.a, row.b, row.c].every((lc) => !lc.has(0))) &&
-  queries.some(({ lc }) => lc.has(0))
-
 /** Stamps a node's gadgets and returns the rows of its output tensor. */
 function stampNode(plan: NodePlan, linked: Linked): TensorRows {
-  const { builder, stamps, trace } = linked.linking
-  const accumulator = linked.accumulator("operands", plan.node)
+  const { builder } = linked.linking
   const results = linked.accumulator("results", plan.node)
+  const accumulator = linked.accumulator("operands", plan.node)
   const count = plan.uses.length
   const base = new Uint32Array(count).fill(NONE)
   const firstRow = new Uint32Array(count)
   const collector = new RowCollector(count / plan.terms, count / plan.terms)
   const emit = (wire: number, coefficient: number) => collector.entry(wire, coefficient)
-  const mayMap = stamps.map((stamp) => trace === undefined && takesMaps(stamp, stamp.gadget.inputs))
   const operandOf = (i: number, j: number, asMap: boolean): Operand => {
     const source = plan.sources[sourceOf(plan, i, j)]
     const element = plan.elements[plan.operandPtr[i] + j]
@@ -490,15 +467,16 @@ function stampNode(plan: NodePlan, linked: Linked): TensorRows {
   for (let i = 0; i < count; i++) {
     firstRow[i] = builder.rows
     const use = plan.uses[i]
+    const form = use === NONE ? undefined : linked.form(use)
     const operands: Operand[] = []
     for (let j = 0; j < plan.operandPtr[i + 1] - plan.operandPtr[i]; j++)
-      operands.push(operandOf(i, j, use !== NONE && mayMap[use]))
-    if (use === NONE) {
+      operands.push(operandOf(i, j, form?.takesMaps === true))
+    if (form === undefined) {
       if (Number.isNaN(plan.constants[i])) results.add(operands[0] as WireLc, 1)
       else results.addWire(0, plan.outputSign * plan.constants[i] + plan.outputOffset)
     } else {
-      base[i] = builder.allocate(stamps[use].wires)
-      const output = stampGadget(plan, i, base[i], operands, accumulator, linked.linking)
+      base[i] = builder.allocate(form.stamp.wires)
+      const output = stampGadget(form, plan.operandOffset, base[i], operands, accumulator, linked.linking)
       if (output !== NONE) {
         results.addWire(output, plan.outputSign)
         results.addWire(0, plan.outputOffset)
@@ -510,46 +488,6 @@ function stampNode(plan: NodePlan, linked: Linked): TensorRows {
   }
   linked.stamped.push({ node: plan.node, tensor: plan.node.out, base, firstRow, rowEnd: builder.rows, plan })
   return collector.take()
-}
-
-/** Rows and queries of the gadget of element i, whose wires begin at `base`; returns the wire of its output, or NONE. */
-function stampGadget(
-  { uses, operandOffset }: NodePlan,
-  i: number,
-  base: number,
-  operands: readonly Operand[],
-  accumulator: Accumulator,
-  { stamps, builder, lookup, trace }: NodeLinking,
-): number {
-  const stamp = stamps[uses[i]]
-  const expand = (lc: Lc) => {
-    for (const [signal, coefficient] of lc) {
-      if (signal === ONE) accumulator.addWire(0, coefficient)
-      else if (signal < operands.length) {
-        const operand = operands[signal]
-        if ("tensor" in operand) accumulator.addMapped(operand.tensor, operand.element, coefficient)
-        else accumulator.add(operand, coefficient)
-        accumulator.addWire(0, coefficient * operandOffset)
-      } else accumulator.addWire(base + signal - operands.length, coefficient)
-    }
-  }
-  for (const row of stamp.rows) {
-    expand(row.a)
-    accumulator.flush((wire, coefficient) => builder.entry(0, wire, coefficient))
-    expand(row.b)
-    accumulator.flushB(builder, 1)
-    expand(row.c)
-    accumulator.flush((wire, coefficient) => builder.entry(2, wire, coefficient))
-    builder.endRow()
-  }
-  for (const query of stamp.queries) {
-    invariant(lookup, "queries need the lookup strategy")
-    expand(query.lc)
-    lookup.query(lookup.add(query.table), query.scale, accumulator)
-  }
-  const output = stamp.outputs.length > 0 ? base + stamp.outputs[0] - operands.length : NONE
-  trace?.gadget(stamp.gadget.use, operands as readonly WireLc[], operandOffset, output)
-  return output
 }
 
 /**

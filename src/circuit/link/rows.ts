@@ -137,9 +137,10 @@ export class Accumulator {
       if (coefficient !== 0) emit(wire, coefficient)
     }
   }
-  /** The same into side B of the row that a builder is at, every coefficient times `sign`. */
-  flushB(builder: R1csBuilder, sign: 1 | -1): void {
-    const { length, touched, sums, mapped } = this
+  /** The same into a side of the row that a builder is at, every coefficient times `sign`; outputs of maps into side B. */
+  flushInto(builder: R1csBuilder, side: number, sign: 1 | -1): void {
+    const { length, touched, sums, isTouched, mapped } = this
+    invariant(side === 1 || mapped.length === 0, "outputs of maps stand on side B")
     let next = 0
     for (let k = 0; k <= length; k++) {
       for (; next < mapped.length && mapped[next].before === k; next++) {
@@ -148,12 +149,12 @@ export class Accumulator {
       }
       if (k === length) break
       const wire = touched[k]
-      builder.entry(1, wire, sign * sums[wire])
+      builder.entry(side, wire, sign * sums[wire])
       sums[wire] = 0
-      this.isTouched[wire] = 0
+      isTouched[wire] = 0
     }
     this.length = 0
-    mapped.length = 0
+    if (next > 0) mapped.length = 0
   }
   private grow(wire: number): void {
     const size = Math.max(wire + 1, 2 * this.sums.length)

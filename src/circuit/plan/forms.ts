@@ -146,7 +146,8 @@ function formUse({ shift, bits: w, ...demand }: Demand, form: Form, shared: Shar
 function demandOf(graph: IntGraph, node: RescaleNode): Demand {
   const { bits, shift } = node
   let [magnitude, above, below] = [0, 0, 0]
-  const elements: { least: number; most: number }[] = []
+  // only bits of either end decide, and whether the window holds it
+  const kinds = new Map<number, { least: number; most: number; count: number }>()
   for (let i = 0; i < graph.tensors[node.out].lo.length; i++) {
     const [min, max] = accumulatorBounds(graph, node, i)
     if (typeof clampGadget(shift, bits, min, max) === "number") continue
@@ -154,9 +155,13 @@ function demandOf(graph: IntGraph, node: RescaleNode): Demand {
     magnitude = Math.max(magnitude, -min, max)
     above = Math.max(above, most - 2 ** bits + 1)
     below = Math.max(below, -least)
-    elements.push({ least, most })
+    const ends = 64 * bitLength(Math.max(0, most)) + (least < 0 ? 1 + bitLength(-least) : 0)
+    const kind = 2 * ends + (most < 2 ** bits ? 1 : 0)
+    const same = kinds.get(kind)
+    if (same === undefined) kinds.set(kind, { least, most, count: 1 })
+    else same.count++
   }
-  return { node, bits, shift, magnitude, above, below, elements }
+  return { node, bits, shift, magnitude, above, below, elements: [...kinds.values()] }
 }
 
 /** Whether a node has a form: of a rescale to one bit nothing is wanted but the sign. */

@@ -9,6 +9,7 @@ import type { IntGraph } from "../../quantize/integers/intgraph.js"
 import { evaluation } from "../../statement/words.js"
 import type { Committed } from "../system.js"
 import type { MirageCircuit, MirageLinked } from "./circuit.js"
+import { withoutQueries } from "./own-rows.js"
 import { assignProjected, type ProjectedRows } from "./projected.js"
 import { CHALLENGE, EVALUATION, publicWires } from "./wires.js"
 
@@ -78,12 +79,13 @@ export interface ChallengedWitness extends Witness {
  * `inverse` gives 1 / (c − t) for each entry t, the inverses and quotients of the lookup argument.
  */
 export function challengedWitness(
-  { r1cs, lookup, steps, projected }: MirageLinked,
+  linked: MirageLinked,
   committed: CommittedWitness,
   words: readonly bigint[],
   c: bigint,
   inverse?: readonly bigint[],
 ): ChallengedWitness {
+  const { lookup, steps, projected } = linked
   const large = new Map(committed.large)
   large.set(CHALLENGE, c)
   large.set(EVALUATION, evaluation(words, c))
@@ -102,7 +104,7 @@ export function challengedWitness(
       large.set(lookup.inverses + query, inverse[entry])
     })
   }
-  const rows = assignProjected(r1cs, projected, committed.small, large, c)
+  const rows = assignProjected(withoutQueries(linked), projected, committed.small, large, c)
   return { small: committed.small, large, projected: rows }
 }
 
