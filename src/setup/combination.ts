@@ -269,7 +269,7 @@ function secretFactors(parts: readonly Weighted[], group: Group): Map<Secret | "
   return found
 }
 
-/** Values on the odd points: factors of the layers, each times its power of two. */
+/** Values where the quotient is: factors of the layers, each times its power of two. */
 function oddValues(parts: readonly Weighted[], n: number): bigint[] | undefined {
   let sums: bigint[] | undefined
   for (const { query, factors } of parts) {

@@ -156,8 +156,8 @@ async function checkFirstPoints(
 /**
  * Points are equal or opposite exactly if their x are. Of an honest ceremony none of this occurs, but with a chance
  * of nothing.
- * @throws FileError if τ, α or β is ±1, one is another or its opposite, or τ is in a domain, or in its coset of the
- * odd points, where keys would divide by zero
+ * @throws FileError if τ, α or β is ±1, one is another or its opposite, or τ is in a domain, or where its
+ * quotient is evaluated, where keys would divide by zero
  */
 async function checkSecrets(file: PtauFile, { tauG1, alphaG1, betaG1 }: FirstPoints): Promise<void> {
   const known = Object.entries({ "1": generator1, tau: tauG1, alpha: alphaG1, beta: betaG1 })

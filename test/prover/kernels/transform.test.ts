@@ -104,22 +104,25 @@ describe.each(variants)("%s", (variant) => {
       }
     })
 
-    test.runIf(shared).each([2 ** 13, 9 * 2 ** 11, 20_736, 2 ** 13 + 2 ** 7])("many stages keep their bounds: %i points", async (n) => {
-      for (const value of [() => r - 1n, () => random.pick([0n, r - 1n]), field]) {
-        const transform = await Transform.make(pool, n, 2)
-        const table: bigint[] = []
-        const vectors = [0, 1].map(() => Array.from({ length: n }, value))
-        for (const [which, values] of vectors.entries()) put(transform, which, values, table)
-        putTable(transform, table)
-        await pool.run(transform.quotientSteps())
-        for (const k of [0, 1, n / 2, n - 1]) {
-          const x = quotientPoint(n, k)
-          const [a, b] = vectors.map((values) => evaluate(values, x))
-          expect(bigintOf(pool.memory.bytes(transform.out + 32 * k, 32))).toBe((a * b) % r)
+    test.runIf(shared).each([2 ** 13, 9 * 2 ** 11, 20_736, 2 ** 13 + 2 ** 7])(
+      "many stages keep their bounds: %i points",
+      async (n) => {
+        for (const value of [() => r - 1n, () => random.pick([0n, r - 1n]), field]) {
+          const transform = await Transform.make(pool, n, 2)
+          const table: bigint[] = []
+          const vectors = [0, 1].map(() => Array.from({ length: n }, value))
+          for (const [which, values] of vectors.entries()) put(transform, which, values, table)
+          putTable(transform, table)
+          await pool.run(transform.quotientSteps())
+          for (const k of [0, 1, n / 2, n - 1]) {
+            const x = quotientPoint(n, k)
+            const [a, b] = vectors.map((values) => evaluate(values, x))
+            expect(bigintOf(pool.memory.bytes(transform.out + 32 * k, 32))).toBe((a * b) % r)
+          }
+          transform.close()
         }
-        transform.close()
-      }
-    })
+      },
+    )
 
     test("runs again and again leave the memory as it was", async () => {
       const transform = await Transform.make(pool, 36, 2)
