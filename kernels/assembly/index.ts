@@ -3,6 +3,17 @@ export * from "./fieldcalls"
 export { raw2 as frRaw2 } from "./butterfly"
 export * from "./sparse"
 export { lookup, lookupRange, lookupScratch } from "./lookup"
+export {
+  columnSums,
+  combinationsScratch,
+  combine,
+  lagrange,
+  lagrangeRange,
+  lagrangeScratch,
+  mapLimbs,
+  mapSums,
+  sumsScratch,
+} from "./sums"
 export * from "./tables"
 export {
   transformBlocks,

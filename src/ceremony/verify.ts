@@ -26,7 +26,7 @@ import { FileError, type OnProgress } from "../errors.js"
 import { type KernelEngine, openEngine } from "../prover/kernels/engine.js"
 import { pairingsAreOne } from "../prover/kernels/points/pairing.js"
 import { type Affine, affineOf, fileBytes } from "../prover/kernels/points/points.js"
-import { checkKeys, verificationKeyOf } from "../prover/open.js"
+import { checkArchitecture, checkKeys, isPrivate, verificationKeyOf } from "../prover/open.js"
 import { chainProblems, deltaBefore } from "../setup/ceremony/protocol.js"
 import {
   type CeremonyHead,
@@ -82,7 +82,10 @@ export interface SetupReport {
   /** As far as the transcript could be read. */
   readonly contributions: readonly ContributionFacts[]
   readonly transcript: Hex | null
-  /** The verification key of the proving key, as far as it could be read. */
+  /**
+   * The verification key of the proving key, as far as it could be read; of an architecture's the one that was given,
+   * if it is a model's of this key.
+   */
   readonly verificationKey: VerificationKey | null
   /** Points that were compared with the circuit and the powers. */
   readonly points: number
@@ -162,7 +165,7 @@ class SetupVerification {
     const held = key && (await this.attempt(() => systemOf(circuit).readKey(circuit, source, 0)))
     if (key) await this.checkContributions(key)
     const isCarried = key && held !== undefined && key.transcript.contributions.length > 0
-    const verificationKey = isCarried ? await this.attempt(() => this.verificationKey()) : undefined
+    const verificationKey = isCarried ? await this.attempt(() => this.modelKey()) : undefined
     if (key && held !== undefined) await this.checkAllPoints(keys, key, held)
     return {
       contributions: key ? contributionsOf(key) : [],
@@ -246,6 +249,17 @@ class SetupVerification {
     if (beginning === undefined || isBound || this.problems.length > 0) return
     const problem = await beginning(circuit, held, ptau, engine, { onProgress, signal })
     if (problem !== null) this.problems.push(`${where}: ${problem}, which contributions of snarkjs are to`)
+  }
+
+  /** The same of an architecture's key, which makes none: the one that was given, or null. */
+  private async modelKey(): Promise<VerificationKey | null> {
+    const { circuit, source, options } = this
+    if (!isPrivate(circuit)) return this.verificationKey()
+    await checkArchitecture(circuit, source)
+    if (options.verificationKey === undefined) return null
+    const given = parseVerificationKey(options.verificationKey)
+    await checkKeys(circuit, source, given)
+    return given
   }
 
   /** The verification key that the proving key makes, and whether it is the one that was given. */

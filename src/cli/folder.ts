@@ -1,6 +1,7 @@
 /**
  * The folder a model lives in between commands: the files of its circuit (compile/description.ts), proving.key
- * and verification.json.
+ * and verification.json; and of a model with private weights weights.secret, which is its owner's alone. Whoever else has
+ * the folder without it can verify and audit.
  */
 import { join } from "node:path"
 import { parseCircuitInfo } from "../compile/description.js"
@@ -13,11 +14,12 @@ const names = {
   model: "model.bin",
   info: "circuit.json",
   gadgets: "gadgets.json",
+  weights: "weights.secret",
   provingKey: "proving.key",
   verificationKey: "verification.json",
 }
 
-type Choices = Pick<api.CircuitInfo, "proofSystem" | "input" | "output">
+type Choices = Pick<api.CircuitInfo, "proofSystem" | "input" | "output" | "weights">
 
 /**
  * Whether a circuit can be saved in a folder, as far as is known of it: asked before there is one.
@@ -28,7 +30,7 @@ export function checkCircuitFolder(folder: string, circuit: Choices & { readonly
   if (!exists(join(folder, names.info))) return
   const held = readInfo(folder)
   const describe = (x: Choices & { readonly model?: string }) =>
-    `${x.model ?? "a model"} in ${x.proofSystem} with ${x.input} input and ${x.output} output`
+    `${x.model ?? "a model"} in ${x.proofSystem} with ${x.weights === "private" ? "private weights, " : ""}${x.input} input and ${x.output} output`
   const { model = held.model } = circuit
   if (describe(held) === describe({ ...circuit, model })) return
   throw new api.UsageError({
@@ -41,21 +43,34 @@ export function checkCircuitFolder(folder: string, circuit: Choices & { readonly
 }
 
 /**
- * Saves a compiled circuit.
- * @throws UsageError as `checkCircuitFolder`, and then the folder is left untouched
+ * Saves a compiled circuit. How well private weights do says something of them, and is not in the folder.
+ * @throws UsageError as `checkCircuitFolder`, or if the folder holds other private weights, and then it is left untouched
  */
-export function saveCircuit(
-  folder: string,
-  circuit: api.Circuit,
-  accuracy: api.Accuracy,
-): api.CircuitInfo & { readonly accuracy: api.Accuracy } {
-  const info = { ...api.describeCircuit(circuit), accuracy }
+export function saveCircuit(folder: string, circuit: api.Circuit, accuracy: api.Accuracy): api.CircuitInfo {
+  const isPrivate = circuit.weights === "private"
+  const info = { ...api.describeCircuit(circuit), ...(!isPrivate && { accuracy }) }
   checkCircuitFolder(folder, info)
+  const path = join(folder, names.weights)
+  if (isPrivate && exists(path)) checkSameWeights(path, circuit.graph)
   makeFolder(folder)
+  if (isPrivate && !exists(path))
+    writeWhole(path, api.writeWeights({ graph: circuit.graph }), { isPrivate: true })
   writeWhole(join(folder, names.model), api.serialize(circuit.graph))
   writeWhole(join(folder, names.gadgets), JSON.stringify(circuit.gadgets))
   writeWhole(join(folder, names.info), `${JSON.stringify(info, null, 2)}\n`)
   return info
+}
+
+/** Whether a file holds the weights of a model: it may hold their commitment besides. @throws UsageError, FileError */
+function checkSameWeights(path: string, graph: api.IntGraph): void {
+  const held = api.secretsOf(api.readWeights(readWhole(path), graph, `\`${path}\``).graph)
+  const given = api.secretsOf(graph)
+  if (held.every((x, i) => x === given[i])) return
+  throw new api.UsageError({
+    what: "the folder already holds the private weights of another model, of the same architecture",
+    where: `\`${path}\``,
+    fix: "Choose another output folder: they can share a proving key, and nothing else",
+  })
 }
 
 /** Reads circuit.json. @throws UsageError, FileError */
@@ -72,20 +87,68 @@ export function accuracyReport(folder: string, digest: (report: unknown) => api.
 
 /**
  * Rebuilds the circuit of a folder from its integer model. The gadgets are the installed ones, not the folder's:
- * what is set up or audited here must not depend on what somebody wrote there.
+ * what is set up or audited here must not depend on what somebody wrote there. `weights` is weights.secret, if they are
+ * private and wanted.
  * @throws FileError if the model is not the one the folder was compiled for
  */
-export async function loadCircuit(folder: string, onProgress?: api.OnProgress): Promise<api.Circuit> {
+export async function loadCircuit(
+  folder: string,
+  onProgress?: api.OnProgress,
+  weights?: Uint8Array,
+): Promise<api.Circuit> {
   const path = (name: string) => join(folder, name)
   const circuit = readInfo(folder)
   const { model, info, gadgets } = names
   return api.rebuildCircuit(
-    { model: readWhole(path(model)), circuit },
+    { model: readWhole(path(model)), circuit, ...(weights && { weights }) },
     {
-      names: { model: path(model), circuit: path(info), gadgets: path(gadgets) },
+      names: {
+        model: path(model),
+        circuit: path(info),
+        gadgets: path(gadgets),
+        weights: path(names.weights),
+      },
       ...(onProgress ? { onProgress } : {}),
     },
   )
+}
+
+/** A circuit with whatever it takes to run and prove its model. */
+export interface Owned {
+  readonly circuit: api.Circuit
+  /** Of the commitment to private weights, once there is one: what `openProver` takes. */
+  readonly opening: { readonly blinding?: bigint }
+  readonly commitment?: api.OpenCommitment
+}
+
+/**
+ * The same for its owner, with the private weights if the model has any.
+ * @throws as `loadCircuit`; UsageError for a folder without the weights
+ */
+export async function loadOwned(folder: string, onProgress?: api.OnProgress): Promise<Owned> {
+  const info = readInfo(folder)
+  if (info.weights === undefined) return { circuit: await loadCircuit(folder, onProgress), opening: {} }
+  const path = join(folder, names.weights)
+  if (!exists(path))
+    throw new api.UsageError({
+      what: "the weights are private, and not in the folder: with what is in it one can verify and audit",
+      where: `\`${path}\``,
+      fix: "Its owner has the file, and can run the model and prove what it says",
+    })
+  const weights = readWhole(path)
+  const circuit = await loadCircuit(folder, onProgress, weights)
+  const { commitment } = api.readWeights(weights, circuit.graph, `\`${path}\``)
+  return {
+    circuit,
+    opening: commitment ? { blinding: commitment.blinding } : {},
+    ...(commitment && { commitment }),
+  }
+}
+
+/** Keeps the commitment to the weights of a folder beside them. @throws UsageError */
+export function saveCommitment(folder: string, { graph }: api.Circuit, commitment: api.OpenCommitment): void {
+  const bytes = api.writeWeights({ graph, commitment })
+  writeWhole(join(folder, names.weights), bytes, { isPrivate: true, isDurable: true })
 }
 
 /**

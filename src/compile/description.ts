@@ -8,15 +8,24 @@ import { parseGadgets } from "../circuit/gadgets/reduce.js"
 import { defaults } from "../defaults.js"
 import { FileError, InvariantError, type OnProgress } from "../errors.js"
 import { deserialize, modelDigest } from "../quantize/canonical/digest.js"
+import { readWeights } from "../quantize/canonical/weights.js"
+import { isPrivate } from "../quantize/integers/secrets.js"
 import { fromJson } from "../statement/strict.js"
 import { type Circuit, proofSystems, systemOf } from "../systems/index.js"
 import { compile } from "./compile.js"
+import { linkingMemory } from "./estimate.js"
 import { queryCount } from "./inspect.js"
+
+/** Constraints that no circuit is refused for, whatever its description says that it has. */
+const smallCircuit = 2 ** 20
 
 /** Content of circuit.json; a folder's has the accuracy that was measured as well. */
 export interface CircuitInfo {
   readonly version: 1
+  /** Digest of the canonical integer model, or of its architecture if its weights are private. */
   readonly model: string
+  /** Not there if they are fixed. */
+  readonly weights?: "private"
   readonly proofSystem: Circuit["proofSystem"]
   readonly input: Circuit["input"]
   readonly output: Circuit["output"]
@@ -33,6 +42,7 @@ export function describeCircuit(circuit: Circuit): CircuitInfo {
   return {
     version: 1,
     model: circuit.model,
+    ...(circuit.weights === "private" && { weights: circuit.weights }),
     proofSystem: circuit.proofSystem,
     input: circuit.input,
     output: circuit.output,
@@ -51,13 +61,16 @@ const mostOfAny = 2 ** 32
 export function parseCircuitInfo(json: unknown, where: string): CircuitInfo {
   const parsed = fromJson(json, where)
   const info = (parsed ?? {}) as CircuitInfo & { readonly accuracy?: unknown }
-  const { version, model, proofSystem, input, output, precision, accuracy: _, ...counts } = info
+  const { version, model, weights, proofSystem, input, output, precision, accuracy, ...counts } = info
   const { constraints, domain, lookups, nonzeros, ...others } = counts
   const isCount = (x: unknown) => Number.isSafeInteger(x) && Number(x) >= 0 && Number(x) < mostOfAny
   if (
     version === 1 &&
     typeof model === "string" &&
     /^0x[0-9a-f]{64}$/.test(model) &&
+    (!("weights" in info) || weights === "private") &&
+    // how well weights do says something of them
+    (weights === undefined || accuracy === undefined) &&
     proofSystems.includes(proofSystem) &&
     ["private", "public", "committed"].includes(input) &&
     ["public", "committed"].includes(output) &&
@@ -74,11 +87,18 @@ export interface CircuitFiles {
   readonly circuit: unknown
   /** Without, circom runs, which takes Node. */
   readonly gadgets?: unknown
+  /** Bytes of weights.secret, without it, a circuit of private weights can be audited, not run. */
+  readonly weights?: Uint8Array
 }
 
 export interface RebuildOptions {
   /** What errors call the files. */
-  readonly names?: { readonly model: string; readonly circuit: string; readonly gadgets: string }
+  readonly names?: {
+    readonly model: string
+    readonly circuit: string
+    readonly gadgets: string
+    readonly weights?: string
+  }
   readonly onProgress?: OnProgress
   readonly signal?: AbortSignal
 }
@@ -91,14 +111,15 @@ export interface RebuildOptions {
 export async function rebuildCircuit(files: CircuitFiles, options: RebuildOptions = {}): Promise<Circuit> {
   checkRecord(files, "files", "an object with `model`, `circuit` and `gadgets`")
   checkBytes(files.model, "files.model")
+  if (files.weights !== undefined) checkBytes(files.weights, "files.weights")
   checkOptions(options)
   const { names = { model: "model.bin", circuit: "circuit.json", gadgets: "gadgets.json" }, ...rest } =
     options
   const info = parseCircuitInfo(files.circuit, names.circuit)
-  const { input, output, proofSystem, constraints, model } = info
+  const { input, output, proofSystem, constraints, nonzeros, model, weights = "fixed" } = info
   const gadgets = files.gadgets === undefined ? undefined : parseGadgets(files.gadgets, names.gadgets)
-  const graph = deserialize(files.model, names.model)
-  const digest = modelDigest(graph)
+  const architecture = deserialize(files.model, names.model)
+  const digest = modelDigest(architecture)
   if (digest !== model) {
     throw new FileError({
       what: "the model is not the one that was compiled",
@@ -107,8 +128,19 @@ export async function rebuildCircuit(files: CircuitFiles, options: RebuildOption
       given: digest,
     })
   }
-  // the limit was the caller's when the circuit was compiled
-  const maxConstraints = Math.max(defaults.maxConstraints, 2 * constraints)
+  if ((weights === "private") !== isPrivate(architecture)) {
+    throw new FileError({
+      what: "does not say of the weights what the model says",
+      where: names.circuit,
+      expected: isPrivate(architecture) ? "private weights" : "fixed weights",
+    })
+  }
+  const graph = files.weights
+    ? readWeights(files.weights, architecture, names.weights ?? "weights.secret").graph
+    : architecture
+  // the limits were the caller's when the circuit was compiled
+  const maxConstraints = Math.max(smallCircuit, 2 * constraints)
+  const maxMemory = Math.max(defaults.maxMemory, 2 * linkingMemory(constraints, nonzeros))
   let circuit: Circuit
   try {
     circuit = await compile(graph, {
@@ -117,6 +149,7 @@ export async function rebuildCircuit(files: CircuitFiles, options: RebuildOption
       output,
       proofSystem,
       maxConstraints,
+      maxMemory,
       ...(gadgets ? { gadgets } : {}),
     })
   } catch (error) {

@@ -1,10 +1,8 @@
-/** What each node costs: the table behind `countersign inspect` and the estimate before a compile. */
+/** What each node costs: the table behind `countersign inspect`. */
 import { checkThing } from "../arguments.js"
 import { bitLength, gadgetKey } from "../circuit/gadgets/families.js"
-import { NONE, type Plan } from "../circuit/plan/plan.js"
-import { productsOf } from "../ops/linearmap.js"
+import { NONE } from "../circuit/plan/plan.js"
 import type { IntNode } from "../ops/program.js"
-import type { IntGraph } from "../quantize/integers/intgraph.js"
 import { type Circuit, systemOf } from "../systems/index.js"
 
 export interface NodeReport {
@@ -17,31 +15,6 @@ export interface NodeReport {
   readonly accBits: number
   readonly lookups: number
   readonly constraints: number
-}
-
-/**
- * Constraints (exact but for linear results that get wires, and words) and non-zeros (approximate), before
- * linking. `lookupRows`: what the lookup strategy predicts; without, the bit strategy's costs are added up.
- */
-export function estimate(
-  graph: IntGraph,
-  plan: Plan,
-  lookupRows?: number,
-): { constraints: number; nonzeros: number } {
-  let constraints = lookupRows ?? 1
-  let nonzeros = 0
-  for (const node of graph.nodes) {
-    if (node.kind === "linear") for (const term of node.terms) nonzeros += productsOf(term.map)
-    for (const use of plan.nodes.get(node)?.uses ?? []) {
-      if (use === NONE || lookupRows !== undefined) continue
-      const { kind, parameters } = plan.uses[use]
-      constraints += kind.cost?.(parameters) ?? 0
-      // a table is written into the rows of its gadget
-      if (kind.scalars !== undefined) nonzeros += parameters.length
-    }
-  }
-  for (const output of graph.outputs) constraints += graph.tensors[output.tensor].lo.length
-  return { constraints, nonzeros: nonzeros + 4 * constraints }
 }
 
 /** Lookup queries of a circuit. */

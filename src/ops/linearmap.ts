@@ -1,5 +1,5 @@
 /** Linear maps as compressed sparse rows, and applied to a vector. */
-import type { LinearMap } from "./program.js"
+import { type LinearMap, sizeOf } from "./program.js"
 
 export interface SparseMatrix {
   readonly rowPtr: Uint32Array
@@ -25,6 +25,18 @@ export function sparseRows(map: LinearMap): SparseMatrix {
 /** The weights that a map holds, each once however often it is used. */
 export const weightsOf = (map: LinearMap): Float64Array => (map.kind === "sparse" ? map.values : map.weight)
 
+/** Weights that a map has, each once however often it is used, also where they are not told. */
+export const weightCount = (map: LinearMap): number =>
+  map.kind === "dense"
+    ? map.m * map.k
+    : map.kind === "conv"
+      ? map.outChannels * (map.inChannels / map.groups) * sizeOf(map.kernel)
+      : map.columns.length
+
+/** The same map of weights that are given. */
+export const ofWeights = (map: LinearMap, weights: Float64Array): LinearMap =>
+  map.kind === "sparse" ? { ...map, values: weights } : { ...map, weight: weights }
+
 /** The same map with every weight replaced. */
 export function withWeights(map: LinearMap, change: (weight: number) => number): LinearMap {
   const replace = (from: Float64Array) => {
@@ -32,16 +44,14 @@ export function withWeights(map: LinearMap, change: (weight: number) => number):
     for (let i = 0; i < from.length; i++) to[i] = change(from[i])
     return to
   }
-  return map.kind === "sparse"
-    ? { ...map, values: replace(map.values) }
-    : { ...map, weight: replace(map.weight) }
+  return ofWeights(map, replace(weightsOf(map)))
 }
 
 /** Products of a weight and an input that a map stands for, those with taps outside the input among them. */
 export function productsOf(map: LinearMap): number {
   if (map.kind === "dense") return map.n * map.k * map.m
-  if (map.kind === "sparse") return map.values.length
-  return map.outSize.reduce((x, y) => x * y, map.n * map.weight.length)
+  if (map.kind === "sparse") return map.columns.length
+  return map.outSize.reduce((x, y) => x * y, map.n * weightCount(map))
 }
 
 /** All products of a weight that is not zero and an input, as `forEachProduct` gives them. */
@@ -69,13 +79,112 @@ export function outputsOf(map: LinearMap): number {
 }
 
 /** Of each output of a map, how many products it is the sum of: with a weight that is not zero and an input that counts. */
-export function productCounts(map: LinearMap, counts: (input: number) => boolean = () => true): Uint32Array {
+export function productCounts(map: LinearMap, counts?: (input: number) => boolean): Uint32Array {
   const weights = weightsOf(map)
   const found = new Uint32Array(outputsOf(map))
+  const live = map.kind === "conv" ? liveChannels(map, counts) : undefined
+  if (map.kind === "conv" && live) {
+    countTaps(map, live, found)
+    return found
+  }
   forEachProduct(map, (output, input, weight) => {
-    if (weights[weight] !== 0 && counts(input)) found[output]++
+    if (weights[weight] !== 0 && (counts === undefined || counts(input))) found[output]++
   })
   return found
+}
+
+/** Of each channel that a convolution reads, 1 if all of it counts and 0 if nothing does; undefined if one is neither. */
+export function liveChannels(map: ConvMap, counts?: (input: number) => boolean): Uint8Array | undefined {
+  const { n, inChannels, inSize } = map
+  const live = new Uint8Array(inChannels).fill(1)
+  if (counts === undefined) return live
+  const area = inSize.reduce((x, y) => x * y, 1)
+  for (let channel = 0; channel < inChannels; channel++) {
+    let count = 0
+    for (let batch = 0; batch < n; batch++)
+      for (let i = 0; i < area; i++) if (counts((batch * inChannels + channel) * area + i)) count++
+    if (count > 0 && count < n * area) return undefined
+    live[channel] = count > 0 ? 1 : 0
+  }
+  return live
+}
+
+/** The counts of a convolution, from how many channels have a weight at each tap. */
+function countTaps(map: ConvMap, live: Uint8Array, found: Uint32Array): void {
+  const { n, groups, inChannels, outChannels, kernel, outSize, weight } = map
+  const [taps, outArea] = [kernel, outSize].map((size) => size.reduce((x, y) => x * y, 1))
+  const used = new Uint32Array(outChannels * taps)
+  const [perGroupIn, perGroupOut] = [inChannels / groups, outChannels / groups]
+  for (let w = 0; w < weight.length; w++) {
+    const [out, channel] = [Math.floor(w / (perGroupIn * taps)), Math.floor(w / taps) % perGroupIn]
+    const isLive = live[Math.floor(out / perGroupOut) * perGroupIn + channel] === 1
+    if (isLive && weight[w] !== 0) used[out * taps + (w % taps)]++
+  }
+  const positions = blockSize(outArea, taps)
+  for (let first = 0; first < outArea; first += positions) {
+    const { start, tapOf } = tapsOf(map, first, Math.min(outArea, first + positions))
+    for (let out = 0; out < n * outChannels; out++) {
+      const of = (out % outChannels) * taps
+      for (let o = 0; o < start.length - 1; o++) {
+        let count = 0
+        for (let t = start[o]; t < start[o + 1]; t++) count += used[of + tapOf[t]]
+        found[out * outArea + first + o] = count
+      }
+    }
+  }
+}
+
+/**
+ * Writes the products of every output of a map that has a place, `next[output]`, one behind the other from there on: `inputs`
+ * says what stands for an input and `numbers` for a weight, and products of which either is negative are left out. What
+ * `forEachProduct` calls for, in loops of its own because there are tens of millions.
+ */
+export function writeProducts(
+  map: LinearMap,
+  [inputs, numbers]: readonly [inputs: Int32Array, numbers: (output: number) => Int32Array],
+  next: Float64Array,
+  [toInputs, toNumbers]: readonly [Uint32Array, Uint32Array],
+): void {
+  const write = (output: number, input: number, number: number) => {
+    if (inputs[input] < 0 || number < 0) return
+    toInputs[next[output]] = inputs[input]
+    toNumbers[next[output]++] = number
+  }
+  if (map.kind !== "conv") {
+    forEachProduct(map, (output, input, weight) => {
+      if (next[output] >= 0) write(output, input, numbers(output)[weight])
+    })
+    return
+  }
+  const { n, groups, inChannels, outChannels, inSize, kernel, outSize } = map
+  const [inArea, taps, outArea] = [inSize, kernel, outSize].map((size) => size.reduce((x, y) => x * y, 1))
+  const [perGroupIn, perGroupOut] = [inChannels / groups, outChannels / groups]
+  const positions = blockSize(outArea, taps)
+  for (let first = 0; first < outArea; first += positions) {
+    const { start, tapOf, readAt } = tapsOf(map, first, Math.min(outArea, first + positions))
+    for (let out = 0; out < n * outChannels; out++) {
+      const channelOut = out % outChannels
+      const firstIn =
+        Math.floor(out / outChannels) * inChannels + Math.floor(channelOut / perGroupOut) * perGroupIn
+      for (let o = 0; o < start.length - 1; o++) {
+        const output = out * outArea + first + o
+        let place = next[output]
+        if (place < 0) continue
+        const known = numbers(output)
+        for (let channel = 0; channel < perGroupIn; channel++) {
+          const from = (firstIn + channel) * inArea
+          const weight = (channelOut * perGroupIn + channel) * taps
+          for (let t = start[o]; t < start[o + 1]; t++) {
+            const [wire, number] = [inputs[from + readAt[t]], known[weight + tapOf[t]]]
+            if (wire < 0 || number < 0) continue
+            toInputs[place] = wire
+            toNumbers[place++] = number
+          }
+        }
+        next[output] = place
+      }
+    }
+  }
 }
 
 /**
@@ -96,6 +205,40 @@ export function forEachProduct(
     for (let row = 0; row < n; row++)
       for (let out = 0; out < m; out++)
         for (let inner = 0; inner < k; inner++) visit(row * m + out, row * k + inner, out * k + inner)
+  }
+}
+
+/**
+ * Calls `visit(input, weight)` for the products of one output, as `forEachProduct` does; for who needs outputs in another
+ * order, or several maps side by side.
+ */
+export function productsOfOutput(
+  map: LinearMap,
+  output: number,
+  visit: (input: number, weight: number) => void,
+): void {
+  if (map.kind === "sparse") {
+    for (let j = map.rowPtr[output]; j < map.rowPtr[output + 1]; j++) visit(map.columns[j], j)
+    return
+  }
+  if (map.kind === "dense") {
+    const [first, weight] = [Math.floor(output / map.m) * map.k, (output % map.m) * map.k]
+    for (let inner = 0; inner < map.k; inner++) visit(first + inner, weight + inner)
+    return
+  }
+  const { groups, inChannels, outChannels, inSize, kernel, outSize } = map
+  const [inArea, taps, outArea] = [inSize, kernel, outSize].map((size) => size.reduce((x, y) => x * y, 1))
+  const perGroupIn = inChannels / groups
+  const at = output % outArea
+  const out = Math.floor(output / outArea) % outChannels
+  const batch = Math.floor(output / (outArea * outChannels))
+  const isKept = blockSize(outArea, taps) === outArea
+  const { start, tapOf, readAt } = isKept ? tapsOf(map, 0, outArea) : tapsOf(map, at, at + 1)
+  const o = isKept ? at : 0
+  const firstIn = batch * inChannels + Math.floor((out * groups) / outChannels) * perGroupIn
+  for (let channel = 0; channel < perGroupIn; channel++) {
+    const [input, weight] = [(firstIn + channel) * inArea, (out * perGroupIn + channel) * taps]
+    for (let t = start[o]; t < start[o + 1]; t++) visit(input + readAt[t], weight + tapOf[t])
   }
 }
 
@@ -144,10 +287,30 @@ export function applyMap(map: LinearMap, x: ArrayLike<number>, y: Float64Array):
   }
 }
 
+/** Outputs that are added up side by side: what they read is read once for all of them. Each adds in the order of one alone. */
+const abreast = 4
+
 function applyDense(map: Extract<LinearMap, { kind: "dense" }>, x: ArrayLike<number>, y: Float64Array): void {
   const { weight, n, k, m } = map
   for (let row = 0; row < n; row++) {
-    for (let out = 0; out < m; out++) {
+    let out = 0
+    for (; out + abreast <= m; out += abreast) {
+      let [s0, s1, s2, s3] = [0, 0, 0, 0]
+      let w = out * k
+      for (let inner = row * k; inner < (row + 1) * k; inner++, w++) {
+        const value = x[inner]
+        s0 += value * weight[w]
+        s1 += value * weight[w + k]
+        s2 += value * weight[w + 2 * k]
+        s3 += value * weight[w + 3 * k]
+      }
+      const at = row * m + out
+      y[at] += s0
+      y[at + 1] += s1
+      y[at + 2] += s2
+      y[at + 3] += s3
+    }
+    for (; out < m; out++) {
       let sum = 0
       for (let inner = 0; inner < k; inner++) sum += x[row * k + inner] * weight[out * k + inner]
       y[row * m + out] += sum
@@ -155,30 +318,60 @@ function applyDense(map: Extract<LinearMap, { kind: "dense" }>, x: ArrayLike<num
   }
 }
 
-/** Output by output. */
 function applyConv(map: ConvMap, x: ArrayLike<number>, y: Float64Array): void {
   const { n, groups, inChannels, outChannels, inSize, kernel, outSize, weight } = map
   const [inArea, taps, outArea] = [inSize, kernel, outSize].map((size) => size.reduce((a, b) => a * b, 1))
   const [perGroupIn, perGroupOut] = [inChannels / groups, outChannels / groups]
   const positions = blockSize(outArea, taps)
+  // from one output channel to the next
+  const step = perGroupIn * taps
   for (let begin = 0; begin < outArea; begin += positions) {
     const { start, tapOf, readAt } = tapsOf(map, begin, Math.min(outArea, begin + positions))
     for (let batch = 0; batch < n; batch++) {
-      for (let out = 0; out < outChannels; out++) {
+      for (let out = 0, count = 1; out < outChannels; out += count) {
+        const inGroup = perGroupOut - (out % perGroupOut)
+        count = inGroup >= abreast ? abreast : 1
         const output = (batch * outChannels + out) * outArea + begin
         const firstIn = batch * inChannels + Math.floor(out / perGroupOut) * perGroupIn
         for (let o = 0; o < start.length - 1; o++) {
-          let sum = 0
+          const [from, to] = [start[o], start[o + 1]]
+          let [s0, s1, s2, s3] = [0, 0, 0, 0]
           for (let channel = 0; channel < perGroupIn; channel++) {
             const input = (firstIn + channel) * inArea
             const first = (out * perGroupIn + channel) * taps
-            for (let t = start[o]; t < start[o + 1]; t++)
-              sum += weight[first + tapOf[t]] * x[input + readAt[t]]
+            if (count === abreast)
+              for (let t = from; t < to; t++) {
+                const w = first + tapOf[t]
+                const value = x[input + readAt[t]]
+                s0 += weight[w] * value
+                s1 += weight[w + step] * value
+                s2 += weight[w + 2 * step] * value
+                s3 += weight[w + 3 * step] * value
+              }
+            else for (let t = from; t < to; t++) s0 += weight[first + tapOf[t]] * x[input + readAt[t]]
           }
-          y[output + o] += sum
+          y[output + o] += s0
+          if (count === 1) continue
+          y[output + outArea + o] += s1
+          y[output + 2 * outArea + o] += s2
+          y[output + 3 * outArea + o] += s3
         }
       }
     }
+  }
+}
+
+/** Calls `visit` with the positions of output and input and the tap, of every tap inside the input, outputs in order. */
+export function forEachReading(
+  map: ConvMap,
+  visit: (output: number, input: number, tap: number) => void,
+): void {
+  const [taps, outArea] = [map.kernel, map.outSize].map((size) => size.reduce((x, y) => x * y, 1))
+  const positions = blockSize(outArea, taps)
+  for (let first = 0; first < outArea; first += positions) {
+    const { start, tapOf, readAt } = tapsOf(map, first, Math.min(outArea, first + positions))
+    for (let o = 0; o < start.length - 1; o++)
+      for (let t = start[o]; t < start[o + 1]; t++) visit(first + o, readAt[t], tapOf[t])
   }
 }
 

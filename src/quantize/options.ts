@@ -3,7 +3,8 @@ import { checkArgument, checkOptions, checkThing } from "../arguments.js"
 import { defaults } from "../defaults.js"
 import type { OnProgress } from "../errors.js"
 import type { Program } from "../ops/program.js"
-import type { CalibrationMethod, Range, Runner, Sample } from "./calibration/calibrate.js"
+import type { BackendChoice, Backends } from "./backends/backends.js"
+import type { CalibrationMethod, Range, Sample } from "./calibration/calibrate.js"
 import type { Nested } from "./calibration/nested.js"
 
 export interface QuantizeOptions {
@@ -17,8 +18,8 @@ export interface QuantizeOptions {
    * among these, so that no comparison comes out otherwise; `quantized`, as all others.
    */
   readonly comparisons?: "exact" | "quantized"
-  /** Runs the real program for calibration; default: plain loops, or tensors where there is much to do. */
-  readonly runner?: Runner
+  /** What runs the real program for calibration; default `auto`: plain loops, or a device where there is much to do. */
+  readonly backend?: BackendChoice | Backends | undefined
   readonly onProgress?: OnProgress
   readonly signal?: AbortSignal
 }

@@ -55,6 +55,42 @@ function valueAt(
   }
 }
 
+/** Numbers for the points x of a coset: factors[i mod how many they are] · x / (τ − x) for number i. */
+export interface CosetValues {
+  readonly coset: Coset
+  readonly factors: readonly bigint[]
+}
+
+/** L_x(τ) as x / (τ − x) times factors: those of a coset alone are (τ^n/shift^n − 1)/n · x / (τ − x). */
+const valuesOf = (cosets: readonly Coset[], tau: bigint, others: readonly Coset[] = []): CosetValues[] =>
+  cosets.map((coset) => {
+    const { size, shift } = coset
+    const n = BigInt(size)
+    const scale = ((power((tau * inverse(shift)) % r, n) - 1n + r) * inverse(n)) % r
+    const rest = [...cosets.filter((other) => other !== coset), ...others]
+    const factors = rest.length === 0 ? [1n] : ratios(coset, rest, tau)
+    return { coset, factors: factors.map((factor) => (factor * scale) % r) }
+  })
+
+/** What `rowBasis`, `quotientBasis` and the products of `rowBasis` and `productFactors` are. */
+export function basisValues(
+  n: number,
+  tau: bigint,
+): Readonly<Record<"rows" | "quotient" | "products", CosetValues[]>> {
+  const { rows, quotient } = cosetsOf(n)
+  const ofRows = valuesOf(rows, tau)
+  const products = ofRows.map(({ coset, factors }): CosetValues => {
+    const own = ratios(coset, quotient, tau)
+    // the period of one divides that of the other
+    const period = Math.max(own.length, factors.length)
+    const both = Array.from({ length: period }, (_, i) => {
+      return (factors[i % factors.length] * mod(own[i % own.length] - 1n)) % r
+    })
+    return { coset, factors: both }
+  })
+  return { rows: ofRows, quotient: valuesOf(quotient, tau, rows), products }
+}
+
 /** L_x(τ) for the points x of cosets, over these and others together. */
 function basisOf(cosets: readonly Coset[], tau: bigint, others: readonly Coset[] = []): bigint[] {
   return cosets.flatMap((coset) => {

@@ -4,6 +4,7 @@
  * constant and each public wire.
  */
 
+import { rowsOfB } from "../circuit/formats/mapped.js"
 import type { R1cs, SparseRows } from "../circuit/formats/r1cs.js"
 import { r } from "../field.js"
 import { productFactors, rowBasis } from "./basis.js"
@@ -27,9 +28,21 @@ export interface QapAt {
   readonly oddProducts: bigint[]
 }
 
-/** Whether a row has entries on sides A and B; without, it says 0 = lc. */
-export const hasProduct = ({ a, b }: R1cs, row: number): boolean =>
-  a.rowPtr[row] < a.rowPtr[row + 1] && b.rowPtr[row] < b.rowPtr[row + 1]
+/** Rows of systems, none of which changes. */
+const products = new WeakMap<R1cs, Uint8Array>()
+
+/** 1 for every row that has entries on sides A and B; without, it says 0 = lc. What is returned is kept. */
+export function productRows(system: R1cs): Uint8Array {
+  const found = products.get(system) ?? rowsOfB(system)
+  if (products.has(system)) return found
+  const { rowPtr } = system.a
+  for (let row = 0; row < system.rows; row++) if (rowPtr[row] === rowPtr[row + 1]) found[row] = 0
+  products.set(system, found)
+  return found
+}
+
+/** Whether a row has entries on sides A and B. */
+export const hasProduct = (system: R1cs, row: number): boolean => productRows(system)[row] === 1
 
 /** Evaluates the polynomials of every wire, over a domain of n points, at τ. */
 export function evaluateQap(system: R1cs, n: number, tau: bigint): QapAt {

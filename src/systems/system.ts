@@ -19,7 +19,7 @@ import type { CeremonyHead } from "../setup/ceremony/transcript.js"
 import type { PowersOfTau } from "../setup/ptau/powers.js"
 import type { Claim, KeyPoints, KeyQueries } from "../setup/queries.js"
 import type { DevSetupOptions } from "../setup/trapdoor.js"
-import type { G1Point, G2Point } from "../statement/points.js"
+import type { G1Json, G1Point, G2Point } from "../statement/points.js"
 import type { Provenance } from "../statement/provenance.js"
 import type { Statement } from "../statement/statement.js"
 import type { Hex } from "../statement/strict.js"
@@ -74,7 +74,7 @@ export interface Mask {
 /** What a proving key says for verification. */
 export interface KeyContent {
   readonly setup: Provenance
-  /** Points of the verification key, as its JSON has them. */
+  /** Points of the verification key, as its JSON has them; all but the commitment where weights are private. */
   readonly points: object
 }
 
@@ -112,6 +112,8 @@ export interface MemoryOptions {
 
 export interface OpenSystem<K> extends MemoryOptions {
   readonly engine: Engine | undefined
+  /** Of the commitment to private weights. */
+  readonly blinding?: bigint | undefined
   readonly key: K
   /** Digest of the verification key. */
   readonly digest: Hex
@@ -121,6 +123,16 @@ export interface ProveStatement {
   readonly salts?: Salts | undefined
   readonly onProgress?: OnProgress | undefined
   readonly signal?: AbortSignal | undefined
+}
+
+/** Weights that only whoever runs a model knows, and that its key has a commitment to. */
+export interface PrivateWeights<C, H> {
+  /** Whether those of a circuit are, which then is one of an architecture. */
+  isPrivate(circuit: C): boolean
+  /** Whether what a circuit has of its weights is in the ranges that it has room for. */
+  fits(circuit: C): boolean
+  /** The commitment under a blinding, or null where that is infinity. @throws FileError for points that are none; AbortError */
+  commit(circuit: C, held: H, blinding: bigint, options: WorkOptions): Promise<G1Json | null>
 }
 
 /** A key that is loaded. */
@@ -225,6 +237,7 @@ export interface System<C extends CircuitBase = CircuitBase, H = unknown, K = un
    */
   readKey(circuit: C, provingKey: ProvingKey, residentBytes?: number): Promise<H>
   contentOf(held: H): KeyContent
+  readonly weights?: PrivateWeights<C, H>
   /** What hides, of a key whose verification key is `key`; none where reading a key has seen to that. */
   masks(held: H, key: K): readonly Mask[]
   /** Bytes that a proof takes, about; null where nobody knows. */

@@ -93,6 +93,18 @@ function checkModel({ model, architecture, points }: VerificationKey): void {
   })
 }
 
+/**
+ * The points of an architecture's key, checked as those of a model's are, of which only the commitment is missing. This
+ * is no verification key: nothing verifies with it.
+ * @throws FileError for points that are none, and a setup in which a phase had no contribution
+ */
+export function pointsOfArchitecture(
+  value: KeyFacts & { readonly proofSystem: string; readonly points: object },
+): CheckedKey {
+  const key = value as VerificationKey
+  return verifierOf(key.proofSystem).checkKey(key)
+}
+
 function freeze<T extends object>(value: T): T {
   for (const child of Object.values(value)) if (typeof child === "object" && child !== null) freeze(child)
   return Object.freeze(value)

@@ -128,7 +128,7 @@ describe("causal attention", () => {
       })
       const graph = await quantizeProgram(program, { samples })
       const range = Math.max(...Array.from(y.data as Float32Array, Math.abs))
-      expect(measureAccuracy(program, graph, samples).outputs[0].maxError / range).toBeLessThan(0.02)
+      expect((await measureAccuracy(program, graph, samples)).outputs[0].maxError / range).toBeLessThan(0.02)
       for (const proofSystem of ["mirage"] as const) {
         const { linked } = await compile(graph, { proofSystem })
         lines.push(`"${name}",${proofSystem},${linked.r1cs.rows}`)

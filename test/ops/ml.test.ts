@@ -203,7 +203,7 @@ describe("as onnxruntime", () => {
       const want = await onnxruntime(bytes, spec, inputs)
       const values = evaluate(program, inputs)
       const graph = await quantizeProgram(program, { samples })
-      const { outputs } = measureAccuracy(program, graph, samples)
+      const { outputs } = await measureAccuracy(program, graph, samples)
       const integers = runInteger(graph, quantizeInput(graph, inputs))
       for (const [o, { name: output, tensor }] of program.outputs.entries()) {
         const expected = Array.from(want[output].data as Iterable<number | bigint>, Number)

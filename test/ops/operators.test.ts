@@ -106,7 +106,7 @@ async function check(seed: number, make: (random: Random) => OnnxSpec, circuits:
   if (!circuits) return
   const samples = [inputs, sample(), sample()]
   const graph = await quantizeProgram(program, { samples })
-  const { outputs } = measureAccuracy(program, graph, samples)
+  const { outputs } = await measureAccuracy(program, graph, samples)
   const integers = runInteger(graph, quantizeInput(graph, inputs))
   graph.outputs.forEach(({ tensor }, i) => {
     const { scale, lo, hi } = graph.tensors[tensor]

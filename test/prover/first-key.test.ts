@@ -15,7 +15,7 @@ import { openPtau } from "#src/setup/ptau/file.js"
 import type { Query } from "#src/setup/queries.js"
 import { evaluateByTrapdoor } from "#src/setup/trapdoor.js"
 import { type Circuit, systemOf } from "#src/systems/index.js"
-import { explain } from "#src/verifier/index.js"
+import { explain, type VerificationKey } from "#src/verifier/index.js"
 import { memorySink } from "../support/first-keys.js"
 import { knownPoints, randomOf } from "../support/known-powers.js"
 import { type Network, perceptron } from "../support/networks.js"
@@ -96,7 +96,8 @@ describe.each(["mirage", "groth16"] as const)("%s", (proofSystem) => {
     it("is of no use until somebody contributes; then receipts verify", async () => {
       await expect(openProver(circuit, key)).rejects.toThrow(FileError)
       const sink = memorySink()
-      const { verificationKey } = await contribute(key, { sink, name: "Alice" })
+      const verificationKey = (await contribute(key, { sink, name: "Alice" }))
+        .verificationKey as VerificationKey
       await using prover = await openProver(circuit, sink.bytes(), { verificationKey })
       const receipt = await prover.prove(network.input, { context, clampInputs: true })
       expect(explain(receipt, { verificationKey, model: circuit.model, context })).toBe(null)

@@ -59,7 +59,11 @@ export async function small(): Promise<Network> {
 }
 
 /** A perceptron with random weights and ReLUs between the layers. */
-export async function perceptron(sizes: readonly number[], precision?: number): Promise<Network> {
+export async function perceptron(
+  sizes: readonly number[],
+  precision?: number,
+  weights: "fixed" | "private" = "fixed",
+): Promise<Network> {
   const random = new Random(7)
   const initializers: Record<string, { shape: number[]; data: number[] }> = {}
   const nodes = sizes.slice(1).flatMap((size, i) => {
@@ -79,7 +83,11 @@ export async function perceptron(sizes: readonly number[], precision?: number): 
     nodes,
   })
   const samples = Array.from({ length: 8 }, () => ({ x0: random.reals(sizes[0]).map(Math.abs) }))
-  const graph = await quantize(importOnnx(bytes), { samples, ...(precision ? { precision } : {}) })
+  const graph = await quantize(importOnnx(bytes), {
+    samples,
+    ...(precision ? { precision } : {}),
+    ...(weights === "private" && { weights }),
+  })
   return { graph, input: samples[3] }
 }
 

@@ -10,13 +10,14 @@
  * same to the byte as if they had been written one by one.
  */
 import { invariant } from "../../errors.js"
-import { mod } from "../../field.js"
-import { forEachProduct, productCounts } from "../../ops/linearmap.js"
+import { signed } from "../../field.js"
+import { forEachProduct, productCounts, weightsOf, writeProducts } from "../../ops/linearmap.js"
 import type { LinearMap } from "../../ops/program.js"
 import type { R1cs, SparseRows } from "./r1cs.js"
 
 /** No wire, or no row. */
 const NONE = 0xffffffff
+export const NO_ROW = NONE
 
 /** Entries of rows of side B that one linear map makes. */
 export interface MappedRows {
@@ -37,6 +38,8 @@ export interface MappedSide {
   readonly maps: readonly MappedRows[]
   /** Entries of all rows, made or not. */
   readonly entries: number
+  /** Coefficients of the dictionary that maps do not refer to, though there may be equal ones. */
+  readonly others: Uint32Array
 }
 
 const sides = new WeakMap<R1cs, MappedSide>()
@@ -46,6 +49,40 @@ export const mappedB = (system: R1cs): MappedSide | undefined => sides.get(syste
 
 /** Entries of side B, which are not made for it. */
 export const entriesOfB = (system: R1cs): number => mappedB(system)?.entries ?? system.b.wires.length
+
+/** 1 for every row that has entries on side B, which are not made for it. */
+export function rowsOfB(system: R1cs): Uint8Array {
+  const side = mappedB(system)
+  const { rowPtr } = side?.rest ?? system.b
+  const found = new Uint8Array(system.rows)
+  for (let row = 0; row < system.rows; row++) if (rowPtr[row] < rowPtr[row + 1]) found[row] = 1
+  for (const mapped of side?.maps ?? []) {
+    // nearly every row of a map has the wire of the challenge, too
+    if (mapped.rows.every((row) => row === NONE || found[row] === 1)) continue
+    const counts = entriesOfOutputs(mapped)
+    mapped.rows.forEach((row, i) => {
+      if (row !== NONE && counts[i] > 0) found[row] = 1
+    })
+  }
+  return found
+}
+
+/** 1 for every wire that has entries on side B, which are not made for it. */
+export function wiresOfB(system: R1cs): Uint8Array {
+  const side = mappedB(system)
+  const found = new Uint8Array(system.wires)
+  const { wires } = side?.rest ?? system.b
+  for (let j = 0; j < wires.length; j++) found[wires[j]] = 1
+  for (const { map, wires: inputs, rows } of side?.maps ?? []) {
+    const weights = weightsOf(map)
+    const left = inputs.filter((wire) => wire !== NONE && found[wire] === 0).length
+    if (left === 0) continue
+    forEachProduct(map, (output, input, weight) => {
+      if (weights[weight] !== 0 && rows[output] !== NONE && inputs[input] !== NONE) found[inputs[input]] = 1
+    })
+  }
+  return found
+}
 
 /** A system of which side B is a mapped one; `b` is made whenever nobody holds what was made before. */
 export function mappedSystem(system: Omit<R1cs, "b">, side: MappedSide): R1cs {
@@ -65,31 +102,23 @@ export function mappedSystem(system: Omit<R1cs, "b">, side: MappedSide): R1cs {
   return result
 }
 
-/** Number of each coefficient in a system's dictionary; whole numbers below 2^16 are found directly. */
-function numbering(values: readonly bigint[]): (coefficient: number) => number {
-  const direct = new Int32Array(2 ** 17).fill(-1)
-  const others = new Map<bigint, number>()
-  const known = new Map(values.map((value, i) => [value, i]))
-  for (let x = -(2 ** 16); x < 2 ** 16; x++) direct[x + 2 ** 16] = known.get(mod(BigInt(x))) ?? -1
-  return (coefficient) => {
-    const near = coefficient + 2 ** 16
-    let found = near >= 0 && near < direct.length ? direct[near] : undefined
-    if (found === undefined) {
-      const value = mod(BigInt(coefficient))
-      found = others.get(value) ?? known.get(value) ?? -1
-      others.set(value, found)
-    }
-    invariant(found >= 0, `coefficient ${coefficient} is in no dictionary`)
-    return found
-  }
+/** Number of each safe integer in a system's dictionary, or −1. */
+function numbering(values: readonly bigint[], others: Uint32Array): (coefficient: number) => number {
+  const isOther = new Uint8Array(values.length)
+  for (const index of others) isOther[index] = 1
+  const known = new Map<number, number>()
+  values.forEach((value, i) => {
+    if (isOther[i] === 0) known.set(Number(signed(value)), i)
+  })
+  return (coefficient) => known.get(coefficient) ?? -1
 }
 
 /** Entries of each output of a map: products with a weight that is not zero and an input that is a wire. */
 export const entriesOfOutputs = ({ map, wires }: Pick<MappedRows, "map" | "wires">): Uint32Array =>
-  productCounts(map, (input) => wires[input] !== NONE)
+  productCounts(map, wires.includes(NONE) ? (input) => wires[input] !== NONE : undefined)
 
 /** All rows, each as it would have been written. */
-function makeRows({ rest, maps, entries }: MappedSide, values: readonly bigint[]): SparseRows {
+function makeRows({ rest, maps, entries, others }: MappedSide, values: readonly bigint[]): SparseRows {
   const rows = rest.rowPtr.length - 1
   const rowPtr = new Uint32Array(rows + 1)
   for (let row = 0; row < rows; row++) rowPtr[row + 1] = rest.rowPtr[row + 1] - rest.rowPtr[row]
@@ -110,13 +139,12 @@ function makeRows({ rest, maps, entries }: MappedSide, values: readonly bigint[]
       coefficients[rowPtr[row] + k - from] = rest.coefficients[k]
     }
   }
-  const numberOf = numbering(values)
+  const numberOf = numbering(values, others)
   /** Entries of maps that stand in each row already. */
   const extra = new Uint32Array(maps.length > 0 ? rows : 0)
   maps.forEach((mapped, m) => {
-    const { map, wires: inputs, factors, at } = mapped
-    const weights = map.kind === "sparse" ? map.values : map.weight
-    const next = new Uint32Array(mapped.rows.length)
+    const { map, factors, at } = mapped
+    const next = new Float64Array(mapped.rows.length).fill(-1)
     const numbers = new Map<number, Int32Array>()
     mapped.rows.forEach((row, i) => {
       if (row === NONE) return
@@ -128,20 +156,25 @@ function makeRows({ rest, maps, entries }: MappedSide, values: readonly bigint[]
         wires[start + k] = rest.wires[k]
         coefficients[start + k] = rest.coefficients[k]
       }
-      if (!numbers.has(factors[i])) numbers.set(factors[i], new Int32Array(weights.length).fill(-1))
     })
-    let factor = Number.NaN
-    let known: Int32Array = new Int32Array(0)
-    forEachProduct(map, (output, input, weight) => {
-      if (mapped.rows[output] === NONE || weights[weight] === 0 || inputs[input] === NONE) return
-      if (factors[output] !== factor) {
-        factor = factors[output]
-        known = numbers.get(factor) as Int32Array
+    const numbersOf = (output: number): Int32Array => {
+      const factor = factors[output]
+      let known = numbers.get(factor)
+      if (known === undefined) {
+        known = Int32Array.from(weightsOf(map), (weight) => (weight === 0 ? -1 : numberOf(factor * weight)))
+        numbers.set(factor, known)
       }
-      if (known[weight] < 0) known[weight] = numberOf(factor * weights[weight])
-      const place = next[output]++
-      wires[place] = inputs[input]
-      coefficients[place] = known[weight]
+      return known
+    }
+    // a wire is below 2^31, and NONE is no wire
+    writeProducts(map, [Int32Array.from(mapped.wires, (wire) => wire | 0), numbersOf], next, [
+      wires,
+      coefficients,
+    ])
+    // a weight that no output uses need not be in the dictionary
+    mapped.rows.forEach((row, i) => {
+      const end = rowPtr[row] + at[i] + extra[row]
+      invariant(row === NONE || next[i] === end, `row ${row} lacks a coefficient`)
     })
   })
   return { rowPtr, wires, coefficients }

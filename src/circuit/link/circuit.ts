@@ -22,8 +22,9 @@ export interface LinkedNodes {
 /** Everything between the integer model and the keys that every proof system has. */
 export interface CircuitBase {
   readonly graph: IntGraph
-  /** keccak256 of the canonical integer model. */
+  /** keccak256 of the canonical integer model, or of its architecture if its weights are private. */
   readonly model: `0x${string}`
+  readonly weights: "fixed" | "private"
   readonly input: "private" | "public" | "committed"
   readonly output: "public" | "committed"
   readonly layout: Layout

@@ -23,8 +23,8 @@ export interface Demand {
   readonly magnitude: number
   readonly above: number
   readonly below: number
-  /** Elements that are not constant, by their interval of quotients. */
-  readonly elements: readonly { readonly least: number; readonly most: number }[]
+  /** Elements that are not constant, by their interval of quotients; as many stand for one where forms see no difference. */
+  readonly elements: readonly { readonly least: number; readonly most: number; readonly count: number }[]
 }
 
 /** A node's form. `digits`: digits of `signed`, limbs below the table's step of `gated`. */
@@ -66,13 +66,13 @@ function demandRows({ shift, bits: w, elements }: Demand, bits: number): (own: n
   let fixed = 0
   /** Elements by the rows of the form that they can take instead. */
   const others = new Map<number, number>()
-  for (const { least, most } of elements) {
+  for (const { least, most, count } of elements) {
     const n = Math.max(1, loosely(bitLength(Math.max(0, most)), bits))
-    if (least >= 0 && most < 2 ** w) fixed += lo + n
+    if (least >= 0 && most < 2 ** w) fixed += count * (lo + n)
     else {
       const instead =
         most < 2 ** w ? lo + n + Math.max(1, loosely(bitLength(-least), bits)) + 1 : Number.POSITIVE_INFINITY
-      others.set(instead, (others.get(instead) ?? 0) + 1)
+      others.set(instead, (others.get(instead) ?? 0) + count)
     }
   }
   return (own) => {

@@ -29,6 +29,7 @@ import {
 } from "./plan.js"
 import { projections } from "./projection.js"
 import { packedRows } from "./rows.js"
+import { planSecrets, rangeTables } from "./secret.js"
 import { sortedRows } from "./sorting.js"
 
 /** Bits of the widest range check: every integer of a model has at most so many. */
@@ -145,7 +146,8 @@ function formUse({ shift, bits: w, ...demand }: Demand, form: Form, shared: Shar
 function demandOf(graph: IntGraph, node: RescaleNode): Demand {
   const { bits, shift } = node
   let [magnitude, above, below] = [0, 0, 0]
-  const elements: { least: number; most: number }[] = []
+  // only bits of either end decide, and whether the window holds it
+  const kinds = new Map<number, { least: number; most: number; count: number }>()
   for (let i = 0; i < graph.tensors[node.out].lo.length; i++) {
     const [min, max] = accumulatorBounds(graph, node, i)
     if (typeof clampGadget(shift, bits, min, max) === "number") continue
@@ -153,9 +155,13 @@ function demandOf(graph: IntGraph, node: RescaleNode): Demand {
     magnitude = Math.max(magnitude, -min, max)
     above = Math.max(above, most - 2 ** bits + 1)
     below = Math.max(below, -least)
-    elements.push({ least, most })
+    const ends = 64 * bitLength(Math.max(0, most)) + (least < 0 ? 1 + bitLength(-least) : 0)
+    const kind = 2 * ends + (most < 2 ** bits ? 1 : 0)
+    const same = kinds.get(kind)
+    if (same === undefined) kinds.set(kind, { least, most, count: 1 })
+    else same.count++
   }
-  return { node, bits, shift, magnitude, above, below, elements }
+  return { node, bits, shift, magnitude, above, below, elements: [...kinds.values()] }
 }
 
 /** Whether a node has a form: of a rescale to one bit nothing is wanted but the sign. */
@@ -218,6 +224,7 @@ export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBi
     node.kind === "rescale" && !merged.has(node) ? [demandOf(graph, node)] : [],
   )
   const projection = projections(graph)
+  const secrets = planSecrets(graph)
   const others = otherGadgets(graph, projection.chosen, stepped)
   const groups = new Map<number, Demand[]>()
   for (const demand of demands) {
@@ -227,6 +234,7 @@ export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBi
   let best: { bits: number; rows: number; plans: Map<number, GroupPlan> } | undefined
   for (const bits of widths) {
     let rows = 2 ** bits + 1 + projection.rows + sortedRows(graph)
+    rows += secrets.rows + rangeTables(secrets, bits).rows
     rows += packedRows(graph, (width) => roundUp(width, bits), bits)
     for (const { count, use } of others) rows += otherRows(use, count, bits)
     const plans = new Map<number, GroupPlan>()
@@ -251,6 +259,7 @@ export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBi
     rows,
     chosen,
     projected: projection.chosen,
+    secrets,
     widen: (width) => roundUp(width, bits),
     clamp(node, min, max) {
       const demand = byNode.get(node)

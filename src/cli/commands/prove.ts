@@ -3,7 +3,7 @@ import { resolve } from "node:path"
 import { checkOutput, writeWhole } from "../../files.js"
 import * as api from "../../index.js"
 import { readAttestation } from "../claims.js"
-import { loadCircuit, loadVerificationKey, provingKeyPath, readInfo, verificationKeyPath } from "../folder.js"
+import { loadOwned, loadVerificationKey, provingKeyPath, readInfo, verificationKeyPath } from "../folder.js"
 import { clampOption, loadWithInput } from "../input.js"
 import { command, withContext } from "../options.js"
 import { saltsOf } from "../salts.js"
@@ -36,11 +36,11 @@ proveCommand.action(async (folder: string, inputPath: string | undefined, option
   const verificationKey = loadVerificationKey(verificationKeyPath(folder))
   const salts = saltsOf(saltsPath, reuseSalts, readInfo(folder))
   checkOutputs(out, saltsPath, reuseSalts)
-  const { circuit, input } = await loadWithInput(folder, inputPath, clampInputs)
+  const { circuit, opening, input } = await loadWithInput(folder, inputPath, clampInputs)
   const memoryBytes = api.memoryEstimate(circuit)
   if (memoryBytes !== null) note(`memory   about ${Math.ceil(memoryBytes / 2 ** 20)} MiB`)
   await using key = await api.openKeyFile(keyPath)
-  await using prover = await api.openProver(circuit, key, { verificationKey })
+  await using prover = await api.openProver(circuit, key, { verificationKey, ...opening })
   const made = await timed(prover, input, { context, clampInputs, salts: salts.salts })
   const ms = { ...made.ms, total: elapsed(start) }
   const text = `${JSON.stringify(made.receipt, null, 2)}\n`
@@ -82,10 +82,10 @@ async function proveAttested(
   const attestation = await readAttestation(path)
   const digest = attestationDigest(claimOf(attestation), attestation.domain)
   const kept = readKept(store, digest)
-  const circuit = await loadCircuit(folder, onProgress)
+  const { circuit, opening } = await loadOwned(folder, onProgress)
   executeKept(circuit, kept, verificationKey)
   await using key = await api.openKeyFile(keyPath)
-  await using prover = await api.openProver(circuit, key, { verificationKey })
+  await using prover = await api.openProver(circuit, key, { verificationKey, ...opening })
   const receipt = await proveKept(prover, circuit, kept, verificationKey, { onProgress })
   writeWhole(out, `${JSON.stringify(receipt, null, 2)}\n`)
   const proofBytes = 32 * api.solidityProof(receipt.proof).length

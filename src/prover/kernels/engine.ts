@@ -3,6 +3,7 @@
  * multiplication. An engine owns its threads and memory; whoever opens it closes it.
  */
 import { invariant, UsageError } from "../../errors.js"
+import type { MadeScalars } from "./fields/evaluation.js"
 import { canRun, chooseModule, loadModule, type Variant } from "./modules.js"
 import { firstOffCurveOf, uncompressedOf } from "./points/files.js"
 import { BaseTable, baseWindows } from "./points/fixedbase.js"
@@ -199,12 +200,16 @@ export class KernelEngine {
 
   /**
    * The generator of the group times each scalar, as a file has points; scalars: 32 bytes little endian each,
-   * below r, 0 for infinity. Tables are kept for the next call, and made anew where larger ones pay.
+   * below r, 0 for infinity, or made when they are needed (fields/evaluation.ts). Tables are kept for the next call, and made anew where larger ones pay.
    * @throws InputError for a scalar that is not below r; what KernelPool.run throws
    */
-  fixedBase(group: Group, scalars: Uint8Array, options: RunOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+  fixedBase(
+    group: Group,
+    scalars: Uint8Array | MadeScalars,
+    options: RunOptions = {},
+  ): Promise<Uint8Array<ArrayBuffer>> {
     const result = this.tablesInUse.then(() => {
-      const count = scalars.length / 32
+      const count = scalars instanceof Uint8Array ? scalars.length / 32 : scalars.count
       let table = this.tables.get(group)
       if (table === undefined || table.windows.bits < baseWindows(count).bits) {
         table?.release()

@@ -15,7 +15,9 @@ import { LookupBuilder } from "../../circuit/link/lookup.js"
 import { elementsOf, linkNodes } from "../../circuit/link/nodes.js"
 import { ProjectionBuilder } from "../../circuit/link/projection.js"
 import { rowOf, type TensorRows } from "../../circuit/link/rows.js"
+import { linkWeights } from "../../circuit/link/secret.js"
 import type { Plan } from "../../circuit/plan/plan.js"
+import { rangeTables } from "../../circuit/plan/secret.js"
 import type { TensorId } from "../../ops/program.js"
 import type { IntGraph } from "../../quantize/integers/intgraph.js"
 import type { Layout } from "../../statement/layout.js"
@@ -42,8 +44,12 @@ export function linkMirage(
   const stamps = stampsOf(plan, gadgets, lookups(options.tableBits))
   const builder = new R1csBuilder()
   builder.allocate(publicWires - 1)
-  const inputs = graph.inputs.map((input) => builder.allocate(elementsOf(graph, input.tensor)))
   const lookup = new LookupBuilder(builder, CHALLENGE)
+  const { tableBits } = options
+  const own = rangeTables(plan.secrets, tableBits)
+  const weights = linkWeights(plan.secrets.plans.values(), builder, lookup, { tableBits, ...own })
+  const firstCommitted = builder.wires
+  const inputs = graph.inputs.map((input) => builder.allocate(elementsOf(graph, input.tensor)))
   const projection = new ProjectionBuilder(builder, CHALLENGE)
   const { stamped, rowsOf } = linkNodes({
     graph,
@@ -54,6 +60,8 @@ export function linkMirage(
     nonzerosPerRow: options.nonzerosPerRow,
     lookup,
     projection,
+    weights,
+    maps: true,
   })
   const allInputs = graph.inputs.map(({ tensor }, index) => wires(inputs[index], elementsOf(graph, tensor)))
   const inputRows = (index: number): TensorRows => allInputs[index]
@@ -89,7 +97,7 @@ export function linkMirage(
   }
   const firstFinal = builder.wires
   const r1cs = builder.finish(0, publicWires - 1, 0)
-  checkPhases(r1cs, firstFinal)
+  checkPhases(r1cs, firstFinal, { polynomials: plan.secrets.plans.size > 0 })
   const large = Object.values(commitments).flatMap((commitment) => commitment.wires)
   return {
     r1cs,
@@ -97,7 +105,7 @@ export function linkMirage(
     stamped,
     inputs,
     lookup: { ...parts, inverses: firstFinal, quotients: firstFinal + queries },
-    weights: 0,
+    weights: firstCommitted - publicWires,
     firstFinal,
     commitments,
     steps: firstFinal + steps,

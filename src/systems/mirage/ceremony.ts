@@ -66,6 +66,7 @@ function contribution(
 /** Ceremonies of circuits with weights, or of architectures. */
 const ceremony = (isPrivate: boolean, divisors = divisorsFor(isPrivate)): CeremonyProtocol => ({
   proofSystem: "mirage",
+  isPrivate,
   magic,
   version: versionOf(isPrivate),
   deltas: divisors.map((name) => ({

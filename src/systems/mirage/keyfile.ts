@@ -23,6 +23,7 @@
  * byte by byte.
  */
 import { checkSection, createBinFile } from "../../circuit/formats/container.js"
+import { wiresOfB } from "../../circuit/formats/mapped.js"
 import { coordinates, coordinates2 } from "../../circuit/formats/points.js"
 import { digestOf, type R1cs } from "../../circuit/formats/r1cs.js"
 import {
@@ -45,7 +46,7 @@ import {
   parseTranscript,
   readSection,
 } from "../../setup/ceremony/transcript.js"
-import { hasProduct, programRows } from "../../setup/qap.js"
+import { productRows, programRows } from "../../setup/qap.js"
 import {
   contributedMarks,
   encodeMark,
@@ -56,6 +57,7 @@ import {
 } from "../../statement/provenance.js"
 import type { Mask, MemoryOptions } from "../system.js"
 import type { MirageLinked } from "./circuit.js"
+import { withoutQueries } from "./own-rows.js"
 import { digits, quotientMultiples } from "./sections.js"
 import type { CheckedMirageKey } from "./verify.js"
 import { publicWires, type WireGroup, wireGroupsOf } from "./wires.js"
@@ -159,14 +161,14 @@ export function supportOf(system: R1cs, side: "a" | "b" | "c"): Uint32Array {
 }
 
 function findSupport(system: R1cs, side: "a" | "b" | "c"): Uint32Array {
-  const used = new Uint8Array(system.wires)
-  const { rowPtr, wires: occurring } = system[side]
-  if (side !== "c") for (let j = 0; j < occurring.length; j++) used[occurring[j]] = 1
-  else
-    for (let row = 0; row < system.rows; row++) {
-      if (!hasProduct(system, row)) continue
-      for (let j = rowPtr[row]; j < rowPtr[row + 1]; j++) used[occurring[j]] = 1
-    }
+  const used = side === "b" ? wiresOfB(system) : new Uint8Array(system.wires)
+  if (side === "a") for (const wire of system.a.wires) used[wire] = 1
+  if (side === "c") {
+    const { rowPtr, wires: occurring } = system.c
+    const isProduct = productRows(system)
+    for (let row = 0; row < system.rows; row++)
+      if (isProduct[row] === 1) for (let j = rowPtr[row]; j < rowPtr[row + 1]; j++) used[occurring[j]] = 1
+  }
   if (side === "a") used.fill(1, 0, publicWires)
   let count = 0
   for (const is of used) count += is
@@ -216,7 +218,8 @@ const addressable = 2 ** 32
  */
 function memoryOf(linked: MirageLinked, streamed: boolean): number {
   const { r1cs } = linked
-  const nonzeros = r1cs.a.wires.length + r1cs.b.wires.length + r1cs.c.wires.length
+  const { a, b, c } = withoutQueries(linked)
+  const nonzeros = a.wires.length + b.wires.length + c.wires.length
   const domain = mirageDomain(r1cs)
   // a point grows from 64 bytes to 80; an entry of a row is an index and a double; a value of the transform
   // lies in a source, a vector, two tables and the result, and again as a scalar, with its digits or without

@@ -33,8 +33,9 @@ import { challenge } from "../../statement/words.js"
 import { add1, add2, json1, json2, point1, point2 } from "./affine.js"
 import type { MirageCircuit } from "./circuit.js"
 import { labelOf, type MirageProvingKey, type Single, singleOf, supportOf } from "./keyfile.js"
+import { withoutQueries } from "./own-rows.js"
 import type { ProjectedRows } from "./projected.js"
-import { checkQueries, checkSums, quotientRows, withoutQueries } from "./rows.js"
+import { checkQueries, checkSums, quotientRows } from "./rows.js"
 import { type LoadedSections, pointName, SectionLoader } from "./sections.js"
 import type { MirageProof, MirageProofPoints } from "./verify.js"
 import { type WeightsOpening, weightSums } from "./weights.js"
@@ -123,7 +124,7 @@ function loadKey(
     domain: key.domain,
     h: engine.loadQuotient(key.h, key.layers, (point) => pointName("H", point)),
     shown: sections.load("g1", sectionsOf("public")),
-    rows: engine.loadRows(withoutQueries(r1cs, linked.lookup.row)),
+    rows: engine.loadRows(withoutQueries(linked)),
     alpha: point1(coordinates(single("alpha1"))),
     beta: point1(coordinates(single("beta1"))),
     beta2: point2(coordinates(single("beta2"))),

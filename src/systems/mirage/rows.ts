@@ -7,28 +7,10 @@ import { CountersignError } from "../../errors.js"
 import { inverse as inverseOf, mod, r, signed } from "../../field.js"
 import type { Fields, QuotientRows, RowSums, Vector } from "../../prover/engine/engine.js"
 import type { MirageCircuit } from "./circuit.js"
+import { withoutQueries } from "./own-rows.js"
 import type { ProjectedRows } from "./projected.js"
 import { CHALLENGE, EVALUATION } from "./wires.js"
 import type { ChallengedWitness, CommittedWitness } from "./witness.js"
-
-/** A system with nothing in its rows of queries: nearly all entries of a circuit with convolutions are in them. */
-export function withoutQueries(system: R1cs, queries: Uint32Array): R1cs {
-  const isQuery = new Uint8Array(system.rows)
-  for (const row of queries) isQuery[row] = 1
-  const rest = ({ rowPtr, wires, coefficients }: SparseRows): SparseRows => {
-    const kept = new Uint32Array(rowPtr.length)
-    for (let row = 0; row < system.rows; row++)
-      kept[row + 1] = kept[row] + (isQuery[row] === 1 ? 0 : rowPtr[row + 1] - rowPtr[row])
-    const ofKept = (all: Uint32Array): Uint32Array => {
-      const part = new Uint32Array(kept[system.rows])
-      for (let row = 0; row < system.rows; row++)
-        if (kept[row] < kept[row + 1]) part.set(all.subarray(rowPtr[row], rowPtr[row + 1]), kept[row])
-      return part
-    }
-    return { rowPtr: kept, wires: ofKept(wires), coefficients: ofKept(coefficients) }
-  }
-  return { ...system, a: rest(system.a), b: rest(system.b), c: rest(system.c) }
-}
 
 /** Throws what names a row that does not hold. */
 const refuserOf =
@@ -99,7 +81,8 @@ export function quotientRows(
   kept: Fields,
   domain: number,
 ): QuotientRows {
-  const { r1cs, lookup, hornerRow, commitments, projected } = linked
+  const { lookup, hornerRow, commitments, projected } = linked
+  const r1cs = withoutQueries(linked)
   const build = (small: Float64Array) => {
     const full = new Float64Array(domain)
     full.set(small)

@@ -1,6 +1,7 @@
 /** The two-phase proof (MIRAGE, eprint 2020/278): lookups, packed words, commitments, the kernels. */
 import { nonzerosOf } from "../../circuit/link/circuit.js"
 import { type LookupForms, lookupForms } from "../../circuit/plan/forms.js"
+import { ModelError } from "../../errors.js"
 import type { PointPair } from "../../prover/engine/engine.js"
 import { kernelEngine } from "../../prover/engine/kernels.js"
 import type { G1Point } from "../../statement/points.js"
@@ -12,6 +13,7 @@ import { linkMirage } from "./boundary.js"
 import type { MirageCircuit } from "./circuit.js"
 import {
   checkMemory,
+  hasWeights,
   keyDomains,
   type MirageProvingKey,
   mirageDomain,
@@ -23,6 +25,7 @@ import {
 import { openMirage } from "./prove.js"
 import { mirageClaims, mirageKeyOf, mirageKeyQueries } from "./setup.js"
 import { type CheckedMirageKey, type MirageProofPoints, mirageFactors } from "./verify.js"
+import { commitMirage, weightWires } from "./weights.js"
 import { isIn, wireGroupsOf } from "./wires.js"
 import { commitmentsOf, shownWords } from "./witness.js"
 
@@ -81,11 +84,33 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
   memory: ({ linked }) => proverMemory(linked),
   checkProvable: ({ linked }, options) => checkMemory(linked, options),
 
-  async open(circuit, held, { engine: given, key, digest }) {
+  weights: {
+    isPrivate: ({ linked }) => hasWeights(linked),
+    fits(circuit) {
+      try {
+        return weightWires(circuit).length > 0
+      } catch (error) {
+        if (error instanceof ModelError) return false
+        throw error
+      }
+    },
+    async commit(circuit, held, blinding, options) {
+      const engine = await kernelEngine()
+      try {
+        const opening = { values: weightWires(circuit), blinding }
+        return await commitMirage(circuit.linked, held, opening, engine, options)
+      } finally {
+        await engine.close()
+      }
+    },
+  },
+
+  async open(circuit, held, { engine: given, key, digest, blinding }) {
     const engine = given ?? (await kernelEngine())
     const pairsOf = (points: MirageProofPoints, ic: G1Point): PointPair[] =>
       mirageFactors(key, points, ic).map(([one, two]) => ({ one: affine1(one), two: affine2(two) }))
-    const prover = openMirage(circuit, held, engine)
+    const weights = blinding === undefined ? undefined : { values: weightWires(circuit), blinding }
+    const prover = openMirage(circuit, held, engine, weights)
     return {
       async prove(values, statement, options) {
         const { input, output, context } = statement

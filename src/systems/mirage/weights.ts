@@ -9,10 +9,12 @@
  */
 import { coordinates } from "../../circuit/formats/points.js"
 import { type ByteSource, partOf } from "../../circuit/formats/source.js"
-import { InvariantError, invariant } from "../../errors.js"
+import { secretConstants } from "../../circuit/witness/secret.js"
+import { invariant } from "../../errors.js"
 import { mod } from "../../field.js"
 import type { Affine, Engine, WorkOptions } from "../../prover/engine/engine.js"
 import { fileBytes, type Group } from "../../prover/kernels/points/points.js"
+import type { IntGraph } from "../../quantize/integers/intgraph.js"
 import type { G1Json, G1Point, G2Point } from "../../statement/points.js"
 import { add1, add2, json1, point1 } from "./affine.js"
 import type { MirageCircuit, MirageLinked } from "./circuit.js"
@@ -26,11 +28,14 @@ export interface WeightsOpening {
   readonly blinding: bigint
 }
 
-/** The values of the weights' wires, in order, from the integers of a circuit's model. */
-export function weightWires({ linked }: MirageCircuit): Float64Array {
-  if (linked.weights === 0) return new Float64Array(0)
-  throw new InvariantError("circuits with private weights are not linked yet")
-}
+/**
+ * The values of the weights' wires, in order, from the integers of a circuit's model, or another one of its architecture.
+ * @throws CountersignError for a model that is without its secrets; ModelError for a constant that is out of its range
+ */
+export const weightWires = (
+  { linked, graph }: Pick<MirageCircuit, "linked" | "graph">,
+  model: IntGraph = graph,
+): Float64Array => secretConstants(model, linked, publicWires).wires
 
 /** D_w, or null where that is infinity, which no verifier takes. @throws FileError for points that are none; AbortError */
 export async function commitMirage(

@@ -1,0 +1,97 @@
+/**
+ * What a circuit will take, said before it is taken: constraints and non-zeros from the plan, and the memory of linking.
+ * Circuits that would take more than they may are refused here, before anything is allocated for them.
+ */
+import { NONE, type Plan } from "../circuit/plan/plan.js"
+import { CountersignError } from "../errors.js"
+import { productsOf } from "../ops/linearmap.js"
+import type { IntNode, LinearNode, TensorId } from "../ops/program.js"
+import type { IntGraph } from "../quantize/integers/intgraph.js"
+
+/** What the plan of a circuit comes to. */
+export interface Expected {
+  readonly constraints: number
+  readonly nonzeros: number
+  /** Bytes that linking takes at most, beside the model and what runs it. */
+  readonly memory: number
+}
+
+/** Bytes for each constraint: rows, wires, plans and what witnesses need. */
+const bytesPerRow = 320
+/** Bytes for each non-zero that is written: in rows of tensors, in the system, and in the array that it is copied from. */
+const bytesPerNonzero = 28
+
+/** Bytes for a circuit of which so many non-zeros are written. */
+export const linkingMemory = (constraints: number, written: number): number =>
+  bytesPerRow * constraints + bytesPerNonzero * written
+
+/**
+ * Constraints (exact but for linear results that get wires, and words) and non-zeros (approximate), before
+ * linking. `lookupRows`: what the lookup strategy predicts; without, the bit strategy's costs are added up.
+ */
+export function estimate(graph: IntGraph, plan: Plan, lookupRows?: number): Expected {
+  let constraints = lookupRows ?? 1
+  let nonzeros = 0
+  let kept = 0
+  const makers = new Map(graph.nodes.map((node) => [node.out, node]))
+  for (const node of graph.nodes) {
+    if (node.kind === "linear") {
+      const products = node.terms.reduce((sum, { map }) => sum + productsOf(map), 0)
+      nonzeros += products
+      // rows of side B that are no bits of something: linear maps stand for them
+      if (lookupRows !== undefined && readsWires(node, makers)) kept += products
+    }
+    for (const use of plan.nodes.get(node)?.uses ?? []) {
+      if (use === NONE || lookupRows !== undefined) continue
+      const { kind, parameters } = plan.uses[use]
+      constraints += kind.cost?.(parameters) ?? 0
+      // a table is written into the rows of its gadget
+      if (kind.scalars !== undefined) nonzeros += parameters.length
+    }
+  }
+  for (const output of graph.outputs) constraints += graph.tensors[output.tensor].lo.length
+  nonzeros += 4 * constraints
+  return { constraints, nonzeros, memory: linkingMemory(constraints, nonzeros - kept) }
+}
+
+/** Whether the elements of all sources of a linear node are wires, so that it need not become rows (circuit/link/rows.ts). */
+function readsWires(node: LinearNode, makers: ReadonlyMap<TensorId, IntNode>): boolean {
+  const isWire = (id: TensorId): boolean => {
+    const maker = makers.get(id)
+    if (maker === undefined || maker.kind === "linear") return false
+    if (maker.kind === "index") return maker.fill === 0 && maker.sources.every(isWire)
+    return maker.kind !== "rescale" || maker.lo === 0
+  }
+  return node.terms.every(({ map, source }) => map.kind === "sparse" || isWire(source))
+}
+
+/** Largest of what a circuit may be. */
+export interface Limits {
+  readonly maxConstraints: number
+  readonly maxMemory: number
+}
+
+/** @throws CountersignError for a circuit that would be larger than it may be, saying what it would take */
+export function checkLimits(
+  { constraints, nonzeros, memory }: Expected,
+  { maxConstraints, maxMemory }: Limits,
+  where: string,
+): void {
+  if (constraints > maxConstraints)
+    throw new CountersignError({
+      what: `the circuit would have about ${constraints} constraints`,
+      where,
+      expected: `at most ${maxConstraints}`,
+      fix: "Use a smaller model or lower precision, or raise option `maxConstraints`",
+    })
+  if (memory > maxMemory)
+    throw new CountersignError({
+      what: `the circuit would take about ${mebibytes(memory)} of memory, with about ${constraints} constraints and ${nonzeros} non-zeros`,
+      where,
+      expected: `at most ${mebibytes(maxMemory)}`,
+      fix: "Use a smaller model or lower precision, or raise option `maxMemory` if the machine has more",
+    })
+}
+
+/** A number of bytes, as people read it. */
+export const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`
