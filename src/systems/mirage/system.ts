@@ -85,6 +85,7 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
   checkProvable: ({ linked }, options) => checkMemory(linked, options),
 
   weights: {
+    check: (circuit) => void weightWires(circuit),
     isPrivate: ({ linked }) => hasWeights(linked),
     fits(circuit) {
       try {
