@@ -63,7 +63,9 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
   targets: boundaryTargets,
   // rows of the challenge and of final wires are taken as they stand
   isFree: ({ linked }, wire) =>
-    wireGroupsOf(linked).some((group) => group.name === "committed" && isIn(group, wire)),
+    wireGroupsOf(linked).some(
+      (group) => (group.name === "committed" || group.name === "weights") && isIn(group, wire),
+    ),
   differences: wordDifferences,
 
   commit: commitmentsOf,
