@@ -40,7 +40,7 @@ describe("linear maps that stay maps", () => {
       expect(rowsOf(r1cs), `seed ${seed}`).toEqual(rowsOf(written))
       expect(digestOf(r1cs)).toEqual(digestOf(written))
     }
-    expect(maps).toBeGreaterThan(3)
+    expect(maps).toBeGreaterThan(2)
   })
 
   it.each(["mnist-lenet", "mnist-mlp"])("are the same rows, of %s", async (folder) => {
