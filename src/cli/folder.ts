@@ -113,6 +113,33 @@ export async function loadCircuit(
   )
 }
 
+/**
+ * The architecture that a folder has, which another training may share.
+ * @throws UsageError for a folder whose weights are not private; FileError
+ */
+export function loadArchitecture(folder: string): {
+  readonly info: api.CircuitInfo
+  readonly graph: api.IntGraph
+} {
+  const info = readInfo(folder)
+  if (info.weights === undefined)
+    throw new api.UsageError({
+      what: "the weights are part of the circuit: no other training can share it",
+      where: `\`${folder}\``,
+      expected: "a folder that was compiled with --weights private",
+    })
+  const path = join(folder, names.model)
+  const graph = api.deserialize(readWhole(path), `\`${path}\``)
+  const digest = api.modelDigest(graph)
+  if (digest === info.model) return { info, graph }
+  throw new api.FileError({
+    what: "the model is not the one that was compiled",
+    where: `\`${path}\``,
+    expected: info.model,
+    given: digest,
+  })
+}
+
 /** A circuit with whatever it takes to run and prove its model. */
 export interface Owned {
   readonly circuit: api.Circuit

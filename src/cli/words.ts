@@ -18,6 +18,7 @@ const options: Readonly<Record<string, string>> = {
   entropy: "--entropy",
   fromBlock: "--from",
   input: "--input",
+  like: "--like",
   maxConstraints: "--max-constraints",
   maxMemory: "--max-memory",
   model: "--model",

@@ -12,7 +12,7 @@ import { FileError, type OnProgress, UsageError } from "../errors.js"
 import { isNode } from "../platform.js"
 import { modelDigest } from "../quantize/canonical/digest.js"
 import type { IntGraph } from "../quantize/integers/intgraph.js"
-import { isPrivate } from "../quantize/integers/secrets.js"
+import { hasSecrets, isPrivate } from "../quantize/integers/secrets.js"
 import { type Circuit, proofSystems, systemOf } from "../systems/index.js"
 import type { MirageCircuit } from "../systems/mirage/circuit.js"
 import type { PlainCircuit } from "../systems/plain/circuit.js"
@@ -79,6 +79,7 @@ export async function compile(model: IntGraph, options: CompileOptions = {}): Pr
   const common = { graph, model: modelDigest(graph), weights, input, output, layout, gadgets: compiled }
   const { nonzerosPerRow } = defaults
   const circuit = system.link({ circuit: common, plan, gadgets, nonzerosPerRow, block }, forms)
+  if (weights === "private" && hasSecrets(graph)) system.weights?.check(circuit)
   const { rows } = circuit.linked.r1cs
   options.onProgress?.({ stage: "link", done: rows, total: rows })
   return circuit

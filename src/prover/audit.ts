@@ -96,11 +96,17 @@ export async function audit(
   }
 }
 
-/** The circuit with weights to try it with: those that it has, or any of its architecture. */
+/**
+ * The circuit with weights to try it with: those that it has, or any of its architecture. Ranges are those of trained
+ * models, whose sums of products do not add up as those of drawn weights do: they are drawn as wide as fits.
+ */
 function withWeights(circuit: Circuit): Circuit {
   if (hasSecrets(circuit.graph)) return circuit
-  const drawn = ({ lo, bits }: Window) => lo + Math.floor(uniform() * 2 ** bits)
-  return { ...circuit, graph: withAnySecrets(circuit.graph, drawn) }
+  for (let divisor = 1; ; divisor *= 2) {
+    const drawn = ({ lo, bits }: Window) => Math.trunc((lo + Math.floor(uniform() * 2 ** bits)) / divisor)
+    const made = { ...circuit, graph: withAnySecrets(circuit.graph, drawn) }
+    if (divisor > 2 ** 53 || systemOf(circuit).weights?.fits(made)) return made
+  }
 }
 
 const uniform = () => crypto.getRandomValues(new Uint32Array(1))[0] / 2 ** 32

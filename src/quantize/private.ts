@@ -14,6 +14,7 @@ import {
   chooseShift,
   type Hidden,
   largestFactor,
+  longestRow,
   roundingError,
   type ScaledTerm,
   type Shifted,
@@ -26,6 +27,19 @@ const topOf = (precision: number): number => (2 ** (precision - 1) - 1) * (8 / 9
 
 /** Shifts that an accumulator may have. */
 const [leastShift, mostShift] = [1, 36]
+
+/** Bits that weights may do without. */
+const mostSpared = 2
+
+/**
+ * What rounding all weights of an accumulator adds to a result, in its integers: root of the mean square, for weights whose
+ * roundings are anything up to one half.
+ */
+function expectedError(terms: readonly ScaledTerm[]): number {
+  let square = 0
+  for (const { map, rms, scale } of terms) square += (longestRow(map) / 12) * (rms / scale) ** 2
+  return Math.sqrt(square)
+}
 
 /** Factors by which a scale may give way, so that public coefficients come near to integers. */
 const stretches = Array.from({ length: 33 }, (_, k) => 1 + k / 64)
@@ -57,7 +71,10 @@ export function secretShift(
     return made(scale * 2 ** shift, shift)
   }
   const finest = Math.floor(Math.log2((wanted * topOf(precision)) / factor))
-  let shift = Math.min(Math.max(finest, leastShift), mostShift)
+  // what is shifted by w is looked up in one piece
+  const spares = finest - precision <= mostSpared && expectedError(terms) <= weightTolerance * 2 ** precision
+  const chosen = finest > precision && spares ? precision : finest
+  let shift = Math.min(Math.max(chosen, leastShift), mostShift)
   for (; shift < mostShift; shift++) {
     const most = weightTolerance * 2 ** shift
     for (const stretch of fixed ? [1] : stretches)

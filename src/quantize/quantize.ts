@@ -13,8 +13,9 @@ import type { IntGraph } from "./integers/intgraph.js"
 import { checkQuantizeOptions, type QuantizeOptions, withInputs } from "./options.js"
 import { splitColumns } from "./parts.js"
 import { bypassSums, hoistClamps } from "./prepare.js"
-import { traced } from "./provenance.js"
+import { type Provenances, traced } from "./provenance.js"
 import { Quantizer } from "./quantizer.js"
+import { retrained } from "./retrained.js"
 import { aroundSoftmax } from "./softmax.js"
 import type { Calibrated } from "./stands.js"
 
@@ -29,15 +30,15 @@ export const quantize = async (graph: Graph, options: QuantizeOptions & LowerOpt
 /** Quantizes a lowered model; errors as `quantize`. */
 export async function quantizeProgram(program: Program, options: QuantizeOptions): Promise<IntGraph> {
   const { precision } = checkQuantizeOptions(program, options)
+  if (options.like) {
+    const { program: prepared, secrets } = preparedFor(program, options)
+    return retrained(prepared, secrets, options.like)
+  }
   return (await calibrated(program, options)).at(precision).graph
 }
 
-/** Calibrates a lowered model; its inputs may be as those of `admissible` are, too. Errors as `quantize`. */
-export async function calibrated(
-  program: Program,
-  options: QuantizeOptions,
-  admissible: readonly Sample[] = [],
-): Promise<Calibrated> {
+/** A program as it is quantized, with what is secret of it, and its samples. */
+function preparedFor(program: Program, options: QuantizeOptions) {
   const { comparisons } = checkQuantizeOptions(program, options)
   const encode = (each: Program) => (comparisons === "exact" ? each : withoutRanks(each))
   const encoded = encode(program)
@@ -47,12 +48,19 @@ export async function calibrated(
     bypassSums(
       hoistClamps(hoistRounds(splitColumns(aroundSoftmax(withColumns(each, samples, new Budget(held)))))),
     )
-  const { program: prepared, secrets } = program.twins
-    ? traced(
-        prepare(encoded),
-        program.twins.map((twin) => prepare(encode(twin))),
-      )
-    : { program: prepare(encoded), secrets: undefined }
+  const none: Provenances = new Map()
+  if (!program.twins) return { program: prepare(encoded), secrets: none, samples, held }
+  const twins = program.twins.map((twin) => prepare(encode(twin)))
+  return { ...traced(prepare(encoded), twins), samples, held }
+}
+
+/** Calibrates a lowered model; its inputs may be as those of `admissible` are, too. Errors as `quantize`. */
+export async function calibrated(
+  program: Program,
+  options: QuantizeOptions,
+  admissible: readonly Sample[] = [],
+): Promise<Calibrated> {
+  const { program: prepared, secrets, samples, held } = preparedFor(program, options)
   chargeRun(prepared, new Budget(held))
   const seen = await calibrate(prepared, samples, { ...options, backend: options.backend ?? "auto" })
   const ranges = withInputs(prepared, seen, admissible)

@@ -27,6 +27,7 @@ import {
 } from "../ops/program.js"
 import { diagonalMap } from "../ops/scaling.js"
 import { liveNodes, renumbered, sourcesOf } from "../ops/traversal.js"
+import { architectureDigest } from "./architecture.js"
 import { integralOn, type Range, type Sample } from "./calibration/calibrate.js"
 import { addWindow, isWindow } from "./columns.js"
 import { addComparison, addStep } from "./comparisons.js"
@@ -105,7 +106,7 @@ export class Quantizer {
     ranges: readonly Range[],
     samples: readonly Sample[],
     builder: IntBuilder,
-    secrets: Provenances = new Map(),
+    secrets: Provenances,
   ) {
     this.#program = program
     this.#secrets = secrets
@@ -146,7 +147,16 @@ export class Quantizer {
     this.#refusals.check(this.#program.name)
     const needed = liveNodes({ nodes, outputs })
     const { name } = this.#program
-    const whole = { name, precision: this.#precision, tensors, nodes: needed, inputs: this.#inputs, outputs }
+    const isHiding = this.#secrets.size > 0
+    const whole = {
+      name,
+      precision: this.#precision,
+      tensors,
+      nodes: needed,
+      inputs: this.#inputs,
+      outputs,
+      ...(isHiding && { program: architectureDigest(this.#program, this.#secrets) }),
+    }
     return { graph: renumbered(whole), stands: standing(needed, [this.#found, this.#narrowed]) }
   }
 

@@ -37,6 +37,14 @@ function rowLength(map: LinearMap): number | null {
   return map.outChannels ? map.weight.length / map.outChannels : 0
 }
 
+/** Most weights that feed one output. */
+export function longestRow(map: LinearMap): number {
+  if (map.kind !== "sparse") return rowLength(map) ?? 0
+  let most = 0
+  for (let i = 1; i < map.rowPtr.length; i++) most = Math.max(most, map.rowPtr[i] - map.rowPtr[i - 1])
+  return most
+}
+
 const largest = (map: LinearMap): number => {
   let most = 0
   for (const w of weightsOf(map)) most = Math.max(most, Math.abs(w))

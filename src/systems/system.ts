@@ -50,6 +50,8 @@ export interface Target {
   readonly what: string
   readonly kind: string
   readonly wire: number
+  /** By how much it is moved, where other moves give what may be: weights that nothing shows, in their ranges. */
+  readonly moves?: readonly bigint[]
 }
 /** Up to `count` numbers of a range. */
 export type Pick = (from: number, to: number, count?: number) => readonly number[]
@@ -129,6 +131,10 @@ export interface ProveStatement {
 export interface PrivateWeights<C, H> {
   /** Whether those of a circuit are, which then is one of an architecture. */
   isPrivate(circuit: C): boolean
+  /** Whether the weights in a circuit are some that it can prove. @throws ModelError for a constant that is out of range */
+  check(circuit: C): void
+  /** Whether what a circuit has of its weights is in the ranges that it has room for. */
+  fits(circuit: C): boolean
   /** The commitment under a blinding, or null where that is infinity. @throws FileError for points that are none; AbortError */
   commit(circuit: C, held: H, blinding: bigint, options: WorkOptions): Promise<G1Json | null>
 }

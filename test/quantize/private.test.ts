@@ -2,7 +2,7 @@
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { FileError, UsageError } from "#src/errors.js"
+import { FileError, ModelError, UsageError } from "#src/errors.js"
 import { importOnnx } from "#src/model/onnx/onnx.js"
 import { deserialize, modelDigest, serialize } from "#src/quantize/canonical/digest.js"
 import { readWeights, writeWeights } from "#src/quantize/canonical/weights.js"
@@ -63,6 +63,18 @@ function network(seed: number) {
     ],
   })
   return importOnnx(bytes)
+}
+
+/** The same with every weight times a factor, or otherwise changed. */
+function scaled(seed: number, factor: number, change = (_: string, x: number) => x * factor) {
+  const graph = network(seed)
+  const constants = new Map(
+    [...graph.constants].map(([name, tensor]) => [
+      name,
+      /float/.test(tensor.dtype) ? { ...tensor, data: tensor.data.map((x) => change(name, x)) } : tensor,
+    ]),
+  )
+  return { ...graph, constants }
 }
 
 const samplesOf = (seed: number) => {
@@ -227,5 +239,83 @@ describe("private weights", () => {
       for (const [i, x] of a.entries()) expect(Math.abs(x - b[i])).toBeLessThan(0.05)
     }
     expect(secretRuns(fixed)).toEqual([])
+  })
+
+  describe("of another training", () => {
+    const again = (seed: number, like: IntGraph, graph = network(seed)) =>
+      quantize(graph, { samples: samplesOf(10), weights: "private", like })
+
+    it("have the architecture of the first, and are its integers where they are its weights", async () => {
+      const first = await privately(1)
+      const same = await again(1, withoutSecrets(first))
+      expect(secretsOf(same)).toEqual(secretsOf(first))
+      expect(same).toEqual(first)
+      const other = await again(1, first, scaled(1, 0.9))
+      expect(modelDigest(other)).toBe(modelDigest(first))
+      expect(serialize(other)).toEqual(serialize(first))
+      expect(secretsOf(other)).not.toEqual(secretsOf(first))
+      expect(withoutSecrets(other)).toEqual(withoutSecrets(first))
+    })
+
+    it("say what the other model says", async () => {
+      const first = await privately(1)
+      const model = scaled(1, 0.9)
+      const other = await again(1, first, model)
+      const own = await quantize(model, { samples: samplesOf(9), weights: "private" })
+      for (const sample of samplesOf(9)) {
+        const [a, b] = [other, own].map((graph) => {
+          const { tensor } = graph.outputs[0]
+          const values = runInteger(graph, quantizeInput(graph, sample, { clampInputs: true })).get(tensor)
+          return Array.from(values ?? [], (x) => x * graph.tensors[tensor].scale)
+        })
+        for (const [i, x] of a.entries()) expect(Math.abs(x - b[i])).toBeLessThan(0.05)
+      }
+    })
+
+    it("are refused with every layer that they do not fit, and how far", async () => {
+      const first = await privately(1)
+      const error = await again(1, first, scaled(1, 5)).catch((e: unknown) => e)
+      expect(error).toBeInstanceOf(ModelError)
+      const { problems } = error as ModelError
+      expect(problems.length).toBeGreaterThan(2)
+      for (const problem of problems)
+        expect(problem).toMatch(/a (weight|bias) is [\d.]+ times what its range has room for/)
+    })
+
+    it("are refused for another architecture", async () => {
+      const first = await privately(1)
+      const wider = importOnnx(
+        encodeOnnx({
+          inputs: [{ name: "x", shape: [1, 1, 4, 4] }],
+          outputs: ["y"],
+          initializers: { v: { shape: [3, 16], data: new Random(1).reals(48) } },
+          nodes: [
+            { operator: "Flatten", inputs: ["x"], outputs: ["f"] },
+            { operator: "Gemm", inputs: ["f", "v"], outputs: ["y"], attributes: { transB: 1 } },
+          ],
+        }),
+      )
+      await expect(again(1, first, wider)).rejects.toThrow(/another architecture/)
+      const fixed = await quantize(network(1), { samples: samplesOf(9) })
+      await expect(again(1, fixed)).rejects.toThrow(/fixed weights/)
+      await expect(quantize(network(1), { samples: samplesOf(9), like: first })).rejects.toThrow(
+        /for private weights/,
+      )
+      const precise = { samples: samplesOf(9), weights: "private", like: first, precision: 9 } as const
+      await expect(quantize(network(1), precise)).rejects.toThrow(/another precision/)
+    })
+  })
+
+  it("that are one, or zero, show no more than others", async () => {
+    const first = await privately(1)
+    const plain = scaled(1, 1, (name, x) =>
+      name === "gamma" || name === "variance"
+        ? 1
+        : name === "beta" || name === "mean" || name === "b"
+          ? 0
+          : x,
+    )
+    const other = await quantize(plain, { samples: samplesOf(9), weights: "private", like: first })
+    expect(modelDigest(other)).toBe(modelDigest(first))
   })
 })

@@ -8,6 +8,7 @@ import { proofSystems } from "../../systems/index.js"
 import { backendInfo, backendLine, backendOption, backendsOf } from "../backend.js"
 import { readDocument } from "../claims.js"
 import { checkCircuitFolder, saveCircuit } from "../folder.js"
+import { readLike, withoutPredicate } from "../like.js"
 import { readModel } from "../model-files.js"
 import { command, dimensions, repeatable, wholeNumber } from "../options.js"
 import { calibrationMethod, measuredLine, targetLoss, tradeLines } from "../search.js"
@@ -38,6 +39,10 @@ export const compileCommand = command("compile", "quantize a model and compile i
   )
   .option("--weights <kind>", "fixed, or private: shown to nobody, and committed to", "fixed")
   .option(
+    "--like <folder>",
+    "the model is another training of this folder's, with private weights: share its circuit and its keys",
+  )
+  .option(
     "--proof-system <name>",
     `${proofSystems.slice(0, -1).join(", ")} or ${proofSystems.at(-1)}`,
     proofSystems[0],
@@ -66,15 +71,17 @@ export const compileCommand = command("compile", "quantize a model and compile i
         maxConstraints: wholeNumber("--max-constraints", options.maxConstraints),
       }),
     }
-    const { input, output, weights, proofSystem, out } = options
+    const isGiven = (name: string) => command.getOptionValueSource(name) === "cli"
+    const { out } = options
     const document = options.within === undefined ? undefined : await readDocument(options.within)
-    const within = document ? { within: document } : {}
+    const like = options.like === undefined ? undefined : readLike(options.like, options, isGiven, document)
+    const { input, output, weights, proofSystem } = like?.circuit ?? options
+    const within = document && !like ? { within: document } : {}
     const chosen = { input, output, weights, proofSystem, ...most, ...within }
     const hidden = weights === "private" ? ({ weights } as const) : {}
     checkCircuitFolder(out, { ...api.checkCompileOptions(chosen), ...hidden })
     const calibration = calibrationMethod(options.calibration)
     const target = options.targetAccuracy === undefined ? undefined : targetLoss(options.targetAccuracy)
-    const isGiven = (name: string) => command.getOptionValueSource(name) === "cli"
     const fixed = {
       ...(isGiven("precision") && { precisions: [bits] }),
       ...(isGiven("calibration") && { calibrations: [calibration] }),
@@ -91,15 +98,17 @@ export const compileCommand = command("compile", "quantize a model and compile i
     for (const warning of warnings) note(`warning: ${warning}`)
     const search =
       target === undefined ? undefined : await searched(lowered, all, target, { ...fixed, backend }, chosen)
+    const how = like
+      ? { like: like.graph, ...(isGiven("precision") && { precision: bits }) }
+      : { precision: bits, calibration }
     const integers =
-      search?.graph ??
-      (await api.quantizeProgram(lowered, { ...all, precision: bits, calibration, backend, onProgress }))
+      search?.graph ?? (await api.quantizeProgram(lowered, { ...all, ...how, backend, onProgress }))
     const measured = search ? search.measured : given.samples.map((_, i) => i)
-    const proven = document ? api.withPredicate(integers, document) : integers
+    const proven = document && !like ? api.withPredicate(integers, document) : integers
     checkCircuitFolder(out, { input, output, proofSystem, ...hidden, model: api.modelDigest(proven) })
     const accuracy = await api.measureAccuracy(
       lowered,
-      integers,
+      withoutPredicate(integers),
       measured.map((i) => given.samples[i]),
       { labels: labels && measured.map((i) => labels[i]), backend, onProgress },
     )
@@ -107,7 +116,14 @@ export const compileCommand = command("compile", "quantize a model and compile i
     const info = saveCircuit(out, circuit, accuracy)
     const { graph: _, ...trade } = search ?? {}
     print(
-      { ...info, warnings, ...(search && { search: trade }), ...backendInfo(backend), ms: elapsed(start) },
+      {
+        ...info,
+        accuracy,
+        warnings,
+        ...(search && { search: trade }),
+        ...backendInfo(backend),
+        ms: elapsed(start),
+      },
       [
         ...(search ? [...tradeLines(search), measuredLine(search), ""] : []),
         weights === "private" ? `architecture ${info.model}` : `model        ${info.model}`,
@@ -115,6 +131,11 @@ export const compileCommand = command("compile", "quantize a model and compile i
         ...(document ? [`proves       ${circuit.layout.outputs[0].name}`] : []),
         ...accuracyLines(accuracy, labels !== undefined),
         backendLine(backend),
+        ...(like
+          ? [
+              `shares       circuit and keys of ${options.like}: take its proving.key, and commit to the weights`,
+            ]
+          : []),
         `written to   ${out}`,
       ],
     )

@@ -13,13 +13,13 @@
  * then, which say the architecture and are the same for all weights of it. From version 4 on, which a model whose inputs are
  * ranks or whose outputs have names has at least, a flag u8 follows each input, and after 1: type u8 (0 float32, 1 float64),
  * missing u8, and for each element a list of edges f64; and a byte each output: 0, or 1 (of its values) or 2 (of its columns)
- * and a list of names.
+ * and a list of names. Version 5 ends in a flag u8, and after 1 the digest of the program that was quantized, 32 bytes.
  *
  * uint is LEB128 below 2^53; int is zigzag LEB128; a list or an array has its length first; text is UTF-8
  * with its length; deltas are ints relative to the element before (the first to 0).
  */
 import { keccak_256 } from "@noble/hashes/sha3.js"
-import { bytesToHex } from "@noble/hashes/utils.js"
+import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js"
 import { checkBytes, checkThing } from "../../arguments.js"
 import { allowanceFor, Budget } from "../../budget.js"
 import { defaults } from "../../defaults.js"
@@ -110,6 +110,10 @@ export function serialize(model: IntGraph): Uint8Array {
     w.uint(tensor)
     if (version >= ranksSince) writeLabels(w, labels)
   }
+  if (version >= secretsSince) {
+    w.byte(graph.program === undefined ? 0 : 1)
+    for (const byte of hexToBytes((graph.program ?? "0x").slice(2))) w.byte(byte)
+  }
   return w.bytes()
 }
 
@@ -139,6 +143,10 @@ export function deserialize(bytes: Uint8Array, file = "integer model"): IntGraph
     const labels = given >= ranksSince ? readLabels(r) : undefined
     return labels ? { ...output, labels } : output
   })
+  const program =
+    given >= secretsSince && r.flag()
+      ? (`0x${bytesToHex(Uint8Array.from({ length: 32 }, () => r.byte()))}` as const)
+      : undefined
   r.end()
   const { elements } = allowanceFor(bytes.length)
   // a circuit has a limit of its own, so that work does not grow with the file
@@ -155,7 +163,7 @@ export function deserialize(bytes: Uint8Array, file = "integer model"): IntGraph
     if (error instanceof ModelError) r.fail(error.message)
     throw error
   }
-  const graph = { name, precision, tensors, nodes, inputs, outputs }
+  const graph = { name, precision, tensors, nodes, inputs, outputs, ...(program && { program }) }
   const canonical = serialize(graph)
   if (canonical.length !== bytes.length || canonical.some((byte, i) => byte !== bytes[i]))
     r.fail("not the canonical encoding")

@@ -1,6 +1,7 @@
 /** The two-phase proof (MIRAGE, eprint 2020/278): lookups, packed words, commitments, the kernels. */
 import { nonzerosOf } from "../../circuit/link/circuit.js"
 import { type LookupForms, lookupForms } from "../../circuit/plan/forms.js"
+import { ModelError } from "../../errors.js"
 import type { PointPair } from "../../prover/engine/engine.js"
 import { kernelEngine } from "../../prover/engine/kernels.js"
 import type { G1Point } from "../../statement/points.js"
@@ -62,7 +63,9 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
   targets: boundaryTargets,
   // rows of the challenge and of final wires are taken as they stand
   isFree: ({ linked }, wire) =>
-    wireGroupsOf(linked).some((group) => group.name === "committed" && isIn(group, wire)),
+    wireGroupsOf(linked).some(
+      (group) => (group.name === "committed" || group.name === "weights") && isIn(group, wire),
+    ),
   differences: wordDifferences,
 
   commit: commitmentsOf,
@@ -84,7 +87,16 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
   checkProvable: ({ linked }, options) => checkMemory(linked, options),
 
   weights: {
+    check: (circuit) => void weightWires(circuit),
     isPrivate: ({ linked }) => hasWeights(linked),
+    fits(circuit) {
+      try {
+        return weightWires(circuit).length > 0
+      } catch (error) {
+        if (error instanceof ModelError) return false
+        throw error
+      }
+    },
     async commit(circuit, held, blinding, options) {
       const engine = await kernelEngine()
       try {
