@@ -70,8 +70,8 @@ export interface Engine {
   /** Sums of points by group, as points: number g is the sum of ±points[point[i]] over entries i of group g. */
   sums(points: Points, entries: Entries, groups: number, options?: WorkOptions): Promise<Points>
   /**
-   * A·B at the odd points of the domain of twice the size, and its product with `h`: Σ values[k] · h[k].
-   * `rows` are the values of A and B on the domain, zero where absent.
+   * A·B where the quotient of a domain is evaluated, and its product with `h`: Σ values[k] · h[k].
+   * `rows` are the values of A and B on the domain, zero where absent; their number says which it is.
    */
   quotientMsm(h: Points, rows: QuotientRows, options?: WorkOptions): Promise<Affine>
   /**

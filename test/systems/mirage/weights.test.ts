@@ -172,6 +172,24 @@ describe("models of one architecture", () => {
     expect(Buffer.compare(keys[0], keys[1])).toBe(0)
   })
 
+  it("have independent columns for their weights, so no two lists of them have one commitment", () => {
+    const { r1cs, weights } = first.circuit.linked
+    const isWeight = (wire: number) => wire >= publicWires && wire < publicWires + weights
+    // of a combination that is zero on every row, whatever is alone among those left has the factor zero
+    const zero = new Set<number>()
+    for (let before = -1; before < zero.size; ) {
+      before = zero.size
+      for (const { rowPtr, wires } of [r1cs.a, r1cs.b])
+        for (let row = 0; row < r1cs.rows; row++) {
+          const own = wires.subarray(rowPtr[row], rowPtr[row + 1]).filter(isWeight)
+          const left = own.filter((wire) => !zero.has(wire))
+          if (left.length === 1) zero.add(left[0])
+        }
+    }
+    expect(zero.size).toBe(weights)
+    expect(weights).toBeGreaterThan(18)
+  })
+
   it("prove any number of statements under one commitment, and no two proofs share a point", async () => {
     for (const { circuit, key, blinding } of [first, second]) {
       await using prover = await openProver(circuit, provingKey, { blinding, verificationKey: key })
