@@ -118,6 +118,7 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
       mirageFactors(key, points, ic).map(([one, two]) => ({ one: affine1(one), two: affine2(two) }))
     const weights = blinding === undefined ? undefined : { values: weightWires(circuit), blinding }
     const prover = openMirage(circuit, held, engine, weights)
+    await engine.loaded()
     return {
       async prove(values, statement, options) {
         const { input, output, context } = statement
