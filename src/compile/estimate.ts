@@ -4,6 +4,7 @@
  */
 import { checkThing } from "../arguments.js"
 import { NONE, type Plan } from "../circuit/plan/plan.js"
+import { defaults } from "../defaults.js"
 import { CountersignError } from "../errors.js"
 import { r } from "../field.js"
 import { productsOf } from "../ops/linearmap.js"
@@ -21,7 +22,7 @@ export interface Expected {
 }
 
 /** Bytes for each constraint: rows, wires, plans and what witnesses need. */
-const bytesPerRow = 320
+const bytesPerRow = 240
 /** Bytes for each non-zero that is written: in rows of tensors, in the system, and in the array that it is copied from. */
 const bytesPerNonzero = 28
 
@@ -38,12 +39,30 @@ export function estimate(graph: IntGraph, plan: Plan, lookupRows?: number): Expe
   let nonzeros = 0
   let kept = 0
   const makers = new Map(graph.nodes.map((node) => [node.out, node]))
+  /** Wires that an element of a tensor is combined of, on average. */
+  const lengths = new Map<TensorId, number>()
+  const lengthOf = (id: TensorId): number => lengths.get(id) ?? 1
+  const sizeOf = (id: TensorId): number => graph.tensors[id].lo.length
   for (const node of graph.nodes) {
+    if (node.kind === "index")
+      lengths.set(node.out, Math.max(...node.sources.map((source) => lengthOf(source))))
     if (node.kind === "linear") {
-      const products = node.terms.reduce((sum, { map }) => sum + productsOf(map), 0)
-      nonzeros += products
+      let [own, fromWires] = [0, 0]
+      for (const { map, source } of node.terms) {
+        const [products, length, elements] = [productsOf(map), lengthOf(source), sizeOf(source)]
+        // what circuit/link/nodes.ts gives wires of their own
+        if (products * (length - 1) - length * elements > defaults.nonzerosPerRow * elements) {
+          lengths.set(source, 1)
+          constraints += elements
+          nonzeros += (length + 1) * elements
+        }
+        own += products * lengthOf(source)
+        fromWires += products
+      }
+      nonzeros += own
+      lengths.set(node.out, own / sizeOf(node.out))
       // rows of side B that are no bits of something: linear maps stand for them
-      if (lookupRows !== undefined && readsWires(node, makers)) kept += products
+      if (lookupRows !== undefined && own === fromWires && readsWires(node, makers)) kept += own
     }
     for (const use of plan.nodes.get(node)?.uses ?? []) {
       if (use === NONE || lookupRows !== undefined) continue

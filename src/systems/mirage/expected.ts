@@ -3,6 +3,7 @@
  * and memory and time of each stage. A key is counted point by point. Memory and time are sums of what grows with the
  * circuit, each fitted to measurements (docs/decisions/circuit.md has them).
  */
+import { blockWords } from "../../circuit/gadgets/poseidon.js"
 import { lookups } from "../../circuit/gadgets/ranges.js"
 import { nonzerosOf, stampsOf } from "../../circuit/link/circuit.js"
 import { fittingDomain } from "../../circuit/link/domain.js"
@@ -10,7 +11,7 @@ import { elementsOf } from "../../circuit/link/nodes.js"
 import type { LookupForms } from "../../circuit/plan/forms.js"
 import { NONE } from "../../circuit/plan/plan.js"
 import { depthOf } from "../../ops/program.js"
-import { wordCount } from "../../statement/words.js"
+import { packSide, wordCount } from "../../statement/words.js"
 import type { Expectation, Linking } from "../system.js"
 import type { MirageCircuit } from "./circuit.js"
 import { quotientLayers, supportOf } from "./keyfile.js"
@@ -69,13 +70,10 @@ export function mirageExpects(linking: Linking, forms: LookupForms, linked: Link
   }
   const entries = Array.from(tables.values()).reduce((sum, count) => sum + count, 0)
   const words = wordCount(layout)
-  const sides = (["input", "output"] as const).filter((side) => circuit[side] === "committed")
-  // Poseidon takes all words of a side, in blocks of 15 and the state
-  const committedWords = sides.reduce((sum, side) => {
-    const tensors = side === "input" ? layout.inputs : layout.outputs
-    return sum + wordCount({ inputs: [], outputs: tensors.map((t) => ({ ...t, visibility: "public" })) })
+  const hashed = (["input", "output"] as const).reduce((sum, side) => {
+    const packed = packSide(layout, side, "committed")
+    return sum + packed.length + (block?.rows.length ?? 0) * blockWords(packed, undefined).length
   }, 0)
-  const hashed = (block?.rows.length ?? 0) * Math.ceil(committedWords / 15) + committedWords
   const constraints = forms.rows + words + hashed
   // of projections, sorts, tables of rows and secret weights: nearly all define a final wire
   const special = Math.max(0, constraints - rows - queries - entries - tables.size - words - hashed)
@@ -116,8 +114,8 @@ function expectationOf(
     keyBytes,
     memory: {
       compile: 10 * mebi + memory,
-      setup: 24 * mebi + 3.2 * keyBytes,
-      prove: 20 * mebi + 1.6 * keyBytes + 450 * domain,
+      setup: 24 * mebi + 2.8 * keyBytes,
+      prove: 32 * mebi + 2.6 * keyBytes + 450 * domain,
     },
     seconds: {
       compile: 0.3 + 3.5e-6 * constraints + 1.5e-8 * nonzeros,
