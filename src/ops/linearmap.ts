@@ -109,6 +109,50 @@ export function liveChannels(map: ConvMap, counts?: (input: number) => boolean):
   return live
 }
 
+/** 1 for every input of a map that an output which counts has a weight for that is not zero. */
+export function usedInputs(map: LinearMap, counts: (output: number) => boolean): Uint8Array {
+  const weights = weightsOf(map)
+  if (map.kind !== "conv") {
+    const used = new Uint8Array(
+      map.kind === "dense" ? map.n * map.k : map.columns.reduce((x, y) => Math.max(x, y + 1), 0),
+    )
+    forEachProduct(map, (output, input, weight) => {
+      if (weights[weight] !== 0 && counts(output)) used[input] = 1
+    })
+    return used
+  }
+  const { n, groups, inChannels, outChannels, inSize, outSize, kernel } = map
+  const [inArea, outArea, taps] = [inSize, outSize, kernel].map((size) => size.reduce((x, y) => x * y, 1))
+  const [groupIn, groupOut] = [inChannels / groups, outChannels / groups]
+  const used = new Uint8Array(n * inChannels * inArea)
+  // of each tap, the channels that an output channel has weights for: few outputs of a channel do not count
+  const live = Array.from({ length: taps }, () => new Map<number, Uint32Array>())
+  const channelsOf = (tap: number, out: number): Uint32Array => {
+    const known = live[tap].get(out)
+    if (known) return known
+    const first = Math.floor(out / groupOut) * groupIn
+    const found = Uint32Array.from({ length: groupIn }, (_, i) => i)
+      .filter((i) => weights[(out * groupIn + i) * taps + tap] !== 0)
+      .map((i) => first + i)
+    live[tap].set(out, found)
+    return found
+  }
+  forEachReading(map, (output, input, tap) => {
+    for (let b = 0; b < n; b++) {
+      let left = inChannels
+      for (let out = 0; out < outChannels && left > 0; out++) {
+        if (!counts((b * outChannels + out) * outArea + output)) continue
+        for (const channel of channelsOf(tap, out)) {
+          const at = (b * inChannels + channel) * inArea + input
+          if (used[at] === 0) used[at] = 1
+        }
+        if (channelsOf(tap, out).length === inChannels) left = 0
+      }
+    }
+  })
+  return used
+}
+
 /** The counts of a convolution, from how many channels have a weight at each tap. */
 function countTaps(map: ConvMap, live: Uint8Array, found: Uint32Array): void {
   const { n, groups, inChannels, outChannels, kernel, outSize, weight } = map

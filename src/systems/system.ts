@@ -50,6 +50,8 @@ export interface Target {
   readonly what: string
   readonly kind: string
   readonly wire: number
+  /** By how much it is moved, where other moves give what may be: weights that nothing shows, in their ranges. */
+  readonly moves?: readonly bigint[]
 }
 /** Up to `count` numbers of a range. */
 export type Pick = (from: number, to: number, count?: number) => readonly number[]

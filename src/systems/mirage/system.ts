@@ -63,7 +63,9 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
   targets: boundaryTargets,
   // rows of the challenge and of final wires are taken as they stand
   isFree: ({ linked }, wire) =>
-    wireGroupsOf(linked).some((group) => group.name === "committed" && isIn(group, wire)),
+    wireGroupsOf(linked).some(
+      (group) => (group.name === "committed" || group.name === "weights") && isIn(group, wire),
+    ),
   differences: wordDifferences,
 
   commit: commitmentsOf,
@@ -112,6 +114,7 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
       mirageFactors(key, points, ic).map(([one, two]) => ({ one: affine1(one), two: affine2(two) }))
     const weights = blinding === undefined ? undefined : { values: weightWires(circuit), blinding }
     const prover = openMirage(circuit, held, engine, weights)
+    await engine.loaded()
     return {
       async prove(values, statement, options) {
         const { input, output, context } = statement
