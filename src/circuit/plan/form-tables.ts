@@ -161,33 +161,67 @@ const plainChoice = ({ demands, bits, rows }: Group): Choice => ({
   forms: demands.map(() => ({ name: "excess" })),
 })
 
-/** Every signed table that may be worth its rows. */
-function signedOffers({ demands, w, rows }: Group): Offer<SignedTable>[] {
-  const [xs, ys] = (["above", "below"] as const).map((side) =>
-    digitThresholds(
-      demands.map((demand) => demand[side]),
-      w,
-    ),
-  )
-  const offer = (x: number, y: number): Offer<SignedTable> => {
-    let j = 0
-    const digits = demands.map((demand) => {
-      const n = Math.max(digitsFor(demand.above, x, w), digitsFor(demand.below, y, w))
-      if (n > 1 && Math.min(x, y) < 2 ** w - 1) return Number.POSITIVE_INFINITY
-      if (!Number.isFinite(n)) return n
-      const needed = signedExponent(demand, x, y, n)
-      if (2 ** (needed + w + demand.shift) >= exact) return Number.POSITIVE_INFINITY
-      j = Math.max(j, needed)
-      return n
+/** A signed table that may be worth its rows, and what no plan with it is below. */
+interface Candidate {
+  readonly least: number
+  readonly offer: () => Offer<SignedTable> | undefined
+}
+
+/** No signed table, and every one that may be worth its rows; `gates`: the fewest rows of each demand without one. */
+function candidates(group: Group, gates: readonly number[]): Candidate[] {
+  const { demands, w, rows } = group
+  const none = maxDigits + 1
+  /** Sizes of a side, and the digits that each demand then needs. */
+  const sideOf = (side: "above" | "below") => {
+    const distances = demands.map((demand) => demand[side])
+    return digitThresholds(distances, w).map((size) => {
+      const digits = Uint8Array.from(distances, (distance) => Math.min(none, digitsFor(distance, size, w)))
+      return { size, digits }
     })
-    return {
-      table: { x, y, j },
-      size: 2 ** w + x + y + 1,
-      rows: digits.map((n, i) => (Number.isFinite(n) ? rows(i, n) : Number.POSITIVE_INFINITY)),
-      forms: digits.map((n) => ({ name: "signed", digits: n })),
-    }
   }
-  return xs.flatMap((x) => ys.map((y) => offer(x, y)))
+  const known = demands.map((_, i) => Array.from({ length: none }, (_, n) => rows(i, n)))
+  const [xs, ys] = [sideOf("above"), sideOf("below")]
+  const found: Candidate[] = [{ least: sum(gates), offer: () => undefined }]
+  for (const x of xs)
+    for (const y of ys) {
+      // digits in base 2^w need all of them, on both sides
+      const most = Math.min(x.size, y.size) < 2 ** w - 1 ? 1 : maxDigits
+      const digitsOf = (i: number) => {
+        const n = Math.max(x.digits[i], y.digits[i])
+        return n <= most ? n : Number.POSITIVE_INFINITY
+      }
+      let least = 2 ** w + x.size + y.size + 1
+      for (let i = 0; i < gates.length; i++) {
+        const n = Math.max(x.digits[i], y.digits[i])
+        least += n <= most && known[i][n] < gates[i] ? known[i][n] : gates[i]
+      }
+      found.push({ least, offer: () => signedOffer(group, x.size, y.size, digitsOf) })
+    }
+  return found
+}
+
+/** `digitsOf`: how many digits demand i needs with this table, infinity if it reaches too far. */
+function signedOffer(
+  { demands, w, rows }: Group,
+  x: number,
+  y: number,
+  digitsOf: (i: number) => number,
+): Offer<SignedTable> {
+  let j = 0
+  const digits = demands.map((demand, i) => {
+    const n = digitsOf(i)
+    if (!Number.isFinite(n)) return n
+    const needed = signedExponent(demand, x, y, n)
+    if (2 ** (needed + w + demand.shift) >= exact) return Number.POSITIVE_INFINITY
+    j = Math.max(j, needed)
+    return n
+  })
+  return {
+    table: { x, y, j },
+    size: 2 ** w + x + y + 1,
+    rows: digits.map((n, i) => (Number.isFinite(n) ? rows(i, n) : Number.POSITIVE_INFINITY)),
+    forms: digits.map((n) => ({ name: "signed", digits: n })),
+  }
 }
 
 /** Every gated table of so many limbs that may be worth its rows. */
@@ -210,6 +244,13 @@ function gatedOffers({ demands, w, bits, rows: rowsWith }: Group, digits: number
   return as.flatMap((a) => bs.map((b) => offer(a, b)))
 }
 
+/** No forms and tables of these demands have fewer rows: one digit a form and a least table, or three checks. */
+export function leastRows(demands: readonly Demand[], bits: number): number {
+  const { w, rows } = groupOf(demands, bits)
+  const all = (extra: number) => sum(demands.map((_, i) => rows(i, extra)))
+  return Math.min(all(1) + 2 ** w + 1, all(3))
+}
+
 /** The best forms of all demands with one output width, under a range table of 2^bits rows. */
 export function planGroup(demands: readonly Demand[], bits: number): GroupPlan {
   const group = groupOf(demands, bits)
@@ -217,10 +258,6 @@ export function planGroup(demands: readonly Demand[], bits: number): GroupPlan {
   const plain = plainChoice(group)
   /** The fewest rows of each demand that any gated table gives it. */
   const gates = plain.rows.map((rows, i) => Math.min(rows, ...gated.flatMap((offers) => leastOf(offers, i))))
-  const offers = [undefined, ...signedOffers(group)]
-  /** No plan with this offer has fewer rows. */
-  const leastRows = (offer: Offer<SignedTable> | undefined): number =>
-    gates.reduce((total, rows, i) => total + Math.min(rows, offer?.rows[i] ?? rows), offer?.size ?? 0)
   /** The best plan with an offer, if it has fewer rows than that. */
   const planWith = (offer: Offer<SignedTable> | undefined, fewerThan: number): GroupPlan | undefined => {
     const start = offer ? taking(plain, offer) : plain
@@ -233,13 +270,14 @@ export function planGroup(demands: readonly Demand[], bits: number): GroupPlan {
     return { rows, shared, forms }
   }
   // one that is nearly the best rules out nearly all others; of those as good, the first is taken
-  const least = offers.map(leastRows)
-  const near = planWith(offers[least.indexOf(Math.min(...least))], Number.POSITIVE_INFINITY)
+  const all = candidates(group, gates)
+  const promising = all.reduce((one, other) => (other.least < one.least ? other : one))
+  const near = planWith(promising.offer(), Number.POSITIVE_INFINITY)
   invariant(near, "there is always a plan")
   let best: GroupPlan | undefined
-  offers.forEach((offer, i) => {
-    if (least[i] <= near.rows) best = planWith(offer, best?.rows ?? near.rows + 1) ?? best
-  })
+  for (const { least, offer } of all) {
+    if (least <= near.rows) best = planWith(offer(), best?.rows ?? near.rows + 1) ?? best
+  }
   invariant(best, "a plan is as good as the one that is known")
   return best
 }
