@@ -128,7 +128,7 @@ export async function measure(onnx, samples, { until = "prove", maxConstraints =
   const graph = await timed("quantize", async () => {
     const program = api.lower(api.importOnnx(onnx, { file: "model.onnx" }))
     const integers = await api.quantizeProgram(program, { samples })
-    api.measureAccuracy(program, integers, samples)
+    await api.measureAccuracy(program, integers, samples)
     return integers
   })
   const circuit = await timed("compile", () => api.compile(graph, { maxConstraints }))

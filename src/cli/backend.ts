@@ -17,14 +17,16 @@ export const backendsOf = (name: string): api.Backends =>
   })
 
 /** What ran, for --json. */
-export const backendInfo = ({ chosen = "loops", measured, passedOver }: api.Backends) => ({
+export const backendInfo = ({ chosen = "loops", description, measured, passedOver }: api.Backends) => ({
   backend: chosen,
+  ...(description && { device: description }),
   ...(measured && { measured }),
   passedOver,
 })
 
 /** What ran, and what `auto` chose it by. */
-export function backendLine({ chosen = "loops", measured = {} }: api.Backends): string {
+export function backendLine({ chosen = "loops", description, measured = {} }: api.Backends): string {
+  const device = description === undefined ? chosen : `${chosen} (${description})`
   const times = Object.entries(measured).map(([name, ms]) => `${name} ${ms.toPrecision(2)} ms`)
-  return `backend      ${chosen}${times.length > 1 ? ` (the same batch: ${times.join(", ")})` : ""}`
+  return `backend      ${device}${times.length > 1 ? `; the same batch: ${times.join(", ")}` : ""}`
 }

@@ -102,12 +102,6 @@ function requantized({ nodes, outputs }: IntGraph): Requantized[] {
   return nodes.flatMap((node) => perKind(requantizations, node, { rescales, readByOthers }) ?? [])
 }
 
-/** How far beyond its window a rescale cuts off an accumulator; 0 inside. */
-function excessOf({ shift, lo, bits }: RescaleNode, accumulator: number): number {
-  const free = Math.floor(accumulator / 2 ** shift)
-  return free - Math.min(Math.max(free, lo), lo + 2 ** bits - 1)
-}
-
 export interface AccuracyOptions {
   /** The class of each sample. */
   readonly labels?: readonly number[] | undefined
@@ -281,14 +275,33 @@ class TensorLosses {
     const got = valuesOf(integers, out)
     const counterpart = this.#real === undefined ? undefined : valuesOf(real, this.#real)
     const exact = counterpart?.length === got.length ? counterpart : undefined
-    const source = rescale && valuesOf(integers, rescale.source)
+    if (rescale) this.#countCut(rescale, valuesOf(integers, rescale.source), got, exact)
+    if (!exact) return
+    let [error, signal] = [this.#error, this.#signal]
     for (let j = 0; j < got.length; j++) {
-      const excess = source ? excessOf(rescale, source[j]) : 0
+      const [x, difference] = [exact[j], got[j] * scale - exact[j]]
+      error += difference * difference
+      signal += x * x
+    }
+    this.#error = error
+    this.#signal = signal
+  }
+
+  /** How far beyond its window a rescale cuts off accumulators. */
+  #countCut(
+    { shift, lo, bits }: RescaleNode,
+    accumulators: Float64Array,
+    got: Float64Array,
+    exact: Float64Array | undefined,
+  ): void {
+    const { scale } = this.#tensor
+    const [divisor, hi] = [2 ** shift, lo + 2 ** bits - 1]
+    for (let j = 0; j < accumulators.length; j++) {
+      const free = Math.floor(accumulators[j] / divisor)
+      if (free >= lo && free <= hi) continue
+      const excess = free - (free < lo ? lo : hi)
       // What the model cuts off itself is no loss: ask the real value, where there is one.
-      if (excess !== 0 && this.#isLost(excess, exact ? exact[j] / scale - got[j] : excess)) this.#cut++
-      if (!exact) continue
-      this.#error += (got[j] * scale - exact[j]) ** 2
-      this.#signal += exact[j] ** 2
+      if (this.#isLost(excess, exact ? exact[j] / scale - got[j] : excess)) this.#cut++
     }
   }
 

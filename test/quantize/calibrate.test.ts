@@ -66,10 +66,10 @@ describe("calibration", () => {
 
   it("needs a sample, and reports and obeys", async () => {
     await expect(quantizeProgram(program, { samples: [] })).rejects.toThrow(UsageError)
-    const samples = Array.from({ length: 300 }, () => ({ input0: [1, 2, 3, 4] }))
+    const samples = Array.from({ length: 150 }, () => ({ input0: [1, 2, 3, 4] }))
     const seen: number[] = []
     await quantizeProgram(program, { samples, onProgress: ({ done }) => seen.push(done) })
-    expect(seen).toEqual([128, 256, 300])
+    expect(seen).toEqual([64, 128, 150])
     const stop = new AbortController()
     const stopped = quantizeProgram(program, { samples, signal: stop.signal, onProgress: () => stop.abort() })
     await expect(stopped).rejects.toThrow(/abort/)

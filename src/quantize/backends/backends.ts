@@ -110,8 +110,13 @@ export class Backends implements AsyncDisposable {
     return this.#ready && (this.#ready.started?.device.name ?? "loops")
   }
 
+  /** What device that is, in words; undefined for loops. */
+  get description(): string | undefined {
+    return this.#ready?.started?.device.description
+  }
+
   get passedOver(): readonly PassedOver[] {
-    return this.#passedOver
+    return [...this.#passedOver]
   }
 
   /** What `auto` measured; undefined where it has not. */

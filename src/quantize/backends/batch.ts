@@ -146,7 +146,7 @@ function endsOf({ nodes }: Runnable, kept: ReadonlySet<TensorId>): Map<number, T
 
 /** Elements of a batch that are held at once, and the most samples of one. */
 const mostElements = 2 ** 22
-const mostSamples = 128
+const mostSamples = 64
 
 /** Samples of a batch, so that what is held of it stays within a budget; at least one. */
 export function batchSize(program: Runnable, kept: ReadonlySet<TensorId>): number {

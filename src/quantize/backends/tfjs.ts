@@ -74,25 +74,29 @@ const starts: Record<DeviceName, (tf: Tf, load: LoadPackage) => Promise<Device>>
     }
     const gpu = isNode ? await nodeGpu(load) : (navigator as { gpu?: Gpu }).gpu
     if (!gpu) throw new MissingDevice("this browser has no WebGPU")
-    const { WebGPUBackend } = (await optional(load, "@tensorflow/tfjs-backend-webgpu")) as WebgpuPackage
     const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" })
     if (!adapter) throw new DeviceFailure("there is no WebGPU adapter")
-    const device = await adapter.requestDevice({
-      requiredLimits: Object.fromEntries(limits.map((limit) => [limit, adapter.limits[limit]])),
-    })
-    const { vendor = "", architecture = "", description: about = "" } = adapter.info ?? {}
-    const description = [vendor, architecture, about].filter((part) => part !== "").join(" ") || "WebGPU"
-    // in a page the package registers a start of its own, which knows nothing of this device
+    // the package registers a start of its own, which knows nothing of this device
     const before = registered(tf, "webgpu")
-    const end = () => {
+    const { WebGPUBackend } = (await optional(load, "@tensorflow/tfjs-backend-webgpu")) as WebgpuPackage
+    const restore = () => {
       tf.removeBackend("webgpu")
       if (before) tf.registerBackend("webgpu", before)
-      device.destroy()
+    }
+    let device: GpuDevice | undefined
+    const end = () => {
+      restore()
+      device?.destroy()
     }
     try {
+      device = await adapter.requestDevice({
+        requiredLimits: Object.fromEntries(limits.map((limit) => [limit, adapter.limits[limit]])),
+      })
       const backend = new WebGPUBackend(device, adapter.info)
       tf.removeBackend("webgpu")
       tf.registerBackend("webgpu", () => backend)
+      const { vendor = "", architecture = "", description: about = "" } = adapter.info ?? {}
+      const description = [vendor, architecture, about].filter((part) => part !== "").join(" ") || "WebGPU"
       return await tfDevice(tf, { name: "webgpu", backend: "webgpu", description, lost: lossOf(device), end })
     } catch (error) {
       end()

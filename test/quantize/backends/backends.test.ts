@@ -5,6 +5,7 @@ import fc from "fast-check"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { InputError, UsageError } from "#src/errors.js"
 import { importOnnx } from "#src/model/onnx/onnx.js"
+import { evaluate } from "#src/ops/evaluate.js"
 import { lower } from "#src/ops/lower.js"
 import { measureAccuracy } from "#src/quantize/accuracy.js"
 import { Backends, openBackends, type PassedOver } from "#src/quantize/backends/backends.js"
@@ -14,7 +15,7 @@ import { modelDigest } from "#src/quantize/canonical/digest.js"
 import type { IntGraph } from "#src/quantize/integers/intgraph.js"
 import { quantizeInput, runInteger, runIntegers } from "#src/quantize/integers/run.js"
 import { quantize, quantizeProgram } from "#src/quantize/quantize.js"
-import { held, loopDevice } from "../../support/devices.js"
+import { elevenBits, held, loopDevice } from "../../support/devices.js"
 import { small } from "../../support/networks.js"
 import { randomProgram } from "../../support/programs.js"
 import { Random } from "../../support/random.js"
@@ -140,6 +141,17 @@ describe("a device", () => {
     expect([backends.chosen, told, held()]).toEqual(["wasm", [], 0])
     await backends.close()
     expect(device.closed).toBe(1)
+  })
+
+  it("that shortens factors runs integers, and no reals", async () => {
+    const { backends, told } = backendsOf({ wasm: () => loopDevice({ factor: elevenBits }) })
+    await expectSame(await model(), backends, new Random(1))
+    const { program, samples } = randomProgram(5)
+    const kept = new Set(program.nodes.map(({ out }) => out))
+    await backends.run(program, samples.slice(0, 1), { kept }, ({ values }) => {
+      expect(new Map(values)).toEqual(evaluate(program, samples[0]))
+    })
+    expect([backends.chosen, told]).toEqual(["wasm", []])
   })
 
   it("that is missing is passed over", async () => {
