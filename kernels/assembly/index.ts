@@ -19,9 +19,9 @@ export {
   transformBlocks,
   transformBlocksDown,
   transformBlocksUp,
+  transformCosets,
   transformDown,
   transformEnter,
-  transformLeave,
   transformQuotient,
   transformUp,
 } from "./transform"

@@ -1,6 +1,7 @@
 /** What each node costs: the table behind `countersign inspect`. */
 import { checkThing } from "../arguments.js"
 import { bitLength, gadgetKey } from "../circuit/gadgets/families.js"
+import type { StampedNode } from "../circuit/link/nodes.js"
 import { NONE } from "../circuit/plan/plan.js"
 import type { IntNode } from "../ops/program.js"
 import { type Circuit, systemOf } from "../systems/index.js"
@@ -19,6 +20,20 @@ export interface NodeReport {
 
 /** Lookup queries of a circuit. */
 export const queryCount = (circuit: Circuit): number => systemOf(circuit).lookup(circuit)?.row.length ?? 0
+
+/** What the rows of a node with secret weights are: integers that are range-checked, and products by form. */
+function secretNames({ checked, secret }: StampedNode): [name: string, count: number][] {
+  if (checked) {
+    const { weights, constants } = checked
+    return [...weights, constants].flatMap((run): [string, number][] =>
+      run ? [[`Secret(${run.window.bits})`, run.count]] : [],
+    )
+  }
+  if (!secret) return []
+  const { pairs, terms } = secret.plan
+  if (pairs) return [["pair", pairs.n * pairs.m * Math.floor(pairs.columns.length / 2)]]
+  return terms.flatMap((term): [string, number][] => (term ? [[term.form, term.cost.rows]] : []))
+}
 
 /** One line per node of the integer model, and totals that add up to the whole circuit. */
 export function inspect(circuit: Circuit): {
@@ -43,6 +58,8 @@ export function inspect(circuit: Circuit): {
         lookups.set(group.node, (lookups.get(group.node) ?? 0) + queries.length)
       } else if (!group.plan && base !== NONE) add(group.projection ? "projection" : "wire")
     })
+    for (const [name, count] of secretNames(group)) names.set(name, (names.get(name) ?? 0) + count)
+    if (group.checked) lookups.set(group.node, (lookups.get(group.node) ?? 0) + group.checked.queries)
     gadgets.set(group.node, names)
   }
   const nodes: NodeReport[] = graph.nodes.map((node) => {

@@ -17,16 +17,42 @@ const vanishing = (cosets: readonly Coset[], x: bigint): bigint =>
     return (product * mod(power(x, BigInt(size)) - power(shift, BigInt(size)))) % r
   }, 1n)
 
-/** V(τ)/V(x) at the points x of a coset, V what vanishes on others: they repeat, because all sizes divide the largest. */
-function ratios({ size, shift }: Coset, others: readonly Coset[], tau: bigint): bigint[] {
+/** 1/V(x) at the points x of a coset, V what vanishes on others: they repeat, because all sizes divide the largest. */
+function inversesOn({ size, shift }: Coset, others: readonly Coset[]): bigint[] {
   const count = size / Math.min(size, ...others.map((other) => other.size))
   const omega = rootOfUnity(size)
   const values = new Array<bigint>(count)
   for (let i = 0, x = shift; i < count; i++, x = (x * omega) % r) values[i] = vanishing(others, x)
   invariant(!values.includes(0n), "cosets have no point in common")
   inverseAll(values)
+  return values
+}
+
+/** V(τ)/V(x) there. */
+function ratios(coset: Coset, others: readonly Coset[], tau: bigint): bigint[] {
   const at = vanishing(others, tau)
-  return values.map((value) => (value * at) % r)
+  return inversesOn(coset, others).map((value) => (value * at) % r)
+}
+
+/** 1/V at the points of rows or of the quotient of a domain of n points, V what vanishes on all the others. */
+export function inversesAt(n: number, where: "rows" | "quotient"): (point: number) => bigint {
+  const cosets = cosetsOf(n)
+  const others = cosets[where === "rows" ? "quotient" : "rows"]
+  return valueAt(
+    cosets[where],
+    cosets[where].map((coset) => inversesOn(coset, others)),
+  )
+}
+
+/** Values at the points of cosets, one behind the other, of lists that repeat. */
+function valueAt(
+  [first]: readonly Coset[],
+  lists: readonly (readonly bigint[])[],
+): (point: number) => bigint {
+  return (point) => {
+    const [list, place] = point < first.size ? [lists[0], point] : [lists[1], point - first.size]
+    return list[place % list.length]
+  }
 }
 
 /** Numbers for the points x of a coset: factors[i mod how many they are] · x / (τ − x) for number i. */
@@ -89,8 +115,5 @@ export function quotientBasis(n: number, tau: bigint): bigint[] {
 export function productFactors(n: number, tau: bigint): (row: number) => bigint {
   const { rows, quotient } = cosetsOf(n)
   const factors = rows.map((coset) => ratios(coset, quotient, tau).map((value) => mod(value - 1n)))
-  return (row) => {
-    const [own, place] = row < rows[0].size ? [factors[0], row] : [factors[1], row - rows[0].size]
-    return own[place % own.length]
-  }
+  return valueAt(rows, factors)
 }

@@ -144,7 +144,10 @@ test.each([
   [16, 4],
   [16, 5],
   [18, 5],
+  [20, 5],
+  [26, 5],
   [24, 5],
+  [30, 5],
   [32, 5],
 ])("over a domain of %i points from powers to 2^%i, any queries", async (n, ofTwo) => {
   const powers = await powersOf(ofTwo)

@@ -28,6 +28,13 @@ export async function mnist(folder: string): Promise<Network> {
   return { graph: await quantize(model, { samples }), input: samples[0] }
 }
 
+/** The same with private weights. */
+export async function privateMnist(folder: string): Promise<Network> {
+  const model = importOnnx(example(`${folder}/model.onnx`))
+  const { samples } = parseSamples(example(`${folder}/samples.json`), "samples.json", model.inputs)
+  return { graph: await quantize(model, { samples, weights: "private" }), input: samples[0] }
+}
+
 /** A small network with every gadget: clamp, rectify or truncate, max, argmax, product, table. */
 export async function small(): Promise<Network> {
   const random = new Random(5)

@@ -18,7 +18,7 @@ import type { IntGraph } from "../../quantize/integers/intgraph.js"
 import { lookupsOf } from "../gadgets/ranges.js"
 import { rangeTable } from "../gadgets/tables.js"
 import { isZero } from "../plan/projection.js"
-import { constantWindow, type RangeTables, type SecretPlan } from "../plan/secret.js"
+import { constantWindow, productBits, type RangeTables, type SecretPlan } from "../plan/secret.js"
 import { emitWindows, type Sum } from "../plan/windows.js"
 import type { R1csBuilder } from "./builder.js"
 import type { LookupBuilder } from "./lookup.js"
@@ -66,6 +66,8 @@ export interface SecretStamp extends SecretWires {
 
 export interface SecretTerm {
   readonly y: number
+  /** First of the limbs of what products of paired outputs come to, two for each position, bank by bank. */
+  readonly outputs?: number
   /** First product, in the order of uses; of the form `products` alone. */
   readonly products?: number
 }
@@ -318,9 +320,16 @@ function linkWindows(wires: SecretWires, t: number, { graph, builder, projection
   const [from, bounds] = [rows(source), graph.tensors[source]]
   const weights = runOfTerm(wires, t)
   const y = builder.allocate(graph.tensors[node.out].lo.length)
+  const positions = term.banks.reduce(
+    (sum, { bank, slots }) => sum + (slots.pairedOutputs ? bank.n * bank.outArea : 0),
+    0,
+  )
+  const outputs = builder.allocate(2 * positions)
+  let limb = outputs
   let taken = wires.taken[t] ?? 0
   for (const { bank, slots } of term.banks) {
-    const first = taken
+    const [first, firstLimb] = [taken, limb]
+    if (slots.pairedOutputs) limb += 2 * bank.n * bank.outArea
     if (slots.paired) taken += bank.channels * bank.taps
     const x = (element: number): Sum | undefined => {
       if (isZero(bounds, element)) return undefined
@@ -332,8 +341,12 @@ function linkWindows(wires: SecretWires, t: number, { graph, builder, projection
       weight: (stored: number) => weights.first + stored,
       y: (element: number) => y + element,
       constant: (channel: number, tap: number) => first + channel * bank.taps + tap,
+      products: (image: number, place: number): Sum => {
+        const low = firstLimb + 2 * (image * bank.outArea + place)
+        return { wires: [low, low + 1], coefficients: [1, 2 ** productBits] }
+      },
     }
     emitWindows(bank, slots, of, projection)
   }
-  return { y }
+  return { y, outputs }
 }

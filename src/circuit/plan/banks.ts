@@ -98,18 +98,27 @@ export function readsOf(axis: Axis, b: number): { coordinate: number; place: num
   return reads
 }
 
-/** How the outputs of a bank get exponents: output o at position p has slot(o) + block · p. */
+/** How a bank is proven. Output o at position p has the exponent slot(o) + block · p. */
 export interface Slots {
-  /** Weights in pairs, whose products take slot 0. */
+  /** Weights in pairs, and outputs in pairs, whose products take slot 0. */
   readonly paired: boolean
+  readonly pairedOutputs: boolean
   readonly block: number
+  /** Every element gets the exponent of all its axes at once. */
+  readonly flat: boolean
 }
 
-/** In pairs from four outputs on: two rows for four weights, and one power more. */
-export const slotsOf = ({ outputs }: Pick<Bank, "outputs">): Slots =>
-  outputs >= 4 ? { paired: true, block: outputs + 1 } : { paired: false, block: outputs }
+/** In pairs from four outputs on: two rows for four weights, and one power more. `outputs`: in pairs as well. */
+export const slotsOf = (
+  { outputs }: Pick<Bank, "outputs">,
+  { pairedOutputs, flat }: Pick<Slots, "pairedOutputs" | "flat">,
+): Slots => {
+  const paired = outputs >= 4
+  return { paired, pairedOutputs: paired && pairedOutputs, block: paired ? outputs + 1 : outputs, flat }
+}
 
-export const slotOf = ({ paired }: Slots, output: number): number => (paired ? output + 1 : output)
+export const slotOf = ({ paired }: Pick<Slots, "paired">, output: number): number =>
+  paired ? output + 1 : output
 
 /** Exponents of one position further on each axis, in blocks; of one image further. */
 export function stridesOf({ axes, outArea }: Bank): {

@@ -11,6 +11,7 @@
 import { weightCount } from "../../ops/linearmap.js"
 import type { LinearMap, LinearNode, Window } from "../../ops/program.js"
 import { hull, sumLimit } from "../../quantize/integers/bounds.js"
+import type { Interval } from "../../quantize/integers/interval.js"
 import type { IntGraph } from "../../quantize/integers/intgraph.js"
 import {
   constantsBeside,
@@ -96,10 +97,11 @@ const productsPlan = (map: LinearMap, elements: number): TermPlan => ({
 /** What a term takes as windows; `powers`: exponents that are there already, and that this adds. */
 function windowsPlan(
   map: LinearMap,
-  source: { readonly lo: Float64Array; readonly hi: Float64Array },
+  source: Interval,
   powers: Set<number>,
+  options: { readonly pairedOutputs: boolean; readonly flat: boolean },
 ): TermPlan | undefined {
-  const banks = banksOf(map).map((bank): BankPlan => ({ bank, slots: slotsOf(bank) }))
+  const banks = banksOf(map).map((bank): BankPlan => ({ bank, slots: slotsOf(bank, options) }))
   if (banks.length === 0) return undefined
   let [rows, finals, wires] = [0, 0, 0]
   const onB = new Set<number>()
@@ -130,10 +132,23 @@ function windowsPlan(
       weight: () => 0,
       y: () => 0,
       constant: () => 0,
+      products: () => x,
     }
     emitWindows(bank, slots, of, sink)
   }
   return { form: "windows", banks, cost: { rows, finals, finalsOnB: onB.size } }
+}
+
+/** Limbs of what the products of paired outputs come to: the low one has so many bits. */
+export const productBits = 26
+
+/** Whether sums of products of outputs fit two limbs. */
+function productsFit(map: LinearMap, window: Window | undefined, source: Interval): boolean {
+  const [bank] = banksOf(map)
+  if (!bank || !window) return false
+  const [lo, hi] = hull(source)
+  const largest = bank.channels * bank.taps * magnitudeOf(window) * Math.max(-lo, hi)
+  return (bank.outputs * largest * largest) / 2 ** productBits <= sumLimit
 }
 
 function pairsPlan(graph: IntGraph, node: SecretNode): PairsPlan | undefined {
@@ -203,10 +218,17 @@ export function planSecrets(graph: IntGraph): Secrets {
     const terms = node.terms.map(({ map, source }, t) => {
       // of one row pairs are never more
       if (!node.secret.weights[t] || pairs?.n === 1) return undefined
-      const before = new Set(added)
-      const windows = windowsPlan(map, graph.tensors[source], before)
-      const chosen = cheaper(productsPlan(map, elements), windows)
-      if (chosen === windows) for (const power of before) added.add(power)
+      const pairedOutputs = productsFit(map, node.secret.weights[t], graph.tensors[source])
+      const choices = [false, true].map((flat) => {
+        const after = new Set(added)
+        return { after, windows: windowsPlan(map, graph.tensors[source], after, { pairedOutputs, flat }) }
+      })
+      const chosen = choices.reduce(
+        (best, { windows }) => cheaper(best, windows),
+        productsPlan(map, elements),
+      )
+      for (const { after, windows } of choices)
+        if (chosen === windows) for (const power of after) added.add(power)
       return chosen
     })
     const total = sumOf(terms)

@@ -16,6 +16,9 @@
  * constant κ_t of which nothing is known. If it is another number, slot 0 of the left side has something in it that the right
  * side has not, and no other slot changes.
  *
+ * The outputs of a position are paired in the same way, and what their products come to is a constant of its own, fixed before
+ * c like all of y.
+ *
  * Whoever builds or counts the rows gives a *sink*. Its wires are numbers of any meaning.
  */
 import type { Bank, Slots } from "./banks.js"
@@ -44,6 +47,8 @@ export interface BankWires {
   readonly y: (element: number) => number
   /** κ of tap `tap` of a channel. */
   readonly constant: (channel: number, tap: number) => number
+  /** What the products of paired outputs come to at a position of an image. */
+  readonly products: (image: number, place: number) => Sum
 }
 
 const sole = (wire: number): Sum => ({ wires: [wire], coefficients: [1] })
@@ -77,7 +82,9 @@ export function emitWindows(bank: Bank, slots: Slots, wires: BankWires, sink: Si
     offsets(tap).reduce((sum, b, a) => sum + steps[a] * (last[a] - windowOf(axes[a], b).from), 0),
   )
   const windows = Array.from({ length: channels }, (_, channel) =>
-    windowSums(bank, channel, wires.x, (sum, blocks) => times(sum, block * blocks)),
+    (slots.flat ? windowsAtOnce : windowSums)(bank, channel, wires.x, (sum, blocks) =>
+      times(sum, block * blocks),
+    ),
   )
   const factor = (channel: number, tap: number): Sum =>
     weightSum(bank, slots, channel, tap, wires, sink, power)
@@ -91,7 +98,10 @@ export function emitWindows(bank: Bank, slots: Slots, wires: BankWires, sink: Si
       if (v.wires.length === 0) continue
       factors.push({ u: factor(channel, tap), v, shift: shifts[tap] })
     }
-  const right = outputSum(bank, slots, wires.y, { steps, last }, (sum, exponent) => times(sum, exponent))
+  const all = block * last.reduce((sum, from, a) => sum + steps[a] * from, 0)
+  const right = slots.pairedOutputs
+    ? pairedOutputSum(bank, block, wires, sink, power, all)
+    : outputSum(bank, slots, wires.y, all, times)
   if (factors.length === 0) {
     // nothing is read: all outputs are zero
     sink.equation(sumOf([]), sumOf([]), undefined, right)
@@ -178,6 +188,66 @@ function added(sums: readonly Sum[]): Sum {
   return sumOf([...terms].filter(([, coefficient]) => coefficient !== 0))
 }
 
+/** The same with all axes at once: a power for each place, and no products but one for each element. */
+function windowsAtOnce(
+  bank: Bank,
+  channel: number,
+  x: BankWires["x"],
+  times: (sum: Sum, blocks: number) => Sum,
+): readonly Sum[] {
+  const { axes, n, input, inArea, taps } = bank
+  const { steps, image } = stridesOf(bank)
+  const reads = axes.map((axis) => Array.from({ length: axis.kernel }, (_, b) => readsOf(axis, b)))
+  const moved = new Map<number, Sum | undefined>()
+  const elementAt = (index: number, place: number): Sum | undefined => {
+    if (!moved.has(index)) {
+      const element = x(input(Math.floor(index / inArea), channel, index % inArea))
+      moved.set(index, element && times(element, place))
+    }
+    return moved.get(index)
+  }
+  return Array.from({ length: taps }, (_, tap) => {
+    let offsets = tap
+    let at = Array.from({ length: n }, (_unused, i) => ({ index: i, place: i * image }))
+    const own: number[] = []
+    for (let a = axes.length - 1; a >= 0; a--) {
+      own[a] = offsets % axes[a].kernel
+      offsets = Math.floor(offsets / axes[a].kernel)
+    }
+    for (const [a, axis] of axes.entries())
+      at = at.flatMap(({ index, place }) =>
+        reads[a][own[a]].map((read) => ({
+          index: index * axis.size + read.coordinate,
+          place: place + steps[a] * read.place,
+        })),
+      )
+    return added(at.flatMap(({ index, place }) => elementAt(index, place) ?? []))
+  })
+}
+
+/** A sum of v_o · c^slot(o) by pairs, and of products of v alone; what is left is in slot 0. */
+function pairSums(
+  values: readonly number[],
+  block: number,
+  sink: Sink,
+  power: (exponent: number) => number,
+): [wire: number, coefficient: number][] {
+  const count = values.length
+  const pairs = Math.floor(count / 2)
+  const plus = (value: number, slot: number) =>
+    sumOf([
+      [value, 1],
+      [power(slot), 1],
+    ])
+  // slots o + 1 and count − o
+  const terms = Array.from({ length: pairs }, (_, o): [number, number] => [
+    sink.product(plus(values[o], count - o), plus(values[count - 1 - o], o + 1)),
+    1,
+  ])
+  if (count % 2 === 1) terms.push([sink.product(sole(values[pairs]), sole(power(pairs + 1))), 1])
+  return [...terms, [power(block), -pairs]]
+}
+
 /** u of a tap. */
 function weightSum(
   { outputs, weight }: Bank,
@@ -188,48 +258,52 @@ function weightSum(
   sink: Sink,
   power: (exponent: number) => number,
 ): Sum {
-  const wireOf = (output: number) => wires.weight(weight(output, channel, tap))
-  if (!paired) {
-    // Horner's rule
-    let sum = sole(wireOf(outputs - 1))
-    for (let o = outputs - 2; o >= 0; o--)
-      sum = added([sole(sink.product(sum, sole(power(1)))), sole(wireOf(o))])
-    return sum
-  }
-  const terms: [number, number][] = []
-  const pairs = Math.floor(outputs / 2)
-  // slots s and block − s
-  for (let o = 0; o < pairs; o++) {
-    const other = outputs - 1 - o
-    const plus = (weightOf: number, slotOfOther: number) =>
-      sumOf([
-        [wireOf(weightOf), 1],
-        [power(slotOfOther), 1],
-      ])
-    terms.push([sink.product(plus(o, block - 1 - o), plus(other, o + 1)), 1])
-  }
-  if (outputs % 2 === 1) terms.push([sink.product(sole(wireOf(pairs)), sole(power(pairs + 1))), 1])
-  terms.push([power(block), -pairs], [wires.constant(channel, tap), -1])
-  return sumOf(terms)
+  const own = Array.from({ length: outputs }, (_, o) => wires.weight(weight(o, channel, tap)))
+  if (paired) return sumOf([...pairSums(own, block, sink, power), [wires.constant(channel, tap), -1]])
+  // Horner's rule
+  let sum = sole(own[outputs - 1])
+  for (let o = outputs - 2; o >= 0; o--) sum = added([sole(sink.product(sum, sole(power(1)))), sole(own[o])])
+  return sum
 }
 
-/** y times the power that its equation has, by Horner's rule from the highest exponent on. */
+/** y times the power that its equation has: at each position by pairs, and then by Horner's rule. */
+function pairedOutputSum(
+  { n, outputs, outArea, output }: Bank,
+  block: number,
+  wires: BankWires,
+  sink: Sink,
+  power: (exponent: number) => number,
+  all: number,
+): Sum {
+  let sum = sumOf([])
+  for (let image = n - 1; image >= 0; image--)
+    for (let place = outArea - 1; place >= 0; place--) {
+      const own = Array.from({ length: outputs }, (_, o) => wires.y(output(image, o, place)))
+      const taken = wires.products(image, place)
+      const here = added([
+        sumOf(pairSums(own, block, sink, power)),
+        { wires: taken.wires, coefficients: taken.coefficients.map((coefficient) => -coefficient) },
+      ])
+      const behind = sum.wires.length === 0 ? [] : [sole(sink.product(sum, sole(power(block))))]
+      sum = added([...behind, here])
+    }
+  return all === 0 ? sum : sole(sink.product(sum, sole(power(all))))
+}
+
+/** The same by Horner's rule alone, from the highest exponent on. */
 function outputSum(
-  bank: Bank,
+  { n, outputs, outArea, output }: Bank,
   slots: Slots,
   y: BankWires["y"],
-  { steps, last }: { steps: readonly number[]; last: readonly number[] },
+  all: number,
   times: (sum: Sum, exponent: number) => Sum,
 ): Sum {
-  const { n, outputs, outArea, output } = bank
-  const { block } = slots
-  const all = block * last.reduce((sum, from, a) => sum + steps[a] * from, 0)
   let sum = sumOf([])
   let above = 0
   for (let image = n - 1; image >= 0; image--)
     for (let place = outArea - 1; place >= 0; place--)
       for (let o = outputs - 1; o >= 0; o--) {
-        const exponent = slotOf(slots, o) + block * (image * outArea + place) + all
+        const exponent = slotOf(slots, o) + slots.block * (image * outArea + place) + all
         const own = sole(y(output(image, o, place)))
         sum = sum.wires.length === 0 ? own : added([own, times(sum, above - exponent)])
         above = exponent

@@ -6,6 +6,7 @@ import { isSecret, needSecrets, type SecretNode } from "../../quantize/integers/
 import type { LinkedNodes } from "../link/circuit.js"
 import type { Lookup } from "../link/lookup.js"
 import { type CheckedRun, runQueries, type SecretStamp, type SecretWires } from "../link/secret.js"
+import { type BankPlan, productBits } from "../plan/secret.js"
 
 /** What the weights of a model are in all of its executions. */
 export interface SecretConstants {
@@ -203,10 +204,36 @@ function assignTerms(
     const y = new Float64Array(graph.tensors[node.out].lo.length)
     applyMap(map.kind === "sparse" ? { ...map, values } : { ...map, weight: values }, x, y)
     small.set(y, term.y)
+    const form = plan.terms[t]
+    if (form?.form === "windows" && term.outputs !== undefined)
+      assignOutputs(form.banks, y, small, term.outputs)
     if (term.products === undefined) continue
     let at = term.products
     forEachProduct(map, (_, input, weight) => {
       small[at++] = values[weight] * x[input]
     })
+  }
+}
+
+/** What the products of paired outputs come to, in two limbs. */
+function assignOutputs(
+  banks: readonly BankPlan[],
+  y: Float64Array,
+  small: Float64Array,
+  first: number,
+): void {
+  let at = first
+  for (const { bank, slots } of banks) {
+    if (!slots.pairedOutputs) continue
+    const { n, outArea, outputs, output } = bank
+    for (let image = 0; image < n; image++)
+      for (let place = 0; place < outArea; place++) {
+        let sum = 0n
+        for (let o = 0; o < Math.floor(outputs / 2); o++)
+          sum += BigInt(y[output(image, o, place)]) * BigInt(y[output(image, outputs - 1 - o, place)])
+        const high = sum >> BigInt(productBits)
+        small[at++] = Number(sum - (high << BigInt(productBits)))
+        small[at++] = Number(high)
+      }
   }
 }

@@ -3,6 +3,7 @@ import type { ByteSource, ProvingKey } from "../../circuit/formats/source.js"
 import { drawSalt } from "../../circuit/gadgets/poseidon.js"
 import { wireRange } from "../../circuit/link/circuit.js"
 import { entriesOf } from "../../circuit/link/lookup.js"
+import type { CheckedRun } from "../../circuit/link/secret.js"
 import { NONE } from "../../circuit/plan/plan.js"
 import { sideWords } from "../../circuit/witness/commitment.js"
 import type { TensorValues, Witness } from "../../circuit/witness/witness.js"
@@ -66,6 +67,42 @@ export function boundaryTargets(circuit: MirageCircuit, perKind: number, pick: P
           wire: wires[i],
         }
       })
+    }),
+    ...stamped.flatMap(({ checked, secret }): Target[] => {
+      if (checked) {
+        const { weights, constants } = checked
+        const limbsOf = ({ firstLimb, count, limbs }: CheckedRun) =>
+          some("limb of a private weight", firstLimb, firstLimb + count * (limbs - 1))
+        return [
+          // what they are is the model's own commitment's to say: other ones in their ranges may give the same
+          ...weights.flatMap((run) => {
+            if (!run) return []
+            const moves = [1n << BigInt(run.window.bits), -(1n << BigInt(run.window.bits))]
+            const own = some("private weight", run.first, run.first + run.count)
+            return [...own.map((target) => ({ ...target, moves })), ...limbsOf(run)]
+          }),
+          ...(constants
+            ? [
+                ...some("private bias", constants.first, constants.first + constants.count),
+                ...limbsOf(constants),
+              ]
+            : []),
+        ]
+      }
+      if (!secret) return []
+      const { pairs, terms, plan } = secret
+      const elements = graph.tensors[plan.node.out].lo.length
+      const half = Math.floor((plan.pairs?.columns.length ?? 0) / 2)
+      return [
+        ...(pairs && plan.pairs
+          ? [
+              ...some("shared product", pairs.shared, pairs.shared + plan.pairs.n * half),
+              ...some("pair", pairs.products, pairs.products + elements * half),
+              ...some("private sum", pairs.y, pairs.y + elements),
+            ]
+          : []),
+        ...terms.flatMap((term) => (term ? some("private sum", term.y, term.y + elements) : [])),
+      ]
     }),
     ...stamped.flatMap(({ multiplicities = [], node }): Target[] =>
       node.kind === "rows"

@@ -33,7 +33,7 @@ import {
   partOf,
   sectionsOf,
 } from "../../circuit/formats/source.js"
-import { domainSize } from "../../circuit/link/domain.js"
+import { domainSize, fittingDomain } from "../../circuit/link/domain.js"
 import { CountersignError, FileError } from "../../errors.js"
 import { fileBytes as pointBytes } from "../../prover/kernels/points/points.js"
 import { streamBytes } from "../../prover/kernels/points/stream.js"
@@ -67,7 +67,7 @@ export const magic = "csmk"
 export const versionOf = (isPrivate: boolean): 1 | 2 => (isPrivate ? 2 : 1)
 
 /** Size of the domain of a key that is made now. */
-export const mirageDomain = (system: R1cs): number => domainSize(programRows(system))
+export const mirageDomain = (system: R1cs): number => fittingDomain(programRows(system))
 
 /** Sizes of domains that keys of a circuit have: those that are made now, and those of one coset, as older ones. */
 export const keyDomains = (system: R1cs): number[] => [mirageDomain(system), domainSize(programRows(system))]
@@ -367,8 +367,9 @@ export async function readMirageKey(
   const sizes = sizesOf(linked, domain, layers)
   const streamed = isStreamed(linked, residentBytes)
   const read = (name: MirageSection) => part(sectionNumbers[name], sizes[name]).read(0, sizes[name])
+  // a section of a file is read when its points are loaded, so that it is in memory once
   const large = async (name: LargeSection) =>
-    streamed ? part(sectionNumbers[name], sizes[name]) : read(name)
+    provingKey instanceof Uint8Array && !streamed ? read(name) : part(sectionNumbers[name], sizes[name])
   return {
     points: await read("points"),
     ic: await read("ic"),

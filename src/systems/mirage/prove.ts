@@ -11,10 +11,10 @@
  * Side B has small witness values and c only. The inverses of the lookup argument take no more distinct values
  * than its tables have entries, so their points are added by entry before anything is multiplied.
  *
- * H is (A·B − C)(τ)/δ. A·B − C vanishes on the domain, so its values at the odd points of the domain of twice the
- * size determine it. For A·B these are computed. C has a lower degree than the domain has points, so what its
- * values there add up to is linear in the witness, −C(τ)·(1 − τ^n)/2, and the key has a point for each wire of
- * side C, of which there are few: linear rows 0 · 0 = lc are zero.
+ * H is (A·B − C)(τ)/δ. A·B − C vanishes on the domain, so its values at as many further points determine it
+ * (circuit/link/domain.ts). For A·B these are computed. C has a lower degree than the domain has points, so what its
+ * values there add up to is linear in the witness, and the key has a point for each wire of side C, of which there are
+ * few: linear rows 0 · 0 = lc are zero.
  */
 import { bn254 } from "@noble/curves/bn254.js"
 import { coordinates, montgomeryPoint } from "../../circuit/formats/points.js"
@@ -95,7 +95,7 @@ function loadKey(
 ) {
   const { linked } = circuit
   const { r1cs } = linked
-  const sections = new SectionLoader(circuit, engine)
+  const sections = new SectionLoader(circuit, engine, !key.streamed)
   const groups = wireGroupsOf(linked).flatMap((group) => {
     if (group.name === "weights") return []
     const wires = wireRange(group.first, group.first + group.count)
@@ -122,7 +122,10 @@ function loadKey(
     first: sections.load("g1", sectionsOf("committed"), [delta1]),
     last: sections.load("g1", [...sectionsOf("final"), sideC], [delta1, single("deltaC1")]),
     domain: key.domain,
-    h: engine.loadQuotient(key.h, key.layers, (point) => pointName("H", point)),
+    h: engine.loadQuotient(key.h, key.layers, {
+      nameOf: (point) => pointName("H", point),
+      resident: !key.streamed,
+    }),
     shown: sections.load("g1", sectionsOf("public")),
     rows: engine.loadRows(withoutQueries(linked)),
     alpha: point1(coordinates(single("alpha1"))),
