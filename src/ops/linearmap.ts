@@ -109,6 +109,50 @@ export function liveChannels(map: ConvMap, counts?: (input: number) => boolean):
   return live
 }
 
+/** 1 for every input of a map that an output which counts has a weight for that is not zero. */
+export function usedInputs(map: LinearMap, counts: (output: number) => boolean): Uint8Array {
+  const weights = weightsOf(map)
+  if (map.kind !== "conv") {
+    const used = new Uint8Array(
+      map.kind === "dense" ? map.n * map.k : map.columns.reduce((x, y) => Math.max(x, y + 1), 0),
+    )
+    forEachProduct(map, (output, input, weight) => {
+      if (weights[weight] !== 0 && counts(output)) used[input] = 1
+    })
+    return used
+  }
+  const { n, groups, inChannels, outChannels, inSize, outSize, kernel } = map
+  const [inArea, outArea, taps] = [inSize, outSize, kernel].map((size) => size.reduce((x, y) => x * y, 1))
+  const [groupIn, groupOut] = [inChannels / groups, outChannels / groups]
+  const used = new Uint8Array(n * inChannels * inArea)
+  // of each tap, the channels that an output channel has weights for: few outputs of a channel do not count
+  const live = Array.from({ length: taps }, () => new Map<number, Uint32Array>())
+  const channelsOf = (tap: number, out: number): Uint32Array => {
+    const known = live[tap].get(out)
+    if (known) return known
+    const first = Math.floor(out / groupOut) * groupIn
+    const found = Uint32Array.from({ length: groupIn }, (_, i) => i)
+      .filter((i) => weights[(out * groupIn + i) * taps + tap] !== 0)
+      .map((i) => first + i)
+    live[tap].set(out, found)
+    return found
+  }
+  forEachReading(map, (output, input, tap) => {
+    for (let b = 0; b < n; b++) {
+      let left = inChannels
+      for (let out = 0; out < outChannels && left > 0; out++) {
+        if (!counts((b * outChannels + out) * outArea + output)) continue
+        for (const channel of channelsOf(tap, out)) {
+          const at = (b * inChannels + channel) * inArea + input
+          if (used[at] === 0) used[at] = 1
+        }
+        if (channelsOf(tap, out).length === inChannels) left = 0
+      }
+    }
+  })
+  return used
+}
+
 /** The counts of a convolution, from how many channels have a weight at each tap. */
 function countTaps(map: ConvMap, live: Uint8Array, found: Uint32Array): void {
   const { n, groups, inChannels, outChannels, kernel, outSize, weight } = map
@@ -289,6 +333,54 @@ export function applyMap(map: LinearMap, x: ArrayLike<number>, y: Float64Array):
 
 /** Outputs that are added up side by side: what they read is read once for all of them. Each adds in the order of one alone. */
 const abreast = 4
+
+/**
+ * The same of integers, whose sums come out the same in any order as long as all of them are safe: a convolution of an input
+ * that is one number throughout each channel, as bounds often are, takes a sum for each tap instead of each product.
+ */
+export function applyIntegers(map: LinearMap, x: ArrayLike<number>, y: Float64Array): void {
+  const constants = map.kind === "conv" ? channelConstants(map, x) : undefined
+  if (map.kind !== "conv" || constants === undefined) {
+    applyMap(map, x, y)
+    return
+  }
+  const { n, groups, inChannels, outChannels, kernel, outSize, weight } = map
+  const [taps, outArea] = [kernel, outSize].map((size) => size.reduce((a, b) => a * b, 1))
+  const [perGroupIn, perGroupOut] = [inChannels / groups, outChannels / groups]
+  const ofTaps = new Float64Array(n * outChannels * taps)
+  for (let out = 0; out < n * outChannels; out++) {
+    const of = out % outChannels
+    const first = Math.floor(out / outChannels) * inChannels + Math.floor(of / perGroupOut) * perGroupIn
+    for (let channel = 0; channel < perGroupIn; channel++)
+      for (let t = 0; t < taps; t++)
+        ofTaps[out * taps + t] += weight[(of * perGroupIn + channel) * taps + t] * constants[first + channel]
+  }
+  const positions = blockSize(outArea, taps)
+  for (let begin = 0; begin < outArea; begin += positions) {
+    const { start, tapOf } = tapsOf(map, begin, Math.min(outArea, begin + positions))
+    for (let out = 0; out < n * outChannels; out++)
+      for (let o = 0; o < start.length - 1; o++) {
+        let sum = 0
+        for (let t = start[o]; t < start[o + 1]; t++) sum += ofTaps[out * taps + tapOf[t]]
+        y[out * outArea + begin + o] += sum
+      }
+  }
+}
+
+/** The number that each channel of an input is throughout, if all are. */
+function channelConstants(
+  { n, inChannels, inSize }: ConvMap,
+  x: ArrayLike<number>,
+): Float64Array | undefined {
+  const area = inSize.reduce((a, b) => a * b, 1)
+  const constants = new Float64Array(n * inChannels)
+  for (let channel = 0; channel < constants.length; channel++) {
+    const value = x[channel * area]
+    for (let i = 1; i < area; i++) if (x[channel * area + i] !== value) return undefined
+    constants[channel] = value
+  }
+  return constants
+}
 
 function applyDense(map: Extract<LinearMap, { kind: "dense" }>, x: ArrayLike<number>, y: Float64Array): void {
   const { weight, n, k, m } = map

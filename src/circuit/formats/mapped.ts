@@ -11,7 +11,7 @@
  */
 import { invariant } from "../../errors.js"
 import { signed } from "../../field.js"
-import { forEachProduct, productCounts, weightsOf, writeProducts } from "../../ops/linearmap.js"
+import { productCounts, usedInputs, weightsOf, writeProducts } from "../../ops/linearmap.js"
 import type { LinearMap } from "../../ops/program.js"
 import type { R1cs, SparseRows } from "./r1cs.js"
 
@@ -74,11 +74,9 @@ export function wiresOfB(system: R1cs): Uint8Array {
   const { wires } = side?.rest ?? system.b
   for (let j = 0; j < wires.length; j++) found[wires[j]] = 1
   for (const { map, wires: inputs, rows } of side?.maps ?? []) {
-    const weights = weightsOf(map)
-    const left = inputs.filter((wire) => wire !== NONE && found[wire] === 0).length
-    if (left === 0) continue
-    forEachProduct(map, (output, input, weight) => {
-      if (weights[weight] !== 0 && rows[output] !== NONE && inputs[input] !== NONE) found[inputs[input]] = 1
+    const used = usedInputs(map, (output) => rows[output] !== NONE)
+    used.forEach((is, input) => {
+      if (is === 1 && inputs[input] !== NONE) found[inputs[input]] = 1
     })
   }
   return found

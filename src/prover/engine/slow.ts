@@ -68,6 +68,7 @@ export const slowEngine = (): Engine => {
       const source = checkedSource(points, "points")
       return this.load("g1", partOf(source, { at: 0, length: source.size / layers.count }))
     },
+    loaded: async () => undefined,
     loadRows: (system) => ({ system }),
     rowSums: async ({ system }, wires) => {
       const of = (side: SparseRows) => rowSums(system, side, wires)

@@ -2,6 +2,7 @@
  * Arithmetic on the groups of bn254 at full speed: resident points, multi-scalar multiplications, fixed-base
  * multiplication. An engine owns its threads and memory; whoever opens it closes it.
  */
+import type { ByteSource } from "../../circuit/formats/source.js"
 import { invariant, UsageError } from "../../errors.js"
 import type { MadeScalars } from "./fields/evaluation.js"
 import { canRun, chooseModule, loadModule, type Variant } from "./modules.js"
@@ -108,7 +109,7 @@ export class KernelEngine {
    * Loads affine points as a file has them: Montgomery form, 64 (G1) or 128 (G2) bytes; zero is infinity.
    * @throws what loadPoints and KernelPool.run throw
    */
-  async points(group: Group, bytes: Uint8Array, options?: LoadOptions): Promise<PointSet> {
+  async points(group: Group, bytes: Uint8Array | ByteSource, options?: LoadOptions): Promise<PointSet> {
     const points = await loadPoints(this.pool, group, bytes, options)
     this.hold(points, () => releasePoints(this.pool, points))
     return points

@@ -367,8 +367,9 @@ export async function readMirageKey(
   const sizes = sizesOf(linked, domain, layers)
   const streamed = isStreamed(linked, residentBytes)
   const read = (name: MirageSection) => part(sectionNumbers[name], sizes[name]).read(0, sizes[name])
+  // a section of a file is read when its points are loaded, so that it is in memory once
   const large = async (name: LargeSection) =>
-    streamed ? part(sectionNumbers[name], sizes[name]) : read(name)
+    provingKey instanceof Uint8Array && !streamed ? read(name) : part(sectionNumbers[name], sizes[name])
   return {
     points: await read("points"),
     ic: await read("ic"),

@@ -95,7 +95,7 @@ function loadKey(
 ) {
   const { linked } = circuit
   const { r1cs } = linked
-  const sections = new SectionLoader(circuit, engine)
+  const sections = new SectionLoader(circuit, engine, !key.streamed)
   const groups = wireGroupsOf(linked).flatMap((group) => {
     if (group.name === "weights") return []
     const wires = wireRange(group.first, group.first + group.count)
@@ -122,7 +122,10 @@ function loadKey(
     first: sections.load("g1", sectionsOf("committed"), [delta1]),
     last: sections.load("g1", [...sectionsOf("final"), sideC], [delta1, single("deltaC1")]),
     domain: key.domain,
-    h: engine.loadQuotient(key.h, key.layers, (point) => pointName("H", point)),
+    h: engine.loadQuotient(key.h, key.layers, {
+      nameOf: (point) => pointName("H", point),
+      resident: !key.streamed,
+    }),
     shown: sections.load("g1", sectionsOf("public")),
     rows: engine.loadRows(withoutQueries(linked)),
     alpha: point1(coordinates(single("alpha1"))),

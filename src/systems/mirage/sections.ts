@@ -63,6 +63,8 @@ export class SectionLoader {
   constructor(
     { linked }: MirageCircuit,
     private readonly engine: Engine,
+    /** Whether points stay in the engine; else sections that are sources are read by every multiplication. */
+    private readonly resident: boolean,
   ) {
     const { r1cs, lookup, large, firstFinal, projected, weights } = linked
     this.kind = new Uint8Array(r1cs.wires)
@@ -91,13 +93,18 @@ export class SectionLoader {
         for (const place of places[k]) wires[at++] = section.wires[place]
       })
       const parts = sections.map(({ name }, k) => ({ name, places: places[k] }))
-      return { wires, parts, points: sections.map(({ points }, k) => gather(points, size, places[k])) }
+      return {
+        wires,
+        parts,
+        points: sections.map(({ points }, k) => gather(sourceOf(points), size, places[k])),
+      }
     }
     const [small, full, projected, lookups] = kindNames.map(pick)
     const multiples = { from: small.wires.length, bits: digitBits, layers: digits }
     const points = this.engine.load(group, join([...small.points, ...full.points, ...masks]), {
       multiples,
       nameOf: nameOf([...small.parts, ...full.parts]),
+      resident: this.resident,
     })
     this.loaded.push(points)
     let lookupPoints: Points | undefined
@@ -111,12 +118,14 @@ export class SectionLoader {
       lookupPoints = this.engine.load(group, join(lookups.points), {
         multiples: powers,
         nameOf: nameOf(lookups.parts),
+        resident: this.resident,
       })
       this.loaded.push(lookupPoints)
     }
     let projectedPoints: Points | undefined
     if (projected.wires.length > 0) {
-      projectedPoints = this.engine.load(group, join(projected.points), { nameOf: nameOf(projected.parts) })
+      const options = { nameOf: nameOf(projected.parts), resident: this.resident }
+      projectedPoints = this.engine.load(group, join(projected.points), options)
       this.loaded.push(projectedPoints)
     }
     return {
@@ -206,6 +215,12 @@ export class SectionLoader {
     await Promise.all(this.loaded.splice(0).map((points) => this.engine.free(points)))
   }
 }
+
+/** Points are picked out of a section when they are loaded, so that there is no second one. */
+const sourceOf = (points: Uint8Array | ByteSource): ByteSource =>
+  points instanceof Uint8Array
+    ? { size: points.length, read: async (from, length) => points.subarray(from, from + length) }
+    : points
 
 /** Where points stand that were picked out of sections, one part behind the other; masks come last. */
 const nameOf =

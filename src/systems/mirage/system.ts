@@ -11,6 +11,7 @@ import { affine1, affine2 } from "./affine.js"
 import { boundaryTargets, fullWitness, sectionsOf, wordDifferences } from "./audit.js"
 import { linkMirage } from "./boundary.js"
 import type { MirageCircuit } from "./circuit.js"
+import { keepMirage, restoreMirage } from "./kept.js"
 import {
   checkMemory,
   hasWeights,
@@ -43,6 +44,9 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
   },
 
   domains: ({ linked }) => keyDomains(linked.r1cs),
+
+  keep: keepMirage,
+  restore: (file, circuit, where) => restoreMirage(file, circuit, mirageDomain, where),
 
   lookup: ({ linked }) => linked.lookup,
 
@@ -114,6 +118,7 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
       mirageFactors(key, points, ic).map(([one, two]) => ({ one: affine1(one), two: affine2(two) }))
     const weights = blinding === undefined ? undefined : { values: weightWires(circuit), blinding }
     const prover = openMirage(circuit, held, engine, weights)
+    await engine.loaded()
     return {
       async prove(values, statement, options) {
         const { input, output, context } = statement

@@ -26,7 +26,7 @@ const generators: Readonly<Record<Group, readonly bigint[]>> = {
 /** Scalars whose multiples lie in the memory of the pool at the same time. */
 const batch = 2 ** 16
 const minimumBits = 4
-const maximumBits = 15
+const maximumBits = 16
 
 /** The windows with the fewest additions for `scalars` scalars, the table included. */
 export function baseWindows(scalars: number): Windows {
