@@ -131,6 +131,7 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
       [model.tensors[0], [1, 2]],
     ],
     describeCircuit: [[circuit]],
+    keepCircuit: [[circuit]],
     cutGraph: [[graph, ["y"]]],
     deserialize: [[api.serialize(model), "file"]],
     drawSalt: [[]],

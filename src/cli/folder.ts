@@ -14,6 +14,7 @@ const names = {
   model: "model.bin",
   info: "circuit.json",
   gadgets: "gadgets.json",
+  linked: "linked.bin",
   weights: "weights.secret",
   provingKey: "proving.key",
   verificationKey: "verification.json",
@@ -114,6 +115,51 @@ export async function loadCircuit(
 }
 
 /**
+ * Keeps what was linked beside the circuit, for proofs to come. Whoever cannot write there links again for each.
+ * Setups, audits and verification never read it.
+ */
+export function keepLinked(folder: string, circuit: api.Circuit): void {
+  const file = api.keepCircuit(circuit)
+  if (file === null) return
+  try {
+    writeWhole(join(folder, names.linked), file)
+  } catch (error) {
+    if (!(error instanceof api.UsageError)) throw error
+  }
+}
+
+/**
+ * A circuit to prove with, of what was kept of it; linked anew, and kept, where nothing was or what was is damaged or of
+ * something else.
+ * @throws as `loadCircuit`
+ */
+async function loadLinked(
+  folder: string,
+  onProgress?: api.OnProgress,
+): Promise<Pick<Owned, "circuit" | "relink">> {
+  const linked = join(folder, names.linked)
+  if (exists(linked)) {
+    const [model, info] = [join(folder, names.model), join(folder, names.info)]
+    try {
+      const circuit = await api.rebuildCircuit(
+        { model: readWhole(model), circuit: readInfo(folder), linked: readWhole(linked) },
+        { names: { model, circuit: info, gadgets: join(folder, names.gadgets), linked } },
+      )
+      return { circuit, relink: () => linkAndKeep(folder, onProgress) }
+    } catch (error) {
+      if (!(error instanceof api.CountersignError)) throw error
+    }
+  }
+  return { circuit: await linkAndKeep(folder, onProgress) }
+}
+
+async function linkAndKeep(folder: string, onProgress?: api.OnProgress): Promise<api.Circuit> {
+  const circuit = await loadCircuit(folder, onProgress)
+  keepLinked(folder, circuit)
+  return circuit
+}
+
+/**
  * The architecture that a folder has, which another training may share.
  * @throws UsageError for a folder whose weights are not private; FileError
  */
@@ -143,6 +189,8 @@ export function loadArchitecture(folder: string): {
 /** A circuit with whatever it takes to run and prove its model. */
 export interface Owned {
   readonly circuit: api.Circuit
+  /** Links anew where the circuit is what was kept of it: if no proof comes of that, somebody wrote something else. */
+  readonly relink?: () => Promise<api.Circuit>
   /** Of the commitment to private weights, once there is one: what `openProver` takes. */
   readonly opening: { readonly blinding?: bigint }
   readonly commitment?: api.OpenCommitment
@@ -154,7 +202,7 @@ export interface Owned {
  */
 export async function loadOwned(folder: string, onProgress?: api.OnProgress): Promise<Owned> {
   const info = readInfo(folder)
-  if (info.weights === undefined) return { circuit: await loadCircuit(folder, onProgress), opening: {} }
+  if (info.weights === undefined) return { ...(await loadLinked(folder, onProgress)), opening: {} }
   const path = join(folder, names.weights)
   if (!exists(path))
     throw new api.UsageError({

@@ -14,9 +14,9 @@ export const clampOption = new Option("--clamp", "move inputs outside the calibr
  */
 export async function loadWithInput(folder: string, inputPath: string, clampInputs: boolean) {
   const given = readJson(inputPath)
-  const { circuit, opening } = await loadOwned(folder, onProgress)
+  const { circuit, opening, relink } = await loadOwned(folder, onProgress)
   const { graph } = circuit
   const specs = graph.inputs.map(({ name, tensor }) => ({ name, shape: graph.tensors[tensor].shape }))
   const input = api.parseInput(given, specs, inputPath)
-  return { circuit, opening, input, quantized: api.quantizeInput(graph, input, { clampInputs }) }
+  return { circuit, opening, relink, input, quantized: api.quantizeInput(graph, input, { clampInputs }) }
 }

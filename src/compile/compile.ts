@@ -4,7 +4,7 @@ import { checkArgument, checkOptions, checkThing, kindOf } from "../arguments.js
 import { type PolicyDocument, parseDocument } from "../attest/document.js"
 import { documentIn } from "../attest/predicate.js"
 import { gadgetKey } from "../circuit/gadgets/families.js"
-import { parseBlock } from "../circuit/gadgets/poseidon.js"
+import { type BlockJson, parseBlock } from "../circuit/gadgets/poseidon.js"
 import { type CompiledGadgets, type Gadget, reduceGadgets } from "../circuit/gadgets/reduce.js"
 import { NONE, type Plan, planGadgets } from "../circuit/plan/plan.js"
 import { defaults } from "../defaults.js"
@@ -151,17 +151,26 @@ function checkStamped(
 
 /** What circom makes of the gadgets of a plan. @throws UsageError outside of Node */
 async function compileHere({ uses }: Plan, committed: boolean): Promise<CompiledGadgets> {
-  if (!isNode) {
-    throw new UsageError({
-      what: "circom, which compiles the gadgets, runs in Node alone",
-      fix: "Compile there and rebuild the circuit here, from the files or from `gadgets` of that circuit",
-    })
-  }
+  requireNode()
   const { compileGadgets } = await import("../circuit/gadgets/circom.js")
   const gadgets = await compileGadgets(uses)
   if (!committed) return { version: 1, gadgets }
+  return { version: 1, gadgets, poseidon: await poseidonHere() }
+}
+
+/** What circom makes of Poseidon. @throws UsageError outside of Node */
+export async function poseidonHere(): Promise<BlockJson> {
+  requireNode()
   const { compilePoseidon } = await import("../circuit/gadgets/circom-poseidon.js")
-  return { version: 1, gadgets, poseidon: await compilePoseidon() }
+  return await compilePoseidon()
+}
+
+function requireNode(): void {
+  if (isNode) return
+  throw new UsageError({
+    what: "circom, which compiles the gadgets, runs in Node alone",
+    fix: "Compile there and rebuild the circuit here, from the files or from `gadgets` of that circuit",
+  })
 }
 
 /**

@@ -1,20 +1,23 @@
 /**
  * A compiled circuit as three files, from which it is rebuilt anywhere, also in a page: model.bin, the canonical
  * integer model; circuit.json, how it was compiled; gadgets.json, what circom made of the gadgets. The constraints
- * themselves are in none of them: linking takes less time than loading them would.
+ * themselves are in none of them: whoever sets up, audits or verifies links them again. For who proves there may be a fourth
+ * file, of what was linked.
  */
 import { checkBytes, checkOptions, checkRecord, checkThing } from "../arguments.js"
-import { parseGadgets } from "../circuit/gadgets/reduce.js"
+import { type CompiledGadgets, parseGadgets } from "../circuit/gadgets/reduce.js"
 import { defaults } from "../defaults.js"
 import { FileError, InvariantError, type OnProgress } from "../errors.js"
 import { deserialize, modelDigest } from "../quantize/canonical/digest.js"
 import { readWeights } from "../quantize/canonical/weights.js"
+import type { IntGraph } from "../quantize/integers/intgraph.js"
 import { isPrivate } from "../quantize/integers/secrets.js"
 import { fromJson } from "../statement/strict.js"
 import { type Circuit, proofSystems, systemOf } from "../systems/index.js"
-import { compile } from "./compile.js"
+import { compile, poseidonHere } from "./compile.js"
 import { linkingMemory } from "./estimate.js"
 import { queryCount } from "./inspect.js"
+import { layoutOf } from "./layout.js"
 
 /** Constraints that no circuit is refused for, whatever its description says that it has. */
 const smallCircuit = 2 ** 20
@@ -54,6 +57,15 @@ export function describeCircuit(circuit: Circuit): CircuitInfo {
   }
 }
 
+/**
+ * What was linked of a circuit, as a file that spares a prover the linking; null for circuits of which nothing is kept: those
+ * of other systems than mirage, and of private weights. Its reader does not depend on who wrote it (systems/mirage/kept.ts).
+ */
+export function keepCircuit(circuit: Circuit): Uint8Array | null {
+  checkThing("circuit", circuit, "circuit")
+  return systemOf(circuit).keep?.(circuit) ?? null
+}
+
 /** No circuit that a proof of ours has room for is larger in any of these. */
 const mostOfAny = 2 ** 32
 
@@ -87,6 +99,11 @@ export interface CircuitFiles {
   readonly circuit: unknown
   /** Without, circom runs, which takes Node. */
   readonly gadgets?: unknown
+  /**
+   * What `keepCircuit` made of the circuit. Only to prove with, and not to set up, audit or verify by: it has the constraints
+   * that the file says, and a proof of others than the key's is not given out.
+   */
+  readonly linked?: Uint8Array
   /** Bytes of weights.secret, without it, a circuit of private weights can be audited, not run. */
   readonly weights?: Uint8Array
 }
@@ -98,6 +115,7 @@ export interface RebuildOptions {
     readonly circuit: string
     readonly gadgets: string
     readonly weights?: string
+    readonly linked?: string
   }
   readonly onProgress?: OnProgress
   readonly signal?: AbortSignal
@@ -112,11 +130,12 @@ export async function rebuildCircuit(files: CircuitFiles, options: RebuildOption
   checkRecord(files, "files", "an object with `model`, `circuit` and `gadgets`")
   checkBytes(files.model, "files.model")
   if (files.weights !== undefined) checkBytes(files.weights, "files.weights")
+  if (files.linked !== undefined) checkBytes(files.linked, "files.linked")
   checkOptions(options)
   const { names = { model: "model.bin", circuit: "circuit.json", gadgets: "gadgets.json" }, ...rest } =
     options
   const info = parseCircuitInfo(files.circuit, names.circuit)
-  const { input, output, proofSystem, constraints, nonzeros, model, weights = "fixed" } = info
+  const { model, weights = "fixed" } = info
   const gadgets = files.gadgets === undefined ? undefined : parseGadgets(files.gadgets, names.gadgets)
   const architecture = deserialize(files.model, names.model)
   const digest = modelDigest(architecture)
@@ -138,28 +157,10 @@ export async function rebuildCircuit(files: CircuitFiles, options: RebuildOption
   const graph = files.weights
     ? readWeights(files.weights, architecture, names.weights ?? "weights.secret").graph
     : architecture
-  // the limits were the caller's when the circuit was compiled
-  const maxConstraints = Math.max(smallCircuit, 2 * constraints)
-  const maxMemory = Math.max(defaults.maxMemory, 2 * linkingMemory(constraints, nonzeros))
-  let circuit: Circuit
-  try {
-    circuit = await compile(graph, {
-      ...rest,
-      input,
-      output,
-      proofSystem,
-      maxConstraints,
-      maxMemory,
-      ...(gadgets ? { gadgets } : {}),
-    })
-  } catch (error) {
-    if (!gadgets || !(error instanceof InvariantError)) throw error
-    throw new FileError({
-      what: `does not hold what circom makes of the gadgets: ${error.message}`,
-      where: names.gadgets,
-      fix: "Compile the model again",
-    })
-  }
+  const circuit =
+    files.linked === undefined
+      ? await linkAgain(graph, info, gadgets, names.gadgets, rest)
+      : await restored(graph, info, files.linked, names.linked ?? "linked.bin")
   const counts = describeCircuit(circuit)
   const hasDomain = systemOf(circuit).domains?.(circuit).includes(info.domain) ?? false
   const isSame = (name: keyof CircuitInfo) => counts[name] === info[name] || (name === "domain" && hasDomain)
@@ -172,4 +173,58 @@ export async function rebuildCircuit(files: CircuitFiles, options: RebuildOption
     given: `${info[other]}`,
     fix: "Compile the model again",
   })
+}
+
+/** Compiles a model as it was compiled before. */
+async function linkAgain(
+  graph: IntGraph,
+  { input, output, proofSystem, constraints, nonzeros }: CircuitInfo,
+  gadgets: CompiledGadgets | undefined,
+  where: string,
+  options: Pick<RebuildOptions, "onProgress" | "signal">,
+): Promise<Circuit> {
+  // the limits were the caller's when the circuit was compiled
+  const maxConstraints = Math.max(smallCircuit, 2 * constraints)
+  const maxMemory = Math.max(defaults.maxMemory, 2 * linkingMemory(constraints, nonzeros))
+  try {
+    return await compile(graph, {
+      ...options,
+      input,
+      output,
+      proofSystem,
+      maxConstraints,
+      maxMemory,
+      ...(gadgets ? { gadgets } : {}),
+    })
+  } catch (error) {
+    if (!gadgets || !(error instanceof InvariantError)) throw error
+    throw new FileError({
+      what: `does not hold what circom makes of the gadgets: ${error.message}`,
+      where,
+      fix: "Compile the model again",
+    })
+  }
+}
+
+/** The circuit that was kept of a model, whose digest is the description's. @throws FileError */
+async function restored(
+  graph: IntGraph,
+  info: CircuitInfo,
+  linked: Uint8Array,
+  where: string,
+): Promise<Circuit> {
+  const { input, output, proofSystem } = info
+  const weights = isPrivate(graph) ? "private" : "fixed"
+  const layout = layoutOf(graph, input === "private" ? "hidden" : input, output)
+  const model = info.model as Circuit["model"]
+  const { restore } = systemOf({ proofSystem })
+  if (weights === "private" || restore === undefined)
+    throw new FileError({ what: "nothing is kept of such circuits", where, fix: "Remove the file" })
+  const committed = input === "committed" || output === "committed"
+  const poseidon = committed ? await poseidonHere() : undefined
+  return restore(
+    linked,
+    { graph, model, weights, input, output, layout, ...(poseidon && { poseidon }) },
+    where,
+  )
 }

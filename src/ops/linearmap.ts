@@ -334,6 +334,54 @@ export function applyMap(map: LinearMap, x: ArrayLike<number>, y: Float64Array):
 /** Outputs that are added up side by side: what they read is read once for all of them. Each adds in the order of one alone. */
 const abreast = 4
 
+/**
+ * The same of integers, whose sums come out the same in any order as long as all of them are safe: a convolution of an input
+ * that is one number throughout each channel, as bounds often are, takes a sum for each tap instead of each product.
+ */
+export function applyIntegers(map: LinearMap, x: ArrayLike<number>, y: Float64Array): void {
+  const constants = map.kind === "conv" ? channelConstants(map, x) : undefined
+  if (map.kind !== "conv" || constants === undefined) {
+    applyMap(map, x, y)
+    return
+  }
+  const { n, groups, inChannels, outChannels, kernel, outSize, weight } = map
+  const [taps, outArea] = [kernel, outSize].map((size) => size.reduce((a, b) => a * b, 1))
+  const [perGroupIn, perGroupOut] = [inChannels / groups, outChannels / groups]
+  const ofTaps = new Float64Array(n * outChannels * taps)
+  for (let out = 0; out < n * outChannels; out++) {
+    const of = out % outChannels
+    const first = Math.floor(out / outChannels) * inChannels + Math.floor(of / perGroupOut) * perGroupIn
+    for (let channel = 0; channel < perGroupIn; channel++)
+      for (let t = 0; t < taps; t++)
+        ofTaps[out * taps + t] += weight[(of * perGroupIn + channel) * taps + t] * constants[first + channel]
+  }
+  const positions = blockSize(outArea, taps)
+  for (let begin = 0; begin < outArea; begin += positions) {
+    const { start, tapOf } = tapsOf(map, begin, Math.min(outArea, begin + positions))
+    for (let out = 0; out < n * outChannels; out++)
+      for (let o = 0; o < start.length - 1; o++) {
+        let sum = 0
+        for (let t = start[o]; t < start[o + 1]; t++) sum += ofTaps[out * taps + tapOf[t]]
+        y[out * outArea + begin + o] += sum
+      }
+  }
+}
+
+/** The number that each channel of an input is throughout, if all are. */
+function channelConstants(
+  { n, inChannels, inSize }: ConvMap,
+  x: ArrayLike<number>,
+): Float64Array | undefined {
+  const area = inSize.reduce((a, b) => a * b, 1)
+  const constants = new Float64Array(n * inChannels)
+  for (let channel = 0; channel < constants.length; channel++) {
+    const value = x[channel * area]
+    for (let i = 1; i < area; i++) if (x[channel * area + i] !== value) return undefined
+    constants[channel] = value
+  }
+  return constants
+}
+
 function applyDense(map: Extract<LinearMap, { kind: "dense" }>, x: ArrayLike<number>, y: Float64Array): void {
   const { weight, n, k, m } = map
   for (let row = 0; row < n; row++) {

@@ -12,6 +12,7 @@ export {
   type CircuitFiles,
   type CircuitInfo,
   describeCircuit,
+  keepCircuit,
   type RebuildOptions,
   rebuildCircuit,
 } from "../compile/description.js"

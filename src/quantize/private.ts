@@ -25,6 +25,9 @@ import {
 /** The largest integer that a weight of w bits is: another training may have some that are larger by an eighth. */
 const topOf = (precision: number): number => (2 ** (precision - 1) - 1) * (8 / 9)
 
+/** How much larger the biases of another training may be: a bit of a bias costs nearly nothing. */
+const biasRoom = 2
+
 /** Shifts that an accumulator may have. */
 const [leastShift, mostShift] = [1, 36]
 
@@ -123,19 +126,22 @@ export function secretOf(
     // its bias is private also where the model has none: proofs take something from it that nobody may know
     let distance = 0
     for (const b of bias ?? [0]) distance = Math.max(distance, Math.abs(b - rounding))
-    const room = roomForPairs(productsOfPairs(dense, weights), distance, rounding)
+    const room = roomForPairs(productsOfPairs(dense, weights), biasRoom * distance, rounding)
     return { weights, bias: { ...room, count: dense.m, inner: 1 }, of }
   }
   return {
     weights,
-    ...(bias && shared && { bias: { ...windowOf(bias, precision, rounding), ...shared } }),
+    ...(bias && shared && { bias: { ...windowOf(bias, precision, rounding, biasRoom), ...shared } }),
     of,
   }
 }
 
-/** Of at least so many bits, around a centre. */
-function windowOf(values: Float64Array, least: number, centre: number): Window {
+/** Of at least so many bits, around a centre; with room for numbers that are `room` times as far from it. */
+function windowOf(values: Float64Array, least: number, centre: number, room = 1): Window {
   let bits = least
-  for (const x of values) while (x - centre < -(2 ** (bits - 1)) || x - centre >= 2 ** (bits - 1)) bits++
+  for (const x of values) {
+    const distance = room * (x - centre)
+    while (distance < -(2 ** (bits - 1)) || distance >= 2 ** (bits - 1)) bits++
+  }
   return { lo: centre - 2 ** (bits - 1), bits }
 }

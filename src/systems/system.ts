@@ -4,7 +4,7 @@
  */
 import type { R1cs, SparseRows } from "../circuit/formats/r1cs.js"
 import type { ByteSource, ProvingKey } from "../circuit/formats/source.js"
-import type { Block } from "../circuit/gadgets/poseidon.js"
+import type { Block, BlockJson } from "../circuit/gadgets/poseidon.js"
 import type { Gadget } from "../circuit/gadgets/reduce.js"
 import type { CircuitBase } from "../circuit/link/circuit.js"
 import type { Lookup } from "../circuit/link/lookup.js"
@@ -220,6 +220,17 @@ export interface System<C extends CircuitBase = CircuitBase, H = unknown, K = un
   link(linking: Linking, forms: SystemForms): C
   /** Sizes of domains that keys of a circuit may have, if there are others than that of those which are made now. */
   domains?(circuit: C): readonly number[]
+  /** A linked circuit as a file for who proves with it, and back; null for one of which nothing is kept. */
+  keep?(circuit: C): Uint8Array | null
+  /**
+   * `circuit` has the Poseidon of this installation, if it commits to anything.
+   * @throws FileError for a file, called `where`, that is damaged, stale or of another circuit
+   */
+  restore?(
+    file: Uint8Array,
+    circuit: Omit<Linking["circuit"], "gadgets"> & { readonly poseidon?: BlockJson },
+    where: string,
+  ): C
   /** Its lookup argument, if it has one. */
   lookup(circuit: C): Lookup | undefined
   boundary(circuit: C): readonly BoundaryRows[]

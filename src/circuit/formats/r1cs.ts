@@ -35,6 +35,11 @@ export function digestOf(system: R1cs): Uint8Array {
   return known.slice()
 }
 
+/** Takes somebody's word for the digest of a system: what depends on it must be checked in another way. */
+export function trustDigest(system: R1cs, digest: Uint8Array): void {
+  digests.set(system, digest.slice())
+}
+
 function hashed(system: R1cs): Uint8Array {
   const hash = sha256()
   const numbers = (list: Uint32Array) => {

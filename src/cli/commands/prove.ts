@@ -3,7 +3,14 @@ import { resolve } from "node:path"
 import { checkOutput, writeWhole } from "../../files.js"
 import * as api from "../../index.js"
 import { readAttestation } from "../claims.js"
-import { loadOwned, loadVerificationKey, provingKeyPath, readInfo, verificationKeyPath } from "../folder.js"
+import {
+  loadOwned,
+  loadVerificationKey,
+  type Owned,
+  provingKeyPath,
+  readInfo,
+  verificationKeyPath,
+} from "../folder.js"
 import { clampOption, loadWithInput } from "../input.js"
 import { command, withContext } from "../options.js"
 import { saltsOf } from "../salts.js"
@@ -36,12 +43,14 @@ proveCommand.action(async (folder: string, inputPath: string | undefined, option
   const verificationKey = loadVerificationKey(verificationKeyPath(folder))
   const salts = saltsOf(saltsPath, reuseSalts, readInfo(folder))
   checkOutputs(out, saltsPath, reuseSalts)
-  const { circuit, opening, input } = await loadWithInput(folder, inputPath, clampInputs)
+  const { circuit, opening, relink, input } = await loadWithInput(folder, inputPath, clampInputs)
   const memoryBytes = api.memoryEstimate(circuit)
   if (memoryBytes !== null) note(`memory   about ${Math.ceil(memoryBytes / 2 ** 20)} MiB`)
   await using key = await api.openKeyFile(keyPath)
-  await using prover = await api.openProver(circuit, key, { verificationKey, ...opening })
-  const made = await timed(prover, input, { context, clampInputs, salts: salts.salts })
+  const made = await withCircuit({ circuit, relink }, async (linked) => {
+    await using prover = await api.openProver(linked, key, { verificationKey, ...opening })
+    return await timed(prover, input, { context, clampInputs, salts: salts.salts })
+  })
   const ms = { ...made.ms, total: elapsed(start) }
   const text = `${JSON.stringify(made.receipt, null, 2)}\n`
   salts.save()
@@ -82,17 +91,33 @@ async function proveAttested(
   const attestation = await readAttestation(path)
   const digest = attestationDigest(claimOf(attestation), attestation.domain)
   const kept = readKept(store, digest)
-  const { circuit, opening } = await loadOwned(folder, onProgress)
+  const { circuit, opening, relink } = await loadOwned(folder, onProgress)
   executeKept(circuit, kept, verificationKey)
   await using key = await api.openKeyFile(keyPath)
-  await using prover = await api.openProver(circuit, key, { verificationKey, ...opening })
-  const receipt = await proveKept(prover, circuit, kept, verificationKey, { onProgress })
+  const receipt = await withCircuit({ circuit, relink }, async (linked) => {
+    await using prover = await api.openProver(linked, key, { verificationKey, ...opening })
+    return await proveKept(prover, linked, kept, verificationKey, { onProgress })
+  })
   writeWhole(out, `${JSON.stringify(receipt, null, 2)}\n`)
   const proofBytes = 32 * api.solidityProof(receipt.proof).length
   print({ receipt: out, attestation: digest, proofBytes, ms: { total: elapsed(start) } }, [
     `receipt      ${out} (proof ${proofBytes} bytes)`,
     `attestation  ${digest}`,
   ])
+}
+
+/** Proves with a circuit; if it is what was kept of one and comes to nothing, with one that is linked anew. */
+async function withCircuit<T>(
+  { circuit, relink }: Pick<Owned, "circuit"> & { readonly relink: Owned["relink"] | undefined },
+  prove: (circuit: api.Circuit) => Promise<T>,
+): Promise<T> {
+  if (relink === undefined) return await prove(circuit)
+  try {
+    return await prove(circuit)
+  } catch (error) {
+    if (error instanceof api.UsageError || error instanceof api.InputError) throw error
+    return await prove(await relink())
+  }
 }
 
 /** What will be written can be, to two files that are not the same. */

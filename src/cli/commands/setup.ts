@@ -3,6 +3,7 @@ import { statSync } from "node:fs"
 import * as api from "../../index.js"
 import {
   checkKeysFolder,
+  keepLinked,
   loadCircuit,
   readInfo,
   saveFirstKey,
@@ -54,6 +55,7 @@ async function setupDev(folder: string): Promise<void> {
     return
   }
   saveKeys(folder, provingKey, verificationKey)
+  keepLinked(folder, circuit)
   const file = verificationKeyPath(folder)
   const sizes = { provingKeyBytes: provingKey.length, verificationKeyBytes: statSync(file).size }
   const key = api.keyDigest(verificationKey)

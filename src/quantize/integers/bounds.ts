@@ -8,8 +8,7 @@
  * result with the limit is enough: rounding is monotone, and whatever is below 2^53 was not rounded.
  */
 import { InvariantError, ModelError } from "../../errors.js"
-import { evaluate } from "../../ops/evaluate.js"
-import { applyMap, ofWeights, weightCount, withWeights } from "../../ops/linearmap.js"
+import { applyIntegers, ofWeights, weightCount, withWeights } from "../../ops/linearmap.js"
 import {
   type ArgmaxNode,
   type BelowNode,
@@ -68,24 +67,18 @@ export const width = (interval: Interval): number => {
   return most - least
 }
 
-/** Evaluates one linear node on given sources; `size` is the number of outputs. */
-function applyLinear(node: LinearNode, sources: readonly Float64Array[], size: number): Float64Array {
-  const inputs = sources.map((_, tensor) => ({ name: String(tensor), tensor }))
-  const out = sources.length
-  const { origin, bias } = node
-  const terms = node.terms.map((term, source) => ({ source, map: term.map }))
-  const values = evaluate(
-    {
-      tensors: [...sources.map((s) => s.length), size].map((n) => ({ name: origin.name, shape: [n] })),
-      nodes: [
-        ...inputs.map(({ name, tensor }) => ({ kind: "input" as const, out: tensor, name, origin })),
-        { kind: "linear", out, terms, origin, ...(bias && { bias }) },
-      ],
-    },
-    Object.fromEntries(sources.map((s, i) => [String(i), s])),
-  ).get(out)
-  if (!values) throw new InvariantError("evaluate returned no value for a linear node")
-  return values
+/** Evaluates one linear node on given integers; `size` is the number of outputs. */
+function applyLinear(
+  { terms, bias }: LinearNode,
+  sources: readonly Float64Array[],
+  size: number,
+): Float64Array {
+  const out = new Float64Array(size)
+  for (const [i, { map }] of terms.entries()) applyIntegers(map, sources[i], out)
+  bias?.forEach((b, i) => {
+    out[i] += b
+  })
+  return out
 }
 
 /**
@@ -162,18 +155,18 @@ function secretBounds(
     const x = bounds(source)
     const each = (f: (lo: number, hi: number) => number) => x.lo.map((low, i) => f(low, x.hi[i]))
     const corners = (low: number, high: number) => [least * low, least * high, most * low, most * high]
-    applyMap(
+    applyIntegers(
       ones,
       each((low, high) => Math.min(...corners(low, high))),
       lo,
     )
-    applyMap(
+    applyIntegers(
       ones,
       each((low, high) => Math.max(...corners(low, high))),
       hi,
     )
     const largest = Math.max(-least, most)
-    applyMap(
+    applyIntegers(
       ones,
       each((low, high) => largest * Math.max(1, -low, high)),
       peaks,

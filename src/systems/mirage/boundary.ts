@@ -32,6 +32,8 @@ export interface MirageOptions {
   readonly nonzerosPerRow: number
   /** Poseidon's rows; needed where a layout has commitments. */
   readonly block?: Block | undefined
+  /** Whether linear maps stay maps; rows are the same without, and made at once. Default: true. */
+  readonly maps?: boolean
 }
 
 /** Builds the two-phase constraint system of an integer model and checks its wire groups. */
@@ -61,7 +63,7 @@ export function linkMirage(
     lookup,
     projection,
     weights,
-    maps: true,
+    maps: options.maps ?? true,
   })
   const allInputs = graph.inputs.map(({ tensor }, index) => wires(inputs[index], elementsOf(graph, tensor)))
   const inputRows = (index: number): TensorRows => allInputs[index]

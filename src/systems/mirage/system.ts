@@ -11,6 +11,7 @@ import { affine1, affine2 } from "./affine.js"
 import { boundaryTargets, fullWitness, sectionsOf, wordDifferences } from "./audit.js"
 import { linkMirage } from "./boundary.js"
 import type { MirageCircuit } from "./circuit.js"
+import { keepMirage, restoreMirage } from "./kept.js"
 import {
   checkMemory,
   hasWeights,
@@ -43,6 +44,9 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
   },
 
   domains: ({ linked }) => keyDomains(linked.r1cs),
+
+  keep: keepMirage,
+  restore: (file, circuit, where) => restoreMirage(file, circuit, mirageDomain, where),
 
   lookup: ({ linked }) => linked.lookup,
 
