@@ -1,5 +1,9 @@
 /** Devices for tests: one in plain loops over float32, and what can be wrong with one. */
+import { expect } from "vitest"
+import { type Backends, openBackends } from "#src/quantize/backends/backends.js"
 import type { ConvShape, Device, Loaded } from "#src/quantize/backends/device.js"
+import type { IntGraph } from "#src/quantize/integers/intgraph.js"
+import { runInteger, runIntegers } from "#src/quantize/integers/run.js"
 
 /** Numbers that a device holds; how many do at once is counted. */
 class Held implements Loaded {
@@ -91,4 +95,20 @@ export function loopDevice({
       this.closed++
     },
   }
+}
+
+/** WebAssembly, for all models of a test file. */
+let wasm: Backends | undefined
+
+/** Integers of every tensor, which WebAssembly gives as plain loops do. */
+export async function runOnBoth(graph: IntGraph, quantized: Record<string, Float64Array>) {
+  wasm ??= openBackends("wasm")
+  const values = runInteger(graph, quantized)
+  const [got] = await runIntegers(graph, [quantized], { backend: wasm, tensors: [...values.keys()] })
+  for (const [id, expected] of values)
+    if (!expected.every((x, i) => x === got.get(id)?.[i]))
+      throw new Error(`tensor \`${graph.tensors[id].name}\` is another on WebAssembly`)
+  // it was WebAssembly
+  expect([wasm.chosen, wasm.passedOver]).toEqual(["wasm", []])
+  return values
 }

@@ -108,13 +108,15 @@ export interface Slots {
   readonly flat: boolean
 }
 
-/** In pairs from four outputs on: two rows for four weights, and one power more. `outputs`: in pairs as well. */
-export const slotsOf = (
-  { outputs }: Pick<Bank, "outputs">,
-  { pairedOutputs, flat }: Pick<Slots, "pairedOutputs" | "flat">,
-): Slots => {
-  const paired = outputs >= 4
-  return { paired, pairedOutputs: paired && pairedOutputs, block: paired ? outputs + 1 : outputs, flat }
+/** In pairs, where `options` admit them, from four outputs on: two rows for four weights, and one power more. */
+export function slotsOf({ outputs }: Pick<Bank, "outputs">, options: Omit<Slots, "block">): Slots {
+  const paired = options.paired && outputs >= 4
+  return {
+    paired,
+    pairedOutputs: paired && options.pairedOutputs,
+    block: paired ? outputs + 1 : outputs,
+    flat: options.flat,
+  }
 }
 
 export const slotOf = ({ paired }: Pick<Slots, "paired">, output: number): number =>

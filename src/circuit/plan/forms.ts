@@ -17,7 +17,7 @@ import {
   rootGadget,
 } from "../gadgets/families.js"
 import { lookupsOf } from "../gadgets/ranges.js"
-import { type Demand, type Form, type GroupPlan, planGroup, type Shared } from "./form-tables.js"
+import { type Demand, type Form, leastRows, planGroup, type Shared } from "./form-tables.js"
 import {
   accumulatorBounds,
   bitForms,
@@ -231,21 +231,28 @@ export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBi
     if (demand.elements.length === 0 || !hasForms(demand.node)) continue
     groups.set(demand.bits, [...(groups.get(demand.bits) ?? []), demand])
   }
-  let best: { bits: number; rows: number; plans: Map<number, GroupPlan> } | undefined
-  for (const bits of widths) {
-    let rows = 2 ** bits + 1 + projection.rows + sortedRows(graph)
-    rows += secrets.rows + rangeTables(secrets, bits).rows
-    rows += packedRows(graph, (width) => roundUp(width, bits), bits)
-    for (const { count, use } of others) rows += otherRows(use, count, bits)
-    const plans = new Map<number, GroupPlan>()
-    for (const [w, group] of groups) {
-      const plan = planGroup(group, bits)
-      plans.set(w, plan)
-      rows += plan.rows
-    }
-    if (best === undefined || rows < best.rows) best = { bits, rows, plans }
+  const common = projection.rows + sortedRows(graph) + secrets.rows
+  /** Rows under tables of 2^bits rows, but for those of forms. */
+  const fixedRows = (bits: number): number => {
+    const packed = packedRows(graph, (width) => roundUp(width, bits), bits)
+    const rest = others.reduce((sum, { count, use }) => sum + otherRows(use, count, bits), 0)
+    return 2 ** bits + 1 + common + rangeTables(secrets, bits).rows + packed + rest
   }
-  invariant(best, "there is always a table width")
+  const tried = widths.map((bits) => {
+    const fixed = fixedRows(bits)
+    const least = [...groups.values()].reduce((sum, group) => sum + leastRows(group, bits), fixed)
+    return { bits, fixed, least }
+  })
+  const planWith = ({ bits, fixed }: (typeof tried)[number]) => {
+    const plans = new Map(Array.from(groups, ([w, group]) => [w, planGroup(group, bits)]))
+    return { bits, rows: [...plans.values()].reduce((sum, plan) => sum + plan.rows, fixed), plans }
+  }
+  // the most promising width rules out most others; of those as good, the first is taken
+  const near = planWith(tried.reduce((best, next) => (next.least < best.least ? next : best)))
+  const best = tried
+    .filter(({ least }) => least <= near.rows)
+    .map((width) => (width.bits === near.bits ? near : planWith(width)))
+    .reduce((one, other) => (other.rows < one.rows ? other : one))
   const { bits, rows, plans } = best
   const chosen = new Map<RescaleNode, Form>()
   for (const [w, group] of groups) {

@@ -99,7 +99,7 @@ function windowsPlan(
   map: LinearMap,
   source: Interval,
   powers: Set<number>,
-  options: { readonly pairedOutputs: boolean; readonly flat: boolean },
+  options: Omit<Slots, "block">,
 ): TermPlan | undefined {
   const banks = banksOf(map).map((bank): BankPlan => ({ bank, slots: slotsOf(bank, options) }))
   if (banks.length === 0) return undefined
@@ -142,13 +142,22 @@ function windowsPlan(
 /** Limbs of what the products of paired outputs come to: the low one has so many bits. */
 export const productBits = 26
 
-/** Whether sums of products of outputs fit two limbs. */
-function productsFit(map: LinearMap, window: Window | undefined, source: Interval): boolean {
+/** Whether sums of products of weights are exact, and those of outputs in two limbs. */
+function pairsFit(
+  map: LinearMap,
+  window: Window | undefined,
+  source: Interval,
+): Pick<Slots, "paired" | "pairedOutputs"> {
   const [bank] = banksOf(map)
-  if (!bank || !window) return false
+  if (!bank || !window) return { paired: false, pairedOutputs: false }
+  const { outputs, channels, taps } = bank
   const [lo, hi] = hull(source)
-  const largest = bank.channels * bank.taps * magnitudeOf(window) * Math.max(-lo, hi)
-  return (bank.outputs * largest * largest) / 2 ** productBits <= sumLimit
+  const weight = magnitudeOf(window)
+  const output = channels * taps * weight * Math.max(-lo, hi)
+  return {
+    paired: outputs * weight * weight <= sumLimit,
+    pairedOutputs: (outputs * output * output) / 2 ** productBits <= sumLimit,
+  }
 }
 
 function pairsPlan(graph: IntGraph, node: SecretNode): PairsPlan | undefined {
@@ -218,10 +227,10 @@ export function planSecrets(graph: IntGraph): Secrets {
     const terms = node.terms.map(({ map, source }, t) => {
       // of one row pairs are never more
       if (!node.secret.weights[t] || pairs?.n === 1) return undefined
-      const pairedOutputs = productsFit(map, node.secret.weights[t], graph.tensors[source])
+      const fitting = pairsFit(map, node.secret.weights[t], graph.tensors[source])
       const choices = [false, true].map((flat) => {
         const after = new Set(added)
-        return { after, windows: windowsPlan(map, graph.tensors[source], after, { pairedOutputs, flat }) }
+        return { after, windows: windowsPlan(map, graph.tensors[source], after, { ...fitting, flat }) }
       })
       const chosen = choices.reduce(
         (best, { windows }) => cheaper(best, windows),

@@ -44,7 +44,8 @@ proveCommand.action(async (folder: string, inputPath: string | undefined, option
   const verificationKey = loadVerificationKey(verificationKeyPath(folder))
   const salts = saltsOf(saltsPath, reuseSalts, readInfo(folder))
   checkOutputs(out, saltsPath, reuseSalts)
-  const { circuit, opening, relink, input } = await loadWithInput(folder, inputPath, clampInputs)
+  const { owned, input } = await loadWithInput(folder, inputPath, clampInputs)
+  const { circuit, opening, relink } = owned
   const memoryBytes = api.memoryEstimate(circuit)
   const estimate = api.estimateCircuit(circuit)
   const line = stageLine(estimate, "prove")

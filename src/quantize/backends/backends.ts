@@ -95,6 +95,7 @@ export class Backends implements AsyncDisposable {
   readonly #onPassedOver: ((passedOver: PassedOver) => void) | undefined
   readonly #passedOver: PassedOver[] = []
   #ready: { readonly started: Started | undefined } | undefined
+  #choosing: Promise<void> | undefined
   #measured: Measured | undefined
 
   /** As `openBackends` makes it; `start` may be another for tests. */
@@ -138,7 +139,11 @@ export class Backends implements AsyncDisposable {
     return {
       batchSize: Math.max(1, Math.min(batchSize(program, kept), expected)),
       run: async (samples) => {
-        if (!this.#ready) await this.#choose(program, samples, expected)
+        // what runs beside it waits for the same choice
+        this.#choosing ??= this.#choose(program, samples, expected).finally(() => {
+          this.#choosing = undefined
+        })
+        await this.#choosing
         while (true) {
           const started = this.#ready?.started
           const device = started && isOfUse(started, program) ? started : undefined
@@ -217,6 +222,7 @@ export class Backends implements AsyncDisposable {
 
   /** Chooses what runs from here on; `auto` leaves the choice open where there is little to do. */
   async #choose(program: Runnable, samples: readonly Sample[], expected: number): Promise<void> {
+    if (this.#ready) return
     if (this.#wanted !== "auto") {
       const name = this.#wanted
       this.#ready = { started: name === "loops" ? undefined : await this.#started(name) }

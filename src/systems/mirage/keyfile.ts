@@ -57,7 +57,7 @@ import {
 } from "../../statement/provenance.js"
 import type { Mask, MemoryOptions } from "../system.js"
 import type { MirageLinked } from "./circuit.js"
-import { withoutQueries } from "./own-rows.js"
+import { entriesBeside } from "./own-rows.js"
 import { digits, quotientMultiples } from "./sections.js"
 import type { CheckedMirageKey } from "./verify.js"
 import { publicWires, type WireGroup, wireGroupsOf } from "./wires.js"
@@ -218,8 +218,7 @@ const addressable = 2 ** 32
  */
 function memoryOf(linked: MirageLinked, streamed: boolean): number {
   const { r1cs } = linked
-  const { a, b, c } = withoutQueries(linked)
-  const nonzeros = a.wires.length + b.wires.length + c.wires.length
+  const nonzeros = entriesBeside(linked)
   const domain = mirageDomain(r1cs)
   // a point grows from 64 bytes to 80; an entry of a row is an index and a double; a value of the transform
   // lies in a source, a vector, two tables and the result, and again as a scalar, with its digits or without

@@ -30,10 +30,24 @@ function cutQueries(system: R1cs, queries: Uint32Array): R1cs {
     }
     return { rowPtr: kept, wires: ofKept(wires), coefficients: ofKept(coefficients) }
   }
-  const { wires, publicOutputs, publicInputs, privateInputs, rows, values, a, c } = system
+  const { wires, publicOutputs, publicInputs, privateInputs, rows, values } = system
+  const sides = { a: rest(system.a), b: rest(sideB(system, isQuery)), c: rest(system.c) }
+  return { wires, publicOutputs, publicInputs, privateInputs, rows, values, ...sides }
+}
+
+/** Side B as it was written, where all that linear maps stand for is in rows of queries. */
+function sideB(system: R1cs, isQuery: Uint8Array): SparseRows {
   const mapped = mappedB(system)
   const inQueries = mapped?.maps.every((map) => map.rows.every((row) => row === NO_ROW || isQuery[row] === 1))
-  const b = mapped && inQueries ? mapped.rest : system.b
-  const sides = { a: rest(a), b: rest(b), c: rest(c) }
-  return { wires, publicOutputs, publicInputs, privateInputs, rows, values, ...sides }
+  return mapped && inQueries ? mapped.rest : system.b
+}
+
+/** Entries of `withoutQueries`, or more, without making it. */
+export function entriesBeside({ r1cs, lookup }: Pick<MirageLinked, "r1cs" | "lookup">): number {
+  const sides = [r1cs.a, mappedB(r1cs)?.rest ?? r1cs.b, r1cs.c]
+  return sides.reduce((sum, { rowPtr, wires }) => {
+    let entries = wires.length
+    for (const row of lookup.row) entries -= rowPtr[row + 1] - rowPtr[row]
+    return sum + entries
+  }, 0)
 }

@@ -162,7 +162,8 @@ export function openMirage(
       new Proving(circuit, loaded, engine, committed, statement, options).run(),
     async close() {
       const { sections, h, rows, opened } = loaded
-      await opened?.catch(() => undefined)
+      const sums = await opened?.catch(() => undefined)
+      await Promise.all((sums?.byEntry ?? []).map((points) => engine.free(points)))
       await Promise.all([sections.free(), engine.free(h), engine.free(rows)])
     },
   }
@@ -319,18 +320,32 @@ class Proving {
     const byEntry = first.byEntry.map(
       async (points) => points && this.#engine.msm(await points, factors, this.#work),
     )
-    const [[pointA, pointB1, pointB2, pointLast, pointShown], pointsProjected, pointH, ...lookups] =
-      await Promise.all([products, projected, quotient, ...byEntry])
+    const hit = (opened?.occurring ?? new Uint32Array(0)).map((entry) => this.#entries.length + entry)
+    const ofWeights = Promise.all(
+      (opened?.byEntry ?? []).map((points) =>
+        this.#engine.msm(points, { fields: kept, index: hit }, this.#work),
+      ),
+    )
+    const [
+      [pointA, pointB1, pointB2, pointLast, pointShown],
+      pointsProjected,
+      pointH,
+      constants,
+      ...lookups
+    ] = await Promise.all([products, projected, quotient, ofWeights, ...byEntry])
     const [projectedA, projectedB1, projectedB2, projectedLast] = pointsProjected
     const [lookupsA, lookupsLast] = lookups
     this.#step(3)
-    const proofA = alpha.add(add1([pointA, projectedA, lookupsA])).add(opened?.a ?? G1.ZERO)
+    const [constantA, constantLast] = constants
+    const proofA = alpha.add(add1([pointA, projectedA, lookupsA, constantA])).add(opened?.a ?? G1.ZERO)
     const proofB = beta.add(add1([pointB1, projectedB1])).add(opened?.b1 ?? G1.ZERO)
     const masked = await this.#multiplyPoints([proofA, proofB], [y, x])
     const points = {
       a: proofA,
       b: beta2.add(add2([pointB2, projectedB2])).add(opened?.b2 ?? G2.ZERO),
-      c: add1([pointLast, projectedLast, lookupsLast, pointH, masked]).add(opened?.c ?? G1.ZERO),
+      c: add1([pointLast, projectedLast, lookupsLast, constantLast, pointH, masked]).add(
+        opened?.c ?? G1.ZERO,
+      ),
       d,
     }
     if (this.#options.onPoints?.(points, add1([pointShown])) === false) check?.refused()

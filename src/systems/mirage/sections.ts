@@ -8,7 +8,8 @@
  *     projected  wires of projected contractions: field elements, too many for multiples
  *     lookups    inverses and quotients of the lookup argument: 1/(c − t) for an entry t, or a small multiple
  *
- * Points of private weights are none of these: what they add up to is a constant of the model (weights.ts).
+ * Points of private weights, and of inverses of queries of weights alone, are none of these: what they add up to, of
+ * queries for each entry, is a constant of the model (weights.ts).
  */
 
 import { type ByteSource, gather, join } from "../../circuit/formats/source.js"
@@ -18,6 +19,7 @@ import { invariant } from "../../errors.js"
 import type { Engine, Entries, Points } from "../../prover/engine/engine.js"
 import { fileBytes, type NameOf } from "../../prover/kernels/points/points.js"
 import type { MirageCircuit } from "./circuit.js"
+import { queriesOfWeights } from "./weight-queries.js"
 import { CHALLENGE, EVALUATION, publicWires } from "./wires.js"
 import type { CommittedWitness } from "./witness.js"
 
@@ -58,6 +60,8 @@ export class SectionLoader {
   private readonly entryCount: number
   private readonly quotientLayers: number
   private readonly multiplicities: number
+  /** Queries that are not of weights alone. */
+  private readonly queries: Uint32Array
   private readonly loaded: Points[] = []
 
   constructor(
@@ -77,6 +81,11 @@ export class SectionLoader {
     this.kind.fill(number("lookups"), this.firstLookup, this.firstQuotient + this.entryCount)
     this.kind.fill(number("projected"), projected.first)
     this.kind.fill(number("constant"), publicWires, publicWires + weights)
+    const ofWeights = queriesOfWeights(linked)
+    for (const query of ofWeights) this.kind[this.firstLookup + query] = number("constant")
+    this.queries = Uint32Array.from(lookup.table.keys()).filter(
+      (query) => this.kind[this.firstLookup + query] === number("lookups"),
+    )
     this.multiplicities = lookup.multiplicities
     this.quotientLayers = quotientMultiples(lookup)
   }
@@ -109,7 +118,7 @@ export class SectionLoader {
     this.loaded.push(points)
     let lookupPoints: Points | undefined
     if (lookups.wires.length > 0) {
-      const queries = this.firstQuotient - this.firstLookup
+      const queries = this.queries.length
       invariant(
         lookups.wires.length === queries + this.entryCount,
         "all wires of the lookup argument loaded a section",
@@ -174,7 +183,8 @@ export class SectionLoader {
    * its quotient is the multiplicity times its inverse, the point of the quotient as often. Group g is entry
    * `occurring[g]`.
    */
-  entries({ entries, small }: CommittedWitness): { occurring: Uint32Array; grouped: Entries } {
+  entries({ entries: all, small }: CommittedWitness): { occurring: Uint32Array; grouped: Entries } {
+    const entries = this.queries.map((query) => all[query])
     const queries = entries.length
     // multiplicities of no execution, which make no proof, need not fit
     const bound = 2 ** this.quotientLayers

@@ -8,11 +8,12 @@
  * in all proofs of a model: they are computed when a prover opens.
  */
 import { coordinates } from "../../circuit/formats/points.js"
-import { type ByteSource, partOf } from "../../circuit/formats/source.js"
+import { type ByteSource, gather, partOf } from "../../circuit/formats/source.js"
+import { wireRange } from "../../circuit/link/circuit.js"
 import { secretConstants } from "../../circuit/witness/secret.js"
 import { invariant } from "../../errors.js"
 import { mod } from "../../field.js"
-import type { Affine, Engine, WorkOptions } from "../../prover/engine/engine.js"
+import type { Affine, Engine, Points, WorkOptions } from "../../prover/engine/engine.js"
 import { fileBytes, type Group } from "../../prover/kernels/points/points.js"
 import type { IntGraph } from "../../quantize/integers/intgraph.js"
 import type { G1Json, G1Point, G2Point } from "../../statement/points.js"
@@ -20,6 +21,7 @@ import { add1, add2, json1, point1 } from "./affine.js"
 import type { MirageCircuit, MirageLinked } from "./circuit.js"
 import { labelOf, type MirageProvingKey, type Single, singleOf, supportOf } from "./keyfile.js"
 import { pointName } from "./sections.js"
+import { entriesOfWeights, queriesOfWeights } from "./weight-queries.js"
 import { publicWires } from "./wires.js"
 
 /** What a prover knows of a model's weights: the values of their wires, in order, and ρ_w. */
@@ -63,6 +65,9 @@ export interface WeightSums {
   readonly b1: G1Point
   readonly b2: G2Point
   readonly c: G1Point
+  /** Of queries of weights alone: entries that they hit, and for each of them the sum of their points in A, and in C. */
+  readonly occurring: Uint32Array
+  readonly byEntry: readonly Points[]
 }
 
 /** @throws as `commitMirage` */
@@ -89,8 +94,39 @@ export async function weightSums(
     sum("g2", "b2", wiresB),
     sum("g1", "c", supportOf(r1cs, "c")),
   ])
+  const lookups = await sumsByEntry(linked, key, values, engine)
   const unmask = single(key, "deltaW1").multiply(mod(blinding)).negate()
-  return { a: add1([a]), b1: add1([b1]), b2: add2([b2]), c: add1([c]).add(unmask) }
+  return { a: add1([a]), b1: add1([b1]), b2: add2([b2]), c: add1([c]).add(unmask), ...lookups }
+}
+
+/** Sums of the points of inverses of queries of weights alone, by the entries that they hit. */
+async function sumsByEntry(
+  linked: MirageLinked,
+  key: MirageProvingKey,
+  values: Float64Array,
+  engine: Engine,
+): Promise<Pick<WeightSums, "occurring" | "byEntry">> {
+  const queries = queriesOfWeights(linked)
+  if (queries.length === 0) return { occurring: queries, byEntry: [] }
+  const hit = entriesOfWeights(linked, queries, values)
+  const occurring = Uint32Array.from(new Set(hit)).sort()
+  const groupOf = new Map(Array.from(occurring, (entry, group) => [entry, group]))
+  const group = hit.map((entry) => groupOf.get(entry) as number)
+  const wires = queries.map((query) => linked.lookup.inverses + query)
+  const sums = async (name: "a" | "final", all: Uint32Array): Promise<Points> => {
+    const places = new Uint32Array(wires.length)
+    for (let place = 0, i = 0; i < wires.length; place++) if (all[place] === wires[i]) places[i++] = place
+    const points = gather(key[name], fileBytes.g1, places)
+    const loaded = engine.load("g1", points, { nameOf: (point) => pointName(labelOf(name), places[point]) })
+    try {
+      return await engine.sums(loaded, { group }, occurring.length)
+    } finally {
+      await engine.free(loaded)
+    }
+  }
+  const final = wireRange(linked.firstFinal, linked.r1cs.wires)
+  const byEntry = await Promise.all([sums("a", supportOf(linked.r1cs, "a")), sums("final", final)])
+  return { occurring, byEntry }
 }
 
 /** Points of a section, from number `first` of it on. */

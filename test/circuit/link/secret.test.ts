@@ -161,8 +161,8 @@ function* lists(count: number, p: bigint): Generator<bigint[]> {
 const range = (count: bigint): bigint[] => Array.from({ length: Number(count) }, (_, i) => BigInt(i))
 
 const choices = [
-  { pairedOutputs: false, flat: false },
-  { pairedOutputs: true, flat: true },
+  { paired: true, pairedOutputs: false, flat: false },
+  { paired: true, pairedOutputs: true, flat: true },
 ]
 
 describe("windows over a small field", () => {
@@ -276,6 +276,7 @@ const geometry = fc.record({
     }),
     { maxLength: 3 },
   ),
+  paired: fc.boolean(),
   pairedOutputs: fc.boolean(),
   flat: fc.boolean(),
   seed: fc.nat(),
@@ -284,7 +285,7 @@ const geometry = fc.record({
 describe("windows over the field", () => {
   it("hold for what the model computes and for nothing else, whatever the geometry", () => {
     fc.assert(
-      fc.property(geometry, ({ sizes, axes, pairedOutputs, flat, seed }) => {
+      fc.property(geometry, ({ sizes, axes, paired, pairedOutputs, flat, seed }) => {
         const fits = axes.every(({ size, kernel, pad, dilation }) => size + 2 * pad > dilation * (kernel - 1))
         fc.pre(fits)
         const map = conv(sizes, axes)
@@ -302,7 +303,7 @@ describe("windows over the field", () => {
             : sizes[0] * sizes[3]
         const right = resultOf(map, all.w, all.x, outputs, r)
         for (const [g, bank] of banksOf(map).entries()) {
-          const slots = slotsOf(bank, { pairedOutputs, flat })
+          const slots = slotsOf(bank, { paired, pairedOutputs, flat })
           // the group's own elements, as wires
           const own = <T>(list: readonly T[], count: number, at: (i: number) => number) =>
             Array.from({ length: count }, (_, i) => list[at(i)])

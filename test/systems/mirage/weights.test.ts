@@ -48,7 +48,7 @@ import {
   toSolidityArguments,
 } from "#src/verifier/index.js"
 import { register, startVerifier, type VerifierChain } from "../../support/chain.js"
-import { G1 } from "../../support/foreign-keys.js"
+import { G1, withBytes } from "../../support/foreign-keys.js"
 import { perceptron } from "../../support/networks.js"
 
 const context = `0x${"31".repeat(32)}` as const
@@ -248,6 +248,19 @@ describe("who holds weights and blinding", () => {
       await expect(openProver(circuit, provingKey, options)).rejects.toThrow(/another model's/)
     await expect(openProver(circuit, provingKey, { verificationKey: key })).rejects.toThrow(/commitWeights/)
     await expect(verificationKeyOf(circuit, provingKey)).rejects.toThrow(/commitWeights/)
+  })
+
+  it("commits under no key whose points do not hide", async () => {
+    const { circuit } = first
+    const other = montgomeryPoint(json(G1.BASE.multiply(5n)).map(BigInt))
+    for (const [at, why] of [
+      [128, /delta1/],
+      [640, /deltaW1/],
+    ] as const)
+      for (const bytes of [new Uint8Array(64), other]) {
+        const wrong = withBytes(provingKey, 2, at, bytes)
+        await expect(commitWeights(circuit, wrong)).rejects.toThrow(why)
+      }
   })
 
   it("commits to other points each time", async () => {
