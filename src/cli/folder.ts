@@ -198,9 +198,14 @@ export interface Owned {
 
 /**
  * The same for its owner, with the private weights if the model has any.
- * @throws as `loadCircuit`; UsageError for a folder without the weights
+ * @param key whose commitment the weights must be: what is said by them is said of its model
+ * @throws as `loadCircuit`; UsageError for a folder without the weights, or with those of another commitment
  */
-export async function loadOwned(folder: string, onProgress?: api.OnProgress): Promise<Owned> {
+export async function loadOwned(
+  folder: string,
+  onProgress?: api.OnProgress,
+  key?: api.VerificationKey,
+): Promise<Owned> {
   const info = readInfo(folder)
   if (info.weights === undefined) return { ...(await loadLinked(folder, onProgress)), opening: {} }
   const path = join(folder, names.weights)
@@ -213,6 +218,13 @@ export async function loadOwned(folder: string, onProgress?: api.OnProgress): Pr
   const weights = readWhole(path)
   const circuit = await loadCircuit(folder, onProgress, weights)
   const { commitment } = api.readWeights(weights, circuit.graph, `\`${path}\``)
+  const expected = key && "weights" in key.points ? key.points.weights : undefined
+  if (key && `${commitment?.weights}` !== `${expected}`)
+    throw new api.UsageError({
+      what: "the weights are not those of the verification key: they are committed to otherwise, or not at all",
+      where: `\`${path}\``,
+      fix: "Take both from whoever committed to them",
+    })
   return {
     circuit,
     opening: commitment ? { blinding: commitment.blinding } : {},

@@ -9,12 +9,17 @@ export const clampOption = new Option("--clamp", "move inputs outside the calibr
 
 /**
  * The circuit of a folder, with what opens a prover of it, and an input for it, as it was given and as integers. An input that does not fit is
- * refused here, and a file that cannot be read before the circuit is built.
+ * refused here, and a file that cannot be read before the circuit is built. `key` as for `loadOwned`.
  * @throws UsageError, FileError, InputError
  */
-export async function loadWithInput(folder: string, inputPath: string, clampInputs: boolean) {
+export async function loadWithInput(
+  folder: string,
+  inputPath: string,
+  clampInputs: boolean,
+  key?: api.VerificationKey,
+) {
   const given = readJson(inputPath)
-  const { circuit, opening, relink } = await loadOwned(folder, onProgress)
+  const { circuit, opening, relink } = await loadOwned(folder, onProgress, key)
   const { graph } = circuit
   const specs = graph.inputs.map(({ name, tensor }) => ({ name, shape: graph.tensors[tensor].shape }))
   const input = api.parseInput(given, specs, inputPath)

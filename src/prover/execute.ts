@@ -14,6 +14,8 @@ export interface ExecuteOptions {
   readonly context?: string
   /** Move inputs outside the calibrated range to its edge instead of refusing them. */
   readonly clampInputs?: boolean
+  /** Of private weights the digest of the model, which its verification key has; default: that of the architecture. */
+  readonly model?: string
   /** Salts of commitments (`drawSalt`), one for each side that the circuit commits to. Keep them to open it. */
   readonly salts?: Salts
 }
@@ -48,17 +50,31 @@ export function execute(
       expected: "0x and 64 lower-case hexadecimal digits",
       given: `\`${context}\``,
     })
+  const model = modelOf(circuit, options.model)
   const salts = saltsFor(circuit, options.salts)
   const quantized = quantizeInput(circuit.graph, input, { clampInputs })
   const values = runInteger(circuit.graph, quantized)
   return {
-    statement: statementOf(circuit, values, context, salts),
+    statement: statementOf({ ...circuit, model }, values, context, salts),
     input: Object.fromEntries(
       Object.entries(quantized).map(([name, integers]) => [name, Array.from(integers, String)]),
     ),
     salts,
     values,
   }
+}
+
+/** The model that a statement names. @throws UsageError for another than a circuit of fixed weights is of */
+function modelOf(circuit: Circuit, given: string | undefined): Circuit["model"] {
+  if (given === undefined) return circuit.model
+  const isDigest = /^0x[0-9a-f]{64}$/.test(given)
+  if (isDigest && (circuit.weights === "private" || given === circuit.model)) return given as Circuit["model"]
+  throw new UsageError({
+    what: "the circuit is another model's",
+    where: "option `model`",
+    expected: circuit.weights === "private" ? "0x and 64 lower-case hexadecimal digits" : circuit.model,
+    given: `\`${given}\``,
+  })
 }
 
 /** The statement that an execution makes true. */

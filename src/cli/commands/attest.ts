@@ -46,7 +46,7 @@ attestCommand.action(async (folder: string, inputPath: string, options) => {
     place.policyContracts(document.finality),
   )
   const account = await openAccount(options.keystore)
-  const { circuit, input } = await loadWithInput(folder, inputPath, clampInputs)
+  const { circuit, input } = await loadWithInput(folder, inputPath, clampInputs, verificationKey)
 
   const began = performance.now()
   const started = nowSeconds()
@@ -57,7 +57,7 @@ attestCommand.action(async (folder: string, inputPath: string, options) => {
           ...(circuit.input === "committed" ? { input: api.drawSalt() } : {}),
           ...(circuit.output === "committed" ? { output: api.drawSalt() } : {}),
         }
-  const executed = api.execute(circuit, input, { clampInputs, salts })
+  const executed = api.execute(circuit, input, { clampInputs, salts, model: verificationKey.model })
   const issued = nowSeconds()
   const { setup } = verificationKey
   const evidence: Evidence = {

@@ -100,8 +100,8 @@ async function knownModel(
   inputs: readonly string[],
   saltFiles: readonly string[],
 ): Promise<KnownModel & Pick<Owned, "opening"> & { readonly folder: string }> {
-  const { circuit, opening } = await loadOwned(folder, onProgress)
   const verificationKey = loadVerificationKey(verificationKeyPath(folder))
+  const { circuit, opening } = await loadOwned(folder, onProgress, verificationKey)
   const { graph } = circuit
   const specs = graph.inputs.map(({ name, tensor }) => ({ name, shape: graph.tensors[tensor].shape }))
   const sides = (["input", "output"] as const).filter((side) => circuit[side] === "committed")

@@ -147,9 +147,12 @@ requestCommand.action(async (folder: string, inputPath: string, options) => {
     verificationKey.layout,
     place.policyContracts(document.finality),
   )
-  const { circuit, input } = await loadWithInput(folder, inputPath, clampInputs)
+  const { circuit, input } = await loadWithInput(folder, inputPath, clampInputs, verificationKey)
   const held = saltsOf(options.salts, false, circuit)
-  const { statement } = api.execute(circuit, input, { clampInputs, salts: held.salts })
+  const { statement } = api.execute(circuit, input, {
+    ...{ clampInputs, salts: held.salts },
+    model: verificationKey.model,
+  })
   await onContracts(options, true, async (on) => {
     const { chain, contracts } = on
     const account = accountOf(on)

@@ -42,8 +42,8 @@ export const watchCommand = readsChain(command("watch", "challenge wrong answers
     }
     const everyMs = 1000 * wholeNumber("--every", options.every, 1, 3600)
     const { judgeByStore } = await import("../../keep/index.js")
-    const { circuit } = await loadOwned(options.folder, onProgress)
     const verificationKey = loadVerificationKey(verificationKeyPath(options.folder))
+    const { circuit } = await loadOwned(options.folder, onProgress, verificationKey)
     const judge = judgeByStore({ circuit, verificationKey }, options.keep)
     const log = await openLog(options.log, { create: true })
     // what a disk refuses while something more urgent is to be done is tried again the next time, and an error in the end
