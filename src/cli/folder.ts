@@ -7,6 +7,7 @@ import { join } from "node:path"
 import { parseCircuitInfo } from "../compile/description.js"
 import { checkFolder, exists, makeFolder, readJson, readWhole, removeFile, writeWhole } from "../files.js"
 import * as api from "../index.js"
+import { withAnySecrets } from "../quantize/integers/secrets.js"
 import { setupKind } from "../statement/provenance.js"
 import { object } from "../statement/strict.js"
 
@@ -198,14 +199,9 @@ export interface Owned {
 
 /**
  * The same for its owner, with the private weights if the model has any.
- * @param key whose commitment the weights must be: what is said by them is said of its model
- * @throws as `loadCircuit`; UsageError for a folder without the weights, or with those of another commitment
+ * @throws as `loadCircuit`; UsageError for a folder without the weights
  */
-export async function loadOwned(
-  folder: string,
-  onProgress?: api.OnProgress,
-  key?: api.VerificationKey,
-): Promise<Owned> {
+export async function loadOwned(folder: string, onProgress?: api.OnProgress): Promise<Owned> {
   const info = readInfo(folder)
   if (info.weights === undefined) return { ...(await loadLinked(folder, onProgress)), opening: {} }
   const path = join(folder, names.weights)
@@ -218,18 +214,40 @@ export async function loadOwned(
   const weights = readWhole(path)
   const circuit = await loadCircuit(folder, onProgress, weights)
   const { commitment } = api.readWeights(weights, circuit.graph, `\`${path}\``)
-  const expected = key && "weights" in key.points ? key.points.weights : undefined
-  if (key && `${commitment?.weights}` !== `${expected}`)
-    throw new api.UsageError({
-      what: "the weights are not those of the verification key: they are committed to otherwise, or not at all",
-      where: `\`${path}\``,
-      fix: "Take both from whoever committed to them",
-    })
   return {
     circuit,
     opening: commitment ? { blinding: commitment.blinding } : {},
     ...(commitment && { commitment }),
   }
+}
+
+/**
+ * The same for a client, who may not have the weights: with some of the architecture in their place, by which a statement
+ * has the right input, and outputs that mean nothing.
+ * @throws as `loadCircuit`
+ */
+export async function loadAsClient(folder: string, onProgress?: api.OnProgress): Promise<Owned> {
+  if (readInfo(folder).weights === undefined) return await loadOwned(folder, onProgress)
+  const circuit = await loadCircuit(folder, onProgress)
+  const graph = withAnySecrets(circuit.graph, ({ lo, bits }) => lo + 2 ** (bits - 1))
+  return { circuit: { ...circuit, graph }, opening: {} }
+}
+
+/**
+ * Whether a key is of the private weights that a folder has: their commitment is kept beside them. What one says under
+ * another model's key would seem wrong to everybody.
+ * @throws UsageError if it is not
+ */
+export function requireOwnKey({ circuit, commitment }: Owned, key: api.VerificationKey): void {
+  if (circuit.weights === "fixed") return
+  const committed = "weights" in key.points ? key.points.weights : undefined
+  if (commitment && committed && commitment.weights.every((x, i) => x === committed[i])) return
+  throw new api.UsageError({
+    what: "the verification key is not of the private weights in the folder",
+    ...(committed && { expected: `a key with commitment ${committed.join(", ")}` }),
+    given: commitment ? `weights with ${commitment.weights.join(", ")}` : "weights that are not committed to",
+    fix: "Take the key that `countersign commit` made of these weights",
+  })
 }
 
 /** Keeps the commitment to the weights of a folder beside them. @throws UsageError */

@@ -10,8 +10,7 @@
  */
 import { type Claimed, layoutDigest, sideDigests } from "../attest/index.js"
 import { CountersignError, UsageError } from "../errors.js"
-import { type Executed, type ExecuteOptions, execute } from "../prover/execute.js"
-import { circuitOf } from "../statement/key.js"
+import { type Executed, type ExecuteOptions, execute, isOf } from "../prover/execute.js"
 import { layoutJson } from "../statement/layout.js"
 import type { Statement, Values } from "../statement/statement.js"
 import type { Hex } from "../statement/strict.js"
@@ -55,15 +54,11 @@ interface Ready extends Judging {
   readonly layout: Hex
 }
 
-/**
- * Of private weights, that the circuit has those that the key commits to is for `checkWeights` to say before.
- * @throws UsageError for a key that is not the circuit's: by it, right answers would seem wrong
- */
+/** @throws UsageError for a key that is not the circuit's: by it, right answers would seem wrong */
 function ready({ circuit, verificationKey }: Judging): Ready {
-  const { layout, proofSystem } = verificationKey
-  const model = circuitOf(verificationKey)
+  const { model, layout, proofSystem } = verificationKey
   if (
-    circuit.model !== model ||
+    !isOf(circuit, verificationKey) ||
     circuit.proofSystem !== proofSystem ||
     layoutJson(circuit.layout) !== layoutJson(layout)
   )
@@ -86,9 +81,9 @@ const saltsOf = ({ input, output }: Circuit, { salts = {} }: KnownInput): Execut
  * Runs a model on a known input, as whoever claimed something of it must have run it.
  * @throws InputError for an input that does not fit the model; UsageError for a salt that is missing
  */
-export const executeKnown = ({ circuit, verificationKey: { model } }: Judging, known: KnownInput): Executed =>
+export const executeKnown = ({ circuit, verificationKey }: Judging, known: KnownInput): Executed =>
   // a claimed input is integers in range: what is moved to the edge can only become another input
-  execute(circuit, known.input, { clampInputs: true, salts: saltsOf(circuit, known), model })
+  execute(circuit, known.input, { clampInputs: true, salts: saltsOf(circuit, known), verificationKey })
 
 function compare({ circuit, layout }: Ready, claim: Claimed, said: Said): Judgement {
   if (said.input !== claim.input) return unknownInput

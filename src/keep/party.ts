@@ -24,7 +24,6 @@ import {
 } from "../attest/index.js"
 import { UsageError } from "../errors.js"
 import { explainReceipt } from "../prover/verify.js"
-import { circuitOf } from "../statement/key.js"
 import { inputVisibility, outputVisibility } from "../statement/layout.js"
 import type { Statement } from "../statement/statement.js"
 import type { Hex } from "../statement/strict.js"
@@ -159,10 +158,8 @@ export function judge(checked: Checked, other: Checked, { models = [], store }: 
   if (claim === null || holds === false)
     return { judgement: { verdict: "unknown", reason: `it is nobody's word: ${problem}` }, run: null }
   const model = models.find(
-    ({ circuit, verificationKey }) =>
-      verificationKey.model === claim.model &&
-      circuit.model === circuitOf(verificationKey) &&
-      keyDigest(verificationKey) === claim.key,
+    ({ verificationKey }) =>
+      verificationKey.model === claim.model && keyDigest(verificationKey) === claim.key,
   )
   const byModel = model && judgeWith(model, claim, [...(model.inputs ?? []), ...keptFor(model, claim, store)])
   if (byModel?.judgement.verdict === "wrong" && kind === "receipt") {

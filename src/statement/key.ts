@@ -28,10 +28,6 @@ export interface KeyFacts {
   readonly layout: Layout
 }
 
-/** The digest of a key's circuit: of the architecture where weights are private, else of the model. */
-export const circuitOf = ({ model, architecture }: Pick<KeyFacts, "model" | "architecture">): Hex =>
-  architecture ?? model
-
 /** Points that every key has. */
 export interface CommonPoints {
   readonly alpha1: G1Json

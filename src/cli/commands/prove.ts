@@ -43,7 +43,8 @@ proveCommand.action(async (folder: string, inputPath: string | undefined, option
   const verificationKey = loadVerificationKey(verificationKeyPath(folder))
   const salts = saltsOf(saltsPath, reuseSalts, readInfo(folder))
   checkOutputs(out, saltsPath, reuseSalts)
-  const { circuit, opening, relink, input } = await loadWithInput(folder, inputPath, clampInputs)
+  const { owned, input } = await loadWithInput(folder, inputPath, clampInputs)
+  const { circuit, opening, relink } = owned
   const memoryBytes = api.memoryEstimate(circuit)
   if (memoryBytes !== null) note(`memory   about ${Math.ceil(memoryBytes / 2 ** 20)} MiB`)
   await using key = await api.openKeyFile(keyPath)
