@@ -186,7 +186,7 @@ export function memoryEstimate(circuit: Circuit): number | null {
   return systemOf(circuit).memory(circuit)
 }
 
-export interface ProveOptions extends ExecuteOptions {
+export interface ProveOptions extends Omit<ExecuteOptions, "verificationKey"> {
   /** The caller's 32 bytes that the receipt is for, as 0x and 64 hexadecimal digits. */
   readonly context: string
   readonly onProgress?: OnProgress
