@@ -16,6 +16,7 @@ export {
 export { readR1cs, writeR1cs } from "./circuit/formats/r1csfile.js"
 export { commit } from "./circuit/gadgets/circom-poseidon.js"
 export { type CompileOptions, checkCompileOptions, compile } from "./compile/compile.js"
+export type { CircuitEstimate } from "./compile/estimate.js"
 export { exportCircom } from "./compile/export-circom.js"
 export { type AuditReport, auditWitness } from "./compile/forgeries.js"
 export { inspect, type NodeReport } from "./compile/inspect.js"

@@ -132,6 +132,7 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     ],
     describeCircuit: [[circuit]],
     keepCircuit: [[circuit]],
+    estimateCircuit: [[circuit]],
     cutGraph: [[graph, ["y"]]],
     deserialize: [[api.serialize(model), "file"]],
     drawSalt: [[]],

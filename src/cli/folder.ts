@@ -7,6 +7,7 @@ import { join } from "node:path"
 import { parseCircuitInfo } from "../compile/description.js"
 import { checkFolder, exists, makeFolder, readJson, readWhole, removeFile, writeWhole } from "../files.js"
 import * as api from "../index.js"
+import { withAnySecrets } from "../quantize/integers/secrets.js"
 import { setupKind } from "../statement/provenance.js"
 import { object } from "../statement/strict.js"
 
@@ -218,6 +219,35 @@ export async function loadOwned(folder: string, onProgress?: api.OnProgress): Pr
     opening: commitment ? { blinding: commitment.blinding } : {},
     ...(commitment && { commitment }),
   }
+}
+
+/**
+ * The same for a client, who may not have the weights: with some of the architecture in their place, by which a statement
+ * has the right input, and outputs that mean nothing.
+ * @throws as `loadCircuit`
+ */
+export async function loadAsClient(folder: string, onProgress?: api.OnProgress): Promise<Owned> {
+  if (readInfo(folder).weights === undefined) return await loadOwned(folder, onProgress)
+  const circuit = await loadCircuit(folder, onProgress)
+  const graph = withAnySecrets(circuit.graph, ({ lo, bits }) => lo + 2 ** (bits - 1))
+  return { circuit: { ...circuit, graph }, opening: {} }
+}
+
+/**
+ * Whether a key is of the private weights that a folder has: their commitment is kept beside them. What one says under
+ * another model's key would seem wrong to everybody.
+ * @throws UsageError if it is not
+ */
+export function requireOwnKey({ circuit, commitment }: Owned, key: api.VerificationKey): void {
+  if (circuit.weights === "fixed") return
+  const committed = "weights" in key.points ? key.points.weights : undefined
+  if (commitment && committed && commitment.weights.every((x, i) => x === committed[i])) return
+  throw new api.UsageError({
+    what: "the verification key is not of the private weights in the folder",
+    ...(committed && { expected: `a key with commitment ${committed.join(", ")}` }),
+    given: commitment ? `weights with ${commitment.weights.join(", ")}` : "weights that are not committed to",
+    fix: "Take the key that `countersign commit` made of these weights",
+  })
 }
 
 /** Keeps the commitment to the weights of a folder beside them. @throws UsageError */

@@ -17,7 +17,14 @@ import { type Circuit, proofSystems, systemOf } from "../systems/index.js"
 import type { MirageCircuit } from "../systems/mirage/circuit.js"
 import type { PlainCircuit } from "../systems/plain/circuit.js"
 import type { ProofSystem } from "../systems/verifiers.js"
-import { checkLimits, estimate, type Limits, mebibytes } from "./estimate.js"
+import {
+  type CircuitEstimate,
+  checkLimits,
+  estimate,
+  estimateFrom,
+  type Limits,
+  mebibytes,
+} from "./estimate.js"
 import { layoutOf, predicateIn } from "./layout.js"
 import { withPredicate } from "./predicate.js"
 
@@ -40,6 +47,8 @@ export interface CompileOptions {
   readonly maxMemory?: number
   /** What circom made of the gadgets: `gadgets` of the same circuit. Without it circom runs, which takes Node. */
   readonly gadgets?: CompiledGadgets
+  /** Is told what the circuit, its key and its proofs will take, before it is linked. */
+  readonly onEstimate?: (estimate: CircuitEstimate) => void
   readonly onProgress?: OnProgress
   readonly signal?: AbortSignal
 }
@@ -78,7 +87,9 @@ export async function compile(model: IntGraph, options: CompileOptions = {}): Pr
   const block = committed && compiled.poseidon ? parseBlock(compiled.poseidon) : undefined
   const common = { graph, model: modelDigest(graph), weights, input, output, layout, gadgets: compiled }
   const { nonzerosPerRow } = defaults
-  const circuit = system.link({ circuit: common, plan, gadgets, nonzerosPerRow, block }, forms)
+  const linking = { circuit: common, plan, gadgets, nonzerosPerRow, block }
+  options.onEstimate?.(estimateFrom(expected, system.expects?.(linking, forms, expected)))
+  const circuit = system.link(linking, forms)
   if (weights === "private" && hasSecrets(graph)) system.weights?.check(circuit)
   const { rows } = circuit.linked.r1cs
   options.onProgress?.({ stage: "link", done: rows, total: rows })

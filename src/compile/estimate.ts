@@ -2,11 +2,16 @@
  * What a circuit will take, said before it is taken: constraints and non-zeros from the plan, and the memory of linking.
  * Circuits that would take more than they may are refused here, before anything is allocated for them.
  */
+import { checkThing } from "../arguments.js"
 import { NONE, type Plan } from "../circuit/plan/plan.js"
+import { defaults } from "../defaults.js"
 import { CountersignError } from "../errors.js"
+import { r } from "../field.js"
 import { productsOf } from "../ops/linearmap.js"
 import type { IntNode, LinearNode, TensorId } from "../ops/program.js"
 import type { IntGraph } from "../quantize/integers/intgraph.js"
+import { type Circuit, systemOf } from "../systems/index.js"
+import type { Expectation } from "../systems/system.js"
 
 /** What the plan of a circuit comes to. */
 export interface Expected {
@@ -17,7 +22,7 @@ export interface Expected {
 }
 
 /** Bytes for each constraint: rows, wires, plans and what witnesses need. */
-const bytesPerRow = 320
+const bytesPerRow = 240
 /** Bytes for each non-zero that is written: in rows of tensors, in the system, and in the array that it is copied from. */
 const bytesPerNonzero = 28
 
@@ -34,12 +39,30 @@ export function estimate(graph: IntGraph, plan: Plan, lookupRows?: number): Expe
   let nonzeros = 0
   let kept = 0
   const makers = new Map(graph.nodes.map((node) => [node.out, node]))
+  /** Wires that an element of a tensor is combined of, on average. */
+  const lengths = new Map<TensorId, number>()
+  const lengthOf = (id: TensorId): number => lengths.get(id) ?? 1
+  const sizeOf = (id: TensorId): number => graph.tensors[id].lo.length
   for (const node of graph.nodes) {
+    if (node.kind === "index")
+      lengths.set(node.out, Math.max(...node.sources.map((source) => lengthOf(source))))
     if (node.kind === "linear") {
-      const products = node.terms.reduce((sum, { map }) => sum + productsOf(map), 0)
-      nonzeros += products
+      let [own, fromWires] = [0, 0]
+      for (const { map, source } of node.terms) {
+        const [products, length, elements] = [productsOf(map), lengthOf(source), sizeOf(source)]
+        // what circuit/link/nodes.ts gives wires of their own
+        if (products * (length - 1) - length * elements > defaults.nonzerosPerRow * elements) {
+          lengths.set(source, 1)
+          constraints += elements
+          nonzeros += (length + 1) * elements
+        }
+        own += products * lengthOf(source)
+        fromWires += products
+      }
+      nonzeros += own
+      lengths.set(node.out, own / sizeOf(node.out))
       // rows of side B that are no bits of something: linear maps stand for them
-      if (lookupRows !== undefined && readsWires(node, makers)) kept += products
+      if (lookupRows !== undefined && own === fromWires && readsWires(node, makers)) kept += own
     }
     for (const use of plan.nodes.get(node)?.uses ?? []) {
       if (use === NONE || lookupRows !== undefined) continue
@@ -91,6 +114,72 @@ export function checkLimits(
       expected: `at most ${mebibytes(maxMemory)}`,
       fix: "Use a smaller model or lower precision, or raise option `maxMemory` if the machine has more",
     })
+}
+
+/** What a circuit will take, or takes. Where nobody knows, as of systems of others, there is null. */
+export interface CircuitEstimate {
+  readonly constraints: number
+  readonly nonzeros: number
+  /** Points of the domain of its polynomials. */
+  readonly domain: number | null
+  /** Bytes of the proving key. */
+  readonly keyBytes: number | null
+  /** Bytes that each stage adds to the memory of the process, at most. */
+  readonly memory: Stages
+  /** Seconds that each stage takes here, by a short measurement of how fast this machine is. */
+  readonly seconds: Stages
+}
+interface Stages {
+  readonly compile: number | null
+  readonly setup: number | null
+  readonly prove: number | null
+}
+
+const unknown: Stages = { compile: null, setup: null, prove: null }
+
+/** An estimate of what a system expects, in the seconds of this machine. */
+export function estimateFrom(
+  expected: Pick<Expected, "constraints" | "nonzeros" | "memory">,
+  taken: Expectation | undefined,
+): CircuitEstimate {
+  const { constraints, nonzeros, memory } = expected
+  if (taken === undefined) {
+    const known = { ...unknown, compile: memory }
+    return { constraints, nonzeros, domain: null, keyBytes: null, memory: known, seconds: unknown }
+  }
+  const factor = slowness()
+  const { compile, setup, prove } = taken.seconds
+  return {
+    ...taken,
+    keyBytes: Math.ceil(taken.keyBytes),
+    seconds: { compile: compile * factor, setup: setup * factor, prove: prove * factor },
+  }
+}
+
+/** What a compiled circuit takes. */
+export function estimateCircuit(circuit: Circuit): CircuitEstimate {
+  checkThing("circuit", circuit, "circuit")
+  const { r1cs } = circuit.linked
+  const expected = { constraints: r1cs.rows, nonzeros: circuit.nonzeros, memory: 0 }
+  return estimateFrom(expected, systemOf(circuit).takes?.(circuit))
+}
+
+/** Milliseconds of the probe below on the machine of docs/decisions/circuit.md, when nothing else ran there. */
+const referenceMs = 4
+let measured: number | undefined
+
+/** How much slower this machine is than that one, one thread of it: of products in the field, the fastest of a few tries. */
+function slowness(): number {
+  if (measured !== undefined) return measured
+  let least = Number.POSITIVE_INFINITY
+  for (let i = 0; i < 5; i++) {
+    const start = performance.now()
+    let x = 3n
+    for (let j = 0; j < 10_000; j++) x = (x * x + 1n) % r
+    if (x >= 0n) least = Math.min(least, performance.now() - start)
+  }
+  measured = Math.max(0.05, least / referenceMs)
+  return measured
 }
 
 /** A number of bytes, as people read it. */

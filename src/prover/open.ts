@@ -186,7 +186,7 @@ export function memoryEstimate(circuit: Circuit): number | null {
   return systemOf(circuit).memory(circuit)
 }
 
-export interface ProveOptions extends ExecuteOptions {
+export interface ProveOptions extends Omit<ExecuteOptions, "verificationKey"> {
   /** The caller's 32 bytes that the receipt is for, as 0x and 64 hexadecimal digits. */
   readonly context: string
   readonly onProgress?: OnProgress
@@ -254,8 +254,8 @@ export async function openProver(
       checkText(context, "options.context")
       signal?.throwIfAborted()
       onProgress?.({ stage: "witness", done: 0, total: 1 })
-      const { salts, values, statement: executed } = execute(circuit, input, proveOptions)
-      const statement = { ...executed, model: key.key.model }
+      const asked = { ...proveOptions, verificationKey: key.key }
+      const { salts, values, statement } = execute(circuit, input, asked)
       onProgress?.({ stage: "witness", done: 1, total: 1 })
       const { proof, holds } = await prove(values, statement, { salts, onProgress, signal })
       const { proofSystem } = circuit

@@ -38,6 +38,23 @@ export interface Linking {
   readonly block: Block | undefined
 }
 
+/** What a circuit takes: bytes of its proving key, and what each stage adds to the memory of the process. */
+export interface Expectation {
+  readonly constraints: number
+  readonly nonzeros: number
+  /** Points of the domain. */
+  readonly domain: number
+  readonly keyBytes: number
+  readonly memory: StageFigures
+  /** On the machine of docs/decisions/circuit.md. */
+  readonly seconds: StageFigures
+}
+interface StageFigures {
+  readonly compile: number
+  readonly setup: number
+  readonly prove: number
+}
+
 /** Rows of a circuit that belong to no node. */
 export interface BoundaryRows {
   readonly name: string
@@ -220,6 +237,13 @@ export interface System<C extends CircuitBase = CircuitBase, H = unknown, K = un
   link(linking: Linking, forms: SystemForms): C
   /** Sizes of domains that keys of a circuit may have, if there are others than that of those which are made now. */
   domains?(circuit: C): readonly number[]
+  /** What a circuit will take (`linked`: estimated from the plan), and what one does; of others nobody knows. */
+  expects?(
+    linking: Linking,
+    forms: SystemForms,
+    linked: { readonly nonzeros: number; readonly memory: number },
+  ): Expectation
+  takes?(circuit: C): Expectation
   /** A linked circuit as a file for who proves with it, and back; null for one of which nothing is kept. */
   keep?(circuit: C): Uint8Array | null
   /**

@@ -14,6 +14,8 @@ import {
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { rebuildCircuit } from "#src/compile/description.js"
+import { execute } from "#src/prover/execute.js"
 import { ByteWriter } from "#src/quantize/canonical/bytes.js"
 import { deserialize } from "#src/quantize/canonical/digest.js"
 import { readWeights } from "#src/quantize/canonical/weights.js"
@@ -186,9 +188,39 @@ describe("folders of private weights", () => {
     expect(info.weights).toBe("private")
   })
 
+  it("do not leave for tools that would take them for plain circuits", async () => {
+    for (const what of ["circom", "r1cs"]) {
+      const { code, stderr } = await run("export", what, a, "--out", path("plain"))
+      expect(code, what).toBe(2)
+      expect(stderr).toMatch(/none for other tools/)
+    }
+  })
+
   it("keep the weights for their owner's eyes", () => {
     if (process.platform !== "win32")
       for (const each of [a, b]) expect(statSync(join(each, secret)).mode & 0o777).toBe(0o600)
+  })
+
+  it("are of the model that their key says, for whoever claims something of it", async () => {
+    const files = (of: string) => ({
+      model: readFileSync(join(of, "model.bin")),
+      circuit: JSON.parse(readFileSync(join(of, "circuit.json"), "utf8")),
+      gadgets: JSON.parse(readFileSync(join(of, "gadgets.json"), "utf8")),
+    })
+    const keyOf = (of: string) => JSON.parse(readFileSync(join(of, "verification.json"), "utf8"))
+    const circuit = await rebuildCircuit({ ...files(a), weights: readFileSync(join(a, secret)) })
+    const { inputs: input } = JSON.parse(readFileSync(path("input.json"), "utf8"))
+    const said = execute(circuit, input, { verificationKey: keyOf(a), clampInputs: true })
+    const receipt = JSON.parse(readFileSync(path("a.receipt"), "utf8"))
+    expect({ ...said.statement, context }).toEqual(receipt.statement)
+    expect(said.statement.model).toBe(keyOf(a).model)
+    expect(said.statement.model).not.toBe(circuit.model)
+    const bare = await rebuildCircuit(files(a))
+    expect(() => execute(bare, input, { clampInputs: true })).toThrow(/private weights/)
+    const other = { ...keyOf(a), architecture: `0x${"00".repeat(32)}` }
+    expect(() => execute(circuit, input, { verificationKey: other, clampInputs: true })).toThrow(
+      /another model/,
+    )
   })
 
   it("do not take the weights of another model, and keep a commitment", async () => {
@@ -203,8 +235,10 @@ describe("folders of private weights", () => {
     expect(readFileSync(join(a, secret)).equals(before)).toBe(true)
   })
 
-  it("without the weights verify, and say why they prove nothing", async () => {
+  it("without the weights verify and are audited, and say why they prove nothing", async () => {
     rmSync(join(b, secret))
+    const audited = await run("audit", b)
+    expect(audited.code, audited.stderr + audited.stdout).toBe(0)
     const key = JSON.parse(readFileSync(join(b, "verification.json"), "utf8"))
     const verified = await run(
       "verify",

@@ -69,6 +69,19 @@ describe("of a model's file", () => {
     expect(await shape({ initializers: { w, b }, nodes: [gemm] })).toEqual([20, "s"])
     const c = { shape: [1, 4], data: [1, 1, 1, 1] }
     expect(await shape({ initializers: { c }, nodes: [node("Mul", ["x", "c"])] })).toEqual([4, "s"])
+    // a product with ones would fold away, and say that they are
+    const between = [
+      node("Relu", ["x"], {}, ["p"]),
+      node("Mul", ["p", "c"], {}, ["q"]),
+      node("Sigmoid", ["q"]),
+    ]
+    const d = { shape: [1, 4], data: [0.9, 1.1, 0.8, 1.2] }
+    const [ones, others] = [
+      await shape({ initializers: { c }, nodes: between }),
+      await shape({ initializers: { c: d }, nodes: between }),
+    ]
+    expect(ones).toEqual(others)
+    expect(ones[0]).toBe(4)
   })
 
   it("what an operator's definition says, numbers without dimensions, limits and integers are public", async () => {

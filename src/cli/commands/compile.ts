@@ -7,6 +7,7 @@ import { sizeOf } from "../../ops/program.js"
 import { proofSystems } from "../../systems/index.js"
 import { backendInfo, backendLine, backendOption, backendsOf } from "../backend.js"
 import { readDocument } from "../claims.js"
+import { stageLine } from "../estimates.js"
 import { checkCircuitFolder, saveCircuit } from "../folder.js"
 import { readLike, withoutPredicate } from "../like.js"
 import { readModel } from "../model-files.js"
@@ -112,12 +113,19 @@ export const compileCommand = command("compile", "quantize a model and compile i
       measured.map((i) => given.samples[i]),
       { labels: labels && measured.map((i) => labels[i]), backend, onProgress },
     )
-    const circuit = await api.compile(integers, { ...chosen, onProgress })
+    let estimate: api.CircuitEstimate | undefined
+    const onEstimate = (expected: api.CircuitEstimate) => {
+      estimate = expected
+      const line = stageLine(expected, "compile")
+      if (line !== undefined) note(line)
+    }
+    const circuit = await api.compile(integers, { ...chosen, onEstimate, onProgress })
     const info = saveCircuit(out, circuit, accuracy)
     const { graph: _, ...trade } = search ?? {}
     print(
       {
         ...info,
+        estimate,
         accuracy,
         warnings,
         ...(search && { search: trade }),

@@ -13,7 +13,14 @@ import { keystoreOption } from "../account.js"
 import { accountOf, carryOut, type OnChain, onContracts, readRequest, rpcOption } from "../chain.js"
 import { dateOf, readDocument, readShown } from "../claims.js"
 import { withContracts } from "../contracts.js"
-import { loadOwned, loadVerificationKey, type Owned, provingKeyPath, verificationKeyPath } from "../folder.js"
+import {
+  loadOwned,
+  loadVerificationKey,
+  type Owned,
+  provingKeyPath,
+  requireOwnKey,
+  verificationKeyPath,
+} from "../folder.js"
 import { readModel } from "../model-files.js"
 import { choice, command, hex32, repeatable } from "../options.js"
 import { readSalts } from "../salts.js"
@@ -100,8 +107,10 @@ async function knownModel(
   inputs: readonly string[],
   saltFiles: readonly string[],
 ): Promise<KnownModel & Pick<Owned, "opening"> & { readonly folder: string }> {
-  const { circuit, opening } = await loadOwned(folder, onProgress)
+  const owned = await loadOwned(folder, onProgress)
+  const { circuit, opening } = owned
   const verificationKey = loadVerificationKey(verificationKeyPath(folder))
+  requireOwnKey(owned, verificationKey)
   const { graph } = circuit
   const specs = graph.inputs.map(({ name, tensor }) => ({ name, shape: graph.tensors[tensor].shape }))
   const sides = (["input", "output"] as const).filter((side) => circuit[side] === "committed")

@@ -3,6 +3,7 @@ import { resolve } from "node:path"
 import { checkOutput, writeWhole } from "../../files.js"
 import * as api from "../../index.js"
 import { readAttestation } from "../claims.js"
+import { stageLine } from "../estimates.js"
 import {
   loadOwned,
   loadVerificationKey,
@@ -43,9 +44,12 @@ proveCommand.action(async (folder: string, inputPath: string | undefined, option
   const verificationKey = loadVerificationKey(verificationKeyPath(folder))
   const salts = saltsOf(saltsPath, reuseSalts, readInfo(folder))
   checkOutputs(out, saltsPath, reuseSalts)
-  const { circuit, opening, relink, input } = await loadWithInput(folder, inputPath, clampInputs)
+  const { owned, input } = await loadWithInput(folder, inputPath, clampInputs)
+  const { circuit, opening, relink } = owned
   const memoryBytes = api.memoryEstimate(circuit)
-  if (memoryBytes !== null) note(`memory   about ${Math.ceil(memoryBytes / 2 ** 20)} MiB`)
+  const estimate = api.estimateCircuit(circuit)
+  const line = stageLine(estimate, "prove")
+  if (line !== undefined) note(line)
   await using key = await api.openKeyFile(keyPath)
   const made = await withCircuit({ circuit, relink }, async (linked) => {
     await using prover = await api.openProver(linked, key, { verificationKey, ...opening })
@@ -56,7 +60,7 @@ proveCommand.action(async (folder: string, inputPath: string | undefined, option
   salts.save()
   writeWhole(out, text)
   const proofBytes = 32 * api.solidityProof(made.receipt.proof).length
-  print({ receipt: out, proofBytes, memoryBytes, ms }, [
+  print({ receipt: out, proofBytes, memoryBytes, estimate, ms }, [
     `receipt  ${out} (proof ${proofBytes} bytes, ${ms.prove} ms)`,
   ])
 })

@@ -12,7 +12,8 @@ export const runCommand = command("run", "run the integer model without proving"
   .addOption(backendOption)
   .action(async (folder: string, inputPath: string, { clamp = false, backend: name }) => {
     await using backend = backendsOf(name)
-    const { circuit, quantized } = await loadWithInput(folder, inputPath, clamp)
+    const { owned, quantized } = await loadWithInput(folder, inputPath, clamp)
+    const { circuit } = owned
     const { graph } = circuit
     const [values] = await api.runIntegers(graph, [quantized], { backend })
     const integers: Record<string, number[]> = {}

@@ -11,6 +11,7 @@ import { affine1, affine2 } from "./affine.js"
 import { boundaryTargets, fullWitness, sectionsOf, wordDifferences } from "./audit.js"
 import { linkMirage } from "./boundary.js"
 import type { MirageCircuit } from "./circuit.js"
+import { mirageExpects, mirageTakes } from "./expected.js"
 import { keepMirage, restoreMirage } from "./kept.js"
 import {
   checkMemory,
@@ -45,6 +46,8 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
 
   domains: ({ linked }) => keyDomains(linked.r1cs),
 
+  expects: (linking, forms, linked) => mirageExpects(linking, forms as LookupForms, linked),
+  takes: mirageTakes,
   keep: keepMirage,
   restore: (file, circuit, where) => restoreMirage(file, circuit, mirageDomain, where),
 
