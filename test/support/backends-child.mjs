@@ -44,4 +44,13 @@ device?.destroy()
 const after = device ? await same(graphs[0]) : undefined
 const { passedOver } = backend
 await backend.close()
-console.log(JSON.stringify({ equal, chosen, refused, tensors, after, passedOver }))
+// once more in the same process
+const again = openBackends(name, { load })
+const [graph] = graphs
+const input = Object.fromEntries(
+  graph.inputs.map(({ name, tensor, lo }) => [name, graph.tensors[tensor].lo.map(() => lo)]),
+)
+await runIntegers(graph, [input], { backend: again })
+const second = again.chosen
+await again.close()
+console.log(JSON.stringify({ equal, chosen, refused, tensors, after, passedOver, second }))

@@ -346,7 +346,7 @@ function linkWindows(wires: SecretWires, t: number, { graph, builder, projection
         return { wires: [low, low + 1], coefficients: [1, 2 ** productBits] }
       },
     }
-    emitWindows(bank, slots, of, projection)
+    invariant(emitWindows(bank, slots, of, projection), "windows read something")
   }
   return { y, outputs }
 }

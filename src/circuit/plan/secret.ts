@@ -134,7 +134,7 @@ function windowsPlan(
       constant: () => 0,
       products: () => x,
     }
-    emitWindows(bank, slots, of, sink)
+    if (!emitWindows(bank, slots, of, sink)) return undefined
   }
   return { form: "windows", banks, cost: { rows, finals, finalsOnB: onB.size } }
 }

@@ -58,8 +58,8 @@ const sumOf = (terms: readonly (readonly [wire: number, coefficient: number])[])
   coefficients: terms.map(([, coefficient]) => coefficient),
 })
 
-/** Emits all rows of a bank. */
-export function emitWindows(bank: Bank, slots: Slots, wires: BankWires, sink: Sink): void {
+/** Emits all rows of a bank; false of one that reads nothing but zeros, which is no equation. */
+export function emitWindows(bank: Bank, slots: Slots, wires: BankWires, sink: Sink): boolean {
   const { axes, channels, taps } = bank
   const { block } = slots
   const { steps, image } = stridesOf(bank)
@@ -98,15 +98,11 @@ export function emitWindows(bank: Bank, slots: Slots, wires: BankWires, sink: Si
       if (v.wires.length === 0) continue
       factors.push({ u: factor(channel, tap), v, shift: shifts[tap] })
     }
+  if (factors.length === 0) return false
   const all = block * last.reduce((sum, from, a) => sum + steps[a] * from, 0)
   const right = slots.pairedOutputs
     ? pairedOutputSum(bank, block, wires, sink, power, all)
     : outputSum(bank, slots, wires.y, all, times)
-  if (factors.length === 0) {
-    // nothing is read: all outputs are zero
-    sink.equation(sumOf([]), sumOf([]), undefined, right)
-    return
-  }
   const distinct = (side: "u" | "v") => new Set(factors.flatMap((of) => of[side].wires)).size
   // side B takes whichever has fewer wires: its points are dear
   const [wide, narrow] = distinct("u") > distinct("v") ? (["u", "v"] as const) : (["v", "u"] as const)
@@ -125,6 +121,7 @@ export function emitWindows(bank: Bank, slots: Slots, wires: BankWires, sink: Si
       sink.equation(sole(before), sole(power(block * of.shift)), undefined, right)
     }
   }
+  return true
 }
 
 /** v of each tap of a channel, axis by axis from the last one. */

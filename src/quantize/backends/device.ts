@@ -28,6 +28,8 @@ export interface Device {
   readonly name: DeviceName
   /** What it is, for people: an adapter, a package. */
   readonly description: string
+  /** Whether it is an adapter for graphics in software, which nothing is faster on. */
+  readonly inSoftware?: boolean | undefined
   readonly operations: ReadonlySet<"matmul" | "conv" | "depthwise">
   /** Numbers of a row-major tensor. */
   load(values: Float32Array, shape: readonly number[]): Loaded

@@ -80,7 +80,7 @@ const starts: Record<DeviceName, (tf: Tf, load: LoadPackage) => Promise<Device>>
     const before = registered(tf, "webgpu")
     const { WebGPUBackend } = (await optional(load, "@tensorflow/tfjs-backend-webgpu")) as WebgpuPackage
     const restore = () => {
-      tf.removeBackend("webgpu")
+      if (registered(tf, "webgpu")) tf.removeBackend("webgpu")
       if (before) tf.registerBackend("webgpu", before)
     }
     let device: GpuDevice | undefined
@@ -93,11 +93,13 @@ const starts: Record<DeviceName, (tf: Tf, load: LoadPackage) => Promise<Device>>
         requiredLimits: Object.fromEntries(limits.map((limit) => [limit, adapter.limits[limit]])),
       })
       const backend = new WebGPUBackend(device, adapter.info)
-      tf.removeBackend("webgpu")
+      if (registered(tf, "webgpu")) tf.removeBackend("webgpu")
       tf.registerBackend("webgpu", () => backend)
       const { vendor = "", architecture = "", description: about = "" } = adapter.info ?? {}
       const description = [vendor, architecture, about].filter((part) => part !== "").join(" ") || "WebGPU"
-      return await tfDevice(tf, { name: "webgpu", backend: "webgpu", description, lost: lossOf(device), end })
+      const inSoftware = adapter.info?.isFallbackAdapter === true
+      const start = { name: "webgpu", backend: "webgpu", description, inSoftware } as const
+      return await tfDevice(tf, { ...start, lost: lossOf(device), end })
     } catch (error) {
       end()
       throw error
@@ -130,7 +132,12 @@ const registered = (tf: Tf, name: string) =>
 interface Gpu {
   requestAdapter(options: object): Promise<{
     readonly limits: Readonly<Record<string, number>>
-    readonly info?: Readonly<Record<string, string>>
+    readonly info?: {
+      readonly vendor?: string
+      readonly architecture?: string
+      readonly description?: string
+      readonly isFallbackAdapter?: boolean
+    }
     requestDevice(options: object): Promise<GpuDevice>
   } | null>
 }
@@ -158,6 +165,9 @@ async function nodeGpu(load: LoadPackage): Promise<Gpu> {
     create(options: readonly string[]): Gpu
     readonly globals: Record<string, unknown>
   }
+  // one for a process: of two the driver may fail when it ends
+  const found = typeof navigator === "object" ? (navigator as { gpu?: Gpu }).gpu : undefined
+  if (found) return found
   const gpu = dawn.create([])
   const define = (target: object, name: string, value: unknown) => {
     if (!(name in target)) Object.defineProperty(target, name, { value, configurable: true, writable: true })
@@ -183,13 +193,17 @@ interface Start {
   /** As tfjs calls it. */
   readonly backend: string
   readonly description: string
+  readonly inSoftware?: boolean
   readonly lost?: Promise<never>
   readonly end?: () => void
 }
 
 const kernels = { matmul: "BatchMatMul", conv: "Conv2D", depthwise: "DepthwiseConv2dNative" } as const
 
-async function tfDevice(tf: Tf, { name, backend, description, lost, end }: Start): Promise<Device> {
+async function tfDevice(
+  tf: Tf,
+  { name, backend, description, inSoftware, lost, end }: Start,
+): Promise<Device> {
   const before = tf.engine().backendName
   if (!(await tf.setBackend(backend))) throw new DeviceFailure(`tfjs cannot start \`${backend}\``)
   await tf.ready()
@@ -223,6 +237,7 @@ async function tfDevice(tf: Tf, { name, backend, description, lost, end }: Start
   return {
     name,
     description,
+    inSoftware,
     operations,
     load: (values, shape): Loaded => at(() => tf.tensor(values, [...shape], "float32")),
     matmul: (left, right) => read(() => tf.matMul(left as Tensor3D, right as Tensor3D)),

@@ -269,7 +269,7 @@ class Proving {
   async #multiplyProjected({ projected }: LoadedSections, witness: Witness): Promise<Affine> {
     if (!projected) return null
     const scalars = Array.from(projected.wires, (wire) => witness.large.get(wire) ?? 0n)
-    return this.#engine.msm(projected.points, scalars, this.#work)
+    return this.#engine.msm(await projected.points, scalars, this.#work)
   }
 
   /** D under a fresh mask. */

@@ -36,7 +36,8 @@ export interface LoadedSections {
   readonly full: Uint32Array
   /** Points of `small`, of `full` and of the masks with their multiples. */
   readonly points: Points
-  readonly projected: { readonly wires: Uint32Array; readonly points: Points } | undefined
+  /** Wires of projections, each once, and the sums of all points of each. */
+  readonly projected: { readonly wires: Uint32Array; readonly points: Promise<Points> } | undefined
   /** Points of the inverses, then of the quotients with 2^k times themselves. */
   readonly lookups: Points | undefined
 }
@@ -63,6 +64,7 @@ export class SectionLoader {
   /** Queries that are not of weights alone. */
   private readonly queries: Uint32Array
   private readonly loaded: Points[] = []
+  private readonly pending: Promise<Points>[] = []
 
   constructor(
     { linked }: MirageCircuit,
@@ -131,19 +133,38 @@ export class SectionLoader {
       })
       this.loaded.push(lookupPoints)
     }
-    let projectedPoints: Points | undefined
+    let summed: LoadedSections["projected"]
     if (projected.wires.length > 0) {
       const options = { nameOf: nameOf(projected.parts), resident: this.resident }
-      projectedPoints = this.engine.load(group, join(projected.points), options)
-      this.loaded.push(projectedPoints)
+      summed = this.sumByWire(projected.wires, this.engine.load(group, join(projected.points), options))
     }
     return {
       small: small.wires,
       full: full.wires,
       points,
-      projected: projectedPoints && { wires: projected.wires, points: projectedPoints },
+      projected: summed,
       lookups: lookupPoints,
     }
+  }
+
+  /** Points of one wire in several sections meet one scalar: they are added once and for all. */
+  private sumByWire(wires: Uint32Array, points: Points): LoadedSections["projected"] {
+    const groupOf = new Map<number, number>()
+    for (const wire of wires) if (!groupOf.has(wire)) groupOf.set(wire, groupOf.size)
+    if (groupOf.size === wires.length) {
+      this.loaded.push(points)
+      return { wires, points: Promise.resolve(points) }
+    }
+    const group = wires.map((wire) => groupOf.get(wire) ?? 0)
+    const summed = this.engine.sums(points, { group, point: wires.map((_, i) => i) }, groupOf.size)
+    const made = summed.finally(() => this.engine.free(points))
+    // whoever proves or closes waits for it
+    made.then(
+      (sums) => this.loaded.push(sums),
+      () => undefined,
+    )
+    this.pending.push(made)
+    return { wires: Uint32Array.from(groupOf.keys()), points: made }
   }
 
   /** Places of wires in a section by kind, ascending. */
@@ -222,6 +243,7 @@ export class SectionLoader {
   }
 
   async free(): Promise<void> {
+    await Promise.allSettled(this.pending.splice(0))
     await Promise.all(this.loaded.splice(0).map((points) => this.engine.free(points)))
   }
 }

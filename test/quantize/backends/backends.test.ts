@@ -228,6 +228,22 @@ describe("the choice of a backend", () => {
     expect([backends.chosen, held()]).toEqual(["loops", 0])
   })
 
+  it("leaves out an adapter in software, unless it is asked for", async () => {
+    const software = () => Object.assign(loopDevice(), { inSoftware: true })
+    const { backends, told } = backendsOf({ webgpu: software }, "auto")
+    const prepared = backends.prepare(program, tensors, many.length)
+    await prepared.run(many.slice(0, 2))
+    prepared.dispose()
+    expect(told.find(({ backend }) => backend === "webgpu")).toMatchObject({
+      reason: expect.stringMatching(/software/),
+      missing: true,
+    })
+    expect(Object.keys(backends.measured ?? {})).toEqual(["loops"])
+    const asked = backendsOf({ webgpu: software }, "webgpu")
+    await expectSame((await small()).graph, asked.backends, new Random(1))
+    expect(asked.told).toEqual([])
+  })
+
   it("passes over what disagrees with the loops", async () => {
     // right about integers, and off by a thousandth where they are none
     const result = (values: Float32Array) => values.map((x) => (Number.isInteger(x) ? x : 1.001 * x))

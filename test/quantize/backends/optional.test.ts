@@ -68,6 +68,7 @@ describe("WebGPU in Node", () => {
       tensors: 0,
       after: true,
       passedOver: [{ backend: "webgpu", missing: false }],
+      second: "webgpu",
     })
   }, 300_000)
 

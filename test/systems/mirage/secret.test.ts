@@ -329,6 +329,21 @@ describe("forged private weights", () => {
 })
 
 describe("random architectures", () => {
+  it("of which nothing but padding is read are products", async () => {
+    const layers = new Layers(1, new Random(1))
+    layers.conv(0, {
+      channels: 1,
+      outputs: 1,
+      axes: [{ size: 1, kernel: 2, pad: 1, dilation: 2 }],
+    })
+    const made = withSecretWeights(layers.graph([1]))
+    const other = await compile(made)
+    const [plan] = planSecrets(made).plans.values()
+    expect(plan.terms[0]?.form).toBe("products")
+    expect(
+      failing(other, await mirageWitness(other, runInteger(made, { x: Float64Array.of(3) }), c)),
+    ).toBeUndefined()
+  })
   const axis = fc.record({
     size: fc.integer({ min: 1, max: 5 }),
     kernel: fc.integer({ min: 1, max: 3 }),
