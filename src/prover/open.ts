@@ -254,8 +254,8 @@ export async function openProver(
       checkText(context, "options.context")
       signal?.throwIfAborted()
       onProgress?.({ stage: "witness", done: 0, total: 1 })
-      const { salts, values, statement: executed } = execute(circuit, input, proveOptions)
-      const statement = { ...executed, model: key.key.model }
+      const asked = { ...proveOptions, verificationKey: key.key }
+      const { salts, values, statement } = execute(circuit, input, asked)
       onProgress?.({ stage: "witness", done: 1, total: 1 })
       const { proof, holds } = await prove(values, statement, { salts, onProgress, signal })
       const { proofSystem } = circuit

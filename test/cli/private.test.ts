@@ -188,6 +188,14 @@ describe("folders of private weights", () => {
     expect(info.weights).toBe("private")
   })
 
+  it("do not leave for tools that would take them for plain circuits", async () => {
+    for (const what of ["circom", "r1cs"]) {
+      const { code, stderr } = await run("export", what, a, "--out", path("plain"))
+      expect(code, what).toBe(2)
+      expect(stderr).toMatch(/none for other tools/)
+    }
+  })
+
   it("keep the weights for their owner's eyes", () => {
     if (process.platform !== "win32")
       for (const each of [a, b]) expect(statSync(join(each, secret)).mode & 0o777).toBe(0o600)

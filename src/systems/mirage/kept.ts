@@ -26,6 +26,7 @@ import { outputsOf } from "../../ops/linearmap.js"
 import { depthOf, type LinearMap } from "../../ops/program.js"
 import type { IntGraph } from "../../quantize/integers/intgraph.js"
 import type { MirageCircuit, MirageLinked } from "./circuit.js"
+import { publicWires } from "./wires.js"
 
 /** Of what is kept, and of how it is linked: another one where linking makes another circuit of a model. */
 const version = 1
@@ -204,6 +205,9 @@ class Reader {
     const side = (name: "a" | "b" | "c") => this.#side(given[name], rows, wires, values.length, name)
     const numbers = { values, wires, rows, publicOutputs, publicInputs, privateInputs }
     const [a, b, c] = [side("a"), side("b"), side("c")]
+    // every wire is in a row: a short file has few of them
+    const entries = [a, b, c].reduce((sum, { wires: list }) => sum + list.length, 0)
+    this.#check(wires <= publicWires + entries, "r1cs")
     if (given.maps === null) return { ...numbers, a, b, c }
     this.#check(Array.isArray(given.maps), "maps")
     const maps = given.maps.map((map: unknown) => this.#map(map, wires, rows, b))
