@@ -1,12 +1,17 @@
-/** What a prover leaves behind when it is closed: nothing. `npm run test:full` goes a hundred rounds. */
+/**
+ * What a prover leaves behind when it is closed: nothing. `npm run test:full` goes a hundred rounds. And what it does not
+ * ask for.
+ */
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
-import { afterAll, beforeAll, expect, it } from "vitest"
+import { afterAll, beforeAll, expect, it, vi } from "vitest"
+import { mappedB } from "#src/circuit/formats/mapped.js"
+import { digestOf } from "#src/circuit/formats/r1cs.js"
 import { compile } from "#src/compile/compile.js"
 import { type Keys, openProver, type Prover, setup } from "#src/prover/open.js"
 import type { Circuit } from "#src/systems/index.js"
 import { amount } from "../support/amount.js"
-import { type Network, perceptron } from "../support/networks.js"
+import { mnist, type Network, perceptron } from "../support/networks.js"
 
 const context = `0x${"35".repeat(32)}`
 const rounds = amount(8, 100)
@@ -72,4 +77,17 @@ it("a prover that is held would be seen", async () => {
   const before = await measure()
   const held = [await round(), await round()]
   expect((await measure()).alive).toBe(before.alive + held.length)
+}, 120_000)
+
+it("side B, which is made when somebody reads it, is read for its digest and for nothing else", async () => {
+  const { graph, input } = await mnist("mnist-lenet")
+  const large = await compile(graph)
+  expect(mappedB(large.linked.r1cs)?.maps.length).toBeGreaterThan(0)
+  digestOf(large.linked.r1cs)
+  const made = vi.spyOn(large.linked.r1cs, "b", "get")
+  const { provingKey } = await setup(large, { dev: true })
+  const prover = await openProver(large, provingKey)
+  await prover.prove(input, { context, clampInputs: true })
+  await prover.close()
+  expect(made).not.toHaveBeenCalled()
 }, 120_000)

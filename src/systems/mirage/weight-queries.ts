@@ -12,10 +12,10 @@ import { CHALLENGE, CONSTANT, publicWires } from "./wires.js"
 type Linked = Pick<MirageLinked, "lookup" | "weights"> & { readonly r1cs: Pick<R1cs, "b" | "values"> }
 
 /** Their numbers, ascending. */
-export function queriesOfWeights({ lookup, weights, r1cs: { b } }: Linked): Uint32Array {
-  // side B of a large circuit may not be there yet, and none of its queries is of weights
+export function queriesOfWeights({ lookup, weights, r1cs }: Linked): Uint32Array {
+  // reading side B of a large circuit makes it, and none of its queries is of weights
   if (weights === 0) return new Uint32Array(0)
-  const { rowPtr, wires } = b
+  const { rowPtr, wires } = r1cs.b
   const isConstant = (wire: number) =>
     wire === CHALLENGE || wire === CONSTANT || (wire >= publicWires && wire < publicWires + weights)
   return Uint32Array.from(lookup.row.keys()).filter((query) => {
