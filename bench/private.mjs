@@ -8,7 +8,9 @@ import { readFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import * as api from "../dist/index.js"
 
-const { values } = parseArgs({ options: { runs: { type: "string", default: "21" }, json: { type: "boolean" } } })
+const { values } = parseArgs({
+  options: { runs: { type: "string", default: "21" }, json: { type: "boolean" } },
+})
 const context = `0x${"00".repeat(32)}`
 /** Rounds that are not counted: engines compile what runs often anew. */
 const warmUps = 4
