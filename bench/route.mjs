@@ -52,7 +52,7 @@ export async function takeThrough(model, { inputs, outputs, maxConstraints, proo
   }
   const program = api.lower(model)
   const graph = await timed("quantize", () => api.quantizeProgram(program, { samples: [inputs] }))
-  const { outputs: promised } = api.measureAccuracy(program, graph, [inputs])
+  const { outputs: promised } = await api.measureAccuracy(program, graph, [inputs])
   if (!proofs) {
     const run = api.runInteger(graph, api.quantizeInput(graph, inputs))
     const { relative, within } = compared(graph, promised, outputs, (name) =>

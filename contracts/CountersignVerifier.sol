@@ -29,11 +29,13 @@ contract KeyData {
 ///             c  = keccak256(key . context . n . p_0 ... p_(n-1) . D.x . D.y) mod r
 ///             ev = p_0 c + p_1 c^2 + ... + p_(n-1) c^n mod r
 ///
+///         with one more factor e(D_w, deltaW) on the right where the key is of a model with private weights: D_w is the
+///         commitment to them, and as a part of the key it is bound by the key's digest.
 ///         The challenge c binds key, context, words and D: none of them can be chosen after it.
 ///         Blob, 26 words: magic, flags, n, how many of them are outputs, model, layout digest, alpha1 (2),
-///         beta2 (4), delta2 (4), deltaC2 (4), ic (3 points of 2); for a key of a ceremony, which its flags
-///         say, five more: powers of tau (2), contributors, beacon, transcript. Coordinates of G2 have the
-///         imaginary part first. Proof words: A.x, A.y, B.x1, B.x0, B.y1, B.y0, C.x, C.y, D.x, D.y.
+///         beta2 (4), delta2 (4), deltaC2 (4), ic (3 points of 2); for private weights, which its flags say, seven
+///         more: architecture, D_w (2), deltaW2 (4); then for a key of a ceremony, which they say too, five: powers of
+///         tau (2), contributors, beacon, transcript. Coordinates of G2 have the imaginary part first. Proof words: A.x, A.y, B.x1, B.x0, B.y1, B.y0, C.x, C.y, D.x, D.y.
 ///         docs/FORMATS.md has the whole definition, and what the words mean. Anyone can re-randomise a proof,
 ///         so never use its bytes as an identifier or against replay; the context is there for that.
 contract CountersignVerifier is ICountersignVerifier {
@@ -42,6 +44,9 @@ contract CountersignVerifier is ICountersignVerifier {
     bytes32 private constant MAGIC = "countersign.key.mirage.1";
     uint256 private constant FLAG_DEV = uint256(Setup.Dev);
     uint256 private constant FLAG_CEREMONY = uint256(Setup.Ceremony);
+    /// The lower bits of the flags are the setup; this one is for private weights, and the highest.
+    uint256 private constant FLAG_SETUP = 3;
+    uint256 private constant FLAG_PRIVATE = 4;
 
     /// Positions of words in the blob.
     uint256 private constant FLAGS = 1;
@@ -55,24 +60,34 @@ contract CountersignVerifier is ICountersignVerifier {
     uint256 private constant DELTA_C = 16;
     uint256 private constant IC = 20;
     uint256 private constant IC_END = 26;
-    /// Behind the points, in a key of a ceremony alone.
+    /// In a key of private weights alone; D_w and deltaW stand behind one another, as a pairing takes them.
+    uint256 private constant ARCHITECTURE = 26;
+    uint256 private constant WEIGHTS = 27;
+    uint256 private constant DELTA_W = 29;
+    uint256 private constant PRIVATE_WORDS = 7;
+    /// Behind the points, in a key of a ceremony alone, PRIVATE_WORDS later of private weights: powers of tau (2),
+    /// contributors, beacon, transcript.
     uint256 private constant PTAU = 26;
     uint256 private constant CONTRIBUTORS = 28;
-    uint256 private constant BEACON = 29;
-    uint256 private constant TRANSCRIPT = 30;
-    /// Words of the longest blob: a key of no ceremony reads as zeros behind its points.
-    uint256 private constant LENGTH = 31;
+    /// Words of the longest blob: a shorter one reads as zeros behind its end.
+    uint256 private constant LENGTH = 38;
 
     uint256 private constant BLOB_BYTES = 832;
     uint256 private constant CEREMONY_BLOB_BYTES = 992;
+
+    /// What the digest of a model with private weights begins with.
+    bytes32 private constant MODEL_TAG = "countersign.model.1";
 
     /// Most words a key may have: no statement of docs/FORMATS.md has more values.
     uint256 private constant MAX_WORDS = 2 ** 22;
 
     uint256 private constant FIVE_PAIRS_GAS = 215000;
+    uint256 private constant SIX_PAIRS_GAS = 249000;
     /// What must be left before the first precompile of a verification: two multiplications, two additions,
     /// five pairs, the 64th part that EIP-150 withholds from the last call, and what happens in between.
     uint256 private constant VERDICT_GAS = 231700;
+    /// What must be left before six pairs, of private weights: they, the part withheld, and reading the sixth.
+    uint256 private constant SIXTH_VERDICT_GAS = 253400;
 
     /// Part of every key's address (EIP-1014).
     bytes32 private immutable _creationCodeHash = keccak256(type(KeyData).creationCode);
@@ -113,6 +128,13 @@ contract CountersignVerifier is ICountersignVerifier {
     uint256 private transient _w28;
     uint256 private transient _w29;
     uint256 private transient _w30;
+    uint256 private transient _w31;
+    uint256 private transient _w32;
+    uint256 private transient _w33;
+    uint256 private transient _w34;
+    uint256 private transient _w35;
+    uint256 private transient _w36;
+    uint256 private transient _w37;
 
     // ---------------------------------------------------------- registration
 
@@ -157,35 +179,42 @@ contract CountersignVerifier is ICountersignVerifier {
 
     /// @inheritdoc IKeyRegistry
     function isDev(bytes32 key) external view returns (bool) {
-        return _load(key)[FLAGS] == FLAG_DEV;
+        return _word(_dataOf(key), FLAGS) & FLAG_SETUP == FLAG_DEV;
     }
 
     /// @inheritdoc IKeyRegistry
     function provenanceOf(bytes32 key) external view returns (Provenance memory) {
-        uint256[LENGTH] memory blob = _load(key);
-        return Provenance({
-            setup: Setup(blob[FLAGS]),
-            ptau: [bytes32(blob[PTAU]), bytes32(blob[PTAU + 1])],
-            contributors: blob[CONTRIBUTORS],
-            beacon: bytes32(blob[BEACON]),
-            transcript: bytes32(blob[TRANSCRIPT])
-        });
+        address data = _dataOf(key);
+        uint256 flags = _word(data, FLAGS);
+        bytes32[5] memory told;
+        // of no ceremony there is nothing behind: zeros
+        uint256 from = 1 + 32 * (flags < FLAG_PRIVATE ? PTAU : PTAU + PRIVATE_WORDS);
+        assembly ("memory-safe") {
+            extcodecopy(data, told, from, 0xa0)
+        }
+        return Provenance(Setup(flags & FLAG_SETUP), [told[0], told[1]], uint256(told[2]), told[3], told[4]);
     }
 
     /// @inheritdoc IKeyRegistry
     function modelOf(bytes32 key) external view returns (bytes32) {
-        return bytes32(_load(key)[MODEL]);
+        return bytes32(_word(_dataOf(key), MODEL));
     }
 
     /// @inheritdoc ICountersignVerifier
     function wordsOf(bytes32 key) external view returns (uint256 words, uint256 outputs) {
-        uint256[LENGTH] memory blob = _load(key);
-        return (blob[WORDS], blob[OUTPUTS]);
+        address data = _dataOf(key);
+        return (_word(data, WORDS), _word(data, OUTPUTS));
+    }
+
+    /// @inheritdoc ICountersignVerifier
+    function architectureOf(bytes32 key) external view returns (bytes32) {
+        address data = _dataOf(key);
+        return _word(data, FLAGS) < FLAG_PRIVATE ? bytes32(0) : bytes32(_word(data, ARCHITECTURE));
     }
 
     /// @inheritdoc ICountersignVerifier
     function layoutOf(bytes32 key) external view returns (bytes32) {
-        return bytes32(_load(key)[LAYOUT]);
+        return bytes32(_word(_dataOf(key), LAYOUT));
     }
 
     /// @notice For the creation code of `KeyData` alone: the key that is being registered.
@@ -204,16 +233,18 @@ contract CountersignVerifier is ICountersignVerifier {
     function _register(bytes calldata blob, bool allowDev) private returns (bytes32 key) {
         uint256[LENGTH] memory words = _words(blob);
         key = keccak256(blob);
-        if (!allowDev && words[FLAGS] == FLAG_DEV) revert DevKey(key);
-        if (!allowDev && words[FLAGS] == FLAG_CEREMONY && words[CONTRIBUTORS] == 0) revert UncontributedKey(key);
+        uint256 setup = _setup(words);
+        if (!allowDev && setup == FLAG_DEV) revert DevKey(key);
+        if (!allowDev && setup == FLAG_CEREMONY && _contributors(words) == 0) revert UncontributedKey(key);
         if (_addressOf(key).code.length != 0) return key;
 
         (uint256 n, uint256 outputs) = (words[WORDS], words[OUTPUTS]);
         if (outputs == 0 || outputs > n || n > MAX_WORDS) revert WrongWordCounts(n, outputs);
         _checkPoints(words);
+        if (_isPrivate(words)) _checkWeights(words);
         _handOver(words);
         new KeyData{salt: key}();
-        emit KeyRegistered(key, bytes32(words[MODEL]), words[FLAGS] == FLAG_DEV, n);
+        emit KeyRegistered(key, bytes32(words[MODEL]), setup == FLAG_DEV, n);
     }
 
     /// The words of a blob that has the length its flags say.
@@ -221,7 +252,7 @@ contract CountersignVerifier is ICountersignVerifier {
         if (blob.length < BLOB_BYTES) revert WrongLength(BLOB_BYTES, blob.length);
         if (bytes32(blob[:32]) != MAGIC) revert UnknownFormat();
         uint256 flags = uint256(bytes32(blob[32:64]));
-        if (flags > FLAG_CEREMONY) revert UnknownFlags(flags);
+        if (flags > (FLAG_PRIVATE | FLAG_SETUP) || flags & FLAG_SETUP > FLAG_CEREMONY) revert UnknownFlags(flags);
         if (blob.length != _blobBytes(flags)) revert WrongLength(_blobBytes(flags), blob.length);
         assembly ("memory-safe") {
             calldatacopy(words, blob.offset, blob.length)
@@ -229,7 +260,20 @@ contract CountersignVerifier is ICountersignVerifier {
     }
 
     function _blobBytes(uint256 flags) private pure returns (uint256) {
-        return flags == FLAG_CEREMONY ? CEREMONY_BLOB_BYTES : BLOB_BYTES;
+        uint256 bytesOf = flags & FLAG_SETUP == FLAG_CEREMONY ? CEREMONY_BLOB_BYTES : BLOB_BYTES;
+        return flags & FLAG_PRIVATE == 0 ? bytesOf : bytesOf + 32 * PRIVATE_WORDS;
+    }
+
+    function _setup(uint256[LENGTH] memory words) private pure returns (uint256) {
+        return words[FLAGS] & FLAG_SETUP;
+    }
+
+    function _isPrivate(uint256[LENGTH] memory words) private pure returns (bool) {
+        return words[FLAGS] & FLAG_PRIVATE != 0;
+    }
+
+    function _contributors(uint256[LENGTH] memory words) private pure returns (uint256) {
+        return words[_isPrivate(words) ? CONTRIBUTORS + PRIVATE_WORDS : CONTRIBUTORS];
     }
 
     /// Says to `pendingKey` what it answers to the constructor of `KeyData`.
@@ -242,6 +286,9 @@ contract CountersignVerifier is ICountersignVerifier {
         _w20 = w[20]; _w21 = w[21]; _w22 = w[22]; _w23 = w[23];
         _w24 = w[24]; _w25 = w[25]; _w26 = w[26]; _w27 = w[27];
         _w28 = w[28]; _w29 = w[29]; _w30 = w[30];
+        if (!_isPrivate(w)) return;
+        _w31 = w[31]; _w32 = w[32]; _w33 = w[33]; _w34 = w[34];
+        _w35 = w[35]; _w36 = w[36]; _w37 = w[37];
     }
 
     function _checkPoints(uint256[LENGTH] memory words) private view {
@@ -257,6 +304,17 @@ contract CountersignVerifier is ICountersignVerifier {
         if (_isGenerator(words, DELTA) || _isGenerator(words, DELTA_C)) revert Uncontributed();
         if (_sameX(words, BETA, DELTA) || _sameX(words, BETA, DELTA_C)) revert Uncontributed();
         if (_sameX(words, DELTA, DELTA_C)) revert Uncontributed();
+    }
+
+    /// The points of private weights, and that the model is that of this commitment to them.
+    function _checkWeights(uint256[LENGTH] memory words) private view {
+        if (!onCurve(words[WEIGHTS], words[WEIGHTS + 1])) revert InvalidPoint(WEIGHTS);
+        _checkG2(words, DELTA_W);
+        if (_isGenerator(words, DELTA_W) || _sameX(words, DELTA_W, BETA)) revert Uncontributed();
+        if (_sameX(words, DELTA_W, DELTA) || _sameX(words, DELTA_W, DELTA_C)) revert Uncontributed();
+        bytes32 model =
+            keccak256(abi.encode(MODEL_TAG, words[ARCHITECTURE], words[WEIGHTS], words[WEIGHTS + 1]));
+        if (bytes32(words[MODEL]) != model) revert WrongModel(model, bytes32(words[MODEL]));
     }
 
     /// The pairing of infinity and P is one for every P of the subgroup, and an error for anything else
@@ -293,17 +351,22 @@ contract CountersignVerifier is ICountersignVerifier {
         return address(uint160(uint256(hash)));
     }
 
-    function _load(bytes32 key) private view returns (uint256[LENGTH] memory blob) {
-        address data = _addressOf(key);
+    function _dataOf(bytes32 key) private view returns (address data) {
+        data = _addressOf(key);
         if (data.code.length == 0) revert UnknownKey(key);
+    }
+
+    /// A word of a registered blob; zero behind its end.
+    function _word(address data, uint256 at) private view returns (uint256 word) {
         assembly ("memory-safe") {
-            extcodecopy(data, blob, 1, CEREMONY_BLOB_BYTES)
+            extcodecopy(data, 0x00, add(1, shl(5, at)), 0x20)
+            word := mload(0x00)
         }
     }
 
     // ------------------------------------------------- internal: verification
 
-    /// A verification spends 227,300 gas in precompiles; the code around them is assembly so that it adds
+    /// A verification spends 227,300 gas in precompiles, of private weights 34,000 more; the code around them is assembly so that it adds
     /// little. Memory is used at fixed places from 0x80 on, where Solidity's own begins: nothing was allocated
     /// before, and nothing is afterwards but the arguments of an error. First the blob and, where its points
     /// end, the transcript of the challenge; then the pairs of points, which take their places:
@@ -311,8 +374,8 @@ contract CountersignVerifier is ICountersignVerifier {
     ///     0x140  0x180  0x200  0x280   0x300 0x340 0x380  0x3c0  0x400
     ///     alpha  beta   delta  deltaC  ic_0  ic_1  ic_2   sum    key, context, n, words, D
     ///
-    ///     0x140        0x200  0x240   0x2c0  0x300    0x380  0x3c0   0x440        0x480
-    ///     alpha, beta  -A     B       D      deltaC   C      delta   public part  generator
+    ///     0x140        0x200  0x240   0x2c0  0x300    0x380  0x3c0   0x440        0x480      0x500
+    ///     alpha, beta  -A     B       D      deltaC   C      delta   public part  generator  D_w, deltaW
     ///
     /// All of it is checked before it is believed: n and flags here, the points of the key when it was
     /// registered, coordinates, curves and subgroup of the proof's points by the precompile (EIP-197 demands
@@ -326,26 +389,35 @@ contract CountersignVerifier is ICountersignVerifier {
         bool allowDev
     ) private view returns (bool valid) {
         bytes32 codeHash = _creationCodeHash;
+        uint256 data;
         uint256 flags;
         uint256 n;
-        uint256 contributors;
         assembly ("memory-safe") {
             // Address of the key's data, as in `_addressOf`; the instruction takes its low 160 bits.
             mstore(0x80, or(shl(248, 0xff), shl(88, address())))
             mstore(0x95, key)
             mstore(0xb5, codeHash)
             // An address without code reads as zeros, and no registered key has n = 0.
-            extcodecopy(keccak256(0x80, 0x55), 0x80, 1, CEREMONY_BLOB_BYTES)
+            data := keccak256(0x80, 0x55)
+            extcodecopy(data, 0x80, 1, CEREMONY_BLOB_BYTES)
             flags := mload(0xa0)
             n := mload(0xc0)
-            contributors := mload(0x400)
         }
         if (n != words.length) {
             if (n == 0) revert UnknownKey(key);
             revert WrongCount(n, words.length);
         }
-        if (!allowDev && flags != 0) {
-            if (flags == FLAG_DEV) revert DevKey(key);
+        if (!allowDev && flags & FLAG_SETUP != 0) {
+            if (flags & FLAG_SETUP == FLAG_DEV) revert DevKey(key);
+            uint256 contributors;
+            assembly ("memory-safe") {
+                contributors := mload(0x400)
+                // of private weights word 35
+                if and(flags, FLAG_PRIVATE) {
+                    extcodecopy(data, 0x00, 1121, 0x20)
+                    contributors := mload(0x00)
+                }
+            }
             if (contributors == 0) revert UncontributedKey(key);
         }
 
@@ -416,9 +488,21 @@ contract CountersignVerifier is ICountersignVerifier {
             calldatacopy(0x2c0, add(proof, 0x100), 0x40) // D
             // -A; a y of zero becomes Q, which the precompile refuses
             mstore(0x220, sub(Q, mload(0x220)))
+        }
 
-            // The product of the five pairings is one. No more gas than the price: a failure eats it all.
-            ok := staticcall(FIVE_PAIRS_GAS, 8, 0x140, 0x3c0, 0x00, 0x20)
+        // The product of the pairings is one. No more gas than the price: a failure eats it all.
+        if (flags < FLAG_PRIVATE) {
+            assembly ("memory-safe") {
+                ok := staticcall(FIVE_PAIRS_GAS, 8, 0x140, 0x3c0, 0x00, 0x20)
+            }
+        } else {
+            if (gasleft() < SIXTH_VERDICT_GAS) revert NotEnoughGas();
+            assembly ("memory-safe") {
+                extcodecopy(data, 0x500, 865, 0xc0) // D_w, deltaW: from word 27 on
+                ok := staticcall(SIX_PAIRS_GAS, 8, 0x140, 0x480, 0x00, 0x20)
+            }
+        }
+        assembly ("memory-safe") {
             valid := and(and(ok, eq(returndatasize(), 0x20)), eq(mload(0x00), 1))
         }
     }

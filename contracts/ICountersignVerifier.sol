@@ -15,6 +15,8 @@ interface ICountersignVerifier is IKeyRegistry {
 
     /// The header's numbers of words and outputs contradict each other.
     error WrongWordCounts(uint256 words, uint256 outputs);
+    /// The model of a key of private weights is not the digest of its architecture and its commitment to them.
+    error WrongModel(bytes32 expected, bytes32 given);
 
     // ---------------------------------------------------------------- events
 
@@ -51,6 +53,10 @@ interface ICountersignVerifier is IKeyRegistry {
 
     /// @notice How many words a statement under a registered key has, and how many of them, the first, are outputs.
     function wordsOf(bytes32 key) external view returns (uint256 words, uint256 outputs);
+
+    /// @notice Digest of the architecture of a registered key whose weights are private, of which its model is one; zero
+    ///         where they are not.
+    function architectureOf(bytes32 key) external view returns (bytes32);
 
     /// @notice keccak256 of the canonical JSON of a registered key's layout: what its words mean.
     function layoutOf(bytes32 key) external view returns (bytes32);

@@ -190,7 +190,7 @@ async function demonstrate(
     `  compiled to ${constraints} constraints in ${seconds(performance.now() - start)}, weights as constants`,
   )
   const name = graph.inputs[0].name
-  const accuracy = measureAccuracy(
+  const accuracy = await measureAccuracy(
     program,
     model,
     test.map(({ pixels }) => ({ [name]: pixels })),

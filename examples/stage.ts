@@ -46,6 +46,7 @@ import {
   setup,
   solidityKey,
   toSolidityArguments,
+  verificationKeyOf,
   wordsOf,
 } from "#src/index.js"
 import { type Chain, deploy } from "./chain.js"
@@ -93,9 +94,10 @@ async function perceptron(ptauPath: string) {
     const first = await setup(circuit, { ptau })
     const parts: Uint8Array[] = []
     const sink = { write: async (bytes: Uint8Array) => void parts.push(bytes.slice()) }
-    const { verificationKey } = await contribute(first.provingKey, { name: "Alice", sink })
+    await contribute(first.provingKey, { name: "Alice", sink })
+    const provingKey = new Uint8Array(Buffer.concat(parts))
     const input = parseInput(JSON.parse(read("input.json").toString()), graph.inputs)
-    return { circuit, provingKey: new Uint8Array(Buffer.concat(parts)), verificationKey, input }
+    return { circuit, provingKey, verificationKey: await verificationKeyOf(circuit, provingKey), input }
   } finally {
     await ptau.close()
   }

@@ -7,6 +7,7 @@ import { attestationCommand } from "./cli/commands/attestation.js"
 import { auditCommand } from "./cli/commands/audit.js"
 import { calldataCommand } from "./cli/commands/calldata.js"
 import { challengeCommand } from "./cli/commands/challenge.js"
+import { commitCommand } from "./cli/commands/commit.js"
 import { compileCommand } from "./cli/commands/compile.js"
 import { contractsCommand } from "./cli/commands/contracts.js"
 import { convictCommand } from "./cli/commands/convict.js"
@@ -31,6 +32,7 @@ import { softwareVersion } from "./cli/version.js"
 const commands = [
   compileCommand,
   setupCommand,
+  commitCommand,
   proveCommand,
   verifyCommand,
   calldataCommand,

@@ -20,9 +20,8 @@ export const defaults = Object.freeze({
   /** What it may cost besides, for each number that the file holds itself. */
   elementsPerNumber: 16,
   workPerNumber: 4096,
-  /** Circuits beyond these are refused before they are built, with the estimate. */
-  maxConstraints: 2 ** 20,
-  maxNonzeros: 2 ** 26,
+  /** Bytes that linking a circuit may take; one that would take more is refused before it is built, with the estimate. */
+  maxMemory: 2 ** 32,
   /**
    * A linear result gets wires of its own where that saves this many non-zeros per added row. Linear rows
    * sit on side C, which the prover never multiplies, so only setup and file size feel them.

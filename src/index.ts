@@ -16,6 +16,7 @@ export {
 export { readR1cs, writeR1cs } from "./circuit/formats/r1csfile.js"
 export { commit } from "./circuit/gadgets/circom-poseidon.js"
 export { type CompileOptions, checkCompileOptions, compile } from "./compile/compile.js"
+export type { CircuitEstimate } from "./compile/estimate.js"
 export { exportCircom } from "./compile/export-circom.js"
 export { type AuditReport, auditWitness } from "./compile/forgeries.js"
 export { inspect, type NodeReport } from "./compile/inspect.js"
@@ -42,6 +43,7 @@ export * from "./prover/index.js"
 export { type KeyFile, openKeyFile } from "./prover/keyfile.js"
 export {
   checkKeys,
+  type FirstKeys,
   type Keys,
   type SetupOptions,
   setup,
@@ -55,12 +57,38 @@ export {
   type ReceiptVerifier,
   verifyReceipt,
 } from "./prover/verify.js"
-export { type Accuracy, measureAccuracy } from "./quantize/accuracy.js"
+export {
+  type CommittedWeights,
+  type CommitWeightsOptions,
+  checkWeights,
+  commitWeights,
+} from "./prover/weights.js"
+export { type Accuracy, type AccuracyOptions, measureAccuracy } from "./quantize/accuracy.js"
+export {
+  type BackendChoice,
+  type BackendOptions,
+  type Backends,
+  openBackends,
+  type PassedOver,
+} from "./quantize/backends/backends.js"
+export type { BackendName } from "./quantize/backends/device.js"
 export type { CalibrationMethod } from "./quantize/calibration/calibrate.js"
 export { parseInput, parseLabels, parseSamples } from "./quantize/calibration/samples.js"
 export { deserialize, modelDigest } from "./quantize/canonical/digest.js"
+export {
+  type OpenCommitment,
+  type PrivateWeights,
+  readWeights,
+  writeWeights,
+} from "./quantize/canonical/weights.js"
 export type { IntGraph } from "./quantize/integers/intgraph.js"
-export { quantizeInput, runInteger } from "./quantize/integers/run.js"
+export {
+  quantizeInput,
+  type RunIntegersOptions,
+  runInteger,
+  runIntegers,
+} from "./quantize/integers/run.js"
+export { hasSecrets, secretsOf, withoutSecrets, withSecrets } from "./quantize/integers/secrets.js"
 export type { QuantizeOptions } from "./quantize/options.js"
 export { quantize, quantizeProgram } from "./quantize/quantize.js"
 export { type CheckedPtau, type CheckPtauOptions, checkPtau } from "./setup/ptau/check.js"

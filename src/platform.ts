@@ -1,4 +1,6 @@
-/** What this code runs in, its randomness, and what Node's file system allows and says. */
+/** What this code runs in, its randomness and its hash, and what Node's file system allows and says. */
+import { sha256 as portable } from "@noble/hashes/sha2.js"
+
 export const isNode = typeof process === "object" && typeof process.versions?.node === "string"
 
 /** Most that the platform draws at once. */
@@ -18,4 +20,17 @@ export const mostBytes = 2 ** 30
 export const refusalOf = (error: unknown): string => {
   const { code, message } = error as NodeJS.ErrnoException
   return code === "ENOENT" ? "does not exist" : (message ?? String(error))
+}
+
+/** A hash under way. */
+export interface Hashing {
+  update(bytes: Uint8Array): unknown
+  digest(): Uint8Array
+}
+
+/** SHA-256 by the platform where it has one that takes bytes part by part, which is ten times as fast. */
+export function sha256(): Hashing {
+  // loaded like this no bundler of a page looks for it; Node has this from 20.16 on
+  const native = isNode ? process.getBuiltinModule?.("node:crypto") : undefined
+  return native ? native.createHash("sha256") : portable.create()
 }

@@ -29,6 +29,9 @@ let made: Awaited<ReturnType<typeof whole>>
 let plain: Awaited<ReturnType<typeof whole>>
 let ptau: Uint8Array
 let universal: api.Keys
+/** A model with private weights. */
+let hidden: api.IntGraph
+let committed: api.CommittedWeights & { readonly architecture: api.Circuit; readonly key: Uint8Array }
 /** A file of powers that are enough, a key of nobody, and one that somebody contributed to. */
 let ceremony: { path: string; powers: api.PtauFile; first: Uint8Array; second: Uint8Array }
 
@@ -53,6 +56,10 @@ async function begun(folder: string) {
 beforeAll(async () => {
   made = await whole("mirage")
   plain = await whole("groth16")
+  hidden = await api.quantize(made.graph, { samples, weights: "private" })
+  const architecture = await api.compile(hidden)
+  const key = (await api.setup(architecture, { dev: true })).provingKey
+  committed = { architecture, key, ...(await api.commitWeights(architecture, key)) }
   ptau = await contributedPtau(1)
   universal = await api.setup(await api.compile(made.model, { proofSystem: "plonk" }), { dev: true })
   const folder = mkdtempSync(join(tmpdir(), "countersign-test-"))
@@ -101,10 +108,15 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     applyBeacon: [[second, { value: "0x1234", iterations: 10, sink: sink() }]],
     contribute: [[first, { name: "Alice", entropy: "dice", sink: sink() }]],
     drawSeed: [["dice"]],
-    execute: [[circuit, { x }, { context }]],
+    execute: [[circuit, { x }, { context, verificationKey }]],
     openPtauFile: [[path]],
     verifySetup: [[circuit, second, powers]],
     audit: [[circuit, provingKey, verificationKey]],
+    checkWeights: [
+      [committed.architecture, committed.key, committed.verificationKey, committed.commitment.blinding],
+    ],
+    commitWeights: [[committed.architecture, committed.key]],
+    privateModel: [[committed.architecture.model, committed.commitment.weights]],
     auditReceipt: [[receipt, receipt, verificationKey]],
     auditWitness: [[plain.circuit, witness()]],
     challenge: [[context, context, words, ["1", "2"]]],
@@ -119,6 +131,8 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
       [model.tensors[0], [1, 2]],
     ],
     describeCircuit: [[circuit]],
+    keepCircuit: [[circuit]],
+    estimateCircuit: [[circuit]],
     cutGraph: [[graph, ["y"]]],
     deserialize: [[api.serialize(model), "file"]],
     drawSalt: [[]],
@@ -134,10 +148,20 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     inspect: [[circuit]],
     keyDigest: [[verificationKey]],
     layoutJson: [[layout]],
-    lower: [[graph]],
-    measureAccuracy: [[program, model, samples, { labels: [0, 1] }]],
+    lower: [[graph], [graph, { weights: "private" }]],
+    measureAccuracy: [[program, model, samples, { labels: [0, 1], backend: "loops" }]],
     memoryEstimate: [[circuit]],
+    hasSecrets: [[model], [hidden]],
+    secretsOf: [[model], [hidden]],
+    withoutSecrets: [[model], [hidden]],
+    withSecrets: [
+      [model, []],
+      [hidden, api.secretsOf(hidden)],
+    ],
+    readWeights: [[api.writeWeights({ graph: hidden }), api.withoutSecrets(hidden)]],
+    writeWeights: [[{ graph: hidden }]],
     modelDigest: [[model]],
+    openBackends: [["loops", { load: () => Promise.resolve({}), onPassedOver: () => undefined }]],
     openKeyFile: [[new URL(import.meta.url).pathname]],
     openProver: [
       [circuit, provingKey, {}],
@@ -156,7 +180,10 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     proofFromSnarkjs: [[api.proofToSnarkjs(proof)]],
     proofToSnarkjs: [[proof]],
     publicSignals: [[plain.receipt.statement, plain.circuit.layout]],
-    quantize: [[graph, { samples }]],
+    quantize: [
+      [graph, { samples }],
+      [graph, { samples, weights: "private", like: hidden }],
+    ],
     quantizeInput: [[model, { x }, { clampInputs: true }]],
     quantizeProgram: [[program, { samples }]],
     readR1cs: [[api.writeR1cs(plain.circuit.linked.r1cs)]],
@@ -164,6 +191,7 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     rebuildCircuit: [
       [{ model: api.serialize(model), circuit: api.describeCircuit(circuit), gadgets: circuit.gadgets }, {}],
     ],
+    runIntegers: [[model, [api.quantizeInput(model, { x })], { backend: "loops", tensors: [0] }]],
     runInteger: [[model, api.quantizeInput(model, { x })]],
     serialize: [[model]],
     searchPrecision: [
@@ -181,7 +209,10 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     toSolidityArguments: [[receipt, verificationKey]],
     unpackTensor: [[[1n], 1, 0, 8]],
     describeProvenance: [[verificationKey.setup]],
-    verificationKeyOf: [[circuit, provingKey]],
+    verificationKeyOf: [
+      [circuit, provingKey],
+      [committed.architecture, committed.key, committed.commitment.weights],
+    ],
     verify: [[receipt, expected]],
     verifyReceipt: [[receipt, expected]],
     withPredicate: [[model, policy]],
@@ -229,7 +260,7 @@ async function failure(call: AnyFunction, args: readonly unknown[]): Promise<unk
 
 /** Whose last argument is options, or something like them. */
 const withOptions =
-  "applyBeacon checkCompileOptions checkPtau compile contribute explain fromSnarkjs importOnnx measureAccuracy openProver openPtau quantize quantizeInput quantizeProgram rebuildCircuit searchPrecision setup verify".split(
+  "applyBeacon checkCompileOptions checkPtau compile contribute explain fromSnarkjs importOnnx measureAccuracy openBackends openProver openPtau quantize quantizeInput quantizeProgram rebuildCircuit runIntegers searchPrecision setup verify".split(
     " ",
   )
 const classes = /^[A-Z]/
@@ -333,8 +364,8 @@ describe("inputs", () => {
     expect(api.quantizeInput(model, nested)).toEqual(api.quantizeInput(model, { x }))
     const nestedSamples = [nested, { x: [[1, -1, 1]] }]
     expect(api.modelDigest(await api.quantize(graph, { samples: nestedSamples }))).toBe(circuit.model)
-    expect(api.measureAccuracy(program, model, nestedSamples)).toEqual(
-      api.measureAccuracy(program, model, samples),
+    expect(await api.measureAccuracy(program, model, nestedSamples)).toEqual(
+      await api.measureAccuracy(program, model, samples),
     )
     const receipt = await prover.prove(nested, { context })
     expect(receipt.statement).toEqual(made.receipt.statement)

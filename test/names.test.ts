@@ -32,7 +32,7 @@ beforeAll(async () => {
   const samples = [{ [hostile.input]: [0.5, -0.5, 0.25] }, { [hostile.input]: [1, -1, 1] }]
   const integers = await quantize(graph, { samples })
   circuit = await compile(integers)
-  folders.saveCircuit(folder, circuit, measureAccuracy(lower(graph), integers, samples))
+  folders.saveCircuit(folder, circuit, await measureAccuracy(lower(graph), integers, samples))
   const keys = await setup(circuit, { dev: true })
   folders.saveKeys(folder, keys.provingKey, keys.verificationKey)
   writeFileSync(join(folder, "model.onnx"), smallModel(7, hostile))

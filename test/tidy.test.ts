@@ -40,6 +40,7 @@ const order = [
   "model/keras",
   "model/tfjs",
   "ops",
+  "quantize/backends",
   "quantize/calibration",
   "quantize/integers",
   "quantize/canonical",

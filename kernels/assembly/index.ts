@@ -3,14 +3,25 @@ export * from "./fieldcalls"
 export { raw2 as frRaw2 } from "./butterfly"
 export * from "./sparse"
 export { lookup, lookupRange, lookupScratch } from "./lookup"
+export {
+  columnSums,
+  combinationsScratch,
+  combine,
+  lagrange,
+  lagrangeRange,
+  lagrangeScratch,
+  mapLimbs,
+  mapSums,
+  sumsScratch,
+} from "./sums"
 export * from "./tables"
 export {
   transformBlocks,
   transformBlocksDown,
   transformBlocksUp,
+  transformCosets,
   transformDown,
   transformEnter,
-  transformLeave,
   transformQuotient,
   transformUp,
 } from "./transform"

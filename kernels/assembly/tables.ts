@@ -7,25 +7,26 @@ import { elementBytes, gather2, mul2, norm2, pairBytes, read2, scatter2 } from "
   /** Powers that one item computes. */
   chunk: usize
   twiddles: usize
+  /** Of a base, in Montgomery form, from the power 0 to N: for twiddles those of ω, where their table has them. */
+  powers: usize
   scale: usize
-  /** 32-byte residues in Montgomery form: ω^(i · chunk) for every item i, to begin with. */
+  /** 32-byte residues in Montgomery form: the base to the power i · chunk for every item i, to begin with. */
   starts: usize
-  /** Pairs: ω, and (κ, κη): the scale of coefficients with index 0 and 1. */
+  /** Pairs: the base, and (κ, κη), η² the base: the scale of coefficients with index 0 and 1. */
   constants: usize
 }
 
-/** ω^i for i = 0 … N, the table of the largest half-size. Items: (N + 1) / chunk, rounded up. */
+/** Powers of the base from 0 to N. Items: (N + 1) / chunk, rounded up. */
 export function tablePowers(item: usize, args: usize, scratch: usize): void {
   const tables = changetype<TransformTables>(args)
   const from = item * tables.chunk
   const end = min(from + tables.chunk, tables.vectors + 1)
-  const powers = tables.twiddles + (tables.vectors - tables.leaf) * elementBytes
   const start = tables.starts + item * 32
   read2(scratch, start, start)
   for (let i = from; i < end; i++) {
     // butterflies need them small
     norm2(scratch, scratch)
-    scatter2(powers + i * elementBytes, scratch + pairBytes, scratch)
+    scatter2(tables.powers + i * elementBytes, scratch + pairBytes, scratch)
     mul2(scratch, scratch, tables.constants)
   }
 }
@@ -35,10 +36,9 @@ export function tableHalves(item: usize, args: usize, scratch: usize): void {
   const tables = changetype<TransformTables>(args)
   const half = tables.leaf << item
   const stride = tables.vectors / half
-  const powers = tables.twiddles + (tables.vectors - tables.leaf) * elementBytes
   const to = tables.twiddles + (half - tables.leaf) * elementBytes
   for (let i: usize = 0; i < half; i++) {
-    memory.copy(to + i * elementBytes, powers + i * stride * elementBytes, elementBytes)
+    memory.copy(to + i * elementBytes, tables.powers + i * stride * elementBytes, elementBytes)
   }
 }
 
@@ -47,10 +47,9 @@ export function tableScale(item: usize, args: usize, scratch: usize): void {
   const tables = changetype<TransformTables>(args)
   const from = item * tables.chunk
   const end = min(from + tables.chunk, tables.vectors)
-  const powers = tables.twiddles + (tables.vectors - tables.leaf) * elementBytes
   const pair = tables.constants + pairBytes
   for (let p = from; p < end; p++) {
-    // η^2 = ω, so the power of the even coefficient 2j is ω^j
+    // the power of the even coefficient 2j is that of the base to j
     let index: usize = 0
     let weight: usize = 1
     let rest = p
@@ -61,7 +60,7 @@ export function tableScale(item: usize, args: usize, scratch: usize): void {
       }
       weight <<= 1
     }
-    const power = powers + (index + weight * rest) * elementBytes
+    const power = tables.powers + (index + weight * rest) * elementBytes
     gather2(scratch, power, power)
     mul2(tables.scale + p * pairBytes, scratch, pair)
   }

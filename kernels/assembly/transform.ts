@@ -16,7 +16,7 @@
  */
 import { downCarry, downLazy, downNorm, onesCarry, onesNorm, raw2, upCarry, upLazy, upNorm } from "./butterfly"
 import { leaves } from "./leaves"
-import { add2, difLazy2, elementBytes, gather2, mul2, pairBytes, scatter2, sub2, write2 } from "./fr"
+import { add2, difLazy2, elementBytes, gather2, mul2, norm2, pairBytes, scatter2, sub2, write2 } from "./fr"
 
 /** What the steps of a job have in common. */
 @unmanaged class Transform {
@@ -273,14 +273,92 @@ export function transformBlocksUp(item: usize, args: usize, scratch: usize): voi
 
 /** Of one block: the end of the inverse transform, the powers of η, the beginning of the forward transform. */
 export function transformBlocks(item: usize, args: usize, scratch: usize): void {
+  transformBlocksDown(item, args, scratch)
+  scaledUp(item, args, scratch)
+}
+
+function scaledUp(item: usize, args: usize, scratch: usize): void {
   const job = changetype<Transform>(args)
   const length = job.vectors / job.blocks
   const first = (item % job.blocks) * length * pairBytes
-  transformBlocksDown(item, args, scratch)
   const x = dataOf(job, item / job.blocks) + first
   const scale = job.scale + first
   for (let at: usize = 0; at < length * pairBytes; at += pairBytes) mul2(x + at, x + at, scale + at)
   transformBlocksUp(item, args, scratch)
+}
+
+/**
+ * A domain of two cosets (src/circuit/link/domain.ts): from coefficients on ⟨ω₁⟩ and g⟨ω₂⟩ to those on η⟨ω₁⟩ and
+ * gη₂⟨ω₂⟩, with as many blocks of one as of the other. Coefficient k of the second is met by k + j·n₂, j < n₁/n₂, of the
+ * first, all of them in the same group of neighbouring vectors (see above).
+ */
+@unmanaged class TransformCosets {
+  first: Transform
+  second: Transform
+  /** Vectors of a group of each. */
+  firstGroup: usize
+  secondGroup: usize
+  /** n₁/n₂ */
+  ratio: usize
+  /** For each vector of a group of the second, those of the group of the first that meet it, by j: u32. */
+  order: usize
+  /** Pairs: G^j. */
+  weights: usize
+  /** Pairs: n₁/n₂ · g^−k for the coefficients k of the second, whose transform is n₂ times too large. */
+  middle: usize
+  /** Pair: 1 + i. */
+  turn: usize
+}
+
+/** As transformBlocks, of a block of each coset. */
+export function transformCosets(item: usize, args: usize, scratch: usize): void {
+  const job = changetype<TransformCosets>(args)
+  const first = changetype<usize>(job.first)
+  const second = changetype<usize>(job.second)
+  transformBlocksDown(item, first, scratch)
+  transformBlocksDown(item, second, scratch)
+  exchange(item, job, scratch)
+  scaledUp(item, first, scratch)
+  scaledUp(item, second, scratch)
+}
+
+/**
+ * With a and m the coefficients on ⟨ω₁⟩ and g⟨ω₂⟩, and E and O the sums of G^j·a[k + j·n₂] over even and over odd j, the
+ * polynomial is a + (X^n₁ − 1)·q, q = (m − E − O)/(i − 1). So on η⟨ω₁⟩ it is a − 2q, where −2/(i − 1) = 1 + i, and on
+ * gη₂⟨ω₂⟩ it is E − O + (i − 1)·q = m − 2·O.
+ */
+function exchange(item: usize, job: TransformCosets, scratch: usize): void {
+  const blocks = job.first.blocks
+  const block = item % blocks
+  const length = job.second.vectors / blocks
+  const x = dataOf(job.first, item / blocks) + block * (job.first.vectors / blocks) * pairBytes
+  const y = dataOf(job.second, item / blocks) + block * length * pairBytes
+  const middle = job.middle + block * length * pairBytes
+  const even = scratch
+  const odd = even + pairBytes
+  const rest = odd + pairBytes
+  const term = rest + pairBytes
+  let group = x
+  for (let p: usize = 0; p < length; p += job.secondGroup, group += job.firstGroup * pairBytes) {
+    let order = job.order
+    for (let t: usize = 0; t < job.secondGroup; t++, order += job.ratio * 4) {
+      const lowest = group + load<u32>(order) * pairBytes
+      norm2(even, lowest)
+      mul2(odd, group + load<u32>(order, 4) * pairBytes, job.weights + pairBytes)
+      for (let j: usize = 2; j < job.ratio; j++) {
+        mul2(term, group + load<u32>(order + j * 4) * pairBytes, job.weights + j * pairBytes)
+        if (j & 1) add2(odd, odd, term)
+        else add2(even, even, term)
+      }
+      const at = (p + t) * pairBytes
+      mul2(rest, y + at, middle + at)
+      sub2(rest, rest, odd)
+      sub2(y + at, rest, odd)
+      sub2(rest, rest, even)
+      mul2(term, rest, job.turn)
+      add2(lowest, lowest, term)
+    }
+  }
 }
 
 /** z = values i and j of both lanes' transforms: lane 0 + ω^i · lane 1 in `low`, the difference in `high`. */
@@ -289,28 +367,6 @@ export function transformBlocks(item: usize, args: usize, scratch: usize): void 
   mul2(temp, high, w)
   sub2(high, low, temp)
   add2(low, low, temp)
-}
-
-/** The stage that joins the lanes of one polynomial, in place: for a transform by itself. Items: chunks. */
-export function transformLeave(item: usize, args: usize, scratch: usize): void {
-  const job = changetype<Transform>(args)
-  const n = job.vectors
-  const data = dataOf(job, item / job.chunks)
-  const chunk = item % job.chunks
-  const mixing = job.twiddles + (n - job.leaf) * elementBytes
-  const couples = (n + 1) >> 1
-  const end = chunkStart(couples, chunk + 1, job.chunks)
-  const low = scratch
-  const high = low + pairBytes
-  const w = high + pairBytes
-  const temp = w + pairBytes
-  for (let c = chunkStart(couples, chunk, job.chunks); c < end; c++) {
-    const i = c * 2
-    const j = min(i + 1, n - 1)
-    gather2(w, mixing + i * elementBytes, mixing + j * elementBytes)
-    leave2(low, high, data, i, j, w, temp)
-    transpose(data + i * pairBytes, data + j * pairBytes, low, high, temp)
-  }
 }
 
 /** The stage that joins the lanes, then a·b as canonical integers. Items: chunks. */

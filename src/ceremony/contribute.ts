@@ -49,7 +49,8 @@ export interface Contributed {
   /** The transcript digest before and after. Publish the latter, with your name, where others can find it. */
   readonly before: Hex
   readonly transcript: Hex
-  readonly verificationKey: VerificationKey
+  /** Null for an architecture's key: each model has its own, once it is committed to. */
+  readonly verificationKey: VerificationKey | null
   /** Bytes of the new key. */
   readonly bytes: number
 }

@@ -27,7 +27,7 @@ import {
 import { contributedMarks, markBytes, markSection, parseMark } from "../statement/provenance.js"
 import { ceremonyOfFile } from "../systems/ceremonies.js"
 import type { VerificationKey } from "../systems/verifiers.js"
-import { parseVerificationKey } from "../verifier/key.js"
+import { parseVerificationKey, pointsOfArchitecture } from "../verifier/key.js"
 
 /** A key file that says it is of a ceremony. */
 export interface CeremonyKey {
@@ -122,15 +122,20 @@ export function deltaOf({ protocol, contents }: CeremonyKey, name: string): { on
 
 /**
  * The verification key that a proving key of a ceremony carries: by itself, without a circuit, so model and layout
- * are what its transcript says.
+ * are what its transcript says. Null for an architecture's, of which each model has one of its own; its points are
+ * checked as well.
  * @throws FileError for points that are none, and for a key that nobody contributed to
  */
 export function carriedKey({
   protocol,
   contents,
   transcript,
-}: Omit<CeremonyKey, "source" | "places">): VerificationKey {
-  const { model, layout, proofSystem } = transcript.head
+}: Omit<CeremonyKey, "source" | "places">): VerificationKey | null {
+  const { model, layout } = transcript.head
   const points = protocol.verificationPoints(contents)
-  return parseVerificationKey({ version: 1, proofSystem, setup: factsOf(transcript), model, layout, points })
+  const { proofSystem } = protocol
+  const key = { version: 1, proofSystem, setup: factsOf(transcript), model, layout, points } as const
+  if (!protocol.isPrivate) return parseVerificationKey(key)
+  pointsOfArchitecture(key)
+  return null
 }

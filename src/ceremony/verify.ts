@@ -26,7 +26,7 @@ import { FileError, type OnProgress } from "../errors.js"
 import { type KernelEngine, openEngine } from "../prover/kernels/engine.js"
 import { pairingsAreOne } from "../prover/kernels/points/pairing.js"
 import { type Affine, affineOf, fileBytes } from "../prover/kernels/points/points.js"
-import { checkKeys, verificationKeyOf } from "../prover/open.js"
+import { checkArchitecture, checkKeys, isPrivate, verificationKeyOf } from "../prover/open.js"
 import { chainProblems, deltaBefore } from "../setup/ceremony/protocol.js"
 import {
   type CeremonyHead,
@@ -82,7 +82,10 @@ export interface SetupReport {
   /** As far as the transcript could be read. */
   readonly contributions: readonly ContributionFacts[]
   readonly transcript: Hex | null
-  /** The verification key of the proving key, as far as it could be read. */
+  /**
+   * The verification key of the proving key, as far as it could be read; of an architecture's the one that was given,
+   * if it is a model's of this key.
+   */
   readonly verificationKey: VerificationKey | null
   /** Points that were compared with the circuit and the powers. */
   readonly points: number
@@ -162,7 +165,7 @@ class SetupVerification {
     const held = key && (await this.attempt(() => systemOf(circuit).readKey(circuit, source, 0)))
     if (key) await this.checkContributions(key)
     const isCarried = key && held !== undefined && key.transcript.contributions.length > 0
-    const verificationKey = isCarried ? await this.attempt(() => this.verificationKey()) : undefined
+    const verificationKey = isCarried ? await this.attempt(() => this.modelKey()) : undefined
     if (key && held !== undefined) await this.checkAllPoints(keys, key, held)
     return {
       contributions: key ? contributionsOf(key) : [],
@@ -221,10 +224,11 @@ class SetupVerification {
     const { threads } = this.options
     const engine = await openEngine(threads === undefined ? {} : { threads })
     try {
-      if (!(await this.attempt(() => this.checkPowers(engine, key)))) return
+      const domain = keys.domainOf(this.circuit, held)
+      if (!(await this.attempt(() => this.checkPowers(engine, key, domain)))) return
       const claims = keys.claims(this.circuit, held)
       const divisors = await this.checkSingles(engine, key, claims)
-      await this.attempt(() => this.comparePoints(engine, claims, divisors))
+      await this.attempt(() => this.comparePoints(engine, domain, claims, divisors))
       await this.checkBeginning(engine, keys, key, held)
     } finally {
       await engine.close()
@@ -247,6 +251,17 @@ class SetupVerification {
     if (problem !== null) this.problems.push(`${where}: ${problem}, which contributions of snarkjs are to`)
   }
 
+  /** The same of an architecture's key, which makes none: the one that was given, or null. */
+  private async modelKey(): Promise<VerificationKey | null> {
+    const { circuit, source, options } = this
+    if (!isPrivate(circuit)) return this.verificationKey()
+    await checkArchitecture(circuit, source)
+    if (options.verificationKey === undefined) return null
+    const given = parseVerificationKey(options.verificationKey)
+    await checkKeys(circuit, source, given)
+    return given
+  }
+
   /** The verification key that the proving key makes, and whether it is the one that was given. */
   private async verificationKey(): Promise<VerificationKey> {
     const { circuit, source, options } = this
@@ -256,10 +271,10 @@ class SetupVerification {
   }
 
   /** Whether the powers are those that the key names, enough, and powers. */
-  private async checkPowers(engine: KernelEngine, key: CeremonyKey): Promise<boolean> {
-    const { ptau, circuit } = this
+  private async checkPowers(engine: KernelEngine, key: CeremonyKey, domain: number): Promise<boolean> {
+    const { ptau } = this
     const { onProgress, signal } = this.options
-    requirePower(ptau, circuit.domain)
+    requirePower(ptau, domain)
     await checkOpen(engine, ptau, { onProgress, signal })
     // points of other powers are none of these: nothing more would be learnt
     return key.transcript.head.ptau === ptau.digest
@@ -318,6 +333,7 @@ class SetupVerification {
   /** All other points. Sections over a δ that is wrong have nothing to be compared with. */
   private async comparePoints(
     engine: KernelEngine,
+    domain: number,
     claims: readonly Claim[],
     divisors: Partial<Record<Secret, Affine>>,
   ): Promise<void> {
@@ -327,7 +343,7 @@ class SetupVerification {
       if ("secrets" in query || (query.over && divisors[query.over] === undefined)) return []
       return [{ name, query, points: checkedSource(points, where) }]
     })
-    const combinations = await Combinations.open(engine, ptau, r1cs, circuit.domain)
+    const combinations = await Combinations.open(engine, ptau, r1cs, domain)
     try {
       const { onProgress, signal } = options
       const comparison = new Comparison(engine, combinations, r1cs, sections, divisors, {

@@ -1,6 +1,6 @@
 /** What `setup contribute` and `setup beacon` have in common: the key file of a folder replaced, and what to publish. */
 import { statSync } from "node:fs"
-import { checkOutput, writeWhole } from "../files.js"
+import { checkOutput, removeFile, writeWhole } from "../files.js"
 import * as api from "../index.js"
 import { keyText, provingKeyPath, verificationKeyPath } from "./folder.js"
 import type { Resumable } from "./resume-file.js"
@@ -41,7 +41,9 @@ export async function replaceKey(
       : "The key is as it was, and the secret is gone: run the command again to contribute anew"
     const result = await interruptible((signal) => work(key, way, { sink, signal }), fix)
     replacement.finish()
-    writeWhole(verificationPath, keyText(result.verificationKey))
+    if (result.verificationKey) writeWhole(verificationPath, keyText(result.verificationKey))
+    // one of a model, of an architecture's key before
+    else removeFile(verificationPath)
     forget?.()
     return { result, ...told(result, path, verificationPath, start) }
   } finally {
@@ -52,13 +54,16 @@ export async function replaceKey(
 
 function told(result: api.Contributed, path: string, verificationPath: string, start: number) {
   const { number, name, before, transcript, bytes, verificationKey } = result
-  const key = api.keyDigest(verificationKey)
+  const key = verificationKey && api.keyDigest(verificationKey)
   const lines = [
     `transcript        ${transcript}`,
     `  before it       ${before}`,
     `proving key       ${path}, ${statSync(path).size} bytes`,
-    `verification key  ${verificationPath}`,
-    `key digest        ${key}`,
+    ...(key === null
+      ? [
+          "There is no verification key: the weights are private, and each model is committed to under this key.",
+        ]
+      : [`verification key  ${verificationPath}`, `key digest        ${key}`]),
   ]
   return {
     lines,

@@ -16,7 +16,7 @@ export function reportLines(circuit: api.Circuit, report: api.SetupReport): stri
   const { valid, problems, ptau, contributions, transcript, verificationKey, points } = report
   const powers = ptau.name ?? `a file of no ceremony that is known here, 2^${ptau.power}`
   const facts = [
-    `model             ${circuit.model}, of which the circuit was rebuilt`,
+    `${circuit.weights === "private" ? "architecture     " : "model            "} ${circuit.model}, of which the circuit was rebuilt`,
     `powers of tau     ${powers}`,
     `  digest          ${ptau.digest}`,
     ...(contributions.length > 0
@@ -32,7 +32,7 @@ export function reportLines(circuit: api.Circuit, report: api.SetupReport): stri
     ...facts,
     "",
     "What is left to trust:",
-    ...trustLines(report).map((text) => `- ${text}`),
+    ...trustLines(circuit, report).map((text) => `- ${text}`),
   ]
 }
 
@@ -47,7 +47,7 @@ function contributionCells({ number, name, bound, beacon, transcript }: api.Cont
 }
 
 /** What no file can show. */
-function trustLines({ contributions, verificationKey }: api.SetupReport): string[] {
+function trustLines(circuit: api.Circuit, { contributions, verificationKey }: api.SetupReport): string[] {
   const people = contributions.filter(({ beacon }) => beacon === null)
   const phase2 =
     people.length === 0
@@ -63,7 +63,9 @@ function trustLines({ contributions, verificationKey }: api.SetupReport): string
     ...phase2,
     ...(isClosed ? ["the value of the beacon was known to nobody when the last person contributed."] : []),
     "one of the contributors to the powers of tau did the same with theirs.",
-    "the model is the one you mean: its digest above is all that this says of it.",
+    circuit.weights === "private"
+      ? "the architecture is the one you mean. Of the models that are committed to under this key it says nothing."
+      : "the model is the one you mean: its digest above is all that this says of it.",
     ...(verificationKey === null ? [] : ["receipts are checked against this key digest."]),
   ]
 }

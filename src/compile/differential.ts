@@ -16,6 +16,7 @@ import type { StampedNode } from "../circuit/link/nodes.js"
 import { NONE, type NodePlan, sourceOf } from "../circuit/plan/plan.js"
 import type { Projection } from "../circuit/plan/projection.js"
 import { packingOf } from "../circuit/plan/rows.js"
+import { secretConstants } from "../circuit/witness/secret.js"
 import { invariant } from "../errors.js"
 import { signed } from "../field.js"
 import { depthOf, type IntNode, type PerKind, perKind, type TensorId } from "../ops/program.js"
@@ -23,10 +24,13 @@ import { platformRandom } from "../platform.js"
 import { runExactly } from "../quantize/integers/exact.js"
 import type { IntGraph } from "../quantize/integers/intgraph.js"
 import { runInteger } from "../quantize/integers/run.js"
+import { isSecret } from "../quantize/integers/secrets.js"
 import { draw } from "../setup/trapdoor.js"
 import { type Circuit, systemOf } from "../systems/index.js"
+import { publicWires } from "../systems/mirage/wires.js"
 import { type Followed, followed, projectedDifference } from "./projected-difference.js"
 import { rowsDifference } from "./rows-difference.js"
+import { checkedDifference, secretDifference } from "./secret-difference.js"
 import { sortedDifference } from "./sorted-difference.js"
 
 /** Integers of the inputs, by name. */
@@ -151,6 +155,7 @@ class Comparison {
       for (const [i, wire] of (group.free ?? []).entries())
         if (wire !== NONE) this.#wires[wire] = this.#exact[group.tensor][i]
       this.#chosen(group)
+      fault ??= this.#secret(group)
       if (group.projection) {
         const given = this.#projected(group, group.projection)
         if (given !== undefined)
@@ -197,6 +202,32 @@ class Comparison {
     for (const [i, index] of this.#exact[node.source].entries())
       for (const first of bits === undefined ? multiplicities : [firsts[i]])
         this.#wires[first + Number(index) - node.lo] += 1n
+  }
+
+  /** Rows with secret weights, which the model is to have here. */
+  #secret(group: StampedNode): string | undefined {
+    const { checked, secret } = group
+    const circuit = this.#circuit
+    if ((!checked && !secret) || circuit.proofSystem !== "mirage") return undefined
+    const node = this.#nodeOf(group)
+    invariant(isSecret(node), "only nodes with secrets have rows of secrets")
+    const { graph, linked } = circuit
+    const comparison = {
+      node,
+      graph,
+      exact: this.#exact,
+      followed: this.#followed,
+      set: (wire: number, value: bigint) => {
+        this.#wires[wire] = value
+      },
+    }
+    const name = nameOf(graph, node, group.tensor, 0)
+    const constants = secretConstants(graph, linked, publicWires).wires
+    const fault = checked
+      ? checkedDifference(checked, (wire) => BigInt(constants[wire - publicWires]), linked.lookup, comparison)
+      : secret && secretDifference(secret, [group.firstRow[0], group.rowEnd], comparison)
+    if (checked) this.#queries += checked.queries
+    return fault === undefined ? undefined : `${name}: ${fault}`
   }
 
   #projected(group: StampedNode, projection: Projection): string | undefined {

@@ -12,7 +12,7 @@ import { reduceGadgets } from "../circuit/gadgets/reduce.js"
 import type { WireLc } from "../circuit/link/builder.js"
 import { NONE, planGadgets } from "../circuit/plan/plan.js"
 import { defaults } from "../defaults.js"
-import { InvariantError, printable } from "../errors.js"
+import { InvariantError, printable, UsageError } from "../errors.js"
 import { depthOf } from "../ops/program.js"
 import type { Circuit } from "../systems/index.js"
 import { linkPlain } from "../systems/plain/boundary.js"
@@ -20,9 +20,23 @@ import { linkPlain } from "../systems/plain/boundary.js"
 /** Terms per statement: circom's parser recurses over long sums. */
 const termsPerLine = 16
 
-/** Writes the circuit of a model as circom source; the template is called `CountersignModel`. */
+/** Whether a circuit can leave for other tools. @throws UsageError for private weights */
+export function requireFixed({ weights, graph }: Circuit): void {
+  if (weights === "fixed") return
+  throw new UsageError({
+    what: "a circuit with private weights is none for other tools: it is proven with a challenge and a commitment of its own",
+    where: `model \`${graph.name}\``,
+    fix: "Compile the model with fixed weights, which the file would show",
+  })
+}
+
+/**
+ * Writes the circuit of a model as circom source; the template is called `CountersignModel`.
+ * @throws UsageError for private weights, which are proven with a challenge: circom has none
+ */
 export async function exportCircom(circuit: Circuit): Promise<string> {
   checkThing("circuit", circuit, "circuit")
+  requireFixed(circuit)
   const { graph } = circuit
   const plan = planGadgets(graph)
   const gadgets = reduceGadgets(plan.uses, await compileGadgets(plan.uses))

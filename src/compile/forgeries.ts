@@ -59,9 +59,9 @@ export function auditWitness(circuit: Circuit, witness: Witness, perKind = 2): A
   const accepted: string[] = []
   const tried: Record<string, number> = {}
   let refused = 0
-  for (const { what, kind, wire } of targets) {
+  for (const { what, kind, wire, moves: own = moves } of targets) {
     const held = rows.get(wire)
-    for (const move of moves) {
+    for (const move of own) {
       const large = new Map(witness.large).set(wire, mod(fieldValue(witness, wire) + move))
       tried[kind] = (tried[kind] ?? 0) + 1
       // only rows that name the wire can change their mind

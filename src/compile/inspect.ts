@@ -1,10 +1,9 @@
-/** What each node costs: the table behind `countersign inspect` and the estimate before a compile. */
+/** What each node costs: the table behind `countersign inspect`. */
 import { checkThing } from "../arguments.js"
 import { bitLength, gadgetKey } from "../circuit/gadgets/families.js"
-import { NONE, type Plan } from "../circuit/plan/plan.js"
-import { productsOf } from "../ops/linearmap.js"
+import type { StampedNode } from "../circuit/link/nodes.js"
+import { NONE } from "../circuit/plan/plan.js"
 import type { IntNode } from "../ops/program.js"
-import type { IntGraph } from "../quantize/integers/intgraph.js"
 import { type Circuit, systemOf } from "../systems/index.js"
 
 export interface NodeReport {
@@ -19,33 +18,22 @@ export interface NodeReport {
   readonly constraints: number
 }
 
-/**
- * Constraints (exact but for linear results that get wires, and words) and non-zeros (approximate), before
- * linking. `lookupRows`: what the lookup strategy predicts; without, the bit strategy's costs are added up.
- */
-export function estimate(
-  graph: IntGraph,
-  plan: Plan,
-  lookupRows?: number,
-): { constraints: number; nonzeros: number } {
-  let constraints = lookupRows ?? 1
-  let nonzeros = 0
-  for (const node of graph.nodes) {
-    if (node.kind === "linear") for (const term of node.terms) nonzeros += productsOf(term.map)
-    for (const use of plan.nodes.get(node)?.uses ?? []) {
-      if (use === NONE || lookupRows !== undefined) continue
-      const { kind, parameters } = plan.uses[use]
-      constraints += kind.cost?.(parameters) ?? 0
-      // a table is written into the rows of its gadget
-      if (kind.scalars !== undefined) nonzeros += parameters.length
-    }
-  }
-  for (const output of graph.outputs) constraints += graph.tensors[output.tensor].lo.length
-  return { constraints, nonzeros: nonzeros + 4 * constraints }
-}
-
 /** Lookup queries of a circuit. */
 export const queryCount = (circuit: Circuit): number => systemOf(circuit).lookup(circuit)?.row.length ?? 0
+
+/** What the rows of a node with secret weights are: integers that are range-checked, and products by form. */
+function secretNames({ checked, secret }: StampedNode): [name: string, count: number][] {
+  if (checked) {
+    const { weights, constants } = checked
+    return [...weights, constants].flatMap((run): [string, number][] =>
+      run ? [[`Secret(${run.window.bits})`, run.count]] : [],
+    )
+  }
+  if (!secret) return []
+  const { pairs, terms } = secret.plan
+  if (pairs) return [["pair", pairs.n * pairs.m * Math.floor(pairs.columns.length / 2)]]
+  return terms.flatMap((term): [string, number][] => (term ? [[term.form, term.cost.rows]] : []))
+}
 
 /** One line per node of the integer model, and totals that add up to the whole circuit. */
 export function inspect(circuit: Circuit): {
@@ -70,6 +58,8 @@ export function inspect(circuit: Circuit): {
         lookups.set(group.node, (lookups.get(group.node) ?? 0) + queries.length)
       } else if (!group.plan && base !== NONE) add(group.projection ? "projection" : "wire")
     })
+    for (const [name, count] of secretNames(group)) names.set(name, (names.get(name) ?? 0) + count)
+    if (group.checked) lookups.set(group.node, (lookups.get(group.node) ?? 0) + group.checked.queries)
     gadgets.set(group.node, names)
   }
   const nodes: NodeReport[] = graph.nodes.map((node) => {

@@ -9,6 +9,7 @@ import { checkArgument, checkList, checkOptions, checkThing } from "../arguments
 import { defaults } from "../defaults.js"
 import { CountersignError, ModelError, type OnProgress } from "../errors.js"
 import type { Program } from "../ops/program.js"
+import { type BackendChoice, type Backends, withBackends } from "../quantize/backends/backends.js"
 import type { CalibrationMethod, Sample } from "../quantize/calibration/calibrate.js"
 import { flatSamples, type Nested } from "../quantize/calibration/nested.js"
 import type { IntGraph } from "../quantize/integers/intgraph.js"
@@ -34,6 +35,8 @@ export interface SearchOptions {
   readonly work?: number
   /** What circuit it is to be. */
   readonly circuit?: CompileOptions
+  /** What runs models; default `auto`. Losses are the same on all. */
+  readonly backend?: BackendChoice | Backends | undefined
   readonly onProgress?: OnProgress
   readonly signal?: AbortSignal
 }
@@ -132,6 +135,14 @@ interface Tried {
 export async function searchPrecision(program: Program, options: SearchOptions): Promise<PrecisionSearch> {
   checkThing("program", program, "program")
   checkOptions(options, "an object with `samples` and `target`")
+  return await withBackends(options.backend, (backends) => searchOn(backends, program, options))
+}
+
+async function searchOn(
+  backends: Backends,
+  program: Program,
+  options: SearchOptions,
+): Promise<PrecisionSearch> {
   const { labels, target, onProgress, signal, comparisons } = options
   checkArgument(Number.isFinite(target) && target >= 0, "options.target", "a number from 0", target)
   const { minPrecision, maxPrecision } = defaults
@@ -149,14 +160,11 @@ export async function searchPrecision(program: Program, options: SearchOptions):
   checkArgument(fits, "options.labels", "one label a sample", labels)
   const { calibrating, measured } = split(samples.length)
   const chosenLabels = labels && measured.map((i) => labels[i])
-  const reference = new Reference(
-    program,
-    measured.map((i) => samples[i]),
-    chosenLabels,
-  )
+  const chosen = measured.map((i) => samples[i])
+  const reference = await Reference.of(program, chosen, { labels: chosenLabels, backends, signal })
 
   const search = new Search(program, reference, {
-    calibration: { samples: calibrating.map((i) => samples[i]), comparisons },
+    calibration: { samples: calibrating.map((i) => samples[i]), comparisons, backend: backends },
     admissible: samples,
     circuit,
     maxConstraints,
@@ -205,6 +213,7 @@ interface Setting {
   readonly calibration: {
     readonly samples: readonly Sample[]
     readonly comparisons: SearchOptions["comparisons"]
+    readonly backend: Backends
   }
   /** Samples whose inputs the model has to take, too. */
   readonly admissible: readonly Sample[]
@@ -251,7 +260,7 @@ class Search {
       const { constraints } = planned(quantized.graph, circuit).expected
       if (constraints > maxConstraints)
         return { ...none, constraints, problem: `more than ${maxConstraints} constraints` }
-      const candidate = { ...none, constraints, ...this.#reference.lossOf(quantized.graph) }
+      const candidate = { ...none, constraints, ...(await this.#reference.lossOf(quantized.graph, signal)) }
       const tried = { candidate, calibrated: ready, quantized }
       if (candidate.loss <= target && isBetter(tried, this.#best, cost)) this.#best = tried
       if (isBetter(tried, this.#nearest, lost)) this.#nearest = tried
@@ -265,9 +274,15 @@ class Search {
 
   #ranges(calibration: CalibrationMethod): Promise<Calibrated> {
     const { signal, admissible } = this.#setting
-    const { samples, comparisons } = this.#setting.calibration
+    const { samples, comparisons, backend } = this.#setting.calibration
     const key = showMethod(calibration)
-    const options = { samples, calibration, ...(comparisons && { comparisons }), ...(signal && { signal }) }
+    const options = {
+      samples,
+      calibration,
+      backend,
+      ...(comparisons && { comparisons }),
+      ...(signal && { signal }),
+    }
     const ready = this.#calibrated.get(key) ?? calibrated(this.#program, options, admissible)
     this.#calibrated.set(key, ready)
     return ready

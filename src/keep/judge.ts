@@ -10,7 +10,7 @@
  */
 import { type Claimed, layoutDigest, sideDigests } from "../attest/index.js"
 import { CountersignError, UsageError } from "../errors.js"
-import { type Executed, type ExecuteOptions, execute } from "../prover/execute.js"
+import { type Executed, type ExecuteOptions, execute, isOf } from "../prover/execute.js"
 import { layoutJson } from "../statement/layout.js"
 import type { Statement, Values } from "../statement/statement.js"
 import type { Hex } from "../statement/strict.js"
@@ -58,7 +58,7 @@ interface Ready extends Judging {
 function ready({ circuit, verificationKey }: Judging): Ready {
   const { model, layout, proofSystem } = verificationKey
   if (
-    circuit.model !== model ||
+    !isOf(circuit, verificationKey) ||
     circuit.proofSystem !== proofSystem ||
     layoutJson(circuit.layout) !== layoutJson(layout)
   )
@@ -81,9 +81,9 @@ const saltsOf = ({ input, output }: Circuit, { salts = {} }: KnownInput): Execut
  * Runs a model on a known input, as whoever claimed something of it must have run it.
  * @throws InputError for an input that does not fit the model; UsageError for a salt that is missing
  */
-export const executeKnown = ({ circuit }: Judging, known: KnownInput): Executed =>
+export const executeKnown = ({ circuit, verificationKey }: Judging, known: KnownInput): Executed =>
   // a claimed input is integers in range: what is moved to the edge can only become another input
-  execute(circuit, known.input, { clampInputs: true, salts: saltsOf(circuit, known) })
+  execute(circuit, known.input, { clampInputs: true, salts: saltsOf(circuit, known), verificationKey })
 
 function compare({ circuit, layout }: Ready, claim: Claimed, said: Said): Judgement {
   if (said.input !== claim.input) return unknownInput
@@ -100,8 +100,11 @@ function compare({ circuit, layout }: Ready, claim: Claimed, said: Said): Judgem
 const unknownInput: Judgement = { verdict: "unknown", reason: "its input is not known" }
 
 /** What can be said without running anything, or null. */
-function beforehand({ circuit, key: own }: Ready, { model, key }: Claimed): Judgement | null {
-  if (model !== circuit.model || key !== own)
+function beforehand(
+  { circuit, verificationKey, key: own }: Ready,
+  { model, key }: Claimed,
+): Judgement | null {
+  if (model !== verificationKey.model || key !== own)
     return { verdict: "foreign", reason: "it is about another model or key" }
   return circuit.input === "private"
     ? { verdict: "unknown", reason: "its input is hidden: nothing says which it was" }

@@ -200,7 +200,11 @@ export function keptInput(
 export function executeKept(circuit: Circuit, kept: Kept, verificationKey: VerificationKey): Executed {
   checkThing("circuit", circuit, "circuit")
   const { salts } = kept
-  const executed = execute(circuit, keptInput(kept, circuit), { context: digestIn(kept), salts })
+  const executed = execute(circuit, keptInput(kept, circuit), {
+    context: digestIn(kept),
+    salts,
+    verificationKey,
+  })
   const same = circuit.layout.inputs.every(({ name }) => `${executed.input[name]}` === `${kept.input[name]}`)
   const problem = same
     ? statementProblem(executed.statement, claimOf(kept.attestation), verificationKey)

@@ -158,8 +158,8 @@ export function judge(checked: Checked, other: Checked, { models = [], store }: 
   if (claim === null || holds === false)
     return { judgement: { verdict: "unknown", reason: `it is nobody's word: ${problem}` }, run: null }
   const model = models.find(
-    ({ circuit, verificationKey }) =>
-      circuit.model === claim.model && keyDigest(verificationKey) === claim.key,
+    ({ verificationKey }) =>
+      verificationKey.model === claim.model && keyDigest(verificationKey) === claim.key,
   )
   const byModel = model && judgeWith(model, claim, [...(model.inputs ?? []), ...keptFor(model, claim, store)])
   if (byModel?.judgement.verdict === "wrong" && kind === "receipt") {

@@ -40,13 +40,21 @@ export function evaluate(
   }
   for (const node of program.nodes) {
     const out = new Float64Array(sizeOf(program.tensors[node.out].shape))
-    perKind(evaluation, node, out, read, inputs)
+    evaluateNode(node, out, read, inputs)
     values.set(node.out, out)
   }
   return values
 }
 
-/** Writes the elements of a node's output. */
+/** Writes the elements of one node's output, which are zero before. @throws InputError as `evaluate` does */
+export const evaluateNode = (
+  node: RealNode | IntNode,
+  out: Float64Array,
+  read: (id: TensorId) => Float64Array,
+  inputs: Readonly<Record<string, ArrayLike<number>>>,
+): void => perKind(evaluation, node, out, read, inputs)
+
+/** What nodes of each kind write. */
 const evaluation: PerKind<
   RealNode | IntNode,
   [

@@ -1,7 +1,8 @@
 /** Model graph to primitives: every operator is a lowering, and whatever depends on constants alone is computed here. */
 
-import { checkThing } from "../arguments.js"
+import { checkArgument, checkOptions, checkThing } from "../arguments.js"
 import { allowanceFor, Budget } from "../budget.js"
+import { ModelError } from "../errors.js"
 import { type DataType, type Graph, type Node, namesRead, type Subgraph } from "../model/graph.js"
 import { type Labels, labelsFault } from "../statement/labels.js"
 import { fuse } from "./fuse.js"
@@ -41,6 +42,7 @@ import { type InputGrid, type Program, type ProgramInput, sizeOf, type TensorId 
 import { withRanks } from "./ranks.js"
 import { nodeLabel, Refusals } from "./refusals.js"
 import { remedyOf } from "./remedies.js"
+import { nudged, twinOf } from "./twins.js"
 
 /** Every operator of the default ONNX domain that can be lowered. */
 export const operators: Operators = {
@@ -102,13 +104,45 @@ class Scope {
   }
 }
 
+export interface LowerOptions {
+  /** `private`: so that it can be quantized to a model that shows nothing of its weights. */
+  readonly weights?: "fixed" | "private"
+}
+
 /**
  * Lowers a graph to primitives over the reals.
  * @throws ModelError listing every node that cannot be lowered, with operator, position and reason; or naming
- * the node at which the budget of the model was exceeded
+ * the node at which the budget of the model was exceeded; or for a model that cannot have private weights
  */
-export function lower(graph: Graph): Program {
+export function lower(graph: Graph, options: LowerOptions = {}): Program {
   checkThing("graph", graph, "graph")
+  checkOptions(options)
+  const { weights = "fixed" } = options
+  checkArgument(weights === "fixed" || weights === "private", "options.weights", "fixed or private", weights)
+  if (weights === "fixed") return lowered(graph)
+  checkPrivate(graph)
+  return { ...lowered(nudged(graph)), twins: [1, 2].map((seed) => lowered(twinOf(graph, seed))) }
+}
+
+/** Programs of whole numbers are made of weights in types that say nothing of what is a weight. @throws ModelError */
+function checkPrivate(graph: Graph): void {
+  const problems: string[] = []
+  for (const [name, { dtype, shape }] of graph.constants)
+    if (/^u?int(2|4|8|16)$/.test(dtype) && shape.length > 0)
+      problems.push(`tensor \`${name}\` of type \`${dtype}\``)
+  if (problems.length === 0) return
+  throw new ModelError(
+    {
+      what: "a quantized model cannot have private weights:",
+      where: graph.name === "" ? "model" : `model \`${graph.name}\``,
+      expected: "weights in floats",
+      fix: "Use the model that it was made of",
+    },
+    problems,
+  )
+}
+
+function lowered(graph: Graph): Program {
   const held = heldBy(graph)
   const budget = new Budget(allowanceFor(held))
   const builder = new Builder(budget)

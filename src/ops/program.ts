@@ -71,6 +71,25 @@ export interface IndexNode {
   readonly origin: Origin
 }
 
+/** Integers in [lo, lo + 2^bits). */
+export interface Window {
+  readonly lo: number
+  readonly bits: number
+}
+
+/**
+ * What a linear node keeps to itself: its integers are known to their owner alone, and everybody knows the ranges that a
+ * proof shows them to be in. In a graph without its secrets the arrays of weights are empty, and a secret bias is absent.
+ */
+export interface Secret {
+  /** For each term the range of its weights; undefined where they are public. */
+  readonly weights: readonly (Window | undefined)[]
+  /** The range of biases, of which there are `count`: element i has the one at floor(i / inner) mod count. Absent: public. */
+  readonly bias?: Window & { readonly count: number; readonly inner: number }
+  /** The tensor of the program that was quantized, of whose map these are the integers. */
+  readonly of: TensorId
+}
+
 /** out = Σ_t map_t(source_t) + bias; bias has one value per output element, or is absent. */
 export interface LinearNode {
   readonly kind: "linear"
@@ -82,6 +101,8 @@ export interface LinearNode {
    * an integer of its source is worth.
    */
   readonly unit?: number
+  /** Integer programs only. */
+  readonly secret?: Secret
   /** The same elementwise as floats compute it, if comparisons may look through it; the map is diagonal then. */
   readonly floats?: FloatSteps
   readonly origin: Origin
@@ -330,7 +351,7 @@ export function tieBits(window: number): number {
  */
 export function keysDiffer({ source, window, map }: SortNode, made: IntNode | undefined): boolean {
   const unit = 2 ** tieBits(window)
-  if (made?.kind !== "linear" || made.out !== source || !made.bias) return false
+  if (made?.kind !== "linear" || made.out !== source || !made.bias || made.secret) return false
   for (const { map: of } of made.terms)
     if (!(of.kind === "sparse" ? of.values : of.weight).every((weight) => weight % unit === 0)) return false
   for (let first = 0; first < map.length; first += window) {
@@ -437,6 +458,8 @@ export interface Program {
   readonly name: string
   /** Numbers that the model's file holds: what may be made of it is measured by that (../budget.ts). */
   readonly held?: number
+  /** What becomes of the same model with other weights, if these are to be private (twins.ts). */
+  readonly twins?: readonly Program[]
   readonly tensors: readonly TensorInfo[]
   readonly nodes: readonly RealNode[]
   readonly inputs: readonly ProgramInput[]

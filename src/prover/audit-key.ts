@@ -1,10 +1,10 @@
 /**
  * The points of a proving key against the circuit and against each other, without the secrets they are made of. With
- * L_j the Lagrange polynomials of the rows at τ, Z = τ^n − 1, and u_i, v_i, w_i the combinations of L_j that the
- * columns of A, B and C are, a key of this circuit has for random x, y and ρ
+ * L_j the Lagrange polynomials of the rows at τ, H_k over δ those of the points e_k of the quotient, and u_i, v_i, w_i
+ * the combinations of L_j that the columns of A, B and C are, a key of this circuit has for random x, y and ρ
  *
  *     layers      Σ ρ·H_l = 2^(b·l) · Σ ρ·H_0
- *     side C      Σ ρ_i·[Z·w_i/2δ] = −Σ_k (Σ ρ_i·w_i)(odd_k)·H_k      what the section C of a two-phase key is
+ *     side C      Σ ρ_i·C_i = −Σ_k (Σ ρ_i·w_i)(e_k)·H_k                 C_i in the section C of a two-phase key
  *     side B      e(Σ ρ_i·B1_i, 1) = e(1, Σ ρ_i·B2_i)
  *     products    e(Σ x_i·A_i, Σ y_i·B2_i) = e(Σ_j a_j·b_j·L_j, 1) · e(quotient by H, δ)
  *     K           Π e(Σ_group ρ_i·K_i/δ_group, δ_group) = e(Σ ρ_i·A_i, β) · e(α, Σ ρ_i·B2_i) · e(Σ_j c_j·L_j, 1)
@@ -228,7 +228,7 @@ async function layersHold(
   }
 }
 
-/** Σ (a·b)(odd_k)·H_k for values of a and b on the domain's first rows. */
+/** Σ (a·b)(e_k)·H_k for values of a and b on the domain's first rows. */
 function quotientBy(engine: Engine, h: Points, domain: number) {
   return async (a: readonly bigint[], b: readonly bigint[]): Promise<Affine> => {
     // a quotient has values that are kept; here there are none worth it

@@ -13,15 +13,18 @@ import { differences, type Probe, probes } from "../compile/differential.js"
 import { type AuditReport, auditWitness } from "../compile/forgeries.js"
 import { CountersignError } from "../errors.js"
 import { mod, q, r } from "../field.js"
+import type { Window } from "../ops/program.js"
 import { runInteger } from "../quantize/integers/run.js"
+import { hasSecrets, withAnySecrets } from "../quantize/integers/secrets.js"
 import type { G1Json, G2Json } from "../statement/points.js"
 import { shownValues } from "../statement/statement.js"
 import { type Circuit, systemOf } from "../systems/index.js"
 import type { Receipt, VerificationKey } from "../systems/verifiers.js"
 import { checkKey } from "../verifier/key.js"
 import { auditKey } from "./audit-key.js"
-import { checkKeys, openProver } from "./open.js"
+import { checkKeys, isPrivate, openProver } from "./open.js"
 import { openVerifier } from "./verify.js"
+import { commitWeights } from "./weights.js"
 
 const context = `0x${"00".repeat(32)}`
 
@@ -40,7 +43,9 @@ export interface Audit extends AuditReport {
 
 /**
  * Compares the circuit with its model at the corners of the declared ranges and at random; if they agree, compares the
- * points of the keys with the circuit, proves one of the random executions, and attacks witness and receipt.
+ * points of the keys with the circuit, proves one of the random executions, and attacks witness and receipt. Where
+ * weights are private and not here, the circuit is that of its architecture, and is tried with weights that are drawn;
+ * proofs are made under a commitment of the audit's own, so that nothing is shown of the model's.
  * @throws FileError if the keys are not the circuit's, points of the proving key are wrong (it names the section), or
  * the honest proof does not verify
  */
@@ -52,12 +57,13 @@ export async function audit(
   checkThing("circuit", circuit, "circuit")
   checkProvingKey(provingKey, "provingKey")
   checkThing("verificationKey", verificationKey, "verificationKey")
-  const { graph } = circuit
-  const { last, ...comparison } = compare(circuit)
+  const tried = withWeights(circuit)
+  const { graph } = tried
+  const { last, ...comparison } = compare(tried)
   if (!last) return { points: 0, gadgets: {}, refused: 0, accepted: [], tried: {}, ...comparison }
   await checkKeys(circuit, provingKey, verificationKey)
   const points = await auditKey(circuit, provingKey, checkKey(verificationKey))
-  const witnesses = auditWitness(circuit, last.witness)
+  const witnesses = auditWitness(tried, last.witness)
   const input = Object.fromEntries(
     graph.inputs.map(({ name, tensor }) => [
       name,
@@ -68,7 +74,10 @@ export async function audit(
     ...(circuit.input === "committed" ? { input: drawSalt() } : {}),
     ...(circuit.output === "committed" ? { output: drawSalt() } : {}),
   }
-  const prover = await openProver(circuit, provingKey, { verificationKey })
+  const own = isPrivate(tried) ? await commitWeights(tried, provingKey) : undefined
+  const key = own?.verificationKey ?? verificationKey
+  const opening = own ? { blinding: own.commitment.blinding } : {}
+  const prover = await openProver(tried, provingKey, { verificationKey: key, ...opening })
   let receipts: [Receipt, Receipt]
   try {
     const prove = (to: string) => prover.prove(input, { context: to, clampInputs: true, salts })
@@ -76,7 +85,7 @@ export async function audit(
   } finally {
     await prover.close()
   }
-  const edited = await auditReceipt(receipts[0], receipts[1], verificationKey)
+  const edited = await auditReceipt(receipts[0], receipts[1], key)
   return {
     points,
     gadgets: witnesses.gadgets,
@@ -87,6 +96,21 @@ export async function audit(
   }
 }
 
+/**
+ * The circuit with weights to try it with: those that it has, or any of its architecture. Ranges are those of trained
+ * models, whose sums of products do not add up as those of drawn weights do: they are drawn as wide as fits.
+ */
+function withWeights(circuit: Circuit): Circuit {
+  if (hasSecrets(circuit.graph)) return circuit
+  for (let divisor = 1; ; divisor *= 2) {
+    const drawn = ({ lo, bits }: Window) => Math.trunc((lo + Math.floor(uniform() * 2 ** bits)) / divisor)
+    const made = { ...circuit, graph: withAnySecrets(circuit.graph, drawn) }
+    if (divisor > 2 ** 53 || systemOf(circuit).weights?.fits(made)) return made
+  }
+}
+
+const uniform = () => crypto.getRandomValues(new Uint32Array(1))[0] / 2 ** 32
+
 /** An input and the witness of its execution. */
 interface Execution {
   readonly probe: Probe
@@ -95,7 +119,6 @@ interface Execution {
 
 /** Circuit, evaluation and witness against exact integers; with the last execution, if nothing differs. */
 function compare(circuit: Circuit): Pick<Audit, "compared" | "differences"> & { readonly last?: Execution } {
-  const uniform = () => crypto.getRandomValues(new Uint32Array(1))[0] / 2 ** 32
   let compared = 0
   let last: Execution | undefined
   for (const probe of probes(circuit.graph, randomProbes, uniform)) {

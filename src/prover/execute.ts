@@ -8,6 +8,7 @@ import { quantizeInput, runInteger } from "../quantize/integers/run.js"
 import { publicOutputs } from "../statement/layout.js"
 import type { Statement, Values } from "../statement/statement.js"
 import { type Circuit, systemOf } from "../systems/index.js"
+import type { VerificationKey } from "../systems/verifiers.js"
 
 export interface ExecuteOptions {
   /** The caller's 32 bytes, as 0x and 64 hexadecimal digits; default: zero. */
@@ -16,6 +17,8 @@ export interface ExecuteOptions {
   readonly clampInputs?: boolean
   /** Salts of commitments (`drawSalt`), one for each side that the circuit commits to. Keep them to open it. */
   readonly salts?: Salts
+  /** Of a model with private weights its key, which says what model it is: without, the statement names the architecture. */
+  readonly verificationKey?: VerificationKey
 }
 
 export interface Executed {
@@ -32,7 +35,8 @@ const zeroContext = `0x${"0".repeat(64)}`
 
 /**
  * Runs the model on an input, flat or nested like its shape. What it says is exactly what a proof would.
- * @throws InputError for inputs that do not fit; UsageError for a malformed context or missing salts
+ * @throws InputError for inputs that do not fit; UsageError for a malformed context, missing salts or another model's key;
+ * CountersignError for a model without its private weights
  */
 export function execute(
   circuit: Circuit,
@@ -41,7 +45,7 @@ export function execute(
 ): Executed {
   checkThing("circuit", circuit, "circuit")
   checkOptions(options)
-  const { context = zeroContext, clampInputs = false } = options
+  const { context = zeroContext, clampInputs = false, verificationKey } = options
   if (!/^0x[0-9a-f]{64}$/.test(context))
     throw new UsageError({
       what: "malformed context",
@@ -52,7 +56,7 @@ export function execute(
   const quantized = quantizeInput(circuit.graph, input, { clampInputs })
   const values = runInteger(circuit.graph, quantized)
   return {
-    statement: statementOf(circuit, values, context, salts),
+    statement: statementOf(circuit, modelUnder(circuit, verificationKey), values, context, salts),
     input: Object.fromEntries(
       Object.entries(quantized).map(([name, integers]) => [name, Array.from(integers, String)]),
     ),
@@ -61,9 +65,32 @@ export function execute(
   }
 }
 
+/** Digest of the model that a circuit is of under a key. @throws UsageError for the key of another */
+function modelUnder(circuit: Circuit, key: VerificationKey | undefined): Statement["model"] {
+  if (key === undefined || circuit.weights === "fixed") return circuit.model
+  checkThing("verificationKey", key, "options.verificationKey")
+  if (isOf(circuit, key)) return key.model
+  throw new UsageError({
+    what: "the verification key is another model's",
+    expected: circuit.model,
+    given: key.architecture ?? key.model,
+    fix: "Take both from one folder",
+  })
+}
+
+/** Whether a key is of a circuit's model, or where weights are private of one of its architecture. */
+export const isOf = ({ model }: Circuit, key: VerificationKey): boolean =>
+  (key.architecture ?? key.model) === model
+
 /** The statement that an execution makes true. */
-function statementOf(circuit: Circuit, values: TensorValues, context: string, salts: Salts): Statement {
-  const { graph, model, input, output } = circuit
+function statementOf(
+  circuit: Circuit,
+  model: Statement["model"],
+  values: TensorValues,
+  context: string,
+  salts: Salts,
+): Statement {
+  const { graph, input, output } = circuit
   const of = (tensor: number): Float64Array => {
     const data = values.get(tensor)
     invariant(data, `tensor ${graph.tensors[tensor].name} has no values`)

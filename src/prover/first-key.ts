@@ -4,6 +4,7 @@
  * knows its δs, until somebody contributes.
  */
 import { checkArgument } from "../arguments.js"
+import type { R1cs } from "../circuit/formats/r1cs.js"
 import { checkedSource } from "../circuit/formats/source.js"
 import { FileError, type OnProgress } from "../errors.js"
 import { headFor } from "../setup/ceremony/transcript.js"
@@ -56,7 +57,7 @@ export async function firstKey(
     try {
       const evaluate = evaluateByPowers(engine, ptau, lagrange, { onProgress, signal })
       const points = await evaluate(r1cs, domain, secrets, queries)
-      await checkPoints(engine, ptau, circuit, queries, points, { onProgress, signal })
+      await checkPoints(engine, ptau, { r1cs, domain, queries, points }, { onProgress, signal })
       return await keys.write(circuit, points, { head: headFor(circuit, ptau), powers: ptau, engine })
     } finally {
       await lagrange.close()
@@ -74,17 +75,16 @@ export async function firstKey(
 async function checkPoints(
   engine: KernelEngine,
   powers: PowersOfTau,
-  { domain, linked: { r1cs } }: Circuit,
-  queries: KeyQueries["queries"],
-  points: KeyPoints,
+  made: Pick<KeyQueries, "domain" | "queries"> & { readonly r1cs: R1cs; readonly points: KeyPoints },
   options: ComparisonOptions,
 ): Promise<void> {
+  const { r1cs, domain, queries, points } = made
   const sections = Object.entries(queries).flatMap(([name, query]): ClaimedSection[] =>
     "secrets" in query ? [] : [{ name, query, points: checkedSource(points[name], "first key") }],
   )
   const combinations = await Combinations.open(engine, powers, r1cs, domain)
   try {
-    const divisors = { delta: generator2, deltaC: generator2 }
+    const divisors = { delta: generator2, deltaC: generator2, deltaW: generator2 }
     const comparison = new Comparison(engine, combinations, r1cs, sections, divisors, options)
     const [problem] = await comparison.problems()
     if (problem === undefined) return

@@ -12,9 +12,11 @@ export {
   type CircuitFiles,
   type CircuitInfo,
   describeCircuit,
+  keepCircuit,
   type RebuildOptions,
   rebuildCircuit,
 } from "../compile/description.js"
+export { type CircuitEstimate, estimateCircuit } from "../compile/estimate.js"
 export { serialize } from "../quantize/canonical/digest.js"
 export { dequantize } from "../statement/values.js"
 export type { Circuit } from "../systems/index.js"

@@ -1,6 +1,6 @@
 /**
  * Powers of tau in a file, read in ranges by Node (pages have Blobs, and `openPtau`). Lagrange points that are made of
- * them are kept beside it, in one file for each size of domain, `FILE.lagrange-24576`: they depend on nothing else. A
+ * them are kept beside it, in one file for each size of domain, `FILE.lagrange-20736`: they depend on nothing else. A
  * folder that cannot be written to is worked without.
  */
 import { randomBytes } from "node:crypto"

@@ -1,7 +1,6 @@
 /** What quantization costs: the integer model against the real one on samples, output by output and node by node. */
 import { checkArgument, checkOptions, checkThing } from "../arguments.js"
 import { invariant, type OnProgress } from "../errors.js"
-import { evaluate } from "../ops/evaluate.js"
 import {
   type IntNode,
   type Origin,
@@ -12,9 +11,12 @@ import {
   type TensorId,
 } from "../ops/program.js"
 import { readersOf } from "../ops/traversal.js"
+import { type BackendChoice, type Backends, part, withBackends } from "./backends/backends.js"
+import type { Batch } from "./backends/batch.js"
 import { flatSamples, type Nested } from "./calibration/nested.js"
 import type { IntGraph, IntTensor } from "./integers/intgraph.js"
-import { quantizeInput, runInteger } from "./integers/run.js"
+import { quantizeInput } from "./integers/run.js"
+import { needSecrets } from "./integers/secrets.js"
 import { classifierOf } from "./loss.js"
 import { type DecisionMargin, Margins, type OutputMargin } from "./margins.js"
 
@@ -100,23 +102,27 @@ function requantized({ nodes, outputs }: IntGraph): Requantized[] {
   return nodes.flatMap((node) => perKind(requantizations, node, { rescales, readByOthers }) ?? [])
 }
 
-/** How far beyond its window a rescale cuts off an accumulator; 0 inside. */
-function excessOf({ shift, lo, bits }: RescaleNode, accumulator: number): number {
-  const free = Math.floor(accumulator / 2 ** shift)
-  return free - Math.min(Math.max(free, lo), lo + 2 ** bits - 1)
+export interface AccuracyOptions {
+  /** The class of each sample. */
+  readonly labels?: readonly number[] | undefined
+  /** What runs both models; default `auto`. The integer model says the same on all, the real one what float32 does. */
+  readonly backend?: BackendChoice | Backends | undefined
+  readonly onProgress?: OnProgress | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Runs both models on samples; inputs outside the calibrated range are clamped. */
-export function measureAccuracy(
+export async function measureAccuracy(
   program: Program,
   graph: IntGraph,
   given: readonly Readonly<Record<string, Nested>>[],
-  options: { labels?: readonly number[] | undefined; onProgress?: OnProgress | undefined } = {},
-): Accuracy {
+  options: AccuracyOptions = {},
+): Promise<Accuracy> {
   checkThing("program", program, "program")
   checkThing("model", graph, "graph")
   checkOptions(options)
-  const { labels, onProgress } = options
+  needSecrets(graph, "to measure it")
+  const { labels, onProgress, signal, backend } = options
   const isOf = graph.outputs.length === program.outputs.length
   checkArgument(isOf, "graph", "the integer model of `program`, as it was quantized", graph)
   const samples = flatSamples(program, given)
@@ -126,20 +132,39 @@ export function measureAccuracy(
   const reals = counterparts(program)
   const tensors = requantized(graph).map((node) => new TensorLosses(graph, node, reals))
   const margins = new Margins(program, graph)
+  const measures = [...outputs, ...tensors, margins]
   const classes: { readonly real: Float64Array; readonly integer: Float64Array }[] = []
-  samples.forEach((sample, index) => {
-    const real = evaluate(program, sample)
-    const integers = runInteger(graph, quantizeInput(graph, sample, { clampInputs: true }))
-    for (const output of outputs) output.add(real, integers)
-    for (const tensor of tensors) tensor.add(real, integers)
-    margins.add(real, integers)
-    const { tensor } = graph.outputs[0]
-    const { scale } = graph.tensors[tensor]
-    classes.push({
-      real: valuesOf(real, program.outputs[0].tensor),
-      integer: valuesOf(integers, tensor).map((x) => x * scale),
-    })
-    onProgress?.({ stage: "measure accuracy", done: index + 1, total: samples.length })
+  const { tensor } = graph.outputs[0]
+  const { scale } = graph.tensors[tensor]
+  await withBackends(backend, async (backends) => {
+    const kept = (which: "real" | "integer") => new Set(measures.flatMap((measure) => measure.reads[which]))
+    const [real, integer] = [
+      backends.prepare(program, kept("real"), samples.length),
+      backends.prepare(graph, kept("integer"), samples.length),
+    ]
+    const size = Math.min(real.batchSize, integer.batchSize)
+    try {
+      for (let first = 0; first < samples.length; first += size) {
+        signal?.throwIfAborted()
+        const batch = samples.slice(first, first + size)
+        const exact = await real.run(batch)
+        const got = await integer.run(
+          batch.map((sample) => quantizeInput(graph, sample, { clampInputs: true })),
+        )
+        for (let i = 0; i < batch.length; i++) {
+          const [reals, integers] = [sampleOf(exact, i), sampleOf(got, i)]
+          for (const measure of measures) measure.add(reals, integers)
+          classes.push({
+            real: valuesOf(reals, program.outputs[0].tensor).slice(),
+            integer: valuesOf(integers, tensor).map((x) => x * scale),
+          })
+        }
+        onProgress?.({ stage: "measure accuracy", done: first + batch.length, total: samples.length })
+      }
+    } finally {
+      real.dispose()
+      integer.dispose()
+    }
   })
   const classify = classifierOf(classes.map(({ real }) => real))
   const named = {
@@ -170,6 +195,10 @@ function valuesOf(values: Values, id: TensorId): Float64Array {
   return found
 }
 
+/** One sample's values. */
+const sampleOf = ({ count, values }: Batch, i: number): Values =>
+  new Map(Array.from(values, ([id, all]) => [id, part(all, i, count)]))
+
 /** Differences of one output to that of the real model. */
 class OutputErrors {
   readonly #output: IntGraph["outputs"][number]
@@ -183,6 +212,10 @@ class OutputErrors {
     this.#output = graph.outputs[i]
     this.#real = program.outputs[i].tensor
     this.#scale = graph.tensors[this.#output.tensor].scale
+  }
+
+  get reads() {
+    return { real: [this.#real], integer: [this.#output.tensor] }
   }
 
   add(real: Values, integers: Values): void {
@@ -230,20 +263,45 @@ class TensorLosses {
     this.#real = named.get(this.#tensor.name)
   }
 
+  get reads() {
+    const { out, rescale } = this.#node
+    const real = this.#real === undefined ? [] : [this.#real]
+    return { real, integer: rescale ? [out, rescale.source] : [out] }
+  }
+
   add(real: Values, integers: Values): void {
     const { out, rescale } = this.#node
     const { scale } = this.#tensor
     const got = valuesOf(integers, out)
     const counterpart = this.#real === undefined ? undefined : valuesOf(real, this.#real)
     const exact = counterpart?.length === got.length ? counterpart : undefined
-    const source = rescale && valuesOf(integers, rescale.source)
+    if (rescale) this.#countCut(rescale, valuesOf(integers, rescale.source), got, exact)
+    if (!exact) return
+    let [error, signal] = [this.#error, this.#signal]
     for (let j = 0; j < got.length; j++) {
-      const excess = source ? excessOf(rescale, source[j]) : 0
+      const [x, difference] = [exact[j], got[j] * scale - exact[j]]
+      error += difference * difference
+      signal += x * x
+    }
+    this.#error = error
+    this.#signal = signal
+  }
+
+  /** How far beyond its window a rescale cuts off accumulators. */
+  #countCut(
+    { shift, lo, bits }: RescaleNode,
+    accumulators: Float64Array,
+    got: Float64Array,
+    exact: Float64Array | undefined,
+  ): void {
+    const { scale } = this.#tensor
+    const [divisor, hi] = [2 ** shift, lo + 2 ** bits - 1]
+    for (let j = 0; j < accumulators.length; j++) {
+      const free = Math.floor(accumulators[j] / divisor)
+      if (free >= lo && free <= hi) continue
+      const excess = free - (free < lo ? lo : hi)
       // What the model cuts off itself is no loss: ask the real value, where there is one.
-      if (excess !== 0 && this.#isLost(excess, exact ? exact[j] / scale - got[j] : excess)) this.#cut++
-      if (!exact) continue
-      this.#error += (got[j] * scale - exact[j]) ** 2
-      this.#signal += exact[j] ** 2
+      if (this.#isLost(excess, exact ? exact[j] / scale - got[j] : excess)) this.#cut++
     }
   }
 

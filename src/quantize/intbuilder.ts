@@ -25,6 +25,7 @@ import {
 } from "./integers/bounds.js"
 import type { Interval } from "./integers/interval.js"
 import type { IntTensor } from "./integers/intgraph.js"
+import { secretOf } from "./private.js"
 import { type Accumulator, integerBias, integerMap, isUsable, quantum, type ScaledTerm } from "./scales.js"
 
 type WithoutOut<T> = T extends unknown ? Omit<T, "out"> : never
@@ -94,7 +95,7 @@ export class IntBuilder {
    * number in it, also once `offset` is added.
    */
   draft(accumulator: Accumulator, origin: Origin, size: number, offset = 0) {
-    const { terms, bias, scale, rounding } = accumulator
+    const { terms, bias, scale, rounding, hidden } = accumulator
     checkScale(scale, origin)
     // weights and their magnitudes; sources, peaks, centres, radii and bounds
     this.#budget.momentary(2 * weightsIn(terms) + 12 * size, describe(origin))
@@ -103,11 +104,17 @@ export class IntBuilder {
       describe(origin),
     )
     const integers = integerBias(bias, scale, rounding, size)
-    const node: Omit<LinearNode, "out"> = {
+    const open: Omit<LinearNode, "out"> = {
       kind: "linear",
       terms: terms.map((term) => ({ source: term.source, map: integerMap(term, scale) })),
       ...(integers && { bias: integers }),
       origin,
+    }
+    const secret = hidden && secretOf(open, hidden, this.precision, rounding)
+    const node = {
+      ...open,
+      ...(secret?.bias && !integers && { bias: new Float64Array(size) }),
+      ...(secret && { secret }),
     }
     const bounds = linearBounds(
       { ...node, out: -1 },

@@ -8,11 +8,11 @@
  * (its largest value minus its smallest, of the float model on those samples), in percent; and of several outputs the
  * largest.
  */
-import { evaluate } from "../ops/evaluate.js"
 import { type Program, sizeOf, type TensorId } from "../ops/program.js"
-import type { Sample } from "./calibration/calibrate.js"
+import { type Backends, openBackends, part } from "./backends/backends.js"
+import type { Runnable, Sample } from "./backends/batch.js"
 import type { IntGraph } from "./integers/intgraph.js"
-import { quantizeInput, runInteger } from "./integers/run.js"
+import { quantizeInput } from "./integers/run.js"
 
 /** Values of every output, in the order of the outputs. */
 export type Outputs = readonly ArrayLike<number>[]
@@ -48,21 +48,33 @@ export function classifierOf(first: readonly ArrayLike<number>[]): Classifier {
   return (xs) => (xs[0] > threshold ? 1 : 0)
 }
 
+interface ReferenceOptions {
+  /** The class of each sample. */
+  readonly labels?: readonly number[] | undefined
+  /** What runs integer models; default: plain loops. */
+  readonly backends?: Backends | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
 /** What the float model says of samples, once for all integer models that are compared with it. */
 export class Reference {
   readonly #samples: readonly Sample[]
   readonly #labels: readonly number[] | undefined
+  readonly #backends: Backends
   readonly #values: readonly Outputs[]
   readonly #classify: Classifier
   readonly #ranges: readonly number[]
 
-  constructor(program: Program, samples: readonly Sample[], labels: readonly number[] | undefined) {
+  private constructor(
+    program: Program,
+    samples: readonly Sample[],
+    values: readonly Outputs[],
+    { labels, backends }: ReferenceOptions & { readonly backends: Backends },
+  ) {
     this.#samples = samples
     this.#labels = labels
-    this.#values = samples.map((sample) => {
-      const values = evaluate(program, sample)
-      return program.outputs.map(({ tensor }) => values.get(tensor) ?? [])
-    })
+    this.#values = values
+    this.#backends = backends
     this.#classify = classifierOf(this.#values.map(([first]) => first))
     this.#ranges = program.outputs.map((_, output) => {
       let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
@@ -74,6 +86,21 @@ export class Reference {
       // of an output that is always the same: its size
       return most - least || Math.abs(most) || 1
     })
+  }
+
+  /**
+   * Runs the float model on samples, in doubles: what is chosen by its losses is the same everywhere. Integer models, which are the
+   * same on all, run on the backends that are given, which stay open.
+   */
+  static async of(
+    program: Program,
+    samples: readonly Sample[],
+    options: ReferenceOptions = {},
+  ): Promise<Reference> {
+    const backends = options.backends ?? openBackends("loops")
+    const tensors = program.outputs.map(({ tensor }) => tensor)
+    const values = await outputsOf(openBackends("loops"), program, samples, tensors, options)
+    return new Reference(program, samples, values, { ...options, backends })
   }
 
   get samples(): readonly Sample[] {
@@ -101,10 +128,16 @@ export class Reference {
   }
 
   /** What an integer model loses; inputs outside of its range are clamped. */
-  lossOf(graph: IntGraph): Loss {
+  async lossOf(graph: IntGraph, signal?: AbortSignal): Promise<Loss> {
     const errors = new Float64Array(this.#ranges.length)
-    const classes = this.#samples.map((sample, i) => {
-      const outputs = outputsOf(graph, sample)
+    const quantized = this.#samples.map((sample) => quantizeInput(graph, sample, { clampInputs: true }))
+    const tensors = graph.outputs.map(({ tensor }) => tensor)
+    const integers = await outputsOf(this.#backends, graph, quantized, tensors, { signal })
+    const classes = integers.map((each, i) => {
+      const outputs = each.map((values, output) => {
+        const { scale } = graph.tensors[tensors[output]]
+        return values.map((x) => x * scale)
+      })
       outputs.forEach((values, output) => {
         const exact = this.#values[i][output]
         for (let j = 0; j < exact.length; j++) errors[output] += (values[j] - exact[j]) ** 2
@@ -128,13 +161,20 @@ export class Reference {
   }
 }
 
-/** Real values of an integer model's outputs. */
-function outputsOf(graph: IntGraph, sample: Sample): Outputs {
-  const values = runInteger(graph, quantizeInput(graph, sample, { clampInputs: true }))
-  return graph.outputs.map(({ tensor }: { readonly tensor: TensorId }) => {
-    const { scale } = graph.tensors[tensor]
-    return values.get(tensor)?.map((x) => x * scale) ?? []
+/** Some tensors of each sample. */
+async function outputsOf(
+  backends: Backends,
+  program: Runnable,
+  samples: readonly Sample[],
+  tensors: readonly TensorId[],
+  { signal }: { readonly signal?: AbortSignal | undefined },
+): Promise<Float64Array[][]> {
+  const found: Float64Array[][] = []
+  await backends.run(program, samples, { kept: new Set(tensors), signal }, ({ count, values }) => {
+    for (let i = 0; i < count; i++)
+      found.push(tensors.map((id) => part(values.get(id) ?? new Float64Array(0), i, count).slice()))
   })
+  return found
 }
 
 /** Samples from which on some are held out: fewer are too few for both. */

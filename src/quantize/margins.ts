@@ -108,6 +108,15 @@ export class Margins {
     })
   }
 
+  /** The tensors that are looked at. */
+  get reads(): { readonly real: readonly TensorId[]; readonly integer: readonly TensorId[] } {
+    const nodes = this.#decisions.flatMap(({ node }) => [node.source, node.out])
+    return {
+      real: [this.#program.outputs[0].tensor, ...nodes],
+      integer: this.#decisions.flatMap(({ integer }) => integer ?? []),
+    }
+  }
+
   add(real: Values, integers: Values): void {
     const first = real.get(this.#program.outputs[0].tensor)
     if (first && first.length > 1) this.#outputs.push(lead(first))

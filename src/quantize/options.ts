@@ -1,10 +1,12 @@
 /** How a model is to be quantized, and what samples say besides those that calibrate it. */
 import { checkArgument, checkOptions, checkThing } from "../arguments.js"
 import { defaults } from "../defaults.js"
-import type { OnProgress } from "../errors.js"
+import { type OnProgress, UsageError } from "../errors.js"
 import type { Program } from "../ops/program.js"
-import type { CalibrationMethod, Range, Runner, Sample } from "./calibration/calibrate.js"
+import type { BackendChoice, Backends } from "./backends/backends.js"
+import type { CalibrationMethod, Range, Sample } from "./calibration/calibrate.js"
 import type { Nested } from "./calibration/nested.js"
+import type { IntGraph } from "./integers/intgraph.js"
 
 export interface QuantizeOptions {
   /** Inputs that the model will see, for calibration; at least one. */
@@ -17,8 +19,13 @@ export interface QuantizeOptions {
    * among these, so that no comparison comes out otherwise; `quantized`, as all others.
    */
   readonly comparisons?: "exact" | "quantized"
-  /** Runs the real program for calibration; default: plain loops, or tensors where there is much to do. */
-  readonly runner?: Runner
+  /**
+   * A model with private weights, or its architecture: this one is another training of it, and is given the same integers
+   * for all that is not weights. Samples calibrate nothing then, and precision is that of the architecture.
+   */
+  readonly like?: IntGraph
+  /** What runs the real program for calibration; default `auto`: plain loops, or a device where there is much to do. */
+  readonly backend?: BackendChoice | Backends | undefined
   readonly onProgress?: OnProgress
   readonly signal?: AbortSignal
 }
@@ -37,6 +44,21 @@ export function checkQuantizeOptions(
   checkArgument(good, "options.precision", expected, precision)
   const isKnown = comparisons === "exact" || comparisons === "quantized"
   checkArgument(isKnown, "options.comparisons", "exact or quantized", comparisons)
+  if (options.like !== undefined) {
+    checkThing("model", options.like, "options.like")
+    if (!program.twins)
+      throw new UsageError({
+        what: "option `like` is for private weights",
+        fix: "Give option `weights` to `quantize`, or to `lower`, as well",
+      })
+    if (options.precision !== undefined && options.precision !== options.like.precision)
+      throw new UsageError({
+        what: "another precision than that of the architecture",
+        expected: `${options.like.precision} bits`,
+        given: `${options.precision} bits`,
+        fix: "Leave option `precision` out",
+      })
+  }
   return { precision, comparisons }
 }
 

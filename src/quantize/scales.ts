@@ -8,6 +8,7 @@ import { weightsOf, withWeights } from "../ops/linearmap.js"
 import type { LinearMap, TensorId } from "../ops/program.js"
 import type { Range } from "./calibration/calibrate.js"
 import { roundHalfUp } from "./integers/intgraph.js"
+import type { Provenance } from "./provenance.js"
 
 /**
  * Least scale of an activation. What is smaller throughout is zero: where doubles thin out no scale is exact,
@@ -34,6 +35,14 @@ function rowLength(map: LinearMap): number | null {
   if (map.kind === "dense") return map.k
   if (map.kind === "sparse") return null
   return map.outChannels ? map.weight.length / map.outChannels : 0
+}
+
+/** Most weights that feed one output. */
+export function longestRow(map: LinearMap): number {
+  if (map.kind !== "sparse") return rowLength(map) ?? 0
+  let most = 0
+  for (let i = 1; i < map.rowPtr.length; i++) most = Math.max(most, map.rowPtr[i] - map.rowPtr[i - 1])
+  return most
 }
 
 const largest = (map: LinearMap): number => {
@@ -208,16 +217,23 @@ export function commonMultipliers(scales: readonly number[], precision: number):
   return scales.map((s) => Math.round((s / least) * d))
 }
 
+/** What of the accumulator of a real node is secret. */
+export interface Hidden extends Provenance {
+  readonly of: TensorId
+}
+
 /** Scale of a linear node's integers, its real terms and bias, and what is added for rounding. */
 export interface Accumulator {
   readonly terms: readonly ScaledTerm[]
   readonly bias: Float64Array | undefined
   readonly scale: number
   readonly rounding: number
+  /** What of it is secret, if anything is. */
+  readonly hidden?: Hidden | undefined
 }
 
 /** A rounding of weights is accurate enough when it moves an activation by at most this many steps (rms). */
-const weightTolerance = 2.25
+export const weightTolerance = 2.25
 
 /** An accumulator that is rescaled by `shift` bits. */
 export type Shifted = Accumulator & { readonly shift: number }

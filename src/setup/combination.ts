@@ -10,22 +10,24 @@
  * so any number of points over a domain of n costs a few multiplications over n powers, and no Lagrange point is ever
  * made. All δ are one here: a section over a δ is this divided by it, which a pairing with that δ shows.
  *
- * The odd points. With D_m = τ^(n+m) − τ^m for m < n, the basis on the odd points of the domain of twice the size is
- * L_(2k+1) = −1/2n · Σ_m ω^(−km)·η^(−m)·D_m, so Σ s_k·L_(2k+1) = −1/2 · Σ_m η^(−m)·ŝ_m·D_m with ŝ the inverse
- * transform of s. What side C adds, (τ^n − 1)/2 · Σ s_j·L_j, is 1/2 · Σ_m ŝ_m·D_m. A file of powers up to τ^(2n−2)
- * does not have τ^(2n−1) = τ^(n−1) + D_(n−1): there D_(n−1) counts as zero. That leaves all of it multiples of τ^n − 1,
- * and changes nothing for A·B − C of degree up to 2n − 2, which is all that there is.
+ * The quotient. With Z and Z̄ vanishing on the rows' points D and on the quotient's E, the polynomials over D ∪ E
+ * (basis.ts) are L_e·Z/Z(e) and L_d·Z̄/Z̄(d). So Σ s_e·H_e is Z times the polynomial that has the values s_e/Z(e) on E,
+ * and what side C adds is Z̄ times the one that has s_d/Z̄(d) on D, less the one that has s_d there: multiples of Z. Over
+ * one coset both are (τ^n − 1) times half a polynomial of degree below n. A file of powers up to τ^(2n−2) does not have
+ * τ^(2n−1) = τ^(n−1) + D_(n−1), D_m = τ^(n+m) − τ^m: there D_(n−1) counts as zero. That leaves all of it multiples of
+ * τ^n − 1, and changes nothing for A·B − C of degree up to 2n − 2, which is all that there is.
  */
 import { encodeFields } from "../circuit/formats/container.js"
 import type { R1cs, SparseRows } from "../circuit/formats/r1cs.js"
-import { cosetRoot } from "../circuit/link/domain.js"
+import { type Coset, cosetsOf } from "../circuit/link/domain.js"
 import { invariant } from "../errors.js"
-import { inverse, mod, r, signed } from "../field.js"
+import { mod, power, r, signed } from "../field.js"
 import type { KernelEngine } from "../prover/kernels/engine.js"
 import { largeValue, Transform } from "../prover/kernels/fields/transform.js"
 import { type Affine, addPoints, fileBytes } from "../prover/kernels/points/points.js"
 import { Streams } from "../prover/kernels/points/stream.js"
 import type { RunOptions } from "../prover/kernels/pool.js"
+import { inversesAt } from "./basis.js"
 import { groupOf, type PowersOfTau, type PowersSection, pointsOf } from "./ptau/powers.js"
 import { hasProduct, publicCount } from "./qap.js"
 import type { Column, Query, Secret } from "./queries.js"
@@ -120,20 +122,37 @@ export class Combinations {
     const scalars = rows ? await this.coefficients(rows, options) : new Array<bigint>(n).fill(0n)
     scalars[0] = mod(scalars[0] + single)
     if (!products && !odd) return scalars
-    const [ofProducts, ofOdd] = [
-      products && (await this.coefficients(products, options)),
-      odd && (await this.coefficients(odd, options)),
-    ]
-    const half = inverse(2n)
-    const step = inverse(cosetRoot(n))
-    const known = Math.min(2 * n, pointsOf("tauG1", this.powers.power)) - n
-    for (let m = 0, shift = 1n; m < known; m++, shift = (shift * step) % r) {
-      const rest = ((ofProducts?.[m] ?? 0n) - (ofOdd ? shift * ofOdd[m] : 0n)) % r
-      const factor = mod(rest * half)
-      scalars[m] = mod(scalars[m] - factor)
-      scalars.push(factor)
+    const quotient = await this.quotientOf(products, odd, options)
+    return quotient.map((value, m) => mod(value + (scalars[m] ?? 0n)))
+  }
+
+  /** Coefficients of what side C adds for values of rows, and of the basis of the quotient times values. */
+  private async quotientOf(
+    products: readonly bigint[] | undefined,
+    quotient: readonly bigint[] | undefined,
+    options: RunOptions,
+  ): Promise<bigint[]> {
+    const { n } = this.transform
+    const cosets = cosetsOf(n)
+    const none = () => new Array<bigint>(n).fill(0n)
+    const divided = (values: readonly bigint[], where: "rows" | "quotient") => {
+      const by = inversesAt(n, where)
+      return this.coefficients(
+        values.map((value, i) => (value * by(i)) % r),
+        options,
+        where,
+      )
     }
-    return scalars
+    const ofRows = products ? await divided(products, "rows") : none()
+    const ofQuotient = quotient ? await divided(quotient, "quotient") : none()
+    if (cosets.rows.length === 1) {
+      const known = Math.min(2 * n, pointsOf("tauG1", this.powers.power)) - n
+      const sums = ofRows.slice(0, known).map((value, m) => (value + ofQuotient[m]) % r)
+      return [...none().map((_, m) => -(sums[m] ?? 0n)), ...sums]
+    }
+    const plain = products ? await this.coefficients(products, options) : none()
+    const [low, high] = [timesVanishing(cosets.quotient, ofRows), timesVanishing(cosets.rows, ofQuotient)]
+    return low.map((value, m) => value + high[m] - (plain[m] ?? 0n))
   }
 
   /** Rows' sums of what a section of powers is taken with, except for side C of products; undefined if there is none. */
@@ -192,8 +211,12 @@ export class Combinations {
     for (let i = 0; i <= publicCount(system); i++) sums[system.rows + i] += byWire[i]
   }
 
-  /** Coefficients of the polynomial with these values on the domain, those of low powers first. */
-  private async coefficients(values: readonly bigint[], options: RunOptions): Promise<bigint[]> {
+  /** Coefficients of the polynomial with these values on the domain, or on the quotient's points, those of low powers first. */
+  private async coefficients(
+    values: readonly bigint[],
+    options: RunOptions,
+    where: "rows" | "quotient" = "rows",
+  ): Promise<bigint[]> {
     const { transform, kernels } = this
     const { memory } = kernels.pool
     const { n } = transform
@@ -201,8 +224,7 @@ export class Combinations {
     const source = memory.doubles(transform.sources[0], n)
     for (let i = 0; i < n; i++) source[i] = largeValue(i)
     await kernels.run(transform.inverseSteps(), options)
-    const scale = inverse(BigInt(n))
-    return transform.coefficients(0).map((value) => (value * scale) % r)
+    return [...transform.coefficients(0, where)]
   }
 
   private sourceOf(section: PowersSection, count: number) {
@@ -220,6 +242,19 @@ const sideOf = (system: R1cs, column: Column): SparseRows =>
 const secretOf = (section: PowersSection): Secret | "one" =>
   (({ tauG1: "one", tauG2: "one", alphaG1: "alpha", betaG1: "beta" }) as const)[section]
 
+/** Coefficients of a polynomial times what vanishes on cosets. */
+function timesVanishing(cosets: readonly Coset[], coefficients: readonly bigint[]): bigint[] {
+  let product = [...coefficients]
+  for (const { size, shift } of cosets) {
+    const by = power(shift, BigInt(size))
+    const before = product
+    product = Array.from({ length: before.length + size }, (_, m) =>
+      mod((before[m - size] ?? 0n) - by * (before[m] ?? 0n)),
+    )
+  }
+  return product
+}
+
 /** Factors of the secrets of a group that are points of their own; every δ is one. */
 function secretFactors(parts: readonly Weighted[], group: Group): Map<Secret | "one", bigint> {
   const found = new Map<Secret | "one", bigint>()
@@ -227,14 +262,14 @@ function secretFactors(parts: readonly Weighted[], group: Group): Map<Secret | "
     if (!("secrets" in query) || query.group !== group) continue
     const factor = factorsOf(factors)
     for (const [i, secret] of query.secrets.entries()) {
-      const name = secret === "delta" || secret === "deltaC" ? "one" : secret
+      const name = secret === "alpha" || secret === "beta" ? secret : "one"
       found.set(name, mod((found.get(name) ?? 0n) + factor(i)))
     }
   }
   return found
 }
 
-/** Values on the odd points: factors of the layers, each times its power of two. */
+/** Values where the quotient is: factors of the layers, each times its power of two. */
 function oddValues(parts: readonly Weighted[], n: number): bigint[] | undefined {
   let sums: bigint[] | undefined
   for (const { query, factors } of parts) {

@@ -3,9 +3,9 @@
  * container of type "cslp", version 1:
  *
  *     1  header    number of points of the domain (u32), BLAKE2b-512 of the file of powers (64 bytes)
- *     2  tauG1     L_j(τ) in G1                 5  betaG1     β·L_j(τ)
- *     3  tauG2     in G2                        6  odd        L_(2k+1)(τ) over the domain of twice the size
- *     4  alphaG1   α·L_j(τ)                     7  products   (τ^n − 1)/2 · L_j(τ)
+ *     2  tauG1     L_d(τ) in G1                 5  betaG1     β·L_d(τ)
+ *     3  tauG2     in G2                        6  odd        L_e(τ) over all points, for those of the quotient
+ *     4  alphaG1   α·L_d(τ)                     7  products   L_d(τ) over all points, less that over those of rows
  *     8  checksum  BLAKE2b-512 of all bytes before its content; the last section
  *
  * Any of 2 to 7 may be missing: a circuit that needs it has it added. A file that is of other powers, of another
@@ -20,7 +20,7 @@ import { fileBytes, type Group } from "../prover/kernels/points/points.js"
 import { digestBytes, newHasher } from "./ptau/blake2b.js"
 import type { PowersOfTau } from "./ptau/powers.js"
 
-/** Sections of powers, at Lagrange's polynomials; the odd points; and what side C of products adds there. */
+/** Sections of powers, at Lagrange's polynomials; the quotient's points; and what side C of products adds there. */
 export const lagrangeSections = ["tauG1", "tauG2", "alphaG1", "betaG1", "odd", "products"] as const
 export type LagrangeSection = (typeof lagrangeSections)[number]
 

@@ -1,5 +1,6 @@
 /**
- * Lagrange points of a domain of n from powers of tau, without any secret. With ω of order n, η² = ω and
+ * Lagrange points of a domain of n from powers of tau, without any secret; those of two cosets are lagrange-cosets.ts's
+ * business. With ω of order n, η² = ω and
  * D_m = τ^(n+m) − τ^m for m < n (writing x for the point x·G),
  *
  *     L_j(τ)               = 1/n  · Σ_m ω^(−jm) · τ^m                in G1 and G2; times α and times β in G1
@@ -16,11 +17,13 @@
  * They depend on the powers and on n alone, so they are kept (lagrange-file.ts) for the next circuit of that size.
  */
 import { type ByteSource, checkedSource } from "../circuit/formats/source.js"
-import { cosetRoot } from "../circuit/link/domain.js"
+import { cosetRoot, cosetsOf } from "../circuit/link/domain.js"
 import { invariant, type OnProgress } from "../errors.js"
 import { inverse, r } from "../field.js"
 import type { KernelEngine } from "../prover/kernels/engine.js"
 import { fileBytes } from "../prover/kernels/points/points.js"
+import { differenceOf } from "./difference.js"
+import { cosetPoints } from "./lagrange-cosets.js"
 import {
   type LagrangePoints,
   type LagrangeSection,
@@ -40,9 +43,6 @@ export interface LagrangeOptions {
 }
 
 const stage = "Lagrange points"
-
-/** Points whose differences are in the kernels at the same time. */
-const differenceBlock = 2 ** 16
 
 /**
  * Some sections of the Lagrange points of a domain: those that are kept, and what of them is not is computed, and kept.
@@ -102,6 +102,7 @@ async function transformed(
   section: LagrangeSection,
   options: TransformOptions,
 ): Promise<Uint8Array> {
+  if (cosetsOf(n).rows.length > 1) return cosetPoints(engine, powers, n, section, options)
   if (section !== "odd" && section !== "products") {
     return engine.transform(lagrangeGroup(section), await powers.read(section, 0, n), options)
   }
@@ -123,21 +124,11 @@ export async function powerDifferences(
   [first, count]: readonly [first: number, count: number],
   signal?: AbortSignal,
 ): Promise<Uint8Array> {
-  const size = fileBytes.g1
-  const result = new Uint8Array(count * size)
-  const known = Math.min(first + count, pointsOf("tauG1", powers.power) - n)
-  for (let from = first; from < known; from += differenceBlock) {
-    signal?.throwIfAborted()
-    const own = Math.min(differenceBlock, known - from)
-    const both = new Uint8Array(2 * own * size)
-    both.set(await powers.read("tauG1", n + from, own))
-    both.set(await powers.read("tauG1", from, own), own * size)
-    const power = (i: number) => (i < own ? n + from + i : from + i - own)
-    const set = await engine.points("g1", both, { nameOf: (i) => `.ptau file, point ${power(i)} of tauG1` })
-    const group = Uint32Array.from({ length: 2 * own }, (_, i) => i % own)
-    const negative = new Uint8Array(2 * own).fill(1, own)
-    const sums = await engine.sums(set, { group, negative }, own, { signal }).finally(() => engine.free(set))
-    result.set(await engine.bytes(sums).finally(() => engine.free(sums)), (from - first) * size)
-  }
+  const result = new Uint8Array(count * fileBytes.g1)
+  const known = Math.max(0, Math.min(first + count, pointsOf("tauG1", powers.power) - n) - first)
+  const nameOf = (i: number) => `.ptau file, point ${i < known ? n + first + i : first + i - known} of tauG1`
+  const high = await powers.read("tauG1", n + first, known)
+  const low = await powers.read("tauG1", first, known)
+  result.set(await differenceOf(engine, "g1", high, low, { nameOf, signal }))
   return result
 }

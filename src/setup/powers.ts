@@ -107,7 +107,7 @@ function concatenated(parts: readonly Uint8Array[]): Uint8Array {
   return all
 }
 
-/** The odd points of the domain of twice the size, layer by layer. */
+/** The points of the quotient, layer by layer. */
 async function quotientPoints(
   engine: KernelEngine,
   lagrange: LagrangePoints,

@@ -4,9 +4,10 @@
  * constant and each public wire.
  */
 
+import { rowsOfB } from "../circuit/formats/mapped.js"
 import type { R1cs, SparseRows } from "../circuit/formats/r1cs.js"
-import { lagrangeBasis } from "../circuit/link/domain.js"
 import { r } from "../field.js"
+import { productFactors, rowBasis } from "./basis.js"
 
 /** Wires 0 … nPublic are the constant and the public ones. */
 export const publicCount = (system: R1cs): number => system.publicOutputs + system.publicInputs
@@ -23,23 +24,38 @@ export interface QapAt {
   readonly u: bigint[]
   readonly v: bigint[]
   readonly w: bigint[]
-  /** The part of w_i(τ) that rows with entries on sides A and B have. */
-  readonly wProducts: bigint[]
+  /** What side C of rows with entries on sides A and B adds to A·B − C where the quotient is evaluated. */
+  readonly oddProducts: bigint[]
 }
 
-/** Whether a row has entries on sides A and B; without, it says 0 = lc. */
-export const hasProduct = ({ a, b }: R1cs, row: number): boolean =>
-  a.rowPtr[row] < a.rowPtr[row + 1] && b.rowPtr[row] < b.rowPtr[row + 1]
+/** Rows of systems, none of which changes. */
+const products = new WeakMap<R1cs, Uint8Array>()
+
+/** 1 for every row that has entries on sides A and B; without, it says 0 = lc. What is returned is kept. */
+export function productRows(system: R1cs): Uint8Array {
+  const found = products.get(system) ?? rowsOfB(system)
+  if (products.has(system)) return found
+  const { rowPtr } = system.a
+  for (let row = 0; row < system.rows; row++) if (rowPtr[row] === rowPtr[row + 1]) found[row] = 0
+  products.set(system, found)
+  return found
+}
+
+/** Whether a row has entries on sides A and B. */
+export const hasProduct = (system: R1cs, row: number): boolean => productRows(system)[row] === 1
 
 /** Evaluates the polynomials of every wire, over a domain of n points, at τ. */
 export function evaluateQap(system: R1cs, n: number, tau: bigint): QapAt {
-  const basis = lagrangeBasis(n, tau)
+  const basis = rowBasis(n, tau)
   // negative coefficients as small negative integers keep the products short
   const values = system.values.map((value) => (value > r >> 1n ? value - r : value))
   const [u, v, w] = [system.a, system.b, system.c].map((side) => transpose(side, system, values, basis))
   for (let i = 0; i <= publicCount(system); i++) u[i] = (u[i] + basis[system.rows + i]) % r
-  const inProducts = basis.map((value, row) => (row < system.rows && hasProduct(system, row) ? value : 0n))
-  return { u, v, w, wProducts: transpose(system.c, system, values, inProducts) }
+  const factor = productFactors(n, tau)
+  const inProducts = basis.map((value, row) =>
+    row < system.rows && hasProduct(system, row) ? (value * factor(row)) % r : 0n,
+  )
+  return { u, v, w, oddProducts: transpose(system.c, system, values, inProducts) }
 }
 
 function transpose(

@@ -8,11 +8,11 @@ import type { ByteSource } from "../circuit/formats/source.js"
 import type { Layers } from "../prover/kernels/points/windows.js"
 
 /** Secrets beside the point τ at which polynomials are evaluated. */
-export type Secret = "alpha" | "beta" | "delta" | "deltaC"
+export type Secret = "alpha" | "beta" | "delta" | "deltaC" | "deltaW"
 
 /**
- * Polynomials of a wire: of sides A, B and C, and what side C of products adds to A·B − C at the odd points of the
- * domain of twice the size.
+ * Polynomials of a wire: of sides A, B and C, and what side C of products adds to A·B − C where the
+ * quotient is evaluated.
  */
 export type Column = "u" | "v" | "w" | "oddProducts"
 
@@ -24,7 +24,7 @@ export interface WireQuery {
   readonly over?: Secret | undefined
 }
 
-/** The Lagrange basis of the odd points of the domain of twice the size, layer k of it times 2^(bits·k). */
+/** The Lagrange polynomials, over all points, of those of the quotient (basis.ts), layer k of them times 2^(bits·k). */
 export interface QuotientQuery {
   readonly group: "g1"
   readonly layers: Layers

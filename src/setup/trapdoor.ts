@@ -4,13 +4,12 @@
  * written anywhere, and the keys say `dev`.
  */
 import { encodeFields } from "../circuit/formats/container.js"
-import type { R1cs } from "../circuit/formats/r1cs.js"
-import { lagrangeBasis } from "../circuit/link/domain.js"
 import type { OnProgress } from "../errors.js"
 import { inverse, mod, power, r } from "../field.js"
 import { platformRandom } from "../platform.js"
-import { type Group, openEngine } from "../prover/kernels/engine.js"
-import { evaluateQap } from "./qap.js"
+import { type Group, type KernelEngine, openEngine } from "../prover/kernels/engine.js"
+import type { MadeScalars } from "../prover/kernels/fields/evaluation.js"
+import { Evaluated } from "./evaluated.js"
 import type { Column, Evaluator, Query, Secret } from "./queries.js"
 
 export interface DevSetupOptions {
@@ -43,50 +42,54 @@ export const evaluateByTrapdoor =
     const drawn = new Map(secrets.map((name) => [name as Secret | "one", draw(random)]))
     drawn.set("one", 1n)
     options.onProgress?.({ stage: "evaluate circuit", done: 0, total: 1 })
-    const scalarsOf = scalarsAt(system, domain, tau, (name) => drawn.get(name) as bigint)
-    const parts = Object.entries<Query>(queries).map(([name, query]): [string, Part] => {
-      return [name, { group: query.group, scalars: scalarsOf(query) }]
-    })
-    return multiplyParts(Object.fromEntries(parts) as Record<keyof typeof queries, Part>, options)
+    const { threads, signal } = options
+    const engine = await openEngine(threads === undefined ? {} : { threads })
+    try {
+      const asked = Object.values<Query>(queries).flatMap(columnsOf)
+      const evaluated = await Evaluated.make(engine, system, domain, tau, new Set(asked), { signal })
+      const scalars = scalarsOf(evaluated, domain, (name) => drawn.get(name) as bigint)
+      const parts = Object.entries<Query>(queries).map(([name, query]): [string, Part] => {
+        return [name, { group: query.group, scalars: scalars(query) }]
+      })
+      return await multiplied(
+        engine,
+        Object.fromEntries(parts) as Record<keyof typeof queries, Part>,
+        options,
+      )
+    } finally {
+      await engine.close()
+    }
   }
 
-/** The scalars of queries about a system over a domain, at τ and secrets. */
-function scalarsAt(
-  system: R1cs,
-  domain: number,
-  tau: bigint,
-  secret: (name: Secret | "one") => bigint,
-): (query: Query) => bigint[] {
-  const { u, v, w, wProducts } = evaluateQap(system, domain, tau)
-  const oddPart = mod((power(tau, BigInt(domain)) - 1n) * inverse(2n))
-  const columns: Readonly<Record<Column, (wire: number) => bigint>> = {
-    u: (wire) => u[wire],
-    v: (wire) => v[wire],
-    w: (wire) => w[wire],
-    oddProducts: (wire) => wProducts[wire] * oddPart,
-  }
-  return (query) => {
+const columnsOf = (query: Query): readonly (Column | "quotient")[] => {
+  if ("secrets" in query) return []
+  return "layers" in query ? ["quotient"] : query.sum.map(({ column }) => column)
+}
+
+/** The scalars of queries, at secrets. */
+const scalarsOf =
+  (evaluated: Evaluated, domain: number, secret: (name: Secret | "one") => bigint) =>
+  (query: Query): Part["scalars"] => {
     if ("secrets" in query) return query.secrets.map((name) => secret(name))
     const factor = query.over === undefined ? 1n : inverse(secret(query.over))
     if ("layers" in query) {
-      const basis = lagrangeBasis(2 * domain, tau, 1, 2).map((value) => (value * factor) % r)
-      return Array.from({ length: query.layers.count }, (_, k) => {
-        const multiple = power(2n, BigInt(query.layers.bits * k))
-        return basis.map((value) => (value * multiple) % r)
-      }).flat()
+      const { bits, count } = query.layers
+      const layers = Array.from({ length: count }, (_, k) => (factor * power(2n, BigInt(bits * k))) % r)
+      return evaluated.quotient(domain, layers)
     }
-    const terms = query.sum.map(({ column, times }) => ({ of: columns[column], by: secret(times ?? "one") }))
-    return Array.from(query.wires, (wire) => {
-      const sum = terms.reduce((total, { of, by }) => total + of(wire) * by, 0n)
-      return ((sum % r) * factor) % r
+    const terms = query.sum.map(({ column, times }) => {
+      return { column, factor: (secret(times ?? "one") * factor) % r }
     })
+    return evaluated.combinations(terms, query.wires)
   }
-}
 
 export interface Part {
   readonly group: Group
-  readonly scalars: readonly bigint[]
+  readonly scalars: readonly bigint[] | MadeScalars
 }
+
+const isMade = (scalars: Part["scalars"]): scalars is MadeScalars => "steps" in scalars
+const countOf = ({ scalars }: Part): number => (isMade(scalars) ? scalars.count : scalars.length)
 
 /**
  * The generator times every scalar of every part. The scalars are secrets of the setup: what is
@@ -94,27 +97,40 @@ export interface Part {
  */
 export async function multiplyParts<K extends string>(
   parts: Readonly<Record<K, Part>>,
-  { threads, signal, onProgress }: DevSetupOptions,
+  options: DevSetupOptions,
 ): Promise<Record<K, Uint8Array>> {
-  const names = Object.keys(parts) as K[]
-  const total = names.reduce((sum, name) => sum + parts[name].scalars.length, 0)
-  const results = new Map<K, Uint8Array>()
+  const { threads } = options
   const engine = await openEngine(threads === undefined ? {} : { threads })
   try {
-    let done = 0
-    // the largest part of a group first: it decides the size of the tables
-    const order = names.toSorted((x, y) => parts[y].scalars.length - parts[x].scalars.length)
-    for (const name of order) {
-      signal?.throwIfAborted()
-      const { group, scalars } = parts[name]
+    return await multiplied(engine, parts, options)
+  } finally {
+    await engine.close()
+  }
+}
+
+async function multiplied<K extends string>(
+  engine: KernelEngine,
+  parts: Readonly<Record<K, Part>>,
+  { signal, onProgress }: DevSetupOptions,
+): Promise<Record<K, Uint8Array>> {
+  const names = Object.keys(parts) as K[]
+  const total = names.reduce((sum, name) => sum + countOf(parts[name]), 0)
+  const results = new Map<K, Uint8Array>()
+  let done = 0
+  // the largest part of a group first: it decides the size of the tables
+  for (const name of names.toSorted((x, y) => countOf(parts[y]) - countOf(parts[x]))) {
+    signal?.throwIfAborted()
+    const { group, scalars } = parts[name]
+    if (isMade(scalars)) {
+      results.set(name, await engine.fixedBase(group, scalars, { signal }))
+      scalars.release()
+    } else {
       const bytes = encodeFields(scalars)
       results.set(name, await engine.fixedBase(group, bytes, { signal }))
       bytes.fill(0)
-      done += scalars.length
-      onProgress?.({ stage: "multiply points", done, total })
     }
-  } finally {
-    await engine.close()
+    done += countOf(parts[name])
+    onProgress?.({ stage: "multiply points", done, total })
   }
   return Object.fromEntries(results) as Record<K, Uint8Array>
 }

@@ -21,8 +21,10 @@ export interface KeyFacts {
   readonly version: 1
   /** How the key was made. */
   readonly setup: Provenance
-  /** Digest of the integer model that the circuit computes. */
+  /** Digest of the integer model that the circuit computes; of one with private weights `privateModel`. */
   readonly model: Hex
+  /** Of a model with private weights, and only there: digest of all that is public of it (`privateModel`). */
+  readonly architecture?: Hex
   readonly layout: Layout
 }
 

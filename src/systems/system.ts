@@ -4,7 +4,7 @@
  */
 import type { R1cs, SparseRows } from "../circuit/formats/r1cs.js"
 import type { ByteSource, ProvingKey } from "../circuit/formats/source.js"
-import type { Block } from "../circuit/gadgets/poseidon.js"
+import type { Block, BlockJson } from "../circuit/gadgets/poseidon.js"
 import type { Gadget } from "../circuit/gadgets/reduce.js"
 import type { CircuitBase } from "../circuit/link/circuit.js"
 import type { Lookup } from "../circuit/link/lookup.js"
@@ -19,7 +19,7 @@ import type { CeremonyHead } from "../setup/ceremony/transcript.js"
 import type { PowersOfTau } from "../setup/ptau/powers.js"
 import type { Claim, KeyPoints, KeyQueries } from "../setup/queries.js"
 import type { DevSetupOptions } from "../setup/trapdoor.js"
-import type { G1Point, G2Point } from "../statement/points.js"
+import type { G1Json, G1Point, G2Point } from "../statement/points.js"
 import type { Provenance } from "../statement/provenance.js"
 import type { Statement } from "../statement/statement.js"
 import type { Hex } from "../statement/strict.js"
@@ -38,6 +38,23 @@ export interface Linking {
   readonly block: Block | undefined
 }
 
+/** What a circuit takes: bytes of its proving key, and what each stage adds to the memory of the process. */
+export interface Expectation {
+  readonly constraints: number
+  readonly nonzeros: number
+  /** Points of the domain. */
+  readonly domain: number
+  readonly keyBytes: number
+  readonly memory: StageFigures
+  /** On the machine of docs/decisions/circuit.md. */
+  readonly seconds: StageFigures
+}
+interface StageFigures {
+  readonly compile: number
+  readonly setup: number
+  readonly prove: number
+}
+
 /** Rows of a circuit that belong to no node. */
 export interface BoundaryRows {
   readonly name: string
@@ -50,6 +67,8 @@ export interface Target {
   readonly what: string
   readonly kind: string
   readonly wire: number
+  /** By how much it is moved, where other moves give what may be: weights that nothing shows, in their ranges. */
+  readonly moves?: readonly bigint[]
 }
 /** Up to `count` numbers of a range. */
 export type Pick = (from: number, to: number, count?: number) => readonly number[]
@@ -74,7 +93,7 @@ export interface Mask {
 /** What a proving key says for verification. */
 export interface KeyContent {
   readonly setup: Provenance
-  /** Points of the verification key, as its JSON has them. */
+  /** Points of the verification key, as its JSON has them; all but the commitment where weights are private. */
   readonly points: object
 }
 
@@ -112,6 +131,8 @@ export interface MemoryOptions {
 
 export interface OpenSystem<K> extends MemoryOptions {
   readonly engine: Engine | undefined
+  /** Of the commitment to private weights. */
+  readonly blinding?: bigint | undefined
   readonly key: K
   /** Digest of the verification key. */
   readonly digest: Hex
@@ -121,6 +142,18 @@ export interface ProveStatement {
   readonly salts?: Salts | undefined
   readonly onProgress?: OnProgress | undefined
   readonly signal?: AbortSignal | undefined
+}
+
+/** Weights that only whoever runs a model knows, and that its key has a commitment to. */
+export interface PrivateWeights<C, H> {
+  /** Whether those of a circuit are, which then is one of an architecture. */
+  isPrivate(circuit: C): boolean
+  /** Whether the weights in a circuit are some that it can prove. @throws ModelError for a constant that is out of range */
+  check(circuit: C): void
+  /** Whether what a circuit has of its weights is in the ranges that it has room for. */
+  fits(circuit: C): boolean
+  /** The commitment under a blinding, or null where that is infinity. @throws FileError for points that are none; AbortError */
+  commit(circuit: C, held: H, blinding: bigint, options: WorkOptions): Promise<G1Json | null>
 }
 
 /** A key that is loaded. */
@@ -156,6 +189,8 @@ export interface ContributedKeys<C, H, K> {
   write(circuit: C, points: KeyPoints, origin: KeyOrigin): Promise<Uint8Array>
   /** What the points that are held of a key have to be. */
   claims(circuit: C, held: H): readonly Claim[]
+  /** Size of the domain that the rows of a key are on. */
+  domainOf(circuit: C, held: H): number
   /**
    * Why a key all of whose points are right says of itself that it began as another one, or null: of formats in which
    * contributions are bound to their circuit by a hash of the first key alone.
@@ -200,6 +235,26 @@ export interface System<C extends CircuitBase = CircuitBase, H = unknown, K = un
   readonly commits: boolean
   forms(graph: IntGraph): SystemForms
   link(linking: Linking, forms: SystemForms): C
+  /** Sizes of domains that keys of a circuit may have, if there are others than that of those which are made now. */
+  domains?(circuit: C): readonly number[]
+  /** What a circuit will take (`linked`: estimated from the plan), and what one does; of others nobody knows. */
+  expects?(
+    linking: Linking,
+    forms: SystemForms,
+    linked: { readonly nonzeros: number; readonly memory: number },
+  ): Expectation
+  takes?(circuit: C): Expectation
+  /** A linked circuit as a file for who proves with it, and back; null for one of which nothing is kept. */
+  keep?(circuit: C): Uint8Array | null
+  /**
+   * `circuit` has the Poseidon of this installation, if it commits to anything.
+   * @throws FileError for a file, called `where`, that is damaged, stale or of another circuit
+   */
+  restore?(
+    file: Uint8Array,
+    circuit: Omit<Linking["circuit"], "gadgets"> & { readonly poseidon?: BlockJson },
+    where: string,
+  ): C
   /** Its lookup argument, if it has one. */
   lookup(circuit: C): Lookup | undefined
   boundary(circuit: C): readonly BoundaryRows[]
@@ -221,6 +276,7 @@ export interface System<C extends CircuitBase = CircuitBase, H = unknown, K = un
    */
   readKey(circuit: C, provingKey: ProvingKey, residentBytes?: number): Promise<H>
   contentOf(held: H): KeyContent
+  readonly weights?: PrivateWeights<C, H>
   /** What hides, of a key whose verification key is `key`; none where reading a key has seen to that. */
   masks(held: H, key: K): readonly Mask[]
   /** Bytes that a proof takes, about; null where nobody knows. */

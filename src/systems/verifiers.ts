@@ -84,14 +84,19 @@ export interface Verifier<S extends ProofSystem = ProofSystem> {
   readonly setups: readonly SetupKind[]
   /** Names of a proof's points and evaluations. */
   readonly proofParts: readonly string[]
-  /** Reads the points of a key's JSON. @throws FileError, also if the system cannot have such a layout */
-  parsePoints(value: unknown, layout: Layout): Systems[S]["key"]["points"]
+  /** Whether a key may be of a model with private weights. */
+  readonly hasPrivateWeights?: true
+  /**
+   * Reads the points of a key's JSON, which is one of private weights if it names an `architecture`.
+   * @throws FileError, also if the system cannot have such a layout
+   */
+  parsePoints(value: unknown, layout: Layout, architecture?: Hex): Systems[S]["key"]["points"]
   /** Checks a key's points, and that somebody contributed to each. @throws FileError */
   checkKey(key: Systems[S]["key"]): Systems[S]["checked"]
   /** Public values that a key is for, in all and of outputs, as its canonical bytes count them. */
   publicCounts(layout: Layout): { readonly all: number; readonly outputs: number }
-  /** The words that a key's points are in its canonical bytes. */
-  keyWords(points: Systems[S]["key"]["points"]): readonly bigint[]
+  /** The words that a key's points are in its canonical bytes, with its architecture if it names one. */
+  keyWords(key: Systems[S]["key"]): readonly bigint[]
   /** Reads a proof strictly. @throws FileError */
   parseProof(value: unknown, path: string): Systems[S]["receipt"]["proof"]
   /** Which part of a proof cannot be one, or null; where the equation is elsewhere, which takes this for granted. */

@@ -22,6 +22,7 @@ export {
   type TensorLayout,
   type Visibility,
 } from "../statement/layout.js"
+export { privateModel } from "../statement/model.js"
 export type { G1Json, G2Json } from "../statement/points.js"
 export {
   type CeremonyFacts,

@@ -10,11 +10,14 @@ import { compile } from "#src/compile/compile.js"
 import { inverse, mod, r } from "#src/field.js"
 import { auditKey } from "#src/prover/audit-key.js"
 import { setup, verificationKeyOf } from "#src/prover/open.js"
+import { commitWeights } from "#src/prover/weights.js"
 import type { IntGraph } from "#src/quantize/integers/intgraph.js"
-import type { Contribution } from "#src/setup/ceremony/transcript.js"
+import { type Contribution, contributionOf } from "#src/setup/ceremony/transcript.js"
 import { openPtau, type PtauFile } from "#src/setup/ptau/file.js"
 import { hasProduct } from "#src/setup/qap.js"
 import { type Circuit, contributedKeysOf, systemOf } from "#src/systems/index.js"
+import type { MirageCircuit } from "#src/systems/mirage/circuit.js"
+import type { VerificationKey } from "#src/systems/verifiers.js"
 import { checkKey } from "#src/verifier/key.js"
 import {
   contributed,
@@ -22,7 +25,9 @@ import {
   ended,
   multiplied,
   recordsOf,
+  type Section,
   sectionsIn,
+  systems,
   withHead,
   withRecords,
   withSections,
@@ -45,36 +50,6 @@ import { Random } from "../support/random.js"
 const random = new Random(11)
 const beacon = { value: "0x0badcafe", iterations: 10 } as const
 
-/** Where things are in the files of each proof system. */
-const systems = {
-  mirage: {
-    sections: { ic: 3, a: 4, b1: 5, b2: 6, committed: 7, final: 8, h: 9, c: 10 },
-    names: {
-      ic: "IC (3)",
-      a: "A (4)",
-      b1: "B1 (5)",
-      b2: "B2 (6)",
-      committed: "committed (7)",
-      final: "final (8)",
-      h: "H (9)",
-      c: "C (10)",
-    },
-    singles: 2,
-    divided: ["committed", "final", "h", "c"],
-    alice: { delta: 1234567n ** 5n, deltaC: 7654321n ** 6n },
-    bob: { delta: 2222223n ** 7n, deltaC: 3333331n ** 5n },
-  },
-  groth16: {
-    sections: { ic: 3, a: 5, b1: 6, b2: 7, c: 8, h: 9 },
-    names: { ic: "IC (3)", a: "A (5)", b1: "B1 (6)", b2: "B2 (7)", c: "C (8)", h: "H (9)" },
-    singles: 2,
-    divided: ["c", "h"],
-    alice: { delta: 1234567n ** 5n },
-    bob: { delta: 2222223n ** 7n },
-  },
-} as const
-type Section = keyof (typeof systems)["mirage"]["sections"]
-
 /** The same model, but for one weight. */
 function changedWeights(graph: IntGraph): IntGraph {
   const nodes = structuredClone(graph.nodes)
@@ -87,15 +62,18 @@ function changedWeights(graph: IntGraph): IntGraph {
 const powersFor = async ({ domain }: Circuit, secrets: TauSecrets = tauSecrets): Promise<PtauFile> =>
   openPtau(await contributedPtau(Math.ceil(Math.log2(domain)), { secrets }))
 
-describe.each(["mirage", "groth16"] as const)("a ceremony of %s", (proofSystem) => {
-  const { singles, alice, bob } = systems[proofSystem]
-  const sections: Partial<Record<Section, number>> = systems[proofSystem].sections
-  const names: Partial<Record<Section, string>> = systems[proofSystem].names
+describe.each(["mirage", "architecture", "groth16"] as const)("a ceremony of %s", (kind) => {
+  const proofSystem = kind === "groth16" ? kind : "mirage"
+  const isPrivate = kind === "architecture"
+  const { singles, alice, bob } = systems[kind]
+  const sections: Partial<Record<Section, number>> = systems[kind].sections
+  const names: Partial<Record<Section, string>> = systems[kind].names
   const all = Object.keys(sections) as Section[]
-  const deltas = Object.keys(alice) as ("delta" | "deltaC")[]
+  const deltas = Object.keys(alice) as ("delta" | "deltaC" | "deltaW")[]
   /** Factors for every δ of the system. */
-  const factors = (delta: bigint, deltaC = 5n * delta) =>
-    Object.fromEntries(deltas.map((name) => [name, mod(name === "delta" ? delta : deltaC)]))
+  const factors = (delta: bigint, deltaC = 5n * delta, deltaW = 7n * deltaC) =>
+    Object.fromEntries(deltas.map((name) => [name, mod({ delta, deltaC, deltaW }[name])]))
+  const network = () => perceptron([2, 2], 6, isPrivate ? "private" : "fixed")
   const size = (section: Section) => (section === "b2" ? 128 : 64)
 
   let circuit: Circuit
@@ -106,7 +84,7 @@ describe.each(["mirage", "groth16"] as const)("a ceremony of %s", (proofSystem) 
   /** The key after Alice: where contributions do not matter, one is enough. */
   let one: Uint8Array
   beforeAll(async () => {
-    circuit = await compile((await perceptron([2, 2], 6)).graph, { proofSystem })
+    circuit = await compile((await network()).graph, { proofSystem })
     ptau = await powersFor(circuit)
     keys = [(await setup(circuit, { ptau })).provingKey]
     keys.push(await contributed(keys[0], "Alice", factors(alice.delta, alice.delta ** 3n)))
@@ -116,6 +94,11 @@ describe.each(["mirage", "groth16"] as const)("a ceremony of %s", (proofSystem) 
     key = keys[3]
   })
 
+  /** The verification key of a proving key, or one of its models. */
+  const keyOf = async (given: Uint8Array): Promise<VerificationKey> =>
+    isPrivate
+      ? (await commitWeights(circuit, given)).verificationKey
+      : await verificationKeyOf(circuit, given)
   const check = (given: Uint8Array, options: VerifySetupOptions = {}, of = circuit): Promise<SetupReport> =>
     verifySetup(of, given, ptau, { threads: 1, allowUncontributed: true, ...options })
   /** Its problems; that there are some is what is tested. */
@@ -146,8 +129,9 @@ describe.each(["mirage", "groth16"] as const)("a ceremony of %s", (proofSystem) 
       contributions: [...people, { number: 3, name: "beacon", bound: true, beacon }],
       ptau: { digest: ptau.digest, power: ptau.power },
     })
-    const { verificationKey } = report
-    expect(await check(key, { verificationKey })).toEqual(report)
+    const verificationKey = await keyOf(key)
+    expect(await check(key, { verificationKey })).toEqual({ ...report, verificationKey })
+    expect(report.verificationKey).toEqual(isPrivate ? null : verificationKey)
   })
 
   const bobIsWrong = /contribution 2 \(Bob\) is wrong/
@@ -211,6 +195,29 @@ describe.each(["mirage", "groth16"] as const)("a ceremony of %s", (proofSystem) 
         const made = await contributed(keys[0], "Alice", factors(41n ** 20n, sign * 41n ** 20n))
         await refused(made, /contribution 1 \(Alice\) is wrong: deltaC and delta are equal or opposite/)
       }
+    })
+
+    it("that leave the δ of private weights equal or opposite to another", async () => {
+      if (!isPrivate) return
+      const [x, y] = [41n ** 20n, 43n ** 20n]
+      for (const sign of [1n, -1n])
+        for (const [other, name] of [
+          [x, "delta"],
+          [y, "deltaC"],
+        ] as const) {
+          const made = await contributed(keys[0], "Alice", factors(x, y, sign * other))
+          const why = new RegExp(`contribution 1 .* wrong: ${name} and deltaW are equal or opposite`)
+          await refused(made, why)
+        }
+    })
+
+    it("that leave the δ of private weights out", async () => {
+      if (!isPrivate) return
+      const made = await withRecords(keys[2], ([a, { name, beacon: none, deltas: of }]) => [
+        a,
+        contributionOf(name, none, { deltaC: of.deltaC, delta: of.delta }, ["deltaC", "delta"]),
+      ])
+      await refused(made, /contributions\[1\].deltas: field `deltaW` is missing/)
     })
 
     it("after which a δ is one or minus one", async () => {
@@ -351,7 +358,10 @@ describe.each(["mirage", "groth16"] as const)("a ceremony of %s", (proofSystem) 
     it("of single secrets that are others, or no points: each is named", async () => {
       const places =
         proofSystem === "mirage"
-          ? { alpha1: 0, beta1: 64, delta1: 128, deltaC1: 192, beta2: 256, delta2: 384, deltaC2: 512 }
+          ? {
+              ...{ alpha1: 0, beta1: 64, delta1: 128, deltaC1: 192, beta2: 256, delta2: 384, deltaC2: 512 },
+              ...(isPrivate && { deltaW1: 640, deltaW2: 704 }),
+            }
           : { alpha1: 84, beta1: 148, beta2: 212, gamma2: 340, delta1: 468, delta2: 532 }
       const content = sectionOf(one, singles)
       for (const change of [
@@ -390,7 +400,7 @@ describe.each(["mirage", "groth16"] as const)("a ceremony of %s", (proofSystem) 
       expect(problems).toHaveLength(1)
     })
 
-    it.each(systems[proofSystem].divided as readonly Section[])(
+    it.each(systems[kind].divided as readonly Section[])(
       "of section %s from before a contribution",
       async (section) => {
         const id = sections[section] as number
@@ -407,7 +417,7 @@ describe.each(["mirage", "groth16"] as const)("a ceremony of %s", (proofSystem) 
       const ratio = mod(made.reduce((product, square) => mod(product * square), 1n))
       await refused(
         withPoint(keys[2], "committed", 1, bytesOfG1(g1At(keys[2], "committed", 1).multiplyUnsafe(ratio))),
-        "committed (7): point 1, of wire 4,",
+        `committed (7): point 1, of wire ${4 + (circuit as MirageCircuit).linked.weights},`,
       )
       const other = mod(inverse(ratio))
       await refused(
@@ -426,13 +436,14 @@ describe.each(["mirage", "groth16"] as const)("a ceremony of %s", (proofSystem) 
         committed: alice.delta ** 3n * bob.delta ** 3n,
         final: alice.delta * bob.delta,
         c: alice.delta * bob.delta,
+        weights: 49n * alice.delta ** 3n * bob.delta ** 3n,
       }
       let made = keys[2]
       const claims = contributedKeysOf(circuit).claims(circuit, await systemOf(circuit).readKey(circuit, one))
       for (let j = r1cs.c.rowPtr[row]; j < r1cs.c.rowPtr[row + 1]; j++) {
         const wire = r1cs.c.wires[j]
         for (const name of proofSystem === "mirage"
-          ? (["ic", "committed", "final"] as const)
+          ? (["ic", "weights", "committed", "final"] as const)
           : (["ic", "c"] as const)) {
           const claim = claims.find((given) => given.name === names[name])
           const at = claim && "wires" in claim.query ? claim.query.wires.indexOf(wire) : -1
@@ -441,12 +452,12 @@ describe.each(["mirage", "groth16"] as const)("a ceremony of %s", (proofSystem) 
           made = withPoint(made, name, at, bytesOfG1(g1At(made, name, at).add(G1.BASE.multiply(moved))))
         }
       }
-      const verificationKey = await verificationKeyOf(circuit, made)
+      const verificationKey = await keyOf(made)
       expect(await auditKey(circuit, made, checkKey(verificationKey))).toBeGreaterThan(0)
       const problems = await refused(made)
       expect(
         problems.every((problem) =>
-          / (IC|committed|final|C) \(\d+\): point \d+, of wire \d+, is not what/.test(problem),
+          / (IC|weights|committed|final|C) \(\d+\): point \d+, of wire \d+, is not what/.test(problem),
         ),
       ).toBe(true)
     })
@@ -454,8 +465,14 @@ describe.each(["mirage", "groth16"] as const)("a ceremony of %s", (proofSystem) 
 
   describe("files", () => {
     it("of another circuit with the same counts", async () => {
-      const { graph } = await perceptron([2, 2], 6)
+      const { graph } = await network()
       const other = await compile(changedWeights(graph), { proofSystem })
+      if (isPrivate) {
+        // other weights are another model of the same circuit, whose ceremony is theirs too
+        expect(other.model).toBe(circuit.model)
+        expect((await check(one, {}, other)).problems).toEqual([])
+        return
+      }
       expect(other.linked.r1cs.wires).toBe(circuit.linked.r1cs.wires)
       expect(other.domain).toBe(circuit.domain)
       const { problems } = await check(one, {}, other)
@@ -553,12 +570,12 @@ describe.each(["mirage", "groth16"] as const)("a ceremony of %s", (proofSystem) 
     })
 
     it("beside a verification key of another model, other points, or another ceremony", async () => {
-      const { verificationKey } = await check(one)
-      const { verificationKey: earlier } = await check(keys[2])
-      const object = verificationKey as object
+      const object = await keyOf(one)
+      expect((await check(one, { verificationKey: object })).problems).toEqual([])
+      const earlier = await keyOf(keys[2])
       for (const [other, what] of [
         [earlier, /verification key/],
-        [{ ...object, model: `0x${"11".repeat(32)}` }, /is another model's/],
+        [{ ...object, model: `0x${"11".repeat(32)}` }, isPrivate ? /not the digest/ : /is another model's/],
         [{ ...object, setup: "external" }, /says that it was made another way/],
         [{ ...object, nothing: 1 }, /unknown field/],
       ] as const) {

@@ -8,7 +8,7 @@ import { carriedKey, checkTranscript, readCeremonyKey } from "#src/ceremony/key.
 import { compile } from "#src/compile/compile.js"
 import { openProver } from "#src/prover/open.js"
 import type { Circuit } from "#src/systems/index.js"
-import { verify } from "#src/verifier/index.js"
+import { type VerificationKey, verify } from "#src/verifier/index.js"
 import type { CeremonyPage } from "../support/ceremony-page.js"
 import { firstKey, memorySink } from "../support/first-keys.js"
 import { perceptron } from "../support/networks.js"
@@ -70,7 +70,7 @@ if (typeof browser === "string") {
       const key = await readCeremonyKey(new Uint8Array(Buffer.from(made.key, "base64")))
       expect(key.source.size).toBe(made.bytes)
       await checkTranscript(key)
-      const verificationKey = carriedKey(key)
+      const verificationKey = carriedKey(key) as VerificationKey
       expect(verificationKey.setup).toMatchObject({
         contributors: ["Node", "Page"],
         transcript: made.transcript,

@@ -18,7 +18,7 @@ import { times1, times2 } from "#src/setup/ceremony/knowledge.js"
 import { factorsOf } from "#src/setup/ceremony/secrets.js"
 import { type G1Json, generator1, generator2 } from "#src/statement/points.js"
 import type { Circuit } from "#src/systems/index.js"
-import { verify } from "#src/verifier/index.js"
+import { type VerificationKey, verify } from "#src/verifier/index.js"
 import { firstKey, memorySink } from "../support/first-keys.js"
 import { perceptron } from "../support/networks.js"
 
@@ -56,7 +56,8 @@ describe.each(["mirage", "groth16"] as const)("a ceremony of %s", (proofSystem) 
 
   it("of three people and a beacon gives a key that proves and verifies", async () => {
     for (const key of keys) await checkTranscript(await readCeremonyKey(key))
-    const { verificationKey, number, transcript } = results[3]
+    const { number, transcript } = results[3]
+    const verificationKey = results[3].verificationKey as VerificationKey
     expect(number).toBe(4)
     expect(verificationKey.setup).toEqual({
       ptau: `0x${"e5".repeat(64)}`,
@@ -71,7 +72,11 @@ describe.each(["mirage", "groth16"] as const)("a ceremony of %s", (proofSystem) 
     const receipt = await prover.prove({ x0: [0.5, 0.25] }, { context, clampInputs: true })
     await prover.close()
     expect(verify(receipt, { verificationKey, model: circuit.model, context })).toBe(true)
-    const before = { verificationKey: results[2].verificationKey, model: circuit.model, context }
+    const before = {
+      verificationKey: results[2].verificationKey as VerificationKey,
+      model: circuit.model,
+      context,
+    }
     expect(verify(receipt, before)).toBe(false)
   })
 

@@ -8,13 +8,13 @@ import { contribute } from "#src/ceremony/index.js"
 import { type CeremonyKey, carriedKey, checkTranscript, readCeremonyKey } from "#src/ceremony/key.js"
 import { rewriteKey } from "#src/ceremony/rewrite.js"
 import { coordinates, montgomeryPoint } from "#src/circuit/formats/points.js"
-import { lagrangeBasis } from "#src/circuit/link/domain.js"
 import { compile } from "#src/compile/compile.js"
-import { inverse, mod, power } from "#src/field.js"
+import { inverse, mod } from "#src/field.js"
 import { importOnnx } from "#src/model/onnx/onnx.js"
 import { kernelEngine } from "#src/prover/engine/kernels.js"
 import { quantizeInput, runInteger } from "#src/quantize/integers/run.js"
 import { quantize } from "#src/quantize/quantize.js"
+import { productFactors, rowBasis } from "#src/setup/basis.js"
 import { basePoint, challengePoint, knowledgeProblem, times1, times2 } from "#src/setup/ceremony/knowledge.js"
 import type { Factors } from "#src/setup/ceremony/protocol.js"
 import { drawSeed, factorsOf } from "#src/setup/ceremony/secrets.js"
@@ -111,8 +111,8 @@ function forgeByDelta(
 
 /**
  * By δ_C: the prover's own code on a witness with a wrong product. The row of the product is off by a
- * constant, so the equation is off by that times L_row(τ)·(τ^n + 1)/2, of which powers of tau give the point; divided by δ_C it goes into D, here
- * by way of a point of the forger's own copy of the key.
+ * constant, so the equation is off by that times L_row(τ) over all points, of rows and of the quotient, of which powers
+ * of tau give the point; divided by δ_C it goes into D, here by way of a point of the forger's own copy of the key.
  */
 async function forgeByDeltaC(key: Uint8Array, verificationKey: MirageKey, deltaC: bigint) {
   const { linked, graph } = circuit
@@ -132,9 +132,7 @@ async function forgeByDeltaC(key: Uint8Array, verificationKey: MirageKey, deltaC
   output[element]++
   const words = shownWords(circuit, values, {})
   const n = mirageDomain(r1cs)
-  const off = mod(
-    -coefficient * lagrangeBasis(n, mod(tau))[row] * (power(mod(tau), BigInt(n)) + 1n) * inverse(2n),
-  )
+  const off = mod(-coefficient * rowBasis(n, mod(tau))[row] * (productFactors(n, mod(tau))(row) + 1n))
   const fix = G1.BASE.multiply(mod(off * inverse(BigInt(committed.small[wire])) * inverse(deltaC)))
   const held = await readMirageKey(key, linked)
   const points = (held.committed as Uint8Array).slice()

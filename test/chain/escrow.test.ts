@@ -18,6 +18,7 @@ import {
   planRequest,
   planSettle,
   planWithdraw,
+  requestOf,
   type Step,
   stateOf,
 } from "#src/chain/index.js"
@@ -174,8 +175,26 @@ describe("before anything is sent, it is refused", () => {
     await expect(planAnswer(contracts, operator, request, wrong)).rejects.toThrow(
       /does not prove what was delivered/,
     )
-    const replayed = proof(scene.receipt(await scene.attested(another)))
+    const other = await scene.attested(another)
+    const replayed = proof(scene.receipt(other))
     await expect(planAnswer(contracts, operator, request, replayed)).rejects.toThrow(/context/)
+    // with the attestation that the receipt is for, it is that one which was not delivered
+    await expect(
+      planAnswer(contracts, operator, request, replayed, { attestation: claimOf(other) }),
+    ).rejects.toThrow(/not the one that was delivered/)
+  })
+
+  it("a request whose id is another's, or that is another chain's or escrow's", async () => {
+    const { contracts, operator } = scene
+    const request = await requested()
+    const elsewhere = (chainId: number, escrow: Hex) => requestOf(request.terms, chainId, escrow)
+    for (const given of [
+      elsewhere(request.chainId + 1, request.escrow),
+      elsewhere(request.chainId, lower(operator)),
+    ])
+      await expect(planChallenge(contracts, operator, given)).rejects.toThrow(/of another chain or escrow/)
+    const edited = { ...request, terms: { ...request.terms, price: "1" } }
+    await expect(planChallenge(contracts, operator, edited)).rejects.toThrow(/the terms have another id/)
   })
 
   it("terms that nobody could keep, in words", async () => {

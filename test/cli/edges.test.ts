@@ -33,7 +33,7 @@ async function prepare(name: string, options: Parameters<typeof compile>[1] = {}
   const { samples } = parseSamples(readFileSync(path("samples.json")), "samples.json", specs)
   const integers = await quantizeProgram(program, { samples })
   const circuit = await compile(integers, options)
-  saveCircuit(path(name), circuit, measureAccuracy(program, integers, samples))
+  saveCircuit(path(name), circuit, await measureAccuracy(program, integers, samples))
   const keys = await setup(circuit, { dev: true })
   saveKeys(path(name), keys.provingKey, keys.verificationKey)
   return keys.verificationKey

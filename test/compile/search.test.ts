@@ -44,12 +44,12 @@ describe("a search over everything", () => {
       labels,
       target: 1,
     })
-    const reference = new Reference(
+    const reference = await Reference.of(
       program,
       measured.map((i) => samples[i]),
-      measured.map((i) => labels[i]),
+      { labels: measured.map((i) => labels[i]) },
     )
-    expect(reference.lossOf(graph)).toMatchObject({ loss: chosen.loss, accuracy: chosen.accuracy })
+    expect(await reference.lossOf(graph)).toMatchObject({ loss: chosen.loss, accuracy: chosen.accuracy })
     const ready = await calibrated(
       program,
       { samples: calibrating.map((i) => samples[i]), calibration: chosen.calibration },

@@ -11,6 +11,7 @@ import { deserialize, serialize } from "#src/quantize/canonical/digest.js"
 import { quantizeInput, runInteger } from "#src/quantize/integers/run.js"
 import { quantizeProgram } from "#src/quantize/quantize.js"
 import { verify } from "#src/verifier/verify.js"
+import { runOnBoth } from "../support/devices.js"
 import { expectGolden } from "../support/golden.js"
 import { encodeOnnx } from "../support/onnx-writer.js"
 import { Random } from "../support/random.js"
@@ -111,7 +112,7 @@ describe("a causal transformer", () => {
       const real = evaluate(program, sample).get(program.outputs[0].tensor) ?? []
       const [{ tensor }] = graph.outputs
       const { scale } = graph.tensors[tensor]
-      const whole = runInteger(graph, quantizeInput(graph, sample)).get(tensor) ?? []
+      const whole = (await runOnBoth(graph, quantizeInput(graph, sample))).get(tensor) ?? []
       const reach = Math.max(...Array.from(logits.data as Float32Array, Math.abs))
       Array.from(logits.data as Float32Array).forEach((value, i) => {
         expect(Math.abs(real[i] - value)).toBeLessThan(1e-4)

@@ -97,18 +97,23 @@ beforeAll(async () => {
   }
 
   const hidden: Layout = { inputs: [], outputs: [logits] }
+  const shownPixels: Layout = {
+    inputs: [tensor("image", [1, 1, 28, 28], { lo: 0, bits: 10 })],
+    outputs: [logits],
+  }
   const mirage: Record<string, Layout> = {
     "10 logits of a hidden input": hidden,
-    "10 logits of 784 public pixels": {
-      inputs: [tensor("image", [1, 1, 28, 28], { lo: 0, bits: 10 })],
-      outputs: [logits],
-    },
+    "10 logits of 784 public pixels": shownPixels,
     [ofCeremony]: hidden,
+    "10 logits of a hidden input and private weights": hidden,
+    "10 logits of 784 public pixels and private weights": shownPixels,
+    [`${ofCeremony} of private weights`]: hidden,
     "1 word": { inputs: [], outputs: [tensor("y", [], wide)] },
   }
   for (const [label, layout] of Object.entries(mirage)) {
-    const setup = label === ofCeremony ? ceremony : "external"
-    const { key, receipt } = mirageOracle(layout, { seed: label, setup })
+    const setup = label.startsWith(ofCeremony) ? ceremony : "external"
+    const isPrivate = label.endsWith("private weights")
+    const { key, receipt } = mirageOracle(layout, { seed: label, setup, isPrivate })
     lines.push(...(await costs(label, key, receipt(statementOf(key)))))
   }
 

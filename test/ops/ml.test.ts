@@ -9,6 +9,7 @@ import { measureAccuracy } from "#src/quantize/accuracy.js"
 import { quantizeInput, runInteger } from "#src/quantize/integers/run.js"
 import { quantizeProgram } from "#src/quantize/quantize.js"
 import { amount } from "../support/amount.js"
+import { runOnBoth } from "../support/devices.js"
 import { type AttributeSpec, encodeOnnx, type OnnxSpec } from "../support/onnx-writer.js"
 import { Random } from "../support/random.js"
 import { mlModel } from "../support/trees.js"
@@ -203,8 +204,8 @@ describe("as onnxruntime", () => {
       const want = await onnxruntime(bytes, spec, inputs)
       const values = evaluate(program, inputs)
       const graph = await quantizeProgram(program, { samples })
-      const { outputs } = measureAccuracy(program, graph, samples)
-      const integers = runInteger(graph, quantizeInput(graph, inputs))
+      const { outputs } = await measureAccuracy(program, graph, samples)
+      const integers = await runOnBoth(graph, quantizeInput(graph, inputs))
       for (const [o, { name: output, tensor }] of program.outputs.entries()) {
         const expected = Array.from(want[output].data as Iterable<number | bigint>, Number)
         const real = Array.from(values.get(tensor) as Float64Array)

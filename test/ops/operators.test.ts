@@ -14,12 +14,13 @@ import { lower, operators } from "#src/ops/lower.js"
 import { sizeOf } from "#src/ops/program.js"
 import { measureAccuracy } from "#src/quantize/accuracy.js"
 import type { IntGraph } from "#src/quantize/integers/intgraph.js"
-import { quantizeInput, runInteger } from "#src/quantize/integers/run.js"
+import { quantizeInput } from "#src/quantize/integers/run.js"
 import { quantizeProgram } from "#src/quantize/quantize.js"
 import { witnessOf } from "#src/systems/plain/witness.js"
 import { amount } from "../support/amount.js"
 import { attentionCases } from "../support/attention-cases.js"
 import { controlCases } from "../support/control-cases.js"
+import { runOnBoth } from "../support/devices.js"
 import { functionCases } from "../support/function-cases.js"
 import { logicCases } from "../support/logic-cases.js"
 import { mirageWitness } from "../support/networks.js"
@@ -106,8 +107,8 @@ async function check(seed: number, make: (random: Random) => OnnxSpec, circuits:
   if (!circuits) return
   const samples = [inputs, sample(), sample()]
   const graph = await quantizeProgram(program, { samples })
-  const { outputs } = measureAccuracy(program, graph, samples)
-  const integers = runInteger(graph, quantizeInput(graph, inputs))
+  const { outputs } = await measureAccuracy(program, graph, samples)
+  const integers = await runOnBoth(graph, quantizeInput(graph, inputs))
   graph.outputs.forEach(({ tensor }, i) => {
     const { scale, lo, hi } = graph.tensors[tensor]
     const want = expected[outputs[i].name].data

@@ -133,6 +133,7 @@ it("holds no more memory than the estimate says, also with a committed input", a
   await prover.prove(input, { context: contextOf(1), clampInputs: true, salts: { input: drawSalt() } })
   clearInterval(watch)
   await engine.close()
-  expect(held).toBeGreaterThan(2 ** 26)
-  expect(memoryEstimate(circuit)).toBeGreaterThan(held)
+  const estimate = memoryEstimate(circuit) ?? 0
+  expect(estimate).toBeGreaterThan(held)
+  expect(held).toBeGreaterThan(0.8 * estimate)
 })

@@ -58,8 +58,8 @@ describe("steps of something unrolled", () => {
   it("lose no more the longer the sequence is than the accuracy report says", async () => {
     const program = lower(importOnnx(encodeOnnx(lstm(40, 3, 0.8))))
     const graph = await quantizeProgram(program, { samples: samplesOf(60, 120) })
-    const seen = measureAccuracy(program, graph, samplesOf(60, 120)).outputs[0]
-    const unseen = measureAccuracy(program, graph, samplesOf(30, 120, 77)).outputs[0]
+    const seen = (await measureAccuracy(program, graph, samplesOf(60, 120))).outputs[0]
+    const unseen = (await measureAccuracy(program, graph, samplesOf(30, 120, 77))).outputs[0]
     expect(seen.tolerance).toBeLessThan(0.05)
     expect(unseen.maxError).toBeLessThan(4 * seen.tolerance)
   })

@@ -56,32 +56,24 @@ describe("a loss", () => {
     const { program, samples, labels } = labelled(perceptron(7), 1, 200)
     const coarse = await quantizeProgram(program, { samples, precision: 6 })
     const wrong = labels.map((label, i) => (i < 20 ? (label + 1) % 4 : label))
-    const exact = new Reference(program, samples, labels)
-    const { accuracy, agreement, loss } = exact.lossOf(coarse)
+    const exact = await Reference.of(program, samples, { labels })
+    const { accuracy, agreement, loss } = await exact.lossOf(coarse)
     expect(exact.accuracy).toBe(1)
     expect(accuracy).toBe(agreement)
     expect(accuracy).toBeLessThan(1)
     expect(loss).toBeCloseTo(100 * (1 - Number(accuracy)), 5)
-    expect(new Reference(program, samples, wrong).accuracy).toBe(0.9)
-    const measured = measureAccuracy(program, coarse, samples, { labels })
+    expect((await Reference.of(program, samples, { labels: wrong })).accuracy).toBe(0.9)
+    const measured = await measureAccuracy(program, coarse, samples, { labels })
     expect([measured.float, measured.integer, measured.agreement]).toEqual([1, accuracy, agreement])
   })
 
   it("is none where the integer model is the better one", async () => {
     const { program, samples } = labelled(perceptron(7), 1, 200)
     const coarse = await quantizeProgram(program, { samples, precision: 6 })
-    const first = new Reference(
-      program,
-      samples,
-      samples.map(() => 0),
-    )
-    const second = new Reference(
-      program,
-      samples,
-      samples.map(() => 1),
-    )
+    const first = await Reference.of(program, samples, { labels: samples.map(() => 0) })
+    const second = await Reference.of(program, samples, { labels: samples.map(() => 1) })
     // what one class loses another gains
-    const losses = [first, second].map((reference) => reference.lossOf(coarse).loss)
+    const losses = [await first.lossOf(coarse), await second.lossOf(coarse)].map(({ loss }) => loss)
     expect(Math.min(...losses)).toBeGreaterThanOrEqual(0)
   })
 
@@ -91,8 +83,8 @@ describe("a loss", () => {
     const program = b.build(b.sum([[x, 1]]), b.function(x, apply("sigmoid", variable)))
     const samples = [{ input0: [-4, 4] }, { input0: [0.3, 1.7] }]
     const graph = await quantizeProgram(program, { samples, precision: 6 })
-    const { outputs } = measureAccuracy(program, graph, samples)
-    const { loss, accuracy } = new Reference(program, samples, undefined).lossOf(graph)
+    const { outputs } = await measureAccuracy(program, graph, samples)
+    const { loss, accuracy } = await (await Reference.of(program, samples)).lossOf(graph)
     expect(accuracy).toBeNull()
     const [ranges, most] = [[8, 1], outputs.map(({ maxError }, i) => (100 * maxError) / [8, 0.964][i])]
     expect(ranges.length).toBe(most.length)
@@ -158,7 +150,7 @@ describe("near ties", () => {
     const program = b.build(b.function(x, apply("sigmoid", variable)))
     const samples = [{ input0: [1, 1.0001, 0] }, { input0: [3, -3, 0] }, { input0: [-1, 2, 0.5] }]
     const graph = await quantizeProgram(program, { samples, precision: 8 })
-    const { margin } = measureAccuracy(program, graph, samples)
+    const { margin } = await measureAccuracy(program, graph, samples)
     expect(margin).toMatchObject({ output: program.outputs[0].name, near: 1 })
     expect(margin?.least).toBeLessThan(1e-4)
   })
@@ -183,7 +175,7 @@ describe("near ties", () => {
     const samples = Array.from({ length: 200 }, () => ({ x: random.reals(4, 1), z: random.reals(4, 1) }))
     const at = async (precision: number) => {
       const graph = await quantizeProgram(program, { samples, precision })
-      return measureAccuracy(program, graph, samples).decisions
+      return (await measureAccuracy(program, graph, samples)).decisions
     }
     const [coarse, fine] = [await at(6), await at(14)]
     expect(coarse.map(({ node, decisions }) => [node, decisions])).toEqual([

@@ -4,8 +4,9 @@ import { describe, expect, it } from "vitest"
 import { importOnnx } from "#src/model/onnx/onnx.js"
 import { lower } from "#src/ops/lower.js"
 import { sizeOf } from "#src/ops/program.js"
-import { quantizeInput, runInteger } from "#src/quantize/integers/run.js"
+import { quantizeInput } from "#src/quantize/integers/run.js"
 import { quantizeProgram } from "#src/quantize/quantize.js"
+import { runOnBoth } from "../support/devices.js"
 import { encodeOnnx, type OnnxSpec, type TensorSpec } from "../support/onnx-writer.js"
 import { Random } from "../support/random.js"
 
@@ -98,7 +99,7 @@ describe("a network of integers of 8 bits", () => {
       })
       for (const given of samples) {
         const want = await session.run({ x: new Tensor("float32", Float32Array.from(given.x), [1, 1, 6, 6]) })
-        const integers = runInteger(graph, quantizeInput(graph, given))
+        const integers = await runOnBoth(graph, quantizeInput(graph, given))
         for (const { name, tensor } of graph.outputs) {
           expect(graph.tensors[tensor].scale).toBe(1)
           expect(Array.from(integers.get(tensor) ?? []), name).toEqual(

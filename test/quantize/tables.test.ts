@@ -220,14 +220,14 @@ describe("the integer table", () => {
     const reach = table.lo * graph.tensors[table.source].scale
     expect(reach).toBeGreaterThan(-11)
     expect(reach).toBeLessThan(-7)
-    const { outputs, saturation } = measureAccuracy(program, graph, samples)
+    const { outputs, saturation } = await measureAccuracy(program, graph, samples)
     expect(outputs[0].maxError).toBeLessThan(0.01)
     expect(saturation).toEqual([{ tensor: "function2", node: "function_2", count: 0, share: 0 }])
   })
 
   it("reports what it cuts off where the function is not level", async () => {
     const { program, graph } = await sigmoid(1)
-    const { saturation } = measureAccuracy(program, graph, [{ input0: [1, 1, -1, 0.1] }])
+    const { saturation } = await measureAccuracy(program, graph, [{ input0: [1, 1, -1, 0.1] }])
     expect(saturation[0].count).toBe(0)
     const b = new ProgramBuilder()
     const wide = b.build(b.function(b.dense(b.input([1]), 1, [2]), apply("softplus", variable)))
@@ -235,7 +235,7 @@ describe("the integer table", () => {
       samples: [{ input0: [4] }, { input0: [1] }, { input0: [-0.01] }],
       calibration: { percentile: 60 },
     })
-    expect(measureAccuracy(wide, low, [{ input0: [4] }]).saturation[0].count).toBe(1)
+    expect((await measureAccuracy(wide, low, [{ input0: [4] }])).saturation[0].count).toBe(1)
   })
 
   it("reads a source of few integers as it is, and shares a requantized one", async () => {
@@ -266,7 +266,7 @@ describe("the integer table", () => {
       for (const factors of [undefined, [1, 1.5, 2, 1]]) {
         const program = programOf("sigmoid", factors)
         const graph = await quantizeProgram(program, { samples })
-        const { outputs } = measureAccuracy(program, graph, samples)
+        const { outputs } = await measureAccuracy(program, graph, samples)
         expect(outputs[0].maxError).toBeLessThan(2e-3)
       }
     }

@@ -110,7 +110,7 @@ async function compare(
   queries: Readonly<Record<string, Query>>,
 ): Promise<void> {
   const { tau, alpha, beta } = trapdoor
-  const drawn = { alpha, beta, delta: 1n, deltaC: 1n }
+  const drawn = { alpha, beta, delta: 1n, deltaC: 1n, deltaW: 1n }
   const evaluate = evaluateByTrapdoor({
     random: drawing([tau, ...secrets.map((secret) => drawn[secret])]),
     threads: 1,
@@ -144,7 +144,10 @@ test.each([
   [16, 4],
   [16, 5],
   [18, 5],
+  [20, 5],
+  [26, 5],
   [24, 5],
+  [30, 5],
   [32, 5],
 ])("over a domain of %i points from powers to 2^%i, any queries", async (n, ofTwo) => {
   const powers = await powersOf(ofTwo)

@@ -72,6 +72,10 @@ describe("every section is what the secrets make of it", () => {
     ["2^3, with just these powers", 8, 3],
     ["3·2^2", 12, 4],
     ["9·2", 18, 5],
+    ["2^3 + 2", 10, 4],
+    ["3·2^3 + 2, with just these powers", 26, 5],
+    ["3·2^3 + 3·2", 30, 6],
+    ["9·2^4 + 3·2", 150, 8],
   ])("%s", async (_, domain, power) => {
     const powers = await openPtau(await uncontributedPtau(power))
     const made = await sectionsOf(powers, domain, all)

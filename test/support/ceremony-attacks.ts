@@ -16,7 +16,55 @@ import type {
 import { contributionOf } from "#src/setup/ceremony/transcript.js"
 import { type PlainContribution, recordOf } from "#src/systems/groth16/records.js"
 import { memorySink } from "./first-keys.js"
-import { withSection } from "./foreign-keys.js"
+import { kindOf, withSection } from "./foreign-keys.js"
+
+/** Where things are in the files of each proof system. */
+export const systems = {
+  mirage: {
+    sections: { ic: 3, a: 4, b1: 5, b2: 6, committed: 7, final: 8, h: 9, c: 10 },
+    names: {
+      ic: "IC (3)",
+      a: "A (4)",
+      b1: "B1 (5)",
+      b2: "B2 (6)",
+      committed: "committed (7)",
+      final: "final (8)",
+      h: "H (9)",
+      c: "C (10)",
+    },
+    singles: 2,
+    divided: ["committed", "final", "h", "c"],
+    alice: { delta: 1234567n ** 5n, deltaC: 7654321n ** 6n },
+    bob: { delta: 2222223n ** 7n, deltaC: 3333331n ** 5n },
+  },
+  architecture: {
+    sections: { ic: 3, a: 4, b1: 5, b2: 6, committed: 7, final: 8, h: 9, c: 10, weights: 11 },
+    names: {
+      ic: "IC (3)",
+      a: "A (4)",
+      b1: "B1 (5)",
+      b2: "B2 (6)",
+      committed: "committed (7)",
+      final: "final (8)",
+      h: "H (9)",
+      c: "C (10)",
+      weights: "weights (11)",
+    },
+    singles: 2,
+    divided: ["committed", "final", "h", "c", "weights"],
+    alice: { delta: 1234567n ** 5n, deltaC: 7654321n ** 6n, deltaW: 5n ** 99n },
+    bob: { delta: 2222223n ** 7n, deltaC: 3333331n ** 5n, deltaW: 7n ** 88n },
+  },
+  groth16: {
+    sections: { ic: 3, a: 5, b1: 6, b2: 7, c: 8, h: 9 },
+    names: { ic: "IC (3)", a: "A (5)", b1: "B1 (6)", b2: "B2 (7)", c: "C (8)", h: "H (9)" },
+    singles: 2,
+    divided: ["c", "h"],
+    alice: { delta: 1234567n ** 5n },
+    bob: { delta: 2222223n ** 7n },
+  },
+} as const
+export type Section = keyof (typeof systems)["architecture"]["sections"]
 
 /** A key with sections replaced, whether it had them or not. */
 export const withSections = (file: Uint8Array, replaced: ReadonlyMap<number, Uint8Array>): Uint8Array =>
@@ -94,5 +142,4 @@ export function edited(
 }
 
 /** Every section of a key, by number. */
-export const sectionsIn = (file: Uint8Array): Map<number, Uint8Array> =>
-  readBinFile(file, new TextDecoder().decode(file.subarray(0, 4)), 1)
+export const sectionsIn = (file: Uint8Array): Map<number, Uint8Array> => readBinFile(file, ...kindOf(file))

@@ -1,4 +1,8 @@
-/** Sequences of steps (escrow-steps.ts) that come to every end of the table, and meet every kind of hostility. */
+/**
+ * Sequences of steps (escrow-steps.ts): two that come to every end of the table and meet every kind of hostility, and lives
+ * of requests, of which random ones are made.
+ */
+import fc from "fast-check"
 import { registryModes, type Step, signerModes } from "./escrow-steps.js"
 import {
   accounts,
@@ -6,6 +10,7 @@ import {
   blocking,
   lying,
   names,
+  partyCount,
   recalling,
   reentering,
   refusing,
@@ -100,3 +105,45 @@ export const everyStranger: readonly Step[] = [
     step("withdraw", { a: reentering }),
   ].map((each) => ({ ...each, which: -1 })),
 ]
+
+const maybe = (...all: readonly Step["call"][]) => fc.constantFrom(...all, null, null)
+/**
+ * The life of a request, as it may be: something odd may happen before the delivery and after it, somebody may challenge,
+ * something ends it, and two of those whom it concerns ask for their money, perhaps by themselves.
+ */
+export const life: fc.Arbitrary<Step[]> = fc
+  .record({
+    // those who are odd themselves come more often
+    client: fc.constantFrom(0, blocked, blocked, 2, 3, 4, refusing, refusing, recalling, recalling),
+    shift: fc.nat(2),
+    a: fc.nat(11),
+    b: fc.nat(11),
+    before: maybe("mode", "mode", "lie", "arm"),
+    odd: fc.nat(11),
+    lies: fc.nat(1),
+    challenger: fc.constantFrom(null, 0, blocked, 3, recalling),
+    after: maybe("registry", "recall", "recall", "move", "lie"),
+    end: fc.constantFrom("settle", "settle", "answer", "convict", "file"),
+    ender: fc.constantFrom(0, blocked, 2, 3, refusing, recalling),
+    selves: fc.constantFrom(0, 8),
+  })
+  .map(({ client, shift, a, b, before, odd, lies, challenger, after, end, ender, selves }) => {
+    const operator = (client + 1 + shift) % partyCount
+    const strange = (call: Step["call"] | null): Step[] =>
+      call
+        ? [step(call, { who: Math.max(operator - accounts, 0), a: odd, b: odd % 2, flaw: 4, which: -1 })]
+        : []
+    const withdrawals = [client, operator, ender].map((who) =>
+      step("withdraw", { who, a: a % names.length, flaw: selves }),
+    )
+    return [
+      step("request", { who: client, which: shift, a, b }),
+      ...strange(before),
+      step("deliver", { which: -1, b: end === "convict" ? 1 : lies }),
+      ...(challenger === null ? [] : [step("challenge", { which: -1, who: challenger })]),
+      ...strange(after),
+      step(end, { which: -1, who: ender, a: -1 }),
+      ...(end === "file" ? [step("equivocated", { which: -1 })] : []),
+      ...withdrawals,
+    ]
+  })

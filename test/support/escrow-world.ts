@@ -106,6 +106,7 @@ export const committedJson = hexlify(toUtf8Bytes('{"outputs":[{"visibility":"com
 const mnemonic = "test test test test test test test test test test test junk"
 /** Parties that are accounts come first, then contracts. */
 export const accounts = 4
+export const partyCount = 7
 export const names = ["ETH", "honest", "silent", "blocking", "seizing", "charging", "re-entering", "lying"]
 export const [blocking, seizing, charging, reentering, lying] = [3, 4, 5, 6, 7]
 /** Whom the blocking token blocks; the contracts that take no ETH, and that call back when they are paid in it. */
@@ -127,7 +128,7 @@ export async function setStage(s: Settlement, real: boolean): Promise<Stage> {
   const deployed: Contract[] = []
   for (const _ of names.slice(1)) deployed.push(await hostile("HostileToken", s.signer))
   const contracts: Contract[] = []
-  for (let i = 0; i < 3; i++) contracts.push(await hostile("HostileAccount", s.signer))
+  for (let i = 0; i < partyCount - accounts; i++) contracts.push(await hostile("HostileAccount", s.signer))
   const sink = (i: number) => dataSlice(keccak256(abi.encode(["address", "uint256"], [escrow.target, i])), 12)
   const parties: Party[] = Array.from({ length: accounts }, (_, i) => {
     const wallet = HDNodeWallet.fromPhrase(mnemonic, undefined, `m/44'/60'/0'/0/${i + 1}`)

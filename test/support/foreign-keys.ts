@@ -9,19 +9,25 @@ import { outsideSubgroup } from "./groth16-oracle.js"
 export const G1 = bn254.G1.Point
 export const G2 = bn254.G2.Point
 
+/** Magic and version of a container. */
+export const kindOf = (file: Uint8Array): [magic: string, version: number] => [
+  new TextDecoder().decode(file.subarray(0, 4)),
+  new DataView(file.buffer, file.byteOffset).getUint32(4, true),
+]
+
 /** A container with one section changed, left out (undefined), or added. */
 export function withSection(
   file: Uint8Array,
   id: number,
   change: (content: Uint8Array) => Uint8Array | undefined,
 ): Uint8Array {
-  const magic = new TextDecoder().decode(file.subarray(0, 4))
-  const contents = [...readBinFile(file, magic, 1)].flatMap(([section, content]) => {
+  const [magic, version] = kindOf(file)
+  const contents = [...readBinFile(file, magic, version)].flatMap(([section, content]) => {
     const changed = section === id ? change(content.slice()) : content
     return changed ? [{ id: section, content: changed }] : []
   })
   const sizes = contents.map(({ id: section, content }) => ({ id: section, bytes: content.length }))
-  const made = createBinFile(magic, 1, sizes)
+  const made = createBinFile(magic, version, sizes)
   made.sections.forEach((section, i) => {
     section.set(contents[i].content)
   })
@@ -30,7 +36,7 @@ export function withSection(
 
 /** A section of a container. */
 export const sectionOf = (file: Uint8Array, id: number): Uint8Array =>
-  readBinFile(file, new TextDecoder().decode(file.subarray(0, 4)), 1).get(id) as Uint8Array
+  readBinFile(file, ...kindOf(file)).get(id) as Uint8Array
 
 /** The same with bytes from `at` on replaced. */
 export const withBytes = (file: Uint8Array, id: number, at: number, bytes: Uint8Array): Uint8Array =>

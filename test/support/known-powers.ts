@@ -1,8 +1,9 @@
 /** What powers of tau with known secrets lead to, by the secrets: slow, and right by definition. */
 import { encodeFields } from "#src/circuit/formats/container.js"
-import { cosetRoot, domainRoot, lagrangeBasis } from "#src/circuit/link/domain.js"
+import { cosetRoot, domainRoot } from "#src/circuit/link/domain.js"
 import { inverse, mod, power } from "#src/field.js"
 import type { KernelEngine } from "#src/prover/kernels/engine.js"
+import { productFactors, quotientBasis, rowBasis } from "#src/setup/basis.js"
 import type { LagrangePoints, LagrangeSection } from "#src/setup/lagrange-file.js"
 import { type TauSecrets, tauSecrets } from "./ptau.js"
 
@@ -15,10 +16,10 @@ export function lagrangeScalars(
   { tau, alpha, beta }: TauSecrets,
   whole: boolean,
 ): Record<LagrangeSection, bigint[]> {
-  const basis = lagrangeBasis(n, mod(tau))
-  const odd = lagrangeBasis(2 * n, mod(tau), 1, 2)
-  const half = mod((power(tau, BigInt(n)) - 1n) * inverse(2n))
-  const products = basis.map((value) => mod(value * half))
+  const basis = rowBasis(n, mod(tau))
+  const odd = quotientBasis(n, mod(tau))
+  const factor = productFactors(n, mod(tau))
+  const products = basis.map((value, row) => mod(value * factor(row)))
   if (!whole) {
     // D = τ^(2n−1) − τ^(n−1), which both sections have 1/2n times, with a root of unity
     const missing = mod(power(tau, BigInt(2 * n - 1)) - power(tau, BigInt(n - 1))) * inverse(BigInt(2 * n))

@@ -4,6 +4,7 @@
  * is as for an honest prover, so verifiers can be tested for any statement without a circuit.
  */
 import { inverse, mod } from "#src/field.js"
+import { privateModel } from "#src/statement/model.js"
 import {
   challenge,
   evaluation,
@@ -26,6 +27,9 @@ export interface MirageTrapdoor {
   readonly delta: bigint
   readonly deltaC: bigint
   readonly ic: readonly [bigint, bigint, bigint]
+  /** Of private weights: their δ, and the logarithm of the commitment to them. */
+  readonly deltaW: bigint
+  readonly weights: bigint
 }
 
 /** A proof by the discrete logarithms of its points. */
@@ -46,8 +50,10 @@ export const pointsOf = ({ a, b, c, d }: Scalars): MirageProof => ({
 export interface MirageOptions {
   readonly seed?: string
   readonly setup?: Provenance
-  /** Default: one that follows from the seed. */
+  /** Of private weights the architecture. Default: one that follows from the seed. */
   readonly model?: Hex
+  /** Whether the key is of a model with private weights. */
+  readonly isPrivate?: boolean
   /** Replaces scalars of the trapdoor. */
   readonly trapdoor?: Partial<MirageTrapdoor>
 }
@@ -82,20 +88,25 @@ export function mirageKeyJson(
     delta: scalar(seed, "delta"),
     deltaC: scalar(seed, "deltaC"),
     ic: [scalar(seed, "ic0"), scalar(seed, "ic1"), scalar(seed, "ic2")],
+    deltaW: scalar(seed, "deltaW"),
+    weights: scalar(seed, "weights"),
     ...options.trapdoor,
   }
   const { alpha, beta, delta, deltaC, ic } = trapdoor
+  const given = options.model ?? hash32(`${seed}/model`)
+  const weights = pointG1(trapdoor.weights)
   const key: MirageKey = {
     version: 1,
     proofSystem: "mirage",
     setup: options.setup ?? "external",
-    model: options.model ?? hash32(`${seed}/model`),
+    ...(options.isPrivate ? { model: privateModel(given, weights), architecture: given } : { model: given }),
     layout,
     points: {
       alpha1: pointG1(alpha),
       beta2: pointG2(beta),
       delta2: pointG2(delta),
       deltaC2: pointG2(deltaC),
+      ...(options.isPrivate && { deltaW2: pointG2(trapdoor.deltaW), weights }),
       ic: [pointG1(ic[0]), pointG1(ic[1]), pointG1(ic[2])],
     },
   }
@@ -107,7 +118,9 @@ export function mirageOracle(layout: Layout, options: MirageOptions = {}): Mirag
   const { trapdoor } = made
   const key = parseVerificationKey(made.key) as MirageKey
   const { alpha, beta, delta, deltaC, ic } = trapdoor
-  const publicPart = (words: readonly bigint[], c: bigint) => ic[0] + c * ic[1] + evaluation(words, c) * ic[2]
+  const ofWeights = options.isPrivate ? trapdoor.weights * trapdoor.deltaW : 0n
+  const publicPart = (words: readonly bigint[], c: bigint) =>
+    ic[0] + c * ic[1] + evaluation(words, c) * ic[2] + ofWeights
   const scalars: MirageOracle["scalars"] = (context, words, seed = "proof", cheat = {}) => {
     const { a = scalar(seed, "a"), b = scalar(seed, "b"), d = scalar(seed, "d") } = cheat
     const c = cheat.challenge ?? challenge(keyDigest(key), context, words, pointG1(d))

@@ -28,6 +28,13 @@ export async function mnist(folder: string): Promise<Network> {
   return { graph: await quantize(model, { samples }), input: samples[0] }
 }
 
+/** The same with private weights. */
+export async function privateMnist(folder: string): Promise<Network> {
+  const model = importOnnx(example(`${folder}/model.onnx`))
+  const { samples } = parseSamples(example(`${folder}/samples.json`), "samples.json", model.inputs)
+  return { graph: await quantize(model, { samples, weights: "private" }), input: samples[0] }
+}
+
 /** A small network with every gadget: clamp, rectify or truncate, max, argmax, product, table. */
 export async function small(): Promise<Network> {
   const random = new Random(5)
@@ -59,7 +66,11 @@ export async function small(): Promise<Network> {
 }
 
 /** A perceptron with random weights and ReLUs between the layers. */
-export async function perceptron(sizes: readonly number[], precision?: number): Promise<Network> {
+export async function perceptron(
+  sizes: readonly number[],
+  precision?: number,
+  weights: "fixed" | "private" = "fixed",
+): Promise<Network> {
   const random = new Random(7)
   const initializers: Record<string, { shape: number[]; data: number[] }> = {}
   const nodes = sizes.slice(1).flatMap((size, i) => {
@@ -79,7 +90,11 @@ export async function perceptron(sizes: readonly number[], precision?: number): 
     nodes,
   })
   const samples = Array.from({ length: 8 }, () => ({ x0: random.reals(sizes[0]).map(Math.abs) }))
-  const graph = await quantize(importOnnx(bytes), { samples, ...(precision ? { precision } : {}) })
+  const graph = await quantize(importOnnx(bytes), {
+    samples,
+    ...(precision ? { precision } : {}),
+    ...(weights === "private" && { weights }),
+  })
   return { graph, input: samples[3] }
 }
 

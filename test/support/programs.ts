@@ -1,5 +1,6 @@
 /** Programs for tests of quantization: built by hand from primitives, or at random from a seed. */
 import { apply, type Formula, variable } from "#src/ops/formula.js"
+import { withWeights } from "#src/ops/linearmap.js"
 import type { LinearMap, Program, RealNode, TensorId, TensorInfo } from "#src/ops/program.js"
 import { sizeOf } from "#src/ops/program.js"
 import { Random } from "./random.js"
@@ -184,6 +185,23 @@ export function randomProgram(seed: number): { program: Program; samples: Sample
     b.top(source, window, other.integer(1, window), "values")
   const program = b.build()
   return { program, samples: Array.from({ length: 6 }, () => randomSample(program, random)) }
+}
+
+/** A program whose linear maps are of private weights, all but some: its twins have others. */
+export function privately(program: Program, seed: number): Program {
+  const random = new Random(seed)
+  const open = program.nodes.map(() => random.next() < 0.25)
+  const twins = [1, 2].map((twin) => {
+    const draw = new Random(seed + twin)
+    const other = (x: number) => (x === 0 ? 0.001 : x) * (1 + 0.1 * (1 + draw.next()))
+    const nodes = program.nodes.map((node, i): RealNode => {
+      if (node.kind !== "linear" || open[i]) return node
+      const terms = node.terms.map(({ source, map }) => ({ source, map: withWeights(map, other) }))
+      return { ...node, terms, ...(node.bias && { bias: node.bias.map(other) }) }
+    })
+    return { ...program, nodes }
+  })
+  return { ...program, twins }
 }
 
 function randomNode(b: ProgramBuilder, random: Random, pool: readonly TensorId[]): TensorId {

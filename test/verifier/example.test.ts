@@ -88,3 +88,31 @@ test("a word, the challenge and the evaluation", () => {
   ]
   expect(text).toContain(`\n${lines.join("\n")}\n`)
 })
+
+test("the words that a key of private weights has of its own", () => {
+  const trapdoor = {
+    alpha: 2n,
+    beta: 3n,
+    delta: 5n,
+    deltaC: 7n,
+    ic: [11n, 13n, 17n],
+    deltaW: 19n,
+    weights: 23n,
+  }
+  const { key } = mirageKeyJson(layout, {
+    ...{ setup: "dev", model, isPrivate: true },
+    trapdoor: trapdoor as never,
+  })
+  const bytes = bytesToHex(encodeKey(parseVerificationKey(key))).match(/.{64}/g) as string[]
+  const meanings = [
+    ...["architecture", "weights.x", "weights.y", "deltaW2.x1", "deltaW2.x0", "deltaW2.y1", "deltaW2.y0"],
+  ]
+  const lines = [
+    `1   ${bytes[1]}  development key of private weights`,
+    `4   ${bytes[4]}  model`,
+    ...meanings.map((meaning, i) => `${26 + i}  ${bytes[26 + i]}  ${meaning}`),
+    `key digest  ${keyDigest(key).slice(2)}`,
+  ]
+  expect(bytes).toHaveLength(33)
+  expect(text).toContain(`\n${lines.join("\n")}\n`)
+})

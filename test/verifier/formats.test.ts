@@ -37,6 +37,7 @@ test("the exports of countersign/verifier", () => {
     "parseReceipt",
     "parseVerificationKey",
     "printable",
+    "privateModel",
     "proofFromSnarkjs",
     "proofToSnarkjs",
     "publicSignals",

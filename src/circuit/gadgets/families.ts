@@ -5,7 +5,7 @@
  */
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js"
-import { invariant } from "../../errors.js"
+import { InvariantError } from "../../errors.js"
 import { functionTable, gatedTable, signedTable, type Table } from "./tables.js"
 
 /** One family: a template in circuits/gadgets/. Signals are scalars or arrays written `name[j]`. */
@@ -496,7 +496,8 @@ export const gadgetKinds = {
 
 /** Bits of an unsigned integer: the least n with value < 2^n. */
 export const bitLength = (value: number): number => {
-  invariant(Number.isSafeInteger(value) && value >= 0, `bitLength of ${value}`)
+  if (value === value >>> 0) return 32 - Math.clz32(value)
+  if (!(Number.isSafeInteger(value) && value >= 0)) throw new InvariantError(`bitLength of ${value}`)
   let n = Math.max(0, Math.ceil(Math.log2(value + 1)))
   while (2 ** n <= value) n++
   while (n > 0 && 2 ** (n - 1) > value) n--

@@ -2,6 +2,7 @@
 import { invariant } from "../../errors.js"
 import type { IntGraph } from "../../quantize/integers/intgraph.js"
 import type { Layout } from "../../statement/layout.js"
+import { entriesOfB } from "../formats/mapped.js"
 import type { R1cs } from "../formats/r1cs.js"
 import { gadgetKey } from "../gadgets/families.js"
 import type { RangeStrategy, Stamp } from "../gadgets/ranges.js"
@@ -21,8 +22,9 @@ export interface LinkedNodes {
 /** Everything between the integer model and the keys that every proof system has. */
 export interface CircuitBase {
   readonly graph: IntGraph
-  /** keccak256 of the canonical integer model. */
+  /** keccak256 of the canonical integer model, or of its architecture if its weights are private. */
   readonly model: `0x${string}`
+  readonly weights: "fixed" | "private"
   readonly input: "private" | "public" | "committed"
   readonly output: "public" | "committed"
   readonly layout: Layout
@@ -46,7 +48,8 @@ export function stampsOf(
 }
 
 /** Entries of all three sides. */
-export const nonzerosOf = ({ a, b, c }: R1cs): number => a.wires.length + b.wires.length + c.wires.length
+export const nonzerosOf = (system: R1cs): number =>
+  system.a.wires.length + entriesOfB(system) + system.c.wires.length
 
 /** Wires from `from` up to but without `to`. */
 export const wireRange = (from: number, to: number): Uint32Array =>

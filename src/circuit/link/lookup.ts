@@ -12,6 +12,7 @@
 
 import type { Table } from "../gadgets/tables.js"
 import { GrowingU32, type R1csBuilder, type WireLc } from "./builder.js"
+import type { Accumulator } from "./rows.js"
 
 /** Where the queries and tables of a circuit went. Entries of all tables are numbered in table order. */
 export interface Lookup {
@@ -60,8 +61,8 @@ export class LookupBuilder {
     return index
   }
 
-  /** Adds the row that says lc / scale is an entry. `lc` emits its terms, without repeated wires. */
-  query(table: number, scale: number, lc: (emit: (wire: number, coefficient: number) => void) => void): void {
+  /** Adds the row that says that what an accumulator holds, which it takes, is `scale` times an entry. */
+  query(table: number, scale: number, lc: Accumulator): void {
     const { builder } = this
     const inverse = builder.allocateFinal()
     this.table.push(table)
@@ -70,7 +71,7 @@ export class LookupBuilder {
     this.inverses[table].push(inverse)
     builder.entry(0, inverse, 1)
     builder.entry(1, this.challenge, scale)
-    lc((wire, coefficient) => builder.entry(1, wire, -coefficient))
+    lc.flushInto(builder, 1, -1)
     builder.entry(2, 0, scale)
     builder.endRow()
   }

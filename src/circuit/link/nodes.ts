@@ -7,6 +7,7 @@ import {
   type ContractionNode,
   depthOf,
   type IntNode,
+  type LinearNode,
   type PerKind,
   perKind,
   type RowsNode,
@@ -15,25 +16,28 @@ import {
 } from "../../ops/program.js"
 import { lastReads } from "../../ops/traversal.js"
 import type { IntGraph } from "../../quantize/integers/intgraph.js"
-import type { GadgetUse } from "../gadgets/families.js"
 import type { Stamp } from "../gadgets/ranges.js"
-import { type Lc, ONE } from "../gadgets/reduce.js"
+import { ONE } from "../gadgets/reduce.js"
 import { NONE, type NodePlan, type Plan, sourceOf } from "../plan/plan.js"
 import { isZero, type Projection } from "../plan/projection.js"
 import { entriesOf, groupsOf, packingOf } from "../plan/rows.js"
 import { windowsOf } from "../plan/sorting.js"
-import type { FieldLc, R1csBuilder, WireLc } from "./builder.js"
-import type { LookupBuilder } from "./lookup.js"
+import type { FieldLc, WireLc } from "./builder.js"
 import type { Element, ProjectionBuilder } from "./projection.js"
 import {
   Accumulator,
   compositionCost,
   indexRows,
   linearRows,
+  type MappedTensor,
+  mappedTensor,
   RowCollector,
   rowOf,
+  rowsOfMapped,
   type TensorRows,
 } from "./rows.js"
+import { linkSecret, type SecretStamp, type SecretWires } from "./secret.js"
+import { type Form, formOf, type Operand, type Stamping, stampGadget } from "./stamping.js"
 
 /** Where the wires and rows of one node went. Instances without gadget have base NONE. */
 export interface StampedNode {
@@ -56,34 +60,26 @@ export interface StampedNode {
    */
   readonly multiplicities?: readonly number[]
   readonly bits?: number
-}
-
-export interface Trace {
-  /** A gadget whose output is `output` (NONE if it has none), fed by combinations of earlier wires. */
-  gadget(use: GadgetUse, operands: readonly WireLc[], offset: number, output: number): void
-  /** A wire that equals a combination: a defined wire or a public output. */
-  define(wire: number, lc: WireLc): void
-  /** Wires of a node's elements that only gadgets behind them say something of. */
-  free(node: SortNode, keys: readonly WireLc[], wires: Uint32Array): void
-  /** A wire for each row of a table, for each of some indices, from `first` on: 1 for the row that the index names, else 0. */
-  bits(node: RowsNode, indices: readonly WireLc[], first: number): void
+  /** Of a node with secret weights: its rows, or, before all nodes, their range checks. */
+  readonly secret?: SecretStamp
+  readonly checked?: SecretWires
 }
 
 /** What nodes are linked with. */
-export interface NodeLinking {
+export interface NodeLinking extends Stamping {
   readonly graph: IntGraph
   readonly plan: Plan
   readonly stamps: readonly Stamp[]
-  readonly builder: R1csBuilder
   /** First wire of each input in model order; without, an input is the sum of its range check's bits. */
   readonly inputs: readonly number[] | undefined
   /** Give linear results wires of their own where that saves at least this many non-zeros per row. */
   readonly nonzerosPerRow: number
-  /** Serves the queries of stamps; without, stamps must have none. */
-  readonly lookup?: LookupBuilder | undefined
+  /** Keep linear maps as maps where gadgets look up what they give; rows of the system are the same either way. */
+  readonly maps?: boolean
   /** Projects contractions; without, all must have been planned as products. */
   readonly projection?: ProjectionBuilder | undefined
-  readonly trace?: Trace | undefined
+  /** Secret weights, whose wires are there already. */
+  readonly weights?: ReadonlyMap<LinearNode, SecretWires> | undefined
 }
 
 /** Elements of a tensor. */
@@ -96,6 +92,10 @@ export function linkNodes(linking: NodeLinking): {
 } {
   const { graph } = linking
   const linked = new Linked(linking)
+  for (const [node, checked] of linking.weights ?? []) {
+    const { firstRow, rowEnd } = checked
+    linked.stamped.push({ ...ofRows(node, firstRow, rowEnd), checked })
+  }
   const done = lastReads(graph)
   for (const [table, { source }] of linking.plan.stepped) keepUntil(table, source, graph.nodes, done)
   for (const node of graph.nodes) {
@@ -129,23 +129,49 @@ class Linked {
   readonly stamped: StampedNode[] = []
   readonly linking: NodeLinking
   readonly #tensors = new Map<TensorId, TensorRows>()
+  readonly #mapped = new Map<TensorId, MappedTensor>()
+  readonly #accumulators = new Map<string, Accumulator>()
+  readonly #forms: Form[] = []
 
   constructor(linking: NodeLinking) {
     this.linking = linking
   }
 
-  set(tensor: TensorId, rows: TensorRows): void {
-    this.#tensors.set(tensor, rows)
+  set(tensor: TensorId, result: TensorRows | MappedTensor): void {
+    this.drop(tensor)
+    if ("parts" in result) this.#mapped.set(tensor, result)
+    else this.#tensors.set(tensor, result)
   }
 
   drop(tensor: TensorId): void {
     this.#tensors.delete(tensor)
+    this.#mapped.delete(tensor)
   }
 
+  /** A tensor as the maps that it is, if rows need not be made. */
+  readonly mapped = (tensor: TensorId): MappedTensor | undefined => this.#mapped.get(tensor)
+
   readonly rows = (tensor: TensorId): TensorRows => {
-    const rows = this.#tensors.get(tensor)
-    invariant(rows, `tensor ${this.linking.graph.tensors[tensor].name} is used before it is computed`)
+    let rows = this.#tensors.get(tensor)
+    if (rows === undefined) {
+      const mapped = this.#mapped.get(tensor)
+      invariant(mapped, `tensor ${this.linking.graph.tensors[tensor].name} is used before it is computed`)
+      rows = rowsOfMapped(mapped)
+      this.#tensors.set(tensor, rows)
+    }
     return rows
+  }
+
+  /** The accumulator of a name, for a node: what it holds of wires lasts as long as all nodes. */
+  accumulator(name: "operands" | "results", node: IntNode): Accumulator {
+    const accumulator = this.#accumulators.get(name) ?? new Accumulator(node)
+    this.#accumulators.set(name, accumulator)
+    return accumulator.of(node)
+  }
+
+  /** How a gadget of the plan is stamped. */
+  form(use: number): Form {
+    return (this.#forms[use] ??= formOf(this.linking.stamps[use], this.linking))
   }
 
   planOf(node: IntNode): NodePlan {
@@ -181,11 +207,20 @@ class Linked {
   }
 }
 
+/** Rows of a node that are no gadgets of its elements. */
+const ofRows = (node: IntNode, firstRow: number, rowEnd: number): StampedNode => ({
+  node,
+  tensor: node.out,
+  base: new Uint32Array(0),
+  firstRow: Uint32Array.of(firstRow),
+  rowEnd,
+})
+
 /** For nodes that gadgets serve. */
 const stamped = (node: IntNode, linked: Linked): TensorRows => stampNode(linked.planOf(node), linked)
 
 /** The rows of a node's output, linked. */
-const links: PerKind<IntNode, [linked: Linked], TensorRows> = {
+const links: PerKind<IntNode, [linked: Linked], TensorRows | MappedTensor> = {
   input(node, linked) {
     const { inputs, graph } = linked.linking
     const plan = linked.planOf(node)
@@ -199,13 +234,23 @@ const links: PerKind<IntNode, [linked: Linked], TensorRows> = {
   },
   index: (node, linked) => indexRows(node, linked.rows),
   linear(node, linked) {
-    const { graph, nonzerosPerRow } = linked.linking
+    const { graph, nonzerosPerRow, maps, builder, weights, projection } = linked.linking
+    if (node.secret) {
+      const wires = weights?.get(node)
+      invariant(wires, `the weights of node ${node.origin.name} are linked`)
+      const firstRow = builder.rows
+      const { out, stamp } = linkSecret(wires, { graph, builder, projection, rows: linked.rows })
+      linked.stamped.push({ ...ofRows(node, firstRow, builder.rows), secret: stamp })
+      return out
+    }
     for (const source of new Set(node.terms.map((term) => term.source))) {
       const rows = linked.rows(source)
       const saved = compositionCost(node, source, rows) - rows.wires.length
       if (saved > nonzerosPerRow * (rows.rowPtr.length - 1)) linked.define(source, node)
     }
-    return linearRows(node, elementsOf(graph, node.out), linked.rows)
+    const elements = elementsOf(graph, node.out)
+    const mapped = maps ? mappedTensor(node, elements, linked.rows, builder.wires) : undefined
+    return mapped ?? linearRows(node, elements, linked.rows)
   },
   max: stamped,
   argmax: stamped,
@@ -340,14 +385,14 @@ function bitsNode(node: RowsNode, linked: Linked): TensorRows {
     Array.from({ length: indices }, (_, i) => rowOf(source, i)),
     bits,
   )
+  const difference = linked.accumulator("operands", node)
   for (let i = 0; i < indices; i++) {
     const index = rowOf(source, i)
     for (let v = 0; v < depth; v++) {
-      const difference = new Accumulator(node)
       difference.add(index, 1)
       difference.addWire(0, -node.lo - v)
       builder.entry(0, bits + i * depth + v, 1)
-      difference.flush((wire, coefficient) => builder.entry(1, wire, coefficient))
+      difference.flushInto(builder, 1, 1)
       builder.endRow()
     }
     for (let v = 0; v < depth; v++) builder.entry(2, bits + i * depth + v, 1)
@@ -406,27 +451,32 @@ function wireRows(first: number, count: number, size = count): TensorRows {
 /** Stamps a node's gadgets and returns the rows of its output tensor. */
 function stampNode(plan: NodePlan, linked: Linked): TensorRows {
   const { builder } = linked.linking
-  const accumulator = new Accumulator(plan.node)
+  const results = linked.accumulator("results", plan.node)
+  const accumulator = linked.accumulator("operands", plan.node)
   const count = plan.uses.length
   const base = new Uint32Array(count).fill(NONE)
   const firstRow = new Uint32Array(count)
-  const collector = new RowCollector(count / plan.terms)
-  const sources = plan.sources.map(linked.rows)
-  const results = new Accumulator(plan.node)
+  const collector = new RowCollector(count / plan.terms, count / plan.terms)
   const emit = (wire: number, coefficient: number) => collector.entry(wire, coefficient)
+  const operandOf = (i: number, j: number, asMap: boolean): Operand => {
+    const source = plan.sources[sourceOf(plan, i, j)]
+    const element = plan.elements[plan.operandPtr[i] + j]
+    const tensor = asMap ? linked.mapped(source) : undefined
+    return tensor ? { tensor, element } : rowOf(linked.rows(source), element)
+  }
   for (let i = 0; i < count; i++) {
     firstRow[i] = builder.rows
-    const operands: WireLc[] = []
-    for (let j = plan.operandPtr[i]; j < plan.operandPtr[i + 1]; j++) {
-      const source = sources[sourceOf(plan, i, operands.length)]
-      operands.push(rowOf(source, plan.elements[j]))
-    }
-    if (plan.uses[i] === NONE) {
-      if (Number.isNaN(plan.constants[i])) results.add(operands[0], 1)
+    const use = plan.uses[i]
+    const form = use === NONE ? undefined : linked.form(use)
+    const operands: Operand[] = []
+    for (let j = 0; j < plan.operandPtr[i + 1] - plan.operandPtr[i]; j++)
+      operands.push(operandOf(i, j, form?.takesMaps === true))
+    if (form === undefined) {
+      if (Number.isNaN(plan.constants[i])) results.add(operands[0] as WireLc, 1)
       else results.addWire(0, plan.outputSign * plan.constants[i] + plan.outputOffset)
     } else {
-      base[i] = builder.allocate(linked.linking.stamps[plan.uses[i]].wires)
-      const output = stampGadget(plan, i, base[i], operands, accumulator, linked.linking)
+      base[i] = builder.allocate(form.stamp.wires)
+      const output = stampGadget(form, plan.operandOffset, base[i], operands, accumulator, linked.linking)
       if (output !== NONE) {
         results.addWire(output, plan.outputSign)
         results.addWire(0, plan.outputOffset)
@@ -438,42 +488,6 @@ function stampNode(plan: NodePlan, linked: Linked): TensorRows {
   }
   linked.stamped.push({ node: plan.node, tensor: plan.node.out, base, firstRow, rowEnd: builder.rows, plan })
   return collector.take()
-}
-
-/** Rows and queries of the gadget of element i, whose wires begin at `base`; returns the wire of its output, or NONE. */
-function stampGadget(
-  { uses, operandOffset }: NodePlan,
-  i: number,
-  base: number,
-  operands: readonly WireLc[],
-  accumulator: Accumulator,
-  { stamps, builder, lookup, trace }: NodeLinking,
-): number {
-  const stamp = stamps[uses[i]]
-  const expand = (lc: Lc) => {
-    for (const [signal, coefficient] of lc) {
-      if (signal === ONE) accumulator.addWire(0, coefficient)
-      else if (signal < operands.length) {
-        accumulator.add(operands[signal], coefficient)
-        accumulator.addWire(0, coefficient * operandOffset)
-      } else accumulator.addWire(base + signal - operands.length, coefficient)
-    }
-  }
-  for (const row of stamp.rows) {
-    ;[row.a, row.b, row.c].forEach((lc, side) => {
-      expand(lc)
-      accumulator.flush((wire, coefficient) => builder.entry(side, wire, coefficient))
-    })
-    builder.endRow()
-  }
-  for (const query of stamp.queries) {
-    invariant(lookup, "queries need the lookup strategy")
-    expand(query.lc)
-    lookup.query(lookup.add(query.table), query.scale, (emitTerm) => accumulator.flush(emitTerm))
-  }
-  const output = stamp.outputs.length > 0 ? base + stamp.outputs[0] - operands.length : NONE
-  trace?.gadget(stamp.gadget.use, operands, operandOffset, output)
-  return output
 }
 
 /**

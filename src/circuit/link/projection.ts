@@ -31,7 +31,7 @@
  */
 import { invariant } from "../../errors.js"
 import type { ContractionNode } from "../../ops/program.js"
-import { matricesOf, type Projection, powersFor } from "../plan/projection.js"
+import { matricesOf, type Projection, powersFor, powersTo } from "../plan/projection.js"
 import { type FieldLc, GrowingU32, type R1csBuilder, type WireLc } from "./builder.js"
 
 /** All rows of projections, in an order in which each wire is defined before it is used. */
@@ -129,6 +129,35 @@ export class ProjectionBuilder {
     this.#side(2, { constant: share, step: undefined })
     this.#endRow(rowDefines.quotient)
     return wire
+  }
+
+  /** The wire of c^exponent; `steps`: exponents that others of its kind differ by. */
+  power(exponent: number, steps: readonly number[]): number {
+    for (const [made, half] of powersTo(exponent, (e) => this.#powers.has(e), steps)) {
+      this.#builder.entry(0, this.#wireOf(half), 1)
+      this.#powers.set(made, this.#define(this.#wireOf(made - half)))
+    }
+    return this.#wireOf(exponent)
+  }
+
+  /** A new wire, a · b + before. */
+  product(a: WireLc, b: WireLc, before?: number): number {
+    this.#side(0, { constant: a, step: undefined })
+    this.#side(1, { constant: b, step: undefined })
+    const target = this.#builder.allocateFinal("late")
+    this.#builder.entry(2, target, 1)
+    if (before !== undefined) this.#builder.entry(2, before, -1)
+    this.#endRow(rowDefines.product)
+    return target
+  }
+
+  /** The row a · b + before = sum. */
+  equation(a: WireLc, b: WireLc, before: number | undefined, sum: WireLc): void {
+    this.#side(0, { constant: a, step: undefined })
+    this.#side(1, { constant: b, step: undefined })
+    this.#side(2, { constant: sum, step: undefined })
+    if (before !== undefined) this.#builder.entry(2, before, -1)
+    this.#endRow(rowDefines.nothing)
   }
 
   /** `first`: the number that the first final wire of projections has got. */

@@ -4,9 +4,9 @@
  * product and partial sum of them is compared with the largest safe integer here, and refused beyond it.
  */
 import { invariant, ModelError } from "../../errors.js"
-import { sparseRows } from "../../ops/linearmap.js"
-import type { IndexNode, IntNode, LinearNode, TensorId } from "../../ops/program.js"
-import type { WireLc } from "./builder.js"
+import { forEachProduct, outputsOf, productCounts, productsOfOutput, weightsOf } from "../../ops/linearmap.js"
+import type { IndexNode, IntNode, LinearMap, LinearNode, TensorId } from "../../ops/program.js"
+import type { R1csBuilder, WireLc } from "./builder.js"
 
 /** One combination per element, compressed; wire 0 is the constant one. */
 export interface TensorRows {
@@ -21,21 +21,23 @@ export const rowOf = (rows: TensorRows, i: number): WireLc => ({
   coefficients: rows.coefficients.subarray(rows.rowPtr[i], rows.rowPtr[i + 1]),
 })
 
-/** Collects rows of unknown total length. */
+/** Collects rows; `entries` is how many there will be, if that is known. */
 export class RowCollector {
-  private wires = new Uint32Array(1024)
-  private coefficients = new Float64Array(1024)
+  private wires: Uint32Array
+  private coefficients: Float64Array
   private readonly rowPtr: Uint32Array
   private row = 0
   private length = 0
-  constructor(rows: number) {
+  constructor(rows: number, entries = 1024) {
     this.rowPtr = new Uint32Array(rows + 1)
+    this.wires = new Uint32Array(entries)
+    this.coefficients = new Float64Array(entries)
   }
   entry(wire: number, coefficient: number): void {
     if (coefficient === 0) return
     if (this.length === this.wires.length) {
-      const wires = new Uint32Array(this.length * 2)
-      const coefficients = new Float64Array(this.length * 2)
+      const wires = new Uint32Array(this.length * 2 + 1)
+      const coefficients = new Float64Array(this.length * 2 + 1)
       wires.set(this.wires)
       coefficients.set(this.coefficients)
       this.wires = wires
@@ -49,10 +51,11 @@ export class RowCollector {
   }
   take(): TensorRows {
     invariant(this.row === this.rowPtr.length - 1, "a tensor has fewer rows than elements")
+    const isFull = this.length === this.wires.length
     return {
       rowPtr: this.rowPtr,
-      wires: this.wires.slice(0, this.length),
-      coefficients: this.coefficients.slice(0, this.length),
+      wires: isFull ? this.wires : this.wires.slice(0, this.length),
+      coefficients: isFull ? this.coefficients : this.coefficients.slice(0, this.length),
     }
   }
 }
@@ -71,10 +74,23 @@ function inexact({ origin }: IntNode, ...numbers: readonly number[]): never {
   })
 }
 
-/** Sums combinations without duplicate wires; reused for all rows of a node. Throws ModelError, as above. */
+/**
+ * Sums combinations without duplicate wires, which keep the order in which they came; one serves all rows of a node, or of
+ * several after another. Throws ModelError, as above.
+ */
 export class Accumulator {
-  private readonly sums = new Map<number, number>()
-  constructor(private readonly node: IntNode) {}
+  private sums = new Float64Array(64)
+  private isTouched = new Uint8Array(64)
+  private touched = new Uint32Array(64)
+  private length = 0
+  /** Outputs of maps, which stand before as many touched wires. */
+  private readonly mapped: { part: MappedPart; output: number; factor: number; before: number }[] = []
+  constructor(private node: IntNode) {}
+  /** For the rows of this node from now on. */
+  of(node: IntNode): this {
+    this.node = node
+    return this
+  }
   add(lc: WireLc, factor: number): void {
     for (let j = 0; j < lc.wires.length; j++) this.addWire(lc.wires[j], factor * lc.coefficients[j])
   }
@@ -83,15 +99,137 @@ export class Accumulator {
    * compared once, since this is where linking spends its time.
    */
   addWire(wire: number, coefficient: number): void {
-    const sum = (this.sums.get(wire) ?? 0) + coefficient
+    if (wire >= this.sums.length) this.grow(wire)
+    if (this.isTouched[wire] === 0) {
+      this.isTouched[wire] = 1
+      if (this.length === this.touched.length) {
+        const touched = new Uint32Array(2 * this.length)
+        touched.set(this.touched)
+        this.touched = touched
+      }
+      this.touched[this.length++] = wire
+    }
+    const sum = this.sums[wire] + coefficient
     if (!(Math.abs(coefficient) + Math.abs(sum) <= largest)) inexact(this.node, coefficient, sum)
-    this.sums.set(wire, sum)
+    this.sums[wire] = sum
+  }
+  /** Adds an element of a tensor that maps stand for, none of whose wires is added otherwise. */
+  addMapped(tensor: MappedTensor, element: number, factor: number): void {
+    for (const part of tensor.parts) {
+      if ("map" in part) {
+        if (!(2 * part.magnitude * Math.abs(factor) <= largest)) inexact(this.node, part.magnitude * factor)
+        this.mapped.push({ part, output: element, factor, before: this.length })
+      } else this.add(rowOf(part, element), factor)
+    }
+    const bias = tensor.bias?.[element] ?? 0
+    if (bias !== 0) this.addWire(0, bias * factor)
   }
   /** Emits the non-zero terms and empties the accumulator. */
   flush(emit: (wire: number, coefficient: number) => void): void {
-    for (const [wire, coefficient] of this.sums) if (coefficient !== 0) emit(wire, coefficient)
-    this.sums.clear()
+    invariant(this.mapped.length === 0, "outputs of maps have no terms here")
+    const { length, touched, sums } = this
+    this.length = 0
+    for (let k = 0; k < length; k++) {
+      const wire = touched[k]
+      const coefficient = sums[wire]
+      sums[wire] = 0
+      this.isTouched[wire] = 0
+      if (coefficient !== 0) emit(wire, coefficient)
+    }
   }
+  /** The same into a side of the row that a builder is at, every coefficient times `sign`; outputs of maps into side B. */
+  flushInto(builder: R1csBuilder, side: number, sign: 1 | -1): void {
+    const { length, touched, sums, isTouched, mapped } = this
+    invariant(side === 1 || mapped.length === 0, "outputs of maps stand on side B")
+    let next = 0
+    for (let k = 0; k <= length; k++) {
+      for (; next < mapped.length && mapped[next].before === k; next++) {
+        const { part, output, factor } = mapped[next]
+        builder.mapped(part, output, sign * factor)
+      }
+      if (k === length) break
+      const wire = touched[k]
+      builder.entry(side, wire, sign * sums[wire])
+      sums[wire] = 0
+      isTouched[wire] = 0
+    }
+    this.length = 0
+    if (next > 0) mapped.length = 0
+  }
+  private grow(wire: number): void {
+    const size = Math.max(wire + 1, 2 * this.sums.length)
+    const sums = new Float64Array(size)
+    const isTouched = new Uint8Array(size)
+    sums.set(this.sums)
+    isTouched.set(this.isTouched)
+    this.sums = sums
+    this.isTouched = isTouched
+  }
+}
+
+/** A linear map of wires: a part of a linear result that needs no rows. */
+export interface MappedPart {
+  readonly map: LinearMap
+  /** The wire of each input, no two alike, or NONE. */
+  readonly wires: Uint32Array
+  /** Largest absolute weight. */
+  readonly magnitude: number
+}
+
+/** A linear result: the sum of its parts and the bias, in this order. No wire is in two of them. */
+export interface MappedTensor {
+  readonly node: LinearNode
+  readonly elements: number
+  readonly parts: readonly (MappedPart | TensorRows)[]
+  readonly bias: Float64Array | undefined
+}
+
+const NONE = 0xffffffff
+
+/**
+ * A linear node as its maps, where the elements of all sources are wires of their own or nothing; undefined for others.
+ * Small maps, as residuals and pools have, become rows all the same.
+ */
+export function mappedTensor(
+  node: LinearNode,
+  elements: number,
+  source: (id: TensorId) => TensorRows,
+  wires: number,
+): MappedTensor | undefined {
+  if (node.terms.every(({ map }) => map.kind === "sparse")) return undefined
+  /** Part that each wire is in, counted from 1. */
+  const partOf = new Uint8Array(wires)
+  if (node.terms.length > 255) return undefined
+  const parts: (MappedPart | TensorRows)[] = []
+  const { bias, ...unbiased } = node
+  for (const [t, { map, source: id }] of node.terms.entries()) {
+    const inputs = map.kind === "sparse" ? undefined : wiresOf(source(id))
+    if (map.kind !== "sparse" && !inputs) return undefined
+    const part = inputs
+      ? { map, wires: inputs, magnitude: weightsOf(map).reduce((most, w) => Math.max(most, Math.abs(w)), 0) }
+      : linearRows({ ...unbiased, terms: [node.terms[t]] }, elements, source)
+    for (const wire of part.wires) {
+      if (wire === NONE) continue
+      if (partOf[wire] !== 0 && (inputs || partOf[wire] !== t + 1)) return undefined
+      partOf[wire] = t + 1
+    }
+    parts.push(part)
+  }
+  return partOf[0] === 0 ? { node, elements, parts, bias } : undefined
+}
+
+/** The wires that the elements of a tensor are, or undefined if one is something else than a wire or zero. */
+function wiresOf(rows: TensorRows): Uint32Array | undefined {
+  const count = rows.rowPtr.length - 1
+  const wires = new Uint32Array(count).fill(NONE)
+  for (let i = 0; i < count; i++) {
+    const at = rows.rowPtr[i]
+    const size = rows.rowPtr[i + 1] - at
+    if (size === 0) continue
+    if (size > 1 || rows.coefficients[at] !== 1 || rows.wires[at] === 0) return undefined
+    wires[i] = rows.wires[at]
+  }
+  return wires
 }
 
 /** out[i] = Σ weights · source rows + bias. `source(id)` gives the rows of an operand. Throws ModelError. */
@@ -100,34 +238,76 @@ export function linearRows(
   elements: number,
   source: (id: TensorId) => TensorRows,
 ): TensorRows {
-  const terms = node.terms.map((term) => ({ rows: source(term.source), map: sparseRows(term.map) }))
-  const collector = new RowCollector(elements)
+  const terms = node.terms.map(({ source: id, map }) => ({ rows: source(id), map, weights: weightsOf(map) }))
   // a row needs merging only if two of its operands can share a wire
   const simple = terms.length === 1 && isWireTensor(terms[0].rows)
+  if (simple) return simpleRows(node, elements, terms[0].rows, terms[0].map)
+  const collector = new RowCollector(elements)
   const accumulator = new Accumulator(node)
   const emit = (wire: number, coefficient: number) => collector.entry(wire, coefficient)
+  const visitors = terms.map(
+    ({ rows: { rowPtr, wires, coefficients }, weights, map }) =>
+      (input: number, weight: number) => {
+        if (weights[weight] === 0 && map.kind !== "sparse") return
+        for (let e = rowPtr[input]; e < rowPtr[input + 1]; e++)
+          accumulator.addWire(wires[e], weights[weight] * coefficients[e])
+      },
+  )
   for (let i = 0; i < elements; i++) {
-    const bias = node.bias?.[i] ?? 0
-    if (simple) {
-      const { rows, map } = terms[0]
-      for (let j = map.rowPtr[i]; j < map.rowPtr[i + 1]; j++) {
-        const coefficient = map.values[j] * rows.coefficients[map.columns[j]]
-        if (!(Math.abs(coefficient) <= largest)) inexact(node, coefficient)
-        emit(rows.wires[map.columns[j]], coefficient)
+    for (let t = 0; t < terms.length; t++) productsOfOutput(terms[t].map, i, visitors[t])
+    accumulator.addWire(0, node.bias?.[i] ?? 0)
+    accumulator.flush(emit)
+    collector.endRow()
+  }
+  return collector.take()
+}
+
+/** Of one map of wires, which are in a row once each. */
+function simpleRows(node: LinearNode, elements: number, rows: TensorRows, map: LinearMap): TensorRows {
+  const weights = weightsOf(map)
+  invariant(outputsOf(map) === elements, "a map has as many outputs as its node")
+  const counts = productCounts(map)
+  const rowPtr = new Uint32Array(elements + 1)
+  for (let i = 0; i < elements; i++)
+    rowPtr[i + 1] = rowPtr[i] + counts[i] + ((node.bias?.[i] ?? 0) !== 0 ? 1 : 0)
+  const wires = new Uint32Array(rowPtr[elements])
+  const coefficients = new Float64Array(rowPtr[elements])
+  const next = rowPtr.slice(0, elements)
+  forEachProduct(map, (output, input, weight) => {
+    if (weights[weight] === 0) return
+    const coefficient = weights[weight] * rows.coefficients[input]
+    if (!(Math.abs(coefficient) <= largest)) inexact(node, coefficient)
+    const place = next[output]++
+    wires[place] = rows.wires[input]
+    coefficients[place] = coefficient
+  })
+  node.bias?.forEach((bias, i) => {
+    if (bias !== 0) coefficients[next[i]] = bias
+  })
+  return { rowPtr, wires, coefficients }
+}
+
+/** The rows of a tensor that maps stand for. */
+export function rowsOfMapped({ node, elements, parts, bias }: MappedTensor): TensorRows {
+  const collector = new RowCollector(elements)
+  const emitters = parts.map((part) => {
+    if (!("map" in part)) {
+      const { rowPtr, wires, coefficients } = part
+      return (i: number) => {
+        for (let e = rowPtr[i]; e < rowPtr[i + 1]; e++) collector.entry(wires[e], coefficients[e])
       }
-      emit(0, bias)
-    } else {
-      for (const { rows, map } of terms) {
-        for (let j = map.rowPtr[i]; j < map.rowPtr[i + 1]; j++) {
-          const column = map.columns[j]
-          for (let e = rows.rowPtr[column]; e < rows.rowPtr[column + 1]; e++) {
-            accumulator.addWire(rows.wires[e], map.values[j] * rows.coefficients[e])
-          }
-        }
-      }
-      accumulator.addWire(0, bias)
-      accumulator.flush(emit)
     }
+    const weights = weightsOf(part.map)
+    const visit = (input: number, weight: number) => {
+      if (part.wires[input] !== NONE) collector.entry(part.wires[input], weights[weight])
+    }
+    return (i: number) => productsOfOutput(part.map, i, visit)
+  })
+  for (let i = 0; i < elements; i++) {
+    for (const emit of emitters) emit(i)
+    const constant = bias?.[i] ?? 0
+    if (!(Math.abs(constant) <= largest)) inexact(node, constant)
+    collector.entry(0, constant)
     collector.endRow()
   }
   return collector.take()
@@ -135,11 +315,13 @@ export function linearRows(
 
 /** True if every element is exactly one distinct wire (no constants, no repeats). */
 function isWireTensor(rows: TensorRows): boolean {
-  const seen = new Set<number>()
-  for (let i = 0; i + 1 < rows.rowPtr.length; i++) {
-    if (rows.rowPtr[i + 1] !== i + 1 || rows.wires[i] === 0 || seen.has(rows.wires[i])) return false
-    seen.add(rows.wires[i])
-  }
+  const count = rows.rowPtr.length - 1
+  if (rows.wires.length !== count) return false
+  for (let i = 0; i < count; i++) if (rows.rowPtr[i + 1] !== i + 1 || rows.wires[i] === 0) return false
+  let most = 0
+  for (const wire of rows.wires) most = Math.max(most, wire)
+  const seen = new Uint8Array(most + 1)
+  for (const wire of rows.wires) if (seen[wire]++ > 0) return false
   return true
 }
 
@@ -152,7 +334,7 @@ export function indexRows(node: IndexNode, source: (id: TensorId) => TensorRows)
     starts.push(total)
     total += rows.rowPtr.length - 1
   }
-  const collector = new RowCollector(node.map.length)
+  const collector = new RowCollector(node.map.length, node.map.length)
   for (const position of node.map) {
     if (position < 0) collector.entry(0, node.fill)
     else {
@@ -172,12 +354,18 @@ export function indexRows(node: IndexNode, source: (id: TensorId) => TensorRows)
  * Non-zeros that giving each element of operand `source` a wire of its own would save when the node's
  * rows are composed, before counting those of the defining rows.
  */
-export function compositionCost(node: LinearNode, source: TensorId, rows: TensorRows): number {
+export function compositionCost(node: LinearNode, source: TensorId, { rowPtr }: TensorRows): number {
+  // of wires nothing can be saved
+  let longest = 0
+  for (let i = 0; i + 1 < rowPtr.length; i++) longest = Math.max(longest, rowPtr[i + 1] - rowPtr[i])
+  if (longest <= 1) return 0
   let cost = 0
-  for (const term of node.terms) {
-    if (term.source !== source) continue
-    const map = sparseRows(term.map)
-    for (const column of map.columns) cost += rows.rowPtr[column + 1] - rows.rowPtr[column] - 1
+  for (const { source: id, map } of node.terms) {
+    if (id !== source) continue
+    const weights = weightsOf(map)
+    forEachProduct(map, (_, input, weight) => {
+      if (weights[weight] !== 0 || map.kind === "sparse") cost += rowPtr[input + 1] - rowPtr[input] - 1
+    })
   }
   return cost
 }

@@ -1,6 +1,8 @@
 /**
  * The forms of rescale nodes with one output width, and the tables they share: which tables are worth their rows, and
- * who uses them. Exact: for a range table of given width no other choice has fewer rows, up to thinned thresholds.
+ * who uses them. Exact: for a range table of given width no other choice has fewer rows. Tables are as large as some
+ * demand asks for, so there are finitely many; what cannot be the best is known from its rows and from what any tables
+ * beside it could save, without looking for these.
  */
 import { invariant } from "../../errors.js"
 import type { RescaleNode } from "../../ops/program.js"
@@ -9,8 +11,6 @@ import { lookupsOf } from "../gadgets/ranges.js"
 
 /** Most digits or limbs of a form. */
 const maxDigits = 3
-/** Thresholds per side of a shared table; more distinct needs than this are thinned. */
-const maxThresholds = 12
 /** Entries and accumulators stay exact in doubles. */
 const exact = 2 ** 52
 
@@ -23,8 +23,8 @@ export interface Demand {
   readonly magnitude: number
   readonly above: number
   readonly below: number
-  /** Elements that are not constant, by their interval of quotients. */
-  readonly elements: readonly { readonly least: number; readonly most: number }[]
+  /** Elements that are not constant, by their interval of quotients; as many stand for one where forms see no difference. */
+  readonly elements: readonly { readonly least: number; readonly most: number; readonly count: number }[]
 }
 
 /** A node's form. `digits`: digits of `signed`, limbs below the table's step of `gated`. */
@@ -66,13 +66,13 @@ function demandRows({ shift, bits: w, elements }: Demand, bits: number): (own: n
   let fixed = 0
   /** Elements by the rows of the form that they can take instead. */
   const others = new Map<number, number>()
-  for (const { least, most } of elements) {
+  for (const { least, most, count } of elements) {
     const n = Math.max(1, loosely(bitLength(Math.max(0, most)), bits))
-    if (least >= 0 && most < 2 ** w) fixed += lo + n
+    if (least >= 0 && most < 2 ** w) fixed += count * (lo + n)
     else {
       const instead =
         most < 2 ** w ? lo + n + Math.max(1, loosely(bitLength(-least), bits)) + 1 : Number.POSITIVE_INFINITY
-      others.set(instead, (others.get(instead) ?? 0) + 1)
+      others.set(instead, (others.get(instead) ?? 0) + count)
     }
   }
   return (own) => {
@@ -101,15 +101,7 @@ function digitThresholds(distances: readonly number[], w: number): number[] {
     for (let n = 2; n <= maxDigits; n++)
       sizes.add(Math.max(base - 1, Math.ceil((distance + 1) / base ** (n - 1)) - 1))
   }
-  return thin([...sizes].sort((p, q) => p - q))
-}
-
-function thin(sorted: readonly number[]): number[] {
-  if (sorted.length <= maxThresholds) return [...sorted]
-  return Array.from(
-    { length: maxThresholds },
-    (_, i) => sorted[Math.round((i * (sorted.length - 1)) / (maxThresholds - 1))],
-  )
+  return [...sizes].sort((p, q) => p - q)
 }
 
 /** Least j with 2^(scale + j) > bound. */
@@ -144,11 +136,21 @@ interface Group {
   readonly rows: (i: number, extra: number) => number
 }
 
+/** A function of two small numbers that remembers what it said. */
+function remembering(f: (i: number, extra: number) => number): (i: number, extra: number) => number {
+  const known: number[][] = []
+  return (i, extra) => {
+    known[i] ??= []
+    known[i][extra] ??= f(i, extra)
+    return known[i][extra]
+  }
+}
+
 function groupOf(demands: readonly Demand[], bits: number): Group {
   const w = demands[0].bits
   const costs = demands.map((demand) => demandRows(demand, bits))
   const common = demands.map(({ shift }) => lookupsOf(shift, bits) + lookupsOf(w, bits))
-  return { demands, w, bits, rows: (i, extra) => costs[i](common[i] + extra) }
+  return { demands, w, bits, rows: remembering((i, extra) => costs[i](common[i] + extra)) }
 }
 
 /** The form that needs no table. */
@@ -159,40 +161,74 @@ const plainChoice = ({ demands, bits, rows }: Group): Choice => ({
   forms: demands.map(() => ({ name: "excess" })),
 })
 
-/** Every signed table that may be worth its rows. */
-function signedOffers({ demands, w, rows }: Group): Offer<SignedTable>[] {
-  const [xs, ys] = (["above", "below"] as const).map((side) =>
-    digitThresholds(
-      demands.map((demand) => demand[side]),
-      w,
-    ),
-  )
-  const offer = (x: number, y: number): Offer<SignedTable> => {
-    let j = 0
-    const digits = demands.map((demand) => {
-      const n = Math.max(digitsFor(demand.above, x, w), digitsFor(demand.below, y, w))
-      if (n > 1 && Math.min(x, y) < 2 ** w - 1) return Number.POSITIVE_INFINITY
-      if (!Number.isFinite(n)) return n
-      const needed = signedExponent(demand, x, y, n)
-      if (2 ** (needed + w + demand.shift) >= exact) return Number.POSITIVE_INFINITY
-      j = Math.max(j, needed)
-      return n
+/** A signed table that may be worth its rows, and what no plan with it is below. */
+interface Candidate {
+  readonly least: number
+  readonly offer: () => Offer<SignedTable> | undefined
+}
+
+/** No signed table, and every one that may be worth its rows; `gates`: the fewest rows of each demand without one. */
+function candidates(group: Group, gates: readonly number[]): Candidate[] {
+  const { demands, w, rows } = group
+  const none = maxDigits + 1
+  /** Sizes of a side, and the digits that each demand then needs. */
+  const sideOf = (side: "above" | "below") => {
+    const distances = demands.map((demand) => demand[side])
+    return digitThresholds(distances, w).map((size) => {
+      const digits = Uint8Array.from(distances, (distance) => Math.min(none, digitsFor(distance, size, w)))
+      return { size, digits }
     })
-    return {
-      table: { x, y, j },
-      size: 2 ** w + x + y + 1,
-      rows: digits.map((n, i) => (Number.isFinite(n) ? rows(i, n) : Number.POSITIVE_INFINITY)),
-      forms: digits.map((n) => ({ name: "signed", digits: n })),
-    }
   }
-  return xs.flatMap((x) => ys.map((y) => offer(x, y)))
+  const known = demands.map((_, i) => Array.from({ length: none }, (_, n) => rows(i, n)))
+  const [xs, ys] = [sideOf("above"), sideOf("below")]
+  const found: Candidate[] = [{ least: sum(gates), offer: () => undefined }]
+  for (const x of xs)
+    for (const y of ys) {
+      // digits in base 2^w need all of them, on both sides
+      const most = Math.min(x.size, y.size) < 2 ** w - 1 ? 1 : maxDigits
+      const digitsOf = (i: number) => {
+        const n = Math.max(x.digits[i], y.digits[i])
+        return n <= most ? n : Number.POSITIVE_INFINITY
+      }
+      let least = 2 ** w + x.size + y.size + 1
+      for (let i = 0; i < gates.length; i++) {
+        const n = Math.max(x.digits[i], y.digits[i])
+        least += n <= most && known[i][n] < gates[i] ? known[i][n] : gates[i]
+      }
+      found.push({ least, offer: () => signedOffer(group, x.size, y.size, digitsOf) })
+    }
+  return found
+}
+
+/** `digitsOf`: how many digits demand i needs with this table, infinity if it reaches too far. */
+function signedOffer(
+  { demands, w, rows }: Group,
+  x: number,
+  y: number,
+  digitsOf: (i: number) => number,
+): Offer<SignedTable> {
+  let j = 0
+  const digits = demands.map((demand, i) => {
+    const n = digitsOf(i)
+    if (!Number.isFinite(n)) return n
+    const needed = signedExponent(demand, x, y, n)
+    if (2 ** (needed + w + demand.shift) >= exact) return Number.POSITIVE_INFINITY
+    j = Math.max(j, needed)
+    return n
+  })
+  return {
+    table: { x, y, j },
+    size: 2 ** w + x + y + 1,
+    rows: digits.map((n, i) => (Number.isFinite(n) ? rows(i, n) : Number.POSITIVE_INFINITY)),
+    forms: digits.map((n) => ({ name: "signed", digits: n })),
+  }
 }
 
 /** Every gated table of so many limbs that may be worth its rows. */
 function gatedOffers({ demands, w, bits, rows: rowsWith }: Group, digits: number): Offer<GatedTable>[] {
   const step = 2 ** (bits * digits)
-  const as = thin([...new Set(demands.map((d) => Math.ceil(d.below / step)))].sort((p, q) => p - q))
-  const bs = thin([...new Set(demands.map((d) => Math.floor(d.above / step) + 1))].sort((p, q) => p - q))
+  const as = [...new Set(demands.map((d) => Math.ceil(d.below / step)))].sort((p, q) => p - q)
+  const bs = [...new Set(demands.map((d) => Math.floor(d.above / step) + 1))].sort((p, q) => p - q)
   const offer = (a: number, b: number): Offer<GatedTable> => {
     let j = 0
     const rows = demands.map((demand, i) => {
@@ -208,25 +244,47 @@ function gatedOffers({ demands, w, bits, rows: rowsWith }: Group, digits: number
   return as.flatMap((a) => bs.map((b) => offer(a, b)))
 }
 
+/** No forms and tables of these demands have fewer rows: one digit a form and a least table, or three checks. */
+export function leastRows(demands: readonly Demand[], bits: number): number {
+  const { w, rows } = groupOf(demands, bits)
+  const all = (extra: number) => sum(demands.map((_, i) => rows(i, extra)))
+  return Math.min(all(1) + 2 ** w + 1, all(3))
+}
+
 /** The best forms of all demands with one output width, under a range table of 2^bits rows. */
 export function planGroup(demands: readonly Demand[], bits: number): GroupPlan {
   const group = groupOf(demands, bits)
   const gated = Array.from({ length: maxDigits }, (_, d) => gatedOffers(group, d + 1))
   const plain = plainChoice(group)
-  let best: GroupPlan | undefined
-  for (const offer of [undefined, ...signedOffers(group)]) {
+  /** The fewest rows of each demand that any gated table gives it. */
+  const gates = plain.rows.map((rows, i) => Math.min(rows, ...gated.flatMap((offers) => leastOf(offers, i))))
+  /** The best plan with an offer, if it has fewer rows than that. */
+  const planWith = (offer: Offer<SignedTable> | undefined, fewerThan: number): GroupPlan | undefined => {
     const start = offer ? taking(plain, offer) : plain
     const before = sum(start.rows) + (offer?.size ?? 0)
-    const { tables, saved } = worthwhile(start.rows, gated, best ? before - best.rows : 0)
+    const { tables, saved } = worthwhile(start.rows, gated, Math.max(0, before - fewerThan))
     const rows = before - saved
-    if (best && rows >= best.rows) continue
+    if (rows >= fewerThan) return undefined
     const { forms } = tables.reduce<Choice>(taking, start)
     const shared = { gated: tables.map(({ table }) => table), ...(offer ? { signed: offer.table } : {}) }
-    best = { rows, shared, forms }
+    return { rows, shared, forms }
   }
-  invariant(best, "there is always a plan")
+  // one that is nearly the best rules out nearly all others; of those as good, the first is taken
+  const all = candidates(group, gates)
+  const promising = all.reduce((one, other) => (other.least < one.least ? other : one))
+  const near = planWith(promising.offer(), Number.POSITIVE_INFINITY)
+  invariant(near, "there is always a plan")
+  let best: GroupPlan | undefined
+  for (const { least, offer } of all) {
+    if (least <= near.rows) best = planWith(offer(), best?.rows ?? near.rows + 1) ?? best
+  }
+  invariant(best, "a plan is as good as the one that is known")
   return best
 }
+
+/** The fewest rows that offers give a demand. */
+const leastOf = (offers: readonly Offer<unknown>[], demand: number): number =>
+  offers.reduce((least, { rows }) => Math.min(least, rows[demand]), Number.POSITIVE_INFINITY)
 
 /** Rows and form of each demand. */
 interface Choice {

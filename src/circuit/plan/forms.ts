@@ -17,7 +17,7 @@ import {
   rootGadget,
 } from "../gadgets/families.js"
 import { lookupsOf } from "../gadgets/ranges.js"
-import { type Demand, type Form, type GroupPlan, planGroup, type Shared } from "./form-tables.js"
+import { type Demand, type Form, leastRows, planGroup, type Shared } from "./form-tables.js"
 import {
   accumulatorBounds,
   bitForms,
@@ -29,6 +29,7 @@ import {
 } from "./plan.js"
 import { projections } from "./projection.js"
 import { packedRows } from "./rows.js"
+import { planSecrets, rangeTables } from "./secret.js"
 import { sortedRows } from "./sorting.js"
 
 /** Bits of the widest range check: every integer of a model has at most so many. */
@@ -145,7 +146,8 @@ function formUse({ shift, bits: w, ...demand }: Demand, form: Form, shared: Shar
 function demandOf(graph: IntGraph, node: RescaleNode): Demand {
   const { bits, shift } = node
   let [magnitude, above, below] = [0, 0, 0]
-  const elements: { least: number; most: number }[] = []
+  // only bits of either end decide, and whether the window holds it
+  const kinds = new Map<number, { least: number; most: number; count: number }>()
   for (let i = 0; i < graph.tensors[node.out].lo.length; i++) {
     const [min, max] = accumulatorBounds(graph, node, i)
     if (typeof clampGadget(shift, bits, min, max) === "number") continue
@@ -153,9 +155,13 @@ function demandOf(graph: IntGraph, node: RescaleNode): Demand {
     magnitude = Math.max(magnitude, -min, max)
     above = Math.max(above, most - 2 ** bits + 1)
     below = Math.max(below, -least)
-    elements.push({ least, most })
+    const ends = 64 * bitLength(Math.max(0, most)) + (least < 0 ? 1 + bitLength(-least) : 0)
+    const kind = 2 * ends + (most < 2 ** bits ? 1 : 0)
+    const same = kinds.get(kind)
+    if (same === undefined) kinds.set(kind, { least, most, count: 1 })
+    else same.count++
   }
-  return { node, bits, shift, magnitude, above, below, elements }
+  return { node, bits, shift, magnitude, above, below, elements: [...kinds.values()] }
 }
 
 /** Whether a node has a form: of a rescale to one bit nothing is wanted but the sign. */
@@ -218,26 +224,35 @@ export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBi
     node.kind === "rescale" && !merged.has(node) ? [demandOf(graph, node)] : [],
   )
   const projection = projections(graph)
+  const secrets = planSecrets(graph)
   const others = otherGadgets(graph, projection.chosen, stepped)
   const groups = new Map<number, Demand[]>()
   for (const demand of demands) {
     if (demand.elements.length === 0 || !hasForms(demand.node)) continue
     groups.set(demand.bits, [...(groups.get(demand.bits) ?? []), demand])
   }
-  let best: { bits: number; rows: number; plans: Map<number, GroupPlan> } | undefined
-  for (const bits of widths) {
-    let rows = 2 ** bits + 1 + projection.rows + sortedRows(graph)
-    rows += packedRows(graph, (width) => roundUp(width, bits), bits)
-    for (const { count, use } of others) rows += otherRows(use, count, bits)
-    const plans = new Map<number, GroupPlan>()
-    for (const [w, group] of groups) {
-      const plan = planGroup(group, bits)
-      plans.set(w, plan)
-      rows += plan.rows
-    }
-    if (best === undefined || rows < best.rows) best = { bits, rows, plans }
+  const common = projection.rows + sortedRows(graph) + secrets.rows
+  /** Rows under tables of 2^bits rows, but for those of forms. */
+  const fixedRows = (bits: number): number => {
+    const packed = packedRows(graph, (width) => roundUp(width, bits), bits)
+    const rest = others.reduce((sum, { count, use }) => sum + otherRows(use, count, bits), 0)
+    return 2 ** bits + 1 + common + rangeTables(secrets, bits).rows + packed + rest
   }
-  invariant(best, "there is always a table width")
+  const tried = widths.map((bits) => {
+    const fixed = fixedRows(bits)
+    const least = [...groups.values()].reduce((sum, group) => sum + leastRows(group, bits), fixed)
+    return { bits, fixed, least }
+  })
+  const planWith = ({ bits, fixed }: (typeof tried)[number]) => {
+    const plans = new Map(Array.from(groups, ([w, group]) => [w, planGroup(group, bits)]))
+    return { bits, rows: [...plans.values()].reduce((sum, plan) => sum + plan.rows, fixed), plans }
+  }
+  // the most promising width rules out most others; of those as good, the first is taken
+  const near = planWith(tried.reduce((best, next) => (next.least < best.least ? next : best)))
+  const best = tried
+    .filter(({ least }) => least <= near.rows)
+    .map((width) => (width.bits === near.bits ? near : planWith(width)))
+    .reduce((one, other) => (other.rows < one.rows ? other : one))
   const { bits, rows, plans } = best
   const chosen = new Map<RescaleNode, Form>()
   for (const [w, group] of groups) {
@@ -251,6 +266,7 @@ export function lookupForms(graph: IntGraph, widths: readonly number[] = tableBi
     rows,
     chosen,
     projected: projection.chosen,
+    secrets,
     widen: (width) => roundUp(width, bits),
     clamp(node, min, max) {
       const demand = byNode.get(node)

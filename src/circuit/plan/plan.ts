@@ -34,6 +34,7 @@ import {
 import { hostOf } from "./hosts.js"
 import { isZero, type Projection } from "./projection.js"
 import { checkBits, columnBits, packingOf } from "./rows.js"
+import type { Secrets } from "./secret.js"
 import { sortChecks } from "./sorting.js"
 
 /** No gadget: the element is a constant, or a copy of its single operand. */
@@ -74,10 +75,13 @@ export interface Plan {
   readonly projected: ReadonlyMap<ContractionNode, Projection>
   /** Tables that read the accumulator of a rescale, which has no wires of its own. */
   readonly stepped: ReadonlyMap<TableNode, RescaleNode>
+  /** Linear nodes with secret weights. */
+  readonly secrets: Secrets
 }
 
 const noSteps: Plan["stepped"] = new Map()
 const noProjections: Plan["projected"] = new Map()
+const noSecrets: Secrets = { plans: new Map(), rows: 0, checked: new Map() }
 
 /** Which gadget family serves what: the part of planning that depends on the range strategy. */
 export interface Forms {
@@ -102,6 +106,8 @@ export interface Forms {
   /** The value that floor(acc / 2^shift) names, for rescales that a table alone reads: those have no wires then. */
   step(shift: number, values: Float64Array): GadgetUse
   readonly stepped?: ReadonlyMap<TableNode, RescaleNode>
+  /** How linear nodes with secret weights are proven, where there is a challenge. */
+  readonly secrets?: Secrets
 }
 
 /** The cheapest forms under bit decomposition. */
@@ -164,7 +170,13 @@ export function planGadgets(graph: IntGraph, forms: Forms = bitForms): Plan {
     const service = perKind(services, node, graph, forms)
     if (service) nodes.set(node, planNode(node, graph.tensors[node.out].lo.length, service, intern))
   }
-  return { uses, nodes, projected: forms.projected ?? noProjections, stepped: forms.stepped ?? noSteps }
+  return {
+    uses,
+    nodes,
+    projected: forms.projected ?? noProjections,
+    stepped: forms.stepped ?? noSteps,
+    secrets: forms.secrets ?? noSecrets,
+  }
 }
 
 /** What one element takes: a gadget, a constant before sign and offset, or a copy of its single operand. */

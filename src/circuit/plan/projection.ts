@@ -86,6 +86,23 @@ export function powersFor(exponent: number): number[] {
   return [...powersFor(exponent % 2 === 0 ? exponent / 2 : exponent - 1), exponent]
 }
 
+/**
+ * The same where some are there already and exponents come in steps: what differs from one that is there by a step takes a
+ * product.
+ */
+export function powersTo(
+  exponent: number,
+  isKnown: (exponent: number) => boolean,
+  steps: readonly number[],
+): (readonly [exponent: number, half: number])[] {
+  if (isKnown(exponent)) return []
+  const step = steps.find((step) => step < exponent && isKnown(step) && isKnown(exponent - step))
+  if (step !== undefined) return [[exponent, exponent - step]]
+  const half = exponent % 2 === 0 ? exponent / 2 : exponent - 1
+  const before = powersTo(half, isKnown, steps)
+  return [...before, [exponent, half]]
+}
+
 /** The contractions of a graph that projection proves in fewer rows, and all rows that this takes. */
 export function projections(graph: IntGraph): {
   readonly chosen: ReadonlyMap<ContractionNode, Projection>

@@ -60,6 +60,8 @@ export function describeRow(graph: IntGraph, linked: LinkedNodes, row: number): 
       group.plan && group.plan.uses[i] !== NONE ? linked.stamps[group.plan.uses[i]].gadget.use : undefined
     const tensor = `tensor \`${graph.tensors[group.tensor].name}\``
     const node = `(node \`${group.node.origin.name}\`)`
+    if (group.checked) return `the range of a private weight of ${tensor} ${node}`
+    if (group.secret) return `a product with private weights of ${tensor} ${node}`
     if (group.projection) return `the projection of ${tensor} ${node}`
     const gadget = use ? gadgetKey(use) : "the definition of a linear result"
     return `${gadget} of ${tensor}[${Math.floor(i / (group.plan?.terms ?? 1))}] ${node}`

@@ -11,6 +11,7 @@ import { type Lc, ONE } from "../gadgets/reduce.js"
 import type { LinkedNodes } from "../link/circuit.js"
 import type { StampedNode } from "../link/nodes.js"
 import { NONE, sourceOf } from "../plan/plan.js"
+import { assignSecret } from "./secret.js"
 
 /** Values per wire: safe integers in `small`; wires in `large` hold canonical field elements instead. */
 export interface Witness {
@@ -51,6 +52,7 @@ export function assignNodes(
   for (const group of linked.stamped) {
     if (group.free) assignFree(group.free, tensor(group.tensor), small)
     if (group.node.kind === "rows") assignRows(group.node, group, tensor(group.node.source), small)
+    if (group.secret) assignSecret(group.secret, graph, tensor, small)
     if (group.plan) assignGadgets(group, linked.stamps, tensor, small, onQueries)
     else assignFree(group.base, tensor(group.tensor), small)
   }

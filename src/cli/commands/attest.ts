@@ -6,7 +6,7 @@ import * as api from "../../index.js"
 import { keystoreOption, openAccount } from "../account.js"
 import { answerText, dateOf, daySeconds, nowSeconds, readDocument } from "../claims.js"
 import { withContracts } from "../contracts.js"
-import { accuracyReport, loadVerificationKey, verificationKeyPath } from "../folder.js"
+import { accuracyReport, loadVerificationKey, requireOwnKey, verificationKeyPath } from "../folder.js"
 import { clampOption, loadWithInput } from "../input.js"
 import { command, hex32, repeatable, wholeNumber } from "../options.js"
 import { saltsOf } from "../salts.js"
@@ -46,7 +46,9 @@ attestCommand.action(async (folder: string, inputPath: string, options) => {
     place.policyContracts(document.finality),
   )
   const account = await openAccount(options.keystore)
-  const { circuit, input } = await loadWithInput(folder, inputPath, clampInputs)
+  const { owned, input } = await loadWithInput(folder, inputPath, clampInputs)
+  const { circuit } = owned
+  requireOwnKey(owned, verificationKey)
 
   const began = performance.now()
   const started = nowSeconds()
@@ -57,7 +59,7 @@ attestCommand.action(async (folder: string, inputPath: string, options) => {
           ...(circuit.input === "committed" ? { input: api.drawSalt() } : {}),
           ...(circuit.output === "committed" ? { output: api.drawSalt() } : {}),
         }
-  const executed = api.execute(circuit, input, { clampInputs, salts })
+  const executed = api.execute(circuit, input, { clampInputs, salts, verificationKey })
   const issued = nowSeconds()
   const { setup } = verificationKey
   const evidence: Evidence = {

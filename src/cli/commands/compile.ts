@@ -5,14 +5,17 @@ import { readWhole } from "../../files.js"
 import * as api from "../../index.js"
 import { sizeOf } from "../../ops/program.js"
 import { proofSystems } from "../../systems/index.js"
+import { backendInfo, backendLine, backendOption, backendsOf } from "../backend.js"
 import { readDocument } from "../claims.js"
+import { stageLine } from "../estimates.js"
 import { checkCircuitFolder, saveCircuit } from "../folder.js"
+import { readLike, withoutPredicate } from "../like.js"
 import { readModel } from "../model-files.js"
 import { command, dimensions, repeatable, wholeNumber } from "../options.js"
 import { calibrationMethod, measuredLine, targetLoss, tradeLines } from "../search.js"
 import { elapsed, note, onProgress, print } from "../terminal.js"
 
-const { precision, minPrecision, maxPrecision, maxConstraints } = api.defaults
+const { precision, minPrecision, maxPrecision, maxMemory } = api.defaults
 
 export const compileCommand = command("compile", "quantize a model and compile it to a circuit")
   .argument("<model>", "an .onnx, .keras or .h5 file, or model.json of tfjs")
@@ -35,7 +38,11 @@ export const compileCommand = command("compile", "quantize a model and compile i
     "--within <document>",
     "prove whether answers are within this policy document, by one more public bit",
   )
-  .option("--weights <kind>", "fixed", "fixed")
+  .option("--weights <kind>", "fixed, or private: shown to nobody, and committed to", "fixed")
+  .option(
+    "--like <folder>",
+    "the model is another training of this folder's, with private weights: share its circuit and its keys",
+  )
   .option(
     "--proof-system <name>",
     `${proofSystems.slice(0, -1).join(", ")} or ${proofSystems.at(-1)}`,
@@ -47,20 +54,35 @@ export const compileCommand = command("compile", "quantize a model and compile i
   .addOption(
     repeatable("--outputs <tensor>", "end the model at this tensor, not at its own outputs; repeatable"),
   )
-  .option("--max-constraints <count>", "refuse larger circuits", String(maxConstraints))
+  .addOption(backendOption)
+  .option("--max-constraints <count>", "refuse larger circuits")
+  .option(
+    "--max-memory <MiB>",
+    "refuse circuits that linking would take more memory for",
+    String(maxMemory / 2 ** 20),
+  )
   .action(async (path: string, options, command: Command) => {
     const start = performance.now()
+    await using backend = backendsOf(options.backend)
     const open = dimensions(options.dimension)
     const bits = wholeNumber("--precision", options.precision, minPrecision, maxPrecision)
-    const most = wholeNumber("--max-constraints", options.maxConstraints)
-    const { input, output, weights, proofSystem, out } = options
+    const most = {
+      maxMemory: 2 ** 20 * wholeNumber("--max-memory", options.maxMemory, 1, 2 ** 32),
+      ...(options.maxConstraints !== undefined && {
+        maxConstraints: wholeNumber("--max-constraints", options.maxConstraints),
+      }),
+    }
+    const isGiven = (name: string) => command.getOptionValueSource(name) === "cli"
+    const { out } = options
     const document = options.within === undefined ? undefined : await readDocument(options.within)
-    const within = document ? { within: document } : {}
-    const chosen = { input, output, weights, proofSystem, maxConstraints: most, ...within }
-    checkCircuitFolder(out, api.checkCompileOptions(chosen))
+    const like = options.like === undefined ? undefined : readLike(options.like, options, isGiven, document)
+    const { input, output, weights, proofSystem } = like?.circuit ?? options
+    const within = document && !like ? { within: document } : {}
+    const chosen = { input, output, weights, proofSystem, ...most, ...within }
+    const hidden = weights === "private" ? ({ weights } as const) : {}
+    checkCircuitFolder(out, { ...api.checkCompileOptions(chosen), ...hidden })
     const calibration = calibrationMethod(options.calibration)
     const target = options.targetAccuracy === undefined ? undefined : targetLoss(options.targetAccuracy)
-    const isGiven = (name: string) => command.getOptionValueSource(name) === "cli"
     const fixed = {
       ...(isGiven("precision") && { precisions: [bits] }),
       ...(isGiven("calibration") && { calibrations: [calibration] }),
@@ -69,36 +91,62 @@ export const compileCommand = command("compile", "quantize a model and compile i
     const labelFile = options.labels === undefined ? undefined : readWhole(options.labels)
     const ends = options.outputs.length > 0 ? options.outputs : undefined
     const graph = readModel(path, { dimensions: open, outputs: ends })
-    const lowered = api.lower(graph)
+    const lowered = api.lower(graph, { weights })
     const given = api.parseSamples(sampleFile, options.samples, graph.inputs)
     const labels = labelFile ? api.parseLabels(labelFile, options.labels, given.samples.length) : given.labels
     const all = { samples: given.samples, labels }
     const warnings = sampleWarnings(lowered, all)
     for (const warning of warnings) note(`warning: ${warning}`)
-    const search = target === undefined ? undefined : await searched(lowered, all, target, fixed, chosen)
+    const search =
+      target === undefined ? undefined : await searched(lowered, all, target, { ...fixed, backend }, chosen)
+    const how = like
+      ? { like: like.graph, ...(isGiven("precision") && { precision: bits }) }
+      : { precision: bits, calibration }
     const integers =
-      search?.graph ??
-      (await api.quantizeProgram(lowered, { ...all, precision: bits, calibration, onProgress }))
+      search?.graph ?? (await api.quantizeProgram(lowered, { ...all, ...how, backend, onProgress }))
     const measured = search ? search.measured : given.samples.map((_, i) => i)
-    const proven = document ? api.withPredicate(integers, document) : integers
-    checkCircuitFolder(out, { input, output, proofSystem, model: api.modelDigest(proven) })
-    const accuracy = api.measureAccuracy(
+    const proven = document && !like ? api.withPredicate(integers, document) : integers
+    checkCircuitFolder(out, { input, output, proofSystem, ...hidden, model: api.modelDigest(proven) })
+    const accuracy = await api.measureAccuracy(
       lowered,
-      integers,
+      withoutPredicate(integers),
       measured.map((i) => given.samples[i]),
-      { labels: labels && measured.map((i) => labels[i]), onProgress },
+      { labels: labels && measured.map((i) => labels[i]), backend, onProgress },
     )
-    const circuit = await api.compile(integers, { ...chosen, onProgress })
+    let estimate: api.CircuitEstimate | undefined
+    const onEstimate = (expected: api.CircuitEstimate) => {
+      estimate = expected
+      const line = stageLine(expected, "compile")
+      if (line !== undefined) note(line)
+    }
+    const circuit = await api.compile(integers, { ...chosen, onEstimate, onProgress })
     const info = saveCircuit(out, circuit, accuracy)
     const { graph: _, ...trade } = search ?? {}
-    print({ ...info, warnings, ...(search && { search: trade }), ms: elapsed(start) }, [
-      ...(search ? [...tradeLines(search), measuredLine(search), ""] : []),
-      `model        ${info.model}`,
-      `constraints  ${info.constraints} (${info.lookups} lookups, domain ${info.domain}, ${info.nonzeros} non-zeros)`,
-      ...(document ? [`proves       ${circuit.layout.outputs[0].name}`] : []),
-      ...accuracyLines(accuracy, labels !== undefined),
-      `written to   ${out}`,
-    ])
+    print(
+      {
+        ...info,
+        estimate,
+        accuracy,
+        warnings,
+        ...(search && { search: trade }),
+        ...backendInfo(backend),
+        ms: elapsed(start),
+      },
+      [
+        ...(search ? [...tradeLines(search), measuredLine(search), ""] : []),
+        weights === "private" ? `architecture ${info.model}` : `model        ${info.model}`,
+        `constraints  ${info.constraints} (${info.lookups} lookups, domain ${info.domain}, ${info.nonzeros} non-zeros)`,
+        ...(document ? [`proves       ${circuit.layout.outputs[0].name}`] : []),
+        ...accuracyLines(accuracy, labels !== undefined),
+        backendLine(backend),
+        ...(like
+          ? [
+              `shares       circuit and keys of ${options.like}: take its proving.key, and commit to the weights`,
+            ]
+          : []),
+        `written to   ${out}`,
+      ],
+    )
   })
 
 type Lowered = ReturnType<typeof api.lower>
@@ -109,7 +157,7 @@ async function searched(
   lowered: Lowered,
   samples: Labelled,
   target: number,
-  fixed: Pick<api.SearchOptions, "precisions" | "calibrations">,
+  fixed: Pick<api.SearchOptions, "precisions" | "calibrations" | "backend">,
   circuit: api.CompileOptions,
 ): Promise<api.PrecisionSearch> {
   try {

@@ -13,7 +13,14 @@ import { keystoreOption } from "../account.js"
 import { accountOf, carryOut, type OnChain, onContracts, readRequest, rpcOption } from "../chain.js"
 import { dateOf, readDocument, readShown } from "../claims.js"
 import { withContracts } from "../contracts.js"
-import { loadCircuit, loadVerificationKey, provingKeyPath, verificationKeyPath } from "../folder.js"
+import {
+  loadOwned,
+  loadVerificationKey,
+  type Owned,
+  provingKeyPath,
+  requireOwnKey,
+  verificationKeyPath,
+} from "../folder.js"
 import { readModel } from "../model-files.js"
 import { choice, command, hex32, repeatable } from "../options.js"
 import { readSalts } from "../salts.js"
@@ -99,9 +106,11 @@ async function knownModel(
   folder: string,
   inputs: readonly string[],
   saltFiles: readonly string[],
-): Promise<KnownModel & { readonly folder: string }> {
-  const circuit = await loadCircuit(folder, onProgress)
+): Promise<KnownModel & Pick<Owned, "opening"> & { readonly folder: string }> {
+  const owned = await loadOwned(folder, onProgress)
+  const { circuit, opening } = owned
   const verificationKey = loadVerificationKey(verificationKeyPath(folder))
+  requireOwnKey(owned, verificationKey)
   const { graph } = circuit
   const specs = graph.inputs.map(({ name, tensor }) => ({ name, shape: graph.tensors[tensor].shape }))
   const sides = (["input", "output"] as const).filter((side) => circuit[side] === "committed")
@@ -117,7 +126,7 @@ async function knownModel(
       return []
     }
   })
-  return { folder, circuit, verificationKey, inputs: known }
+  return { folder, circuit, opening, verificationKey, inputs: known }
 }
 
 /** Outputs of a float model by name. @throws UsageError, FileError, ModelError */
@@ -154,7 +163,7 @@ async function convictionPlan(
   { a, b }: Dispute,
   requestPath: string,
   folders: readonly string[],
-  models: readonly KnownModel[],
+  models: readonly (KnownModel & Pick<Owned, "opening">)[],
 ): Promise<Plan> {
   const request = await readRequest(requestPath)
   const wrong = [a, b].find(
@@ -171,9 +180,9 @@ async function convictionPlan(
   const { toAddress, claimOf } = await import("../../attest/index.js")
   const { chain, contracts } = on
   const context = await chain.convictionContext(contracts, request.id, toAddress(accountOf(on).address))
-  const { circuit, verificationKey } = models[at]
+  const { circuit, opening, verificationKey } = models[at]
   await using key = await api.openKeyFile(provingKeyPath(folders[at]))
-  await using prover = await api.openProver(circuit, key, { verificationKey })
+  await using prover = await api.openProver(circuit, key, { verificationKey, ...opening })
   const { input, salts = {} } = wrong.known
   const receipt = await prover.prove(input, { context, clampInputs: true, salts, onProgress })
   const claim = { attestation: claimOf(wrong.attestation) }

@@ -1,5 +1,6 @@
 /** `countersign export`: the circuit or its key as other tools and contracts take them. */
 import { basename } from "node:path"
+import { requireFixed } from "../../compile/export-circom.js"
 import { checkOutput, writeWhole } from "../../files.js"
 import * as api from "../../index.js"
 import { verifierOf } from "../../systems/verifiers.js"
@@ -18,7 +19,9 @@ const contents: Readonly<Record<string, (asked: Asked) => Promise<Uint8Array | s
   circom: async ({ folder }) => api.exportCircom(await loadCircuit(folder, onProgress)),
   r1cs: async ({ folder }) => {
     // a two-phase system is unsound in any other prover, so what leaves is the plain one
-    const { graph, input } = await loadCircuit(folder, onProgress)
+    const circuit = await loadCircuit(folder, onProgress)
+    requireFixed(circuit)
+    const { graph, input } = circuit
     const visibility = input === "public" ? "public" : "private"
     const plain = await api.compile(graph, { proofSystem: "groth16", input: visibility, onProgress })
     return api.writeR1cs(plain.linked.r1cs)

@@ -28,7 +28,7 @@ export const inspectCommand = command("inspect", "what each node costs, and how 
       ])
     const total = ["total", "", "", "", String(lookups), String(constraints), "", `domain ${domain}`]
     const key = heldKey(folder)
-    const foreign = key && key.model !== circuit.model ? " (of another model)" : ""
+    const foreign = key && (key.architecture ?? key.model) !== circuit.model ? " (of another model)" : ""
     const facts = key && { digest: api.keyDigest(key), model: key.model, setup: key.setup }
     const made = facts
       ? [`key      ${facts.digest}${foreign}`, ...madeBy(facts.setup, "made by  ")]

@@ -3,7 +3,15 @@ import { resolve } from "node:path"
 import { checkOutput, writeWhole } from "../../files.js"
 import * as api from "../../index.js"
 import { readAttestation } from "../claims.js"
-import { loadCircuit, loadVerificationKey, provingKeyPath, readInfo, verificationKeyPath } from "../folder.js"
+import { stageLine } from "../estimates.js"
+import {
+  loadOwned,
+  loadVerificationKey,
+  type Owned,
+  provingKeyPath,
+  readInfo,
+  verificationKeyPath,
+} from "../folder.js"
 import { clampOption, loadWithInput } from "../input.js"
 import { command, withContext } from "../options.js"
 import { saltsOf } from "../salts.js"
@@ -36,18 +44,23 @@ proveCommand.action(async (folder: string, inputPath: string | undefined, option
   const verificationKey = loadVerificationKey(verificationKeyPath(folder))
   const salts = saltsOf(saltsPath, reuseSalts, readInfo(folder))
   checkOutputs(out, saltsPath, reuseSalts)
-  const { circuit, input } = await loadWithInput(folder, inputPath, clampInputs)
+  const { owned, input } = await loadWithInput(folder, inputPath, clampInputs)
+  const { circuit, opening, relink } = owned
   const memoryBytes = api.memoryEstimate(circuit)
-  if (memoryBytes !== null) note(`memory   about ${Math.ceil(memoryBytes / 2 ** 20)} MiB`)
+  const estimate = api.estimateCircuit(circuit)
+  const line = stageLine(estimate, "prove")
+  if (line !== undefined) note(line)
   await using key = await api.openKeyFile(keyPath)
-  await using prover = await api.openProver(circuit, key, { verificationKey })
-  const made = await timed(prover, input, { context, clampInputs, salts: salts.salts })
+  const made = await withCircuit({ circuit, relink }, async (linked) => {
+    await using prover = await api.openProver(linked, key, { verificationKey, ...opening })
+    return await timed(prover, input, { context, clampInputs, salts: salts.salts })
+  })
   const ms = { ...made.ms, total: elapsed(start) }
   const text = `${JSON.stringify(made.receipt, null, 2)}\n`
   salts.save()
   writeWhole(out, text)
   const proofBytes = 32 * api.solidityProof(made.receipt.proof).length
-  print({ receipt: out, proofBytes, memoryBytes, ms }, [
+  print({ receipt: out, proofBytes, memoryBytes, estimate, ms }, [
     `receipt  ${out} (proof ${proofBytes} bytes, ${ms.prove} ms)`,
   ])
 })
@@ -82,17 +95,33 @@ async function proveAttested(
   const attestation = await readAttestation(path)
   const digest = attestationDigest(claimOf(attestation), attestation.domain)
   const kept = readKept(store, digest)
-  const circuit = await loadCircuit(folder, onProgress)
+  const { circuit, opening, relink } = await loadOwned(folder, onProgress)
   executeKept(circuit, kept, verificationKey)
   await using key = await api.openKeyFile(keyPath)
-  await using prover = await api.openProver(circuit, key, { verificationKey })
-  const receipt = await proveKept(prover, circuit, kept, verificationKey, { onProgress })
+  const receipt = await withCircuit({ circuit, relink }, async (linked) => {
+    await using prover = await api.openProver(linked, key, { verificationKey, ...opening })
+    return await proveKept(prover, linked, kept, verificationKey, { onProgress })
+  })
   writeWhole(out, `${JSON.stringify(receipt, null, 2)}\n`)
   const proofBytes = 32 * api.solidityProof(receipt.proof).length
   print({ receipt: out, attestation: digest, proofBytes, ms: { total: elapsed(start) } }, [
     `receipt      ${out} (proof ${proofBytes} bytes)`,
     `attestation  ${digest}`,
   ])
+}
+
+/** Proves with a circuit; if it is what was kept of one and comes to nothing, with one that is linked anew. */
+async function withCircuit<T>(
+  { circuit, relink }: Pick<Owned, "circuit"> & { readonly relink: Owned["relink"] | undefined },
+  prove: (circuit: api.Circuit) => Promise<T>,
+): Promise<T> {
+  if (relink === undefined) return await prove(circuit)
+  try {
+    return await prove(circuit)
+  } catch (error) {
+    if (error instanceof api.UsageError || error instanceof api.InputError) throw error
+    return await prove(await relink())
+  }
 }
 
 /** What will be written can be, to two files that are not the same. */

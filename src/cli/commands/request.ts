@@ -20,7 +20,7 @@ import {
 } from "../chain.js"
 import { dateOf, readDocument } from "../claims.js"
 import { withContracts } from "../contracts.js"
-import { loadVerificationKey, verificationKeyPath } from "../folder.js"
+import { loadAsClient, loadVerificationKey, verificationKeyPath } from "../folder.js"
 import { clampOption, loadWithInput } from "../input.js"
 import { command } from "../options.js"
 import { saltsOf } from "../salts.js"
@@ -147,7 +147,8 @@ requestCommand.action(async (folder: string, inputPath: string, options) => {
     verificationKey.layout,
     place.policyContracts(document.finality),
   )
-  const { circuit, input } = await loadWithInput(folder, inputPath, clampInputs)
+  const { owned, input } = await loadWithInput(folder, inputPath, clampInputs, loadAsClient)
+  const { circuit } = owned
   const held = saltsOf(options.salts, false, circuit)
   const { statement } = api.execute(circuit, input, { clampInputs, salts: held.salts })
   await onContracts(options, true, async (on) => {

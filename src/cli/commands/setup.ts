@@ -1,8 +1,10 @@
 /** `countersign setup`: the keys of a compiled circuit, written beside it, and what happens to them in a ceremony. */
 import { statSync } from "node:fs"
 import * as api from "../../index.js"
+import { stageLine } from "../estimates.js"
 import {
   checkKeysFolder,
+  keepLinked,
   loadCircuit,
   readInfo,
   saveFirstKey,
@@ -10,7 +12,7 @@ import {
   verificationKeyPath,
 } from "../folder.js"
 import { command } from "../options.js"
-import { elapsed, onProgress, print } from "../terminal.js"
+import { elapsed, note, onProgress, print } from "../terminal.js"
 import { acceptCommand } from "./setup-accept.js"
 import { beaconCommand } from "./setup-beacon.js"
 import { contributeCommand } from "./setup-contribute.js"
@@ -40,15 +42,34 @@ export const setupCommand = command("setup", "make the keys of a compiled circui
     await (options.dev === true ? setupDev(folder) : setupFrom(folder, options.ptau))
   })
 
+/** Says what making the keys of a circuit will take. */
+function expectations(circuit: api.Circuit): api.CircuitEstimate {
+  const estimate = api.estimateCircuit(circuit)
+  const line = stageLine(estimate, "setup")
+  if (line !== undefined) note(line)
+  return estimate
+}
+
 async function setupDev(folder: string): Promise<void> {
   const start = performance.now()
   const circuit = await loadCircuit(folder, onProgress)
-  const { provingKey, verificationKey } = await api.setup(circuit, { dev: true, onProgress })
+  const estimate = expectations(circuit)
+  const { provingKey, verificationKey }: api.FirstKeys = await api.setup(circuit, { dev: true, onProgress })
+  if (verificationKey === undefined) {
+    saveFirstKey(folder, provingKey)
+    print({ setup: "dev", key: null, provingKeyBytes: provingKey.length, estimate, ms: elapsed(start) }, [
+      `proving key       ${provingKey.length} bytes, of an architecture`,
+      "This is a development key: whoever ran this setup can forge receipts.",
+      `Next: countersign commit ${folder}`,
+    ])
+    return
+  }
   saveKeys(folder, provingKey, verificationKey)
+  keepLinked(folder, circuit)
   const file = verificationKeyPath(folder)
   const sizes = { provingKeyBytes: provingKey.length, verificationKeyBytes: statSync(file).size }
   const key = api.keyDigest(verificationKey)
-  print({ setup: "dev", key, ...sizes, ms: elapsed(start) }, [
+  print({ setup: "dev", key, ...sizes, estimate, ms: elapsed(start) }, [
     `proving key       ${sizes.provingKeyBytes} bytes`,
     `verification key  ${file}`,
     `key digest        ${key}`,
@@ -64,6 +85,7 @@ async function setupFrom(folder: string, path: string): Promise<void> {
   const start = performance.now()
   await using ptau = await api.openPtauFile(path, { onProgress })
   const circuit = await loadCircuit(folder, onProgress)
+  const estimate = expectations(circuit)
   const opened = performance.now()
   const { contributions } = await api.checkPtau(ptau, { onProgress })
   const checkMs = elapsed(opened)
@@ -80,6 +102,7 @@ async function setupFrom(folder: string, path: string): Promise<void> {
       ptau: { power, digest, name: name ?? null, contributions: contributions.length },
       domain: circuit.domain,
       provingKeyBytes: provingKey.length,
+      estimate,
       key,
       checkMs,
       keyMs,

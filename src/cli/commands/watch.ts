@@ -6,7 +6,7 @@ import { type Entry, openLog } from "../../log/index.js"
 import { keystoreOption } from "../account.js"
 import { accountOf, onContracts, readsChain } from "../chain.js"
 import { nowSeconds } from "../claims.js"
-import { loadCircuit, loadVerificationKey, verificationKeyPath } from "../folder.js"
+import { loadOwned, loadVerificationKey, requireOwnKey, verificationKeyPath } from "../folder.js"
 import { command, repeatable, wholeNumber } from "../options.js"
 import { interruptible, note, onProgress, print } from "../terminal.js"
 
@@ -42,8 +42,10 @@ export const watchCommand = readsChain(command("watch", "challenge wrong answers
     }
     const everyMs = 1000 * wholeNumber("--every", options.every, 1, 3600)
     const { judgeByStore } = await import("../../keep/index.js")
-    const circuit = await loadCircuit(options.folder, onProgress)
+    const owned = await loadOwned(options.folder, onProgress)
+    const { circuit } = owned
     const verificationKey = loadVerificationKey(verificationKeyPath(options.folder))
+    requireOwnKey(owned, verificationKey)
     const judge = judgeByStore({ circuit, verificationKey }, options.keep)
     const log = await openLog(options.log, { create: true })
     // what a disk refuses while something more urgent is to be done is tried again the next time, and an error in the end

@@ -6,7 +6,7 @@ import type { R1cs } from "../../circuit/formats/r1cs.js"
 import type { ByteSource } from "../../circuit/formats/source.js"
 import type { Entries } from "../kernels/points/grouping.js"
 import type { PointPair } from "../kernels/points/pairing.js"
-import type { LoadOptions, Multiples, NameOf } from "../kernels/points/points.js"
+import type { LoadOptions, Multiples } from "../kernels/points/points.js"
 import type { Layers } from "../kernels/points/windows.js"
 
 /** Points kept in the engine's own form, or read whenever they are multiplied. */
@@ -17,6 +17,13 @@ export interface Points {
 }
 
 export type { Entries, Layers, LoadOptions, Multiples, PointPair }
+
+/** How a source of points is loaded; bytes are always kept. */
+export interface EngineLoadOptions extends LoadOptions {
+  /** Read once, and again if a worker died over them; else by every multiplication. */
+  readonly resident?: boolean
+}
+export type QuotientOptions = Omit<EngineLoadOptions, "multiples">
 
 /** Field elements kept in the engine's own form. */
 export interface Fields {
@@ -51,16 +58,18 @@ export interface WorkOptions {
 /** Calls may overlap; what they have to share is queued. Each throws the reason of an abort. */
 export interface Engine {
   /**
-   * Loads affine Montgomery points as a key file has them, and adds multiples; all zeros is infinity. Of a source,
-   * only those with multiples are kept: the others are read in blocks by every multiplication, which throws what
-   * reading throws, and for points that are refused: FileError, named by `nameOf`.
+   * Loads affine Montgomery points as a key file has them, and adds multiples; all zeros is infinity. Of a source that is
+   * not resident, only those with multiples are kept: the others are read in blocks by every multiplication, which throws
+   * what reading throws, and for points that are refused: FileError, named by `nameOf`.
    */
-  load(group: "g1" | "g2", points: Uint8Array | ByteSource, options?: LoadOptions): Points
+  load(group: "g1" | "g2", points: Uint8Array | ByteSource, options?: EngineLoadOptions): Points
   /**
-   * Loads points for `quotientMsm`, layer by layer: layer k is 2^(bits·k) times layer 0. Those of a source are not
-   * kept, and layer 0 is all that is read.
+   * Loads points for `quotientMsm`, layer by layer: layer k is 2^(bits·k) times layer 0. Those of a source that is not
+   * resident are not kept, and layer 0 is all that is read.
    */
-  loadQuotient(points: Uint8Array | ByteSource, layers: Layers, nameOf?: NameOf): Points
+  loadQuotient(points: Uint8Array | ByteSource, layers: Layers, options?: QuotientOptions): Points
+  /** Waits until all points that stay are loaded, or are refused, of which whoever uses them is told. */
+  loaded(): Promise<void>
   /** Loads the rows of a system. */
   loadRows(system: R1cs): Rows
   /** A·w, B·w and C·w for one small integer per wire. */
@@ -70,8 +79,8 @@ export interface Engine {
   /** Sums of points by group, as points: number g is the sum of ±points[point[i]] over entries i of group g. */
   sums(points: Points, entries: Entries, groups: number, options?: WorkOptions): Promise<Points>
   /**
-   * A·B at the odd points of the domain of twice the size, and its product with `h`: Σ values[k] · h[k].
-   * `rows` are the values of A and B on the domain, zero where absent.
+   * A·B where the quotient of a domain is evaluated, and its product with `h`: Σ values[k] · h[k].
+   * `rows` are the values of A and B on the domain, zero where absent; their number says which it is.
    */
   quotientMsm(h: Points, rows: QuotientRows, options?: WorkOptions): Promise<Affine>
   /**

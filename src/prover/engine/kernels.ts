@@ -17,18 +17,19 @@ import { SparseProduct } from "../kernels/fields/sparse.js"
 import { largeValue, Transform } from "../kernels/fields/transform.js"
 import type { KernelMemory } from "../kernels/memory.js"
 import { pairingsAreOne } from "../kernels/points/pairing.js"
-import { addPoints, fileBytes, type NameOf } from "../kernels/points/points.js"
+import { addPoints, fileBytes } from "../kernels/points/points.js"
 import { type StreamedPoints, Streams } from "../kernels/points/stream.js"
 import type { KernelPool, Step } from "../kernels/pool.js"
 import type {
   Affine,
   Engine,
+  EngineLoadOptions,
   Entries,
   Fields,
   Layers,
-  LoadOptions,
   PointPair,
   Points,
+  QuotientOptions,
   QuotientRows,
   RowSums,
   Rows,
@@ -77,6 +78,7 @@ class FastEngine implements Engine {
   // transforms and rows have one place for their values: whoever comes next waits
   private quotient: Promise<unknown> = Promise.resolve()
   private sumsOfRows: Promise<unknown> = Promise.resolve()
+  private loading: Promise<unknown> = Promise.resolve()
 
   constructor(kernels: KernelEngine, streams: Streams) {
     this.kernels = kernels
@@ -86,24 +88,35 @@ class FastEngine implements Engine {
   load(
     group: Group,
     points: Uint8Array | ByteSource,
-    { multiples, nameOf }: LoadOptions = {},
+    { multiples, nameOf, resident = false }: EngineLoadOptions = {},
   ): StreamedPoints | LoadedPoints {
-    if (!(points instanceof Uint8Array)) return this.streams.load(group, points, { multiples, nameOf })
-    const given = points.length / fileBytes[group]
+    if (!resident && !(points instanceof Uint8Array))
+      return this.streams.load(group, points, { multiples, nameOf })
+    const given = (points instanceof Uint8Array ? points.length : points.size) / fileBytes[group]
     const count = multiples ? given + (given - multiples.from) * (multiples.layers - 1) : given
-    const sets = lasting(() => this.kernels.points(group, points, { multiples, nameOf }).then((set) => [set]))
+    // one after the other: what lies outside of the kernels, and is lent within, is a block at a time
+    const make = async () => [await this.kernels.points(group, points, { multiples, nameOf })]
+    const sets = lasting(() => {
+      const made = this.loading.then(make)
+      this.loading = made.catch(() => undefined)
+      return made
+    })
     // the first proof will wait for them, or tell why there are none
     sets().catch(() => undefined)
     return { group, count, sets }
   }
 
-  loadQuotient(points: Uint8Array | ByteSource, layers: Layers, nameOf?: NameOf): Points {
-    if (points instanceof Uint8Array) {
-      const loaded = this.load("g1", points, { nameOf })
+  loadQuotient(points: Uint8Array | ByteSource, layers: Layers, options: QuotientOptions = {}): Points {
+    if (options.resident || points instanceof Uint8Array) {
+      const loaded = this.load("g1", points, options)
       return { ...loaded, layers: layers.count > 1 ? layers : undefined } as LoadedPoints
     }
     // blocks are multiplied one by one: there are no buckets to share
-    return this.load("g1", partOf(points, { at: 0, length: points.size / layers.count }), { nameOf })
+    return this.load("g1", partOf(points, { at: 0, length: points.size / layers.count }), options)
+  }
+
+  async loaded(): Promise<void> {
+    await this.loading
   }
 
   loadRows(system: R1cs): Rows {

@@ -3,7 +3,7 @@ import { bn254 } from "@noble/curves/bn254.js"
 import { coordinates } from "../../circuit/formats/points.js"
 import type { R1cs, SparseRows } from "../../circuit/formats/r1cs.js"
 import { checkedSource, partOf } from "../../circuit/formats/source.js"
-import { cosetRoot, domainRoot } from "../../circuit/link/domain.js"
+import { cosetsOf, domainRoot, foldInto, joinCosets } from "../../circuit/link/domain.js"
 import { inverse, mod, r, signed } from "../../field.js"
 import type { Affine, Engine, Fields, Points, QuotientRows, Scalars, Vector } from "./engine.js"
 
@@ -68,6 +68,7 @@ export const slowEngine = (): Engine => {
       const source = checkedSource(points, "points")
       return this.load("g1", partOf(source, { at: 0, length: source.size / layers.count }))
     },
+    loaded: async () => undefined,
     loadRows: (system) => ({ system }),
     rowSums: async ({ system }, wires) => {
       const of = (side: SparseRows) => rowSums(system, side, wires)
@@ -120,24 +121,34 @@ function fieldValues({ small, rows, index, fields }: Vector, kept: Fields): bigi
   return values
 }
 
-/** A·B at ω_2n^(2k+1), from values at ω_n^i. */
+/** A·B where the quotient of a domain is evaluated, from values where its rows are. */
 export function slowQuotient(rows: QuotientRows): bigint[] {
-  const [a, b] = [rows.a, rows.b].map((vector) => toOddCoset(fieldValues(vector, rows.kept)))
+  const [a, b] = [rows.a, rows.b].map((vector) => toQuotient(fieldValues(vector, rows.kept)))
   return a.map((x, k) => mod(x * b[k]))
 }
 
-/** Values at η·ω^k from values at ω^i, where η² = ω; ω has the order that there are values. */
-export function toOddCoset(values: readonly bigint[]): bigint[] {
-  const n = values.length
-  const [omega, eta] = [domainRoot(n), cosetRoot(n)]
-  const coefficients = transform(values, inverse(omega))
-  let factor = inverse(BigInt(n))
-  const shifted = coefficients.map((value) => {
+/** Values where the quotient of a domain is evaluated, from values where its rows are, of which there are as many. */
+export function toQuotient(values: readonly bigint[]): bigint[] {
+  const { rows, quotient } = cosetsOf(values.length)
+  let from = 0
+  const parts = rows.map(({ size, shift }) => {
+    const own = values.slice(from, (from += size))
+    return scaled(transform(own, inverse(domainRoot(size))), inverse(BigInt(size)), inverse(shift))
+  })
+  const coefficients = joinCosets(rows, parts)
+  return quotient.flatMap((coset) =>
+    transform(scaled(foldInto(coset, coefficients), 1n, coset.shift), domainRoot(coset.size)),
+  )
+}
+
+/** values[k] · first · step^k */
+function scaled(values: readonly bigint[], first: bigint, step: bigint): bigint[] {
+  let factor = first
+  return values.map((value) => {
     const result = (value * factor) % r
-    factor = (factor * eta) % r
+    factor = (factor * step) % r
     return result
   })
-  return transform(shifted, omega)
 }
 
 /** Σ_i values[i] · root^(ik) for each k, by halves or thirds. */

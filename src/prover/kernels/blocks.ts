@@ -25,6 +25,12 @@ export class Blocks {
     return new Struct(this.memory, name, this.allocate(structBytes(name)))
   }
 
+  /** Gives one of them back. */
+  free(at: number): void {
+    this.addresses.splice(this.addresses.indexOf(at), 1)
+    this.memory.release(at)
+  }
+
   /** Gives them back; more may be taken afterwards. */
   release(): void {
     for (const at of this.addresses.splice(0)) this.memory.release(at)

@@ -2,7 +2,9 @@
  * Arithmetic on the groups of bn254 at full speed: resident points, multi-scalar multiplications, fixed-base
  * multiplication. An engine owns its threads and memory; whoever opens it closes it.
  */
+import type { ByteSource } from "../../circuit/formats/source.js"
 import { invariant, UsageError } from "../../errors.js"
+import type { MadeScalars } from "./fields/evaluation.js"
 import { canRun, chooseModule, loadModule, type Variant } from "./modules.js"
 import { firstOffCurveOf, uncompressedOf } from "./points/files.js"
 import { BaseTable, baseWindows } from "./points/fixedbase.js"
@@ -107,7 +109,7 @@ export class KernelEngine {
    * Loads affine points as a file has them: Montgomery form, 64 (G1) or 128 (G2) bytes; zero is infinity.
    * @throws what loadPoints and KernelPool.run throw
    */
-  async points(group: Group, bytes: Uint8Array, options?: LoadOptions): Promise<PointSet> {
+  async points(group: Group, bytes: Uint8Array | ByteSource, options?: LoadOptions): Promise<PointSet> {
     const points = await loadPoints(this.pool, group, bytes, options)
     this.hold(points, () => releasePoints(this.pool, points))
     return points
@@ -199,12 +201,16 @@ export class KernelEngine {
 
   /**
    * The generator of the group times each scalar, as a file has points; scalars: 32 bytes little endian each,
-   * below r, 0 for infinity. Tables are kept for the next call, and made anew where larger ones pay.
+   * below r, 0 for infinity, or made when they are needed (fields/evaluation.ts). Tables are kept for the next call, and made anew where larger ones pay.
    * @throws InputError for a scalar that is not below r; what KernelPool.run throws
    */
-  fixedBase(group: Group, scalars: Uint8Array, options: RunOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+  fixedBase(
+    group: Group,
+    scalars: Uint8Array | MadeScalars,
+    options: RunOptions = {},
+  ): Promise<Uint8Array<ArrayBuffer>> {
     const result = this.tablesInUse.then(() => {
-      const count = scalars.length / 32
+      const count = scalars instanceof Uint8Array ? scalars.length / 32 : scalars.count
       let table = this.tables.get(group)
       if (table === undefined || table.windows.bits < baseWindows(count).bits) {
         table?.release()

@@ -5,13 +5,13 @@
 import { checkRecord, kindOf } from "../../arguments.js"
 import { allowanceFor, Budget } from "../../budget.js"
 import { InputError, type OnProgress, UsageError } from "../../errors.js"
-import { evaluate } from "../../ops/evaluate.js"
 import { showFormula } from "../../ops/formula.js"
 import { productsOf, tapsHeld } from "../../ops/linearmap.js"
 import { type Program, productsIn, sizeOf, type TensorId } from "../../ops/program.js"
+import { type BackendChoice, type Backends, part, withBackends } from "../backends/backends.js"
+import type { Sample } from "../backends/batch.js"
 
-/** Values of each input by name, flat and row-major. */
-export type Sample = Readonly<Record<string, ArrayLike<number>>>
+export type { Sample } from "../backends/batch.js"
 
 /** What the samples showed of one tensor, in real units. */
 export interface Range {
@@ -25,23 +25,12 @@ export interface Range {
 /** `minmax`, or the percentile in (50, 100] of the values at either end that a range must cover. */
 export type CalibrationMethod = "minmax" | { readonly percentile: number }
 
-/** Runs a program on a batch of samples and shows every tensor's values once per batch, samples in order. */
-export type Runner = (
-  program: Program,
-  samples: readonly Sample[],
-  visit: (tensor: TensorId, values: ArrayLike<number>) => void,
-) => Promise<void>
-
 export interface CalibrateOptions {
   readonly calibration?: CalibrationMethod
-  readonly runner?: Runner
+  /** What runs the program; default: plain loops. */
+  readonly backend?: BackendChoice | Backends | undefined
   readonly onProgress?: OnProgress | undefined
   readonly signal?: AbortSignal | undefined
-}
-
-/** The reference runner: plain loops in double precision, one sample at a time. */
-export const plainRunner: Runner = async (program, samples, visit) => {
-  for (const sample of samples) for (const [id, values] of evaluate(program, sample)) visit(id, values)
 }
 
 /**
@@ -156,8 +145,18 @@ export async function calibrate(
   samples: readonly Sample[],
   options: CalibrateOptions = {},
 ): Promise<Range[]> {
+  return await withBackends(options.backend ?? "loops", (backends) =>
+    rangesOf(program, samples, { ...options, backends }),
+  )
+}
+
+async function rangesOf(
+  program: Program,
+  samples: readonly Sample[],
+  options: CalibrateOptions & { readonly backends: Backends },
+): Promise<Range[]> {
   checkSamples(program, samples)
-  const { calibration = "minmax", runner = plainRunner } = options
+  const { calibration = "minmax" } = options
   if (calibration !== "minmax" && !(calibration.percentile > 50 && calibration.percentile <= 100))
     throw new UsageError({
       what: "the calibration percentile is out of range",
@@ -170,7 +169,7 @@ export async function calibrate(
   const squares = new Float64Array(count)
   const seen = new Float64Array(count)
   const ranked = rankedTensors(program)
-  await forEachBatch(program, samples, { ...options, runner }, "calibrate", (id, values) => {
+  await forEachBatch(program, samples, options, "calibrate", (id, values) => {
     if (ranked.has(id)) return
     let [least, most, sum] = [min[id], max[id], 0]
     for (let i = 0; i < values.length; i++) {
@@ -189,7 +188,7 @@ export async function calibrate(
   let cut: { low: Float64Array; high: Float64Array } | undefined
   if (calibration !== "minmax") {
     const share = 1 - calibration.percentile / 100
-    cut = await percentiles(program, samples, { ...options, runner }, { min, max, seen, share })
+    cut = await percentiles(program, samples, options, { min, max, seen, share })
   }
   return program.tensors.map((_, id) => {
     if (!seen[id]) return { min: 0, max: 0, rms: 0 }
@@ -227,7 +226,7 @@ function notFinite(program: Program, id: TensorId): InputError {
 async function percentiles(
   program: Program,
   samples: readonly Sample[],
-  options: CalibrateOptions & { runner: Runner },
+  options: CalibrateOptions & { backends: Backends },
   first: { min: Float64Array; max: Float64Array; seen: Float64Array; share: number },
 ): Promise<{ low: Float64Array; high: Float64Array }> {
   const { min, max, seen, share } = first
@@ -260,22 +259,18 @@ async function percentiles(
   return { low, high }
 }
 
-/** Samples per batch, and elements of one tensor over a batch: what a tensor backend holds at once. */
-const batchSize = 32
-const batchElements = 2 ** 24
-
+/** Shows every tensor's values of each sample, samples in order. */
 async function forEachBatch(
   program: Program,
   samples: readonly Sample[],
-  options: CalibrateOptions & { runner: Runner },
+  { signal, onProgress, backends }: CalibrateOptions & { backends: Backends },
   stage: string,
-  visit: (tensor: TensorId, values: ArrayLike<number>) => void,
+  visit: (tensor: TensorId, values: Float64Array) => void,
 ): Promise<void> {
-  const largest = program.tensors.reduce((most, { shape }) => Math.max(most, sizeOf(shape)), 1)
-  const size = Math.min(batchSize, Math.max(1, Math.floor(batchElements / largest)))
-  for (let done = 0; done < samples.length; done += size) {
-    options.signal?.throwIfAborted()
-    await options.runner(program, samples.slice(done, done + size), visit)
-    options.onProgress?.({ stage, done: Math.min(done + size, samples.length), total: samples.length })
-  }
+  const kept = new Set(program.nodes.map(({ out }) => out))
+  await backends.run(program, samples, { kept, signal }, ({ count, values }, first) => {
+    // one sample at a time: sums of squares are rounded, and so are the same whatever a batch is
+    for (const [id, all] of values) for (let i = 0; i < count; i++) visit(id, part(all, i, count))
+    onProgress?.({ stage, done: first + count, total: samples.length })
+  })
 }

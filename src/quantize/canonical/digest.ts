@@ -9,16 +9,17 @@
  *   nodes:   count, then each as nodes.ts says
  *   inputs:  count, then name, tensor, lo int, bits;   outputs: count, then name, tensor
  *
- * The version is the least that has every kind of node in the graph. From version 4 on, which a model whose inputs are
+ * The version is the least that has every kind of node in the graph; 5 if its weights are private. These are not in the bytes
+ * then, which say the architecture and are the same for all weights of it. From version 4 on, which a model whose inputs are
  * ranks or whose outputs have names has at least, a flag u8 follows each input, and after 1: type u8 (0 float32, 1 float64),
  * missing u8, and for each element a list of edges f64; and a byte each output: 0, or 1 (of its values) or 2 (of its columns)
- * and a list of names.
+ * and a list of names. Version 5 ends in a flag u8, and after 1 the digest of the program that was quantized, 32 bytes.
  *
  * uint is LEB128 below 2^53; int is zigzag LEB128; a list or an array has its length first; text is UTF-8
  * with its length; deltas are ints relative to the element before (the first to 0).
  */
 import { keccak_256 } from "@noble/hashes/sha3.js"
-import { bytesToHex } from "@noble/hashes/utils.js"
+import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js"
 import { checkBytes, checkThing } from "../../arguments.js"
 import { allowanceFor, Budget } from "../../budget.js"
 import { defaults } from "../../defaults.js"
@@ -27,14 +28,15 @@ import type { Labels } from "../../statement/labels.js"
 import type { Ranks } from "../../statement/ranks.js"
 import { graphBounds } from "../integers/bounds.js"
 import type { IntGraph, IntTensor } from "../integers/intgraph.js"
+import { withoutSecrets } from "../integers/secrets.js"
 import { ByteReader, ByteWriter } from "./bytes.js"
-import { readNode, versionOf, versions, writeNode } from "./nodes.js"
+import { readNode, secretsSince, versionOf, versions, writeNode } from "./nodes.js"
 import { findFault } from "./validate.js"
 
 const magic = "CSIM"
 
 /** Versions that are read. */
-const known = [...new Set([...versions, 4])].sort((a, b) => a - b)
+const known = [...new Set([...versions, 4, secretsSince])].sort((a, b) => a - b)
 
 /** The version from which on inputs may be ranks, and outputs may have names. */
 const ranksSince = 4
@@ -75,9 +77,10 @@ function readRanks(r: ByteReader): Ranks | undefined {
   return { type, missing, edges: r.list(() => Float64Array.from(r.list(() => r.float()))) }
 }
 
-/** Canonical bytes of an integer graph. */
-export function serialize(graph: IntGraph): Uint8Array {
-  checkThing("model", graph, "graph")
+/** Canonical bytes of an integer graph; of one with private weights, those of its architecture. */
+export function serialize(model: IntGraph): Uint8Array {
+  checkThing("model", model, "graph")
+  const graph = withoutSecrets(model)
   const w = new ByteWriter()
   for (const c of magic) w.byte(c.charCodeAt(0))
   const needs = graph.inputs.some(({ ranks }) => ranks) || graph.outputs.some(({ labels }) => labels)
@@ -92,7 +95,7 @@ export function serialize(graph: IntGraph): Uint8Array {
     w.float(scale)
   }
   w.uint(graph.nodes.length)
-  for (const node of graph.nodes) writeNode(w, node)
+  for (const node of graph.nodes) writeNode(w, node, version)
   w.uint(graph.inputs.length)
   for (const { name, tensor, lo, bits, ranks } of graph.inputs) {
     w.text(name)
@@ -106,6 +109,10 @@ export function serialize(graph: IntGraph): Uint8Array {
     w.text(name)
     w.uint(tensor)
     if (version >= ranksSince) writeLabels(w, labels)
+  }
+  if (version >= secretsSince) {
+    w.byte(graph.program === undefined ? 0 : 1)
+    for (const byte of hexToBytes((graph.program ?? "0x").slice(2))) w.byte(byte)
   }
   return w.bytes()
 }
@@ -125,7 +132,7 @@ export function deserialize(bytes: Uint8Array, file = "integer model"): IntGraph
   const name = r.text()
   const precision = r.uint()
   const infos = r.list(() => ({ name: r.text(), shape: r.uints(), scale: r.float() }))
-  const nodes = r.list(() => readNode(r))
+  const nodes = r.list(() => readNode(r, given))
   const inputs = r.list(() => {
     const input = { name: r.text(), tensor: r.uint(), lo: r.int(), bits: r.uint() }
     const ranks = given >= ranksSince ? readRanks(r) : undefined
@@ -136,6 +143,10 @@ export function deserialize(bytes: Uint8Array, file = "integer model"): IntGraph
     const labels = given >= ranksSince ? readLabels(r) : undefined
     return labels ? { ...output, labels } : output
   })
+  const program =
+    given >= secretsSince && r.flag()
+      ? (`0x${bytesToHex(Uint8Array.from({ length: 32 }, () => r.byte()))}` as const)
+      : undefined
   r.end()
   const { elements } = allowanceFor(bytes.length)
   // a circuit has a limit of its own, so that work does not grow with the file
@@ -152,12 +163,15 @@ export function deserialize(bytes: Uint8Array, file = "integer model"): IntGraph
     if (error instanceof ModelError) r.fail(error.message)
     throw error
   }
-  const graph = { name, precision, tensors, nodes, inputs, outputs }
+  const graph = { name, precision, tensors, nodes, inputs, outputs, ...(program && { program }) }
   const canonical = serialize(graph)
   if (canonical.length !== bytes.length || canonical.some((byte, i) => byte !== bytes[i]))
     r.fail("not the canonical encoding")
   return graph
 }
 
-/** keccak256 of the canonical bytes, as 0x-prefixed hex: the name of an integer model. */
+/**
+ * keccak256 of the canonical bytes, as 0x-prefixed hex: the name of an integer model, or of its architecture if its weights
+ * are private.
+ */
 export const modelDigest = (graph: IntGraph): `0x${string}` => `0x${bytesToHex(keccak_256(serialize(graph)))}`

@@ -18,8 +18,13 @@
  *
  * A linear map is kind u8: 0 dense n k m; 1 conv n groups inChannels outChannels and five lists inSize kernel outSize
  * strides padsBegin(int) dilations; 2 sparse row lengths, column deltas; then its weights, ints.
+ *
+ * In version 5, which only models with private weights have, a linear node ends in a flag u8, 1 if it has secrets; then the
+ * tensor of the program that it is made of, for each term a flag u8, after 1 its range: lo int, bits; and a flag u8, after 1
+ * the range of its biases, their count and inner. Secret weights and biases are not there: a map of them has none.
  */
-import type { IntNode, LinearMap, Origin, TensorId } from "../../ops/program.js"
+import type { IntNode, LinearMap, Origin, Secret, TensorId, Window } from "../../ops/program.js"
+import { isSecret } from "../integers/secrets.js"
 import type { ByteReader, ByteWriter } from "./bytes.js"
 
 /** What every node has; `kind` is in its number. */
@@ -34,9 +39,12 @@ interface NodeCodec<N extends IntNode> {
   readonly number: number
   /** The least version of the format that has it: a new kind gets a new one, and changes no digest of other models. */
   readonly since: number
-  write(w: ByteWriter, node: N): void
-  read(r: ByteReader, common: Common): N
+  write(w: ByteWriter, node: N, version: number): void
+  read(r: ByteReader, common: Common, version: number): N
 }
+
+/** The version that has secrets, and nothing else has. */
+export const secretsSince = 5
 
 const codecs: { readonly [K in IntNode["kind"]]: NodeCodec<Extract<IntNode, { readonly kind: K }>> } = {
   input: {
@@ -64,7 +72,7 @@ const codecs: { readonly [K in IntNode["kind"]]: NodeCodec<Extract<IntNode, { re
   linear: {
     number: 2,
     since: 1,
-    write(w, node) {
+    write(w, node, version) {
       w.uint(node.terms.length)
       for (const { source, map } of node.terms) {
         w.uint(source)
@@ -72,10 +80,13 @@ const codecs: { readonly [K in IntNode["kind"]]: NodeCodec<Extract<IntNode, { re
       }
       w.byte(node.bias ? 1 : 0)
       if (node.bias) w.ints(node.bias)
+      if (version >= secretsSince) writeSecret(w, node.secret)
     },
-    read(r, common) {
+    read(r, common, version) {
       const terms = r.list(() => ({ source: r.uint(), map: readMap(r) }))
-      return { kind: "linear", ...common, terms, ...(r.flag() && { bias: r.ints() }) }
+      const bias = r.flag() ? r.ints() : undefined
+      const secret = version >= secretsSince ? readSecret(r, terms.length) : undefined
+      return { kind: "linear", ...common, terms, ...(bias && { bias }), ...(secret && { secret }) }
     },
   },
   max: {
@@ -239,6 +250,36 @@ const codecs: { readonly [K in IntNode["kind"]]: NodeCodec<Extract<IntNode, { re
   },
 }
 
+function writeSecret(w: ByteWriter, secret: Secret | undefined): void {
+  w.byte(secret ? 1 : 0)
+  if (!secret) return
+  w.uint(secret.of)
+  for (const window of secret.weights) writeWindow(w, window)
+  writeWindow(w, secret.bias)
+  if (!secret.bias) return
+  w.uint(secret.bias.count)
+  w.uint(secret.bias.inner)
+}
+
+function readSecret(r: ByteReader, terms: number): Secret | undefined {
+  if (!r.flag()) return undefined
+  const of = r.uint()
+  const weights = Array.from({ length: terms }, () => readWindow(r))
+  const window = readWindow(r)
+  const bias = window && { ...window, count: r.uint(), inner: r.uint() }
+  return { weights, ...(bias && { bias }), of }
+}
+
+function writeWindow(w: ByteWriter, window: Window | undefined): void {
+  w.byte(window ? 1 : 0)
+  if (!window) return
+  w.int(window.lo)
+  w.uint(window.bits)
+}
+
+const readWindow = (r: ByteReader): Window | undefined =>
+  r.flag() ? { lo: r.int(), bits: r.uint() } : undefined
+
 /** The fields of one kind of linear map in bytes. */
 interface MapCodec<M extends LinearMap> {
   readonly number: number
@@ -307,21 +348,21 @@ const readIndices = (r: ByteReader): Int32Array => Int32Array.from(r.deltas(-1, 
 
 const codecOf = <N extends IntNode>(node: N): NodeCodec<N> => codecs[node.kind] as unknown as NodeCodec<N>
 
-export function writeNode(w: ByteWriter, node: IntNode): void {
+export function writeNode(w: ByteWriter, node: IntNode, version: number): void {
   const codec = codecOf(node)
   w.byte(codec.number)
   w.uint(node.out)
   w.text(node.origin.name)
   w.text(node.origin.operator)
-  codec.write(w, node)
+  codec.write(w, node, version)
 }
 
 /** Throws FileError for a kind that is none. */
-export function readNode(r: ByteReader): IntNode {
+export function readNode(r: ByteReader, version: number): IntNode {
   const number = r.byte()
   const common = { out: r.uint(), origin: { name: r.text(), operator: r.text() } }
   const codec = Object.values(codecs).find((candidate) => candidate.number === number)
-  return codec ? codec.read(r, common) : r.fail("unknown kind of node")
+  return codec ? codec.read(r, common, version) : r.fail("unknown kind of node")
 }
 
 function writeMap(w: ByteWriter, map: LinearMap): void {
@@ -341,4 +382,7 @@ export const versions: readonly number[] = [...new Set(Object.values(codecs).map
   (a, b) => a - b,
 )
 export const versionOf = (nodes: readonly IntNode[]): number =>
-  nodes.reduce((version, { kind }) => Math.max(version, codecs[kind].since), 1)
+  nodes.reduce(
+    (version, node) => Math.max(version, isSecret(node) ? secretsSince : codecs[node.kind].since),
+    1,
+  )

@@ -4,7 +4,7 @@
  */
 import type { Budget } from "../../budget.js"
 import { defaults } from "../../defaults.js"
-import { productsOf, weightsOf } from "../../ops/linearmap.js"
+import { productsOf, weightCount } from "../../ops/linearmap.js"
 import {
   type ArgmaxNode,
   type IntNode,
@@ -14,9 +14,11 @@ import {
   type PerKind,
   perKind,
   productsIn,
+  type Secret,
   sizeOf,
   type TensorId,
   type TensorInfo,
+  type Window,
 } from "../../ops/program.js"
 import { sourcesOf } from "../../ops/traversal.js"
 import { type Labels, labelsFault } from "../../statement/labels.js"
@@ -136,13 +138,15 @@ const checks: { readonly [K in IntNode["kind"]]: Check<Extract<IntNode, { readon
     work: ({ sources }, size) => 4 * total(sources, size),
   },
   linear: {
-    fault({ out, terms, bias }, size) {
+    fault({ out, terms, bias, secret }, size) {
       if (bias && (bias.length !== size(out) || !bias.every(isInteger))) return "the bias"
-      for (const { source, map } of terms) {
-        const fault = perKind(mapFaults, map, size(source), size(out))
+      for (const [t, { source, map }] of terms.entries()) {
+        const window = secret?.weights[t]
+        const fault = perKind(mapFaults, map, size(source), size(out), window !== undefined)
         if (fault) return fault
+        if (window && !isRange(window)) return "the range of weights"
       }
-      return undefined
+      return secret && secretFault(secret, size(out), bias)
     },
     // magnitude, centre and radius of the sources, their results, and the magnitudes of weights
     held: ({ out, terms }, size) =>
@@ -262,36 +266,54 @@ function windowFault(
   return undefined
 }
 
+/** Bits of a secret weight or bias. */
+const maxSecretBits = 40
+
+const isRange = ({ lo, bits }: Window): boolean =>
+  isInteger(lo) && bits >= 1 && bits <= maxSecretBits && Math.abs(lo) <= 2 ** maxSecretBits
+
+/** What is wrong with the secrets of a node that has `size` results, if its maps are right. */
+function secretFault({ weights, bias }: Secret, size: number, given: unknown): string | undefined {
+  if (!bias) return weights.some((window) => window) ? undefined : "a node without secrets"
+  if (given !== undefined) return "a bias that is secret"
+  if (!isRange(bias)) return "the range of biases"
+  const { count, inner } = bias
+  const fits = count >= 1 && inner >= 1 && isInteger(count * inner) && size % (count * inner) === 0
+  return fits ? undefined : "the number of biases"
+}
+
 /** Numbers that are made of a map: the magnitudes of its weights, and a convolution's taps, twice while they are found. */
 const heldBy = (map: LinearMap): number =>
-  weightsOf(map).length + (map.kind === "conv" ? 4 * sizeOf(map.outSize) * sizeOf(map.kernel) : 0)
+  weightCount(map) + (map.kind === "conv" ? 4 * sizeOf(map.outSize) * sizeOf(map.kernel) : 0)
 
 /** What is wrong with a map that reads `from` elements and makes `to`. */
-const mapFaults: PerKind<LinearMap, [from: number, to: number], string | undefined> = {
-  dense({ n, k, m, weight }, from, to) {
-    if (n * k !== from || n * m !== to || m * k !== weight.length) return "the dense map sizes"
+const mapFaults: PerKind<LinearMap, [from: number, to: number, isSecret: boolean], string | undefined> = {
+  dense({ n, k, m, weight }, from, to, isSecret) {
+    if (n * k !== from || n * m !== to || (isSecret ? 0 : m * k) !== weight.length)
+      return "the dense map sizes"
     return weight.every(isInteger) ? undefined : "a weight"
   },
-  conv(map, from, to) {
+  conv(map, from, to, isSecret) {
     const { n, groups, inChannels, outChannels, inSize, kernel, outSize, weight } = map
     const rank = inSize.length
     const lists = [kernel, outSize, map.strides, map.padsBegin, map.dilations]
     if (lists.some((list) => list.length !== rank)) return "the convolution rank"
     if (!(groups >= 1) || inChannels % groups !== 0 || outChannels % groups !== 0) return "the groups"
-    if (kernel.some((x) => x < 1) || sizeOf(kernel) > weight.length) return "the convolution geometry"
+    const weights = isSecret ? weightCount(map) : weight.length
+    if (kernel.some((x) => x < 1) || sizeOf(kernel) > weights) return "the convolution geometry"
     if (![...map.strides, ...map.dilations].every((x) => x >= 1 && x <= maxStep))
       return "the convolution geometry"
     if (!map.padsBegin.every((x) => Math.abs(x) <= maxStep)) return "the convolution geometry"
     if (n * inChannels * sizeOf(inSize) !== from || n * outChannels * sizeOf(outSize) !== to)
       return "the convolution sizes"
-    if (weight.length !== outChannels * (inChannels / groups) * sizeOf(kernel)) return "the kernel size"
+    if (weight.length !== (isSecret ? 0 : weightCount(map))) return "the kernel size"
     return weight.every(isInteger) ? undefined : "a weight"
   },
-  sparse({ rowPtr, columns, values }, from, to) {
+  sparse({ rowPtr, columns, values }, from, to, isSecret) {
     if (rowPtr.length !== to + 1 || rowPtr[0] !== 0 || rowPtr[to] !== columns.length)
       return "the row pointers"
     for (let i = 0; i < to; i++) if (rowPtr[i] > rowPtr[i + 1]) return "the row pointers"
-    if (values.length !== columns.length || !values.every(isInteger)) return "a weight"
+    if (values.length !== (isSecret ? 0 : columns.length) || !values.every(isInteger)) return "a weight"
     return columns.every((column) => column < from) ? undefined : "a column"
   },
 }

@@ -8,8 +8,7 @@
  * result with the limit is enough: rounding is monotone, and whatever is below 2^53 was not rounded.
  */
 import { InvariantError, ModelError } from "../../errors.js"
-import { evaluate } from "../../ops/evaluate.js"
-import { withWeights } from "../../ops/linearmap.js"
+import { applyIntegers, ofWeights, weightCount, withWeights } from "../../ops/linearmap.js"
 import {
   type ArgmaxNode,
   type BelowNode,
@@ -21,11 +20,13 @@ import {
   type PerKind,
   perKind,
   type RescaleNode,
+  type Secret,
   type SortNode,
   sizeOf,
   type TableNode,
   type TensorId,
   type TensorInfo,
+  type Window,
 } from "../../ops/program.js"
 import { extremesOf } from "./extremes.js"
 import type { Interval } from "./interval.js"
@@ -66,24 +67,18 @@ export const width = (interval: Interval): number => {
   return most - least
 }
 
-/** Evaluates one linear node on given sources; `size` is the number of outputs. */
-function applyLinear(node: LinearNode, sources: readonly Float64Array[], size: number): Float64Array {
-  const inputs = sources.map((_, tensor) => ({ name: String(tensor), tensor }))
-  const out = sources.length
-  const { origin, bias } = node
-  const terms = node.terms.map((term, source) => ({ source, map: term.map }))
-  const values = evaluate(
-    {
-      tensors: [...sources.map((s) => s.length), size].map((n) => ({ name: origin.name, shape: [n] })),
-      nodes: [
-        ...inputs.map(({ name, tensor }) => ({ kind: "input" as const, out: tensor, name, origin })),
-        { kind: "linear", out, terms, origin, ...(bias && { bias }) },
-      ],
-    },
-    Object.fromEntries(sources.map((s, i) => [String(i), s])),
-  ).get(out)
-  if (!values) throw new InvariantError("evaluate returned no value for a linear node")
-  return values
+/** Evaluates one linear node on given integers; `size` is the number of outputs. */
+function applyLinear(
+  { terms, bias }: LinearNode,
+  sources: readonly Float64Array[],
+  size: number,
+): Float64Array {
+  const out = new Float64Array(size)
+  for (const [i, { map }] of terms.entries()) applyIntegers(map, sources[i], out)
+  bias?.forEach((b, i) => {
+    out[i] += b
+  })
+  return out
 }
 
 /**
@@ -97,6 +92,7 @@ export function linearBounds(
   size: number,
   made: Made = unknown,
 ): Interval & { readonly peak: number } {
+  if (node.secret) return secretBounds(node, node.secret, bounds, size)
   const sources = node.terms.map((term) => bounds(term.source))
   const absolute: LinearNode = {
     ...node,
@@ -135,6 +131,59 @@ export function linearBounds(
   if (peak <= sumLimit) narrowTerms(node, bounds, { lo, hi }, made)
   return { lo, hi, peak }
 }
+
+/**
+ * The same of a node with secrets: of all weights and biases that are in their ranges, so that nothing of those that are
+ * is in a bound.
+ */
+function secretBounds(
+  node: LinearNode,
+  { weights, bias: range }: Secret,
+  bounds: (tensor: TensorId) => Interval,
+  size: number,
+): Interval & { readonly peak: number } {
+  const open = node.terms.filter((_, t) => !weights[t])
+  const { secret: _, bias, ...rest } = node
+  const known = linearBounds({ ...rest, terms: open, ...(bias && !range && { bias }) }, bounds, size)
+  const { lo, hi } = known
+  const peaks = new Float64Array(size).fill(known.peak)
+  for (const [t, { source, map }] of node.terms.entries()) {
+    const window = weights[t]
+    if (!window) continue
+    const ones = ofWeights(map, new Float64Array(weightCount(map)).fill(1))
+    const [least, most] = [window.lo, topOf(window)]
+    const x = bounds(source)
+    const each = (f: (lo: number, hi: number) => number) => x.lo.map((low, i) => f(low, x.hi[i]))
+    const corners = (low: number, high: number) => [least * low, least * high, most * low, most * high]
+    applyIntegers(
+      ones,
+      each((low, high) => Math.min(...corners(low, high))),
+      lo,
+    )
+    applyIntegers(
+      ones,
+      each((low, high) => Math.max(...corners(low, high))),
+      hi,
+    )
+    const largest = Math.max(-least, most)
+    applyIntegers(
+      ones,
+      each((low, high) => largest * Math.max(1, -low, high)),
+      peaks,
+    )
+  }
+  const [least, most] = range ? [range.lo, topOf(range)] : [0, 0]
+  let peak = 0
+  for (let i = 0; i < size; i++) {
+    lo[i] += least
+    hi[i] += most
+    peak = Math.max(peak, peaks[i] + Math.max(-least, most))
+  }
+  return { lo, hi, peak }
+}
+
+/** The largest integer of a window. */
+const topOf = ({ lo, bits }: Window): number => lo + 2 ** bits - 1
 
 /** Takes from an interval of sums what a term cannot reach: what bounds its elements together says more than each alone. */
 function narrowTerms(

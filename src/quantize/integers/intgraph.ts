@@ -6,6 +6,7 @@
 
 import type { IntNode, ProgramOutput, TableNode, TensorId, TensorInfo } from "../../ops/program.js"
 import type { Ranks } from "../../statement/ranks.js"
+import type { Hex } from "../../statement/strict.js"
 
 export interface IntTensor extends TensorInfo {
   readonly scale: number
@@ -30,6 +31,8 @@ export interface IntGraph {
     readonly ranks?: Ranks
   }[]
   readonly outputs: readonly ProgramOutput[]
+  /** Of a model with private weights: digest of the program that it is made of, without them (../architecture.ts). */
+  readonly program?: Hex
 }
 
 /** The window [lo, lo + 2^bits) that a table's entries lie in: its least entry, and no more bits than needed. */

@@ -41,11 +41,14 @@ export interface Lengths {
 /** A number no less than x, whatever a few thousand roundings did to it. */
 const raised = (x: number): number => x * (1 + 2 ** -36)
 
+/** A node of a kind; what has secrets is none, for nothing of them may be in a bound. */
 const ofKind = <K extends IntNode["kind"]>(
   node: IntNode | undefined,
   kind: K,
 ): Extract<IntNode, { kind: K }> | undefined =>
-  node?.kind === kind ? (node as Extract<IntNode, { kind: K }>) : undefined
+  node?.kind === kind && !("secret" in node && node.secret)
+    ? (node as Extract<IntNode, { kind: K }>)
+    : undefined
 
 /** x · q with one q = round(C / d) for each window of x. */
 interface Quotients {

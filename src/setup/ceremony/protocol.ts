@@ -27,6 +27,8 @@ export type Factors = Readonly<Record<string, bigint>>
 /** `T`: a transcript as this proof system reads it. */
 export interface CeremonyProtocol<T extends Transcript = Transcript> {
   readonly proofSystem: string
+  /** Whether weights are private: its keys are an architecture's, and no model's. */
+  readonly isPrivate: boolean
   /** Of the container. */
   readonly magic: string
   readonly version: number

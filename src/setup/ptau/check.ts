@@ -156,8 +156,8 @@ async function checkFirstPoints(
 /**
  * Points are equal or opposite exactly if their x are. Of an honest ceremony none of this occurs, but with a chance
  * of nothing.
- * @throws FileError if τ, α or β is ±1, one is another or its opposite, or τ is in a domain, or in its coset of the
- * odd points, where keys would divide by zero
+ * @throws FileError if τ, α or β is ±1, one is another or its opposite, or τ is in a domain, or where its
+ * quotient is evaluated, where keys would divide by zero
  */
 async function checkSecrets(file: PtauFile, { tauG1, alphaG1, betaG1 }: FirstPoints): Promise<void> {
   const known = Object.entries({ "1": generator1, tau: tauG1, alpha: alphaG1, beta: betaG1 })
@@ -165,7 +165,8 @@ async function checkSecrets(file: PtauFile, { tauG1, alphaG1, betaG1 }: FirstPoi
     const other = known.slice(0, i).find(([, [y]]) => x === y)
     if (other) fail(".ptau file", `${name} is ${other[0]} or −${other[0]}`)
   })
-  const most = 2 ** file.power
+  // a point of a first coset of n, of rows or of the quotient, to the power n is 1 or −1; of a second one, to 2n
+  const most = pointsOf("tauG1", file.power) - 1
   for (const n of domainSizes(most).filter((size) => size <= most)) {
     const point = affineOf(await file.read("tauG1", n, 1))
     if (point?.[0] === generator1[0]) fail(placeOf("tauG1", n), "tau to this power is 1 or −1")

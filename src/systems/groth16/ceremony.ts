@@ -83,6 +83,7 @@ async function beaconSecrets(hash: Uint8Array): Promise<{ x: bigint; s: G1Json }
 
 export const groth16Ceremony: CeremonyProtocol<PlainTranscript> = {
   proofSystem: "groth16",
+  isPrivate: false,
   magic: "zkey",
   version: 1,
   deltas: [

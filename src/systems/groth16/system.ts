@@ -25,6 +25,7 @@ export const groth16: System<PlainCircuit, Uint8Array, CheckedGroth16Key> = {
     write: ({ linked }, points, origin) => writePlainKey(linked.r1cs, points, origin),
 
     claims: ({ linked: { r1cs } }, zkey) => plainClaims(r1cs, zkey),
+    domainOf: ({ linked: { r1cs } }) => plainDomain(r1cs),
 
     beginning: ({ linked }, ...rest) => beginningOf(linked.r1cs, ...rest),
 

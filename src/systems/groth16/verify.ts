@@ -84,7 +84,9 @@ export const groth16Verifier = {
   /** Signals. */
   publicCounts: (layout: Layout) => ({ all: signalCount(layout), outputs: outputCount(layout) }),
 
-  keyWords: ({ gamma2, delta2, ...common }: Groth16Key["points"]) => commonKeyWords(common, [gamma2, delta2]),
+  keyWords({ points: { gamma2, delta2, ...common } }: Groth16Key): bigint[] {
+    return commonKeyWords(common, [gamma2, delta2])
+  },
 
   parseProof,
 

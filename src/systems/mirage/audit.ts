@@ -1,8 +1,9 @@
 /** What an audit tries and compares in a two-phase circuit and its key. */
-import type { ProvingKey } from "../../circuit/formats/source.js"
+import type { ByteSource, ProvingKey } from "../../circuit/formats/source.js"
 import { drawSalt } from "../../circuit/gadgets/poseidon.js"
 import { wireRange } from "../../circuit/link/circuit.js"
 import { entriesOf } from "../../circuit/link/lookup.js"
+import type { CheckedRun } from "../../circuit/link/secret.js"
 import { NONE } from "../../circuit/plan/plan.js"
 import { sideWords } from "../../circuit/witness/commitment.js"
 import type { TensorValues, Witness } from "../../circuit/witness/witness.js"
@@ -13,7 +14,7 @@ import { draw } from "../../setup/trapdoor.js"
 import { generator2Point } from "../../statement/points.js"
 import type { Compared, KeySections, Pick, Target } from "../system.js"
 import type { MirageCircuit } from "./circuit.js"
-import { mirageDomain, readMirageKey, sectionName, supportOf } from "./keyfile.js"
+import { readMirageKey, sectionName, supportOf } from "./keyfile.js"
 import type { CheckedMirageKey } from "./verify.js"
 import { CHALLENGE, EVALUATION, wireGroupsOf } from "./wires.js"
 import { challengedWitness, committedWitness, statementWords } from "./witness.js"
@@ -66,6 +67,42 @@ export function boundaryTargets(circuit: MirageCircuit, perKind: number, pick: P
           wire: wires[i],
         }
       })
+    }),
+    ...stamped.flatMap(({ checked, secret }): Target[] => {
+      if (checked) {
+        const { weights, constants } = checked
+        const limbsOf = ({ firstLimb, count, limbs }: CheckedRun) =>
+          some("limb of a private weight", firstLimb, firstLimb + count * (limbs - 1))
+        return [
+          // what they are is the model's own commitment's to say: other ones in their ranges may give the same
+          ...weights.flatMap((run) => {
+            if (!run) return []
+            const moves = [1n << BigInt(run.window.bits), -(1n << BigInt(run.window.bits))]
+            const own = some("private weight", run.first, run.first + run.count)
+            return [...own.map((target) => ({ ...target, moves })), ...limbsOf(run)]
+          }),
+          ...(constants
+            ? [
+                ...some("private bias", constants.first, constants.first + constants.count),
+                ...limbsOf(constants),
+              ]
+            : []),
+        ]
+      }
+      if (!secret) return []
+      const { pairs, terms, plan } = secret
+      const elements = graph.tensors[plan.node.out].lo.length
+      const half = Math.floor((plan.pairs?.columns.length ?? 0) / 2)
+      return [
+        ...(pairs && plan.pairs
+          ? [
+              ...some("shared product", pairs.shared, pairs.shared + plan.pairs.n * half),
+              ...some("pair", pairs.products, pairs.products + elements * half),
+              ...some("private sum", pairs.y, pairs.y + elements),
+            ]
+          : []),
+        ...terms.flatMap((term) => (term ? some("private sum", term.y, term.y + elements) : [])),
+      ]
     }),
     ...stamped.flatMap(({ multiplicities = [], node }): Target[] =>
       node.kind === "rows"
@@ -130,22 +167,23 @@ export async function sectionsOf(
   key: CheckedMirageKey,
 ): Promise<KeySections> {
   const { r1cs } = linked
-  const held = await readMirageKey(provingKey, linked)
+  const { weights, ...held } = await readMirageKey(provingKey, linked)
   const wires = { a: supportOf(r1cs, "a"), b: supportOf(r1cs, "b"), c: supportOf(r1cs, "c") }
-  const divisors = { deltaC: key.deltaC2, delta: key.delta2 }
+  const divisors = { deltaC: key.deltaC2, delta: key.delta2, deltaW: key.deltaW2 ?? generator2Point }
+  const sections = { ...held, weights: weights as ByteSource }
   return {
     system: r1cs,
     alpha1: key.alpha1,
     beta2: key.beta2,
     delta2: key.delta2,
-    domain: mirageDomain(r1cs),
+    domain: held.domain,
     a: { name: sectionName("a"), wires: wires.a, points: held.a },
     b1: { name: sectionName("b1"), wires: wires.b, points: held.b1 },
     b2: { name: sectionName("b2"), wires: wires.b, points: held.b2 },
     groups: wireGroupsOf(linked).map(({ section, divisor, first, count }) => ({
       name: sectionName(section),
       wires: wireRange(first, first + count),
-      points: held[section],
+      points: sections[section],
       divisor: divisor === undefined ? generator2Point : divisors[divisor],
     })),
     h: { name: sectionName("h"), points: held.h, layers: held.layers },

@@ -15,14 +15,16 @@ import { LookupBuilder } from "../../circuit/link/lookup.js"
 import { elementsOf, linkNodes } from "../../circuit/link/nodes.js"
 import { ProjectionBuilder } from "../../circuit/link/projection.js"
 import { rowOf, type TensorRows } from "../../circuit/link/rows.js"
+import { linkWeights } from "../../circuit/link/secret.js"
 import type { Plan } from "../../circuit/plan/plan.js"
+import { rangeTables } from "../../circuit/plan/secret.js"
 import type { TensorId } from "../../ops/program.js"
 import type { IntGraph } from "../../quantize/integers/intgraph.js"
 import type { Layout } from "../../statement/layout.js"
 import { packSide } from "../../statement/words.js"
 import type { MirageLinked } from "./circuit.js"
 import { checkPhases } from "./phases.js"
-import { CHALLENGE, CONSTANT, EVALUATION, firstCommitted } from "./wires.js"
+import { CHALLENGE, CONSTANT, EVALUATION, publicWires } from "./wires.js"
 
 export interface MirageOptions {
   readonly layout: Layout
@@ -30,6 +32,8 @@ export interface MirageOptions {
   readonly nonzerosPerRow: number
   /** Poseidon's rows; needed where a layout has commitments. */
   readonly block?: Block | undefined
+  /** Whether linear maps stay maps; rows are the same without, and made at once. Default: true. */
+  readonly maps?: boolean
 }
 
 /** Builds the two-phase constraint system of an integer model and checks its wire groups. */
@@ -41,9 +45,13 @@ export function linkMirage(
 ): MirageLinked {
   const stamps = stampsOf(plan, gadgets, lookups(options.tableBits))
   const builder = new R1csBuilder()
-  builder.allocate(firstCommitted - 1)
-  const inputs = graph.inputs.map((input) => builder.allocate(elementsOf(graph, input.tensor)))
+  builder.allocate(publicWires - 1)
   const lookup = new LookupBuilder(builder, CHALLENGE)
+  const { tableBits } = options
+  const own = rangeTables(plan.secrets, tableBits)
+  const weights = linkWeights(plan.secrets.plans.values(), builder, lookup, { tableBits, ...own })
+  const firstCommitted = builder.wires
+  const inputs = graph.inputs.map((input) => builder.allocate(elementsOf(graph, input.tensor)))
   const projection = new ProjectionBuilder(builder, CHALLENGE)
   const { stamped, rowsOf } = linkNodes({
     graph,
@@ -54,6 +62,8 @@ export function linkMirage(
     nonzerosPerRow: options.nonzerosPerRow,
     lookup,
     projection,
+    weights,
+    maps: options.maps ?? true,
   })
   const allInputs = graph.inputs.map(({ tensor }, index) => wires(inputs[index], elementsOf(graph, tensor)))
   const inputRows = (index: number): TensorRows => allInputs[index]
@@ -88,8 +98,8 @@ export function linkMirage(
     after = target
   }
   const firstFinal = builder.wires
-  const r1cs = builder.finish(0, firstCommitted - 1, 0)
-  checkPhases(r1cs, firstFinal)
+  const r1cs = builder.finish(0, publicWires - 1, 0)
+  checkPhases(r1cs, firstFinal, { polynomials: plan.secrets.plans.size > 0 })
   const large = Object.values(commitments).flatMap((commitment) => commitment.wires)
   return {
     r1cs,
@@ -97,6 +107,7 @@ export function linkMirage(
     stamped,
     inputs,
     lookup: { ...parts, inverses: firstFinal, quotients: firstFinal + queries },
+    weights: firstCommitted - publicWires,
     firstFinal,
     commitments,
     steps: firstFinal + steps,

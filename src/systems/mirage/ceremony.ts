@@ -1,7 +1,8 @@
 /**
- * Ceremonies of the two-phase proof: two δs, each with its own sections and its own proofs (docs/SECURITY.md says why
+ * Ceremonies of the two-phase proof: two δs, or three where weights are private, each with its own sections and its own proofs (docs/SECURITY.md says why
  * one for both would not do). Records are canonical JSON in the section of the transcript, and all that is hashed is
- * our own, so that a page can contribute.
+ * our own, so that a page can contribute. A key of private weights is an architecture's: one ceremony serves every
+ * model that is committed to under it.
  */
 import { checkSection } from "../../circuit/formats/container.js"
 import { beaconFactors } from "../../setup/ceremony/beacon.js"
@@ -27,14 +28,23 @@ import {
   transcriptOf,
 } from "../../setup/ceremony/transcript.js"
 import { markSection } from "../../statement/provenance.js"
-import { divisors, magic, mirageVerificationPoints, placeOf, sectionNumbers, version } from "./keyfile.js"
+import {
+  divisorsFor,
+  magic,
+  mirageVerificationPoints,
+  placeOf,
+  sectionNumbers,
+  sectionsFor,
+  versionOf,
+} from "./keyfile.js"
 
-const { points, ic, committed, final, h, c } = sectionNumbers
+const { points, ic, committed, final, h, c, weights } = sectionNumbers
 
 /** Sections that are divided by each. */
-const divided = { deltaC: [committed], delta: [final, h, c] } as const
+const divided = { deltaC: [committed], delta: [final, h, c], deltaW: [weights] } as const
 
 function contribution(
+  divisors: ReturnType<typeof divisorsFor>,
   transcript: Transcript,
   name: string,
   beacon: Beacon | null,
@@ -53,10 +63,12 @@ function contribution(
   return contributionOf(name, beacon, Object.fromEntries(deltas), divisors)
 }
 
-export const mirageCeremony: CeremonyProtocol = {
+/** Ceremonies of circuits with weights, or of architectures. */
+const ceremony = (isPrivate: boolean, divisors = divisorsFor(isPrivate)): CeremonyProtocol => ({
   proofSystem: "mirage",
+  isPrivate,
   magic,
-  version,
+  version: versionOf(isPrivate),
   deltas: divisors.map((name) => ({
     name,
     section: points,
@@ -65,7 +77,7 @@ export const mirageCeremony: CeremonyProtocol = {
     divides: divided[name],
   })),
 
-  file: [1, ...Object.values(sectionNumbers), markSection, ceremonySection],
+  file: [1, ...sectionsFor(isPrivate).map((name) => sectionNumbers[name]), ...[markSection, ceremonySection]],
   leftOut: [],
   sections: [ceremonySection],
   parse: (contents) =>
@@ -84,11 +96,11 @@ export const mirageCeremony: CeremonyProtocol = {
       ic: contents.get(ic) as Uint8Array,
     }),
 
-  contribution: async (transcript, name, factors) => contribution(transcript, name, null, factors),
+  contribution: async (transcript, name, factors) => contribution(divisors, transcript, name, null, factors),
 
   async beacon(transcript, beacon, hash) {
     const factors = beaconFactors(hash, transcript.digests[transcript.contributions.length], divisors)
-    return { factors, contribution: contribution(transcript, "beacon", beacon, factors) }
+    return { factors, contribution: contribution(divisors, transcript, "beacon", beacon, factors) }
   },
 
   async problem(transcript, i, hash) {
@@ -110,4 +122,7 @@ export const mirageCeremony: CeremonyProtocol = {
   },
 
   isNamed: () => true,
-}
+})
+
+export const mirageCeremony = ceremony(false)
+export const architectureCeremony = ceremony(true)

@@ -7,7 +7,12 @@ import type { Projected } from "../../circuit/link/projection.js"
 /** A circuit for the two-phase proof. */
 export interface MirageLinked extends LinkedNodes {
   readonly lookup: Lookup
-  /** Wires 3 … firstFinal−1 are committed, those from firstFinal on are final. */
+  /**
+   * Wires of private weights, from wire 3 on: their values are constants of the model, which its own commitment D_w
+   * holds. 0 where the weights are part of the circuit.
+   */
+  readonly weights: number
+  /** Those after the weights and before firstFinal are committed, those from firstFinal on are final. */
   readonly firstFinal: number
   /** Salted commitments that stand for the outputs and the inputs. */
   readonly commitments: { readonly output?: Commitment; readonly input?: Commitment }

@@ -1,5 +1,6 @@
 /**
- * The proving key of the two-phase proof: an iden3 binary container of type "csmk", version 1. Points are
+ * The proving key of the two-phase proof: an iden3 binary container of type "csmk", version 1, or 2 where the weights
+ * are private and the key is that of an architecture, whatever model is committed to under it. Points are
  * affine, Montgomery, little endian, as in a `.zkey`; the coefficients are not in it, only their digest,
  * because the circuit is rebuilt from the model.
  *
@@ -13,11 +14,16 @@
  *                                                  1000           how the key was made: "dev" or "ceremony"
  *                                                  1001           of a ceremony its transcript
  *
+ * Version 2 has the number of the weights' wires behind the header's counts, deltaW1 and deltaW2 behind the points, and
+ *
+ *    11  weights   K_i / deltaW of the weights' wires, which no proof reads
+ *
  * Layer k of H is 2^(b·k) times layer 0. Sections 4 to 8 and 10 are in ascending order of wires; the public wires
  * one, c and ev occur on side A by the rows that keep their columns independent. docs/FORMATS.md has an example
  * byte by byte.
  */
 import { checkSection, createBinFile } from "../../circuit/formats/container.js"
+import { wiresOfB } from "../../circuit/formats/mapped.js"
 import { coordinates, coordinates2 } from "../../circuit/formats/points.js"
 import { digestOf, type R1cs } from "../../circuit/formats/r1cs.js"
 import {
@@ -27,7 +33,7 @@ import {
   partOf,
   sectionsOf,
 } from "../../circuit/formats/source.js"
-import { domainSize } from "../../circuit/link/domain.js"
+import { domainSize, fittingDomain } from "../../circuit/link/domain.js"
 import { CountersignError, FileError } from "../../errors.js"
 import { fileBytes as pointBytes } from "../../prover/kernels/points/points.js"
 import { streamBytes } from "../../prover/kernels/points/stream.js"
@@ -40,7 +46,7 @@ import {
   parseTranscript,
   readSection,
 } from "../../setup/ceremony/transcript.js"
-import { hasProduct, programRows } from "../../setup/qap.js"
+import { productRows, programRows } from "../../setup/qap.js"
 import {
   contributedMarks,
   encodeMark,
@@ -51,15 +57,20 @@ import {
 } from "../../statement/provenance.js"
 import type { Mask, MemoryOptions } from "../system.js"
 import type { MirageLinked } from "./circuit.js"
+import { entriesBeside } from "./own-rows.js"
 import { digits, quotientMultiples } from "./sections.js"
 import type { CheckedMirageKey } from "./verify.js"
-import { firstCommitted, type WireGroup, wireGroupsOf } from "./wires.js"
+import { publicWires, type WireGroup, wireGroupsOf } from "./wires.js"
 
 export const magic = "csmk"
-export const version = 1
+/** Of the container: 2 where the weights are private. */
+export const versionOf = (isPrivate: boolean): 1 | 2 => (isPrivate ? 2 : 1)
 
-/** Size of the domain of a two-phase circuit. */
-export const mirageDomain = (system: R1cs): number => domainSize(programRows(system))
+/** Size of the domain of a key that is made now. */
+export const mirageDomain = (system: R1cs): number => fittingDomain(programRows(system))
+
+/** Sizes of domains that keys of a circuit have: those that are made now, and those of one coset, as older ones. */
+export const keyDomains = (system: R1cs): number[] => [mirageDomain(system), domainSize(programRows(system))]
 
 /** Largest domain whose points H have multiples in the key. */
 const largestLayered = 2 ** 16
@@ -68,8 +79,7 @@ const largestLayered = 2 ** 16
  * The multiples of H in a key that is made now: they save a sixth of the additions of the largest multiplication. A key
  * says which it has.
  */
-export function quotientLayers(system: R1cs): Layers {
-  const domain = mirageDomain(system)
+export function quotientLayers(domain: number): Layers {
   return bestLayers(domain, domain <= largestLayered ? 4 : 1)
 }
 
@@ -84,30 +94,41 @@ export const sectionNumbers = {
   final: 8,
   h: 9,
   c: 10,
+  weights: 11,
 } as const
 export type MirageSection = keyof typeof sectionNumbers
+
+/** Sections that a key has, in the order of their numbers. */
+export const sectionsFor = (isPrivate: boolean): readonly MirageSection[] =>
+  (Object.keys(sectionNumbers) as MirageSection[]).filter((name) => isPrivate || name !== "weights")
 
 /** What errors call a section. */
 export const labelOf = (name: MirageSection): string => (name.length < 3 ? name.toUpperCase() : name)
 
 /** The same with its number. */
 export const sectionName = (name: MirageSection): string => `${labelOf(name)} (${sectionNumbers[name]})`
-export type MiragePoints = Readonly<Record<MirageSection, Uint8Array>>
-/** Sections that grow with the circuit. */
-type LargeSection = Exclude<MirageSection, "points" | "ic">
+export type MiragePoints = Readonly<Record<Exclude<MirageSection, "weights">, Uint8Array>> & {
+  readonly weights?: Uint8Array
+}
+/** Sections that grow with the circuit, and that a proof reads. */
+type LargeSection = Exclude<MirageSection, "points" | "ic" | "weights">
 
 /** A proving key as the prover takes it. */
 export interface MirageProvingKey extends Readonly<Record<LargeSection, Uint8Array | ByteSource>> {
   readonly points: Uint8Array
   readonly ic: Uint8Array
+  /** Where weights are private: read by who commits to them. */
+  readonly weights?: ByteSource
   readonly setup: Provenance
+  /** Size of the domain that its rows are on. */
+  readonly domain: number
   /** The multiples of H. */
   readonly layers: Layers
   /** Whether the large sections are sources that each multiplication reads. */
   readonly streamed: boolean
 }
 
-/** Points of section 2 in order. */
+/** Points of section 2 in order, the last two where weights are private. */
 const singles = [
   ["alpha1", "g1"],
   ["beta1", "g1"],
@@ -116,21 +137,39 @@ const singles = [
   ["beta2", "g2"],
   ["delta2", "g2"],
   ["deltaC2", "g2"],
+  ["deltaW1", "g1"],
+  ["deltaW2", "g2"],
 ] as const
 export type Single = (typeof singles)[number][0]
 
+/** Wires of the sides of systems, none of which changes. */
+const supports = new WeakMap<R1cs, Map<"a" | "b" | "c", Uint32Array>>()
+
+/** Whether a circuit's weights are private. */
+export const hasWeights = ({ weights }: Pick<MirageLinked, "weights">): boolean => weights > 0
+
 /**
  * Wires that occur on a side, ascending; on side A the public ones always do. Side C counts in rows that have a
- * product: in the others, 0 · 0 = lc, it is zero.
+ * product: in the others, 0 · 0 = lc, it is zero. What is returned is kept, and nobody's to change.
  */
 export function supportOf(system: R1cs, side: "a" | "b" | "c"): Uint32Array {
-  const used = new Uint8Array(system.wires)
-  const { rowPtr, wires: occurring } = system[side]
-  for (let row = 0; row < system.rows; row++) {
-    if (side === "c" && !hasProduct(system, row)) continue
-    for (let j = rowPtr[row]; j < rowPtr[row + 1]; j++) used[occurring[j]] = 1
+  const known = supports.get(system) ?? new Map<typeof side, Uint32Array>()
+  supports.set(system, known)
+  const support = known.get(side) ?? findSupport(system, side)
+  known.set(side, support)
+  return support
+}
+
+function findSupport(system: R1cs, side: "a" | "b" | "c"): Uint32Array {
+  const used = side === "b" ? wiresOfB(system) : new Uint8Array(system.wires)
+  if (side === "a") for (const wire of system.a.wires) used[wire] = 1
+  if (side === "c") {
+    const { rowPtr, wires: occurring } = system.c
+    const isProduct = productRows(system)
+    for (let row = 0; row < system.rows; row++)
+      if (isProduct[row] === 1) for (let j = rowPtr[row]; j < rowPtr[row + 1]; j++) used[occurring[j]] = 1
   }
-  if (side === "a") used.fill(1, 0, firstCommitted)
+  if (side === "a") used.fill(1, 0, publicWires)
   let count = 0
   for (const is of used) count += is
   const wires = new Uint32Array(count)
@@ -141,19 +180,22 @@ export function supportOf(system: R1cs, side: "a" | "b" | "c"): Uint32Array {
 
 /** Bytes of each section for a circuit. */
 function sizesOf(
-  { r1cs, firstFinal }: MirageLinked,
-  layers = quotientLayers(r1cs),
+  linked: MirageLinked,
+  domain = mirageDomain(linked.r1cs),
+  layers = quotientLayers(domain),
 ): Record<MirageSection, number> {
+  const { r1cs } = linked
   const { g1, g2 } = pointBytes
   const b = supportOf(r1cs, "b").length
-  const groups = wireGroupsOf({ r1cs, firstFinal }).map(({ section, count }) => [section, count * g1])
+  const groups = wireGroupsOf(linked).map(({ section, count }) => [section, count * g1])
   return {
+    ...{ weights: 0 },
     ...(Object.fromEntries(groups) as Record<WireGroup["section"], number>),
-    points: singles.reduce((sum, [, group]) => sum + pointBytes[group], 0),
+    points: hasWeights(linked) ? placeOf("deltaW2") + g2 : placeOf("deltaW1"),
     a: supportOf(r1cs, "a").length * g1,
     b1: b * g1,
     b2: b * g2,
-    h: mirageDomain(r1cs) * layers.count * g1,
+    h: domain * layers.count * g1,
     c: supportOf(r1cs, "c").length * g1,
   }
 }
@@ -164,6 +206,9 @@ export const residentKeyBytes = 2 ** 30
 const totalOf = (sizes: Record<MirageSection, number>): number =>
   Object.values(sizes).reduce((sum, bytes) => sum + bytes, 0)
 
+/** Bytes of the points that proofs are made with. */
+const provingBytes = (linked: MirageLinked): number => totalOf({ ...sizesOf(linked), weights: 0 })
+
 /** Largest memory of the kernels: what 32-bit addresses reach. */
 const addressable = 2 ** 32
 
@@ -173,11 +218,11 @@ const addressable = 2 ** 32
  */
 function memoryOf(linked: MirageLinked, streamed: boolean): number {
   const { r1cs } = linked
-  const nonzeros = r1cs.a.wires.length + r1cs.b.wires.length + r1cs.c.wires.length
+  const nonzeros = entriesBeside(linked)
   const domain = mirageDomain(r1cs)
   // a point grows from 64 bytes to 80; an entry of a row is an index and a double; a value of the transform
   // lies in a source, a vector, two tables and the result, and again as a scalar, with its digits or without
-  const multiplied = streamed ? streamBytes + 32 * domain : 1.25 * totalOf(sizesOf(linked)) + 160 * domain
+  const multiplied = streamed ? streamBytes + 32 * domain : 1.25 * provingBytes(linked) + 160 * domain
   const rows = 12 * nonzeros + 8 * (r1cs.wires + 3 * r1cs.rows)
   return Math.ceil(rows + 256 * domain + multiplied + multiplesOf(linked) + 2 ** 24)
 }
@@ -193,7 +238,7 @@ function multiplesOf({ large, lookup }: MirageLinked): number {
 
 /** Whether a key is streamed: its points are more than `residentBytes`, or would not fit into the kernels. */
 const isStreamed = (linked: MirageLinked, residentBytes = residentKeyBytes): boolean =>
-  totalOf(sizesOf(linked)) > residentBytes || memoryOf(linked, false) > addressable
+  provingBytes(linked) > residentBytes || memoryOf(linked, false) > addressable
 
 /** Bytes that a proof takes, about. */
 export const proverMemory = (linked: MirageLinked, { residentBytes }: MemoryOptions = {}): number =>
@@ -214,22 +259,31 @@ export function checkMemory(linked: MirageLinked, options: MemoryOptions = {}): 
   })
 }
 
-const headerBytes = 52
-/** Where b and the number of layers are in it. */
-const layersAt = 12
+/** Where the domain, b and the number of layers are in it. */
+const domainAt = 8
 
-function headerOf({ r1cs, firstFinal }: MirageLinked, { bits, count }: Layers): Uint8Array {
-  const counts = Uint32Array.of(r1cs.wires, firstFinal, mirageDomain(r1cs), bits, count)
+/** What a key chooses for itself. */
+type Chosen = Pick<MirageProvingKey, "domain" | "layers">
+
+function headerOf(linked: MirageLinked, { domain, layers }: Chosen): Uint8Array {
+  const { r1cs, firstFinal, weights } = linked
+  const always = [r1cs.wires, firstFinal, domain, layers.bits, layers.count]
+  const counts = Uint32Array.from(hasWeights(linked) ? [...always, weights] : always)
   return new Uint8Array([...new Uint8Array(counts.buffer), ...digestOf(r1cs)])
 }
 
-/** The layers that a header gives, if it is the circuit's. */
-async function readHeader(linked: MirageLinked, section: ByteSource, where: string): Promise<Layers> {
+/** A section of a key, of so many bytes. */
+type Part = (id: number, bytes?: number) => ByteSource
+
+/** The domain and layers that a header gives, if it is the circuit's. */
+async function readHeader(linked: MirageLinked, part: Part, where: string): Promise<Chosen> {
+  const section = part(1, headerOf(linked, { domain: 0, layers: { bits: 0, count: 0 } }).length)
   const given = await section.read(0, section.size)
   const view = new DataView(given.buffer, given.byteOffset)
-  const layers = { bits: view.getUint32(layersAt, true), count: view.getUint32(layersAt + 4, true) }
-  const expected = headerOf(linked, layers)
-  if (given.some((byte, i) => byte !== expected[i])) {
+  const [domain, bits, count] = [0, 4, 8].map((at) => view.getUint32(domainAt + at, true))
+  const layers = { bits, count }
+  const expected = headerOf(linked, { domain, layers })
+  if (!keyDomains(linked.r1cs).includes(domain) || given.some((byte, i) => byte !== expected[i])) {
     throw new FileError({
       what: "belongs to another circuit: sizes or constraints differ",
       where,
@@ -245,7 +299,7 @@ async function readHeader(linked: MirageLinked, section: ByteSource, where: stri
       fix: "The file is damaged: run setup for this circuit again",
     })
   }
-  return layers
+  return { domain, layers }
 }
 
 /** Most bytes that one array has on every platform, with room for the table of a key. */
@@ -264,24 +318,28 @@ export function checkKeySize(linked: MirageLinked): void {
 }
 
 /** Secrets that points are divided by, in the order of a transcript. */
-export const divisors = ["deltaC", "delta"] as const
+export const divisorsFor = (isPrivate: boolean): readonly ("deltaC" | "delta" | "deltaW")[] =>
+  isPrivate ? ["deltaC", "delta", "deltaW"] : ["deltaC", "delta"]
 
 /** Bytes of a proving key. `origin`: how it was made, of the first key of a ceremony what that is for. */
 export function writeMirageKey(
   linked: MirageLinked,
   points: MiragePoints,
   origin: "dev" | CeremonyHead,
-  layers = quotientLayers(linked.r1cs),
+  { domain = mirageDomain(linked.r1cs), layers = quotientLayers(domain) }: Partial<Chosen> = {},
 ): Uint8Array {
   const contents = [
-    { id: 1, content: headerOf(linked, layers) },
-    ...Object.entries(sectionNumbers).map(([name, id]) => ({ id, content: points[name as MirageSection] })),
+    { id: 1, content: headerOf(linked, { domain, layers }) },
+    ...sectionsFor(hasWeights(linked)).map((name) => ({
+      id: sectionNumbers[name],
+      content: points[name] as Uint8Array,
+    })),
     { id: markSection, content: encodeMark(origin === "dev" ? "dev" : "ceremony") },
   ]
   if (origin !== "dev")
     contents.push({ id: ceremonySection, content: encodeTranscript({ head: origin, contributions: [] }) })
   const sizes = contents.map(({ id, content }) => ({ id, bytes: content.length }))
-  const { file, sections: places } = createBinFile(magic, version, sizes)
+  const { file, sections: places } = createBinFile(magic, versionOf(hasWeights(linked)), sizes)
   contents.forEach(({ content }, i) => {
     places[i].set(content)
   })
@@ -301,14 +359,16 @@ export async function readMirageKey(
 ): Promise<MirageProvingKey> {
   const where = "proving key"
   const source = checkedSource(provingKey, where)
-  const held = await sectionsOf(source, magic, version)
-  const part = (id: number, bytes?: number) => partOf(source, checkSection(held.get(id), id, where, bytes))
-  const layers = await readHeader(linked, part(1, headerBytes), where)
-  const sizes = sizesOf(linked, layers)
+  const isPrivate = hasWeights(linked)
+  const held = await sectionsOf(source, magic, versionOf(isPrivate))
+  const part: Part = (id, bytes) => partOf(source, checkSection(held.get(id), id, where, bytes))
+  const { domain, layers } = await readHeader(linked, part, where)
+  const sizes = sizesOf(linked, domain, layers)
   const streamed = isStreamed(linked, residentBytes)
   const read = (name: MirageSection) => part(sectionNumbers[name], sizes[name]).read(0, sizes[name])
+  // a section of a file is read when its points are loaded, so that it is in memory once
   const large = async (name: LargeSection) =>
-    streamed ? part(sectionNumbers[name], sizes[name]) : read(name)
+    provingKey instanceof Uint8Array && !streamed ? read(name) : part(sectionNumbers[name], sizes[name])
   return {
     points: await read("points"),
     ic: await read("ic"),
@@ -319,7 +379,9 @@ export async function readMirageKey(
     final: await large("final"),
     h: await large("h"),
     c: await large("c"),
-    setup: await provenanceOf(held, part),
+    ...(isPrivate && { weights: part(sectionNumbers.weights, sizes.weights) }),
+    setup: await provenanceOf(held, part, isPrivate),
+    domain,
     layers,
     streamed,
   }
@@ -328,12 +390,13 @@ export async function readMirageKey(
 /** How a key says it was made. @throws FileError if it does not */
 async function provenanceOf(
   held: ReadonlyMap<number, unknown>,
-  part: (id: number) => ByteSource,
+  part: Part,
+  isPrivate: boolean,
 ): Promise<Provenance> {
   const { size, read } = held.has(markSection) ? part(markSection) : { size: 0, read: undefined }
   const mark = await read?.(0, Math.min(size, markBytes))
   if (parseMark(mark, "proving key", contributedMarks) === "dev") return "dev"
-  return factsOf(parseTranscript(await readSection(part(ceremonySection)), "mirage", divisors))
+  return factsOf(parseTranscript(await readSection(part(ceremonySection)), "mirage", divisorsFor(isPrivate)))
 }
 
 /** Bytes of section 2 before a point of it. */
@@ -359,22 +422,28 @@ export const mirageMasks = (held: MirageProvingKey, key: CheckedMirageKey): Mask
   { name: "beta", one: singleOf(held, "beta1"), two: key.beta2 },
   { name: "delta", one: singleOf(held, "delta1"), two: key.delta2 },
   { name: "deltaC", one: singleOf(held, "deltaC1"), two: key.deltaC2 },
+  ...(key.deltaW2 ? [{ name: "deltaW", one: singleOf(held, "deltaW1"), two: key.deltaW2 }] : []),
 ]
 
-/** The points of the verification key that a proving key carries, as decimal strings. */
-export function mirageVerificationPoints(key: SmallSections): {
-  alpha1: string[]
-  beta2: string[][]
-  delta2: string[][]
-  deltaC2: string[][]
-  ic: string[][]
-} {
+/** Points of a verification key, as decimal strings. */
+interface PointTexts {
+  readonly alpha1: string[]
+  readonly beta2: string[][]
+  readonly delta2: string[][]
+  readonly deltaC2: string[][]
+  readonly deltaW2?: string[][]
+  readonly ic: string[][]
+}
+
+/** The points of the verification key that a proving key carries: of private weights all but the commitment to them. */
+export function mirageVerificationPoints(key: SmallSections): PointTexts {
   const two = (name: Single) => coordinates2(singleOf(key, name)).map((pair) => pair.map(String))
   return {
     alpha1: coordinates(singleOf(key, "alpha1")).map(String),
     beta2: two("beta2"),
     delta2: two("delta2"),
     deltaC2: two("deltaC2"),
+    ...(key.points.length > placeOf("deltaW1") && { deltaW2: two("deltaW2") }),
     ic: [0, 64, 128].map((at) => coordinates(key.ic.subarray(at, at + 64)).map(String)),
   }
 }

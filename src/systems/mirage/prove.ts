@@ -6,13 +6,15 @@
  *     phase 2   A = α + Σ w_i·u_i + a·δ      B = β + Σ w_i·v_i + b·δ
  *               C = Σ_final w_i · K_i/δ + H + b·A + a·B − a·b·δ − ρ·δ_C
  *
+ * With private weights phase 0 is made once for a model (weights.ts), and C has − ρ_w·δ_w as well.
+ *
  * Side B has small witness values and c only. The inverses of the lookup argument take no more distinct values
  * than its tables have entries, so their points are added by entry before anything is multiplied.
  *
- * H is (A·B − C)(τ)/δ. A·B − C vanishes on the domain, so its values at the odd points of the domain of twice the
- * size determine it. For A·B these are computed. C has a lower degree than the domain has points, so what its
- * values there add up to is linear in the witness, −C(τ)·(1 − τ^n)/2, and the key has a point for each wire of
- * side C, of which there are few: linear rows 0 · 0 = lc are zero.
+ * H is (A·B − C)(τ)/δ. A·B − C vanishes on the domain, so its values at as many further points determine it
+ * (circuit/link/domain.ts). For A·B these are computed. C has a lower degree than the domain has points, so what its
+ * values there add up to is linear in the witness, and the key has a point for each wire of side C, of which there are
+ * few: linear rows 0 · 0 = lc are zero.
  */
 import { bn254 } from "@noble/curves/bn254.js"
 import { coordinates, montgomeryPoint } from "../../circuit/formats/points.js"
@@ -20,20 +22,23 @@ import { wireRange } from "../../circuit/link/circuit.js"
 import { entriesOf } from "../../circuit/link/lookup.js"
 import type { Salts } from "../../circuit/witness/commitment.js"
 import type { TensorValues, Witness } from "../../circuit/witness/witness.js"
-import type { OnProgress } from "../../errors.js"
+import { invariant, type OnProgress } from "../../errors.js"
 import { mod, r } from "../../field.js"
 import { platformRandom } from "../../platform.js"
 import type { Affine, Engine, Fields, Points, RowSums, WorkOptions } from "../../prover/engine/engine.js"
 import { nextTurn } from "../../prover/kernels/threads.js"
 import { draw } from "../../setup/trapdoor.js"
-import type { G1Json, G1Point, G2Point } from "../../statement/points.js"
+import type { G1Point } from "../../statement/points.js"
 import { challenge } from "../../statement/words.js"
+import { add1, add2, json1, json2, point1, point2 } from "./affine.js"
 import type { MirageCircuit } from "./circuit.js"
-import { labelOf, type MirageProvingKey, mirageDomain, type Single, singleOf, supportOf } from "./keyfile.js"
+import { labelOf, type MirageProvingKey, type Single, singleOf, supportOf } from "./keyfile.js"
+import { withoutQueries } from "./own-rows.js"
 import type { ProjectedRows } from "./projected.js"
-import { checkSums, quotientRows } from "./rows.js"
+import { checkQueries, checkSums, quotientRows } from "./rows.js"
 import { type LoadedSections, pointName, SectionLoader } from "./sections.js"
 import type { MirageProof, MirageProofPoints } from "./verify.js"
+import { type WeightsOpening, weightSums } from "./weights.js"
 import { type WireGroupName, wireGroupsOf } from "./wires.js"
 import { type CommittedWitness, challengedWitness, committedWitness } from "./witness.js"
 
@@ -54,8 +59,11 @@ export interface MirageOptions {
   readonly random?: ((n: number) => Uint8Array) | undefined
   readonly onProgress?: OnProgress | undefined
   readonly signal?: AbortSignal | undefined
-  /** Is given the points of the proof, and the sum of the key's points over the public signals. */
-  readonly onPoints?: ((points: MirageProofPoints, ic: G1Point) => void) | undefined
+  /**
+   * Is given the points of the proof, and the sum of the key's points over the public signals, and says whether they
+   * verify. Without it, rows of queries are tested before; with it, only where they do not.
+   */
+  readonly onPoints?: ((points: MirageProofPoints, ic: G1Point) => boolean) | undefined
 }
 
 export interface MirageProver {
@@ -79,13 +87,21 @@ export interface MirageProver {
 }
 
 /** A key in the engine, with the points that are added to products as they are. */
-function loadKey(circuit: MirageCircuit, key: MirageProvingKey, engine: Engine) {
+function loadKey(
+  circuit: MirageCircuit,
+  key: MirageProvingKey,
+  engine: Engine,
+  weights: WeightsOpening | undefined,
+) {
   const { linked } = circuit
   const { r1cs } = linked
-  const sections = new SectionLoader(circuit, engine)
-  const groups = wireGroupsOf(linked).map((group) => {
+  const sections = new SectionLoader(circuit, engine, !key.streamed)
+  const groups = wireGroupsOf(linked).flatMap((group) => {
+    if (group.name === "weights") return []
     const wires = wireRange(group.first, group.first + group.count)
-    return { name: group.name, section: { name: labelOf(group.section), wires, points: key[group.section] } }
+    return [
+      { name: group.name, section: { name: labelOf(group.section), wires, points: key[group.section] } },
+    ]
   })
   const sectionsOf = (name: WireGroupName) =>
     groups.filter((group) => group.name === name).map(({ section }) => section)
@@ -94,16 +110,24 @@ function loadKey(circuit: MirageCircuit, key: MirageProvingKey, engine: Engine) 
   const wiresA = supportOf(r1cs, "a")
   const wiresB = supportOf(r1cs, "b")
   const sideC = { name: "C", wires: supportOf(r1cs, "c"), points: key.c }
+  const opened = weights && weightSums(linked, key, weights, engine)
+  // whoever proves or closes waits for it
+  opened?.catch(() => undefined)
   return {
     sections,
+    opened,
     a: sections.load("g1", [{ name: "A", wires: wiresA, points: key.a }], [delta1]),
     b1: sections.load("g1", [{ name: "B1", wires: wiresB, points: key.b1 }], [delta1]),
     b2: sections.load("g2", [{ name: "B2", wires: wiresB, points: key.b2 }], [single("delta2")]),
     first: sections.load("g1", sectionsOf("committed"), [delta1]),
     last: sections.load("g1", [...sectionsOf("final"), sideC], [delta1, single("deltaC1")]),
-    h: engine.loadQuotient(key.h, key.layers, (point) => pointName("H", point)),
+    domain: key.domain,
+    h: engine.loadQuotient(key.h, key.layers, {
+      nameOf: (point) => pointName("H", point),
+      resident: !key.streamed,
+    }),
     shown: sections.load("g1", sectionsOf("public")),
-    rows: engine.loadRows(r1cs),
+    rows: engine.loadRows(withoutQueries(linked)),
     alpha: point1(coordinates(single("alpha1"))),
     beta: point1(coordinates(single("beta1"))),
     beta2: point2(coordinates(single("beta2"))),
@@ -111,20 +135,35 @@ function loadKey(circuit: MirageCircuit, key: MirageProvingKey, engine: Engine) 
 }
 type LoadedKey = ReturnType<typeof loadKey>
 
-/** Loads a key of the circuit (`readMirageKey`); what is not in memory is read again for each proof. */
-export function openMirage(circuit: MirageCircuit, key: MirageProvingKey, engine: Engine): MirageProver {
-  const loaded = loadKey(circuit, key, engine)
+/**
+ * Loads a key of the circuit (`readMirageKey`); what is not in memory is read again for each proof. `weights`: those of
+ * the model, if they are private.
+ */
+export function openMirage(
+  circuit: MirageCircuit,
+  key: MirageProvingKey,
+  engine: Engine,
+  weights?: WeightsOpening,
+): MirageProver {
+  invariant((weights !== undefined) === circuit.linked.weights > 0, "private weights are opened")
+  const loaded = loadKey(circuit, key, engine, weights)
   return {
     async prove(values, statement, options = {}) {
       options.signal?.throwIfAborted()
       const committed = committedWitness(circuit, values, options.salts)
-      const check: Check = (sums, projected) => checkSums(circuit, committed, sums, projected)
+      if (!options.onPoints) checkQueries(circuit, committed)
+      const check: Check = {
+        sums: (sums, projected) => checkSums(circuit, sums, projected),
+        refused: () => checkQueries(circuit, committed),
+      }
       return new Proving(circuit, loaded, engine, committed, statement, options).run(check)
     },
     proveWitness: (committed, statement, options = {}) =>
-      new Proving(circuit, loaded, engine, committed, statement, options).run(() => undefined),
+      new Proving(circuit, loaded, engine, committed, statement, options).run(),
     async close() {
-      const { sections, h, rows } = loaded
+      const { sections, h, rows, opened } = loaded
+      const sums = await opened?.catch(() => undefined)
+      await Promise.all((sums?.byEntry ?? []).map((points) => engine.free(points)))
       await Promise.all([sections.free(), engine.free(h), engine.free(rows)])
     },
   }
@@ -148,8 +187,13 @@ interface FirstPhase {
   readonly byEntry: readonly (Promise<Points> | undefined)[]
 }
 
-/** Throws for rows that do not hold. */
-type Check = (sums: RowSums, projected: ProjectedRows) => void
+/** Each throws for rows that do not hold. */
+interface Check {
+  /** Of rows but for queries, before anything of the second phase that depends on them. */
+  sums(sums: RowSums, projected: ProjectedRows): void
+  /** Of what else may be wrong with a proof that does not verify. */
+  refused(): void
+}
 
 /** One proof under way. */
 class Proving {
@@ -185,8 +229,7 @@ class Proving {
     this.#entries = Float64Array.from(entriesOf(circuit.linked.lookup), Number)
   }
 
-  /** `check` is given the sums of rows before anything of the second phase that depends on them. */
-  async run(check: Check): Promise<MirageProof> {
+  async run(check?: Check): Promise<MirageProof> {
     this.#step(0)
     const { rows, sections, a, last } = this.#key
     const rowSums = this.#engine.rowSums(rows, this.#committed.small, this.#work)
@@ -226,7 +269,7 @@ class Proving {
   async #multiplyProjected({ projected }: LoadedSections, witness: Witness): Promise<Affine> {
     if (!projected) return null
     const scalars = Array.from(projected.wires, (wire) => witness.large.get(wire) ?? 0n)
-    return this.#engine.msm(projected.points, scalars, this.#work)
+    return this.#engine.msm(await projected.points, scalars, this.#work)
   }
 
   /** D under a fresh mask. */
@@ -251,8 +294,9 @@ class Proving {
     return { d, rho, c }
   }
 
-  async #answer({ d, rho, c, ...first }: FirstPhase, check: Check): Promise<MirageProof> {
-    const { a, b1, b2, last, shown, h, alpha, beta, beta2 } = this.#key
+  async #answer({ d, rho, c, ...first }: FirstPhase, check?: Check): Promise<MirageProof> {
+    const { a, b1, b2, last, shown, domain, h, alpha, beta, beta2 } = this.#key
+    const opened = await this.#key.opened
     const [x, y] = [draw(this.#random), draw(this.#random)]
     const witness = challengedWitness(this.#circuit.linked, this.#committed, this.#statement.words, c)
     const kept = this.#lookupFields(c)
@@ -268,8 +312,7 @@ class Proving {
     for (const promise of [products, projected]) promise.catch(() => undefined)
     await begun()
     const sums = await first.rowSums
-    check(sums, witness.projected)
-    const domain = mirageDomain(this.#circuit.linked.r1cs)
+    check?.sums(sums, witness.projected)
     const evaluations = quotientRows(this.#circuit, this.#committed, witness, sums, c, kept, domain)
     this.#step(2)
     const quotient = this.#engine.quotientMsm(h, evaluations, this.#work)
@@ -277,21 +320,35 @@ class Proving {
     const byEntry = first.byEntry.map(
       async (points) => points && this.#engine.msm(await points, factors, this.#work),
     )
-    const [[pointA, pointB1, pointB2, pointLast, pointShown], pointsProjected, pointH, ...lookups] =
-      await Promise.all([products, projected, quotient, ...byEntry])
+    const hit = (opened?.occurring ?? new Uint32Array(0)).map((entry) => this.#entries.length + entry)
+    const ofWeights = Promise.all(
+      (opened?.byEntry ?? []).map((points) =>
+        this.#engine.msm(points, { fields: kept, index: hit }, this.#work),
+      ),
+    )
+    const [
+      [pointA, pointB1, pointB2, pointLast, pointShown],
+      pointsProjected,
+      pointH,
+      constants,
+      ...lookups
+    ] = await Promise.all([products, projected, quotient, ofWeights, ...byEntry])
     const [projectedA, projectedB1, projectedB2, projectedLast] = pointsProjected
     const [lookupsA, lookupsLast] = lookups
     this.#step(3)
-    const proofA = alpha.add(add1([pointA, projectedA, lookupsA]))
-    const proofB = beta.add(add1([pointB1, projectedB1]))
+    const [constantA, constantLast] = constants
+    const proofA = alpha.add(add1([pointA, projectedA, lookupsA, constantA])).add(opened?.a ?? G1.ZERO)
+    const proofB = beta.add(add1([pointB1, projectedB1])).add(opened?.b1 ?? G1.ZERO)
     const masked = await this.#multiplyPoints([proofA, proofB], [y, x])
     const points = {
       a: proofA,
-      b: beta2.add(add2([pointB2, projectedB2])),
-      c: add1([pointLast, projectedLast, lookupsLast, pointH, masked]),
+      b: beta2.add(add2([pointB2, projectedB2])).add(opened?.b2 ?? G2.ZERO),
+      c: add1([pointLast, projectedLast, lookupsLast, constantLast, pointH, masked]).add(
+        opened?.c ?? G1.ZERO,
+      ),
       d,
     }
-    this.#options.onPoints?.(points, add1([pointShown]))
+    if (this.#options.onPoints?.(points, add1([pointShown])) === false) check?.refused()
     this.#step(4)
     return { a: json1(points.a), b: json2(points.b), c: json1(points.c), d: json1(d) }
   }
@@ -324,23 +381,4 @@ class Proving {
 const begun = async (): Promise<void> => {
   await nextTurn()
   await nextTurn()
-}
-
-const point1 = ([x, y]: readonly bigint[]): G1Point => G1.fromAffine({ x, y })
-const point2 = ([x0, x1, y0, y1]: readonly bigint[]): G2Point =>
-  G2.fromAffine({ x: { c0: x0, c1: x1 }, y: { c0: y0, c1: y1 } })
-const add1 = (points: readonly (Affine | undefined)[]): G1Point =>
-  points.reduce((sum, point) => (point ? sum.add(point1(point)) : sum), G1.ZERO)
-const add2 = (points: readonly (Affine | undefined)[]): G2Point =>
-  points.reduce((sum, point) => (point ? sum.add(point2(point)) : sum), G2.ZERO)
-const json1 = (point: G1Point): G1Json => {
-  const { x, y } = point.toAffine()
-  return [`${x}`, `${y}`]
-}
-const json2 = (point: G2Point): MirageProof["b"] => {
-  const { x, y } = point.toAffine()
-  return [
-    [`${x.c0}`, `${x.c1}`],
-    [`${y.c0}`, `${y.c1}`],
-  ]
 }

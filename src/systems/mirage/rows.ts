@@ -4,40 +4,60 @@ import type { R1cs, SparseRows } from "../../circuit/formats/r1cs.js"
 import { describeRow } from "../../circuit/witness/check.js"
 import { fieldValue, type Witness } from "../../circuit/witness/witness.js"
 import { CountersignError } from "../../errors.js"
-import { inverse as inverseOf, mod, r } from "../../field.js"
+import { inverse as inverseOf, mod, r, signed } from "../../field.js"
 import type { Fields, QuotientRows, RowSums, Vector } from "../../prover/engine/engine.js"
 import type { MirageCircuit } from "./circuit.js"
+import { withoutQueries } from "./own-rows.js"
 import type { ProjectedRows } from "./projected.js"
 import { CHALLENGE, EVALUATION } from "./wires.js"
 import type { ChallengedWitness, CommittedWitness } from "./witness.js"
 
-/**
- * A row without challenge holds, a query's operand is its entry times its scale, and products of matrices are what is
- * said of them.
- * @throws CountersignError naming the row
- */
-export function checkSums(
-  circuit: MirageCircuit,
-  witness: CommittedWitness,
-  { a, b, c }: RowSums,
-  { failing }: ProjectedRows,
-): void {
-  const { graph, linked } = circuit
-  const { r1cs, lookup, commitments, projected } = linked
-  const wrong = (row: number): never => {
+/** Throws what names a row that does not hold. */
+const refuserOf =
+  ({ graph, linked }: MirageCircuit) =>
+  (row: number): never => {
     throw new CountersignError({
       what: `constraint ${row} does not hold: ${describeRow(graph, linked, row)}`,
       fix: "The integers given are not an execution of this model",
     })
   }
-  // 1: a query; 2: checked by the block that made its wires; 3: of a projection
-  const kind = new Uint8Array(r1cs.rows)
+
+/** A query's operand is its entry times its scale. @throws CountersignError naming the row */
+export function checkQueries(circuit: MirageCircuit, witness: CommittedWitness): void {
+  const { r1cs, lookup } = circuit.linked
+  const { rowPtr, wires, coefficients } = r1cs.b
+  const { small } = witness
+  const values = Float64Array.from(r1cs.values, (value) => Number(signed(value)))
   for (let i = 0; i < lookup.row.length; i++) {
+    const row = lookup.row[i]
     const entry = witness.entries[i] - lookup.tableStart[lookup.table[i]]
     const expected = lookup.scale[i] * lookup.tables[lookup.table[i]].entries[entry]
-    if (b[lookup.row[i]] !== -expected && b[lookup.row[i]] + expected !== 0) wrong(lookup.row[i])
-    kind[lookup.row[i]] = 1
+    let sum = 0
+    let size = 0
+    for (let j = rowPtr[row]; j < rowPtr[row + 1]; j++) {
+      // the wire of the challenge counts as zero
+      const term = values[coefficients[j]] * small[wires[j]]
+      sum += term
+      size += Math.abs(term)
+    }
+    if (
+      size < 2 ** 53 ? sum + expected === 0 : fieldSum(r1cs, r1cs.b, row, witness) === mod(BigInt(-expected))
+    )
+      continue
+    refuserOf(circuit)(row)
   }
+}
+
+/**
+ * Rows without challenge hold, those of queries aside, and products of matrices are what is said of them.
+ * @throws CountersignError naming the row
+ */
+export function checkSums(circuit: MirageCircuit, { a, b, c }: RowSums, { failing }: ProjectedRows): void {
+  const { r1cs, lookup, commitments, projected } = circuit.linked
+  const wrong = refuserOf(circuit)
+  // 1: a query; 2: checked by the block that made its wires; 3: of a projection
+  const kind = new Uint8Array(r1cs.rows)
+  for (const row of lookup.row) kind[row] = 1
   for (const { firstRow, rows } of Object.values(commitments)) kind.fill(2, firstRow, firstRow + rows)
   for (const row of projected.rows) kind[row] = 3
   if (failing >= 0) wrong(failing)
@@ -61,7 +81,8 @@ export function quotientRows(
   kept: Fields,
   domain: number,
 ): QuotientRows {
-  const { r1cs, lookup, hornerRow, commitments, projected } = linked
+  const { lookup, hornerRow, commitments, projected } = linked
+  const r1cs = withoutQueries(linked)
   const build = (small: Float64Array) => {
     const full = new Float64Array(domain)
     full.set(small)
@@ -90,8 +111,6 @@ export function quotientRows(
   for (let i = 0; i < lookup.row.length; i++) {
     const entry = committed.entries[i]
     const scale = lookup.scale[i]
-    a.full[lookup.row[i]] = 0
-    b.full[lookup.row[i]] = 0
     a.set(lookup.row[i], inverse + entry)
     if (scale === 1) b.set(lookup.row[i], entry)
     else {

@@ -7,6 +7,9 @@
  *                and all of these are one multiplication.
  *     projected  wires of projected contractions: field elements, too many for multiples
  *     lookups    inverses and quotients of the lookup argument: 1/(c − t) for an entry t, or a small multiple
+ *
+ * Points of private weights, and of inverses of queries of weights alone, are none of these: what they add up to, of
+ * queries for each entry, is a constant of the model (weights.ts).
  */
 
 import { type ByteSource, gather, join } from "../../circuit/formats/source.js"
@@ -16,7 +19,8 @@ import { invariant } from "../../errors.js"
 import type { Engine, Entries, Points } from "../../prover/engine/engine.js"
 import { fileBytes, type NameOf } from "../../prover/kernels/points/points.js"
 import type { MirageCircuit } from "./circuit.js"
-import { CHALLENGE, EVALUATION } from "./wires.js"
+import { queriesOfWeights } from "./weight-queries.js"
+import { CHALLENGE, EVALUATION, publicWires } from "./wires.js"
 import type { CommittedWitness } from "./witness.js"
 
 /** Points of a section of the key: one for each wire, in the same order, which is ascending. */
@@ -32,10 +36,15 @@ export interface LoadedSections {
   readonly full: Uint32Array
   /** Points of `small`, of `full` and of the masks with their multiples. */
   readonly points: Points
-  readonly projected: { readonly wires: Uint32Array; readonly points: Points } | undefined
+  /** Wires of projections, each once, and the sums of all points of each. */
+  readonly projected: { readonly wires: Uint32Array; readonly points: Promise<Points> } | undefined
   /** Points of the inverses, then of the quotients with 2^k times themselves. */
   readonly lookups: Points | undefined
 }
+
+/** Kinds of wires, by number. */
+const kindNames = ["small", "full", "projected", "lookups", "constant"] as const
+type Kind = (typeof kindNames)[number]
 
 const digitBits = 8
 /** Multiples of a point that meets field elements: one for each of their bytes. */
@@ -46,27 +55,39 @@ export const quotientMultiples = ({ table }: Pick<Lookup, "table">): number =>
   Math.max(1, Math.ceil(Math.log2(table.length + 1)))
 
 export class SectionLoader {
-  private readonly isFull: Uint8Array
-  private readonly firstProjected: number
+  private readonly kind: Uint8Array
   private readonly firstLookup: number
   private readonly firstQuotient: number
   private readonly entryCount: number
   private readonly quotientLayers: number
   private readonly multiplicities: number
+  /** Queries that are not of weights alone. */
+  private readonly queries: Uint32Array
   private readonly loaded: Points[] = []
+  private readonly pending: Promise<Points>[] = []
 
   constructor(
     { linked }: MirageCircuit,
     private readonly engine: Engine,
+    /** Whether points stay in the engine; else sections that are sources are read by every multiplication. */
+    private readonly resident: boolean,
   ) {
-    const { r1cs, lookup, large, firstFinal, projected } = linked
-    this.isFull = new Uint8Array(r1cs.wires)
-    for (const wire of [...large, CHALLENGE, EVALUATION]) this.isFull[wire] = 1
-    this.isFull.fill(1, firstFinal)
-    this.firstProjected = projected.first
+    const { r1cs, lookup, large, firstFinal, projected, weights } = linked
+    this.kind = new Uint8Array(r1cs.wires)
     this.firstLookup = lookup.inverses
     this.firstQuotient = lookup.quotients
     this.entryCount = lookup.tableStart[lookup.tables.length]
+    const number = (kind: Kind) => kindNames.indexOf(kind)
+    for (const wire of [...large, CHALLENGE, EVALUATION]) this.kind[wire] = number("full")
+    this.kind.fill(number("full"), firstFinal)
+    this.kind.fill(number("lookups"), this.firstLookup, this.firstQuotient + this.entryCount)
+    this.kind.fill(number("projected"), projected.first)
+    this.kind.fill(number("constant"), publicWires, publicWires + weights)
+    const ofWeights = queriesOfWeights(linked)
+    for (const query of ofWeights) this.kind[this.firstLookup + query] = number("constant")
+    this.queries = Uint32Array.from(lookup.table.keys()).filter(
+      (query) => this.kind[this.firstLookup + query] === number("lookups"),
+    )
     this.multiplicities = lookup.multiplicities
     this.quotientLayers = quotientMultiples(lookup)
   }
@@ -74,33 +95,32 @@ export class SectionLoader {
   /** Loads the points of one multiplication; `masks` are points as in a file. */
   load(group: "g1" | "g2", sections: readonly Section[], masks: readonly Uint8Array[] = []): LoadedSections {
     const size = fileBytes[group]
-    const isLookup = (wire: number) => wire >= this.firstLookup && wire < this.firstQuotient + this.entryCount
-    const pick = (belongs: (wire: number) => boolean) => {
-      const places = sections.map(({ wires }) =>
-        Uint32Array.from(wires.keys()).filter((i) => belongs(wires[i])),
-      )
+    const kinds = sections.map(({ wires }) => this.byKind(wires))
+    const pick = (_: Kind, kind: number) => {
+      const places = kinds.map((places) => places[kind])
       const wires = new Uint32Array(places.reduce((sum, { length }) => sum + length, 0))
       let at = 0
       sections.forEach((section, k) => {
         for (const place of places[k]) wires[at++] = section.wires[place]
       })
       const parts = sections.map(({ name }, k) => ({ name, places: places[k] }))
-      return { wires, parts, points: sections.map(({ points }, k) => gather(points, size, places[k])) }
+      return {
+        wires,
+        parts,
+        points: sections.map(({ points }, k) => gather(sourceOf(points), size, places[k])),
+      }
     }
-    const small = pick((wire) => this.isFull[wire] === 0)
-    const isProjected = (wire: number) => wire >= this.firstProjected
-    const full = pick((wire) => this.isFull[wire] === 1 && !isLookup(wire) && !isProjected(wire))
-    const projected = pick(isProjected)
-    const lookups = pick(isLookup)
+    const [small, full, projected, lookups] = kindNames.map(pick)
     const multiples = { from: small.wires.length, bits: digitBits, layers: digits }
     const points = this.engine.load(group, join([...small.points, ...full.points, ...masks]), {
       multiples,
       nameOf: nameOf([...small.parts, ...full.parts]),
+      resident: this.resident,
     })
     this.loaded.push(points)
     let lookupPoints: Points | undefined
     if (lookups.wires.length > 0) {
-      const queries = this.firstQuotient - this.firstLookup
+      const queries = this.queries.length
       invariant(
         lookups.wires.length === queries + this.entryCount,
         "all wires of the lookup argument loaded a section",
@@ -109,21 +129,55 @@ export class SectionLoader {
       lookupPoints = this.engine.load(group, join(lookups.points), {
         multiples: powers,
         nameOf: nameOf(lookups.parts),
+        resident: this.resident,
       })
       this.loaded.push(lookupPoints)
     }
-    let projectedPoints: Points | undefined
+    let summed: LoadedSections["projected"]
     if (projected.wires.length > 0) {
-      projectedPoints = this.engine.load(group, join(projected.points), { nameOf: nameOf(projected.parts) })
-      this.loaded.push(projectedPoints)
+      const options = { nameOf: nameOf(projected.parts), resident: this.resident }
+      summed = this.sumByWire(projected.wires, this.engine.load(group, join(projected.points), options))
     }
     return {
       small: small.wires,
       full: full.wires,
       points,
-      projected: projectedPoints && { wires: projected.wires, points: projectedPoints },
+      projected: summed,
       lookups: lookupPoints,
     }
+  }
+
+  /** Points of one wire in several sections meet one scalar: they are added once and for all. */
+  private sumByWire(wires: Uint32Array, points: Points): LoadedSections["projected"] {
+    const groupOf = new Map<number, number>()
+    for (const wire of wires) if (!groupOf.has(wire)) groupOf.set(wire, groupOf.size)
+    if (groupOf.size === wires.length) {
+      this.loaded.push(points)
+      return { wires, points: Promise.resolve(points) }
+    }
+    const group = wires.map((wire) => groupOf.get(wire) ?? 0)
+    const summed = this.engine.sums(points, { group, point: wires.map((_, i) => i) }, groupOf.size)
+    const made = summed.finally(() => this.engine.free(points))
+    // whoever proves or closes waits for it
+    made.then(
+      (sums) => this.loaded.push(sums),
+      () => undefined,
+    )
+    this.pending.push(made)
+    return { wires: Uint32Array.from(groupOf.keys()), points: made }
+  }
+
+  /** Places of wires in a section by kind, ascending. */
+  private byKind(wires: Uint32Array): readonly Uint32Array[] {
+    const counts = kindNames.map(() => 0)
+    for (let i = 0; i < wires.length; i++) counts[this.kind[wires[i]]]++
+    const places = counts.map((count) => new Uint32Array(count))
+    counts.fill(0)
+    for (let i = 0; i < wires.length; i++) {
+      const kind = this.kind[wires[i]]
+      places[kind][counts[kind]++] = i
+    }
+    return places
   }
 
   /** What the points of a loaded are multiplied by, those of projections and lookups aside. */
@@ -150,7 +204,8 @@ export class SectionLoader {
    * its quotient is the multiplicity times its inverse, the point of the quotient as often. Group g is entry
    * `occurring[g]`.
    */
-  entries({ entries, small }: CommittedWitness): { occurring: Uint32Array; grouped: Entries } {
+  entries({ entries: all, small }: CommittedWitness): { occurring: Uint32Array; grouped: Entries } {
+    const entries = this.queries.map((query) => all[query])
     const queries = entries.length
     // multiplicities of no execution, which make no proof, need not fit
     const bound = 2 ** this.quotientLayers
@@ -188,9 +243,16 @@ export class SectionLoader {
   }
 
   async free(): Promise<void> {
+    await Promise.allSettled(this.pending.splice(0))
     await Promise.all(this.loaded.splice(0).map((points) => this.engine.free(points)))
   }
 }
+
+/** Points are picked out of a section when they are loaded, so that there is no second one. */
+const sourceOf = (points: Uint8Array | ByteSource): ByteSource =>
+  points instanceof Uint8Array
+    ? { size: points.length, read: async (from, length) => points.subarray(from, from + length) }
+    : points
 
 /** Where points stand that were picked out of sections, one part behind the other; masks come last. */
 const nameOf =

@@ -1,8 +1,12 @@
 /**
- * The key of the two-phase proof (MIRAGE, eprint 2020/278, with γ = 1). Secrets τ, α, β, δ_C, δ; for a wire i,
- * K_i = β·u_i(τ) + α·v_i(τ) + w_i(τ). δ_C is as secret as δ: whoever knows either can forge.
+ * The key of the two-phase proof (MIRAGE, eprint 2020/278, with γ = 1). Secrets τ, α, β, δ_C, δ, and where weights are
+ * private δ_W; for a wire i, K_i = β·u_i(τ) + α·v_i(τ) + w_i(τ). Every δ is as secret as the others: whoever knows one
+ * can forge.
  */
+import type { ByteSource } from "../../circuit/formats/source.js"
 import { wireRange } from "../../circuit/link/circuit.js"
+import { fileBytes } from "../../prover/kernels/points/points.js"
+import type { Layers } from "../../prover/kernels/points/windows.js"
 import {
   type Claim,
   type KeyPoints,
@@ -17,6 +21,7 @@ import type { MirageLinked } from "./circuit.js"
 import {
   checkKeySize,
   checkMemory,
+  hasWeights,
   type MirageProvingKey,
   type MirageSection,
   mirageDomain,
@@ -28,12 +33,19 @@ import {
 import { type WireGroup, wireGroupsOf } from "./wires.js"
 
 /** In the order in which they are drawn. */
-const secrets: readonly Secret[] = ["alpha", "beta", "deltaC", "delta"]
+const secretsOf = (linked: MirageLinked): readonly Secret[] => [
+  ...(["alpha", "beta", "deltaC", "delta"] as const),
+  ...(hasWeights(linked) ? (["deltaW"] as const) : []),
+]
 
-/** Sections, but that of single points: these by group. */
-type MirageQuery = Exclude<MirageSection, "points"> | "g1" | "g2"
+/** Sections of a key, but that of single points. */
+type PointSection = Exclude<MirageSection, "points">
+/** The single points, by group and in the order of their section; the last two where weights are private. */
+type SingleQuery = "g1" | "g2" | "w1" | "w2"
+type MirageQueries = Record<Exclude<PointSection, "weights"> | "g1" | "g2", Query> &
+  Partial<Record<"weights" | "w1" | "w2", Query>>
 
-function mirageQueries(linked: MirageLinked): Record<MirageQuery, Query> {
+function mirageQueries(linked: MirageLinked, layers: Layers): MirageQueries {
   const { r1cs } = linked
   const wires = supportOf(r1cs, "b")
   const byGroup = Object.fromEntries(
@@ -41,48 +53,64 @@ function mirageQueries(linked: MirageLinked): Record<MirageQuery, Query> {
       const own = wireRange(first, first + count)
       return [section, { group: "g1", wires: own, sum: publicColumns, over: divisor }]
     }),
-  ) as Record<WireGroup["section"], WireQuery>
+  ) as Record<Exclude<WireGroup["section"], "weights">, WireQuery>
   return {
     b2: { group: "g2", wires, sum: [{ column: "v" }] },
     b1: { group: "g1", wires, sum: [{ column: "v" }] },
     a: { group: "g1", wires: supportOf(r1cs, "a"), sum: [{ column: "u" }] },
     ...byGroup,
-    h: { group: "g1", layers: quotientLayers(r1cs), over: "delta" },
+    h: { group: "g1", layers, over: "delta" },
     c: { group: "g1", wires: supportOf(r1cs, "c"), sum: [{ column: "oddProducts" }], over: "delta" },
     g1: { group: "g1", secrets: ["alpha", "beta", "delta", "deltaC"] },
     g2: { group: "g2", secrets: ["beta", "delta", "deltaC"] },
+    ...(hasWeights(linked) && {
+      w1: { group: "g1", secrets: ["deltaW"] },
+      w2: { group: "g2", secrets: ["deltaW"] },
+    }),
   }
 }
 
 /**
- * What a key of a two-phase circuit is made of.
+ * What a key of a two-phase circuit is made of, over the domain that keys are made over now, or another that they may
+ * have.
  * @throws CountersignError for a key that is too large to make or to prove with
  */
-export function mirageKeyQueries(linked: MirageLinked): KeyQueries {
+export function mirageKeyQueries(linked: MirageLinked, domain = mirageDomain(linked.r1cs)): KeyQueries {
   checkMemory(linked)
   checkKeySize(linked)
-  return { domain: mirageDomain(linked.r1cs), secrets, queries: mirageQueries(linked) }
+  const queries = { ...mirageQueries(linked, quotientLayers(domain)) }
+  return { domain, secrets: secretsOf(linked), queries }
 }
 
 /** The proving key of evaluated queries. */
-export function mirageKeyOf(linked: MirageLinked, points: KeyPoints, origin: KeyOrigin): Uint8Array {
-  const { g1, g2, ...rest } = points as Record<MirageQuery, Uint8Array>
-  const all = { ...rest, points: Buffer.concat([g1, g2]) }
-  return writeMirageKey(linked, all, origin === "dev" ? "dev" : origin.head)
+export function mirageKeyOf(
+  linked: MirageLinked,
+  points: KeyPoints,
+  origin: KeyOrigin,
+  domain = mirageDomain(linked.r1cs),
+): Uint8Array {
+  const { g1, g2, w1, w2, ...rest } = points as Record<PointSection | SingleQuery, Uint8Array>
+  const all = { ...rest, points: Buffer.concat(hasWeights(linked) ? [g1, g2, w1, w2] : [g1, g2]) }
+  return writeMirageKey(linked, all, origin === "dev" ? "dev" : origin.head, { domain })
 }
 
-/** What the points of a key have to be; the layers of H are those that the key says. */
+/** What the points of a key have to be. */
 export function mirageClaims(linked: MirageLinked, key: MirageProvingKey): Claim[] {
-  const { g1, g2, h, ...queries } = mirageQueries(linked)
+  const { g1, g2, w1, w2, ...queries } = mirageQueries(linked, key.layers)
   const name = sectionName("points")
-  const inG1 = "secrets" in g1 ? 64 * g1.secrets.length : 0
+  let at = 0
+  const singles = [g1, g2, w1, w2].flatMap((query): Claim[] => {
+    if (query === undefined || !("secrets" in query)) return []
+    const from = at
+    at += fileBytes[query.group] * query.secrets.length
+    return [{ name, query, points: key.points.subarray(from, at) }]
+  })
   return [
-    { name, query: g1, points: key.points.subarray(0, inG1) },
-    { name, query: g2, points: key.points.subarray(inG1) },
-    ...Object.entries({ ...queries, h: { ...h, layers: key.layers } }).map(([section, query]) => ({
-      name: sectionName(section as keyof typeof queries),
+    ...singles,
+    ...Object.entries(queries).map(([section, query]) => ({
+      name: sectionName(section as PointSection),
       query,
-      points: key[section as keyof typeof queries],
+      points: key[section as PointSection] as Uint8Array | ByteSource,
     })),
   ]
 }

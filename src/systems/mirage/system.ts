@@ -1,16 +1,22 @@
 /** The two-phase proof (MIRAGE, eprint 2020/278): lookups, packed words, commitments, the kernels. */
 import { nonzerosOf } from "../../circuit/link/circuit.js"
 import { type LookupForms, lookupForms } from "../../circuit/plan/forms.js"
-import type { Affine, PointPair } from "../../prover/engine/engine.js"
+import { ModelError } from "../../errors.js"
+import type { PointPair } from "../../prover/engine/engine.js"
 import { kernelEngine } from "../../prover/engine/kernels.js"
-import type { G1Point, G2Point } from "../../statement/points.js"
+import type { G1Point } from "../../statement/points.js"
 import type { Statement } from "../../statement/statement.js"
 import type { System } from "../system.js"
+import { affine1, affine2 } from "./affine.js"
 import { boundaryTargets, fullWitness, sectionsOf, wordDifferences } from "./audit.js"
 import { linkMirage } from "./boundary.js"
 import type { MirageCircuit } from "./circuit.js"
+import { mirageExpects, mirageTakes } from "./expected.js"
+import { keepMirage, restoreMirage } from "./kept.js"
 import {
   checkMemory,
+  hasWeights,
+  keyDomains,
   type MirageProvingKey,
   mirageDomain,
   mirageMasks,
@@ -21,6 +27,7 @@ import {
 import { openMirage } from "./prove.js"
 import { mirageClaims, mirageKeyOf, mirageKeyQueries } from "./setup.js"
 import { type CheckedMirageKey, type MirageProofPoints, mirageFactors } from "./verify.js"
+import { commitMirage, weightWires } from "./weights.js"
 import { isIn, wireGroupsOf } from "./wires.js"
 import { commitmentsOf, shownWords } from "./witness.js"
 
@@ -36,6 +43,13 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
     const sizes = { domain: mirageDomain(r1cs), nonzeros: nonzerosOf(r1cs) }
     return { ...circuit, proofSystem: "mirage", linked, tableBits, ...sizes }
   },
+
+  domains: ({ linked }) => keyDomains(linked.r1cs),
+
+  expects: (linking, forms, linked) => mirageExpects(linking, forms as LookupForms, linked),
+  takes: mirageTakes,
+  keep: keepMirage,
+  restore: (file, circuit, where) => restoreMirage(file, circuit, mirageDomain, where),
 
   lookup: ({ linked }) => linked.lookup,
 
@@ -56,7 +70,9 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
   targets: boundaryTargets,
   // rows of the challenge and of final wires are taken as they stand
   isFree: ({ linked }, wire) =>
-    wireGroupsOf(linked).some((group) => group.name === "committed" && isIn(group, wire)),
+    wireGroupsOf(linked).some(
+      (group) => (group.name === "committed" || group.name === "weights") && isIn(group, wire),
+    ),
   differences: wordDifferences,
 
   commit: commitmentsOf,
@@ -65,6 +81,7 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
     queries: ({ linked }) => mirageKeyQueries(linked),
     write: async ({ linked }, points, origin) => mirageKeyOf(linked, points, origin),
     claims: ({ linked }, held) => mirageClaims(linked, held),
+    domainOf: (_, held) => held.domain,
     sections: sectionsOf,
   },
   readKey: ({ linked }, provingKey, residentBytes) => readMirageKey(provingKey, linked, residentBytes),
@@ -76,11 +93,35 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
   memory: ({ linked }) => proverMemory(linked),
   checkProvable: ({ linked }, options) => checkMemory(linked, options),
 
-  async open(circuit, held, { engine: given, key, digest }) {
+  weights: {
+    check: (circuit) => void weightWires(circuit),
+    isPrivate: ({ linked }) => hasWeights(linked),
+    fits(circuit) {
+      try {
+        return weightWires(circuit).length > 0
+      } catch (error) {
+        if (error instanceof ModelError) return false
+        throw error
+      }
+    },
+    async commit(circuit, held, blinding, options) {
+      const engine = await kernelEngine()
+      try {
+        const opening = { values: weightWires(circuit), blinding }
+        return await commitMirage(circuit.linked, held, opening, engine, options)
+      } finally {
+        await engine.close()
+      }
+    },
+  },
+
+  async open(circuit, held, { engine: given, key, digest, blinding }) {
     const engine = given ?? (await kernelEngine())
     const pairsOf = (points: MirageProofPoints, ic: G1Point): PointPair[] =>
       mirageFactors(key, points, ic).map(([one, two]) => ({ one: affine1(one), two: affine2(two) }))
-    const prover = openMirage(circuit, held, engine)
+    const weights = blinding === undefined ? undefined : { values: weightWires(circuit), blinding }
+    const prover = openMirage(circuit, held, engine, weights)
+    await engine.loaded()
     return {
       async prove(values, statement, options) {
         const { input, output, context } = statement
@@ -90,6 +131,7 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
         const onPoints = (points: MirageProofPoints, ic: G1Point) => {
           holds =
             Object.values(points).every((point) => !point.is0()) && engine.pairingsAreOne(pairsOf(points, ic))
+          return holds
         }
         const { salts, onProgress, signal } = options
         const about = { key: digest, context, words }
@@ -103,12 +145,3 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
 
 const commitmentIn = (claim: Statement["input"]): bigint | undefined =>
   claim.visibility === "committed" ? BigInt(claim.commitment) : undefined
-
-const affine1 = (point: G1Point): Affine => {
-  const { x, y } = point.toAffine()
-  return point.is0() ? null : [x, y]
-}
-const affine2 = (point: G2Point): Affine => {
-  const { x, y } = point.toAffine()
-  return point.is0() ? null : [x.c0, x.c1, y.c0, y.c1]
-}

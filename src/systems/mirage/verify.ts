@@ -3,7 +3,9 @@
  *
  *     e(A, B) = e(α, β) · e(IC₀ + c·IC₁ + ev·IC₂, 1) · e(D, δ_c) · e(C, δ)
  *
- * where c is the challenge to statement and D, and ev the evaluation of the statement's words at c.
+ * where c is the challenge to statement and D, and ev the evaluation of the statement's words at c. Where weights are
+ * private the right side has e(D_w, δ_w) as well, with the commitment D_w to a model's weights. It is a point of the
+ * key: so the challenge depends on it by the key's digest, and the pairing is computed once for a key.
  */
 import { bn254 } from "@noble/curves/bn254.js"
 import {
@@ -24,7 +26,10 @@ import {
   g1,
   parseG1,
   parseG2,
+  requireG1,
   requireG2,
+  wordsOfG1,
+  wordsOfG2,
 } from "../../statement/points.js"
 import {
   type CommonProof,
@@ -57,6 +62,9 @@ export interface MirageKey extends KeyFacts {
     readonly delta2: G2Json
     /** δ of the wires that are committed to before there is a challenge. */
     readonly deltaC2: G2Json
+    /** δ of private weights, and the commitment D_w to them. */
+    readonly deltaW2?: G2Json
+    readonly weights?: G1Json
     /** For the constant, the challenge c and the evaluation ev. */
     readonly ic: readonly [one: G1Json, c: G1Json, ev: G1Json]
   }
@@ -64,6 +72,10 @@ export interface MirageKey extends KeyFacts {
 
 export interface CheckedMirageKey extends CheckedFacts<MirageKey> {
   readonly deltaC2: G2Point
+  /** Absent where the weights are part of the circuit. */
+  readonly deltaW2?: G2Point
+  /** D_w; absent as well in what an architecture's keys have before there is a model (`Architecture`). */
+  readonly weights?: G1Point
 }
 
 export interface MirageProofPoints extends ProofPoints {
@@ -81,6 +93,7 @@ export const mirageFactors = (
 ): Factor[] => [
   [a.negate(), b],
   [key.alpha1, key.beta2],
+  ...(key.weights && key.deltaW2 ? [[key.weights, key.deltaW2] as const] : []),
   [ic, bn254.G2.Point.BASE],
   [d, key.deltaC2],
   [c, key.delta2],
@@ -91,30 +104,49 @@ export const mirageVerifier = {
   setups: contributedSetups,
   proofParts: ["a", "b", "c", "d"] as const,
 
-  parsePoints(value: unknown, _layout: Layout): MirageKey["points"] {
-    const points = fields(value, "points", ["alpha1", "beta2", "delta2", "deltaC2", "ic"])
+  hasPrivateWeights: true as const,
+
+  parsePoints(value: unknown, _layout: Layout, architecture?: Hex): MirageKey["points"] {
+    const ofWeights = architecture === undefined ? [] : ["deltaW2", "weights"]
+    const points = fields<string>(value, "points", [
+      ...["alpha1", "beta2", "delta2", "deltaC2"],
+      ...ofWeights,
+      "ic",
+    ])
     const ic = array(points.ic, "points.ic", 3)
     return {
       alpha1: parseG1(points.alpha1, "points.alpha1"),
       beta2: parseG2(points.beta2, "points.beta2"),
       delta2: parseG2(points.delta2, "points.delta2"),
       deltaC2: parseG2(points.deltaC2, "points.deltaC2"),
+      ...(architecture !== undefined && {
+        deltaW2: parseG2(points.deltaW2, "points.deltaW2"),
+        weights: parseG1(points.weights, "points.weights"),
+      }),
       ic: [parseG1(ic[0], "points.ic[0]"), parseG1(ic[1], "points.ic[1]"), parseG1(ic[2], "points.ic[2]")],
     }
   },
 
   checkKey(key: MirageKey): CheckedMirageKey {
-    const { delta2, deltaC2 } = key.points
-    const result = { ...checkCommon(key), deltaC2: requireG2(deltaC2, "points.deltaC2") }
-    requireContributions(key.points, { delta2, deltaC2 })
+    const { delta2, deltaC2, deltaW2, weights } = key.points
+    const result = {
+      ...checkCommon(key),
+      deltaC2: requireG2(deltaC2, "points.deltaC2"),
+      ...(deltaW2 && { deltaW2: requireG2(deltaW2, "points.deltaW2") }),
+      ...(weights && { weights: requireG1(weights, "points.weights") }),
+    }
+    requireContributions(key.points, { delta2, deltaC2, ...(deltaW2 && { deltaW2 }) })
     return result
   },
 
   /** Words. */
   publicCounts: (layout: Layout) => ({ all: wordCount(layout), outputs: outputWordCount(layout) }),
 
-  keyWords: ({ delta2, deltaC2, ...common }: MirageKey["points"]) =>
-    commonKeyWords(common, [delta2, deltaC2]),
+  keyWords({ points: { delta2, deltaC2, deltaW2, weights, ...common }, architecture }: MirageKey): bigint[] {
+    const words = commonKeyWords(common, [delta2, deltaC2])
+    if (!architecture || !weights || !deltaW2) return words
+    return [...words, BigInt(architecture), ...wordsOfG1(weights), ...wordsOfG2(deltaW2)]
+  },
 
   parseProof(value: unknown, path: string): MirageProof {
     const given = fields(value, path, mirageVerifier.proofParts)

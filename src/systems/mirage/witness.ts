@@ -1,6 +1,7 @@
 /** The witness of a two-phase circuit: what is committed to, and what the challenge adds. */
 import { commitBy } from "../../circuit/gadgets/poseidon.js"
 import { assignCommitments, type Salts, sideWords } from "../../circuit/witness/commitment.js"
+import { secretConstants } from "../../circuit/witness/secret.js"
 import { assignNodes, type TensorValues, type Witness } from "../../circuit/witness/witness.js"
 import { CountersignError, invariant } from "../../errors.js"
 import { r } from "../../field.js"
@@ -8,8 +9,9 @@ import type { IntGraph } from "../../quantize/integers/intgraph.js"
 import { evaluation } from "../../statement/words.js"
 import type { Committed } from "../system.js"
 import type { MirageCircuit, MirageLinked } from "./circuit.js"
+import { withoutQueries } from "./own-rows.js"
 import { assignProjected, type ProjectedRows } from "./projected.js"
-import { CHALLENGE, EVALUATION } from "./wires.js"
+import { CHALLENGE, EVALUATION, publicWires } from "./wires.js"
 
 /** What is known of a two-phase witness before its challenge. */
 export interface CommittedWitness extends Witness {
@@ -30,7 +32,10 @@ export function assignCommitted(
   const small = new Float64Array(linked.r1cs.wires)
   const entries = new Uint32Array(lookup.table.length)
   const { table, scale, tables, tableStart } = lookup
-  let query = 0
+  const constants = secretConstants(graph, linked, publicWires)
+  small.set(constants.wires, publicWires)
+  entries.set(constants.entries)
+  let query = constants.entries.length
   assignNodes(graph, linked, values, small, (sums, group, i) => {
     for (let k = 0; k < sums.length; k++) {
       const value = sums[k] / scale[query]
@@ -74,12 +79,13 @@ export interface ChallengedWitness extends Witness {
  * `inverse` gives 1 / (c − t) for each entry t, the inverses and quotients of the lookup argument.
  */
 export function challengedWitness(
-  { r1cs, lookup, steps, projected }: MirageLinked,
+  linked: MirageLinked,
   committed: CommittedWitness,
   words: readonly bigint[],
   c: bigint,
   inverse?: readonly bigint[],
 ): ChallengedWitness {
+  const { lookup, steps, projected } = linked
   const large = new Map(committed.large)
   large.set(CHALLENGE, c)
   large.set(EVALUATION, evaluation(words, c))
@@ -98,7 +104,7 @@ export function challengedWitness(
       large.set(lookup.inverses + query, inverse[entry])
     })
   }
-  const rows = assignProjected(r1cs, projected, committed.small, large, c)
+  const rows = assignProjected(withoutQueries(linked), projected, committed.small, large, c)
   return { small: committed.small, large, projected: rows }
 }
 

@@ -173,7 +173,7 @@ export const plonkVerifier = {
   },
 
   publicCounts,
-  keyWords: (points: PlonkKey["points"]) => [
+  keyWords: ({ points }: PlonkKey) => [
     ...universalWords(points),
     ...[...selectors, ...permutations].flatMap((name) => wordsOfG1(points[name])),
   ],
@@ -199,7 +199,7 @@ export const fflonkVerifier = {
   },
 
   publicCounts,
-  keyWords: (points: FflonkKey["points"]) => [...universalWords(points), ...wordsOfG1(points.c0)],
+  keyWords: ({ points }: FflonkKey) => [...universalWords(points), ...wordsOfG1(points.c0)],
   parseProof: (value: unknown, path: string): FflonkProof =>
     parseProof(value, path, fflonkCommitments, fflonkEvaluations),
   pointProblem: (proof: FflonkProof) => pointProblem(proof, fflonkCommitments),

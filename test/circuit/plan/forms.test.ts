@@ -128,6 +128,39 @@ describe("the plan of forms and table width", () => {
     )
   })
 
+  // under a range table of 8 bits other forms than signed ones take three lookups more than the checks of remainder
+  // and output, two each, whatever tables they have
+  it("of twenty layers with as many distances is the best there is, as trying every signed table finds", () => {
+    const [width, shift, bits, most] = [8, 3, 2, 40]
+    const distance = fc.integer({ min: 1, max: most })
+    const many = fc.array(
+      fc.record({ size: fc.constantFrom(1, 2, 3, 5, 8, 13), below: distance, above: distance }),
+      { minLength: 14, maxLength: 20 },
+    )
+    const digits = (far: number, size: number, other: number): number => {
+      if (far <= size) return 1
+      const base = 2 ** bits
+      if (Math.min(size, other) < base - 1) return Number.POSITIVE_INFINITY
+      return [2, 3].find((n) => far < (size + 1) * base ** (n - 1)) ?? Number.POSITIVE_INFINITY
+    }
+    fc.assert(
+      fc.property(many, (list) => {
+        const rowsOf = (lookups: (layer: (typeof list)[number]) => number) =>
+          list.reduce((sum, layer) => sum + layer.size * (4 + Math.min(3, lookups(layer))), 0)
+        let best = rowsOf(() => 3)
+        for (let x = 0; x <= most; x++)
+          for (let y = 0; y <= most; y++) {
+            const own = rowsOf(({ above, below }) => Math.max(digits(above, x, y), digits(below, y, x)))
+            best = Math.min(best, own + 2 ** bits + x + y + 1)
+          }
+        const asked = list.map(({ size, below, above }): Sizes => {
+          return [size, shift, bits, -below * 2 ** shift, (2 ** bits - 1 + above) * 2 ** shift]
+        })
+        expect(planOf(asked, [width]).rows).toBe(best + 2 ** width + 1)
+      }),
+    )
+  })
+
   it("needs no more rows for layers together than apart, and no fewer than for some of them", () => {
     fc.assert(
       fc.property(layers, layer, fc.constantFrom(...widths), (some, other, width) => {

@@ -226,6 +226,9 @@ describe("refused", () => {
       [{ alpha: tauSecrets.tau }, /alpha is tau or −tau/],
       [{ beta: mod(-tauSecrets.alpha) }, /beta is alpha or −alpha/],
       [{ tau: root }, /tauG1\[4\].*tau to this power is 1 or −1/],
+      // on the second coset of a domain of 12 and 2 points, and where its quotient is evaluated
+      [{ tau: rootOfUnity(48) }, /tauG1\[24\].*tau to this power is 1 or −1/],
+      [{ tau: mod(rootOfUnity(48) * rootOfUnity(4)) }, /tauG1\[24\].*tau to this power is 1 or −1/],
       [{ alpha: 0n }, /contribution 1: .*alpha.* is infinity/],
     ]
     for (const [own, message] of cases)

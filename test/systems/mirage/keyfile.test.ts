@@ -65,13 +65,13 @@ describe("a proving key of the two-phase proof", () => {
 
   it("may have its multiples of H in other layers", async () => {
     const { linked } = circuit
-    const { layers, setup: mark, streamed, ...points } = await readMirageKey(key, linked)
-    expect(layers).toEqual(quotientLayers(linked.r1cs))
+    const { layers, domain, setup: mark, streamed, weights, ...points } = await readMirageKey(key, linked)
+    expect(layers).toEqual(quotientLayers(domain))
     const sections = points as MiragePoints
     const h = sections.h.subarray(0, sections.h.length / layers.count)
     const context = `0x${"01".repeat(32)}`
     for (const bits of [256, 260, 255]) {
-      const provingKey = writeMirageKey(linked, { ...sections, h }, "dev", { bits, count: 1 })
+      const provingKey = writeMirageKey(linked, { ...sections, h }, "dev", { layers: { bits, count: 1 } })
       const prover = await openProver(circuit, provingKey)
       const receipt = await prover.prove({ x0: [0.5, 0.25] }, { context, clampInputs: true })
       await prover.close()
@@ -84,11 +84,11 @@ describe("a proving key of the two-phase proof", () => {
       { bits: 63, count: 4 },
       { bits: 2 ** 32 - 1, count: 4 },
     ]) {
-      await expect(readMirageKey(writeMirageKey(linked, sections, "dev", wrong), linked)).rejects.toThrow(
-        /layers of H; .* 4 layers/,
-      )
+      await expect(
+        readMirageKey(writeMirageKey(linked, sections, "dev", { layers: wrong }), linked),
+      ).rejects.toThrow(/layers of H; .* 4 layers/)
     }
-    const fewer = writeMirageKey(linked, sections, "dev", { bits: 256, count: 1 })
+    const fewer = writeMirageKey(linked, sections, "dev", { layers: { bits: 256, count: 1 } })
     await expect(readMirageKey(fewer, linked)).rejects.toThrow(/section 9/)
   })
 

@@ -13,6 +13,8 @@ import { deserialize, serialize } from "#src/quantize/canonical/digest.js"
 import type { MirageCircuit } from "#src/systems/mirage/circuit.js"
 import { readMirageKey } from "#src/systems/mirage/keyfile.js"
 import { type MirageProver, openMirage } from "#src/systems/mirage/prove.js"
+import { mirage } from "#src/systems/mirage/system.js"
+import type { CheckedMirageKey } from "#src/systems/mirage/verify.js"
 import { assignCommitted, type CommittedWitness, statementWords } from "#src/systems/mirage/witness.js"
 import {
   challenge,
@@ -24,6 +26,7 @@ import {
   toSolidityArguments,
   verify,
 } from "#src/verifier/index.js"
+import { checkKey } from "#src/verifier/key.js"
 import { register, startVerifier, type VerifierChain } from "../../support/chain.js"
 import { type Network, perceptron, valuesOf } from "../../support/networks.js"
 
@@ -289,6 +292,23 @@ describe("a two-phase proof of a perceptron", () => {
   it("refuses an input that is not what the accumulators were made of", async () => {
     const [{ tensor }] = network.graph.inputs
     await expect(prover.prove(withWrong(tensor, 0, 1), transcript())).rejects.toThrow(/not an execution/)
+  })
+
+  it("names the row of a query after a proof that does not verify, where that is looked at", async () => {
+    const [{ source, shift }] = rescales()
+    const wire = network.graph.tensors[source].hi.findIndex((most) => most >= 2 ** shift)
+    const integers = withWrong(source, wire, 1)
+    const onPoints = () => false
+    await expect(prover.prove(integers, transcript(), { onPoints })).rejects.toThrow(/not an execution/)
+    // it is the integers that are looked at, and these are right
+    await prover.prove(values, transcript(), { onPoints })
+    const held = await readMirageKey(keys.provingKey, circuit.linked)
+    const digest = keyDigest(keys.verificationKey)
+    const key = checkKey(keys.verificationKey) as unknown as CheckedMirageKey
+    const opened = await mirage.open(circuit, held, { engine, key, digest })
+    expect((await opened.prove(values, statement, {})).holds).toBe(true)
+    await expect(opened.prove(integers, statement, {})).rejects.toThrow(/constraint \d+ does not hold/)
+    await opened.close()
   })
 
   it("takes activations from the accumulators: given wrong ones, it proves the true execution", async () => {

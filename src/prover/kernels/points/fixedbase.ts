@@ -5,6 +5,7 @@
 import { invariant } from "../../../errors.js"
 import { q, r, radix } from "../../../field.js"
 import { Blocks } from "../blocks.js"
+import type { MadeScalars } from "../fields/evaluation.js"
 import type { KernelPool, RunOptions } from "../pool.js"
 import type { Struct, Values } from "../structs.js"
 import { largeScalar } from "./multiplication.js"
@@ -25,7 +26,7 @@ const generators: Readonly<Record<Group, readonly bigint[]>> = {
 /** Scalars whose multiples lie in the memory of the pool at the same time. */
 const batch = 2 ** 16
 const minimumBits = 4
-const maximumBits = 15
+const maximumBits = 16
 
 /** The windows with the fewest additions for `scalars` scalars, the table included. */
 export function baseWindows(scalars: number): Windows {
@@ -76,12 +77,15 @@ export class BaseTable {
   }
 
   /**
-   * The generator times each scalar; scalars: 32 bytes little endian each, below r. Zero gives zero bytes. What
-   * was copied of the scalars is overwritten.
+   * The generator times each scalar; scalars: 32 bytes little endian each, below r, or made in the memory of the pool
+   * part by part. Zero gives zero bytes. What was copied or made of the scalars is overwritten.
    * @throws InputError for a scalar that is not below r; what KernelPool.run throws
    */
-  async multiples(scalars: Uint8Array, options: RunOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
-    const count = scalars.length / 32
+  async multiples(
+    scalars: Uint8Array | MadeScalars,
+    options: RunOptions = {},
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const count = scalars instanceof Uint8Array ? scalars.length / 32 : scalars.count
     invariant(Number.isInteger(count), "scalars take 32 bytes each")
     if (!this.filled) await this.fill(options)
     const size = fileBytes[this.group]
@@ -93,11 +97,14 @@ export class BaseTable {
     try {
       for (let first = 0; first < count; first += most) {
         const length = Math.min(most, count - first)
-        memory.bytes(source, 32 * length).set(scalars.subarray(32 * first, 32 * (first + length)))
+        const made = scalars instanceof Uint8Array ? [] : scalars.steps(first, length, source)
+        if (scalars instanceof Uint8Array)
+          memory.bytes(source, 32 * length).set(scalars.subarray(32 * first, 32 * (first + length)))
         this.job.write({ ...this.table, scalars: source, count: length, out })
         const items = Math.ceil(length / this.pool.constant("baseRange"))
-        await this.pool.run([this.step("MultiplyBase", items)], options)
-        if (this.job.get("refused") !== 0) throw largeScalar(scalars)
+        const after = made.map((_, i) => i)
+        await this.pool.run([...made, { ...this.step("MultiplyBase", items), after }], options)
+        if (this.job.get("refused") !== 0) throw largeScalar(memory.bytes(source, 32 * length))
         result.set(memory.bytes(out, size * length), size * first)
       }
     } finally {

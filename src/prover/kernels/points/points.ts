@@ -1,6 +1,7 @@
 /** Points of G1 and G2 in the memory of a pool, in the form of the kernels. */
 import { bn254 } from "@noble/curves/bn254.js"
 import { readField } from "../../../circuit/formats/container.js"
+import type { ByteSource } from "../../../circuit/formats/source.js"
 import { FileError, invariant } from "../../../errors.js"
 import { inverse, mod, q, radix } from "../../../field.js"
 import { Blocks } from "../blocks.js"
@@ -47,20 +48,24 @@ export interface LoadOptions {
 
 /** Points that an item converts; bits of different items must not share a byte. */
 const rangeLength = 4096
+/** Points that are converted at a time: as many are copied or read meanwhile. */
+const blockLength = 2 ** 16
 
 /**
  * Converts points of a file, and adds multiples of them; the bytes are not kept. Whether points are on the curve is
- * not looked at.
- * @throws FileError for a coordinate that is not below q, or a point that has no multiples because it is in no group
+ * not looked at. Those of a source are read block by block, so all of them are never outside of the kernels.
+ * @throws FileError for a coordinate that is not below q, or a point that has no multiples because it is in no group;
+ * what reading throws
  */
 export async function loadPoints(
   pool: KernelPool,
   group: Group,
-  bytes: Uint8Array,
+  bytes: Uint8Array | ByteSource,
   { multiples, nameOf = (point) => `point ${point}` }: LoadOptions = {},
 ): Promise<PointSet> {
-  const given = bytes.length / fileBytes[group]
-  invariant(Number.isInteger(given), `points of ${group} take ${fileBytes[group]} bytes each`)
+  const size = fileBytes[group]
+  const given = (bytes instanceof Uint8Array ? bytes.length : bytes.size) / size
+  invariant(Number.isInteger(given), `points of ${group} take ${size} bytes each`)
   const { from: first, layers, bits } = multiples ?? { from: given, layers: 1, bits: 0 }
   const layer = given - first
   invariant(layer >= 0, "there is a point to begin with")
@@ -69,37 +74,22 @@ export async function loadPoints(
   const kept = new Blocks(pool.memory, what)
   const lent = new Blocks(pool.memory, what)
   const flagBytes = Math.ceil(count / 8)
-  const pointBytes = pool.constant(`${group}PointBytes`)
   try {
-    const address = kept.allocate(count * pointBytes)
+    const address = kept.allocate(count * pool.constant(`${group}PointBytes`))
     const infinite = kept.allocate(flagBytes)
-    const source = lent.allocate(bytes.length)
-    const infinities = lent.allocate(4)
-    const reading = lent.struct("FilePoints")
-    const adding = lent.struct("Multiples")
-    pool.memory.bytes(source, bytes.length).set(bytes)
     pool.memory.bytes(infinite, flagBytes).fill(0)
-    pool.memory.unsigned(infinities, 1)[0] = 0
-    reading.write({
-      from: source,
-      to: address,
-      count: given,
-      infinite,
-      infinities,
-      rangeLength,
-      refused: 0,
-    })
-    adding.write({ points: address + first * pointBytes, count: layer, layers, bits, refused: 0 })
-    const steps = [readStep(pool, group, reading.at, given)]
-    if (layer > 0) steps.push({ ...multiplesStep(pool, group, adding.at, layer), after: [0] })
-    await pool.run(steps)
-    if (reading.get("refused") !== 0) throw largeCoordinate(group, bytes, nameOf)
-    const noMultiple = adding.get("refused")
-    if (noMultiple !== 0) throw inNoGroup(group, nameOf(first + noMultiple - 1))
-    const hasInfinite = pool.memory.unsigned(infinities, 1)[0] > 0
+    const hasInfinite = await convertPoints(pool, group, bytes, { address, infinite }, lent, nameOf)
+    if (layer > 0) {
+      const adding = lent.struct("Multiples")
+      const points = address + first * pool.constant(`${group}PointBytes`)
+      adding.write({ points, count: layer, layers, bits, refused: 0 })
+      await pool.run([multiplesStep(pool, group, adding.at, layer)])
+      const noMultiple = adding.get("refused")
+      if (noMultiple !== 0) throw inNoGroup(group, nameOf(first + noMultiple - 1))
+    }
     if (hasInfinite && multiples)
       markMultiples(pool.memory.bytes(infinite, flagBytes), { given, count, layer })
-    if (!hasInfinite) pool.memory.release(infinite)
+    if (!hasInfinite) kept.free(infinite)
     return { group, count, address, infinite: hasInfinite ? infinite : 0 }
   } catch (error) {
     kept.release()
@@ -107,6 +97,56 @@ export async function loadPoints(
   } finally {
     lent.release()
   }
+}
+
+/** Converts points block by block. @returns whether some are at infinity */
+async function convertPoints(
+  pool: KernelPool,
+  group: Group,
+  bytes: Uint8Array | ByteSource,
+  { address, infinite }: Pick<PointSet, "address" | "infinite">,
+  lent: Blocks,
+  nameOf: NameOf,
+): Promise<boolean> {
+  const size = fileBytes[group]
+  const given = (bytes instanceof Uint8Array ? bytes.length : bytes.size) / size
+  const { memory } = pool
+  const most = Math.min(blockLength, given)
+  const sources = [lent.allocate(size * most), lent.allocate(given > most ? size * most : 0)]
+  const infinities = lent.allocate(4)
+  memory.unsigned(infinities, 1)[0] = 0
+  const reading = lent.struct("FilePoints")
+  /** Puts a block where the next one is to be converted. */
+  const place = (from: number, source: number): Uint8Array | Promise<Uint8Array> => {
+    const length = size * Math.min(most, given - from)
+    const put = (block: Uint8Array) => {
+      memory.bytes(source, length).set(block)
+      return block
+    }
+    if (bytes instanceof Uint8Array) return put(bytes.subarray(size * from, size * from + length))
+    return bytes.read(size * from, length).then(put)
+  }
+  let next = place(0, sources[0])
+  for (let from = 0, turn = 0; from < given; from += most, turn = 1 - turn) {
+    const block = next instanceof Uint8Array ? next : await next
+    const count = block.length / size
+    reading.write({
+      from: sources[turn],
+      to: address + from * pool.constant(`${group}PointBytes`),
+      count,
+      infinite: infinite + from / 8,
+      infinities,
+      rangeLength,
+      refused: 0,
+    })
+    const done = pool.run([readStep(pool, group, reading.at, count)])
+    if (from + most < given) next = place(from + most, sources[1 - turn])
+    // whatever was begun has ended before memory is given back
+    const ended = await Promise.allSettled([done, next])
+    for (const end of ended) if (end.status === "rejected") throw end.reason
+    if (reading.get("refused") !== 0) throw largeCoordinate(group, block, (i) => nameOf(from + i))
+  }
+  return memory.unsigned(infinities, 1)[0] > 0
 }
 
 /** A multiple is infinity where the point is, which stands a layer before it. */
