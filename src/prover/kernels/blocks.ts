@@ -20,6 +20,14 @@ export class Blocks {
     return at
   }
 
+  /** A block with the bytes of a list. */
+  place(list: Uint32Array | Float64Array): number {
+    const at = this.allocate(list.byteLength)
+    const bytes = new Uint8Array(list.buffer, list.byteOffset, list.byteLength)
+    this.memory.bytes(at, list.byteLength).set(bytes)
+    return at
+  }
+
   /** A block for a struct, contents undefined. */
   struct<Name extends StructName>(name: Name): Struct<Name> {
     return new Struct(this.memory, name, this.allocate(structBytes(name)))

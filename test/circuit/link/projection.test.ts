@@ -4,18 +4,18 @@
  */
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import type { R1cs, SparseRows } from "#src/circuit/formats/r1cs.js"
 import { R1csBuilder } from "#src/circuit/link/builder.js"
-import { type Projected, ProjectionBuilder } from "#src/circuit/link/projection.js"
+import { ProjectionBuilder } from "#src/circuit/link/projection.js"
 import { lookupForms } from "#src/circuit/plan/forms.js"
 import { type Projection, projectionOf, projections } from "#src/circuit/plan/projection.js"
 import { compile } from "#src/compile/compile.js"
 import { inspect } from "#src/compile/inspect.js"
-import { mod, power, r, signed } from "#src/field.js"
+import { mod, power, r } from "#src/field.js"
 import type { ContractionNode } from "#src/ops/program.js"
 import type { IntGraph } from "#src/quantize/integers/intgraph.js"
 import { readGraph } from "../../support/hostile-graphs.js"
 import { Random } from "../../support/random.js"
+import { holds, termsOf } from "../../support/small-rows.js"
 
 const nodeOf = (batch: number, m: number, k: number, n: number): ContractionNode => {
   return {
@@ -42,44 +42,6 @@ function systemOf(node: ContractionNode, reversed = { m: false, n: false }) {
   projecting.contract(node, { reversed, rows: 0 }, [left, right, out])
   const system = builder.finish(0, 0, 0)
   return { system, projected: projecting.finish(system.wires - builder.lates) }
-}
-
-const row = (system: R1cs, { rowPtr, wires, coefficients }: SparseRows, i: number, p: bigint) =>
-  Array.from({ length: rowPtr[i + 1] - rowPtr[i] }, (_, j): [number, bigint] => {
-    const at = rowPtr[i] + j
-    return [wires[at], mod(signed(system.values[coefficients[at]]), p)]
-  })
-
-/** The rows as lists of terms, for a field of p elements. */
-const termsOf = (system: R1cs, p: bigint) =>
-  Array.from({ length: system.rows }, (_, i) =>
-    [system.a, system.b, system.c].map((side) => row(system, side, i, p)),
-  )
-
-type Terms = ReturnType<typeof termsOf>
-
-/**
- * Whether the rows hold for values of all wires that are no final ones. A final wire whose row is deleted may be
- * anything: `free` says what.
- */
-function holds(
-  terms: Terms,
-  { first, defines }: Projected,
-  given: readonly bigint[],
-  p: bigint,
-  deleted = -1,
-  free = 0n,
-): boolean {
-  const values = [...given]
-  let next = first
-  const sum = (side: Terms[number][number]) =>
-    side.reduce((total, [wire, coefficient]) => total + coefficient * (values[wire] ?? 0n), 0n)
-  for (const [i, [a, b, c]] of terms.entries()) {
-    const value = mod(sum(a) * sum(b) - sum(c), p)
-    if (defines[i] === 1) values[next++] = i === deleted ? free : value
-    else if (value !== 0n && i !== deleted) return false
-  }
-  return true
 }
 
 /** All lists of so many elements of the field. */

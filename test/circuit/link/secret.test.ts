@@ -4,54 +4,21 @@
  */
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import type { R1cs, SparseRows } from "#src/circuit/formats/r1cs.js"
+import type { R1cs } from "#src/circuit/formats/r1cs.js"
 import { R1csBuilder } from "#src/circuit/link/builder.js"
-import { type Projected, ProjectionBuilder } from "#src/circuit/link/projection.js"
+import { ProjectionBuilder } from "#src/circuit/link/projection.js"
 import { linkSecret, runQueries, type SecretWires } from "#src/circuit/link/secret.js"
 import { type Bank, banksOf, type Slots, slotsOf } from "#src/circuit/plan/banks.js"
 import type { SecretPlan } from "#src/circuit/plan/secret.js"
 import { emitWindows } from "#src/circuit/plan/windows.js"
-import { mod, power, r, signed } from "#src/field.js"
+import { mod, power, r } from "#src/field.js"
 import { applyMap, ofWeights, weightCount } from "#src/ops/linearmap.js"
 import type { LinearMap } from "#src/ops/program.js"
 import type { IntGraph } from "#src/quantize/integers/intgraph.js"
 import type { SecretNode } from "#src/quantize/integers/secrets.js"
 import { Polynomials } from "#src/systems/mirage/polynomials.js"
 import { Random } from "../../support/random.js"
-
-type Terms = readonly (readonly [wire: number, coefficient: bigint])[][]
-
-const termsOf = (system: R1cs, p: bigint): Terms[] => {
-  const row = ({ rowPtr, wires, coefficients }: SparseRows, i: number) =>
-    Array.from({ length: rowPtr[i + 1] - rowPtr[i] }, (_, j): [number, bigint] => {
-      const at = rowPtr[i] + j
-      return [wires[at], mod(signed(system.values[coefficients[at]]), p)]
-    })
-  return Array.from({ length: system.rows }, (_, i) =>
-    [system.a, system.b, system.c].map((side) => row(side, i)),
-  )
-}
-
-/** Whether rows hold, of which a final wire whose row is deleted may be `free`. */
-function holds(
-  terms: readonly Terms[],
-  { first, defines }: Projected,
-  given: readonly bigint[],
-  p: bigint,
-  deleted = -1,
-  free = 0n,
-): boolean {
-  const values = [...given]
-  let next = first
-  const sum = (side: Terms[number]) =>
-    side.reduce((total, [wire, coefficient]) => total + coefficient * (values[wire] ?? 0n), 0n)
-  for (const [i, [a, b, c]] of terms.entries()) {
-    const value = mod(sum(a) * sum(b) - sum(c), p)
-    if (defines[i] === 1) values[next++] = i === deleted ? free : value
-    else if (value !== 0n && i !== deleted) return false
-  }
-  return true
-}
+import { holds, type Terms, termsOf } from "../../support/small-rows.js"
 
 const origin = { name: "c", operator: "" }
 

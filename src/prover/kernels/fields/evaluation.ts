@@ -166,13 +166,7 @@ export class Evaluation {
     if (count === 0) return
     const { pool, constants } = this
     const lent = new Blocks(pool.memory, "rows of the circuit")
-    const place = (list: Uint32Array | Float64Array): number => {
-      const at = lent.allocate(list.byteLength)
-      pool.memory
-        .bytes(at, list.byteLength)
-        .set(new Uint8Array(list.buffer, list.byteOffset, list.byteLength))
-      return at
-    }
+    const place = (list: Uint32Array | Float64Array) => lent.place(list)
     try {
       const chunk = this.chunkOf(count)
       const job = lent.struct("ColumnSums")
@@ -199,13 +193,7 @@ export class Evaluation {
     const outputs = outPositions * outChannels
     const inputs = positions * inChannels
     const lent = new Blocks(pool.memory, "a linear map")
-    const place = (list: Uint32Array | Float64Array): number => {
-      const at = lent.allocate(list.byteLength)
-      pool.memory
-        .bytes(at, list.byteLength)
-        .set(new Uint8Array(list.buffer, list.byteOffset, list.byteLength))
-      return at
-    }
+    const place = (list: Uint32Array | Float64Array) => lent.place(list)
     try {
       const from = lent.allocate(32 * outputs)
       pool.memory.bytes(from, 32 * outputs).fill(0)
