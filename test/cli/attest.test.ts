@@ -1,5 +1,5 @@
 /** From a signed answer to its sign-off and its proof, on the command line: each claim apart, and keys never arguments. */
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -370,5 +370,28 @@ describe("policy", () => {
     expect((await check("on-chain.json")).json).toMatchObject({
       signed: { holds: false, reason: expect.stringContaining("expected use without a chain") },
     })
+  })
+})
+
+describe("of private weights", () => {
+  const attestFrom = (model: string) =>
+    as(
+      operator,
+      ...["attest", path(model), path("input.json"), "--policy", path("policy.json"), "--json"],
+      ...["--keep", path(`${model}-kept`), "--out", path(`${model}.json`)],
+    )
+
+  it("attest answers under the key of the weights in the folder, and under no other", async () => {
+    const secret = ["--weights", "private", "--precision", "6", "--samples", path("samples.json")]
+    await run("compile", path("model.onnx"), ...secret, "--out", path("secret"))
+    await run("setup", path("secret"), "--dev")
+    await run("commit", path("secret"))
+    cpSync(path("secret"), path("twin"), { recursive: true })
+    expect((await run("commit", path("twin"), "--again")).code).toBe(0)
+    expect(await attestFrom("secret")).toMatchObject({ code: 0 })
+    cpSync(path("twin/verification.json"), path("secret/verification.json"))
+    const { code, stdout } = await attestFrom("secret")
+    expect(code).toBe(2)
+    expect(stdout).toMatch(/not of the private weights in the folder/)
   })
 })
