@@ -11,7 +11,7 @@ import { describeRow, firstFailingRow } from "../circuit/witness/check.js"
 import type { Witness } from "../circuit/witness/witness.js"
 import { differences, type Probe, probes } from "../compile/differential.js"
 import { type AuditReport, auditWitness } from "../compile/forgeries.js"
-import { CountersignError } from "../errors.js"
+import { CountersignError, ModelError } from "../errors.js"
 import { mod, q, r } from "../field.js"
 import type { Window } from "../ops/program.js"
 import { runInteger } from "../quantize/integers/run.js"
@@ -105,7 +105,17 @@ function withWeights(circuit: Circuit): Circuit {
   for (let divisor = 1; ; divisor *= 2) {
     const drawn = ({ lo, bits }: Window) => Math.trunc((lo + Math.floor(uniform() * 2 ** bits)) / divisor)
     const made = { ...circuit, graph: withAnySecrets(circuit.graph, drawn) }
-    if (divisor > 2 ** 53 || systemOf(circuit).weights?.fits(made)) return made
+    if (divisor > 2 ** 53 || isProvable(made)) return made
+  }
+}
+
+function isProvable(circuit: Circuit): boolean {
+  try {
+    systemOf(circuit).weights?.check(circuit)
+    return true
+  } catch (error) {
+    if (error instanceof ModelError) return false
+    throw error
   }
 }
 

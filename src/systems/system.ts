@@ -150,8 +150,6 @@ export interface PrivateWeights<C, H> {
   isPrivate(circuit: C): boolean
   /** Whether the weights in a circuit are some that it can prove. @throws ModelError for a constant that is out of range */
   check(circuit: C): void
-  /** Whether what a circuit has of its weights is in the ranges that it has room for. */
-  fits(circuit: C): boolean
   /** The commitment under a blinding, or null where that is infinity. @throws FileError for points that are none; AbortError */
   commit(circuit: C, held: H, blinding: bigint, options: WorkOptions): Promise<G1Json | null>
 }

@@ -18,38 +18,33 @@ import { type PlainContribution, recordOf } from "#src/systems/groth16/records.j
 import { memorySink } from "./first-keys.js"
 import { kindOf, withSection } from "./foreign-keys.js"
 
+/** Points of every two-phase key. */
+const mirage = {
+  sections: { ic: 3, a: 4, b1: 5, b2: 6, committed: 7, final: 8, h: 9, c: 10 },
+  names: {
+    ic: "IC (3)",
+    a: "A (4)",
+    b1: "B1 (5)",
+    b2: "B2 (6)",
+    committed: "committed (7)",
+    final: "final (8)",
+    h: "H (9)",
+    c: "C (10)",
+  },
+}
+
 /** Where things are in the files of each proof system. */
 export const systems = {
   mirage: {
-    sections: { ic: 3, a: 4, b1: 5, b2: 6, committed: 7, final: 8, h: 9, c: 10 },
-    names: {
-      ic: "IC (3)",
-      a: "A (4)",
-      b1: "B1 (5)",
-      b2: "B2 (6)",
-      committed: "committed (7)",
-      final: "final (8)",
-      h: "H (9)",
-      c: "C (10)",
-    },
+    ...mirage,
     singles: 2,
     divided: ["committed", "final", "h", "c"],
     alice: { delta: 1234567n ** 5n, deltaC: 7654321n ** 6n },
     bob: { delta: 2222223n ** 7n, deltaC: 3333331n ** 5n },
   },
   architecture: {
-    sections: { ic: 3, a: 4, b1: 5, b2: 6, committed: 7, final: 8, h: 9, c: 10, weights: 11 },
-    names: {
-      ic: "IC (3)",
-      a: "A (4)",
-      b1: "B1 (5)",
-      b2: "B2 (6)",
-      committed: "committed (7)",
-      final: "final (8)",
-      h: "H (9)",
-      c: "C (10)",
-      weights: "weights (11)",
-    },
+    sections: { ...mirage.sections, weights: 11 },
+    names: { ...mirage.names, weights: "weights (11)" },
     singles: 2,
     divided: ["committed", "final", "h", "c", "weights"],
     alice: { delta: 1234567n ** 5n, deltaC: 7654321n ** 6n, deltaW: 5n ** 99n },

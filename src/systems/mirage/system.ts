@@ -1,7 +1,6 @@
 /** The two-phase proof (MIRAGE, eprint 2020/278): lookups, packed words, commitments, the kernels. */
 import { nonzerosOf } from "../../circuit/link/circuit.js"
 import { type LookupForms, lookupForms } from "../../circuit/plan/forms.js"
-import { ModelError } from "../../errors.js"
 import type { PointPair } from "../../prover/engine/engine.js"
 import { kernelEngine } from "../../prover/engine/kernels.js"
 import type { G1Point } from "../../statement/points.js"
@@ -96,14 +95,6 @@ export const mirage: System<MirageCircuit, MirageProvingKey, CheckedMirageKey> =
   weights: {
     check: (circuit) => void weightWires(circuit),
     isPrivate: ({ linked }) => hasWeights(linked),
-    fits(circuit) {
-      try {
-        return weightWires(circuit).length > 0
-      } catch (error) {
-        if (error instanceof ModelError) return false
-        throw error
-      }
-    },
     async commit(circuit, held, blinding, options) {
       const engine = await kernelEngine()
       try {
