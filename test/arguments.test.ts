@@ -208,6 +208,9 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     toSnarkjs: [[plain.verificationKey]],
     toSolidityArguments: [[receipt, verificationKey]],
     unpackTensor: [[[1n], 1, 0, 8]],
+    describeTensor: [[api.realValues(statement, layout).outputs[0]]],
+    elementName: [[api.realValues(statement, layout).outputs[0], 0]],
+    largestElement: [[api.realValues(statement, layout).outputs[0]]],
     describeProvenance: [[verificationKey.setup]],
     verificationKeyOf: [
       [circuit, provingKey],
