@@ -28,5 +28,4 @@ export const short = (n) =>
 export const ratio = (x) => `${x >= 10 ? Math.round(x) : x.toFixed(1)}×`
 
 /** A power of two as constraints are drawn on: 2¹². */
-export const power = (n) =>
-  `2${String(n).replace(/\d/g, (d) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(d)])}`
+export const power = (n) => `2${String(n).replace(/\d/g, (d) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(d)])}`

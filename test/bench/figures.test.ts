@@ -40,13 +40,16 @@ describe("pictures", () => {
     expect(read(`docs/pictures/${name}.svg`) === pictures[name], mend).toBe(true)
   })
 
-  it.each(Object.keys(pictures))("%s says what it is, in light and in dark, with no figure that is none", (name) => {
-    const text = pictures[name]
-    expect(text).toMatch(/<title id="title">[^<]+<\/title>\n<desc id="description">[^<]+<\/desc>/)
-    expect(text).toContain("@media (prefers-color-scheme:dark)")
-    expect(text).not.toMatch(/NaN|undefined|null|Infinity/)
-    for (const [, used] of text.matchAll(/var\((--\w+)\)/g)) expect(text.split(`${used}:`)).toHaveLength(3)
-  })
+  it.each(Object.keys(pictures))(
+    "%s says what it is, in light and in dark, with no figure that is none",
+    (name) => {
+      const text = pictures[name]
+      expect(text).toMatch(/<title id="title">[^<]+<\/title>\n<desc id="description">[^<]+<\/desc>/)
+      expect(text).toContain("@media (prefers-color-scheme:dark)")
+      expect(text).not.toMatch(/NaN|undefined|null|Infinity/)
+      for (const [, used] of text.matchAll(/var\((--\w+)\)/g)) expect(text.split(`${used}:`)).toHaveLength(3)
+    },
+  )
 })
 
 describe("the README's table", () => {
