@@ -28,6 +28,9 @@ export async function proofs(folders) {
   return rows
 }
 
+/** The section of LeNet. */
+export const lenet = () => proofs(["mnist-lenet"])
+
 async function proofRow(folder, name) {
   const read = (file) => readFileSync(new URL(`../examples/${folder}/${file}`, import.meta.url))
   const graph = importOnnx(read("model.onnx"))

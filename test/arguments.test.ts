@@ -173,6 +173,7 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     packTensor: [[[1n], 0, 8]],
     packing: [[layout]],
     parseInput: [[{ inputs: { x } }, specs, "where"]],
+    parseJson: [[new TextEncoder().encode("[0, 1]"), "file"]],
     parseLabels: [[new TextEncoder().encode("[0, 1]"), "file", 2]],
     parseReceipt: [[receipt]],
     parseSamples: [[new TextEncoder().encode(JSON.stringify([{ inputs: { x } }])), "file", specs]],
@@ -209,6 +210,9 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     toSnarkjs: [[plain.verificationKey]],
     toSolidityArguments: [[receipt, verificationKey]],
     unpackTensor: [[[1n], 1, 0, 8]],
+    describeTensor: [[api.realValues(statement, layout).outputs[0]]],
+    elementName: [[api.realValues(statement, layout).outputs[0], 0]],
+    largestElement: [[api.realValues(statement, layout).outputs[0]]],
     describeProvenance: [[verificationKey.setup]],
     verificationKeyOf: [
       [circuit, provingKey],
