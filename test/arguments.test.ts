@@ -145,7 +145,7 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     importKeras: [[new Uint8Array(readFileSync(kerasFile)), { dimensions: {}, file: "shared.keras" }]],
     importOnnx: [[bytes, { dimensions: {}, limits: {}, outputs: ["y"] }]],
     importTfjs: [[tfjs, new Uint8Array(0), { dimensions: {} }]],
-    inspect: [[circuit], [circuit, { accuracy: { samples: 2, saturation: [], losses: [] } }]],
+    inspect: [[circuit, { accuracy: { samples: 2, saturation: [], losses: [] } }]],
     keyDigest: [[verificationKey]],
     layoutJson: [[layout]],
     lower: [[graph], [graph, { weights: "private" }]],

@@ -24,6 +24,11 @@ const cell = (value: number | null) => (value === null ? "none" : `${value}`)
 const both = (a: number | string | undefined, b: number | string | undefined) =>
   a === undefined ? `${b}` : b === undefined || a === b ? `${a}` : `${a} -> ${b}`
 
+/** Widest of a digest or a path; of a path the end tells more. */
+const widestTotal = 28
+const ending = (path: string): string =>
+  path.length > widestTotal ? `…${path.slice(1 - widestTotal)}` : path
+
 const marks = { added: "+", removed: "-", changed: "~" } as const
 
 function nodeRow(mark: string, { name, operator, primitive, a, b }: NodeDifference): string[] {
@@ -54,11 +59,11 @@ export function differenceLines(
   return [
     ...columns(
       [
-        ["", a, b, ""],
+        ["", ending(a), ending(b), ""],
         ...options.map((each) => [each.name, each.a, each.b, ""]),
         ...totals.map((each) => [totalName(each.name), cell(each.a), cell(each.b), change(each)]),
       ],
-      28,
+      widestTotal,
     ),
     "",
     ...(operators.length > 0

@@ -27,8 +27,8 @@ describe("inspect of two folders", () => {
   it("says what differs, in the words of the golden text", async () => {
     const { code, stdout, stderr } = await run("inspect", path("ten"), path("eight"))
     expect(code, stderr).toBe(0)
-    expect(stdout.replaceAll(path(""), "")).toMatchInlineSnapshot(`
-      "                         /tmp/countersign-inspect-8L…  /tmp/countersign-inspect-8L…
+    expect(stdout.replace(/…\S+-\w{6}\//g, "…/")).toMatchInlineSnapshot(`
+      "                         …/ten  …/eight
       model                    0xb8368c3ab25e33c50eb32f4f4…  0x7cf1525b8f7451bed2f79c42a…
       precision                10                            8
       constraints              2157                          1388                          -769 (-35.7 %)
