@@ -73,7 +73,7 @@ export {
 } from "./quantize/backends/backends.js"
 export type { BackendName } from "./quantize/backends/device.js"
 export type { CalibrationMethod } from "./quantize/calibration/calibrate.js"
-export { parseInput, parseLabels, parseSamples } from "./quantize/calibration/samples.js"
+export { parseInput, parseJson, parseLabels, parseSamples } from "./quantize/calibration/samples.js"
 export { deserialize, modelDigest } from "./quantize/canonical/digest.js"
 export {
   type OpenCommitment,

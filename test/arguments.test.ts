@@ -172,6 +172,7 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     packTensor: [[[1n], 0, 8]],
     packing: [[layout]],
     parseInput: [[{ inputs: { x } }, specs, "where"]],
+    parseJson: [[new TextEncoder().encode("[0, 1]"), "file"]],
     parseLabels: [[new TextEncoder().encode("[0, 1]"), "file", 2]],
     parseReceipt: [[receipt]],
     parseSamples: [[new TextEncoder().encode(JSON.stringify([{ inputs: { x } }])), "file", specs]],
