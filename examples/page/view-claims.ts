@@ -179,7 +179,14 @@ const accountsFor = (domain: attest.Domain, { chain }: World) =>
 
 /** Receipts beside an attestation: which proves it, and which does not. */
 function proofSection({ claim, signed, digest }: Attested, world: World): Section {
-  const receipts = ofKind(world, "receipt")
+  const all = ofKind(world, "receipt")
+  const digests = ofKind(world, "attestation", "answer").map((one) => attestedIn(one).digest)
+  const own = all.filter(({ content }) => content.statement.context === digest)
+  // receipts of other attestations here are those'; one of none of them is told to each
+  const receipts =
+    own.length > 0
+      ? own
+      : all.filter(({ content }) => !digests.some((other) => other === content.statement.context))
   const lines = receipts.map((document): Line => {
     const { name, content } = document
     if (content.statement.context !== digest)

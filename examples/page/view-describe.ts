@@ -96,7 +96,10 @@ async function besideReceipt(document: Document & { kind: "receipt" }, world: Wo
   const { context } = document.content.statement
   const together: Line[] = []
   let contextIs: Line | null = null
-  for (const attested of attestations.map(attestedIn)) {
+  const all = attestations.map(attestedIn)
+  const own = all.filter(({ digest }) => digest === context)
+  // of several attestations a receipt proves one; the others are missed only if it proves none
+  for (const attested of own.length > 0 ? own : all) {
     if (attested.digest === context) {
       const { signed, claim, digest, name } = attested
       const signature = await signatureLine(digest, signed, claim.operator, "operator", world)

@@ -87,7 +87,10 @@ export async function logProofCard(document: DocumentOf<"log proof">, world: Wor
         : undefined
     lines.push(
       kept && signed?.verdict === "holds"
-        ? line("holds", `Root at size ${head.size}: agrees with ${kept.name}, signed by ${signer}.`)
+        ? line(
+            "caution",
+            `Root at size ${head.size}: agrees with ${kept.name}, signed by ${signer}. Is that whom you expect?`,
+          )
         : kept
           ? line(
               "open",
@@ -106,7 +109,13 @@ export async function logProofCard(document: DocumentOf<"log proof">, world: Wor
         heads.some((h) => h.size === one.content.size && h.root === one.content.root)
       ),
   )
-  for (const one of stray) {
+  const proofs = ofKind(world, "log proof")
+  const fits = ({ content: { log, size, root } }: DocumentOf<"checkpoint">): boolean =>
+    proofs.some(
+      (proof) =>
+        proof.content.log === log && headsOf(proof.content).some((h) => h.size === size && h.root === root),
+    )
+  for (const one of stray.filter((x) => !fits(x))) {
     const conflicts = one.content.log === content.log && heads.some(({ size }) => size === one.content.size)
     lines.push(
       one.content.log !== content.log
