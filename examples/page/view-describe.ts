@@ -63,6 +63,7 @@ async function cardOf(document: Document | Refused, world: World): Promise<Card>
         kind: "Not taken",
         name,
         verdict: "fails",
+        chip: "not read",
         headline: document.reason,
         sections: [],
       }

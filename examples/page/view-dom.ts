@@ -56,14 +56,17 @@ const lineItem = ({ verdict, text }: Line): HTMLElement => {
 }
 
 function numbersTable({ title, rows, rest }: Numbers): HTMLElement {
+  const least = Math.min(0, ...rows.map(({ share }) => share))
+  const most = Math.max(0, ...rows.map(({ share }) => share))
   const bar = (share: number) => {
-    const meter = h("span", { class: "bar", "aria-hidden": "true" })
-    // a length is all that a style is given
-    meter.style.setProperty("--share", `${Math.min(1, Math.max(-1, share))}`)
-    meter.toggleAttribute("data-below", share < 0)
-    return meter
+    const drawn = h("span", { class: "bar", "aria-hidden": "true" })
+    // two lengths are all that a style is given
+    const place = (x: number) => `${(100 * (x - least)) / (most - least)}%`
+    drawn.style.setProperty("--from", place(Math.min(0, share)))
+    drawn.style.setProperty("--to", place(Math.max(0, share)))
+    return drawn
   }
-  const withBars = rows.some(({ share }) => share !== 0)
+  const withBars = most > least
   return h(
     "div",
     { class: "numbers" },
@@ -95,7 +98,7 @@ function numbersTable({ title, rows, rest }: Numbers): HTMLElement {
 
 /** A document's report; `remove` takes it away again. */
 export function cardElement(card: Card, id: string, remove: (() => void) | null): HTMLElement {
-  const { kind, name, verdict, headline, sections } = card
+  const { kind, name, verdict, chip = chips[verdict], headline, sections } = card
   const button =
     remove && h("button", { type: "button", class: "quiet", "aria-label": `Take ${name} away` }, "Take away")
   button?.addEventListener("click", () => remove?.())
@@ -111,21 +114,20 @@ export function cardElement(card: Card, id: string, remove: (() => void) | null)
     h(
       "div",
       { class: "finding", "data-verdict": verdict },
-      h(
-        "p",
-        { class: "chip" },
-        h("span", { class: "sign", "aria-hidden": "true" }, signs[verdict][0]),
-        chips[verdict],
-      ),
+      h("p", { class: "chip" }, h("span", { class: "sign", "aria-hidden": "true" }, signs[verdict][0]), chip),
       h("h2", { id }, ...marked(headline)),
     ),
-    ...sections.map(({ title, lines, numbers = [] }) =>
-      h(
-        "section",
-        {},
-        h("h3", {}, title),
-        ...numbers.map(numbersTable),
-        lines.length > 0 && h("ul", { class: "said" }, ...lines.map(lineItem)),
+    h(
+      "div",
+      { class: "sections" },
+      ...sections.map(({ title, lines, numbers = [] }) =>
+        h(
+          "section",
+          {},
+          h("h3", {}, title),
+          ...numbers.map(numbersTable),
+          lines.length > 0 && h("ul", { class: "said" }, ...lines.map(lineItem)),
+        ),
       ),
     ),
   )

@@ -91,7 +91,7 @@ function headline({ verdict, reason, under }: Checked, { statement, proofSystem 
     : "The proof verifies, under a key that is the word of whoever sent it."
 }
 
-const visibility = { hidden: "hidden", public: "shown below", committed: "committed to" } as const
+const visibility = { hidden: "hidden", public: "shown here", committed: "committed to" } as const
 
 /** What a statement says, as a sentence and its numbers. `true` only if it is proven. */
 export function statementSection(
@@ -103,7 +103,7 @@ export function statementSection(
   const lines: Line[] = [
     line(
       verdict,
-      `${says}: the integer model ${statement.model}, run on some input of its admissible range (${visibility[input.visibility]}), gives exactly this output (${output.visibility === "public" ? "below" : "committed to"}), for the context ${statement.context}.`,
+      `${says}: the integer model ${statement.model}, run on some input of its admissible range (${visibility[input.visibility]}), gives exactly this output (${visibility[output.visibility]}), for the context ${statement.context}.`,
     ),
   ]
   for (const [side, claim] of [

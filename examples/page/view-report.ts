@@ -36,6 +36,8 @@ export interface Card {
   readonly kind: string
   readonly name: string
   readonly verdict: Verdict
+  /** What stands over the headline, where the verdict's own words would be wrong. */
+  readonly chip?: string
   /** One sentence: what the verdict means. */
   readonly headline: string
   readonly sections: readonly Section[]
