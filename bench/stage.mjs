@@ -121,7 +121,7 @@ const stages = {
     save("verification.json", result.verificationKey)
     return {
       ms,
-      provingKeyBytes: result.provingKey.length,
+      keyBytes: result.provingKey.length,
       verificationKeyBytes: length(result.verificationKey),
     }
   },
