@@ -76,8 +76,10 @@ async function main() {
   }
   if (rows.length === 0 && !names.includes("draw"))
     throw new Refusal(`nothing of ${names.join(", ")} has a name with \`${options.only}\``)
-  const empty = Object.fromEntries(leading.map((field) => [field, null]))
-  if (options.json) console.log(JSON.stringify({ rows: rows.map((row) => ({ ...empty, ...row })) }, null, 2))
+  // JSON has no undefined
+  const begin = (row) => Object.fromEntries(leading.map((field) => [field, row[field] ?? null]))
+  if (options.json)
+    console.log(JSON.stringify({ rows: rows.map((row) => ({ ...row, ...begin(row) })) }, null, 2))
   else if (rows.length > 0) console.log(Object.values(where).join(", "))
   if (names.includes("draw") || directory !== undefined)
     (await import("./draw.mjs")).draw(directory ?? results)
