@@ -20,6 +20,7 @@ import { environment, leading, writeRows } from "./record.mjs"
 const sections = {
   models: async (options) => (await import("./stages.mjs")).models(options),
   scaling: async (options) => (await import("./scaling.mjs")).scaling(options),
+  page: async (options) => (await import("./page.mjs")).page(options),
   kernels: async (options) => (await import("./kernels.mjs")).kernels(options),
   lenet: async (options) => (await import("./proofs.mjs")).lenet(options),
   ceremony: async (options) => (await import("./ceremony.mjs")).ceremony(options),
