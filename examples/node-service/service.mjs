@@ -69,7 +69,6 @@ const later = (message, seconds) =>
 function refusalOf(error) {
   if (error instanceof Refusal) return error
   if (error instanceof InputError) return new Refusal(422, error.name, error.message)
-  if (error instanceof FileError) return new Refusal(400, error.name, error.message)
   const id = randomUUID()
   console.error(id, error)
   return new Refusal(
@@ -151,8 +150,7 @@ async function openModel(folder) {
     })
   const verificationKey = parseVerificationKey(text("verification.json"))
   const keyFile = await openKeyFile(join(folder, "proving.key"))
-  const open = () => openProver(circuit, keyFile, { verificationKey })
-  let prover = await open()
+  const prover = await openProver(circuit, keyFile, { verificationKey })
   const inputs = circuit.graph.inputs.map(({ name, tensor }) => ({
     name,
     shape: circuit.graph.tensors[tensor].shape,
@@ -167,23 +165,7 @@ async function openModel(folder) {
       layout: verificationKey.layout,
       verificationKey,
     },
-    /**
-     * @param {Parameters<typeof prover.prove>[0]} input
-     * @param {Parameters<typeof prover.prove>[1] & { signal: AbortSignal }} options
-     */
-    async prove(input, options) {
-      try {
-        return await prover.prove(input, options)
-      } catch (error) {
-        if (error instanceof InputError || options.signal.aborted) throw error
-        // a thread that died, say, does not come back: the next client gets a new prover
-        await prover.close().catch(() => undefined)
-        prover = await open().catch((again) => {
-          throw new Error("the prover cannot be opened again", { cause: again })
-        })
-        throw new Error("proving failed", { cause: error })
-      }
-    },
+    prove: prover.prove,
     async close() {
       await prover.close()
       await keyFile.close()
@@ -248,6 +230,20 @@ async function bodyOf(request, response, { bodyLimit, bodyTime }) {
     })
   } finally {
     clearTimeout(timer)
+  }
+}
+
+/**
+ * The input in a body, read strictly.
+ * @param {Buffer} body
+ * @param {Parameters<typeof parseInput>[1]} inputs
+ */
+function inputIn(body, inputs) {
+  try {
+    return parseInput(parseJson(body, "body"), inputs, "body")
+  } catch (error) {
+    if (error instanceof FileError) throw new Refusal(400, error.name, error.message)
+    throw error
   }
 }
 
@@ -332,7 +328,7 @@ async function openService(folder, limits) {
       const context = contextOf(url)
       if (state() === "full") throw full()
       const body = await bodyOf(request, response, limits)
-      const input = parseInput(parseJson(body, "body"), model.inputs, "body")
+      const input = inputIn(body, model.inputs)
       // others may have come while the body did
       if (state() === "full") throw full()
       const receipt = await queue.run(async () => {

@@ -4,7 +4,7 @@
  * anybody.
  */
 import { execFile } from "node:child_process"
-import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { chmodSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { delimiter, join } from "node:path"
 import { installed, root } from "./installed.js"
@@ -35,6 +35,7 @@ export function newcomer(name: string, above = installed()): Newcomer {
   const readme = readFileSync(join(examples, name, "README.md"), "utf8")
   const bin = join(folder, ".bin")
   mkdirSync(bin, { recursive: true })
+  symlinkSync("../node_modules", path("node_modules"))
   writeFileSync(path("package.json"), JSON.stringify({ private: true, type: "module" }))
   const program = (name: string, script: string) => {
     writeFileSync(join(bin, name), `#!/bin/sh\n${script} "$@"\n`)
