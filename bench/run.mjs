@@ -20,6 +20,8 @@ import { environment, leading, writeRows } from "./record.mjs"
 /** Sections: a function of the options that gives rows, loaded when it is asked for. */
 const sections = {
   models: async (options) => (await import("./stages.mjs")).models(options),
+  nodes: async (options) => (await import("./nodes.mjs")).nodes(options),
+  operators: async (options) => (await import("./costs.mjs")).operators(options),
   scaling: async (options) => (await import("./scaling.mjs")).scaling(options),
   kernels: async (options) => (await import("./kernels.mjs")).kernels(options),
   lenet: async (options) => (await import("./proofs.mjs")).lenet(options),
@@ -29,7 +31,7 @@ const sections = {
   transformer: async (options) => (await import("./transformer.mjs")).transformer(options),
 }
 /** Those of a run without names, in this order. */
-const standard = ["models", "operators", "scaling", "peers", "kernels", "lenet"]
+const standard = ["models", "nodes", "operators", "scaling", "peers", "kernels", "lenet"]
 const drawing = new URL("./draw.mjs", import.meta.url)
 
 /** What whoever runs this can mend; everything else is shown with its stack. */

@@ -6,6 +6,7 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { median } from "./compare.mjs"
+import { peakMemory } from "./memory.mjs"
 
 const [name, folder] = process.argv.slice(2)
 const path = (file) => join(folder, file)
@@ -199,7 +200,7 @@ process.on("disconnect", () => process.exit())
 process.once("message", async (plan) => {
   try {
     const measured = await stages[name](plan)
-    const peakBytes = 1024 * process.resourceUsage().maxRSS
+    const peakBytes = peakMemory()
     process.send({ measured: { ...measured, peakBytes } }, () => process.disconnect())
   } catch (error) {
     process.send({ failed: error.stack }, () => process.disconnect())

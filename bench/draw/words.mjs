@@ -27,5 +27,8 @@ export const short = (n) =>
 
 export const ratio = (x) => `${x >= 10 ? Math.round(x) : x.toFixed(1)}×`
 
+/** What a model is called in a picture: without what follows the name, or belongs to every such model. */
+export const shortName = (name) => name.replace(/^(LeNet) .*/, "$1").replace("gradient-boosted", "boosted")
+
 /** A power of two as constraints are drawn on: 2¹². */
 export const power = (n) => `2${String(n).replace(/\d/g, (d) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(d)])}`
