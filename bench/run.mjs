@@ -31,12 +31,7 @@ const sections = {
   transformer: async (options) => (await import("./transformer.mjs")).transformer(options),
 }
 /** Those of a run without names, in this order. */
-<<<<<<< HEAD
 const standard = ["models", "nodes", "operators", "scaling", "peers", "kernels", "lenet"]
-const drawing = new URL("./draw.mjs", import.meta.url)
-=======
-const standard = ["models", "operators", "scaling", "peers", "kernels", "lenet"]
->>>>>>> integration15
 
 /** What whoever runs this can mend; everything else is shown with its stack. */
 class Refusal extends Error {}
