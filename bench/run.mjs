@@ -85,7 +85,7 @@ async function main() {
     console.log(JSON.stringify({ rows: rows.map((row) => ({ ...row, ...begin(row) })) }, null, 2))
   else if (rows.length > 0) console.log(Object.values(where).join(", "))
   if (names.includes("draw") || directory !== undefined)
-    (await import("./draw.mjs")).draw(directory ?? results)
+    await (await import("./draw.mjs")).draw(directory ?? results)
 }
 
 // whoever is told to end takes along what it started

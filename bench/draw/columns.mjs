@@ -2,8 +2,8 @@
 const where = ["date", "commit", "cpu", "cores", "node"]
 const columns = {
   models: [
-    ...["name", "ms", "weights", "constraints", "provingKeyBytes", "provePeakBytes", "agreement"],
-    ...["accuracyFloat", "accuracyInteger", "compileMs", "setupMs", "openMs", "witnessMs", "verifyMs"],
+    ...["name", "ms", "weights", "constraints", "keyBytes", "peakBytes", "agreement"],
+    ...["compileMs", "setupMs", "openMs", "witnessMs", "verifyMs"],
   ],
   peers: ["name", "against", "ms", "otherMs", "ratio", "mode", "peer", "constraints"],
   scaling: ["name", "ms", "power", "runtime", "threads", "constraints", "peakBytes"],

@@ -27,9 +27,9 @@ export function readmeTable({ models, peers = [] }) {
   const columns = [
     ["model", (row) => row.name],
     ["constraints", (row) => count(row.constraints)],
-    ["key", (row) => size(row.provingKeyBytes)],
+    ["key", (row) => size(row.keyBytes)],
     ["proof", (row) => time(row.ms)],
-    ["memory", (row) => size(row.provePeakBytes)],
+    ["memory", (row) => size(row.peakBytes)],
     ["accuracy, float → integer", loss],
     ["others take", (row) => beside(peers, row)],
   ]
