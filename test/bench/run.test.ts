@@ -41,6 +41,7 @@ describe("npm run bench", () => {
     [["lenett"], "error: no benchmark `lenett`; there are: models, "],
     [["models", "--fast"], "error: Unknown option '--fast'"],
     [["models", "--only"], "error: Option '--only <value>' argument missing"],
+    [["models", "--peer", "ezkl"], "error: --peer is for the section `peers`, which is not asked for"],
     [["models", "--only", "no such model"], "error: nothing of models has a name with `no such model`"],
   ])("%j is refused in words, and nothing is printed", async (args, words) => {
     const { code, out, progress } = await bench(...args)
