@@ -19,8 +19,10 @@ import { environment, leading, writeRows } from "./record.mjs"
 
 /** Sections: a function of the options that gives rows, loaded when it is asked for. */
 const sections = {
+  scaling: async (options) => (await import("./scaling.mjs")).scaling(options),
   kernels: async (options) => (await import("./kernels.mjs")).kernels(options),
   lenet: async (options) => (await import("./proofs.mjs")).lenet(options),
+  peers: async (options) => (await import("./peers.mjs")).peers(options),
   ceremony: async (options) => (await import("./ceremony.mjs")).ceremony(options),
   universal: async (options) => (await import("./universal.mjs")).universal(options),
   log: async (options) => (await import("./log.mjs")).logs(options),

@@ -1,5 +1,5 @@
 /**
- * EZKL, from PyPI, on the same ONNX file and input: ezkl.py beside this file does a stage in a process. Its Python is one of a
+ * EZKL, from PyPI, on the same ONNX file and input: ezkl_stage.py beside this file does a stage in a process. Its Python is one of a
  * virtual environment that is made here once, of the versions in requirements.txt, or another that has both packages.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url"
 import { agreement } from "./prepared.mjs"
 import { runProcess } from "./process.mjs"
 
-const script = fileURLToPath(new URL("./ezkl.py", import.meta.url))
+const script = fileURLToPath(new URL("./ezkl_stage.py", import.meta.url))
 const requirements = fileURLToPath(new URL("./requirements.txt", import.meta.url))
 const environments = fileURLToPath(new URL("../../.cache/peers/", import.meta.url))
 

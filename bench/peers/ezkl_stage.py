@@ -1,6 +1,6 @@
 """One stage of EZKL on the files of a folder, and what it took, as the last line of standard output in JSON.
 
-    python ezkl.py compile | srs | setup | prove | verify FOLDER
+    python ezkl_stage.py compile | srs | setup | prove | verify FOLDER
 
 The folder has model.onnx, calibration.json and input.json (EZKL's own form: {"input_data": [[...]]}). Every stage is a process
 of its own, so that its peak of memory is its own. The input is private, parameters are fixed, the output is public. Scales
