@@ -1,6 +1,6 @@
 /**
  * EZKL, from PyPI, on the same ONNX file and input: ezkl_stage.py beside this file does a stage in a process. Its Python is one of a
- * virtual environment that is made here once, of the versions in requirements.txt, or another that has both packages.
+ * virtual environment that is made here once, of the versions in requirements.txt, or another that has the package.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -19,7 +19,7 @@ export async function ezklPython(say, python = "python3") {
   const program = join(folder, "bin", "python")
   const done = join(folder, "requirements.txt")
   if (existsSync(done) && readFileSync(done, "utf8") === wanted) return program
-  say(`a virtual environment with ${wanted.trim().split("\n").join(" and ")}`)
+  say(`a virtual environment with ${wanted.trim()}`)
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(environments, { recursive: true })
   await runProcess(python, ["-m", "venv", folder])

@@ -2,7 +2,7 @@
 
     python ezkl_stage.py compile | srs | setup | prove | verify FOLDER
 
-The folder has model.onnx, calibration.json and input.json (EZKL's own form: {"input_data": [[...]]}). Every stage is a process
+The folder has model.onnx (strides and pads written out: EZKL has no defaults for them), calibration.json and input.json (EZKL's own form: {"input_data": [[...]]}). Every stage is a process
 of its own, so that its peak of memory is its own. The input is private, parameters are fixed, the output is public. Scales
 are calibrated for the target "resources"; all else is as EZKL has it without being asked.
 """
@@ -18,41 +18,19 @@ import ezkl
 TARGET = "resources"
 
 
-def explicit(path, into):
-    """Writes strides and pads where ONNX has a default for them: EZKL wants them said."""
-    import onnx
-
-    model = onnx.load(path)
-    for node in model.graph.node:
-        if node.op_type not in ("Conv", "AveragePool", "MaxPool"):
-            continue
-        given = {attribute.name: attribute for attribute in node.attribute}
-        if "kernel_shape" in given:
-            rank = len(given["kernel_shape"].ints)
-        else:
-            (weights,) = [w for w in model.graph.initializer if w.name == node.input[1]]
-            rank = len(weights.dims) - 2
-        if "strides" not in given:
-            node.attribute.append(onnx.helper.make_attribute("strides", [1] * rank))
-        if "pads" not in given and given.get("auto_pad") is None:
-            node.attribute.append(onnx.helper.make_attribute("pads", [0] * (2 * rank)))
-    onnx.save(model, into)
-
-
 def settings():
     with open("settings.json") as file:
         return json.load(file)
 
 
 def compile_model():
-    explicit("model.onnx", "network.onnx")
     run_args = ezkl.PyRunArgs()
     run_args.input_visibility = "private"
     run_args.param_visibility = "fixed"
     run_args.output_visibility = "public"
-    require(ezkl.gen_settings("network.onnx", "settings.json", py_run_args=run_args), "gen_settings")
-    require(ezkl.calibrate_settings("calibration.json", "network.onnx", "settings.json", TARGET), "calibrate_settings")
-    require(ezkl.compile_circuit("network.onnx", "network.ezkl", "settings.json"), "compile_circuit")
+    require(ezkl.gen_settings("model.onnx", "settings.json", py_run_args=run_args), "gen_settings")
+    require(ezkl.calibrate_settings("calibration.json", "model.onnx", "settings.json", TARGET), "calibrate_settings")
+    require(ezkl.compile_circuit("model.onnx", "network.ezkl", "settings.json"), "compile_circuit")
     found = settings()
     args = found["run_args"]
     return {

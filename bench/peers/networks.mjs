@@ -1,21 +1,18 @@
-/** The models that are compared. */
-import { readFileSync } from "node:fs"
-import { importOnnx, parseInput, parseSamples } from "../../dist/index.js"
+/** The models that are compared: two digit classifiers of those that are measured (networks.mjs), or others by name. */
+import { networks } from "../networks.mjs"
 
-const examples = { "784-56-10": "mnist-mlp", LeNet: "mnist-lenet" }
+const standard = ["784-56-10", "LeNet"]
 
-function example(name, folder) {
-  const read = (file) => readFileSync(new URL(`../../examples/${folder}/${file}`, import.meta.url))
-  const onnx = read("model.onnx")
-  const { inputs } = importOnnx(onnx)
-  const { samples } = parseSamples(read("samples.json"), "samples.json", inputs)
-  return { name, onnx, samples, input: parseInput(JSON.parse(read("input.json").toString()), inputs) }
-}
-
-/** Networks as prepared.mjs takes them: those with `only` in their names, or both examples; of a quick run the smaller. */
+/** Networks as prepared.mjs takes them: those with `only` in their names, or the standard ones; of a quick run the smaller. */
 export async function networksFor({ quick, only }) {
-  const names = Object.keys(examples).filter((name) =>
-    only ? name.includes(only) : !quick || name === "784-56-10",
+  const names = quick ? standard.slice(0, 1) : standard
+  const chosen = networks.filter(({ name }) =>
+    only ? name.includes(only) : names.some((start) => name.startsWith(start)),
   )
-  return names.map((name) => example(name, examples[name]))
+  const loaded = []
+  for (const { name, weights, load } of chosen) {
+    const { file, samples, unseen, options } = await load()
+    loaded.push({ name, weights, onnx: file, samples, input: unseen[0], options })
+  }
+  return loaded
 }

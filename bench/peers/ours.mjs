@@ -16,7 +16,16 @@ const countersign = (...args) => runProcess(process.execPath, [cli, ...args])
 export async function openOurs(prepared) {
   const { model, input, context, paths } = prepared
   const folder = join(prepared.folder, "countersign")
-  const compiled = await countersign("compile", paths.model, "--samples", paths.samples, "--out", folder)
+  const precision = prepared.precision === undefined ? [] : ["--precision", `${prepared.precision}`]
+  const compiled = await countersign(
+    "compile",
+    paths.model,
+    "--samples",
+    paths.samples,
+    "--out",
+    folder,
+    ...precision,
+  )
   const set = await countersign("setup", folder, "--dev")
   const circuit = await compile(model)
   const provingKey = readFileSync(join(folder, "proving.key"))

@@ -12,11 +12,11 @@ const context = `0x${"00".repeat(32)}`
 const calibrationSamples = 20
 
 /**
- * Reads `network`: { name, onnx: bytes, samples: [values by input], input: values by input }, all values flat. Gives it with
- * the paths of its files in `folder`, the integer model, quantized input and outputs, and the float outputs.
+ * Reads `network`: { name, onnx: bytes, samples: [values by input], input: values by input, options of `quantize` }, all values
+ * flat. Gives it with the paths of its files in `folder`, the integer model, quantized input and outputs, and float outputs.
  */
 export async function prepare(network, folder) {
-  const { name, onnx, samples, input } = network
+  const { name, onnx, samples, input, options = {} } = network
   mkdirSync(folder, { recursive: true })
   const paths = {
     model: join(folder, "model.onnx"),
@@ -30,7 +30,7 @@ export async function prepare(network, folder) {
 
   const graph = importOnnx(onnx)
   const program = lower(graph)
-  const model = await quantize(graph, { samples })
+  const model = await quantize(graph, { samples, ...options })
   const quantized = quantizeInput(model, input, { clampInputs: true })
   const run = runInteger(model, quantized)
   const outputs = model.outputs.flatMap(({ tensor }) => Array.from(run.get(tensor)))
@@ -41,6 +41,8 @@ export async function prepare(network, folder) {
   const floats = program.outputs.flatMap(({ tensor }) => Array.from(real.get(tensor)))
   return {
     name,
+    weights: network.weights,
+    precision: options.precision,
     folder,
     paths,
     context,
