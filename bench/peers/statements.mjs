@@ -2,15 +2,15 @@
  * Two circuits of the same integer model for provers of `.zkey` and `.wtns`. Both prove the same outputs from the same
  * integers, with range checks by bits and weights as constants.
  *
- * `ofCircom` is what a user of circom and snarkjs would have: circom source (ours, as `countersign export circom` writes it),
- * compiled by circom with its own defaults, the key by snarkjs (first key and one contribution, from powers of tau), the witness
- * by the calculator that circom made.
+ * `ofCircom` is what a user of circom and snarkjs has: circom source (ours, as `countersign export circom` writes it), compiled
+ * by circom without linear constraints (--O2, whose domain is smaller than the default's), the key by snarkjs (first key and one
+ * contribution, from powers of tau), the witness by the calculator that circom made.
  *
  * `ofPlain` is our own plain Groth16 circuit, with our key in snarkjs's format and our witness: what only we have, and faster
  * than the other in all that comes before the proof.
  *
- * A statement is { name, facts, zkey (path), key (verification key as snarkjs has it), witness(path): the time to make one,
- * check(publicSignals): throws }.
+ * A statement is { name, folder, facts, zkey (its path), key (to verify, in snarkjs's form), witness: gives { bytes, ms },
+ * check: throws unless public signals are the model's outputs and what else the circuit shows }.
  */
 import { copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
@@ -87,7 +87,7 @@ export async function ofCircom(prepared, say) {
   const circom = require.resolve("circom2/cli.js")
   const compiled = await runProcess(
     process.execPath,
-    [circom, "model.circom", "--r1cs", "--wasm", "-o", "."],
+    [circom, "model.circom", "--O2", "--r1cs", "--wasm", "-o", "."],
     { cwd: folder },
   )
   const { stdout } = await runProcess(process.execPath, [circom, "--version"])
