@@ -23,6 +23,7 @@ const sections = {
   page: async (options) => (await import("./page.mjs")).page(options),
   kernels: async (options) => (await import("./kernels.mjs")).kernels(options),
   lenet: async (options) => (await import("./proofs.mjs")).lenet(options),
+  peers: async (options) => (await import("./peers.mjs")).peers(options),
   ceremony: async (options) => (await import("./ceremony.mjs")).ceremony(options),
   universal: async (options) => (await import("./universal.mjs")).universal(options),
   log: async (options) => (await import("./log.mjs")).logs(options),
