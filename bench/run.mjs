@@ -56,6 +56,17 @@ function readArguments() {
   }
 }
 
+/** Said at once, not when all other sections have run. */
+async function checkPeers(names, list) {
+  if (!names.includes("peers")) throw new Refusal("--peer is for the section `peers`, which is not asked for")
+  const { parsePeers } = await import("./peers.mjs")
+  try {
+    parsePeers(list)
+  } catch (error) {
+    throw new Refusal(error.message)
+  }
+}
+
 async function main() {
   const { values: options, positionals } = readArguments()
   const names =
@@ -63,6 +74,7 @@ async function main() {
   const known = [...Object.keys(sections), "draw"]
   for (const name of names)
     if (!known.includes(name)) throw new Refusal(`no benchmark \`${name}\`; there are: ${known.join(", ")}`)
+  if (options.peer.length > 0) await checkPeers(names, options.peer)
   const results = fileURLToPath(new URL("./results", import.meta.url))
   const directory = options.out ?? (options.quick || options.only ? undefined : results)
   const where = environment()
