@@ -25,6 +25,7 @@ const sections = {
   page: async (options) => (await import("./page.mjs")).page(options),
   kernels: async (options) => (await import("./kernels.mjs")).kernels(options),
   lenet: async (options) => (await import("./proofs.mjs")).lenet(options),
+  peers: async (options) => (await import("./peers.mjs")).peers(options),
   ceremony: async (options) => (await import("./ceremony.mjs")).ceremony(options),
   universal: async (options) => (await import("./universal.mjs")).universal(options),
   log: async (options) => (await import("./log.mjs")).logs(options),
@@ -57,6 +58,17 @@ function readArguments() {
   }
 }
 
+/** Said at once, not when all other sections have run. */
+async function checkPeers(names, list) {
+  if (!names.includes("peers")) throw new Refusal("--peer is for the section `peers`, which is not asked for")
+  const { parsePeers } = await import("./peers.mjs")
+  try {
+    parsePeers(list)
+  } catch (error) {
+    throw new Refusal(error.message)
+  }
+}
+
 async function main() {
   const { values: options, positionals } = readArguments()
   const names =
@@ -64,6 +76,7 @@ async function main() {
   const known = [...Object.keys(sections), "draw"]
   for (const name of names)
     if (!known.includes(name)) throw new Refusal(`no benchmark \`${name}\`; there are: ${known.join(", ")}`)
+  if (options.peer.length > 0) await checkPeers(names, options.peer)
   const results = fileURLToPath(new URL("./results", import.meta.url))
   const directory = options.out ?? (options.quick || options.only ? undefined : results)
   const where = environment()
