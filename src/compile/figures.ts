@@ -36,7 +36,7 @@ export type NodeAccuracy = Pick<Accuracy, "samples" | "saturation" | "losses">
 /** What `measureSaturation` says. */
 export interface MeasuredSaturation {
   readonly samples: number
-  /** For each node of the integer model, null for all but clamps. */
+  /** For each node of the integer model, null for all but clamps; comparisons are none. */
   readonly nodes: readonly (Required<Pick<Saturation, "low" | "high">> | null)[]
 }
 
@@ -134,7 +134,9 @@ export async function measureSaturation(
   checkArgument(samples.length > 0, "samples", "at least one", samples)
   const { backend, onProgress, signal } = options
   const clamps = new Map<IntNode, { low: number; high: number }>()
-  for (const node of graph.nodes) if (node.kind === "rescale") clamps.set(node, { low: 0, high: 0 })
+  // what is brought to one bit is a comparison, and at an end always
+  for (const node of graph.nodes)
+    if (node.kind === "rescale" && node.bits > 1) clamps.set(node, { low: 0, high: 0 })
   const rescales = [...clamps.keys()] as RescaleNode[]
   const tensors = [...new Set(rescales.map(({ source }) => source))]
   const size = (id: TensorId) => graph.tensors[id].lo.length
