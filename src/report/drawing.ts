@@ -4,7 +4,7 @@ import { counted, cutEnd, endOf, type Html, html, none } from "./html.js"
 import { type Box, boxSize, type Drawing, type Edge } from "./layout.js"
 
 /** Letters that a box has room for, of its head and of its name. */
-const room = { head: 15, name: 26 } as const
+const room = { head: 14, name: 26 } as const
 
 const { width, height } = boxSize
 const rounded = (x: number) => Math.round(10 * x) / 10
@@ -32,6 +32,11 @@ function headOf(nodes: readonly NodeReport[]): { readonly label: string; readonl
   return { label: operator || primitive, kind: moves ? "moves" : "free" }
 }
 
+/** Families of gadgets that nodes use, those of the node that comes first first. */
+const families = (nodes: readonly NodeReport[]): readonly string[] => [
+  ...new Set(nodes.flatMap(({ gadget }) => gadget.match(/\b[A-Z]\w*/g) ?? [])),
+]
+
 /** A box at its place; `most`: constraints of the box that has most. */
 function boxOf({ nodes: places, x, y }: Box, i: number, nodes: readonly NodeReport[], most: number): Html {
   const inside = places.map((place) => nodes[place])
@@ -39,12 +44,14 @@ function boxOf({ nodes: places, x, y }: Box, i: number, nodes: readonly NodeRepo
   const { label, kind } = headOf(inside)
   const [{ name, primitive }] = inside
   const parts = inside.length === 1 ? primitive : `${inside.length} nodes`
+  const costless = constraints === 0
+  const form = [parts, ...families(inside)].join(" ")
   const outputs = inside.flatMap((node) => node.outputs ?? [])
   const told = `${label} ${cutEnd(name, 80)}: ${parts}, ${counted(constraints)} constraints${outputs.length > 0 ? `, output ${outputs.map((each) => cutEnd(each, 40)).join(", ")}` : ""}`
   const bar = Math.max(constraints > 0 ? 2 : 0, ((width - 20) * constraints) / most)
   const cost =
     constraints > 0 ? html`<text class="cost" x="${width - 10}" y="19">${counted(constraints)}</text>` : none
-  return html`<a id="box-${i}" class="box ${outputs.length > 0 ? `${kind} result` : kind}" href="#row-${places[0]}" data-rows="${places.join(" ")}" transform="translate(${rounded(x - width / 2)} ${rounded(y - height / 2)})"><title>${told}</title><rect class="card" width="${width}" height="${height}" rx="8"/><text class="head" x="10" y="19">${endOf(label, room.head)}</text>${cost}<text class="name" x="10" y="36">${endOf(name, room.name)}</text><rect class="rail" x="10" y="45" width="${width - 20}" height="5" rx="2.5"/><rect class="bar" x="10" y="45" width="${rounded(bar)}" height="5" rx="2.5"/></a>
+  return html`<a id="box-${i}" class="box ${outputs.length > 0 ? `${kind} result` : kind}" href="#row-${places[0]}" data-rows="${places.join(" ")}" transform="translate(${rounded(x - width / 2)} ${rounded(y - height / 2)})"><title>${told}</title><rect class="card" width="${width}" height="${height}" rx="8"/><text class="head" x="10" y="19">${cutEnd(label, costless ? 2 * room.head - 4 : room.head)}</text>${cost}<text class="name" x="10" y="36">${endOf(name, room.name)}</text><text class="name" x="10" y="51">${cutEnd(form, room.name)}</text><rect class="rail" x="10" y="59" width="${width - 20}" height="5" rx="2.5"/><rect class="bar" x="10" y="59" width="${rounded(bar)}" height="5" rx="2.5"/></a>
 `
 }
 

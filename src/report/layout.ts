@@ -6,7 +6,7 @@
 import type { NodeReport } from "../compile/inspect.js"
 
 /** Width and height of a box, in the units of the drawing. */
-export const boxSize = { width: 196, height: 58 } as const
+export const boxSize = { width: 196, height: 72 } as const
 
 /** Most boxes of single nodes; most boxes that anybody sees something in, and a drawing is made of. */
 const mostSingle = 120

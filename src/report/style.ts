@@ -80,8 +80,8 @@ button:hover { background: var(--sunk) }
 .scroll { max-height: 85vh; overflow: auto; border: 1px solid var(--line); border-radius: var(--round); background: var(--card) }
 table { width: 100%; border-collapse: separate; border-spacing: 0; font-size: var(--small) }
 th, td { padding: 0.4rem 0.7rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top }
-thead th { position: sticky; top: 0; z-index: 1; background: var(--sunk); white-space: nowrap; font-weight: 600 }
-thead button { min-height: 1.6rem; min-width: 0; padding: 0; border: 0; background: none; font-weight: 600 }
+thead th { position: sticky; top: 0; z-index: 1; background: var(--sunk); vertical-align: bottom; font-weight: 600 }
+thead button { min-height: 1.6rem; min-width: 0; padding: 0; border: 0; background: none; font-weight: 600; line-height: 1.3; text-align: inherit }
 thead button::after { content: "↕"; padding-left: 0.35em; color: var(--soft) }
 [aria-sort="ascending"] button::after { content: "↑"; color: var(--accent) }
 [aria-sort="descending"] button::after { content: "↓"; color: var(--accent) }

@@ -164,7 +164,7 @@ describe("a drawing", () => {
     const boxes = drawing?.boxes ?? []
     for (const [i, one] of boxes.entries())
       for (const other of boxes.slice(i + 1))
-        expect(Math.abs(one.x - other.x) >= 196 || Math.abs(one.y - other.y) >= 58).toBe(true)
+        expect(Math.abs(one.x - other.x) >= 196 || Math.abs(one.y - other.y) >= 72).toBe(true)
     expect(groups(nodes.slice(0, 50)).map((each) => each.length)).toEqual(new Array(50).fill(1))
     expect((await pageOf(contentOf(nodes, "large", ""))).length).toBeLessThan(400_000)
   })
