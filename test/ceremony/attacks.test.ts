@@ -103,7 +103,7 @@ describe.each(["mirage", "architecture", "groth16"] as const)("a ceremony of %s"
       ? (await commitWeights(circuit, given)).verificationKey
       : await verificationKeyOf(circuit, given)
   const check = (given: Uint8Array, options: VerifySetupOptions = {}, of = circuit): Promise<SetupReport> =>
-    verifySetup(of, given, ptau, { threads: 1, allowUncontributed: true, ...options })
+    verifySetup(of, given, ptau, { allowUncontributed: true, ...options })
   /** Its problems; that there are some is what is tested. */
   async function refused(given: Uint8Array, ...expected: readonly (RegExp | string)[]): Promise<string[]> {
     const { valid, problems } = await check(given)
