@@ -1,4 +1,4 @@
-/** A stranger's contract (examples/consumer), compiled from the tarball in an empty project, and what it acts on. */
+/** A stranger's contract (examples/solidity-consumer), compiled from the tarball in an empty project, and what it acts on. */
 import { execFile, execFileSync } from "node:child_process"
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -20,7 +20,7 @@ import {
   startSettlement,
 } from "../support/settlement.js"
 
-const readme = readFileSync(join(root, "examples/consumer/README.md"), "utf8")
+const readme = readFileSync(join(root, "examples/solidity-consumer/README.md"), "utf8")
 /** How the README compiles it, and what it deploys it with. */
 const compileCommand = /^npx (solcjs .*)$/m.exec(readme)?.[1] ?? ""
 const deployModule = /```js\n([\s\S]*?)```/.exec(readme)?.[1] ?? ""
@@ -31,7 +31,7 @@ describe("a stranger's consumer", () => {
   let compiled: Deployable
   beforeAll(async () => {
     folder = installed()
-    const shipped = join(folder, "node_modules/countersign/examples/consumer/LoanDesk.sol")
+    const shipped = join(folder, "node_modules/countersign/examples/solidity-consumer/LoanDesk.sol")
     expect(existsSync(shipped)).toBe(true)
     copyFileSync(shipped, join(folder, "LoanDesk.sol"))
     const [, ...args] = compileCommand.split(" ")

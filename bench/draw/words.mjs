@@ -1,0 +1,31 @@
+/** Numbers as people read them: three digits, a unit, no more than that. */
+
+const digits = (x) =>
+  x >= 100 ? Math.round(x).toLocaleString("en") : String(Number(x.toPrecision(x >= 10 ? 2 : 2)))
+
+/** A time of so many milliseconds. */
+export const time = (ms) =>
+  ms < 1000 ? `${digits(ms)} ms` : ms < 120_000 ? `${digits(ms / 1000)} s` : `${digits(ms / 60_000)} min`
+
+/** A size of so many bytes, in powers of ten. */
+export const size = (bytes) =>
+  bytes < 1e6
+    ? `${digits(bytes / 1e3)} kB`
+    : bytes < 1e9
+      ? `${digits(bytes / 1e6)} MB`
+      : `${digits(bytes / 1e9)} GB`
+
+export const count = (n) => n.toLocaleString("en")
+
+/** A large count in short: 21k, 1.1M. */
+export const short = (n) =>
+  n < 1000
+    ? digits(n)
+    : n < 1e6
+      ? `${digits(n / 1e3).replace(",", "")}k`
+      : `${digits(n / 1e6).replace(",", "")}M`
+
+export const ratio = (x) => `${x >= 10 ? Math.round(x) : x.toFixed(1)}×`
+
+/** A power of two as constraints are drawn on: 2¹². */
+export const power = (n) => `2${String(n).replace(/\d/g, (d) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(d)])}`
