@@ -5,8 +5,9 @@
 import { createHash } from "node:crypto"
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { build } from "vite"
+import { build, type Plugin, transformWithOxc } from "vite"
 import {
+  type Circuit,
   compile,
   describeCircuit,
   importOnnx,
@@ -19,11 +20,13 @@ import {
 } from "#src/index.js"
 import { digits } from "../digits.js"
 import type { FileName, Pinned, PinnedFile } from "./pin.js"
+import { filesIn } from "./serve.js"
 
 /** A compiled model with its keys. */
 export interface Compiled {
   readonly files: Readonly<Record<FileName, Uint8Array>>
   readonly verificationKey: VerificationKey
+  readonly circuit: Circuit
 }
 
 /** @param examples the folder `examples` */
@@ -43,6 +46,7 @@ export async function compileLenet(examples: string): Promise<Compiled> {
       "proving.key": provingKey,
     },
     verificationKey,
+    circuit,
   }
 }
 
@@ -57,11 +61,19 @@ const samples = (): Pinned["samples"] => {
 
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex")
 
-/** Writes the page into `out`, which is emptied before. */
+/** What was made. */
+export interface Page {
+  readonly keyDigest: string
+  readonly model: string
+  /** Packages whose code is in it. */
+  readonly packages: readonly string[]
+}
+
+/** Writes the page into `out`, which is emptied before. @param root this folder */
 export async function makePage(
-  { files, verificationKey }: Compiled,
+  { files, verificationKey }: Pick<Compiled, "files" | "verificationKey">,
   { root, out }: { readonly root: string; readonly out: string },
-): Promise<{ readonly packages: readonly string[] }> {
+): Promise<Page> {
   const named = Object.entries(files).map(([name, bytes]): [string, PinnedFile] => {
     const digest = sha256(bytes)
     const path = `files/${name.replace(".", `-${digest.slice(0, 8)}.`)}`
@@ -75,16 +87,6 @@ export async function makePage(
     samples: samples(),
   }
   const packages = new Set<string>()
-  const note = {
-    name: "packages",
-    generateBundle(_: unknown, output: Record<string, { type: string; moduleIds?: readonly string[] }>) {
-      for (const { moduleIds = [] } of Object.values(output))
-        for (const id of moduleIds) {
-          const [, name] = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(id) ?? []
-          if (name) packages.add(name)
-        }
-    },
-  }
   rmSync(out, { recursive: true, force: true })
   await build({
     root,
@@ -93,14 +95,14 @@ export async function makePage(
     logLevel: "warn",
     publicDir: false,
     define: { PINNED: JSON.stringify(pinned) },
-    plugins: [note],
-    worker: { format: "es", plugins: () => [note] },
+    plugins: [notePackages(packages)],
+    worker: { format: "es", plugins: () => [notePackages(packages)] },
     build: {
       outDir: out,
+      emptyOutDir: false,
       assetsInlineLimit: 0,
       modulePreload: { polyfill: false },
       target: "es2022",
-      emptyOutDir: false,
     },
   })
   for (const name of Object.keys(files) as FileName[]) {
@@ -108,5 +110,33 @@ export async function makePage(
     mkdirSync(dirname(path), { recursive: true })
     writeFileSync(path, files[name])
   }
-  return { packages: [...packages].sort() }
+  await writeServiceWorker(root, out)
+  return { keyDigest: pinned.keyDigest, model: pinned.model, packages: [...packages].sort() }
+}
+
+/** Notes the packages that a bundle takes code from. */
+const notePackages = (packages: Set<string>): Plugin => ({
+  name: "packages",
+  generateBundle(_, output) {
+    for (const chunk of Object.values(output))
+      for (const id of chunk.type === "chunk" ? chunk.moduleIds : []) {
+        const [, name] = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(id) ?? []
+        if (name) packages.add(name)
+      }
+  },
+})
+
+/** Writes the service worker, with the digests of all files that are there; another file makes another version. */
+export async function writeServiceWorker(root: string, out: string): Promise<void> {
+  const digests = filesIn(out)
+    .filter((path) => path !== "sw.js")
+    .map((path): [string, string] => [
+      path === "index.html" ? "" : path,
+      sha256(readFileSync(join(out, path))),
+    ])
+  const files = JSON.stringify(Object.fromEntries(digests))
+  const path = join(root, "sw.ts")
+  const { code } = await transformWithOxc(readFileSync(path, "utf8"), path)
+  const version = sha256(Buffer.from(files)).slice(0, 16)
+  writeFileSync(join(out, "sw.js"), `const FILES = ${files}\nconst VERSION = "${version}"\n${code}`)
 }
