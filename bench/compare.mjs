@@ -41,6 +41,10 @@ function figure(value, field) {
   if (value === undefined || value === null) return ""
   if (typeof value !== "number") return String(value)
   if (field === "ratio") return `${value.toFixed(1)}x`
+  if (field.endsWith("Bytes")) {
+    const [unit, size] = value < 1e4 ? ["B", 1] : value < 1e6 ? ["kB", 1e3] : ["MB", 1e6]
+    return `${(value / size).toFixed(size === 1e6 ? 1 : 0)} ${unit}`
+  }
   if (Number.isInteger(value)) return value.toLocaleString("en")
   return Math.abs(value) >= 100
     ? value.toFixed(0)

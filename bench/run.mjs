@@ -19,6 +19,7 @@ import { environment, leading, writeRows } from "./record.mjs"
 
 /** Sections: a function of the options that gives rows, loaded when it is asked for. */
 const sections = {
+  models: async (options) => (await import("./stages.mjs")).models(options),
   scaling: async (options) => (await import("./scaling.mjs")).scaling(options),
   kernels: async (options) => (await import("./kernels.mjs")).kernels(options),
   lenet: async (options) => (await import("./proofs.mjs")).lenet(options),
@@ -87,6 +88,8 @@ async function draw(directory, names) {
   else if (names.includes("draw")) throw new Refusal("there is nothing that draws yet")
 }
 
+// whoever is told to end takes along what it started
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1))
 try {
   await main()
 } catch (error) {

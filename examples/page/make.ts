@@ -96,13 +96,18 @@ export async function makePage(
     publicDir: false,
     define: { PINNED: JSON.stringify(pinned) },
     plugins: [notePackages(packages)],
-    worker: { format: "es", plugins: () => [notePackages(packages)] },
+    worker: {
+      format: "es",
+      rolldownOptions: { checks: { pluginTimings: false } },
+      plugins: () => [notePackages(packages)],
+    },
     build: {
       outDir: out,
       emptyOutDir: false,
       assetsInlineLimit: 0,
       modulePreload: { polyfill: false },
       target: "es2022",
+      rolldownOptions: { checks: { pluginTimings: false } },
     },
   })
   for (const name of Object.keys(files) as FileName[]) {
