@@ -19,13 +19,13 @@ import { grow, treesToOnnx } from "./networks/trees.mjs"
 import { explicit } from "./onnx.mjs"
 import { resnet } from "./resnet.mjs"
 
-const [calibrating, judging] = [128, 1000]
+const calibrating = 128
 
 const images = (list) => list.map(({ pixels }) => ({ image: pixels }))
 
 /** Digits to calibrate with, and unseen ones with their classes. */
 function labelled(shrink = 1) {
-  const unseen = shuffled(digits("test", shrink)).slice(0, judging)
+  const unseen = shuffled(digits("test", shrink))
   return {
     samples: images(spread(digits("train", shrink), calibrating)),
     unseen: images(unseen),

@@ -75,7 +75,7 @@ function fromCell({ text, quoted }) {
 export function toCsv(rows) {
   const fields = [...new Set([...leading, ...rows.flatMap((row) => Object.keys(row))])]
   const lines = rows.map((row) => fields.map((field) => toCell(row[field], field)).join(","))
-  return `${[fields.join(","), ...lines].join("\n")}\n`
+  return `${[fields.map((field) => toCell(field)).join(","), ...lines].join("\n")}\n`
 }
 
 /** Lines of cells { text, quoted }. @throws Error if a quote is not closed */

@@ -11,7 +11,6 @@
  *
  * Ends with an error, and prints no figures, if a result differs from the other side's or a proof does not verify.
  */
-import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { table } from "./compare.mjs"
@@ -21,6 +20,7 @@ import { environment, leading, writeRows } from "./record.mjs"
 const sections = {
   models: async (options) => (await import("./stages.mjs")).models(options),
   scaling: async (options) => (await import("./scaling.mjs")).scaling(options),
+  page: async (options) => (await import("./page.mjs")).page(options),
   kernels: async (options) => (await import("./kernels.mjs")).kernels(options),
   lenet: async (options) => (await import("./proofs.mjs")).lenet(options),
   ceremony: async (options) => (await import("./ceremony.mjs")).ceremony(options),
@@ -30,7 +30,6 @@ const sections = {
 }
 /** Those of a run without names, in this order. */
 const standard = ["models", "operators", "scaling", "peers", "kernels", "lenet"]
-const drawing = new URL("./draw.mjs", import.meta.url)
 
 /** What whoever runs this can mend; everything else is shown with its stack. */
 class Refusal extends Error {}
@@ -71,21 +70,20 @@ async function main() {
     if (name === "draw") continue
     process.stderr.write(`${name}\n`)
     const some = await sections[name](options)
-    if (some.length === 0) throw new Refusal(`nothing in \`${name}\` has a name with \`${options.only}\``)
+    if (some.length === 0) continue
     if (directory !== undefined) process.stderr.write(`${writeRows(directory, name, some)}\n`)
     rows.push(...some.map((row) => ({ ...row, ...where })))
     if (!options.json) console.log(`${table(some)}\n`)
   }
-  if (names.includes("draw") || directory !== undefined) await draw(directory ?? results, names)
-  const empty = Object.fromEntries(leading.map((field) => [field, null]))
-  if (options.json) console.log(JSON.stringify({ rows: rows.map((row) => ({ ...empty, ...row })) }, null, 2))
+  if (rows.length === 0 && !names.includes("draw"))
+    throw new Refusal(`nothing of ${names.join(", ")} has a name with \`${options.only}\``)
+  // JSON has no undefined
+  const begin = (row) => Object.fromEntries(leading.map((field) => [field, row[field] ?? null]))
+  if (options.json)
+    console.log(JSON.stringify({ rows: rows.map((row) => ({ ...row, ...begin(row) })) }, null, 2))
   else if (rows.length > 0) console.log(Object.values(where).join(", "))
-}
-
-/** Plots and the README's table, from the files of a folder alone. */
-async function draw(directory, names) {
-  if (existsSync(drawing)) await (await import(drawing.href)).draw(directory)
-  else if (names.includes("draw")) throw new Refusal("there is nothing that draws yet")
+  if (names.includes("draw") || directory !== undefined)
+    (await import("./draw.mjs")).draw(directory ?? results)
 }
 
 // whoever is told to end takes along what it started

@@ -35,6 +35,14 @@ async function repeated({ warmUps, least, most, ms }, work) {
 }
 
 const library = () => import("../dist/index.js")
+/** As much of it as whoever proves loads. */
+const proving = async () => ({
+  ...(await import("../dist/prover/index.js")),
+  ...(await import("../dist/prover/keyfile.js")),
+})
+
+/** The most memory that this process has had. */
+const peak = () => 1024 * process.resourceUsage().maxRSS
 
 /** The circuit of the folder; `linked` as whoever proves has it, so that nothing is linked again. */
 async function circuit(api, linked) {
@@ -87,6 +95,24 @@ async function byPosition(api, program, graph, unseen, labels) {
   return { float: share(right.real), integer: share(right.whole), agreement: same.at / same.of }
 }
 
+/** Whether receipts say what the integer model says, which is known from its canonical bytes alone. @throws Error */
+async function checkReceipts(receipts, inputs, verificationKey) {
+  const api = await library()
+  const graph = api.deserialize(bytes("model.bin"))
+  const expected = { verificationKey, model: api.modelDigest(graph), context, allowDev: true }
+  for (const [i, receipt] of receipts.entries()) {
+    const reason = api.explain(receipt, expected)
+    if (reason !== null) throw new Error(`a receipt is not valid: ${reason}`)
+    const input = api.quantizeInput(graph, inputs[i % inputs.length], { clampInputs: true })
+    const values = api.runInteger(graph, input)
+    for (const { name: output, tensor } of graph.outputs) {
+      const proven = receipt.statement.output.values[output]
+      if (proven.join() !== Array.from(values.get(tensor), String).join())
+        throw new Error(`output \`${output}\` of a receipt is not what the integer model says`)
+    }
+  }
+}
+
 const stages = {
   async compile() {
     const api = await library()
@@ -121,13 +147,13 @@ const stages = {
     save("verification.json", result.verificationKey)
     return {
       ms,
-      provingKeyBytes: result.provingKey.length,
+      keyBytes: result.provingKey.length,
       verificationKeyBytes: length(result.verificationKey),
     }
   },
 
   async open() {
-    const api = await library()
+    const api = await proving()
     const linked = await circuit(api, true)
     return await withKey(api, async (key) => {
       const { ms, result } = await timed(() => api.openProver(linked, key))
@@ -137,7 +163,7 @@ const stages = {
   },
 
   async witness(plan) {
-    const api = await library()
+    const api = await proving()
     const { committedWitness } = await import("../dist/systems/mirage/witness.js")
     const [linked, inputs] = [await circuit(api, true), json("inputs.json")]
     return await repeated(plan, (i) => {
@@ -147,7 +173,7 @@ const stages = {
   },
 
   async prove(plan) {
-    const api = await library()
+    const api = await proving()
     const [linked, inputs, verificationKey] = [
       await circuit(api, true),
       json("inputs.json"),
@@ -165,23 +191,12 @@ const stages = {
         await prover.close()
       }
     })
-    // what is right is known from the integer model alone
-    const graph = api.deserialize(bytes("model.bin"))
-    const expected = { verificationKey, model: api.modelDigest(graph), context, allowDev: true }
-    for (const [i, receipt] of receipts.entries()) {
-      const reason = api.explain(receipt, expected)
-      if (reason !== null) throw new Error(`a receipt is not valid: ${reason}`)
-      const input = api.quantizeInput(graph, inputs[i % inputs.length], { clampInputs: true })
-      const values = api.runInteger(graph, input)
-      for (const { name, tensor } of graph.outputs) {
-        const proven = receipt.statement.output.values[name]
-        if (proven.join() !== Array.from(values.get(tensor), String).join())
-          throw new Error(`output \`${name}\` of a receipt is not what the integer model says`)
-      }
-    }
+    const peakBytes = peak()
+    await checkReceipts(receipts, inputs, verificationKey)
     save("receipt.json", receipts[0])
-    const proofBytes = 32 * api.solidityProof(receipts[0].proof).length
-    return { ...times, proofBytes, receiptBytes: length(receipts[0]) }
+    const proofBytes =
+      32 * (await import("../dist/verifier/index.js")).solidityProof(receipts[0].proof).length
+    return { ...times, peakBytes, proofBytes, receiptBytes: length(receipts[0]) }
   },
 
   async verify(plan) {
@@ -199,8 +214,7 @@ process.on("disconnect", () => process.exit())
 process.once("message", async (plan) => {
   try {
     const measured = await stages[name](plan)
-    const peakBytes = 1024 * process.resourceUsage().maxRSS
-    process.send({ measured: { ...measured, peakBytes } }, () => process.disconnect())
+    process.send({ measured: { peakBytes: peak(), ...measured } }, () => process.disconnect())
   } catch (error) {
     process.send({ failed: error.stack }, () => process.disconnect())
   }

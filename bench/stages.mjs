@@ -1,8 +1,9 @@
 /**
  * The section `models`: each network of networks.mjs from its ONNX file to a receipt that a contract takes, every stage in a
- * process of its own (stage.mjs), so that its memory is its own. `ms` is the median of proofs with the key resident, witness
- * included; a `…PeakBytes` is the most memory that the process of that stage had, Node included. Keys are development keys: of a
- * ceremony's, sizes and times of proofs are the same. Nothing is told of a network whose receipts are not valid or show other
+ * process of its own (stage.mjs), so that its memory is its own. `ms` and `leastMs` are the median and the least of `proofs`
+ * proofs with the key resident, witness included; `peakBytes` is the most memory that the process which makes them had, Node
+ * included, and a `…PeakBytes` that of another stage's. Keys are development keys: of a ceremony's, sizes and times of proofs
+ * are the same. Nothing is told of a network whose receipts are not valid or show other
  * integers than the integer model.
  */
 import { fork } from "node:child_process"
@@ -98,6 +99,8 @@ async function rowOf({ name, weights, load }, home, plan, chain) {
       ms: proof.ms,
       otherMs: undefined,
       ratio: undefined,
+      leastMs: proof.leastMs,
+      proofs: proof.runs,
       weights,
       parameters: floatCount(file) || undefined,
       constraints,
@@ -108,32 +111,36 @@ async function rowOf({ name, weights, load }, home, plan, chain) {
       openMs: opened.ms,
       witnessMs: witness.ms,
       witnessLeastMs: witness.leastMs,
-      proveMs: proof.ms,
-      proveLeastMs: proof.leastMs,
-      proofs: proof.runs,
       verifyMs: verified.ms,
       verifyLeastMs: verified.leastMs,
-      provingKeyBytes: keys.provingKeyBytes,
+      keyBytes: keys.keyBytes,
       verificationKeyBytes: keys.verificationKeyBytes,
       proofBytes: proof.proofBytes,
       receiptBytes: proof.receiptBytes,
       gas,
+      peakBytes: proof.peakBytes,
       compilePeakBytes: compiled.peakBytes,
       setupPeakBytes: keys.peakBytes,
       openPeakBytes: opened.peakBytes,
       witnessPeakBytes: witness.peakBytes,
-      provePeakBytes: proof.peakBytes,
       verifyPeakBytes: verified.peakBytes,
-      unseen: accuracy.unseen,
-      accuracyFloat: accuracy.float ?? undefined,
-      accuracyInteger: accuracy.integer ?? undefined,
-      agreement: accuracy.agreement,
+      ...lossOf(accuracy),
     }
   } catch (error) {
     throw new Error(`${name}: ${error.message}`, { cause: error })
   } finally {
     rmSync(folder, { recursive: true })
   }
+}
+
+/**
+ * Shares of the unseen inputs: those that either model names right, those on which both name the same class, and the loss, of
+ * right ones or, where there are no labels, of the same ones.
+ */
+function lossOf({ unseen, float, integer, agreement }) {
+  if (float === null) return { unseen, agreement, accuracyLoss: 1 - agreement }
+  const accuracyLoss = Math.max(0, float - integer)
+  return { unseen, accuracyFloat: float, accuracyInteger: integer, agreement, accuracyLoss }
 }
 
 /** A row for each network that is asked for. @throws Error if a receipt is invalid, or shows what the model does not say */

@@ -20,8 +20,9 @@ const size = (shape) => shape.reduce((a, b) => a * b, 1)
 /** Layers with room for values, gradients and what Adam remembers. */
 function prepare(layers, weights) {
   const given = weights[Symbol.iterator]()
-  return layers.map((layer) => {
-    const values = { out: new Float32Array(size(layer.to)), back: new Float32Array(size(layer.from)) }
+  return layers.map((layer, i) => {
+    const back = i === 0 ? undefined : new Float32Array(size(layer.from))
+    const values = { out: new Float32Array(size(layer.to)), back }
     if (!layer.weight) return { ...layer, ...values }
     const { weight, bias } = given.next().value
     const tensors = [weight, bias].map((w) => ({
@@ -73,11 +74,11 @@ const forwards = {
   },
 }
 
-/** Adds to the gradients of weights, and sets `back`, the gradient of what a layer was given. */
+/** Adds to the gradients of weights, and sets `back`, the gradient of what a layer was given, where there is one before it. */
 const backwards = {
   conv({ from: [channels, height, width], to: [filters, rows, columns], kernel, tensors, back }, x, g) {
     const [{ w, gradient }, { gradient: biases }] = tensors
-    back.fill(0)
+    back?.fill(0)
     for (let f = 0; f < filters; f++) {
       const to = f * rows * columns
       for (let i = to; i < to + rows * columns; i++) biases[f] += g[i]
@@ -89,10 +90,8 @@ const backwards = {
             let sum = 0
             for (let y = 0; y < rows; y++) {
               const [at, at0] = [to + y * columns, (c * height + y + ky) * width + kx]
-              for (let i = 0; i < columns; i++) {
-                sum += g[at + i] * x[at0 + i]
-                back[at0 + i] += factor * g[at + i]
-              }
+              for (let i = 0; i < columns; i++) sum += g[at + i] * x[at0 + i]
+              if (back) for (let i = 0; i < columns; i++) back[at0 + i] += factor * g[at + i]
             }
             gradient[place] += sum
           }

@@ -18,7 +18,7 @@ export const trained = {
       ["relu"],
       ["dense", 10],
     ],
-    epochs: 60,
+    epochs: 40,
     rate: 4e-3,
   },
   "28_6_16_10_5": {

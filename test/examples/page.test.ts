@@ -154,7 +154,7 @@ if (typeof browser === "string") {
     for (const stroke of strokes) {
       await page.mouse.move(...at(stroke[0]))
       await page.mouse.down()
-      for (const point of stroke.slice(1)) await page.mouse.move(...at(point), { steps: 2 })
+      for (const point of stroke.slice(1)) await page.mouse.move(...at(point))
       await page.mouse.up()
     }
   }
