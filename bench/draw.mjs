@@ -1,14 +1,16 @@
 /**
- * Pictures and the README's table, from bench/results/*.csv alone: whoever has the files makes the same text.
+ * Pictures, and the tables of README.md and docs/BENCHMARKS.md, from bench/results/*.csv alone: whoever has the files makes
+ * the same text.
  *
  *   npm run bench -- draw
  *
- * Of the files in bench/results they go to docs/pictures and into README.md; of those of another folder, into that folder.
+ * Of the files in bench/results they go to docs/pictures and into both documents; of those of another folder, into that
+ * folder.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
-import { checkColumns } from "./draw/columns.mjs"
+import { checkColumns, columns } from "./draw/columns.mjs"
 import { between } from "./draw/markdown.mjs"
 import { nodesPicture } from "./draw/nodes.mjs"
 import { formsPicture, primitivesPicture } from "./draw/operators.mjs"
@@ -34,7 +36,7 @@ const pictures = {
 /** Rows by section of a folder, as far as it has them. @throws Error if a section lacks a column */
 export function resultsOf(directory = results) {
   const rows = {}
-  for (const section of ["models", "peers", "scaling", "operators", "nodes"]) {
+  for (const section of Object.keys(columns)) {
     const some = readRows(directory, section)
     if (some === undefined || some.length === 0) continue
     checkColumns(section, some)

@@ -150,8 +150,27 @@ function operatorTable({ operators }) {
   return [of("primitive"), of("form"), whereOf(rows)].join("\n\n")
 }
 
+/** A row for each row: ours, theirs, and the ratio. */
+const sideBySide = (section) => (rows) => {
+  const columns = [
+    ["", ({ name }) => name],
+    ["against", ({ against }) => against],
+    ["ours", ({ ms }) => time(ms)],
+    ["theirs", ({ otherMs }) => aTime(otherMs)],
+    ["ratio", ({ ratio: times }) => aRatio(times)],
+  ]
+  return [table(columns, rows[section]), whereOf(rows[section])].join("\n\n")
+}
+
 /** Of docs/BENCHMARKS.md the tables by name, which is that of the section. */
-const makers = { models: modelTables, peers: peerTable, scaling: scalingTable, operators: operatorTable }
+const makers = {
+  models: modelTables,
+  scaling: scalingTable,
+  operators: operatorTable,
+  peers: peerTable,
+  kernels: sideBySide("kernels"),
+  lenet: sideBySide("lenet"),
+}
 
 export const benchmarkTables = (rows) =>
   Object.fromEntries(
