@@ -286,7 +286,9 @@ describe("examples/node-service", () => {
     socket.write(
       `POST /prove?context=${contextOf(1)} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{`,
     )
-    expect(String((await once(socket, "data"))[0])).toMatch(/^HTTP\/1.1 408 [\s\S]*took longer than 2 seconds/)
+    expect(String((await once(socket, "data"))[0])).toMatch(
+      /^HTTP\/1.1 408 [\s\S]*took longer than 2 seconds/,
+    )
     await once(socket, "close")
     // and one that goes away in the middle of its body
     const cut = connect(Number(port), host)
