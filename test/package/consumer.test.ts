@@ -61,6 +61,10 @@ describe("a prize for a proof", () => {
     const printed = await at.shell(`${compile.split("\n")[0]}\n${local}`)
     expect(printed).toMatch(/^1\.0 ETH to 0x/m)
 
+    await at.types("deploy-prize.mjs", "claim-prize.mjs", "deploy-desk.mjs")
+    const again = local.split("\n").filter((line) => /^export|claim/.test(line))
+    await expect(at.shell(again.join("\n"))).rejects.toThrow(/\nthe contract refuses: AlreadyPaid\n/)
+
     const read = (name: string) => JSON.parse(readFileSync(at.path(name), "utf8"))
     const prize = new Contract(read("prize.json").prize, compiled("Prize").abi, s.provider)
     const claimant = Wallet.createRandom(s.provider)

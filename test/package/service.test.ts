@@ -4,14 +4,13 @@
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
-import { readFileSync, rmSync, writeFileSync } from "node:fs"
+import { readFileSync, rmSync } from "node:fs"
 import { createServer, request } from "node:http"
 import { type AddressInfo, connect } from "node:net"
-import { dirname, join } from "node:path"
+import { dirname } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { parseReceipt, parseVerificationKey, type VerificationKey, verify } from "#src/verifier/index.js"
-import { root } from "../support/installed.js"
 import { type Newcomer, newcomer } from "../support/newcomer.js"
 
 const probe = fileURLToPath(new URL("../support/service-probe.mjs", import.meta.url))
@@ -160,19 +159,7 @@ describe("examples/node-service", () => {
     expect((await once(child, "exit"))[0]).toBe(0)
     expect(said()).toMatch(/^stopped$/m)
 
-    const compilerOptions = {
-      allowJs: true,
-      checkJs: true,
-      noEmit: true,
-      strict: true,
-      noUnusedLocals: true,
-      skipLibCheck: true,
-      module: "nodenext",
-      target: "es2022",
-      types: ["node"],
-    }
-    writeFileSync(at.path("tsconfig.json"), JSON.stringify({ compilerOptions, files: ["service.mjs"] }))
-    await at.shell(`"${join(root, "node_modules/.bin/tsc")}" -p .`)
+    await at.types("service.mjs")
   }, 60_000)
 
   it("makes one proof at a time, lets some wait, and tells the rest when to come back", async () => {
