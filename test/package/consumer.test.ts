@@ -94,7 +94,7 @@ describe("a prize for a proof", () => {
     expect(await failure(prize, winner, "claim", [words, proof])).toBe("OtherDigit(7)")
     const elsewhere = await deploy(compiled("Prize"), winner, verifier, 7)
     expect(await failure(elsewhere, winner, "claim", [words, proof])).toBe("NotProven()")
-  }, 120_000)
+  }, 240_000)
 })
 
 describe("a loan on an answer that is final", () => {
