@@ -60,10 +60,10 @@ describe("a drawing", () => {
     return scores.indexOf(Math.max(...scores))
   }
 
-  it.each(drawn.map((strokes, digit) => ({ digit, strokes })))(
-    "of a $digit is read",
-    ({ digit, strokes }) => {
-      expect(largest(toDigit(strokes))).toBe(digit)
+  it.each(drawn.map((strokes, digit) => [`${digit}`, strokes] as const))(
+    "of a %s is read",
+    (digit, strokes) => {
+      expect(largest(toDigit(strokes))).toBe(Number(digit))
     },
   )
 
@@ -128,6 +128,8 @@ if (typeof browser === "string") {
   ): Promise<Page> => {
     const context = await browser.newContext(options)
     onTestFinished(() => context.close())
+    // the machine may have other things to do
+    context.setDefaultTimeout(60_000)
     context.on("console", (message) => {
       if (message.type() === "error" || message.type() === "warning") problems.push(message.text())
     })
