@@ -134,7 +134,10 @@ export function timePicture({ models, peers = [], scaling = [] }) {
     title: "Time of a proof, by model",
     subtitle: [
       `Blue: ours, key opened, witness included; ${cpu}, ${cores} cores`,
-      ...(others.length > 0 ? ["Above it, others on the same model and machine"] : []),
+      [
+        ...(line.length > 0 ? ["line: networks of one family"] : []),
+        ...(others.length > 0 ? ["above: others on the same model"] : []),
+      ].join("; "),
     ],
     description: `${ours.map(({ label, ms, constraints }) => `${label}: ${time(ms)} for ${constraints} constraints`).join("; ")}. ${ratios.length > 0 ? `Others: ${ratios.join("; ")}.` : ""}`,
     parts: [{ chart: made }],
