@@ -9,8 +9,12 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { checkColumns } from "./draw/columns.mjs"
+import { nodesPicture } from "./draw/nodes.mjs"
+import { formsPicture, primitivesPicture } from "./draw/operators.mjs"
 import { readmeTable, withTable } from "./draw/readme.mjs"
 import { scalingPicture } from "./draw/scaling.mjs"
+import { stagesPicture } from "./draw/stages.mjs"
+import { timePicture } from "./draw/time.mjs"
 import { readRows } from "./record.mjs"
 
 export { readmeTable, withTable }
@@ -18,8 +22,13 @@ export { readmeTable, withTable }
 const root = fileURLToPath(new URL("..", import.meta.url))
 const results = join(root, "bench/results")
 
-/** Of each picture what it is drawn from: sections without which there is none, and those it can do without. */
+/** Of each picture the sections without which there is none. */
 const pictures = {
+  time: { needs: ["models"], make: timePicture },
+  stages: { needs: ["models"], make: stagesPicture },
+  nodes: { needs: ["nodes"], make: nodesPicture },
+  primitives: { needs: ["operators"], make: primitivesPicture },
+  forms: { needs: ["operators"], make: formsPicture },
   scaling: { needs: ["scaling"], make: scalingPicture },
 }
 

@@ -1,37 +1,51 @@
 /** The README's table: what each model takes, and beside others. */
+import { fastestOthers } from "./others.mjs"
 import { count, ratio, size, time } from "./words.mjs"
 
 const begin = "<!-- bench:begin -->"
 const end = "<!-- bench:end -->"
 
-/** A loss of accuracy in percent, or of the output's range where there are no labels. */
-const loss = (share) => (share === undefined ? "" : `${Number((100 * share).toPrecision(2))} %`)
+const percent = (share) => `${(100 * share).toFixed(1)} %`
 
-/** Of a model, the ratios of the peers' rows that are of it. */
-const beside = (peers, name) =>
-  peers
-    .filter((row) => row.ratio !== undefined && row.name.startsWith(name))
-    .map((row) => `${ratio(row.ratio)} ${row.against.replace(/ .*/, "")}`)
+/** What is lost by integers: accuracy before and after, or, without labels, how often both say the same. */
+const loss = ({ accuracyFloat, accuracyInteger, agreement }) =>
+  accuracyFloat !== undefined && accuracyInteger !== undefined
+    ? `${percent(accuracyFloat)} → ${percent(accuracyInteger)}`
+    : agreement === undefined
+      ? ""
+      : `same in ${percent(agreement)}`
+
+/** Of a model, how many times longer others take. */
+const beside = (peers, model) =>
+  fastestOthers(peers, model)
+    .map((row) => `${row.against} ${ratio(row.ratio)}`)
     .join(", ")
 
+/** The table of all models; its last column only if there are others. */
 export function readmeTable({ models, peers = [] }) {
-  const [{ cpu, cores, node, date, commit }] = models
-  const lines = models.map((row) =>
-    [
-      row.name,
-      count(row.constraints),
-      size(row.keyBytes),
-      time(row.ms),
-      size(row.peakBytes),
-      loss(row.accuracyLoss),
-      beside(peers, row.name),
-    ].join(" | "),
-  )
-  return `| model | constraints | key | proof | memory | accuracy lost | beside others |
-|---|---|---|---|---|---|---|
-${lines.map((line) => `| ${line.replaceAll(/ +\| +/g, " | ").trimEnd()} |`).join("\n")}
-
-${cpu}, ${cores} cores, Node ${node}, ${date}, commit ${commit}.`
+  const [{ cpu, cores, node, date }] = models
+  const columns = [
+    ["model", (row) => row.name],
+    ["constraints", (row) => count(row.constraints)],
+    ["key", (row) => size(row.keyBytes)],
+    ["proof", (row) => time(row.ms)],
+    ["memory", (row) => size(row.peakBytes)],
+    ["accuracy, float → integer", loss],
+    ["others take", (row) => beside(peers, row)],
+  ]
+  const line = (cells) => `| ${cells.join(" | ")} |`.replaceAll("|  |", "| |")
+  const lines = models
+    .toSorted((a, b) => a.constraints - b.constraints)
+    .map((row) => line(columns.map(([, cell]) => cell(row))))
+  const random = models.filter(({ weights }) => weights === "random").map(({ name }) => name)
+  return [
+    line(columns.map(([head]) => head)),
+    `|${"---|".repeat(columns.length)}`,
+    ...lines,
+    "",
+    `Proofs with the key opened, witness included: medians; memory of the whole process. Of ${cpu}, ${cores} cores, Node ${node}, ${date}.`,
+    ...(random.length > 0 ? [`Weights are random in ${random.join(", ")}.`] : []),
+  ].join("\n")
 }
 
 /** A text with the table between its markers. @throws Error if they are not there once each, in order */

@@ -25,7 +25,7 @@ export const trained = {
     shape: [1, 28, 28],
     shrink: 1,
     steps: [["conv", 6, 5], ["relu"], ["average"], ["conv", 16, 5], ["relu"], ["average"], ["dense", 10]],
-    epochs: 12,
+    epochs: 7,
     rate: 4e-3,
   },
 }

@@ -142,12 +142,12 @@ describe("against onnxruntime", () => {
     it(name, async () => {
       await fc.assert(
         fc.asyncProperty(fc.integer({ min: 0, max: 2 ** 31 - 1 }), (seed) => check(seed, make, false)),
-        { numRuns: amount(20, 30) },
+        { numRuns: amount(6, 30) },
       )
       await fc.assert(
         fc.asyncProperty(fc.integer({ min: 0, max: 2 ** 31 - 1 }), (seed) => check(seed, make, true)),
         // a table is a gadget of its own, compiled for one circuit
-        { numRuns: manyTables(name) ? amount(1, 2) : amount(2, 4) },
+        { numRuns: manyTables(name) ? amount(1, 2) : amount(1, 4) },
       )
     })
   }

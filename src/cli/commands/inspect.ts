@@ -1,5 +1,7 @@
 /** `countersign inspect`: what each node of a circuit costs, how its key was made; and of two circuits what differs. */
+import { basename, resolve } from "node:path"
 import { compareCompilations } from "../../compile/comparison.js"
+import { checkOutput, writeWhole } from "../../files.js"
 import * as api from "../../index.js"
 import { differenceLines } from "../differences.js"
 import { type FolderInspection, inspectFolder } from "../inspection.js"
@@ -7,13 +9,20 @@ import { command } from "../options.js"
 import { columns, print } from "../terminal.js"
 import { madeBy } from "../words.js"
 
+interface Asked {
+  readonly samples?: string
+  readonly html?: string
+}
+
 const heads = ["node", "operator", "primitive", "bits", "lookups", "constraints", "share", "gadgets"]
 
 export const inspectCommand = command("inspect", "what each node costs, and how the key was made")
   .argument("<folder>")
   .argument("[other]", "another folder: what differs between the two, and by how much")
   .option("--samples <file>", "inputs that show how often clamps saturate: a JSON array or .npz")
-  .action(async (folder: string, other: string | undefined, { samples }: { samples?: string }) => {
+  .option("--html <file>", "write a page that stands alone, with the graph as a drawing")
+  .action(async (folder: string, other: string | undefined, { samples, html }: Asked) => {
+    if (html !== undefined) checkOutput(html)
     if (other !== undefined) {
       if (samples !== undefined)
         throw new api.UsageError({ what: "--samples is for one folder", fix: "Leave it out" })
@@ -22,8 +31,27 @@ export const inspectCommand = command("inspect", "what each node costs, and how 
       return
     }
     const { foreign, ...found } = await inspectFolder(folder, samples)
-    print(found, lines(found, foreign))
+    const written = html === undefined ? undefined : await writePage(html, folder, found, foreign)
+    print({ ...found, ...written }, [
+      ...lines(found, foreign),
+      ...(written ? ["", `page     ${written.html} (${written.htmlBytes} bytes)`] : []),
+    ])
   })
+
+type Found = Omit<FolderInspection, "foreign">
+
+/** Writes the page of a folder. */
+async function writePage(path: string, folder: string, found: Found, foreign: boolean) {
+  const { pageOf } = await import("../../report/page.js")
+  const { key } = found
+  const made = key && {
+    digest: `${key.digest}${foreign ? " (of another model)" : ""}`,
+    made: madeBy(key.setup, ""),
+  }
+  const page = await pageOf({ ...found, key: made, title: basename(resolve(folder)) })
+  writeWhole(path, page)
+  return { html: path, htmlBytes: Buffer.byteLength(page) }
+}
 
 function lines(
   { nodes, totals, key, samples }: Omit<FolderInspection, "foreign">,
