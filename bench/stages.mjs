@@ -69,7 +69,7 @@ async function gasOf({ signer, provider }, contract, receipt, key) {
 }
 
 async function rowOf({ name, weights, load }, home, plan, chain) {
-  const { file, samples, unseen, labels, options } = await load()
+  const { file, samples, unseen, labels, options, parameters } = await load()
   const folder = join(home, "model")
   mkdirSync(folder)
   const save = (to, value) => writeFileSync(join(folder, to), value)
@@ -102,7 +102,7 @@ async function rowOf({ name, weights, load }, home, plan, chain) {
       leastMs: proof.leastMs,
       proofs: proof.runs,
       weights,
-      parameters: floatCount(file) || undefined,
+      parameters: (parameters ?? floatCount(file)) || undefined,
       constraints,
       lookups,
       domain,
