@@ -21,9 +21,16 @@ const say = (text) => process.stderr.write(`${text}\n`)
 /** What of a page may take no longer, ms: the largest takes some tens of seconds. */
 const patience = 300_000
 
+/** Figures of a process of its own, which ends with this one. */
 async function inProcess(...args) {
-  const { stdout } = await run(process.execPath, [child, ...args.map(String)], { maxBuffer: 2 ** 24 })
-  return JSON.parse(stdout)
+  const running = run(process.execPath, [child, ...args.map(String)], { maxBuffer: 2 ** 24 })
+  const end = () => running.child.kill()
+  process.once("exit", end)
+  try {
+    return JSON.parse((await running).stdout)
+  } finally {
+    process.off("exit", end)
+  }
 }
 
 /** What is measured of a size: in which runtime, on how many threads. */
