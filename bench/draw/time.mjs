@@ -14,8 +14,8 @@ const fills = [colour.orange, colour.green, colour.purple, colour.gold, colour.m
 export function timePicture({ models, peers = [], scaling = [] }) {
   const ours = models.map(({ name, constraints, ms }) => ({ label: shortName(name), constraints, ms }))
   const others = models.flatMap((model) =>
-    fastestOthers(peers, model).map(({ against, otherMs }) => ({
-      peer: against,
+    fastestOthers(peers, model).map(({ prover, otherMs }) => ({
+      peer: prover,
       model: model.name,
       constraints: model.constraints,
       ms: otherMs,
