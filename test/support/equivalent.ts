@@ -15,7 +15,7 @@ export async function equivalent<Input>(
   {
     edges,
     inputs,
-    budgetMs = amount(200, 500),
+    budgetMs = amount(100, 500),
   }: { edges: Input[]; inputs: fc.Arbitrary<Input>; budgetMs?: number },
 ): Promise<void> {
   const agree = async (input: Input) => {
