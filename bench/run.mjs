@@ -19,17 +19,20 @@ import { environment, leading, writeRows } from "./record.mjs"
 /** Sections: a function of the options that gives rows, loaded when it is asked for. */
 const sections = {
   models: async (options) => (await import("./stages.mjs")).models(options),
+  nodes: async (options) => (await import("./nodes.mjs")).nodes(options),
+  operators: async (options) => (await import("./costs.mjs")).operators(options),
   scaling: async (options) => (await import("./scaling.mjs")).scaling(options),
   page: async (options) => (await import("./page.mjs")).page(options),
   kernels: async (options) => (await import("./kernels.mjs")).kernels(options),
   lenet: async (options) => (await import("./proofs.mjs")).lenet(options),
+  peers: async (options) => (await import("./peers.mjs")).peers(options),
   ceremony: async (options) => (await import("./ceremony.mjs")).ceremony(options),
   universal: async (options) => (await import("./universal.mjs")).universal(options),
   log: async (options) => (await import("./log.mjs")).logs(options),
   transformer: async (options) => (await import("./transformer.mjs")).transformer(options),
 }
 /** Those of a run without names, in this order. */
-const standard = ["models", "operators", "scaling", "peers", "kernels", "lenet"]
+const standard = ["models", "nodes", "operators", "scaling", "peers", "kernels", "lenet"]
 
 /** What whoever runs this can mend; everything else is shown with its stack. */
 class Refusal extends Error {}
@@ -55,6 +58,17 @@ function readArguments() {
   }
 }
 
+/** Said at once, not when all other sections have run. */
+async function checkPeers(names, list) {
+  if (!names.includes("peers")) throw new Refusal("--peer is for the section `peers`, which is not asked for")
+  const { parsePeers } = await import("./peers.mjs")
+  try {
+    parsePeers(list)
+  } catch (error) {
+    throw new Refusal(error.message)
+  }
+}
+
 async function main() {
   const { values: options, positionals } = readArguments()
   const names =
@@ -62,6 +76,7 @@ async function main() {
   const known = [...Object.keys(sections), "draw"]
   for (const name of names)
     if (!known.includes(name)) throw new Refusal(`no benchmark \`${name}\`; there are: ${known.join(", ")}`)
+  if (options.peer.length > 0) await checkPeers(names, options.peer)
   const results = fileURLToPath(new URL("./results", import.meta.url))
   const directory = options.out ?? (options.quick || options.only ? undefined : results)
   const where = environment()
@@ -83,7 +98,7 @@ async function main() {
     console.log(JSON.stringify({ rows: rows.map((row) => ({ ...row, ...begin(row) })) }, null, 2))
   else if (rows.length > 0) console.log(Object.values(where).join(", "))
   if (names.includes("draw") || directory !== undefined)
-    (await import("./draw.mjs")).draw(directory ?? results)
+    await (await import("./draw.mjs")).draw(directory ?? results)
 }
 
 // whoever is told to end takes along what it started

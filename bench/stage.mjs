@@ -6,6 +6,7 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { median } from "./compare.mjs"
+import { peakMemory } from "./memory.mjs"
 
 const [name, folder] = process.argv.slice(2)
 const path = (file) => join(folder, file)
@@ -40,9 +41,6 @@ const proving = async () => ({
   ...(await import("../dist/prover/index.js")),
   ...(await import("../dist/prover/keyfile.js")),
 })
-
-/** The most memory that this process has had. */
-const peak = () => 1024 * process.resourceUsage().maxRSS
 
 /** The circuit of the folder; `linked` as whoever proves has it, so that nothing is linked again. */
 async function circuit(api, linked) {
@@ -191,7 +189,7 @@ const stages = {
         await prover.close()
       }
     })
-    const peakBytes = peak()
+    const peakBytes = peakMemory()
     await checkReceipts(receipts, inputs, verificationKey)
     save("receipt.json", receipts[0])
     const proofBytes =
@@ -214,7 +212,7 @@ process.on("disconnect", () => process.exit())
 process.once("message", async (plan) => {
   try {
     const measured = await stages[name](plan)
-    process.send({ measured: { peakBytes: peak(), ...measured } }, () => process.disconnect())
+    process.send({ measured: { peakBytes: peakMemory(), ...measured } }, () => process.disconnect())
   } catch (error) {
     process.send({ failed: error.stack }, () => process.disconnect())
   }

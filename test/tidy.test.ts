@@ -67,6 +67,7 @@ const order = [
   "log",
   "chain",
   "compile",
+  "report",
   "prover",
   "ceremony",
   "keep",

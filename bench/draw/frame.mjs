@@ -51,6 +51,29 @@ export function chart(options) {
   return made
 }
 
+/** Both axes with ticks and words of ours: where scales are logarithmic Plot leaves some of its own out. */
+export const axes = ({ x, y }) => [
+  Plot.gridX(x.ticks, { stroke: colour.grid, strokeOpacity: 1 }),
+  Plot.gridY(y.ticks, { stroke: colour.grid, strokeOpacity: 1 }),
+  Plot.axisX(x.ticks, { text: x.format, label: null, tickSize: 4 }),
+  Plot.axisY(y.ticks, { text: y.format, label: null, tickSize: 0 }),
+]
+
+/** A word below a chart. */
+export const below = (text) =>
+  Plot.text([text], { frameAnchor: "bottom", dy: 36, text: (x) => x, fill: colour.muted })
+
+/** A word at a place of the chart, from its top left corner. */
+export const wordAt = (text, { x, y, marginLeft, marginTop, ...look }) =>
+  Plot.text([text], {
+    frameAnchor: "top-left",
+    dx: x - marginLeft,
+    dy: y - marginTop,
+    lineAnchor: "middle",
+    text: (word) => word,
+    ...look,
+  })
+
 /** What a scale of a chart makes of a value, without drawing: for where labels go. */
 export const scalesOf = (options) => {
   const made = Plot.plot({ document, width, ...options })

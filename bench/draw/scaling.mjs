@@ -1,5 +1,5 @@
 /** Time and memory of a proof against constraints, by runtime and threads: lines, each with its name at its end. */
-import { chart, colour, fontSize, Plot, picture, scalesOf } from "./frame.mjs"
+import { axes, below, chart, colour, fontSize, Plot, picture, scalesOf, wordAt } from "./frame.mjs"
 import { power, size, time } from "./words.mjs"
 
 const looks = [
@@ -24,8 +24,8 @@ const seriesOf = (rows) =>
     ]
   })
 
-/** Ends of labels, moved apart so that they can be read; from the top. */
-export function apart(labels, gap) {
+/** Labels, moved apart so that they can be read, and none above `top`. */
+function apart(labels, gap, top) {
   const sorted = labels.toSorted((a, b) => a.y - b.y)
   for (let pass = 0; pass < 50; pass++)
     for (let i = 1; i < sorted.length; i++) {
@@ -35,7 +35,8 @@ export function apart(labels, gap) {
         sorted[i - 1].y -= missing / 2
       }
     }
-  return sorted
+  const above = Math.max(0, top - sorted[0].y)
+  return sorted.map((label) => ({ ...label, y: label.y + above }))
 }
 
 /** A chart of one field, both axes logarithmic. */
@@ -49,22 +50,22 @@ function lines(rows, field, ticks, format) {
   const options = {
     height: 300,
     marginLeft: 66,
-    marginRight: 152,
+    marginRight: 174,
     marginTop: 14,
     marginBottom: 44,
     x: {
       type: "log",
       domain: [2 ** powers[0] * 0.85, 2 ** powers.at(-1)],
-      label: null,
+      axis: null,
       ticks: powers.filter((_, i) => i % every === 0).map((n) => 2 ** n),
-      tickFormat: (n) => power(Math.log2(n)),
+      format: (n) => power(Math.log2(n)),
     },
     y: {
       type: "log",
       domain: [least * 0.8, most * 1.15],
-      label: null,
+      axis: null,
       ticks: ticks.filter((tick) => tick >= least * 0.8 && tick <= most * 1.15),
-      tickFormat: format,
+      format,
     },
   }
   const at = scalesOf({ ...options, marks: [Plot.dot(given, { x: "constraints", y: field })] })
@@ -74,13 +75,13 @@ function lines(rows, field, ticks, format) {
       return { ...one, x: at.x.apply(last.constraints), y: at.y.apply(last[field]) }
     }),
     fontSize + 4,
+    options.marginTop,
   )
   const right = Math.max(...ends.map(({ x }) => x)) + 12
   return chart({
     ...options,
     marks: [
-      Plot.gridX(options.x.ticks, { stroke: colour.grid, strokeOpacity: 1 }),
-      Plot.gridY(options.y.ticks, { stroke: colour.grid, strokeOpacity: 1 }),
+      ...axes(options),
       ...series.flatMap((one) => [
         Plot.line(one.rows, {
           x: "constraints",
@@ -92,22 +93,9 @@ function lines(rows, field, ticks, format) {
         Plot.dot(one.rows, { x: "constraints", y: field, fill: one.colour, symbol: one.symbol, r: 4 }),
       ]),
       ...ends.map((one) =>
-        Plot.text([one.label], {
-          frameAnchor: "top-left",
-          dx: right - options.marginLeft,
-          dy: one.y - options.marginTop,
-          lineAnchor: "middle",
-          text: (label) => label,
-          textAnchor: "start",
-          fill: one.colour,
-        }),
+        wordAt(one.label, { ...options, x: right, y: one.y, textAnchor: "start", fill: one.colour }),
       ),
-      Plot.text(["constraints"], {
-        frameAnchor: "bottom",
-        dy: 36,
-        text: (label) => label,
-        fill: colour.muted,
-      }),
+      below("constraints"),
     ],
   })
 }
@@ -116,13 +104,13 @@ const milliseconds = [1, 3, 10, 30, 100, 300, 1e3, 3e3, 1e4, 3e4, 1e5]
 const bytes = [1e8, 1.5e8, 2e8, 3e8, 5e8, 1e9, 2e9, 4e9]
 
 export function scalingPicture({ scaling }) {
-  const [{ cpu }] = scaling
+  const [{ cpu, cores }] = scaling
   const sizes = scaling.map(({ power: n }) => n)
   const [least, most] = [Math.min(...sizes), Math.max(...sizes)]
   const largest = scaling.find((row) => row.power === most && row.runtime === "node" && row.threads > 1)
   return picture({
     title: "A proof against constraints",
-    subtitle: [`Convolutions of one family, key opened; ${cpu}`],
+    subtitle: [`Convolutions of one family, key opened; ${cpu}, ${cores} cores`],
     description: `Lines of time and memory of a proof from ${power(least)} to ${power(most)} constraints, in Node and in Chromium, on one thread and on several. The largest takes ${largest?.ms ? time(largest.ms) : "longer than was waited for"} in Node on all threads.`,
     parts: [
       { heading: "Time of a proof, witness included", chart: lines(scaling, "ms", milliseconds, time) },

@@ -1,7 +1,7 @@
 /** Numbers as people read them: three digits, a unit, no more than that. */
 
-const digits = (x) =>
-  x >= 100 ? Math.round(x).toLocaleString("en") : String(Number(x.toPrecision(x >= 10 ? 2 : 2)))
+const digits = (x, most = 2) =>
+  x >= 100 ? Math.round(x).toLocaleString("en") : String(Number(x.toPrecision(most)))
 
 /** A time of so many milliseconds. */
 export const time = (ms) =>
@@ -10,10 +10,10 @@ export const time = (ms) =>
 /** A size of so many bytes, in powers of ten. */
 export const size = (bytes) =>
   bytes < 1e6
-    ? `${digits(bytes / 1e3)} kB`
+    ? `${digits(bytes / 1e3, 3)} kB`
     : bytes < 1e9
-      ? `${digits(bytes / 1e6)} MB`
-      : `${digits(bytes / 1e9)} GB`
+      ? `${digits(bytes / 1e6, 3)} MB`
+      : `${digits(bytes / 1e9, 3)} GB`
 
 export const count = (n) => n.toLocaleString("en")
 
@@ -26,6 +26,9 @@ export const short = (n) =>
       : `${digits(n / 1e6).replace(",", "")}M`
 
 export const ratio = (x) => `${x >= 10 ? Math.round(x) : x.toFixed(1)}×`
+
+/** What a model is called in a picture: without what follows the name, or belongs to every such model. */
+export const shortName = (name) => name.replace(/^(LeNet) .*/, "$1").replace("gradient-boosted", "boosted")
 
 /** A power of two as constraints are drawn on: 2¹². */
 export const power = (n) => `2${String(n).replace(/\d/g, (d) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(d)])}`

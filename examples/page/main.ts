@@ -52,6 +52,8 @@ function turn(): void {
   if (isView) viewing().catch(tell)
 }
 addEventListener("hashchange", () => {
+  // an address may also name a place within a part
+  if (!["", "#prove", "#view"].includes(location.hash)) return
   turn()
   scrollTo(0, 0)
 })

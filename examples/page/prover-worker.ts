@@ -42,7 +42,7 @@ async function fetchPinned(
   const { path, bytes, sha256 } = files[name]
   const response = await fetch(new URL(path, base)).catch((error: unknown) => {
     throw new Refused(
-      `${path} could not be fetched: ${error instanceof Error ? error.message : error}. Is there a connection?`,
+      `${path} could not be fetched: ${error instanceof Error ? error.message : error}. Look whether there is a connection, and reload the page.`,
     )
   })
   if (!response.ok || !response.body)

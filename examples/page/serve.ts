@@ -40,13 +40,13 @@ export interface ServeOptions {
 export async function servePage(folder: string, { port, isolated = true }: ServeOptions): Promise<Server> {
   const files = new Set(filesIn(folder))
   const server = createServer(({ url = "/", method }, response) => {
-    const path = new URL(url, "http://localhost").pathname.slice(1) || "index.html"
+    const path = new URL(url, "http://localhost").pathname.slice(1).replace(/(^|\/)$/, "$1index.html")
     if (!files.has(path) || (method !== "GET" && method !== "HEAD")) {
       response.writeHead(404, { "content-type": "text/plain" }).end("There is no such file.\n")
       return
     }
     const content = readFileSync(join(folder, path))
-    const hasDigest = path.includes("/")
+    const hasDigest = /-[\w-]{8}\.\w+$/.test(path)
     response
       .writeHead(200, {
         "content-type": types[extname(path)] ?? "application/octet-stream",

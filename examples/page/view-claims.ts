@@ -8,7 +8,7 @@ import { timeText } from "#src/errors.js"
 import type { Hex } from "#src/verifier/index.js"
 import type { Document, DocumentOf } from "./view-documents.js"
 import { type Checked, type KnownKey, statementSection } from "./view-receipt.js"
-import { type Card, type Line, line, type Section, short, worst } from "./view-report.js"
+import { type Card, type Line, line, type Section, short, type Verdict, worst } from "./view-report.js"
 
 /** All that is at hand when a claim is looked at. */
 export interface World {
@@ -245,12 +245,12 @@ export async function attestationCard(
     ),
     line("plain", `Its digest, by which sign-offs, logs and receipts name it: ${digest}`),
   ]
-  const said = document.kind === "answer" ? saidIn(document, attested, key) : null
+  const said = document.kind === "answer" ? saidIn(document, attested, key, signature.verdict) : null
   const verdict = worst([
     signature.verdict,
     times.verdict,
     ...order.map((x) => x.verdict),
-    said?.misfit ? "fails" : "holds",
+    said?.fits.verdict ?? "holds",
   ])
   const headline =
     signature.verdict === "fails"
@@ -261,7 +261,9 @@ export async function attestationCard(
           ? `Not valid: the answer is not what was signed: ${said.misfit}.`
           : verdict === "fails"
             ? `Signed by operator ${claim.operator}, and not valid now.`
-            : `Operator ${claim.operator} signed this answer, and answers for it. That is a claim, not a proof.`
+            : verdict === "open"
+              ? `Operator ${claim.operator} signed an attestation; whether of this answer, the key ${short(claim.key)} would tell. Drop it here.`
+              : `Operator ${claim.operator} signed this answer, and answers for it. That is a claim, not a proof.`
   return {
     kind: document.kind === "answer" ? "Answer: an attestation and what it is about" : "Attestation",
     name: document.name,
@@ -291,7 +293,12 @@ export async function attestationCard(
 }
 
 /** What an answer says beside its signature, and why that is not what was signed. */
-function saidIn({ content }: DocumentOf<"answer">, { claim, digest }: Attested, key: KnownKey | undefined) {
+function saidIn(
+  { content }: DocumentOf<"answer">,
+  { claim, digest }: Attested,
+  key: KnownKey | undefined,
+  signature: Verdict,
+) {
   const { statement } = content
   const misfit =
     statement.context !== digest
@@ -302,7 +309,10 @@ function saidIn({ content }: DocumentOf<"answer">, { claim, digest }: Attested, 
   const section = statementSection(statement, misfit === null ? key?.key : undefined, {
     title: "What is claimed",
     verdict: "plain",
-    says: "Claimed by the operator, and not proven by this",
+    says:
+      signature === "holds"
+        ? "Claimed by the operator, and not proven by this"
+        : "Claimed by whoever wrote this",
   })
   const fits =
     misfit !== null
@@ -310,7 +320,7 @@ function saidIn({ content }: DocumentOf<"answer">, { claim, digest }: Attested, 
       : key
         ? line("holds", "The statement has the digests that were signed.")
         : line("open", "Whether the statement has the digests that were signed takes the verification key.")
-  return { misfit, section: { ...section, lines: [...section.lines, fits] } }
+  return { misfit, fits, section: { ...section, lines: [...section.lines, fits] } }
 }
 
 const verbs: Readonly<Record<attest.DecisionName, string>> = {

@@ -100,7 +100,8 @@ function numbersTable({ title, rows, rest }: Numbers): HTMLElement {
 export function cardElement(card: Card, id: string, remove: (() => void) | null): HTMLElement {
   const { kind, name, verdict, chip = chips[verdict], headline, sections } = card
   const button =
-    remove && h("button", { type: "button", class: "quiet", "aria-label": `Take ${name} away` }, "Take away")
+    remove &&
+    h("button", { type: "button", class: "quiet" }, "Take away", h("span", { class: "hidden" }, ` ${name}`))
   button?.addEventListener("click", () => remove?.())
   return h(
     "article",

@@ -38,6 +38,8 @@ export interface Checked {
   readonly reason: string | null
   /** The key it was checked under. */
   readonly under: KnownKey | null
+  /** Why it is not valid under the page's own key of the same model, where it is under another. */
+  readonly notPinned?: string
 }
 
 /** Systems whose equation is snarkjs's, which a page does not load. */
@@ -58,7 +60,13 @@ export function checkReceipt(receipt: Receipt, keys: readonly KnownKey[]): Check
     const reason = problemOf(receipt, under.key)
     if (reason === null) {
       const trusted = under.file === null && !isForgeable(under.key)
-      return { verdict: trusted ? "holds" : "caution", reason: null, under }
+      const notPinned = refused?.under?.file === null ? refused.reason : null
+      return {
+        verdict: trusted ? "holds" : "caution",
+        reason: null,
+        under,
+        ...(notPinned !== null && { notPinned }),
+      }
     }
     if (reason === undefined) return { verdict: "open", reason: null, under }
     refused ??= { verdict: "fails", reason, under }
@@ -179,8 +187,12 @@ function unsaid({ statement }: Receipt, under: KnownKey | null): Line[] {
 }
 
 /** Where everything came from that the verdict rests on. */
-function taken({ statement }: Receipt, { under }: Checked, contextIs: Line | null): Line[] {
+function taken({ statement }: Receipt, { under, notPinned }: Checked, contextIs: Line | null): Line[] {
   const lines: Line[] = []
+  if (notPinned !== undefined)
+    lines.push(
+      line("fails", `It is not valid under the key of this model that this page has pinned: ${notPinned}.`),
+    )
   if (under) {
     lines.push(
       under.file === null
@@ -220,6 +232,7 @@ export function receiptCard(
   together: readonly Line[],
 ): Card {
   const { verdict, under } = checked
+  const strayed = verdict !== "fails" && together.some((one) => one.verdict === "fails")
   const proven = verdict === "holds" || verdict === "caution"
   const statement = statementSection(receipt.statement, under?.key, {
     title: proven ? "What is proven" : "What it says, unproven",
@@ -229,8 +242,8 @@ export function receiptCard(
   return {
     kind: `Receipt (${receipt.proofSystem})`,
     name,
-    verdict,
-    headline: headline(checked, receipt),
+    verdict: strayed ? "fails" : verdict,
+    headline: `${headline(checked, receipt)}${strayed ? " It does not belong to what lies beside it." : ""}`,
     sections: [
       ...(together.length > 0 ? [{ title: "With the other documents", lines: together }] : []),
       statement,

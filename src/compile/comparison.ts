@@ -10,7 +10,12 @@ import type { Inspection, NodeReport } from "./inspect.js"
 /** What is compared: how a circuit is described, what it costs, and what its files take, if that is known. */
 export interface Compilation extends Inspection {
   readonly circuit: Pick<CircuitInfo, "proofSystem" | "input" | "output" | "precision" | "weights" | "model">
-  readonly bytes: Readonly<Record<string, number | null>>
+  /** Sizes of keys and of a proof; null for keys that are not there. */
+  readonly bytes: {
+    readonly provingKey: number | null
+    readonly verificationKey: number | null
+    readonly proof: number
+  }
 }
 
 /** A figure before and after. */
@@ -60,7 +65,11 @@ export function compareCompilations(a: Compilation, b: Compilation): Comparison 
         return { name, a: a.totals[total], b: b.totals[total] }
       }),
       { name: "nodes", a: a.nodes.length, b: b.nodes.length },
-      ...Object.keys(a.bytes).map((name) => ({ name, a: a.bytes[name], b: b.bytes[name] ?? null })),
+      ...(["provingKey", "verificationKey", "proof"] as const).map((name) => ({
+        name,
+        a: a.bytes[name],
+        b: b.bytes[name],
+      })),
     ],
     operators: operators(a.nodes, b.nodes),
     nodes: compareNodes(a.nodes, b.nodes),

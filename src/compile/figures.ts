@@ -36,9 +36,12 @@ export type NodeAccuracy = Pick<Accuracy, "samples" | "saturation" | "losses">
 /** What `measureSaturation` says. */
 export interface MeasuredSaturation {
   readonly samples: number
-  /** For each node of the integer model, null for all but clamps. */
+  /** For each node of the integer model, null for all but clamps; comparisons are none. */
   readonly nodes: readonly (Required<Pick<Saturation, "low" | "high">> | null)[]
 }
+
+/** What is brought to one bit is compared with something: it is at an end always, and nothing is lost. */
+const isComparison = (node: IntNode) => node.kind === "rescale" && node.bits === 1
 
 /** Reads what a file says of accuracy, as far as single nodes go. @throws FileError */
 export function readNodeAccuracy(value: unknown, where: string): NodeAccuracy {
@@ -95,7 +98,7 @@ export function figuresOf(
     }
   }
   spread(accuracy?.saturation ?? [], (at, { share }) => {
-    found[at].cut = share
+    if (!isComparison(graph.nodes[at])) found[at].cut = share
   })
   spread(accuracy?.losses ?? [], (at, { error }) => {
     found[at].error = error
@@ -134,7 +137,8 @@ export async function measureSaturation(
   checkArgument(samples.length > 0, "samples", "at least one", samples)
   const { backend, onProgress, signal } = options
   const clamps = new Map<IntNode, { low: number; high: number }>()
-  for (const node of graph.nodes) if (node.kind === "rescale") clamps.set(node, { low: 0, high: 0 })
+  for (const node of graph.nodes)
+    if (node.kind === "rescale" && !isComparison(node)) clamps.set(node, { low: 0, high: 0 })
   const rescales = [...clamps.keys()] as RescaleNode[]
   const tensors = [...new Set(rescales.map(({ source }) => source))]
   const size = (id: TensorId) => graph.tensors[id].lo.length

@@ -24,8 +24,10 @@ export interface NodeReport extends NodeFigures {
   readonly accBits: number
   readonly lookups: number
   readonly constraints: number
-  /** Of the tensor that it makes; empty for the rows of a proof system. */
-  readonly shape: readonly number[]
+  /** Of the tensor that it makes; null for the rows of a proof system. */
+  readonly shape: readonly number[] | null
+  /** Names of the model's outputs that it makes, if it makes any. */
+  readonly outputs?: readonly string[]
   /** Places, among the nodes, of those that it reads. */
   readonly sources: readonly number[]
 }
@@ -106,6 +108,7 @@ export function inspect(circuit: Circuit, options: InspectOptions = {}): Inspect
     let magnitude = 0
     for (let i = 0; i < lo.length; i++) magnitude = Math.max(magnitude, -lo[i], hi[i])
     const names = [...(gadgets.get(node) ?? [])].sort((x, y) => y[1] - x[1])
+    const outputs = graph.outputs.filter(({ tensor }) => tensor === node.out).map(({ name }) => name)
     return {
       name: node.origin.name,
       operator: node.origin.operator,
@@ -116,11 +119,12 @@ export function inspect(circuit: Circuit, options: InspectOptions = {}): Inspect
       constraints: rows.get(node) ?? 0,
       shape: graph.tensors[node.out].shape,
       sources: [...new Set(sourcesOf(node).map((id) => made.get(id) ?? 0))],
+      ...(outputs.length > 0 && { outputs }),
       ...figures[i],
     }
   })
   for (const part of systemOf(circuit).boundary(circuit))
-    nodes.push({ ...part, operator: "", gadget: "", accBits: 0, lookups: 0, shape: [], sources: [] })
+    nodes.push({ ...part, operator: "", gadget: "", accBits: 0, lookups: 0, shape: null, sources: [] })
   const { r1cs } = linked
   return {
     nodes,

@@ -12,14 +12,14 @@ type Rows = Record<string, Record<string, unknown>[]>
 interface Drawing {
   resultsOf(directory?: string): Rows
   drawn(rows: Rows): Record<string, string>
-  readmeTable(rows: Rows): string
-  withTable(text: string, table: string): string
+  written(rows: Rows, read: (path: string) => string): Record<string, string>
   draw(directory?: string): Promise<void>
 }
 const root = fileURLToPath(new URL("../..", import.meta.url))
-const { resultsOf, drawn, readmeTable, withTable, draw } = (await import(
-  join(root, "bench/draw.mjs")
-)) as Drawing
+const { resultsOf, drawn, written, draw } = (await import(join(root, "bench/draw.mjs"))) as Drawing
+const { between } = (await import(join(root, "bench/draw/markdown.mjs"))) as {
+  between(text: string, name: string, content: string): string
+}
 const read = (path: string) => readFileSync(join(root, path), "utf8")
 const mend = "run `npm run bench -- draw`"
 
@@ -52,23 +52,38 @@ describe("pictures", () => {
   )
 })
 
-describe("the README's table", () => {
-  it("is the one of the results", () => {
-    const readme = read("README.md")
-    expect(withTable(readme, readmeTable(rows)) === readme, mend).toBe(true)
+describe("tables", () => {
+  const documents = Object.entries(written(rows, read))
+
+  it("are in two documents", () => {
+    expect(documents.map(([path]) => path)).toEqual(["README.md", "docs/BENCHMARKS.md"])
   })
 
-  it("has a row for each model, of as many cells as the head", () => {
-    const lines = readmeTable(rows).split("\n\n")[0].split("\n")
-    expect(lines).toHaveLength(rows.models.length + 2)
-    for (const line of lines) expect(line.split("|")).toHaveLength(lines[0].split("|").length)
+  it.each(documents)("of %s are those of the results", (path, text) => {
+    expect(text === read(path), mend).toBe(true)
+    expect(text).not.toMatch(/NaN|undefined|Infinity|\[object/)
   })
 
-  it("is refused a text without its place, or with two", () => {
+  it.each(documents)("of %s have as many cells in each row as in the head", (_, text) => {
+    const parts = [...text.matchAll(/<!-- bench\S*:begin -->\n([\s\S]*?)<!-- bench\S*:end -->/g)]
+    expect(parts.length).toBeGreaterThan(0)
+    for (const [, part] of parts)
+      for (const one of part.split("\n\n").filter((piece) => piece.startsWith("|"))) {
+        const lines = one.trim().split("\n")
+        for (const line of lines) expect(line.split("|"), line).toHaveLength(lines[0].split("|").length)
+      }
+  })
+
+  it("have a row for each model in README.md", () => {
+    for (const { name } of rows.models) expect(read("README.md")).toContain(`\n| ${name} |`)
+  })
+
+  it("have a place, or are refused", () => {
     const place = "<!-- bench:begin -->\nold\n<!-- bench:end -->"
-    expect(withTable(`a\n${place}\nb`, "new")).toBe("a\n<!-- bench:begin -->\nnew\n<!-- bench:end -->\nb")
+    const whole = "a\n<!-- bench:begin -->\nnew\n<!-- bench:end -->\nb"
+    expect(between(`a\n${place}\nb`, "bench", "new")).toBe(whole)
     for (const text of ["", "<!-- bench:end --><!-- bench:begin -->", `${place}${place}`])
-      expect(() => withTable(text, "new")).toThrow(/README.md needs/)
+      expect(() => between(text, "bench", "new")).toThrow(/once each/)
   })
 })
 

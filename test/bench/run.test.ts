@@ -41,6 +41,7 @@ describe("npm run bench", () => {
     [["lenett"], "error: no benchmark `lenett`; there are: models, "],
     [["models", "--fast"], "error: Unknown option '--fast'"],
     [["models", "--only"], "error: Option '--only <value>' argument missing"],
+    [["models", "--peer", "ezkl"], "error: --peer is for the section `peers`, which is not asked for"],
     [["models", "--only", "no such model"], "error: nothing of models has a name with `no such model`"],
   ])("%j is refused in words, and nothing is printed", async (args, words) => {
     const { code, out, progress } = await bench(...args)
@@ -86,6 +87,34 @@ describe("npm run bench", () => {
         expect(kept[name], name).toBeCloseTo(value, -Math.log10(Math.abs(value) + 1) + 4)
       else expect(kept[name], name).toBe(value ?? undefined)
   }, 300_000)
+})
+
+describe("networks of the list", () => {
+  interface Networks {
+    networks: {
+      name: string
+      load(): { file: Uint8Array; unseen: object[]; labels?: number[] } | Promise<never>
+    }[]
+  }
+  interface Onnx {
+    floatCount(file: Uint8Array): number
+    explicit(file: Uint8Array): Uint8Array
+  }
+
+  it.each([
+    ["784-56-10", 44_530],
+    ["14_5_11_80_10_3", 4_966],
+    ["28_6_16_10_5", 5_142],
+    ["LeNet 28_6_16_120_84_10_5", 44_426],
+  ])("%s has the weights that its name says, and unseen digits of all classes", async (name, parameters) => {
+    const { networks } = (await import(join(root, "bench/networks.mjs"))) as Networks
+    const { floatCount, explicit } = (await import(join(root, "bench/onnx.mjs"))) as Onnx
+    const { file, unseen, labels } = await networks.find((network) => network.name === name)!.load()
+    expect(floatCount(file)).toBe(parameters)
+    expect(Buffer.compare(explicit(file), file)).toBe(0)
+    expect(labels).toHaveLength(unseen.length)
+    expect(new Set(labels).size).toBe(10)
+  })
 })
 
 describe("files of rows", () => {

@@ -227,12 +227,18 @@ if (typeof browser === "string") {
   it("is slower without isolation, says so, and has it from the second visit on; works without a network; takes a newer version", async () => {
     const copy = join(folder, "copy")
     cpSync(out, copy, { recursive: true })
-    const url = await serve(copy, false)
-    const page = await open(url)
+    // not at the root of its server
+    const page = await open(`${await serve(folder, false)}copy/`)
     await loaded(page)
     await page.getByText("Proofs run on one thread").waitFor()
     await draw(page, drawn[1])
     await sees(page, "A 1")
+    // a proof on one thread hears it too
+    await page.evaluate(() => {
+      document.getElementById("prove-it")?.click()
+      setTimeout(() => document.getElementById("cancel")?.click(), 60)
+    })
+    await page.getByText("Cancelled: nothing was proven.").waitFor()
     await page.click("#prove-it")
     await verdict(page, true, "Verified")
     await verified(page)
@@ -351,6 +357,10 @@ if (typeof browser === "string") {
     )
     await page.getByRole("alert").filter({ hasText: "This browser has no WebAssembly" }).waitFor()
     expect(await page.textContent("#sees")).toBe("The page cannot prove here")
+    const full = `globalThis.WebAssembly.Memory = class { constructor() { throw new RangeError("no room") } }`
+    answer = { ...answer, body: `${code};${full}` }
+    await page.reload()
+    await page.getByRole("alert").filter({ hasText: "There is too little memory to prove here" }).waitFor()
     answer = { status: 404, contentType: "text/plain", body: "no" }
     await page.reload()
     await page.getByRole("alert").filter({ hasText: "What proves has stopped" }).waitFor()

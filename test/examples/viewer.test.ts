@@ -80,6 +80,16 @@ describe("a receipt", () => {
       ).toBe(true)
   })
 
+  it("under another key of the pinned model says that it is not valid under the page's own", async () => {
+    const other = mirageOracle(layout, { seed: "other", model: made.key.model as never })
+    const receipt = other.receipt(made.receipt.statement)
+    const card = await only({ "r.json": receipt, "other.json": other.key }, { pinned: [made.key] })
+    expect(card.verdict).toBe("caution")
+    expect(textOf(card)).toMatch(
+      /fails: It is not valid under the key of this model that this page has pinned/,
+    )
+  })
+
   it.each(["dev", uncontributed] as const)(
     "of a key that somebody can forge for says so: %o",
     async (setup) => {
@@ -167,7 +177,7 @@ describe("claims", () => {
   })
 
   it("names wrong combinations", async () => {
-    const other = await documents("offline", ["1", "2", "3"])
+    const other = await documents({ scores: ["1", "2", "3"] })
     const { receipt, answer, signOff, key } = made
     const [r, a, s] = await cards({
       "r.json": receipt,
@@ -175,6 +185,8 @@ describe("claims", () => {
       "s.json": signOff,
       "key.json": key,
     })
+    expect(r.verdict).toBe("fails")
+    expect(r.headline).toMatch(/^The proof verifies, .* It does not belong to what lies beside it\.$/)
     expect(textOf(r)).toMatch(
       /fails: Not the proof of a.json: made for context 0x\w+…\w+, and that attestation's digest is/,
     )
@@ -210,6 +222,15 @@ describe("claims", () => {
     expect(card.headline).toMatch(/^Not valid: the answer is not what was signed: its output is/)
   })
 
+  it("an answer is bound to its signature by the key alone, so without that it is open", async () => {
+    const { answer } = made
+    const card = await only({ "a.json": answer })
+    expect(card).toMatchObject({ verdict: "open" })
+    expect(card.headline).toMatch(
+      /signed an attestation; whether of this answer, the key 0x\w+…\w+ would tell/,
+    )
+  })
+
   it("are over when they say so, taken back, or another's", async () => {
     const { answer, signOff, withdrawal, attestation } = made
     const late = await cards({ "a.json": answer, "s.json": signOff }, { at: at + 1_000_000 })
@@ -227,7 +248,7 @@ describe("claims", () => {
   })
 
   it("signatures that only a contract can have made are open until its chain is asked", async () => {
-    const { attestation } = await documents({ chainId: 31337, verifyingContract: book })
+    const { attestation } = await documents({ domain: { chainId: 31337, verifyingContract: book } })
     const ofContract = { ...attestation, signature: `0x${"ab".repeat(70)}` }
     const card = await only({ "a.json": ofContract })
     expect(card).toMatchObject({
@@ -279,7 +300,7 @@ describe("a log", () => {
     expect(textOf(beside[0])).toMatch(/holds: It is the one in a.json/)
     const wrong = await cards({
       "p.json": inclusions[0],
-      "a.json": (await documents("offline", ["1", "2", "3"])).answer,
+      "a.json": (await documents({ scores: ["1", "2", "3"] })).answer,
     })
     expect(wrong[0].headline).toMatch(/and it is about another document/)
     expect(wrong[0].verdict).toBe("fails")

@@ -28,13 +28,12 @@ import { ceremony } from "./provenances.js"
 /** Now, in the tests. */
 export const at = 1_700_000_500
 export const markup = '<img src=x onerror="document.title=1">'
-const names = ["seven", markup, "nine"]
-export const layout: Layout = {
+const layoutOf = (names: readonly string[]): Layout => ({
   inputs: [{ name: "image", shape: [2], scale: 0.25, lo: -512, bits: 10, visibility: "hidden" }],
   outputs: [
     {
       name: "scores",
-      shape: [1, 3],
+      shape: [1, names.length],
       scale: 0.5,
       lo: -512,
       bits: 10,
@@ -42,7 +41,9 @@ export const layout: Layout = {
       visibility: "public",
     },
   ],
-}
+})
+const hostileNames = ["seven", markup, "nine"]
+export const layout = layoutOf(hostileNames)
 export const policy: PolicyDocument = {
   version: 1,
   name: "Grades",
@@ -57,7 +58,6 @@ export const policy: PolicyDocument = {
 }
 
 export const book: Hex = `0x${"c0".repeat(20)}`
-const times = { started: at - 100, issued: at - 99, validUntil: at + 100_000 }
 
 /** Scores in halves of one. */
 const statementOf = (key: MirageOracle["key"], scores: readonly string[]): Statement => ({
@@ -67,14 +67,30 @@ const statementOf = (key: MirageOracle["key"], scores: readonly string[]): State
   output: { visibility: "public", values: { scores } },
 })
 
+export interface About {
+  readonly domain?: Domain
+  /** Steps of one half. */
+  readonly scores?: readonly string[]
+  /** Of the classes. */
+  readonly names?: readonly string[]
+  /** When all this happened. */
+  readonly now?: number
+}
+
 /** What is made of an inference: claims in a domain, a proof, and a log of them. */
-export async function documents(domain: Domain = "offline", scores = ["-12", "45", "3"], seed = "viewer") {
-  const oracle = mirageOracle(layout, { seed, setup: ceremony })
+export async function documents({
+  domain = "offline",
+  scores = ["-12", "45", "3"],
+  names = hostileNames,
+  now = at,
+}: About = {}) {
+  const oracle = mirageOracle(layoutOf(names), { seed: "viewer", setup: ceremony })
   const { key } = oracle
   const about = statementOf(key, scores)
-  const halves = onChainPolicy(policy, layout).policy
-  const facts = { operator: addressOf(operator), policy: policyDigest(halves), ...times }
-  const claim = attest({ statement: about, verificationKey: key }, facts)
+  const halves = onChainPolicy(policy, key.layout).policy
+  const facts = { operator: addressOf(operator), policy: policyDigest(halves) }
+  const times = { started: now - 100, issued: now - 99, validUntil: now + 100_000 }
+  const claim = attest({ statement: about, verificationKey: key }, { ...facts, ...times })
   const attestation = await signAttestation(claim, domain, operator)
   const context = attestationDigest(claim, domain)
   const statement = { ...about, context }
@@ -84,11 +100,11 @@ export async function documents(domain: Domain = "offline", scores = ["-12", "45
     decision: decisions.approve,
     scope: facts.policy,
     signer: addressOf(approver),
-    signed: at - 50,
-    validUntil: at + 50_000,
+    signed: now - 50,
+    validUntil: now + 50_000,
   }
   const signOff = await signSignOff(said, domain, approver)
-  const withdrawal = await signWithdrawal(signOff, at - 10, approver)
+  const withdrawal = await signWithdrawal(signOff, now - 10, approver)
   const receipt = oracle.receipt(statement)
   return {
     oracle,
@@ -98,7 +114,7 @@ export async function documents(domain: Domain = "offline", scores = ["-12", "45
     answer: { version: 1, attestation, statement } as const,
     signOff,
     withdrawal,
-    ...(await logged(domain, [
+    ...(await logged(domain, now, [
       ["attestation", attestation],
       ["sign-off", signOff],
       ["receipt", receipt],
@@ -108,12 +124,12 @@ export async function documents(domain: Domain = "offline", scores = ["-12", "45
 }
 
 /** Proofs of a log of some entries, and its checkpoints. */
-async function logged(domain: Domain, entries: readonly (readonly [EntryType, object])[]) {
+async function logged(domain: Domain, now: number, entries: readonly (readonly [EntryType, object])[]) {
   const folder = mkdtempSync(join(tmpdir(), "countersign-test-"))
   const log = await openLog(join(folder, "log"), { create: true })
   try {
     await log.append(entries.map(([type, body]) => ({ type, body: body as Body })))
-    const head = (size: number) => ({ log: log.id, size, root: log.root(size), time: at - 5 })
+    const head = (size: number) => ({ log: log.id, size, root: log.root(size), time: now - 5 })
     const common = { version: 1, log: log.id, root: log.root(log.size) } as const
     return {
       checkpoint: await signCheckpoint(head(log.size), domain, operator),

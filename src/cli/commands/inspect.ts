@@ -1,5 +1,7 @@
 /** `countersign inspect`: what each node of a circuit costs, how its key was made; and of two circuits what differs. */
-import { compareCompilations } from "../../compile/comparison.js"
+import { basename, resolve } from "node:path"
+import { type Comparison, compareCompilations } from "../../compile/comparison.js"
+import { checkOutput, writeWhole } from "../../files.js"
 import * as api from "../../index.js"
 import { differenceLines } from "../differences.js"
 import { type FolderInspection, inspectFolder } from "../inspection.js"
@@ -7,23 +9,68 @@ import { command } from "../options.js"
 import { columns, print } from "../terminal.js"
 import { madeBy } from "../words.js"
 
+interface Asked {
+  readonly samples?: string
+  readonly html?: string
+}
+
 const heads = ["node", "operator", "primitive", "bits", "lookups", "constraints", "share", "gadgets"]
 
 export const inspectCommand = command("inspect", "what each node costs, and how the key was made")
   .argument("<folder>")
   .argument("[other]", "another folder: what differs between the two, and by how much")
   .option("--samples <file>", "inputs that show how often clamps saturate: a JSON array or .npz")
-  .action(async (folder: string, other: string | undefined, { samples }: { samples?: string }) => {
+  .option("--html <file>", "write a page that stands alone, with the graph as a drawing")
+  .action(async (folder: string, other: string | undefined, { samples, html }: Asked) => {
+    if (html !== undefined) checkOutput(html)
     if (other !== undefined) {
       if (samples !== undefined)
         throw new api.UsageError({ what: "--samples is for one folder", fix: "Leave it out" })
       const comparison = compareCompilations(await inspectFolder(folder), await inspectFolder(other))
-      print(comparison, differenceLines(comparison, folder, other))
+      const written = html === undefined ? undefined : await writeComparison(html, comparison, folder, other)
+      print({ ...comparison, ...written }, [
+        ...differenceLines(comparison, folder, other),
+        ...pageLines(written),
+      ])
       return
     }
     const { foreign, ...found } = await inspectFolder(folder, samples)
-    print(found, lines(found, foreign))
+    const written = html === undefined ? undefined : await writePage(html, folder, found, foreign)
+    print({ ...found, ...written }, [...lines(found, foreign), ...pageLines(written)])
   })
+
+type Found = Omit<FolderInspection, "foreign">
+
+/** Writes the page of a folder. */
+async function writePage(path: string, folder: string, found: Found, foreign: boolean) {
+  const { pageOf } = await import("../../report/page.js")
+  const { key } = found
+  const made = key && {
+    digest: `${key.digest}${foreign ? " (of another model)" : ""}`,
+    made: madeBy(key.setup, ""),
+  }
+  const page = await pageOf({ ...found, key: made, title: basename(resolve(folder)) })
+  return written(path, page)
+}
+
+/** Writes the page of a comparison. */
+async function writeComparison(path: string, comparison: Comparison, folder: string, other: string) {
+  const { comparisonPage } = await import("../../report/comparison.js")
+  return written(path, comparisonPage(comparison, folder, other))
+}
+
+interface Written {
+  readonly html: string
+  readonly htmlBytes: number
+}
+
+function written(path: string, page: string): Written {
+  writeWhole(path, page)
+  return { html: path, htmlBytes: Buffer.byteLength(page) }
+}
+
+const pageLines = (page: Written | undefined): string[] =>
+  page ? ["", `page     ${page.html} (${page.htmlBytes} bytes)`] : []
 
 function lines(
   { nodes, totals, key, samples }: Omit<FolderInspection, "foreign">,
