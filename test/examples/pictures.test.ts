@@ -18,7 +18,9 @@ import { documents, policy } from "../support/viewer-documents.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const out = join(root, "out/pictures")
-const asked = process.env.PICTURES === "1"
+/** `1` for all, or names of some. */
+const asked = process.env.PICTURES?.split(",") ?? []
+const isAsked = (scene: string): boolean => asked.includes("1") || asked.includes(scene)
 
 const looks = {
   light: { colorScheme: "light", viewport: { width: 1080, height: 760 } },
@@ -129,7 +131,7 @@ async function take(browser: Browser, url: string, scene: string, look: Look): P
   await page.close()
 }
 
-it.runIf(asked)("pictures", { timeout: 600_000 }, async ({ skip }) => {
+it.runIf(asked.length > 0)("pictures", { timeout: 600_000 }, async ({ skip }) => {
   const browser = await launch()
   if (typeof browser === "string") return skip(browser)
   const folder = mkdtempSync(join(tmpdir(), "countersign-pictures-"))
@@ -141,10 +143,10 @@ it.runIf(asked)("pictures", { timeout: 600_000 }, async ({ skip }) => {
   const server = await servePage(folder, { port: 0 })
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
   try {
-    const html = await inspected(folder)
+    const html = isAsked("inspect") ? await inspected(folder) : undefined
     for (const look of Object.keys(looks) as Look[]) {
-      for (const scene of Object.keys(scenes)) await take(browser, url, scene, look)
-      await take(browser, html, "inspect", look)
+      for (const scene of Object.keys(scenes).filter(isAsked)) await take(browser, url, scene, look)
+      if (html !== undefined) await take(browser, html, "inspect", look)
     }
   } finally {
     await browser.close()
