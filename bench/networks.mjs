@@ -2,11 +2,12 @@
  * The models that are measured, from the smallest to the largest. Each has a `name`, whether its `weights` are trained or random,
  * whether a `quick` run takes it, and `load`, which gives
  *
- *   file      bytes of an ONNX file with static shapes and no attributes left to defaults, for any prover
- *   samples   inputs for calibration, by name, flat
- *   unseen    other inputs, on which accuracy and agreement are measured and of which the first are proven
- *   labels    where there are any: the class of each of these; of the block one for each position but the last
- *   options   of `quantize`, if not the defaults
+ *   file        bytes of an ONNX file with static shapes and no attributes left to defaults, for any prover
+ *   samples     inputs for calibration, by name, flat
+ *   unseen      other inputs, on which accuracy and agreement are measured and of which the first are proven
+ *   labels      where there are any: the class of each of these; of the block one for each position but the last
+ *   options     of `quantize`, if not the defaults
+ *   parameters  how many weights, where the file has other numbers besides
  *
  * docs/decisions/bench.md says where weights and shapes come from.
  */

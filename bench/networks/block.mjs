@@ -14,7 +14,7 @@ const alphabet = "\n !\"'(),-.:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstu
 const read = (name) => readFileSync(new URL(`../transformer/${name}`, import.meta.url))
 const load = async (path) => (await runnerImport(new URL(path, import.meta.url).pathname)).module
 
-/** { file, samples, unseen, labels }: 8 windows of text to calibrate, `count` others; a label for each position but the last. */
+/** { file, parameters, samples, unseen, labels }: 8 windows of text to calibrate, `count` others; a label for each position but the last. */
 export async function block(count) {
   const { readTransformer, transformerModel } = await load("../../test/support/transformer.ts")
   const { encodeOnnx } = await load("../../test/support/onnx-writer.ts")
@@ -31,7 +31,10 @@ export async function block(count) {
     })
   }
   const unseen = windows("unseen.txt", count)
+  // of the last layer, and of what is behind it; the file has a mask besides
+  const own = Object.entries(given.weights).filter(([name]) => /^(3|norm|head)(\.|$)/.test(name))
   return {
+    parameters: own.reduce((sum, [, { data }]) => sum + data.length, 0),
     file: encodeOnnx(transformerModel(given, "torch", { from: last })),
     samples: windows("seen.txt", 8).map(({ stream }) => ({ stream })),
     unseen: unseen.map(({ stream }) => ({ stream })),

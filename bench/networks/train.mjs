@@ -4,10 +4,11 @@
  *
  *   npm ci && npm run build && node bench/networks/train.mjs [NAME …]       a few minutes
  *
- * Every digit is turned, sheared, scaled and shifted a little each time it is seen. Adam with a cosine schedule; weights are
+ * A network with another's convolutions keeps these as they are, and learns what is behind them. Every digit is turned, sheared, scaled and shifted a little each time it is seen. Adam with a cosine schedule; weights are
  * the average of the last third of the epochs, rounded to half precision, and what is printed is how these do on unseen digits.
  */
-import { writeFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
+import { messageType } from "../../dist/model/onnx/schema.js"
 import { generator } from "../inputs.mjs"
 import { digits } from "./digits.mjs"
 import { randomWeights, readWeights, sequential, weighted, writeWeights } from "./layers.mjs"
@@ -17,12 +18,12 @@ const batch = 32
 const smoothing = 0.02
 const size = (shape) => shape.reduce((a, b) => a * b, 1)
 
-/** Layers with room for values, gradients and what Adam remembers. */
-function prepare(layers, weights) {
+/** Layers with room for values, gradients and what Adam remembers; those before the place `first` are kept as they are. */
+function prepare(layers, weights, first = 0) {
   const given = weights[Symbol.iterator]()
   return layers.map((layer, i) => {
     const back = i === 0 ? undefined : new Float32Array(size(layer.from))
-    const values = { out: new Float32Array(size(layer.to)), back }
+    const values = { out: new Float32Array(size(layer.to)), back, learns: i >= first }
     if (!layer.weight) return { ...layer, ...values }
     const { weight, bias } = given.next().value
     const tensors = [weight, bias].map((w) => ({
@@ -141,7 +142,7 @@ function learn(net, x, label) {
     powers,
     (p, k) => p / sum - smoothing / logits.length - (k === label ? 1 - smoothing : 0),
   )
-  for (let i = net.length - 1; i >= 0; i--) {
+  for (let i = net.length - 1; i >= 0 && net[i].learns; i--) {
     backwards[net[i].kind](net[i], i === 0 ? x : net[i - 1].out, g)
     g = net[i].back
   }
@@ -151,7 +152,7 @@ function learn(net, x, label) {
 function step(net, time, rate) {
   const [b1, b2] = [0.9, 0.999]
   const scale = (rate * Math.sqrt(1 - b2 ** time)) / (1 - b1 ** time)
-  for (const { tensors = [] } of net)
+  for (const { tensors = [] } of net.filter(({ learns }) => learns))
     for (const { w, gradient, mean, square } of tensors) {
       for (let i = 0; i < w.length; i++) {
         const g = gradient[i] / batch
@@ -191,11 +192,26 @@ function accuracy(net, list) {
   return right.length / list.length
 }
 
-function train(name, { shape, steps, shrink, epochs, rate }) {
+/** Weights of the convolutions of an example. */
+function convolutionsOf(folder) {
+  const file = readFileSync(new URL(`../../examples/${folder}/model.onnx`, import.meta.url))
+  const { graph } = messageType("ModelProto").decode(file)
+  const values = (name) => {
+    const { rawData } = graph.initializer.find((tensor) => tensor.name === name)
+    return new Float32Array(Uint8Array.from(rawData).buffer)
+  }
+  const convs = graph.node.filter(({ opType }) => opType === "Conv")
+  return convs.map(({ input: [, weight, bias] }) => ({ weight: values(weight), bias: values(bias) }))
+}
+
+function train(name, { shape, steps, shrink, convolutions, epochs, rate }) {
   const layers = sequential(shape, steps)
   const next = generator(7)
   for (let i = 0; i < 100; i++) next()
-  const net = prepare(layers, randomWeights(layers, next))
+  const kept = convolutions ? convolutionsOf(convolutions) : []
+  const start = [...kept, ...randomWeights(layers, next).slice(kept.length)]
+  const first = convolutions ? layers.findIndex(({ kind }) => kind === "dense") : 0
+  const net = prepare(layers, start, first)
   const [list, unseen] = [digits("train", shrink), digits("test", shrink)]
   const side = shape[1]
   const all = epochs * Math.ceil(list.length / batch)

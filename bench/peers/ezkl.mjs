@@ -5,6 +5,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { writeKzgPowers } from "./powers.mjs"
 import { agreement } from "./prepared.mjs"
 import { runProcess } from "./process.mjs"
 
@@ -47,9 +48,8 @@ export async function ezklSides(python, prepared, say) {
   say("EZKL calibrates and compiles")
   const compiled = await stage("compile")
   const { version, target, logrows, usedRows, assignments, inputScale, paramScale } = compiled
-  say(`2^${logrows} rows, scales ${inputScale} and ${paramScale}; EZKL makes its powers`)
-  const powers = await stage("srs")
-  say(`${Math.round(powers.ms / 1000)} s; EZKL makes the key`)
+  say(`2^${logrows} rows, scales ${inputScale} and ${paramScale}; powers, and EZKL makes the key`)
+  await writeKzgPowers(join(folder, "kzg.srs"), logrows)
   const set = await stage("setup")
   const facts = {
     rows: 2 ** logrows,

@@ -1,8 +1,9 @@
 """One stage of EZKL on the files of a folder, and what it took, as the last line of standard output in JSON.
 
-    python ezkl_stage.py compile | srs | setup | prove | verify FOLDER
+    python ezkl_stage.py compile | setup | prove | verify FOLDER
 
-The folder has model.onnx (strides and pads written out: EZKL has no defaults for them), calibration.json and input.json (EZKL's own form: {"input_data": [[...]]}). Every stage is a process
+The folder has model.onnx (strides and pads written out: EZKL has no defaults for them), calibration.json and input.json (EZKL's
+own form: {"input_data": [[...]]}) and, from setup on, powers of tau in kzg.srs. Every stage is a process
 of its own, so that its peak of memory is its own. The input is private, parameters are fixed, the output is public. Scales
 are calibrated for the target "resources"; all else is as EZKL has it without being asked.
 """
@@ -42,12 +43,6 @@ def compile_model():
         "inputScale": args["input_scale"],
         "paramScale": args["param_scale"],
     }
-
-
-def srs():
-    """As many powers as the circuit has rows; of a secret that is drawn here and forgotten."""
-    ezkl.gen_srs("kzg.srs", settings()["run_args"]["logrows"])
-    return {}
 
 
 def setup():
@@ -95,7 +90,7 @@ def require(done, stage):
         raise RuntimeError(f"{stage} gave False")
 
 
-STAGES = {"compile": compile_model, "srs": srs, "setup": setup, "prove": prove, "verify": verify}
+STAGES = {"compile": compile_model, "setup": setup, "prove": prove, "verify": verify}
 
 if __name__ == "__main__":
     stage, folder = sys.argv[1:]

@@ -36,11 +36,11 @@ export async function zkeyProverSides(path, statement) {
   const files = ["witness.wtns", "proof.json", "public.json"].map((file) => join(statement.folder, file))
   const [witnessFile, proofFile, publicFile] = files
   const common = {
-    peer: "zkey-prover",
+    peer: name.replace(/\s.*/, ""),
     peerVersion: version ?? "",
     facts: { ...statement.facts, proofBytes },
   }
-  const against = `${name}, ${statement.name}`
+  const against = statement.circomVersion === undefined ? `${name}, ${statement.name}` : name
   /** What the run before said of itself: both rows are of the same processes. */
   let last
   const whole = {

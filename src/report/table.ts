@@ -33,7 +33,8 @@ const whole = (name: string, label: string, of: (node: NodeReport) => number): C
 })
 
 /** Gadgets with the digests of their tables cut. */
-const shortened = (gadget: string) => gadget.replace(/[0-9a-f]{24,}/g, (digest) => `${digest.slice(0, 8)}…`)
+export const shortened = (gadget: string) =>
+  gadget.replace(/[0-9a-f]{24,}/g, (digest) => `${digest.slice(0, 8)}…`)
 
 /** The columns that there are figures for. */
 function columnsOf(nodes: readonly NodeReport[], constraints: number): readonly Column[] {

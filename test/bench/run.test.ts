@@ -104,6 +104,7 @@ describe("networks of the list", () => {
   it.each([
     ["784-56-10", 44_530],
     ["14_5_11_80_10_3", 4_966],
+    ["28_6_16_10_5", 5_142],
     ["LeNet 28_6_16_120_84_10_5", 44_426],
   ])("%s has the weights that its name says, and unseen digits of all classes", async (name, parameters) => {
     const { networks } = (await import(join(root, "bench/networks.mjs"))) as Networks
