@@ -103,7 +103,11 @@ export async function operators({ quick = false, only = "" } = {}) {
   const without = missing()
   if (without.length > 0) throw new Error(`no model in bench/costs/cases.mjs is of ${without.join(", ")}`)
   const rows = []
-  for (const one of costCases.filter(({ name }) => name.includes(only))) {
+  const isAsked = ({ name, kinds, forms }) =>
+    [name, ...kinds.map((kind) => `primitive ${kind}`), ...forms.map((form) => `form ${form}`)].some((text) =>
+      text.includes(only),
+    )
+  for (const one of costCases.filter(isAsked)) {
     const plan = plans[quick ? "quick" : "full"][one.system]
     const sides = []
     for (const size of one.sizes.slice(0, plan.sizes)) sides.push(await circuitOf(one, size))

@@ -21,50 +21,73 @@ const say = (text) => process.stderr.write(`${text}\n`)
 /** What of a page may take no longer, ms: the largest takes some tens of seconds. */
 const patience = 300_000
 
+/** Figures of a process of its own, which ends with this one. */
 async function inProcess(...args) {
-  const { stdout } = await run(process.execPath, [child, ...args.map(String)], { maxBuffer: 2 ** 24 })
-  return JSON.parse(stdout)
+  const running = run(process.execPath, [child, ...args.map(String)], { maxBuffer: 2 ** 24 })
+  const end = () => running.child.kill()
+  process.once("exit", end)
+  try {
+    return JSON.parse((await running).stdout)
+  } finally {
+    process.off("exit", end)
+  }
+}
+
+/** What is measured of a size: in which runtime, on how many threads. */
+function runsOf(power, cores, hasPages) {
+  const threads = cores > 1 ? [cores, 1] : [1]
+  const runtimes = hasPages ? ["node", "chromium"] : ["node"]
+  return runtimes.flatMap((runtime) =>
+    threads.map((n) => ({
+      ...{ power, runtime, threads: n },
+      name: `2^${power}, ${runtime}, ${n === 1 ? "1 thread" : `${n} threads`}`,
+    })),
+  )
 }
 
 /**
- * A row for each size, runtime and number of threads. `quick`: up to 2^14; `only`: one power, as `2^16`.
+ * A row for each size, runtime and number of threads; where a page cannot do it, `note` says why. `quick`: up to 2^14; `only`: what
+ * has it in its name, as "2^16" or "chromium".
  * @throws Error if a proof does not verify
  */
-export async function scaling({ quick = false, only } = {}) {
-  const powers = Object.keys(sizes)
-    .map(Number)
-    .filter((power) => (only?.startsWith("2^") ? only === `2^${power}` : !quick || power <= 14))
+export async function scaling({ quick = false, only = "" } = {}) {
   const pages = await openPages()
-  if (typeof pages === "string") say(`scaling: no pages: ${pages}`)
+  const hasPages = typeof pages !== "string"
+  if (!hasPages) say(`scaling: no pages: ${pages}`)
   const cores = availableParallelism()
   const rows = []
-  for (const power of powers) {
+  for (const power of Object.keys(sizes).map(Number)) {
+    const runs = runsOf(power, cores, hasPages).filter(({ name }) => name.includes(only))
+    if (runs.length === 0 || (quick && power > 14)) continue
     const folder = mkdtempSync(join(tmpdir(), "countersign-scaling-"))
+    // a process that is told to end leaves nothing behind
+    const forget = () => rmSync(folder, { recursive: true, force: true })
+    process.once("exit", forget)
     try {
       const { peakBytes: setupPeakBytes, ...circuit } = await inProcess("prepare", folder, power)
-      const add = (runtime, threads, figures) => {
-        const { times, firstMs, openMs, peakBytes, note, chromium } = figures
-        const ms = times && median(times)
-        const name = `2^${power}, ${runtime}, ${threads === 1 ? "1 thread" : `${threads} threads`}`
-        const leastMs = times && Math.min(...times)
-        const measured = { leastMs, firstMs, openMs, peakBytes, note, chromium }
-        rows.push({
-          ...{ name, against: undefined, ms, otherMs: undefined, ratio: undefined },
-          ...{ power, runtime, threads, ...circuit, setupPeakBytes, ...measured },
-        })
-        const megabytes = peakBytes && `, ${Math.round(peakBytes / 2 ** 20)} MiB`
-        say(`scaling ${name}: ${ms === undefined ? note : `${ms.toFixed(0)} ms${megabytes ?? ""}`}`)
-      }
-      for (const threads of new Set([cores, 1]))
-        add("node", threads, await inProcess("prove", folder, threads))
-      if (typeof pages === "string") continue
-      for (const isIsolated of cores > 1 ? [true, false] : [false]) {
-        const figures = await pages(folder, isIsolated, patience)
-        add("chromium", figures.threads ?? cores, figures)
+      for (const { name, ...one } of runs) {
+        const { runtime, threads } = one
+        const figures =
+          runtime === "node"
+            ? await inProcess("prove", folder, threads)
+            : await pages(folder, threads > 1, patience)
+        rows.push(rowOf(name, { ...one, ...circuit, setupPeakBytes }, figures))
       }
     } finally {
-      rmSync(folder, { recursive: true, force: true })
+      process.off("exit", forget)
+      forget()
     }
   }
   return rows
+}
+
+function rowOf(name, facts, { times, firstMs, openMs, peakBytes, note, chromium }) {
+  const ms = times && median(times)
+  const leastMs = times && Math.min(...times)
+  const taken = ms === undefined ? note : `${ms.toFixed(0)} ms, ${Math.round(peakBytes / 1e6)} MB`
+  say(`scaling: ${name}: ${taken}`)
+  return {
+    ...{ name, against: undefined, ms, otherMs: undefined, ratio: undefined },
+    ...{ ...facts, leastMs, firstMs, openMs, peakBytes, note, chromium },
+  }
 }

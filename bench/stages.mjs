@@ -134,13 +134,13 @@ async function rowOf({ name, weights, load }, home, plan, chain) {
 }
 
 /**
- * Shares of the unseen inputs: those that either model names right, those on which both name the same class, and the loss, of
- * right ones or, where there are no labels, of the same ones.
+ * Shares of the unseen inputs: those on which both models name the same class and, where there are labels, those that either
+ * names right, and how many fewer the integer model does.
  */
 function lossOf({ unseen, float, integer, agreement }) {
-  if (float === null) return { unseen, agreement, accuracyLoss: 1 - agreement }
+  if (float === null) return { unseen, agreement }
   const accuracyLoss = Math.max(0, float - integer)
-  return { unseen, accuracyFloat: float, accuracyInteger: integer, agreement, accuracyLoss }
+  return { unseen, agreement, accuracyFloat: float, accuracyInteger: integer, accuracyLoss }
 }
 
 /** A row for each network that is asked for. @throws Error if a receipt is invalid, or shows what the model does not say */

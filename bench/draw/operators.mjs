@@ -28,7 +28,7 @@ function grid(names, rows) {
     },
     y: {
       type: "log",
-      domain: [10, Math.max(...all) * 1.5],
+      domain: [Math.min(10, ...all.filter((n) => n > 0)) * 0.8, Math.max(...all) * 1.5],
       ticks: [10, 100, 1e3, 1e4],
       format: short,
       axis: null,

@@ -3,7 +3,10 @@
 /** Whether a row is of a model: in rows it goes by the first word of a name that describes layers. */
 const isOf = (row, { name }) => row.name === name || name.startsWith(`${row.name} `)
 
-/** Of each other prover its fastest row of a model: keys in memory on both sides. */
+/** A prover by itself, whatever circuit it proves. */
+const proverOf = ({ against }) => against.replace(/,.*/, "").replace(/^circom \+ /, "")
+
+/** Of each other prover its fastest row of a model, and its name as `prover`: keys in memory on both sides. */
 export function fastestOthers(peers, model) {
   const least = new Map()
   for (const row of peers) {
@@ -11,5 +14,5 @@ export function fastestOthers(peers, model) {
     const known = least.get(row.peer)
     if (known === undefined || row.otherMs < known.otherMs) least.set(row.peer, row)
   }
-  return [...least.values()]
+  return [...least.values()].map((row) => ({ ...row, prover: proverOf(row) }))
 }

@@ -19,7 +19,7 @@ const byConstraints = (models) => models.toSorted((a, b) => a.constraints - b.co
 export function readmeTable({ models, peers = [] }) {
   const others = (row) =>
     fastestOthers(peers, row)
-      .map((other) => `${other.against} ${ratio(other.ratio)}`)
+      .map((other) => `${other.prover} ${ratio(other.ratio)}`)
       .join(", ")
   const columns = [
     ["model", ({ name }) => name],

@@ -14,8 +14,8 @@ const fills = [colour.orange, colour.green, colour.purple, colour.gold, colour.m
 export function timePicture({ models, peers = [], scaling = [] }) {
   const ours = models.map(({ name, constraints, ms }) => ({ label: shortName(name), constraints, ms }))
   const others = models.flatMap((model) =>
-    fastestOthers(peers, model).map(({ against, otherMs }) => ({
-      peer: against,
+    fastestOthers(peers, model).map(({ prover, otherMs }) => ({
+      peer: prover,
       model: model.name,
       constraints: model.constraints,
       ms: otherMs,
@@ -134,7 +134,10 @@ export function timePicture({ models, peers = [], scaling = [] }) {
     title: "Time of a proof, by model",
     subtitle: [
       `Blue: ours, key opened, witness included; ${cpu}, ${cores} cores`,
-      ...(others.length > 0 ? ["Above it, others on the same model and machine"] : []),
+      [
+        ...(line.length > 0 ? ["line: networks of one family"] : []),
+        ...(others.length > 0 ? ["above: others on the same model"] : []),
+      ].join("; "),
     ],
     description: `${ours.map(({ label, ms, constraints }) => `${label}: ${time(ms)} for ${constraints} constraints`).join("; ")}. ${ratios.length > 0 ? `Others: ${ratios.join("; ")}.` : ""}`,
     parts: [{ chart: made }],

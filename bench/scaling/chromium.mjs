@@ -118,7 +118,7 @@ export async function openPages() {
       const said = error instanceof Error ? error.message : String(error)
       const [first] = said.replace(/^page\.evaluate: /, "").split("\n")
       if (/does not verify/.test(first)) throw error
-      return { note: first, threads: isIsolated ? undefined : 1, chromium: chromiumVersion }
+      return { note: first, chromium: chromiumVersion }
     } finally {
       await browser.close()
       await host.close()

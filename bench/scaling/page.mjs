@@ -24,5 +24,5 @@ globalThis.measureProofs = async () => {
   const { model } = circuit
   const figures = await timesOf(prover, await json("input.json"), { verify, verificationKey, model })
   await prover.close()
-  return { openMs, ...figures, threads: crossOriginIsolated ? navigator.hardwareConcurrency : 1 }
+  return { openMs, ...figures }
 }

@@ -45,7 +45,8 @@ function boxOf({ nodes: places, x, y }: Box, i: number, nodes: readonly NodeRepo
   const [{ name, primitive }] = inside
   const parts = inside.length === 1 ? primitive : `${inside.length} nodes`
   const costless = constraints === 0
-  const form = [parts, ...families(inside)].join(" ")
+  const gadgets = families(inside).join(", ")
+  const form = gadgets ? `${parts}: ${gadgets}` : parts
   const outputs = inside.flatMap((node) => node.outputs ?? [])
   const told = `${label} ${cutEnd(name, 80)}: ${parts}, ${counted(constraints)} constraints${outputs.length > 0 ? `, output ${outputs.map((each) => cutEnd(each, 40)).join(", ")}` : ""}`
   const bar = Math.max(constraints > 0 ? 2 : 0, ((width - 20) * constraints) / most)

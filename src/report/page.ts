@@ -117,13 +117,16 @@ function summary({ circuit, totals, bytes: sizes, key }: PageContent): Html {
 }
 
 /** What the columns of figures are, and of which samples. */
-function samplesNote({ samples: { compile, given }, circuit }: PageContent): Html {
+function samplesNote({ samples: { compile, given }, circuit, nodes }: PageContent): Html {
+  const has = nodes.some(({ saturation, error }) => (saturation?.cut ?? error) !== undefined)
   const measured =
     compile === null
       ? circuit.weights === "private"
         ? html`Saturation and error were not measured: they say something of weights that are private.`
         : html`Error was not measured: the folder does not say how the model was quantized.`
-      : html`On the ${counted(compile)} samples of <code>compile</code>: <b>cut off</b> is the share of elements that the float model has beyond the integers’ range, <b>error</b> the root mean square of the difference to the float model’s tensor, relative to it, with what it inherits.`
+      : !has
+        ? html`Nothing of this model is brought to fewer bits, and so nothing can be cut off.`
+        : html`On the ${counted(compile)} samples of <code>compile</code>: <b>cut off</b> is the share of elements that the float model has beyond the integers’ range, <b>error</b> the root mean square of the difference to the float model’s tensor, relative to it, with what it inherits.`
   const others =
     given === null
       ? none

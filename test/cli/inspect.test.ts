@@ -1,10 +1,10 @@
 /** `countersign inspect` of two folders, and on samples. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { run } from "../support/cli.js"
+import { run, writeModel, writeSamples } from "../support/cli.js"
 
 const example = fileURLToPath(new URL("../../examples/mnist-mlp/", import.meta.url))
 const samples = join(example, "samples.json")
@@ -19,7 +19,11 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "countersign-inspect-"))
   await compiled("ten")
   await compiled("eight", "--precision", "8")
-  await compiled("hidden", "--weights", "private")
+  writeModel(path("small.onnx"), 5)
+  writeSamples(path("small.json"))
+  const small = ["compile", path("small.onnx"), "--samples", path("small.json")]
+  const made = await run(...small, "--out", path("hidden"), "--weights", "private")
+  expect(made.code, made.stderr).toBe(0)
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -94,6 +98,54 @@ describe("inspect of two folders", () => {
       [["inspect", path("hidden"), "--samples", samples], /weights that are private/],
     ] as const)
       expect(await run(...args)).toMatchObject({ code: 2, stderr: expect.stringMatching(message) })
+  })
+
+  it("refuses figures of nodes that are none", async () => {
+    cpSync(path("ten"), path("odd"), { recursive: true })
+    const info = JSON.parse(readFileSync(path("ten/circuit.json"), "utf8"))
+    for (const [accuracy, message] of [
+      [7, /accuracy.*object/],
+      [{ ...info.accuracy, losses: [{ tensor: "a", node: "b", error: "<b>" }] }, /losses\[0\]\.error/],
+      [{ ...info.accuracy, saturation: [{ tensor: 1, node: "b", share: 0 }] }, /saturation\[0\]/],
+    ] as const) {
+      writeFileSync(path("odd/circuit.json"), JSON.stringify({ ...info, accuracy }))
+      const refused = await run("inspect", path("odd"), "--html", path("odd.html"))
+      expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(message) })
+    }
+    expect(existsSync(path("odd.html"))).toBe(false)
+  })
+})
+
+describe("inspect --html", () => {
+  it("writes a page whole, over an older one, and says so", async () => {
+    writeFileSync(path("page.html"), "an older page")
+    const { json, code, stderr } = await run("inspect", path("ten"), "--html", path("page.html"), "--json")
+    expect(code, stderr).toBe(0)
+    const page = readFileSync(path("page.html"), "utf8")
+    expect(json).toMatchObject({ html: path("page.html"), htmlBytes: Buffer.byteLength(page) })
+    expect(page).toMatch(/^<!doctype html>.*<h1 id="title">ten<.h1>.*<.html>\n$/s)
+    expect(page.match(/<tr id="row-/g)).toHaveLength((json.nodes as unknown[]).length)
+    expect(page).toContain("2,157 constraints")
+  })
+
+  it("writes one of two folders", async () => {
+    const { code, stdout } = await run("inspect", path("ten"), path("eight"), "--html", path("two.html"))
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/\npage {5}\S*two\.html \(\d+ bytes\)\n?$/)
+    expect(readFileSync(path("two.html"), "utf8")).toContain("Nodes that differ")
+  })
+
+  it("leaves nothing where it cannot, and the older page where the folder is wrong", async () => {
+    writeFileSync(path("kept.html"), "kept")
+    const wrong = await run("inspect", path("nothing"), "--html", path("kept.html"))
+    expect(wrong.code).toBe(2)
+    expect(readFileSync(path("kept.html"), "utf8")).toBe("kept")
+    const refused = await run("inspect", path("ten"), "--html", path("eight"))
+    expect(refused).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("cannot be written: it is a folder"),
+    })
+    expect(readdirSync(folder).filter((name) => name.endsWith(".tmp"))).toEqual([])
   })
 })
 

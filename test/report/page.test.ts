@@ -5,9 +5,11 @@ import { createRequire } from "node:module"
 import { Window } from "happy-dom"
 import type { Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { compareCompilations } from "#src/compile/comparison.js"
 import { compile } from "#src/compile/compile.js"
 import { measureSaturation } from "#src/compile/figures.js"
 import { describeCircuit, inspect, type NodeReport } from "#src/index.js"
+import { comparisonPage } from "#src/report/comparison.js"
 import { groups, layOut } from "#src/report/layout.js"
 import { type PageContent, pageOf } from "#src/report/page.js"
 import { small } from "../support/networks.js"
@@ -70,6 +72,7 @@ const parsed = (page: string) => {
 let real: PageContent
 let realPage: string
 let hostilePage: string
+let comparedPage: string
 beforeAll(async () => {
   const { graph, input } = await small()
   const circuit = await compile(graph)
@@ -80,7 +83,9 @@ beforeAll(async () => {
     samples: { compile: null, given: 1 },
   }
   realPage = await pageOf(real)
-  hostilePage = await pageOf(contentOf(modelOf(hostile), hostile[0], hostile[1]))
+  const content = contentOf(modelOf(hostile), hostile[0], hostile[1])
+  hostilePage = await pageOf(content)
+  comparedPage = comparisonPage(compareCompilations(real, content), hostile[0], hostile[1])
 })
 
 describe("a page", () => {
@@ -111,7 +116,7 @@ describe("a page", () => {
   })
 
   it("asks nobody for anything, and allows nothing but its own style and script", () => {
-    for (const page of [realPage, hostilePage]) {
+    for (const page of [realPage, hostilePage, comparedPage]) {
       const document = parsed(page)
       const digests = ["style", "script"].map((name) => {
         const elements = [...document.querySelectorAll(name)]
@@ -149,6 +154,20 @@ describe("a page", () => {
     // a name of 10 kB is cut wherever it stands
     expect(hostilePage.length).toBeLessThan(80_000)
     expect(/[^\P{C}\n]/u.exec(hostilePage)).toBe(null)
+  })
+})
+
+describe("a page of two circuits", () => {
+  it("has a row for each node that differs, as text", () => {
+    const document = parsed(comparedPage)
+    const rows = [...document.querySelectorAll("#nodes tbody tr")]
+    const names = rows.map((row) => row.children[0].textContent)
+    for (const name of hostile.slice(0, 5)) expect(names).toContain(name)
+    expect(rows).toHaveLength(hostile.length + 1 + real.nodes.length)
+    const sum = rows.reduce((all, row) => all + Number(row.children[2].getAttribute("data-value")), 0)
+    const constraints = modelOf(hostile).reduce((all, node) => all + node.constraints, 0)
+    expect(sum).toBe(constraints - real.totals.constraints)
+    expect(document.querySelector("h1")?.textContent).toBe(`${hostile[0]} and ${hostile[1]}`)
   })
 })
 
@@ -233,26 +252,23 @@ describe.skipIf(typeof browser === "string")(
       expect(wrong).toEqual([])
     })
 
-    it.each(["light", "dark"] as const)(
-      "axe finds nothing, %s, on a wide and a narrow screen",
-      async (colorScheme) => {
-        // axe is a script that the page's policy does not allow
-        const context = await browser.newContext({ colorScheme, bypassCSP: true })
-        const other = await context.newPage()
-        for (const width of [1280, 390]) {
-          await other.setViewportSize({ width, height: 844 })
-          await other.setContent(realPage)
-          await other.locator("#nodes th a").nth(2).click()
-          await other.evaluate(axe)
-          const { violations } = (await other.evaluate("axe.run(document)")) as {
-            violations: { id: string }[]
-          }
-          expect(violations.map(({ id }) => id)).toEqual([])
-          // nothing but the table and the drawing is wider than the screen
-          expect(await other.evaluate(() => document.documentElement.scrollWidth)).toBe(width)
-        }
-        await context.close()
-      },
-    )
+    it.each([
+      ["light", 1280, "of a circuit"],
+      ["dark", 390, "of a circuit"],
+      ["dark", 1280, "of two"],
+    ] as const)("axe finds nothing, %s, %i wide, on a page %s", async (colorScheme, width, what) => {
+      // axe is a script that the page's policy does not allow
+      const context = await browser.newContext({ colorScheme, bypassCSP: true })
+      const other = await context.newPage()
+      await other.setViewportSize({ width, height: 844 })
+      await other.setContent(what === "of two" ? comparedPage : realPage)
+      if (what === "of a circuit") await other.locator("#nodes th a").nth(2).click()
+      await other.evaluate(axe)
+      const { violations } = (await other.evaluate("axe.run(document)")) as { violations: { id: string }[] }
+      expect(violations.map(({ id }) => id)).toEqual([])
+      // nothing but tables and drawing is wider than the screen
+      expect(await other.evaluate(() => document.documentElement.scrollWidth)).toBe(width)
+      await context.close()
+    })
   },
 )

@@ -1,6 +1,6 @@
 /** `countersign inspect`: what each node of a circuit costs, how its key was made; and of two circuits what differs. */
 import { basename, resolve } from "node:path"
-import { compareCompilations } from "../../compile/comparison.js"
+import { type Comparison, compareCompilations } from "../../compile/comparison.js"
 import { checkOutput, writeWhole } from "../../files.js"
 import * as api from "../../index.js"
 import { differenceLines } from "../differences.js"
@@ -27,15 +27,16 @@ export const inspectCommand = command("inspect", "what each node costs, and how 
       if (samples !== undefined)
         throw new api.UsageError({ what: "--samples is for one folder", fix: "Leave it out" })
       const comparison = compareCompilations(await inspectFolder(folder), await inspectFolder(other))
-      print(comparison, differenceLines(comparison, folder, other))
+      const written = html === undefined ? undefined : await writeComparison(html, comparison, folder, other)
+      print({ ...comparison, ...written }, [
+        ...differenceLines(comparison, folder, other),
+        ...pageLines(written),
+      ])
       return
     }
     const { foreign, ...found } = await inspectFolder(folder, samples)
     const written = html === undefined ? undefined : await writePage(html, folder, found, foreign)
-    print({ ...found, ...written }, [
-      ...lines(found, foreign),
-      ...(written ? ["", `page     ${written.html} (${written.htmlBytes} bytes)`] : []),
-    ])
+    print({ ...found, ...written }, [...lines(found, foreign), ...pageLines(written)])
   })
 
 type Found = Omit<FolderInspection, "foreign">
@@ -49,9 +50,27 @@ async function writePage(path: string, folder: string, found: Found, foreign: bo
     made: madeBy(key.setup, ""),
   }
   const page = await pageOf({ ...found, key: made, title: basename(resolve(folder)) })
+  return written(path, page)
+}
+
+/** Writes the page of a comparison. */
+async function writeComparison(path: string, comparison: Comparison, folder: string, other: string) {
+  const { comparisonPage } = await import("../../report/comparison.js")
+  return written(path, comparisonPage(comparison, folder, other))
+}
+
+interface Written {
+  readonly html: string
+  readonly htmlBytes: number
+}
+
+function written(path: string, page: string): Written {
   writeWhole(path, page)
   return { html: path, htmlBytes: Buffer.byteLength(page) }
 }
+
+const pageLines = (page: Written | undefined): string[] =>
+  page ? ["", `page     ${page.html} (${page.htmlBytes} bytes)`] : []
 
 function lines(
   { nodes, totals, key, samples }: Omit<FolderInspection, "foreign">,
