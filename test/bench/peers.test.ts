@@ -15,10 +15,7 @@ interface Side {
   readonly mode: string
   run(): Promise<Row | undefined>
 }
-interface Proven {
-  readonly proof: Row
-  readonly publicSignals: string[]
-}
+type Proven = Awaited<ReturnType<typeof groth16.prove>>
 interface Statement {
   readonly zkey: string
   readonly facts: Row
