@@ -85,13 +85,14 @@ worker.addEventListener("message", ({ data }) => {
 
 worker.addEventListener("fetch", (event) => {
   const { request } = event
-  if (request.method !== "GET" || !request.url.startsWith(scope)) return
-  event.respondWith(answer(request))
+  const { origin, pathname } = new URL(request.url)
+  const address = (origin + pathname).replace(/\/index\.html$/, "/")
+  // whatever else is hosted below this page is none of its business
+  const isOurs = address.startsWith(scope) && Object.hasOwn(FILES, address.slice(scope.length))
+  if (request.method === "GET" && isOurs) event.respondWith(answer(request, address))
 })
 
-async function answer(request: Request): Promise<Response> {
-  const { origin, pathname } = new URL(request.url)
-  const address = request.mode === "navigate" ? scope : origin + pathname
+async function answer(request: Request, address: string): Promise<Response> {
   const cache = await caches.open(cacheName)
   const response = (await cache.match(address)) ?? (await fetch(request))
   const headers = new Headers(response.headers)
