@@ -64,6 +64,9 @@ export async function peers({ quick = false, only = "", peer = [] } = {}) {
 
 async function rowsOf(network, { python, provers, quick }, say) {
   const folder = mkdtempSync(join(tmpdir(), "countersign-peers-"))
+  // gigabytes, which nobody is to be left with, whoever ends this
+  const remove = () => rmSync(folder, { recursive: true, force: true })
+  process.once("exit", remove)
   let ours
   try {
     const prepared = await prepare(network, folder)
@@ -78,7 +81,8 @@ async function rowsOf(network, { python, provers, quick }, say) {
     return await measure(prepared.name, ours, sides, { quick, say })
   } finally {
     await ours?.close()
-    rmSync(folder, { recursive: true, force: true })
+    process.off("exit", remove)
+    remove()
   }
 }
 

@@ -284,7 +284,8 @@ function answerTo(request, response) {
 /** @param {Response} response @param {number} status @param {object} value @param {Record<string, string>} [headers] */
 function sendJson(response, status, value, headers = {}) {
   const text = `${JSON.stringify(value)}\n`
-  response.writeHead(status, { "Content-Type": "application/json", "Cache-Control": "no-store", ...headers })
+  const more = { "Content-Length": Buffer.byteLength(text), "Cache-Control": "no-store", ...headers }
+  response.writeHead(status, { "Content-Type": "application/json", ...more })
   response.end(text)
 }
 

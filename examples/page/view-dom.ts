@@ -72,7 +72,7 @@ function numbersTable({ title, rows, rest }: Numbers): HTMLElement {
     { class: "numbers" },
     h(
       "table",
-      {},
+      rows.some(({ name }) => name.length > 5) ? { class: "named" } : {},
       h("caption", {}, title),
       h(
         "thead",

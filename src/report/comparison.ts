@@ -9,7 +9,7 @@ import { bar, shortened } from "./table.js"
 function change({ a, b }: Pair<number | null>): Html {
   if (a === null || b === null || a === b) return none
   const text = `${b > a ? "+" : "−"}${counted(Math.abs(b - a))}`
-  const share = a === 0 ? none : html` <small>${percent(Math.abs(b - a) / a)}</small>`
+  const share = a === 0 ? none : html` <small>(${percent(Math.abs(b - a) / a)})</small>`
   return html`<span class="${b > a ? "plus" : "minus"}">${text}</span>${share}`
 }
 

@@ -90,16 +90,24 @@ export function enhance(): void {
     return element
   }
   const primitive = heads.findIndex((head) => head.dataset.sort === "primitive")
+  /** Nodes of a box that are told of one by one. */
+  const most = 8
   /** What the table says of the nodes in a box, cell by cell. */
   const tell = (box: SVGAElement) => {
     if (!details) return
     const nodes = rowsOf(box)
-    const parts: HTMLElement[] = []
-    for (const [i, row] of nodes.entries()) {
-      const name = row.cells[0].textContent ?? ""
-      if (i === 0) parts.push(make("h3", name))
-      if (nodes.length > 1)
-        parts.push(make("h4", `${i + 1} of ${nodes.length}: ${row.cells[primitive].textContent}`))
+    const parts: HTMLElement[] = [make("h3", nodes[0].cells[0].textContent ?? "")]
+    // of an operator that became hundreds those that cost most
+    const cost = (row: HTMLTableRowElement) => Number(row.cells[1].dataset.value)
+    const told = nodes.length > most ? nodes.toSorted((x, y) => cost(y) - cost(x)).slice(0, most) : nodes
+    if (nodes.length > 1) {
+      const sum = nodes.reduce((all, row) => all + cost(row), 0)
+      const which = nodes.length > most ? `; the ${most} that have most` : ""
+      const text = `${nodes.length} nodes, ${sum.toLocaleString("en-US")} constraints${which}:`
+      parts.push(make("p", text, "help"))
+    }
+    for (const row of told) {
+      if (nodes.length > 1) parts.push(make("h4", row.cells[primitive].textContent ?? ""))
       const list = make("dl", "", "facts")
       for (const [place, cell] of [...row.cells].entries()) {
         const text = cell.textContent ?? ""
@@ -233,7 +241,14 @@ export function enhance(): void {
       view.y = y - 60
       show()
     }
-    addEventListener("resize", show)
+    addEventListener("resize", () => {
+      const { width, height } = frame()
+      if (width < 1 || height < 1) return
+      // what was in the middle stays there
+      view.x += (view.width - unit * width) / 2
+      view.y += (view.height - unit * height) / 2
+      show()
+    })
     body.addEventListener("click", (event) => {
       const link = (event.target as Element).closest("th a")
       const box = link && boxes[Number(link.closest("tr")?.dataset.box)]

@@ -85,7 +85,7 @@ thead button { min-height: 1.6rem; min-width: 0; padding: 0; border: 0; backgrou
 thead button::after { content: "↕"; padding-left: 0.35em; color: var(--soft) }
 [aria-sort="ascending"] button::after { content: "↑"; color: var(--accent) }
 [aria-sort="descending"] button::after { content: "↓"; color: var(--accent) }
-tbody th { min-width: 10rem; max-width: 22rem; font: 0.8125rem/1.5 var(--mono); overflow-wrap: anywhere }
+tbody th { min-width: 12rem; max-width: 22rem; font: 0.8125rem/1.5 var(--mono); overflow-wrap: anywhere }
 th.number, td.number { text-align: right }
 td.shape, td.operator { white-space: nowrap }
 td.gadgets { min-width: 14rem; max-width: 30rem; color: var(--soft); font: 0.8125rem/1.5 var(--mono); overflow-wrap: anywhere }
@@ -97,10 +97,10 @@ tbody tr:last-child > * { border-bottom: 0 }
 @media (max-width: 60rem) {
   .stage { grid-template-columns: minmax(0, 1fr) }
   #view { height: 60vh }
-  #details { max-height: none }
+  #details { max-height: 26rem }
 }
 @media (max-width: 30rem) {
-  tbody th { min-width: 8rem; max-width: 11rem }
+  tbody th { min-width: 9rem; max-width: 11rem }
 }
 @media print { #view { height: auto } .scroll { max-height: none; overflow: visible } .tools, .search { display: none } }
 `

@@ -51,7 +51,7 @@ function columnsOf(nodes: readonly NodeReport[], constraints: number): readonly 
       label: "Constraints",
       value: (node) => node.constraints,
       cell: (node) =>
-        html`${counted(node.constraints)}${node.constraints > 0 ? html` <small>${percent(node.constraints / constraints)}</small>${bar(node.constraints / most)}` : none}`,
+        html`${counted(node.constraints)}${node.constraints > 0 ? html` <small>(${percent(node.constraints / constraints)})</small>${bar(node.constraints / most)}` : none}`,
     },
     { name: "operator", label: "Operator", cell: ({ operator }) => html`${cutEnd(operator)}` },
     { name: "primitive", label: "Primitive", cell: ({ primitive }) => html`${primitive}` },
@@ -119,7 +119,7 @@ export function operatorBars(nodes: readonly NodeReport[], constraints: number):
   const most = shown.reduce((all, [, count]) => Math.max(all, count), 1)
   return html`<ul class="bars">${shown.map(
     ([label, count]) =>
-      html`<li><span>${cutEnd(label, 60)}</span><span class="number">${counted(count)} <small>${percent(count / constraints)}</small></span>${bar(count / most)}</li>
+      html`<li><span>${cutEnd(label, 60)}</span><span class="number">${counted(count)} <small>(${percent(count / constraints)})</small></span>${bar(count / most)}</li>
 `,
   )}</ul>`
 }

@@ -1,5 +1,5 @@
 /** `countersign inspect` of two folders, and on samples. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -98,6 +98,21 @@ describe("inspect of two folders", () => {
       [["inspect", path("hidden"), "--samples", samples], /weights that are private/],
     ] as const)
       expect(await run(...args)).toMatchObject({ code: 2, stderr: expect.stringMatching(message) })
+  })
+
+  it("refuses figures of nodes that are none", async () => {
+    cpSync(path("ten"), path("odd"), { recursive: true })
+    const info = JSON.parse(readFileSync(path("ten/circuit.json"), "utf8"))
+    for (const [accuracy, message] of [
+      [7, /accuracy.*object/],
+      [{ ...info.accuracy, losses: [{ tensor: "a", node: "b", error: "<b>" }] }, /losses\[0\]\.error/],
+      [{ ...info.accuracy, saturation: [{ tensor: 1, node: "b", share: 0 }] }, /saturation\[0\]/],
+    ] as const) {
+      writeFileSync(path("odd/circuit.json"), JSON.stringify({ ...info, accuracy }))
+      const refused = await run("inspect", path("odd"), "--html", path("odd.html"))
+      expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(message) })
+    }
+    expect(existsSync(path("odd.html"))).toBe(false)
   })
 })
 

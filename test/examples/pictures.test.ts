@@ -6,18 +6,21 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
+import { fileURLToPath, pathToFileURL } from "node:url"
 import type { Browser, Page } from "playwright-core"
 import { expect, it } from "vitest"
 import { compileLenet, makePage } from "../../examples/page/make.js"
 import { servePage } from "../../examples/page/serve.js"
+import { runAlone } from "../support/cli.js"
 import { drawn } from "../support/drawn.js"
 import { launch } from "../support/pages.js"
 import { documents, policy } from "../support/viewer-documents.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const out = join(root, "out/pictures")
-const asked = process.env.PICTURES === "1"
+/** `1` for all, or names of some. */
+const asked = process.env.PICTURES?.split(",") ?? []
+const isAsked = (scene: string): boolean => asked.includes("1") || asked.includes(scene)
 
 const looks = {
   light: { colorScheme: "light", viewport: { width: 1080, height: 760 } },
@@ -39,7 +42,7 @@ async function draw(page: Page, digit: number): Promise<void> {
   }
 }
 
-/** What a picture is called, and how the page comes to look so. */
+/** What a picture is called, and how the page comes to look so. Those of `inspect` are of another page. */
 const scenes: Readonly<Record<string, (page: Page) => Promise<void>>> = {
   "page-empty": async (page) => page.locator("#loading").waitFor({ state: "hidden" }),
   "page-proven": async (page) => {
@@ -76,6 +79,21 @@ const scenes: Readonly<Record<string, (page: Page) => Promise<void>>> = {
     })),
 }
 
+/** The page that `countersign inspect --html` writes of LeNet. */
+async function inspected(folder: string): Promise<string> {
+  const model = join(root, "examples/mnist-lenet")
+  const [dir, html] = [join(folder, "lenet"), join(folder, "lenet.html")]
+  for (const args of [
+    ["compile", join(model, "model.onnx"), "--samples", join(model, "samples.json"), "--out", dir],
+    ["setup", dir, "--dev"],
+    ["inspect", dir, "--samples", join(model, "samples.json"), "--html", html],
+  ]) {
+    const { code, stderr } = await runAlone(...args)
+    expect(code, stderr).toBe(0)
+  }
+  return pathToFileURL(html).href
+}
+
 const names = ["ham", "spam", "neither"]
 async function view(
   page: Page,
@@ -96,7 +114,7 @@ async function view(
 async function take(browser: Browser, url: string, scene: string, look: Look): Promise<void> {
   const page = await browser.newPage({ ...looks[look], reducedMotion: "reduce", deviceScaleFactor: 1 })
   await page.goto(url)
-  await scenes[scene](page)
+  await scenes[scene]?.(page)
   await page.mouse.move(0, 0)
   await page.evaluate(() => scrollTo(0, 0))
   const isReadmes = scene === "page-proven" && look !== "narrow"
@@ -113,7 +131,7 @@ async function take(browser: Browser, url: string, scene: string, look: Look): P
   await page.close()
 }
 
-it.runIf(asked)("pictures", { timeout: 600_000 }, async ({ skip }) => {
+it.runIf(asked.length > 0)("pictures", { timeout: 600_000 }, async ({ skip }) => {
   const browser = await launch()
   if (typeof browser === "string") return skip(browser)
   const folder = mkdtempSync(join(tmpdir(), "countersign-pictures-"))
@@ -125,12 +143,14 @@ it.runIf(asked)("pictures", { timeout: 600_000 }, async ({ skip }) => {
   const server = await servePage(folder, { port: 0 })
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
   try {
-    for (const scene of Object.keys(scenes))
-      for (const look of Object.keys(looks) as Look[]) await take(browser, url, scene, look)
+    const html = isAsked("inspect") ? await inspected(folder) : undefined
+    for (const look of Object.keys(looks) as Look[]) {
+      for (const scene of Object.keys(scenes).filter(isAsked)) await take(browser, url, scene, look)
+      if (html !== undefined) await take(browser, html, "inspect", look)
+    }
   } finally {
     await browser.close()
     server.close()
     rmSync(folder, { recursive: true })
   }
-  expect(Object.keys(scenes).length).toBeGreaterThan(0)
 })

@@ -61,6 +61,10 @@ describe("a prize for a proof", () => {
     const printed = await at.shell(`${compile.split("\n")[0]}\n${local}`)
     expect(printed).toMatch(/^1\.0 ETH to 0x/m)
 
+    await at.types("deploy-prize.mjs", "claim-prize.mjs", "deploy-desk.mjs")
+    const again = local.split("\n").filter((line) => /^export|claim/.test(line))
+    await expect(at.shell(again.join("\n"))).rejects.toThrow(/\nthe contract refuses: AlreadyPaid\n/)
+
     const read = (name: string) => JSON.parse(readFileSync(at.path(name), "utf8"))
     const prize = new Contract(read("prize.json").prize, compiled("Prize").abi, s.provider)
     const claimant = Wallet.createRandom(s.provider)
@@ -90,7 +94,7 @@ describe("a prize for a proof", () => {
     expect(await failure(prize, winner, "claim", [words, proof])).toBe("OtherDigit(7)")
     const elsewhere = await deploy(compiled("Prize"), winner, verifier, 7)
     expect(await failure(elsewhere, winner, "claim", [words, proof])).toBe("NotProven()")
-  }, 120_000)
+  }, 240_000)
 })
 
 describe("a loan on an answer that is final", () => {

@@ -4,14 +4,13 @@
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
-import { readFileSync, rmSync, writeFileSync } from "node:fs"
+import { readFileSync, rmSync } from "node:fs"
 import { createServer, request } from "node:http"
 import { type AddressInfo, connect } from "node:net"
-import { dirname, join } from "node:path"
+import { dirname } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { parseReceipt, parseVerificationKey, type VerificationKey, verify } from "#src/verifier/index.js"
-import { root } from "../support/installed.js"
 import { type Newcomer, newcomer } from "../support/newcomer.js"
 
 const probe = fileURLToPath(new URL("../support/service-probe.mjs", import.meta.url))
@@ -160,20 +159,8 @@ describe("examples/node-service", () => {
     expect((await once(child, "exit"))[0]).toBe(0)
     expect(said()).toMatch(/^stopped$/m)
 
-    const compilerOptions = {
-      allowJs: true,
-      checkJs: true,
-      noEmit: true,
-      strict: true,
-      noUnusedLocals: true,
-      skipLibCheck: true,
-      module: "nodenext",
-      target: "es2022",
-      types: ["node"],
-    }
-    writeFileSync(at.path("tsconfig.json"), JSON.stringify({ compilerOptions, files: ["service.mjs"] }))
-    await at.shell(`"${join(root, "node_modules/.bin/tsc")}" -p .`)
-  }, 60_000)
+    await at.types("service.mjs")
+  })
 
   it("makes one proof at a time, lets some wait, and tells the rest when to come back", async () => {
     const { prove } = service
@@ -193,7 +180,7 @@ describe("examples/node-service", () => {
     expect(await counted()).toEqual({ state: "ready", proven, refused: 7 - proven, aborted: 0, failed: 0 })
     expect(await service.health()).toMatchObject({ proving: 0, waiting: 0, queue: 2 })
     expect(await isProven(await prove(8), 8)).toBe(true)
-  }, 60_000)
+  })
 
   it("ends the proof of a client that hangs up, waiting or under way, and a proof that takes too long", async () => {
     const { prove, health, said } = service
@@ -218,7 +205,7 @@ describe("examples/node-service", () => {
     })
     await until(async () => (await hasty.health()).state === "ready")
     expect(await hasty.health()).toMatchObject({ aborted: 1, failed: 0, waiting: 0 })
-  }, 60_000)
+  })
 
   it("refuses what is none of its business in the caller's words, and stays ready", async () => {
     const { url, prove, said } = service
@@ -300,7 +287,7 @@ describe("examples/node-service", () => {
     expect(await isProven(await prove(2), 2)).toBe(true)
     expect(await counted()).toMatchObject({ state: "ready", failed: 0, proven: 1 })
     expect(said()).not.toContain("Error")
-  }, 60_000)
+  })
 
   it("says only a number of what breaks on its side, its log has the rest, and it goes on", async () => {
     const { prove, ask, said, health } = service
@@ -320,7 +307,7 @@ describe("examples/node-service", () => {
     expect(said()).toContain("a worker died")
     expect(await isProven(await prove(2), 2)).toBe(true)
     expect(await counted()).toMatchObject({ state: "ready", failed: 1 })
-  }, 60_000)
+  })
 
   it("finishes what it has on SIGTERM, takes no more, and aborts on a second one or when time is over", async () => {
     const both = [
@@ -329,7 +316,7 @@ describe("examples/node-service", () => {
     ] as const
     const polite = await start()
     const answers = [1, 2, 3].map((i) => polite.prove(i))
-    await until(async () => (await polite.health()).waiting === 2)
+    await until(async () => Number((await polite.health()).waiting) >= 1)
     polite.child.kill("SIGTERM")
     await until(() =>
       polite.health().then(
@@ -346,7 +333,7 @@ describe("examples/node-service", () => {
     for (const [grace, signals] of process.env.FULL ? both : both.slice(1)) {
       const service = await start("--grace", grace)
       const asked = [1, 2, 3].map((i) => service.prove(i))
-      await until(async () => (await service.health()).waiting === 2)
+      await until(async () => Number((await service.health()).waiting) >= 1)
       const gone = once(service.child, "exit")
       for (let i = 0; i < signals; i++) {
         service.child.kill("SIGTERM")
@@ -356,7 +343,7 @@ describe("examples/node-service", () => {
       await Promise.all(asked)
       expect((await gone)[0]).toBe(0)
     }
-  }, 60_000)
+  })
 
   it("holds no more after many requests than after a few", async () => {
     const { prove, ask, health } = service

@@ -131,7 +131,7 @@ describe.each(cases)("examples/$name", ({ name, out, model, tolerance, packages 
       verify(given, { verificationKey: key, model: key.model, context, allowDev: true }),
     )
     expect(verdicts).toEqual([true, false])
-  }, 120_000)
+  }, 240_000)
 
   it("ships small files, with the versions that wrote them", () => {
     const of = (file: string) => readFileSync(join(root, "examples", name, file))

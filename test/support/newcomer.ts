@@ -20,6 +20,8 @@ export interface Newcomer {
   blocks(language: string): readonly string[]
   /** Runs lines in a shell, which stops at the first that fails. @throws Error with what it printed */
   shell(lines: string, more?: NodeJS.ProcessEnv): Promise<string>
+  /** Checks scripts, typed by their comments, against the types of what is installed. @throws Error with what is wrong */
+  types(...scripts: readonly string[]): Promise<string>
   /** A file of the project. */
   path(name: string): string
 }
@@ -48,19 +50,35 @@ export function newcomer(name: string, above = installed()): Newcomer {
   program("npx", "exec")
   cpSync(join(examples, name), folder, { recursive: true })
   const environment = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}` }
+  const shell: Newcomer["shell"] = (lines, more = {}) =>
+    new Promise((resolve, reject) => {
+      const options = { cwd: folder, env: { ...environment, ...more }, maxBuffer: 2 ** 26 }
+      execFile("bash", ["-euo", "pipefail", "-c", lines], options, (error, stdout, stderr) => {
+        if (error) reject(new Error(`${error.message}\n${stdout}${stderr}`))
+        else resolve(stdout)
+      })
+    })
   return {
     folder,
     environment,
     path,
+    shell,
     blocks: (language) =>
       [...readme.matchAll(new RegExp(`\`\`\`${language}\n([\\s\\S]*?)\`\`\``, "g"))].map(([, code]) => code),
-    shell: (lines, more = {}) =>
-      new Promise((resolve, reject) => {
-        const options = { cwd: folder, env: { ...environment, ...more }, maxBuffer: 2 ** 26 }
-        execFile("bash", ["-euo", "pipefail", "-c", lines], options, (error, stdout, stderr) => {
-          if (error) reject(new Error(`${error.message}\n${stdout}${stderr}`))
-          else resolve(stdout)
-        })
-      }),
+    types(...scripts) {
+      const compilerOptions = {
+        allowJs: true,
+        checkJs: true,
+        noEmit: true,
+        strict: true,
+        noUnusedLocals: true,
+        skipLibCheck: true,
+        module: "nodenext",
+        target: "es2022",
+        types: ["node"],
+      }
+      writeFileSync(path("tsconfig.json"), JSON.stringify({ compilerOptions, files: scripts }))
+      return shell(`"${join(root, "node_modules/.bin/tsc")}" -p .`)
+    },
   }
 }

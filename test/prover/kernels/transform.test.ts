@@ -44,8 +44,7 @@ function quotientPoint(n: number, k: number): bigint {
 }
 
 const random = new Random(20)
-const field = (): bigint =>
-  mod(BigInt(`0x${Array.from({ length: 64 }, () => random.integer(0, 15).toString(16)).join("")}`))
+const field = (): bigint => mod(random.bits(8))
 const small = (): bigint =>
   random.pick([
     () => 0n,
