@@ -72,7 +72,8 @@ async function rowsOf(network, { python, provers, quick }, say) {
     const prepared = await prepare(network, folder)
     say("ours")
     ours = await openOurs(prepared)
-    const statements = [await ofCircom(prepared, say), await ofPlain(prepared)]
+    const made = [await ofCircom(prepared, say), await ofPlain(prepared)]
+    const statements = made.filter((statement) => statement !== undefined)
     const sides = []
     for (const statement of statements) sides.push(...(await snarkjsSides(statement)))
     for (const path of provers)
