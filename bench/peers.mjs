@@ -64,12 +64,16 @@ export async function peers({ quick = false, only = "", peer = [] } = {}) {
 
 async function rowsOf(network, { python, provers, quick }, say) {
   const folder = mkdtempSync(join(tmpdir(), "countersign-peers-"))
+  // gigabytes, which nobody is to be left with, whoever ends this
+  const remove = () => rmSync(folder, { recursive: true, force: true })
+  process.once("exit", remove)
   let ours
   try {
     const prepared = await prepare(network, folder)
     say("ours")
     ours = await openOurs(prepared)
-    const statements = [await ofCircom(prepared, say), await ofPlain(prepared)]
+    const made = [await ofCircom(prepared, say), await ofPlain(prepared)]
+    const statements = made.filter((statement) => statement !== undefined)
     const sides = []
     for (const statement of statements) sides.push(...(await snarkjsSides(statement)))
     for (const path of provers)
@@ -78,7 +82,8 @@ async function rowsOf(network, { python, provers, quick }, say) {
     return await measure(prepared.name, ours, sides, { quick, say })
   } finally {
     await ours?.close()
-    rmSync(folder, { recursive: true, force: true })
+    process.off("exit", remove)
+    remove()
   }
 }
 

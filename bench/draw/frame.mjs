@@ -51,12 +51,15 @@ export function chart(options) {
   return made
 }
 
+/** Ticks are round numbers: without zeros behind the point. */
+const whole = (format) => (tick) => format(tick).replace(/\.0+(?!\d)/, "")
+
 /** Both axes with ticks and words of ours: where scales are logarithmic Plot leaves some of its own out. */
 export const axes = ({ x, y }) => [
   Plot.gridX(x.ticks, { stroke: colour.grid, strokeOpacity: 1 }),
   Plot.gridY(y.ticks, { stroke: colour.grid, strokeOpacity: 1 }),
-  Plot.axisX(x.ticks, { text: x.format, label: null, tickSize: 4 }),
-  Plot.axisY(y.ticks, { text: y.format, label: null, tickSize: 0 }),
+  Plot.axisX(x.ticks, { text: whole(x.format), label: null, tickSize: 4 }),
+  Plot.axisY(y.ticks, { text: whole(y.format), label: null, tickSize: 0 }),
 ]
 
 /** A word below a chart. */

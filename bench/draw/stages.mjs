@@ -70,7 +70,7 @@ export function stagesPicture({ models }) {
       .join("; ")}.`,
     parts: [
       { heading: "Once for a model", chart: bars(sorted, once) },
-      { heading: "For a first proof; the key stays open for more", chart: bars(sorted, each) },
+      { heading: "Opening the key, and a proof; the key stays open", chart: bars(sorted, each) },
     ],
   })
 }

@@ -1,11 +1,18 @@
-/** Numbers as people read them: three digits, a unit, no more than that. */
+/** Numbers as people read them: two or three digits and a unit. */
 
-const digits = (x, most = 2) =>
-  x >= 100 ? Math.round(x).toLocaleString("en") : String(Number(x.toPrecision(most)))
+/** So many digits at least, and all of those before the point. */
+function digits(x, least = 2) {
+  const cut = Number(x.toPrecision(least))
+  return cut >= 100 ? Math.round(x).toLocaleString("en") : cut.toPrecision(least)
+}
 
 /** A time of so many milliseconds. */
 export const time = (ms) =>
-  ms < 1000 ? `${digits(ms)} ms` : ms < 120_000 ? `${digits(ms / 1000)} s` : `${digits(ms / 60_000)} min`
+  Math.round(ms) < 1000
+    ? `${digits(ms)} ms`
+    : ms < 120_000
+      ? `${digits(ms / 1000)} s`
+      : `${digits(ms / 60_000)} min`
 
 /** A size of so many bytes, in powers of ten. */
 export const size = (bytes) =>
@@ -20,7 +27,7 @@ export const count = (n) => n.toLocaleString("en")
 /** A large count in short: 21k, 1.1M. */
 export const short = (n) =>
   n < 1000
-    ? digits(n)
+    ? String(Math.round(n))
     : n < 1e6
       ? `${digits(n / 1e3).replace(",", "")}k`
       : `${digits(n / 1e6).replace(",", "")}M`

@@ -34,6 +34,9 @@ export function runProcess(program, args, { cwd, env, timeoutMs } = {}) {
       stdio: ["ignore", "pipe", "pipe"],
       timeout: timeoutMs,
     })
+    // whoever ends this takes it along
+    const kill = () => child.kill("SIGKILL")
+    process.once("exit", kill)
     let peakBytes
     const look = () => {
       peakBytes = peakBytesOf(child.pid) ?? peakBytes
@@ -46,6 +49,7 @@ export function runProcess(program, args, { cwd, env, timeoutMs } = {}) {
       })
     child.on("error", (error) => {
       clearInterval(timer)
+      process.off("exit", kill)
       reject(new Error(`${called}: ${error.message}`))
     })
     let ms
@@ -54,6 +58,7 @@ export function runProcess(program, args, { cwd, env, timeoutMs } = {}) {
       clearInterval(timer)
     })
     child.on("close", (code, signal) => {
+      process.off("exit", kill)
       if (code === 0) return resolve({ ms, peakBytes, ...said })
       const words = (said.stderr.trim() || said.stdout.trim()).slice(-2000)
       reject(new Error(`${called} ended with ${signal ?? `code ${code}`}: ${words}`))

@@ -71,7 +71,10 @@ export async function ofPlain(prepared) {
   }
 }
 
-/** The circuit as circom and snarkjs make it; `say` is told what takes long. */
+/**
+ * The circuit as circom and snarkjs make it; `say` is told what takes long. Undefined where what circom made cannot be run: a
+ * template is one function of the calculator, and engines of WebAssembly have a limit for these.
+ */
 export async function ofCircom(prepared, say) {
   const folder = join(prepared.folder, "circom")
   mkdirSync(folder, { recursive: true })
@@ -92,6 +95,17 @@ export async function ofCircom(prepared, say) {
   )
   const { stdout } = await runProcess(process.execPath, [circom, "--version"])
   const circomVersion = /circom compiler (\S+)/.exec(stdout)?.[1]
+  const wasm = readFileSync(path("model_js/model.wasm"))
+  try {
+    await WebAssembly.compile(wasm)
+  } catch (error) {
+    if (!(error instanceof WebAssembly.CompileError)) throw error
+    say(`no row of circom: Node does not load the calculator of witnesses that it made: ${error.message}`)
+    return undefined
+  }
+  // the script that circom writes for it is one of CommonJS, whatever the folder around it is
+  copyFileSync(path("model_js/witness_calculator.js"), path("witness_calculator.cjs"))
+  const calculator = await require(path("witness_calculator.cjs"))(wasm)
   const { rows, wires, ...counts } = readR1cs(readFileSync(path("model.r1cs")))
   const power = Math.ceil(Math.log2(rows + publicCount({ rows, wires, ...counts }) + 1))
   say(`${rows} constraints; powers of tau, 2^${power}`)
@@ -109,9 +123,6 @@ export async function ofCircom(prepared, say) {
   )
   await snarkjs("zkey", "export", "verificationkey", path("circuit.zkey"), path("key.json"))
 
-  // the calculator that circom writes is a script of CommonJS, whatever the folder around it is
-  copyFileSync(path("model_js/witness_calculator.js"), path("witness_calculator.cjs"))
-  const calculator = await require(path("witness_calculator.cjs"))(readFileSync(path("model_js/model.wasm")))
   const name = "circom's circuit"
   return {
     name,

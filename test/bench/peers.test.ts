@@ -2,11 +2,12 @@
  * The harness that measures other provers, with stand-ins for them: whoever proves gets figures, whoever does not is an error.
  * The stand-in for a prover of `.zkey` and `.wtns` is snarkjs behind the same command line.
  */
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
+import { groth16 } from "snarkjs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 
 type Row = Record<string, unknown>
@@ -14,7 +15,9 @@ interface Side {
   readonly mode: string
   run(): Promise<Row | undefined>
 }
+type Proven = Awaited<ReturnType<typeof groth16.prove>>
 interface Statement {
+  readonly zkey: string
   readonly facts: Row
   witness(): Promise<{ bytes: Uint8Array }>
 }
@@ -50,6 +53,9 @@ const { generator } = await load<{ generator(seed: number): () => number }>("inp
 const folder = mkdtempSync(join(tmpdir(), "countersign-peers-test-"))
 let prepared: Prepared
 let statement: Statement
+/** Of the statement, and of another input under the same key. */
+let right: Proven
+let ofOther: Proven
 
 /** A program of Node that says what it is. */
 function program(name: string, text: string): string {
@@ -60,23 +66,23 @@ function program(name: string, text: string): string {
 }
 
 const door = pathToFileURL(join(createRequire(import.meta.url).resolve("snarkjs"), "../../main.js"))
-/** snarkjs, called as rapidsnark is; `change` may change { proof, publicSignals } before they are written. */
-const standIn = (name: string, { before = "", change = "", last = "" }) =>
+/** Called as rapidsnark is; `body` writes proofFile and publicFile. */
+const standIn = (name: string, body: string) =>
   program(
     `${name}.mjs`,
     `if (process.argv[2] === "--version") { console.log("${name} 1.0"); process.exit() }
 import { readFileSync, writeFileSync } from "node:fs"
-const { curves, groth16 } = await import("${door}")
-let [zkey, wtns, proofFile, publicFile] = process.argv.slice(2)
-${before}
-const result = await groth16.prove(zkey, wtns)
-${change}
-writeFileSync(proofFile, JSON.stringify(result.proof))
-writeFileSync(publicFile, JSON.stringify(result.publicSignals))
-${last}
-await (await curves.getCurveFromName("bn128")).terminate()
+const [zkey, wtns, proofFile, publicFile] = process.argv.slice(2)
+const write = ({ proof, publicSignals }) => {
+  writeFileSync(proofFile, JSON.stringify(proof))
+  writeFileSync(publicFile, JSON.stringify(publicSignals))
+}
+${body}
 `,
   )
+/** One that has its answer already. */
+const answering = (name: string, { proof, publicSignals }: Proven) =>
+  standIn(name, `write(${JSON.stringify({ proof, publicSignals })})`)
 
 const ours = {
   resident: { facts: { constraints: 7, proofSystem: "mirage" }, run: async () => ({ ms: 2, verifyMs: 1 }) },
@@ -94,7 +100,11 @@ beforeAll(async () => {
   prepared = await prepare(network(samples[1]), join(folder, "small"))
   statement = await ofPlain(prepared)
   const other = await ofPlain(await prepare(network(samples[2]), join(folder, "other")))
-  writeFileSync(join(folder, "other.wtns"), (await other.witness()).bytes)
+  const zkey = { type: "mem" as const, data: new Uint8Array(readFileSync(statement.zkey)) }
+  const prove = async ({ witness }: Statement) =>
+    groth16.prove(zkey, { type: "mem", data: (await witness()).bytes })
+  right = await prove(statement)
+  ofOther = await prove(other)
 }, 60_000)
 afterAll(async () => {
   await closeSnarkjs()
@@ -103,7 +113,13 @@ afterAll(async () => {
 
 describe("a prover of .zkey and .wtns", () => {
   it("has a row of the whole process, and one of what it says itself", async () => {
-    const path = standIn("stand-in", { last: `console.error('{"proveMs": 12.5}')` })
+    const path = standIn(
+      "stand-in",
+      `const { curves, groth16 } = await import("${door}")
+write(await groth16.prove(zkey, wtns))
+console.error('{"proveMs": 12.5}')
+await (await curves.getCurveFromName("bn128")).terminate()`,
+    )
     const rows = await rowsOf(await zkeyProverSides(path, statement))
     const [whole, own] = rows
     expect(rows.map(({ mode }) => mode)).toEqual(["process", "resident"])
@@ -124,23 +140,33 @@ describe("a prover of .zkey and .wtns", () => {
   })
 
   it("has one row if it says nothing", async () => {
-    const rows = await rowsOf(await zkeyProverSides(standIn("silent", {}), statement))
+    const rows = await rowsOf(await zkeyProverSides(answering("silent", right), statement))
     expect(rows.map(({ mode }) => mode)).toEqual(["process"])
   })
 
-  it.each([
-    ["wrong", { change: "result.proof.pi_c = result.proof.pi_a" }, /the proof of wrong 1.0 .* is not valid/],
-    [
-      "other",
-      { before: `wtns = "${join(folder, "other.wtns")}"` },
-      /the proof of .* shows .* the model says/,
-    ],
-    ["short", { change: "result.publicSignals.pop()" }, /not valid|not enough|public/i],
-    ["crashing", { before: `throw new Error("out of ideas")` }, /ended with code 1: .*out of ideas/s],
-    ["empty", { before: "process.exit()" }, /left no JSON in proof.json/],
-  ])("that is %s is an error and no row", async (name, parts, words) => {
-    const sides = await zkeyProverSides(standIn(name, parts), statement)
-    await expect(rowsOf(sides)).rejects.toThrow(words)
+  it("whose proof is wrong is an error and no row", async () => {
+    const { proof, publicSignals } = right
+    const path = answering("wrong", { proof: { ...proof, pi_c: proof.pi_a }, publicSignals })
+    const sides = await zkeyProverSides(path, statement)
+    await expect(rowsOf(sides)).rejects.toThrow(/the proof of wrong 1.0 .* is not valid/)
+  })
+
+  it("that proves what another input gives is an error and no row", async () => {
+    const sides = await zkeyProverSides(answering("other", ofOther), statement)
+    await expect(rowsOf(sides)).rejects.toThrow(/the proof of .* shows .* the model says/)
+  })
+
+  it("that leaves a public signal out is an error and no row", async () => {
+    const short = { ...right, publicSignals: right.publicSignals.slice(1) }
+    const sides = await zkeyProverSides(answering("short", short), statement)
+    await expect(rowsOf(sides)).rejects.toThrow(/not valid|not enough|public/i)
+  })
+
+  it("that crashes is an error with its words, and so is one that writes nothing", async () => {
+    const crashing = await zkeyProverSides(standIn("crashing", `throw new Error("out of ideas")`), statement)
+    await expect(rowsOf(crashing)).rejects.toThrow(/ended with code 1: .*out of ideas/s)
+    const empty = await zkeyProverSides(standIn("empty", ""), statement)
+    await expect(rowsOf(empty)).rejects.toThrow(/left no JSON in proof.json/)
   })
 
   it("that is not there is an error", async () => {

@@ -40,7 +40,7 @@ it("gives a key that three people and a beacon made, that public files show to b
   expect(said.stdout).toContain(
     "made by  a ceremony of 3 contributors (Alice, Bob, Carol) and a beacon, on powers of tau 0x",
   )
-})
+}, 400_000)
 
 it("is verified by whoever has the public files and nothing else, who sees when one is another", async () => {
   const elsewhere = mkdtempSync(join(tmpdir(), "countersign-test-"))
