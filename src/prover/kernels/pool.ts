@@ -11,6 +11,7 @@
  */
 import * as Comlink from "comlink"
 import { CountersignError, InvariantError, invariant, UsageError } from "../../errors.js"
+import { Failure } from "../../failure.js"
 import { isNode } from "../../platform.js"
 import { KernelMemory } from "./memory.js"
 import {
@@ -58,8 +59,8 @@ interface Member {
 /** Workers that live and die together. */
 interface Team {
   readonly members: readonly Member[]
-  /** Rejects when one of them dies. */
-  readonly death: Promise<never>
+  /** That one of them dies. */
+  readonly death: Failure
 }
 
 const progressMs = 100
@@ -178,7 +179,7 @@ export class KernelPool {
     )
     for (const { thread } of members) thread.hold(true)
     // All of them: memory must not be touched by anyone any more when the caller goes on.
-    const settled = await Promise.race([death, Promise.allSettled(runs)]).finally(() => {
+    const settled = await death.orFail(Promise.allSettled(runs)).finally(() => {
       for (const { thread } of members) thread.hold(false)
     })
     const failures = settled.flatMap((run) => (run.status === "rejected" ? [run.reason] : []))
@@ -257,11 +258,7 @@ export class KernelPool {
   }
 
   private async startTeam(): Promise<Team> {
-    let fail: (error: unknown) => void = () => undefined
-    const death = new Promise<never>((_, reject) => {
-      fail = reject
-    })
-    death.catch(() => undefined)
+    const death = new Failure()
     const members: Member[] = []
     let over = false
     const onDeath = async (error: CountersignError) => {
@@ -270,7 +267,7 @@ export class KernelPool {
       if (!this.closed) this.team = undefined
       // The others may be at work, or wait for items that nobody will do: they go before the memory is reused.
       await this.end(members)
-      fail(this.closed ? closedError() : error)
+      death.fail(this.closed ? closedError() : error)
     }
     const starting = Array.from({ length: this.threads }, async () => {
       const thread = await startThread(onDeath)
@@ -280,7 +277,7 @@ export class KernelPool {
       await remote.start(this.module, this.memory.memory)
     })
     try {
-      await Promise.race([death, Promise.all(starting)])
+      await death.orFail(Promise.all(starting))
       for (const { thread } of members) thread.hold(false)
     } catch (error) {
       over = true
