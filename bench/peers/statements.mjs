@@ -3,8 +3,8 @@
  * integers, with range checks by bits and weights as constants.
  *
  * `ofCircom` is what a user of circom and snarkjs has: circom source (ours, as `countersign export circom` writes it), compiled
- * by circom without linear constraints (--O2, whose domain is smaller than the default's), the key by snarkjs (first key and one
- * contribution, from powers of tau), the witness by the calculator that circom made.
+ * by circom with its own defaults, the key by snarkjs (first key and one contribution, from powers of tau), the witness by the
+ * calculator that circom made.
  *
  * `ofPlain` is our own plain Groth16 circuit, with our key in snarkjs's format and our witness: what only we have, and faster
  * than the other in all that comes before the proof.
@@ -90,7 +90,7 @@ export async function ofCircom(prepared, say) {
   const circom = require.resolve("circom2/cli.js")
   const compiled = await runProcess(
     process.execPath,
-    [circom, "model.circom", "--O2", "--r1cs", "--wasm", "-o", "."],
+    [circom, "model.circom", "--r1cs", "--wasm", "-o", "."],
     { cwd: folder },
   )
   const { stdout } = await runProcess(process.execPath, [circom, "--version"])
