@@ -1,7 +1,7 @@
 """Trains what the folder proves with Keras, and saves it as Keras does: model.keras, which `countersign compile` reads.
 
 A small convolutional network reads handwritten digits of 8 by 8 grey values, the data set `digits` that comes with
-scikit-learn. Any backend of Keras will do; the requirements name JAX, which is small.
+scikit-learn. The backend of Keras is JAX, which is small; with others it was not tried to the end.
 
     KERAS_BACKEND=jax python train.py [FOLDER]
 

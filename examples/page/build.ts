@@ -1,11 +1,11 @@
 /** What `npm run page` runs: makes the page in out/page, and says how to host it, or serves it. */
-import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import type { AddressInfo } from "node:net"
 import { join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { gzipSync } from "node:zlib"
-import { compileLenet, makePage } from "./make.js"
+import { compileLenet, foreignIn, makePage } from "./make.js"
 import { filesIn, servePage } from "./serve.js"
 
 const usage = `npm run page [-- --out DIR] [-- --serve [--port N]]
@@ -35,8 +35,8 @@ function options(): { readonly out: string; readonly serve: boolean; readonly po
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65535) throw new Usage(`--port ${port}: expected 0 to 65535`)
   const out = values.out === undefined ? join(root, "../../out/page") : resolve(values.out)
   // it is emptied
-  if (existsSync(out) && readdirSync(out).length > 0 && !existsSync(join(out, "sw.js")))
-    throw new Usage(`--out ${out}: the folder has something else in it`)
+  const foreign = existsSync(out) ? foreignIn(out) : undefined
+  if (foreign !== undefined) throw new Usage(`--out ${out}: the folder has something else in it: ${foreign}`)
   return { out, serve, port: Number(port) }
 }
 

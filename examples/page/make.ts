@@ -3,8 +3,8 @@
  * with digests of all that in it. What comes out are plain files with relative addresses, for any server and any path.
  */
 import { createHash } from "node:crypto"
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { dirname, join, relative, sep } from "node:path"
 import { build, type Plugin, transformWithOxc } from "vite"
 import {
   type Circuit,
@@ -130,6 +130,24 @@ const notePackages = (packages: Set<string>): Plugin => ({
       }
   },
 })
+
+/** A file of a folder that no older page has written there: the service worker of each lists all of its files. */
+export function foreignIn(out: string): string | undefined {
+  const own = new Set(["sw.js"])
+  const worker = join(out, "sw.js")
+  const [, files] = existsSync(worker)
+    ? (/^const FILES = (.*)$/m.exec(readFileSync(worker, "utf8")) ?? [])
+    : []
+  try {
+    for (const path of Object.keys(JSON.parse(files ?? "{}"))) own.add(path === "" ? "index.html" : path)
+  } catch {
+    return "sw.js"
+  }
+  return readdirSync(out, { recursive: true, withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => relative(out, join(entry.parentPath, entry.name)).replaceAll(sep, "/"))
+    .find((path) => !own.has(path) || files === undefined)
+}
 
 /** Writes the service worker, with the digests of all files that are there; another file makes another version. */
 export async function writeServiceWorker(root: string, out: string): Promise<void> {

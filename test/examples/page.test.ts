@@ -2,7 +2,7 @@
  * The page of examples/page as people use it, in Chromium: drawn by mouse and by keys, proven with and without threads,
  * changed and refused, without a network, on a narrow screen, and with files that are not those that it was built for.
  */
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import type { Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
@@ -18,6 +18,7 @@ import { fromBytes, toDigit } from "../../examples/page/digit.js"
 import {
   type Compiled,
   compileLenet,
+  foreignIn,
   type Page as Made,
   makePage,
   writeServiceWorker,
@@ -50,6 +51,21 @@ afterAll(async () => {
   if (typeof browser !== "string") await browser.close()
   for (const server of servers) server.close()
   rmSync(folder, { recursive: true })
+})
+
+it("goes only where nothing else would be lost", () => {
+  expect(foreignIn(out)).toBeUndefined()
+  const copy = join(folder, "copy")
+  cpSync(out, copy, { recursive: true })
+  writeFileSync(join(copy, "files/notes.txt"), "mine")
+  expect(foreignIn(copy)).toBe("files/notes.txt")
+  const site = join(folder, "site")
+  mkdirSync(site)
+  expect(foreignIn(site)).toBeUndefined()
+  for (const worker of ["", "const FILES = {\n", "const FILES = null\n"]) {
+    writeFileSync(join(site, "sw.js"), worker)
+    expect(foreignIn(site)).toBe("sw.js")
+  }
 })
 
 describe("a drawing", () => {
