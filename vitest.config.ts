@@ -2,7 +2,17 @@ import { defineConfig } from "vitest/config"
 import { BaseSequencer, type TestSpecification } from "vitest/node"
 
 /** Files that take longest begin first, so that no worker is left with one of them when the others are done. */
-const long = ["fuzz/fuzz", "ops/operators", "ceremony/attacks", "cli/universal", "systems/universal/keys"]
+const long = [
+  "ceremony/attacks",
+  "ops/operators",
+  "fuzz/fuzz",
+  "systems/universal/keys",
+  "examples/story",
+  "arguments",
+  "model/hostile",
+  "prover/kernels/msm",
+  "cli/universal",
+]
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -17,10 +27,12 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    // what is built runs as Node loads it: neither transformed first, nor slower for it
+    server: { deps: { external: [/\/dist\//] } },
     testTimeout: 120_000,
     hookTimeout: 180_000,
     pool: "forks",
-    maxWorkers: 2,
+    maxWorkers: Number(process.env.WORKERS ?? 2),
     sequence: { sequencer: LongestFirst },
   },
 })

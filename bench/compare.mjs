@@ -34,20 +34,55 @@ export async function compare({ name, against, ours, theirs, equal, rounds = 5, 
   return { name, against, ms, otherMs, ratio: otherMs / ms }
 }
 
-/** Rows as a table for people; of some there is no other side. */
+const widest = 120
+
+/** A number as people read it: times and sizes have no six digits. */
+function figure(value, field) {
+  if (value === undefined || value === null) return ""
+  if (typeof value !== "number") return String(value)
+  if (field === "ratio") return `${value.toFixed(1)}x`
+  if (field.endsWith("Bytes")) {
+    const [unit, size] = value < 1e4 ? ["B", 1] : value < 1e6 ? ["kB", 1e3] : ["MB", 1e6]
+    return `${(value / size).toFixed(size === 1e6 ? 1 : 0)} ${unit}`
+  }
+  if (Number.isInteger(value)) return value.toLocaleString("en")
+  return Math.abs(value) >= 100
+    ? value.toFixed(0)
+    : Math.abs(value) >= 1
+      ? value.toFixed(2)
+      : value.toPrecision(3)
+}
+
+/** Rows as a table for people, with the fields that any of them has; what is too wide goes on below, with the names again. */
 export function table(rows) {
-  const cells = rows.map(({ name, against, ms, otherMs, ratio }) => [
-    name,
-    against ?? "",
-    ms.toFixed(2),
-    otherMs?.toFixed(1) ?? "",
-    ratio === undefined ? "" : `${ratio.toFixed(1)}x`,
-  ])
-  const lines = [["", "against", "ms", "other ms", "ratio"], ...cells]
-  const widths = lines[0].map((_, i) => Math.max(...lines.map((line) => line[i].length)))
-  return lines
-    .map((line) =>
-      line.map((cell, i) => (i < 2 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  "),
+  const isThere = (field) => rows.some((row) => row[field] !== undefined && row[field] !== null)
+  const fields = [...new Set(rows.flatMap((row) => Object.keys(row)))].filter(
+    (f) => f !== "name" && isThere(f),
+  )
+  const columns = ["name", ...fields].map((field) => {
+    const cells = [field === "name" ? "" : field, ...rows.map((row) => figure(row[field], field))]
+    const width = Math.max(...cells.map((cell) => cell.length))
+    const isText = rows.some((row) => typeof row[field] === "string")
+    return cells.map((cell) => (isText ? cell.padEnd(width) : cell.padStart(width)))
+  })
+  const [names, ...rest] = columns
+  const blocks = [[names]]
+  for (const column of rest) {
+    const block = blocks[blocks.length - 1]
+    const width = block.reduce((sum, [cell]) => sum + cell.length + 2, column[0].length)
+    if (width > widest && block.length > 1) blocks.push([names, column])
+    else block.push(column)
+  }
+  return blocks
+    .map((block) =>
+      names
+        .map((_, line) =>
+          block
+            .map((column) => column[line])
+            .join("  ")
+            .trimEnd(),
+        )
+        .join("\n"),
     )
-    .join("\n")
+    .join("\n\n")
 }

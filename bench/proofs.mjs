@@ -15,20 +15,26 @@ import {
 } from "../dist/index.js"
 
 const context = `0x${"00".repeat(32)}`
-const runs = 7
-/** Rounds that are not counted: engines compile what runs often anew. */
-const warmUps = 3
+/** Rounds, and those before them that are not counted: engines compile what runs often anew. */
+const plans = { full: { runs: 7, warmUps: 3 }, quick: { runs: 2, warmUps: 1 } }
 
 const median = (list) => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)]
 
 /** A row for each folder of `examples/`. @throws Error if a receipt is invalid or the outputs differ */
-export async function proofs(folders) {
+export async function proofs(folders, plan = plans.full) {
   const rows = []
-  for (const folder of folders) rows.push(await proofRow(folder, folder.replace("mnist-", "")))
+  for (const folder of folders) rows.push(await proofRow(folder, folder.replace("mnist-", ""), plan))
   return rows
 }
 
-async function proofRow(folder, name) {
+/** The section of LeNet. */
+export const lenet = ({ quick, only = "" }) =>
+  proofs(
+    ["mnist-lenet"].filter((folder) => folder.includes(only)),
+    quick ? plans.quick : plans.full,
+  )
+
+async function proofRow(folder, name, { runs, warmUps }) {
   const read = (file) => readFileSync(new URL(`../examples/${folder}/${file}`, import.meta.url))
   const graph = importOnnx(read("model.onnx"))
   const { samples } = parseSamples(read("samples.json"), "samples.json", graph.inputs)

@@ -5,7 +5,7 @@ import { largeValue, Transform } from "../dist/prover/kernels/fields/transform.j
 import { compare } from "./compare.mjs"
 import { fieldElement, generator, toBytes } from "./inputs.mjs"
 
-/** A transform of n random values: from values to coefficients, which are n times too large on our side. */
+/** A transform of n random values: from values to coefficients, n times too large while they are in memory. */
 async function transformRow(row, bits, { engine, curve }) {
   const { pool } = engine
   const { Fr } = curve
@@ -28,7 +28,9 @@ async function transformRow(row, bits, { engine, curve }) {
     after: step.after.filter((i) => i > 0).map((i) => i - 1),
   }))
   const equal = (_, theirs) =>
-    transform.coefficients(0).every((value, i) => value === Fr.toObject(theirs.slice(32 * i, 32 * i + 32)))
+    transform
+      .coefficients(0)
+      .every((value, i) => mod(BigInt(n) * value) === Fr.toObject(theirs.slice(32 * i, 32 * i + 32)))
   const result = await compare({
     ...row,
     ours: () => pool.run(resident),

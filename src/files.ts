@@ -60,6 +60,9 @@ const statOf = (path: string) => attempt(path, () => statSync(path, { throwIfNoE
 /** @throws UsageError if that cannot be told */
 export const exists = (path: string): boolean => statOf(path) !== undefined
 
+/** Bytes of a file, null if there is none. @throws UsageError if that cannot be told */
+export const sizeOfFile = (path: string): number | null => statOf(path)?.size ?? null
+
 /** A name beside a path for what is being written; short, so that it is legal wherever the path's is. */
 export const temporaryFor = (path: string): string =>
   join(dirname(path), `.${randomBytes(6).toString("hex")}.tmp`)

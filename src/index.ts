@@ -18,8 +18,16 @@ export { commit } from "./circuit/gadgets/circom-poseidon.js"
 export { type CompileOptions, checkCompileOptions, compile } from "./compile/compile.js"
 export type { CircuitEstimate } from "./compile/estimate.js"
 export { exportCircom } from "./compile/export-circom.js"
+export {
+  type MeasuredSaturation,
+  measureSaturation,
+  type NodeAccuracy,
+  type NodeFigures,
+  type Saturation,
+  type SaturationOptions,
+} from "./compile/figures.js"
 export { type AuditReport, auditWitness } from "./compile/forgeries.js"
-export { inspect, type NodeReport } from "./compile/inspect.js"
+export { type Inspection, type InspectOptions, inspect, type NodeReport } from "./compile/inspect.js"
 export { checkPredicate, withPredicate } from "./compile/predicate.js"
 export {
   AccuracyError,
@@ -73,7 +81,7 @@ export {
 } from "./quantize/backends/backends.js"
 export type { BackendName } from "./quantize/backends/device.js"
 export type { CalibrationMethod } from "./quantize/calibration/calibrate.js"
-export { parseInput, parseLabels, parseSamples } from "./quantize/calibration/samples.js"
+export { parseInput, parseJson, parseLabels, parseSamples } from "./quantize/calibration/samples.js"
 export { deserialize, modelDigest } from "./quantize/canonical/digest.js"
 export {
   type OpenCommitment,

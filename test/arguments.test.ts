@@ -145,11 +145,12 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     importKeras: [[new Uint8Array(readFileSync(kerasFile)), { dimensions: {}, file: "shared.keras" }]],
     importOnnx: [[bytes, { dimensions: {}, limits: {}, outputs: ["y"] }]],
     importTfjs: [[tfjs, new Uint8Array(0), { dimensions: {} }]],
-    inspect: [[circuit]],
+    inspect: [[circuit, { accuracy: { samples: 2, saturation: [], losses: [] } }]],
     keyDigest: [[verificationKey]],
     layoutJson: [[layout]],
     lower: [[graph], [graph, { weights: "private" }]],
     measureAccuracy: [[program, model, samples, { labels: [0, 1], backend: "loops" }]],
+    measureSaturation: [[model, samples, { backend: "loops" }]],
     memoryEstimate: [[circuit]],
     hasSecrets: [[model], [hidden]],
     secretsOf: [[model], [hidden]],
@@ -172,6 +173,7 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     packTensor: [[[1n], 0, 8]],
     packing: [[layout]],
     parseInput: [[{ inputs: { x } }, specs, "where"]],
+    parseJson: [[new TextEncoder().encode("[0, 1]"), "file"]],
     parseLabels: [[new TextEncoder().encode("[0, 1]"), "file", 2]],
     parseReceipt: [[receipt]],
     parseSamples: [[new TextEncoder().encode(JSON.stringify([{ inputs: { x } }])), "file", specs]],
@@ -208,6 +210,9 @@ function calls(): Record<string, readonly (readonly unknown[])[]> {
     toSnarkjs: [[plain.verificationKey]],
     toSolidityArguments: [[receipt, verificationKey]],
     unpackTensor: [[[1n], 1, 0, 8]],
+    describeTensor: [[api.realValues(statement, layout).outputs[0]]],
+    elementName: [[api.realValues(statement, layout).outputs[0], 0]],
+    largestElement: [[api.realValues(statement, layout).outputs[0]]],
     describeProvenance: [[verificationKey.setup]],
     verificationKeyOf: [
       [circuit, provingKey],
@@ -260,7 +265,7 @@ async function failure(call: AnyFunction, args: readonly unknown[]): Promise<unk
 
 /** Whose last argument is options, or something like them. */
 const withOptions =
-  "applyBeacon checkCompileOptions checkPtau compile contribute explain fromSnarkjs importOnnx measureAccuracy openBackends openProver openPtau quantize quantizeInput quantizeProgram rebuildCircuit runIntegers searchPrecision setup verify".split(
+  "applyBeacon checkCompileOptions checkPtau compile contribute explain fromSnarkjs importOnnx inspect measureAccuracy measureSaturation openBackends openProver openPtau quantize quantizeInput quantizeProgram rebuildCircuit runIntegers searchPrecision setup verify".split(
     " ",
   )
 const classes = /^[A-Z]/

@@ -67,6 +67,7 @@ const order = [
   "log",
   "chain",
   "compile",
+  "report",
   "prover",
   "ceremony",
   "keep",
@@ -199,7 +200,7 @@ describe("files", () => {
 
 describe("tests", () => {
   /** Beside the rooms of src and what the repository has beside src: the package as a whole, and all parsers. */
-  const others = ["contracts", "examples", "package", "fuzz", "support"]
+  const others = ["bench", "contracts", "examples", "package", "fuzz", "support"]
   /** Of no room: the ground of src, and what holds everywhere. */
   const everywhere = [...ground.map((name) => name.replace(/\.ts$/, "")), "names", "tidy"]
 

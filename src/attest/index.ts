@@ -11,6 +11,7 @@ export {
   type SignOffCredential,
   signCredential,
 } from "./adapters/credential.js"
+export { type Answer, answerText, parseAnswer } from "./answer.js"
 export {
   type AttestationFacts,
   attest,

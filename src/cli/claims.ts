@@ -1,31 +1,13 @@
 /** Files of claims, as commands read and write them. */
-import type { Attestation, PolicyDocument, SignedAttestation } from "../attest/index.js"
+import type { Answer, Attestation, PolicyDocument, SignedAttestation } from "../attest/index.js"
 import { readJson } from "../files.js"
 import type { Shown } from "../keep/index.js"
-import { parseStatement, type Statement } from "../statement/statement.js"
-import { fields, oneOf } from "../statement/strict.js"
 import { parseReceipt } from "../verifier/receipt.js"
-
-/** What `countersign attest` writes: a signed attestation, and the statement that it is about. */
-export interface Answer {
-  readonly attestation: SignedAttestation
-  /** Its context is the attestation's digest: a receipt will state the very same. */
-  readonly statement: Statement
-}
-
-/** An answer as its file has it. */
-export const answerText = ({ attestation, statement }: Answer): string =>
-  `${JSON.stringify({ version: 1, attestation, statement }, null, 2)}\n`
 
 /** Reads an answer. @throws UsageError, FileError */
 export async function readAnswer(path: string): Promise<Answer> {
-  const { parseAttestation } = await import("../attest/index.js")
-  const given = fields(readJson(path), `\`${path}\``, ["version", "attestation", "statement"])
-  oneOf(given.version, `\`${path}\`: version`, [1])
-  return {
-    attestation: parseAttestation(given.attestation),
-    statement: parseStatement(given.statement, "statement"),
-  }
+  const { parseAnswer } = await import("../attest/index.js")
+  return parseAnswer(readJson(path), `\`${path}\``)
 }
 
 /** The signed attestation of a file: alone, or in an answer. @throws UsageError, FileError */

@@ -5,7 +5,17 @@
  */
 import { join } from "node:path"
 import { parseCircuitInfo } from "../compile/description.js"
-import { checkFolder, exists, makeFolder, readJson, readWhole, removeFile, writeWhole } from "../files.js"
+import { type NodeAccuracy, readNodeAccuracy } from "../compile/figures.js"
+import {
+  checkFolder,
+  exists,
+  makeFolder,
+  readJson,
+  readWhole,
+  removeFile,
+  sizeOfFile,
+  writeWhole,
+} from "../files.js"
 import * as api from "../index.js"
 import { withAnySecrets } from "../quantize/integers/secrets.js"
 import { setupKind } from "../statement/provenance.js"
@@ -85,6 +95,22 @@ export function readInfo(folder: string): api.CircuitInfo {
 export function accuracyReport(folder: string, digest: (report: unknown) => api.Hex): api.Hex | null {
   const given = object(readJson(join(folder, names.info)), names.info)
   return given.accuracy === undefined ? null : digest(given.accuracy)
+}
+
+/** What circuit.json says of single nodes, or nothing. @throws UsageError, FileError */
+export function nodeAccuracy(folder: string): NodeAccuracy | undefined {
+  const given = object(readJson(join(folder, names.info)), names.info)
+  return given.accuracy === undefined
+    ? undefined
+    : readNodeAccuracy(given.accuracy, `\`${join(folder, names.info)}\`: accuracy`)
+}
+
+/** Sizes of the keys that are there. @throws UsageError */
+export function keyBytes(folder: string) {
+  return {
+    provingKey: sizeOfFile(join(folder, names.provingKey)),
+    verificationKey: sizeOfFile(join(folder, names.verificationKey)),
+  }
 }
 
 /**

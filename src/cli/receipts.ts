@@ -7,11 +7,8 @@ import { readWhole } from "../files.js"
 import * as api from "../index.js"
 import { loadVerificationKey } from "./folder.js"
 import { type Context, command, hex32, type ToolCommand, withContext } from "./options.js"
-import { cut, invalid, print } from "./terminal.js"
+import { invalid, print } from "./terminal.js"
 import { inOptions, madeBy } from "./words.js"
-
-/** Most values of a tensor on a line; `--json` has all of them. */
-const mostShown = 16
 
 /** What a receipt must be. */
 interface Asked {
@@ -126,31 +123,17 @@ type Claim = api.Statement["input"]
 const claimOf = (claim: Claim, tensors: readonly api.RealTensor[]) => ({
   visibility: claim.visibility,
   ...(claim.visibility === "committed" ? { commitment: claim.commitment } : {}),
-  tensors: tensors.map(({ values, ...rest }) => ({
-    ...rest,
-    values: Array.from(values),
-    largest: values.length > 1 ? largest(values) : null,
-  })),
+  tensors: tensors.map((tensor) => {
+    const { values, ...rest } = tensor
+    const largest = values.length > 1 ? api.largestElement(tensor) : null
+    return { ...rest, values: Array.from(values), largest }
+  }),
 })
-
-/** Index of the largest value, the first of equal ones: the class, where the outputs are scores of classes. */
-function largest(values: Float64Array): number {
-  let best = 0
-  values.forEach((x, i) => {
-    if (x > values[best]) best = i
-  })
-  return best
-}
 
 function claimLines(side: string, claim: Claim, tensors: readonly api.RealTensor[]): string[] {
   const label = side.padEnd(8)
   if (claim.visibility === "hidden") return [`${label} hidden`]
   const commitment = claim.visibility === "committed" ? [`${label} commitment ${claim.commitment}`] : []
-  const shown = tensors.map(({ name, shape, values }) => {
-    const real = Array.from(values.subarray(0, mostShown), (x) => `${Number(x.toPrecision(6))}`)
-    const more = values.length > mostShown ? ` … (${values.length} in all)` : ""
-    const best = values.length > 1 ? `; largest: element ${largest(values)}` : ""
-    return `${label} ${cut(api.printable(name), 80)} [${shape.join(", ")}]: ${real.join(" ")}${more}${best}`
-  })
+  const shown = tensors.map((tensor) => `${label} ${api.describeTensor(tensor)}`)
   return [...shown, ...commitment]
 }

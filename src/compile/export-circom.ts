@@ -11,7 +11,6 @@ import { type GadgetUse, gadgetArray, gadgetCall } from "../circuit/gadgets/fami
 import { reduceGadgets } from "../circuit/gadgets/reduce.js"
 import type { WireLc } from "../circuit/link/builder.js"
 import { NONE, planGadgets } from "../circuit/plan/plan.js"
-import { defaults } from "../defaults.js"
 import { InvariantError, printable, UsageError } from "../errors.js"
 import { depthOf } from "../ops/program.js"
 import type { Circuit } from "../systems/index.js"
@@ -19,6 +18,11 @@ import { linkPlain } from "../systems/plain/boundary.js"
 
 /** Terms per statement: circom's parser recurses over long sums. */
 const termsPerLine = 16
+/**
+ * Linear results become signals where that saves this many terms each: a source of a million terms is more than circom's
+ * compiler takes in its four gigabytes, and linear constraints are what it then removes itself.
+ */
+const nonzerosPerRow = 64
 
 /** Whether a circuit can leave for other tools. @throws UsageError for private weights */
 export function requireFixed({ weights, graph }: Circuit): void {
@@ -93,7 +97,7 @@ export async function exportCircom(circuit: Circuit): Promise<string> {
   let defined = 0
   linkPlain(graph, plan, gadgets, {
     publicInputs: true, // inputs are signals of the template; whether they are public is the embedder's choice
-    nonzerosPerRow: defaults.nonzerosPerRow,
+    nonzerosPerRow,
     trace: {
       gadget(use, operands, offset, output) {
         const component = `g${components++}`

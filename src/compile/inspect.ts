@@ -1,12 +1,20 @@
-/** What each node costs: the table behind `countersign inspect`. */
-import { checkThing } from "../arguments.js"
+/** What each node costs, and what samples showed of it: the table behind `countersign inspect`. */
+import { checkArgument, checkOptions, checkThing } from "../arguments.js"
 import { bitLength, gadgetKey } from "../circuit/gadgets/families.js"
 import type { StampedNode } from "../circuit/link/nodes.js"
 import { NONE } from "../circuit/plan/plan.js"
 import type { IntNode } from "../ops/program.js"
+import { sourcesOf } from "../ops/traversal.js"
 import { type Circuit, systemOf } from "../systems/index.js"
+import {
+  figuresOf,
+  type MeasuredSaturation,
+  type NodeAccuracy,
+  type NodeFigures,
+  readNodeAccuracy,
+} from "./figures.js"
 
-export interface NodeReport {
+export interface NodeReport extends NodeFigures {
   readonly name: string
   readonly operator: string
   readonly primitive: string
@@ -16,6 +24,31 @@ export interface NodeReport {
   readonly accBits: number
   readonly lookups: number
   readonly constraints: number
+  /** Of the tensor that it makes; null for the rows of a proof system. */
+  readonly shape: readonly number[] | null
+  /** Names of the model's outputs that it makes, if it makes any. */
+  readonly outputs?: readonly string[]
+  /** Places, among the nodes, of those that it reads. */
+  readonly sources: readonly number[]
+}
+
+/** Nodes and totals that add up to the whole circuit. */
+export interface Inspection {
+  readonly nodes: readonly NodeReport[]
+  readonly totals: {
+    readonly constraints: number
+    readonly lookups: number
+    readonly nonzeros: number
+    readonly domain: number
+    readonly wires: number
+  }
+}
+
+export interface InspectOptions {
+  /** What `measureAccuracy` said of the model, as circuit.json has it. */
+  readonly accuracy?: NodeAccuracy | undefined
+  /** What `measureSaturation` said of it. */
+  readonly saturation?: MeasuredSaturation | undefined
 }
 
 /** Lookup queries of a circuit. */
@@ -35,12 +68,17 @@ function secretNames({ checked, secret }: StampedNode): [name: string, count: nu
   return terms.flatMap((term): [string, number][] => (term ? [[term.form, term.cost.rows]] : []))
 }
 
-/** One line per node of the integer model, and totals that add up to the whole circuit. */
-export function inspect(circuit: Circuit): {
-  nodes: NodeReport[]
-  totals: { constraints: number; lookups: number; nonzeros: number; domain: number; wires: number }
-} {
+/**
+ * One line per node of the integer model, and of what the proof system adds. @throws FileError for an accuracy that is none
+ */
+export function inspect(circuit: Circuit, options: InspectOptions = {}): Inspection {
   checkThing("circuit", circuit, "circuit")
+  checkOptions(options)
+  const { saturation } = options
+  const isFitting = saturation === undefined || saturation?.nodes?.length === circuit.graph.nodes.length
+  checkArgument(isFitting, "options.saturation", "what `measureSaturation` said of this model", saturation)
+  const accuracy =
+    options.accuracy === undefined ? undefined : readNodeAccuracy(options.accuracy, "options.accuracy")
   const { graph, linked } = circuit
   const rows = new Map<IntNode, number>()
   const gadgets = new Map<IntNode, Map<string, number>>()
@@ -62,12 +100,15 @@ export function inspect(circuit: Circuit): {
     if (group.checked) lookups.set(group.node, (lookups.get(group.node) ?? 0) + group.checked.queries)
     gadgets.set(group.node, names)
   }
-  const nodes: NodeReport[] = graph.nodes.map((node) => {
+  const made = new Map(graph.nodes.map((node, i) => [node.out, i]))
+  const figures = figuresOf(graph, accuracy, saturation)
+  const nodes: NodeReport[] = graph.nodes.map((node, i) => {
     const source = node.kind === "rescale" ? node.source : node.out
     const { lo, hi } = graph.tensors[source]
     let magnitude = 0
     for (let i = 0; i < lo.length; i++) magnitude = Math.max(magnitude, -lo[i], hi[i])
     const names = [...(gadgets.get(node) ?? [])].sort((x, y) => y[1] - x[1])
+    const outputs = graph.outputs.filter(({ tensor }) => tensor === node.out).map(({ name }) => name)
     return {
       name: node.origin.name,
       operator: node.origin.operator,
@@ -76,10 +117,14 @@ export function inspect(circuit: Circuit): {
       accBits: bitLength(Math.round(magnitude)) + 1,
       lookups: lookups.get(node) ?? 0,
       constraints: rows.get(node) ?? 0,
+      shape: graph.tensors[node.out].shape,
+      sources: [...new Set(sourcesOf(node).map((id) => made.get(id) ?? 0))],
+      ...(outputs.length > 0 && { outputs }),
+      ...figures[i],
     }
   })
   for (const part of systemOf(circuit).boundary(circuit))
-    nodes.push({ ...part, operator: "", gadget: "", accBits: 0, lookups: 0 })
+    nodes.push({ ...part, operator: "", gadget: "", accBits: 0, lookups: 0, shape: null, sources: [] })
   const { r1cs } = linked
   return {
     nodes,

@@ -45,6 +45,15 @@ export {
 export type { Appended, Log, LogOptions } from "./log.js"
 export { poseidon2 } from "./poseidon.js"
 export {
+  type ConsistencyFile,
+  describeLogProof,
+  headsOf,
+  type InclusionFile,
+  type LogProof,
+  logProofProblem,
+  parseLogProof,
+} from "./proof.js"
+export {
   type ConsistencyProof,
   depth,
   type Head,

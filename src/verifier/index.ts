@@ -73,6 +73,7 @@ export type {
   PlonkReceipt,
 } from "../systems/universal/verify.js"
 export type { Receipt, SolidityArguments, VerificationKey } from "../systems/verifiers.js"
+export { describeTensor, elementName, largestElement } from "./describe.js"
 export { encodeKey, fromSnarkjs, keyDigest, parseVerificationKey } from "./key.js"
 export { libraryName, solidityLibrary } from "./library.js"
 export { parseReceipt } from "./receipt.js"

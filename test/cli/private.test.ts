@@ -59,6 +59,8 @@ const [a, b] = [path("a"), path("b")]
 const secret = "weights.secret"
 const context = `0x${"11".repeat(32)}`
 const printed = new Map<string, string>()
+/** What `inspect --html` writes of both. */
+const pages: string[] = []
 
 /** Runs a command on a folder, and keeps what it prints but for times and the folder's name. */
 async function told(name: string, ...args: string[]): Promise<string> {
@@ -69,6 +71,8 @@ async function told(name: string, ...args: string[]): Promise<string> {
     .replaceAll(a, "FOLDER")
     .replaceAll(b, "FOLDER")
     .replace(/\d+ ms|"(ms|prove|witness|total)": \d+/g, "TIME")
+    // decimal points are of a length by chance
+    .replace(/"verificationKey":\d+|"htmlBytes":\d+/g, "LENGTH")
   printed.set(name, text)
   return text
 }
@@ -104,7 +108,8 @@ beforeAll(async () => {
     const each = path(name)
     await told(`commit ${name}`, "commit", each)
     await told(`inspect ${name}`, "inspect", each)
-    await told(`inspect json ${name}`, "inspect", each, "--json")
+    await told(`inspect json ${name}`, "inspect", each, "--json", "--html", path("page.html"))
+    pages.push(readFileSync(path("page.html"), "utf8"))
     await told(`circom ${name}`, "export", "key", each, "--allow-dev", "--out", path(`${name}.key`))
     await told(
       `prove ${name}`,
@@ -130,6 +135,12 @@ describe("folders of private weights", () => {
     expect(filesOf(a).sort()).toEqual(filesOf(b).sort())
     for (const name of filesOf(a).filter((each) => each !== "verification.json"))
       expect(readFileSync(join(a, name)).equals(readFileSync(join(b, name))), name).toBe(true)
+    // a page says of which key it is, and of the weights nothing
+    const [page, otherPage] = pages.map((text) =>
+      text.replace(/<title>.*<.title>|<h1 .*<.h1>|<dt>(Key|Verification key)<.dt>.*?<.dd>/g, ""),
+    )
+    expect(page.length).toBeGreaterThan(10_000)
+    expect(page).toBe(otherPage)
     const [one, other] = [a, b].map((each) =>
       JSON.parse(readFileSync(join(each, "verification.json"), "utf8")),
     )

@@ -1,7 +1,7 @@
 import { wtns } from "snarkjs"
 import { beforeAll, describe, expect, it } from "vitest"
 import { readR1cs, writeR1cs } from "#src/circuit/formats/r1csfile.js"
-import { runCircom } from "#src/circuit/gadgets/circom.js"
+import { runCircomForWitness } from "#src/circuit/gadgets/circom.js"
 import { NONE } from "#src/circuit/plan/plan.js"
 import { firstFailingRow } from "#src/circuit/witness/check.js"
 import { fieldValue, type Witness } from "#src/circuit/witness/witness.js"
@@ -148,7 +148,7 @@ describe("a linked circuit", () => {
 
   it("agrees with the circom export: same outputs, and the same forgeries refused", async () => {
     const source = `${await exportCircom(circuit)}\ncomponent main = CountersignModel();\n`
-    const { r1cs: bytes, symbols, wasm } = await runCircom(source)
+    const { r1cs: bytes, symbols, wasm } = await runCircomForWitness(source)
     const system = readR1cs(bytes)
     const quantized = quantizeInput(circuit.graph, input)
     const file = { type: "mem" as const, data: new Uint8Array() }

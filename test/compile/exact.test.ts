@@ -260,7 +260,7 @@ describe("circuits say what their models say in exact integers", () => {
   })
 
   it("of hostile files, or these are refused with a typed error; no false output is accepted", async () => {
-    const files = amount(100, 200)
+    const files = amount(50, 200)
     const findings = await examine(Array.from({ length: files }, (_, seed) => seed))
     expect(findings.faults).toEqual([])
     expect(findings.circuits).toBeGreaterThan(1.5 * files)

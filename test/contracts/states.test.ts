@@ -5,6 +5,7 @@
  */
 import fc from "fast-check"
 import { afterAll, beforeAll, expect, test } from "vitest"
+import { amount } from "../support/amount.js"
 import { World } from "../support/escrow-model.js"
 import { everyEnd, everyStranger, life } from "../support/escrow-sequences.js"
 import { calls, everything, type Step } from "../support/escrow-steps.js"
@@ -12,7 +13,7 @@ import { setStage } from "../support/escrow-world.js"
 import { type Settlement, startSettlement } from "../support/settlement.js"
 
 const { STATES, STATES_SEED } = process.env
-const sequences = Number(STATES ?? 6)
+const sequences = Number(STATES ?? amount(2, 6))
 
 let s: Settlement
 beforeAll(async () => {

@@ -5,6 +5,10 @@
 import fc from "fast-check"
 import { InferenceSession, Tensor } from "onnxruntime-node"
 import { describe, expect, it } from "vitest"
+import { compileGadgets } from "#src/circuit/gadgets/circom.js"
+import type { CompiledGadgets } from "#src/circuit/gadgets/reduce.js"
+import { lookupForms } from "#src/circuit/plan/forms.js"
+import { bitForms, planGadgets } from "#src/circuit/plan/plan.js"
 import { firstFailingRow } from "#src/circuit/witness/check.js"
 import { compile } from "#src/compile/compile.js"
 import { ModelError } from "#src/errors.js"
@@ -75,10 +79,16 @@ async function oracle(bytes: Uint8Array, spec: OnnxSpec, inputs: Record<string, 
   return results
 }
 
+/** Those of both circuits of a model, by one run of circom. */
+async function gadgetsOf(graph: IntGraph): Promise<CompiledGadgets> {
+  const uses = [bitForms, lookupForms(graph)].flatMap((forms) => planGadgets(graph, forms).uses)
+  return { version: 1, gadgets: await compileGadgets(uses) }
+}
+
 /** The circuit; undefined where sums of very different scales compose to a coefficient that is refused. */
-async function compiled(graph: IntGraph) {
+async function compiled(graph: IntGraph, gadgets: CompiledGadgets) {
   try {
-    return await compile(graph, { proofSystem: "groth16" })
+    return await compile(graph, { proofSystem: "groth16", gadgets })
   } catch (error) {
     if (error instanceof ModelError && error.message.includes("a coefficient that is not exact"))
       return undefined
@@ -117,7 +127,8 @@ async function check(seed: number, make: (random: Random) => OnnxSpec, circuits:
       expect(Math.abs(q * scale - Number(want[j]))).toBeLessThanOrEqual(outputs[i].tolerance + 1e-3)
     })
   })
-  const circuit = await compiled(graph)
+  const gadgets = await gadgetsOf(graph)
+  const circuit = await compiled(graph, gadgets)
   // fast-check fails a property whose cases are all left out
   if (!circuit) return fc.pre(false)
   // throws with the gadget's name if a row fails
@@ -127,7 +138,7 @@ async function check(seed: number, make: (random: Random) => OnnxSpec, circuits:
     expect(witness.small.subarray(first, first + want.length)).toEqual(want)
   })
   // the two-phase circuit accepts the same integers, and shows them in its words
-  const mirage = await compile(graph)
+  const mirage = await compile(graph, { gadgets })
   const full = await mirageWitness(mirage, integers, 2n ** 200n + 7n)
   expect(firstFailingRow(mirage.linked.r1cs, full)).toBe(-1)
 }
@@ -142,12 +153,12 @@ describe("against onnxruntime", () => {
     it(name, async () => {
       await fc.assert(
         fc.asyncProperty(fc.integer({ min: 0, max: 2 ** 31 - 1 }), (seed) => check(seed, make, false)),
-        { numRuns: amount(20, 30) },
+        { numRuns: amount(6, 30) },
       )
       await fc.assert(
         fc.asyncProperty(fc.integer({ min: 0, max: 2 ** 31 - 1 }), (seed) => check(seed, make, true)),
         // a table is a gadget of its own, compiled for one circuit
-        { numRuns: manyTables(name) ? amount(1, 2) : amount(2, 4) },
+        { numRuns: manyTables(name) ? amount(1, 2) : amount(1, 4) },
       )
     })
   }

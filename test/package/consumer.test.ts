@@ -1,13 +1,17 @@
-/** A stranger's contract (examples/consumer), compiled from the tarball in an empty project, and what it acts on. */
-import { execFile, execFileSync } from "node:child_process"
-import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
-import { promisify } from "node:util"
-import { Contract } from "ethers"
+/** Strangers' contracts (examples/solidity-consumer), compiled from the tarball in an empty project, and what they act on. */
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { dirname } from "node:path"
+import { Contract, type Signer, Wallet, ZeroHash } from "ethers"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import {
+  type MirageKey,
+  type MirageReceipt,
+  parseVerificationKey,
+  toSolidityArguments,
+} from "#src/verifier/index.js"
 import { type Deployable, deploy } from "../../examples/chain.js"
 import { hash32 } from "../support/groth16-oracle.js"
-import { installed, root } from "../support/installed.js"
+import { type Newcomer, newcomer } from "../support/newcomer.js"
 import { funded } from "../support/requests.js"
 import {
   challengeWindow,
@@ -20,32 +24,85 @@ import {
   startSettlement,
 } from "../support/settlement.js"
 
-const readme = readFileSync(join(root, "examples/consumer/README.md"), "utf8")
-/** How the README compiles it, and what it deploys it with. */
-const compileCommand = /^npx (solcjs .*)$/m.exec(readme)?.[1] ?? ""
-const deployModule = /```js\n([\s\S]*?)```/.exec(readme)?.[1] ?? ""
+let at: Newcomer
+let s: Settlement
+beforeAll(async () => {
+  at = newcomer("solidity-consumer")
+  s = await startSettlement()
+}, 120_000)
+afterAll(async () => {
+  rmSync(dirname(at.folder), { recursive: true, force: true })
+  await s?.close()
+})
+/** What the README's commands compiled, which are interfaces alone beside the contracts and what they import of libraries. */
+function compiled(name: string): Deployable {
+  const built = (ending: string) => readFileSync(at.path(`out/${name}_sol_${name}.${ending}`), "utf8")
+  return { abi: JSON.parse(built("abi")), bytecode: `0x${built("bin")}` }
+}
+/** Name and arguments of the error that a call of a contract gives, or "done". */
+async function failure(to: Contract, who: Signer, name: string, args: readonly unknown[]): Promise<string> {
+  const known = to.interface
+  const data = known.encodeFunctionData(name, args)
+  try {
+    await who.provider?.call({ from: await who.getAddress(), to: to.target, data })
+    return "done"
+  } catch (error) {
+    const parsed = known.parseError((error as { data: string }).data)
+    return `${parsed?.name}(${parsed?.args.join(", ")})`
+  }
+}
 
-describe("a stranger's consumer", () => {
-  let folder: string
-  let s: Settlement
-  let compiled: Deployable
+describe("a prize for a proof", () => {
+  it("is compiled, deployed, proven for and paid by the commands of its README", async () => {
+    const [compile, play] = at.blocks("sh")
+    await at.shell(compile)
+    const local = play.replace("http://127.0.0.1:8545", s.url)
+    expect(local).not.toBe(play)
+    const printed = await at.shell(`${compile.split("\n")[0]}\n${local}`)
+    expect(printed).toMatch(/^1\.0 ETH to 0x/m)
+
+    await at.types("deploy-prize.mjs", "claim-prize.mjs", "deploy-desk.mjs")
+    const again = local.split("\n").filter((line) => /^export|claim/.test(line))
+    await expect(at.shell(again.join("\n"))).rejects.toThrow(/\nthe contract refuses: AlreadyPaid\n/)
+
+    const read = (name: string) => JSON.parse(readFileSync(at.path(name), "utf8"))
+    const prize = new Contract(read("prize.json").prize, compiled("Prize").abi, s.provider)
+    const claimant = Wallet.createRandom(s.provider)
+    const key = parseVerificationKey(read("digits/verification.json")) as MirageKey
+    const receipt: MirageReceipt = read("receipt.json")
+    const { words, proof } = toSolidityArguments(receipt, key)
+    // it was the first account's
+    const winner = await s.provider.getSigner(0)
+    expect(await prize.winner()).toBe(winner.address)
+    expect(await prize.digitIn(words)).toBe(7n)
+    expect(await failure(prize, winner, "claim", [words, proof])).toBe("AlreadyPaid()")
+
+    const { verifier } = read("prize.json")
+    const another = async (digit: number) => {
+      const made = await deploy(compiled("Prize"), winner, verifier, digit)
+      // as if it had been deployed where the proof says that it was
+      const code = await s.provider.getCode(made.target)
+      await s.provider.send("anvil_setCode", [prize.target, code])
+      await s.provider.send("anvil_setStorageAt", [prize.target, ZeroHash, ZeroHash])
+    }
+    await another(7)
+    expect(await failure(prize, winner, "claim", [words, proof])).toBe("done")
+    // who copies it from the transaction gets nothing, nor does another output
+    expect(await failure(prize, claimant, "claim", [words, proof])).toBe("NotProven()")
+    expect(await failure(prize, winner, "claim", [words.with(0, words[0] + 1n), proof])).toBe("NotProven()")
+    await another(3)
+    expect(await failure(prize, winner, "claim", [words, proof])).toBe("OtherDigit(7)")
+    const elsewhere = await deploy(compiled("Prize"), winner, verifier, 7)
+    expect(await failure(elsewhere, winner, "claim", [words, proof])).toBe("NotProven()")
+  }, 240_000)
+})
+
+describe("a loan on an answer that is final", () => {
+  let desk: Deployable
   beforeAll(async () => {
-    folder = installed()
-    const shipped = join(folder, "node_modules/countersign/examples/consumer/LoanDesk.sol")
-    expect(existsSync(shipped)).toBe(true)
-    copyFileSync(shipped, join(folder, "LoanDesk.sol"))
-    const [, ...args] = compileCommand.split(" ")
-    const solc = join(root, "node_modules/solc/solc.js")
-    execFileSync(process.execPath, [solc, ...args], { cwd: folder, encoding: "utf8", stdio: "pipe" })
-    const built = (ending: string) =>
-      readFileSync(join(folder, `out/LoanDesk_sol_LoanDesk.${ending}`), "utf8")
-    compiled = { abi: JSON.parse(built("abi")), bytecode: `0x${built("bin")}` }
-    s = await startSettlement()
-  }, 120_000)
-  afterAll(async () => {
-    rmSync(folder, { recursive: true, force: true })
-    await s?.close()
-  })
+    await at.shell(at.blocks("sh")[3].split("\n")[0])
+    desk = compiled("LoanDesk")
+  }, 60_000)
 
   const policyOf = (changes: object = {}) => ({
     document: hash32("document"),
@@ -61,7 +118,7 @@ describe("a stranger's consumer", () => {
     ...changes,
   })
   const deskOf = (policy: object): Promise<Contract> =>
-    deploy(compiled, s.signer, s.book.target, policyDigest(policy as never), s.parties.approver.address)
+    deploy(desk, s.signer, s.book.target, policyDigest(policy as never), s.parties.approver.address)
   interface How {
     readonly decision?: number
     readonly output?: number
@@ -94,44 +151,26 @@ describe("a stranger's consumer", () => {
     return { made, claim, approval, prove }
   }
   /** The error of a grant by somebody, or "granted". */
-  async function grant(desk: Contract, claim: object, who = s.parties.client): Promise<string> {
-    const known = desk.interface
-    try {
-      await who.provider.call({
-        from: who.address,
-        to: desk.target,
-        data: known.encodeFunctionData("grant", [claim]),
-      })
-      return "granted"
-    } catch (error) {
-      const parsed = known.parseError((error as { data: string }).data)
-      return `${parsed?.name}(${parsed?.args.join(", ")})`
-    }
-  }
+  const grant = async (desk: Contract, claim: object, who = s.parties.client): Promise<string> =>
+    (await failure(desk, who, "grant", [claim])).replace(/^done$/, "granted")
 
   it("compiles from the tarball, with interfaces alone, and is deployed as its README says", async () => {
-    const built = readdirSync(join(folder, "out"))
+    const sources = readdirSync(at.path("out")).map((name) => name.replace(/_sol_.*/, ""))
     expect(
-      built.every((name) => /(LoanDesk|_I[A-Z]\w*)\.(abi|bin)$/.test(name)),
-      `${built}`,
-    ).toBe(true)
+      sources.filter((name) => !/^(Prize|Digits|LoanDesk|.*_I[A-Z]\w*|.*_CountersignWords)$/.test(name)),
+    ).toEqual([])
     const policy = policyDigest(policyOf() as never)
-    writeFileSync(
-      join(folder, "contracts.json"),
-      JSON.stringify({ contracts: { SignOffBook: s.book.target } }),
-    )
-    writeFileSync(join(folder, "policy-digest.json"), JSON.stringify({ digest: policy }))
-    writeFileSync(join(folder, "deploy.mjs"), deployModule)
+    writeFileSync(at.path("contracts.json"), JSON.stringify({ contracts: { SignOffBook: s.book.target } }))
+    writeFileSync(at.path("policy-digest.json"), JSON.stringify({ digest: policy }))
     const owner = await funded(s, "owner of a desk")
     const env = {
-      ...process.env,
       COUNTERSIGN_RPC: s.url,
       COUNTERSIGN_PRIVATE_KEY: owner.privateKey,
       APPROVER: s.parties.approver.address,
     }
-    const { stdout } = await promisify(execFile)(process.execPath, ["deploy.mjs"], { cwd: folder, env })
-    const desk = new Contract(stdout.trim(), compiled.abi, s.provider)
-    expect(await Promise.all([desk.book(), desk.policy(), desk.approver()])).toEqual([
+    const stdout = await at.shell(at.blocks("sh")[3].split("\n").slice(1).join("\n"), env)
+    const made = new Contract(stdout.trim(), desk.abi, s.provider)
+    expect(await Promise.all([made.book(), made.policy(), made.approver()])).toEqual([
       s.book.target,
       policy,
       s.parties.approver.address,

@@ -87,7 +87,7 @@ describe("a prover", () => {
     const threads: Worker[] = []
     const onThread = (thread: Worker) => threads.push(thread)
     process.on("worker", onThread)
-    const mortal = await kernelEngine()
+    const mortal = await kernelEngine({ threads: 2 })
     try {
       const started = threads.length
       expect(started).toBeGreaterThan(0)

@@ -2,6 +2,7 @@
 import { type ChildProcess, execFile, fork, spawnSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
+import { isFull } from "./amount.js"
 import { encodeOnnx } from "./onnx-writer.js"
 import { Random } from "./random.js"
 
@@ -33,6 +34,8 @@ export const runAlone = (...args: string[]): Promise<Outcome> =>
   })
 
 let host: ChildProcess | undefined
+/** Where shells reach it. */
+let port: Promise<number>
 /** Those who wait for the host, the first of whom it works for. */
 const waiting: ((said: Parameters<typeof outcome>[1]) => void)[] = []
 
@@ -45,7 +48,12 @@ function startHost(): ChildProcess {
   child.stderr?.on("data", (data) => {
     printed += data
   })
-  child.on("message", (said: Parameters<typeof outcome>[1]) => waiting.shift()?.(said))
+  port = new Promise((resolve) => {
+    child.on("message", (message: { port: number } | { said: Parameters<typeof outcome>[1] }) => {
+      if ("port" in message) resolve(message.port)
+      else waiting.shift()?.(message.said)
+    })
+  })
   child.on("exit", (code) => {
     host = undefined
     for (const done of waiting.splice(0)) done({ code: code ?? 3, stdout: "", stderr: printed })
@@ -61,10 +69,25 @@ export const run = (...args: string[]): Promise<Outcome> =>
     host.send({ args, env: process.env })
   })
 
+/** `countersign` as a process of its own, for a shell. */
+const alone = `countersign() { "${process.execPath}" "${cli}" "$@"; }`
+
+/** The same by the host, for commands that read files alone. */
+const hosted = (at: number): string => `countersign() {
+  local code out err
+  exec 9<>/dev/tcp/127.0.0.1/${at}
+  { printf '%s\\0' "$PWD" "$#" "$@"; env -0; printf '\\0'; } >&9
+  read -r code <&9; read -r out <&9; read -r err <&9
+  exec 9>&-
+  printf %s "$out" | base64 -d
+  printf %s "$err" | base64 -d >&2
+  return "$code"
+}`
+
 /** What a shell runs for a line, in which `countersign` is ours. */
-const lineOf = (line: string): readonly string[] => [
+const lineOf = (line: string, countersign = alone): readonly string[] => [
   "-c",
-  `set -o pipefail\ncountersign() { "${process.execPath}" "${cli}" "$@"; }\n${line}`,
+  `set -o pipefail\n${countersign}\n${line}`,
 ]
 
 /** Runs a command line of a shell. */
@@ -73,13 +96,19 @@ export function shell(line: string): { readonly code: number | null; readonly st
   return { code: status, stderr }
 }
 
-/** Runs many, while this process goes on: a chain whose output nobody reads stands still. */
-export const script = (lines: string): Promise<{ readonly code: number; readonly stderr: string }> =>
-  new Promise((resolve) => {
-    execFile("bash", lineOf(lines), { maxBuffer: 2 ** 26 }, (error, _, stderr) => {
+/**
+ * Runs many, while this process goes on: a chain whose output nobody reads stands still. Commands are processes of
+ * their own in the full run; else they share one.
+ */
+export async function script(lines: string): Promise<{ readonly code: number; readonly stderr: string }> {
+  if (!isFull) host ??= startHost()
+  const given = lineOf(lines, isFull ? alone : hosted(await port))
+  return new Promise((resolve) => {
+    execFile("bash", given, { maxBuffer: 2 ** 26 }, (error, _, stderr) => {
       resolve({ code: error === null ? 0 : typeof error.code === "number" ? error.code : -1, stderr })
     })
   })
+}
 
 export interface Names {
   readonly input?: string

@@ -80,8 +80,7 @@ export function fileOf(group: Group, points: readonly Point[], raw = false): Uin
 }
 
 const random = new Random(77)
-export const anyBelow = (limit: bigint): bigint =>
-  BigInt(`0x${Array.from({ length: 72 }, () => random.integer(0, 15).toString(16)).join("")}`) % limit
+export const anyBelow = (limit: bigint): bigint => random.bits(9) % limit
 const element = (group: Group): Element => (group === "g1" ? [anyBelow(q)] : [anyBelow(q), anyBelow(q)])
 const zero = (group: Group): Element => (group === "g1" ? [0n] : [0n, 0n])
 

@@ -15,13 +15,17 @@ export async function equivalent<Input>(
   {
     edges,
     inputs,
-    budgetMs = amount(200, 500),
+    budgetMs = amount(100, 500),
   }: { edges: Input[]; inputs: fc.Arbitrary<Input>; budgetMs?: number },
 ): Promise<void> {
   const agree = async (input: Input) => {
     expect(await fast(input)).toEqual(await slow(input))
   }
   for (const edge of edges) await agree(edge)
-  const numRuns = Number.MAX_SAFE_INTEGER
-  await fc.assert(fc.asyncProperty(inputs, agree), { numRuns, interruptAfterTimeLimit: budgetMs })
+  const property = fc.asyncProperty(inputs, agree)
+  const all = Number.MAX_SAFE_INTEGER
+  const details = await fc.check(property, { numRuns: all, interruptAfterTimeLimit: budgetMs })
+  // on a machine that others use as well not one may have ended by then
+  if (details.interrupted && details.numRuns === 0) await fc.assert(property, { numRuns: 1 })
+  else if (details.failed) throw new Error(await fc.asyncDefaultReportMessage(details))
 }

@@ -44,6 +44,14 @@ function others(regions: readonly Region[], size: number): Region[] {
   return result
 }
 
+/** What memory was before work, in a block that is there for all work: there is much of it. */
+let held = Buffer.alloc(0)
+function snapshot(all: Uint8Array): Buffer {
+  if (held.length !== all.length) held = Buffer.alloc(all.length)
+  held.set(all)
+  return held
+}
+
 /** For an engine with one thread. `work` leaves nothing behind but what it returns. */
 export async function isolated<T>(engine: KernelEngine, work: () => Promise<T>): Promise<T> {
   const { pool } = engine
@@ -63,7 +71,7 @@ export async function isolated<T>(engine: KernelEngine, work: () => Promise<T>):
     const first = Math.min(...used.map(({ at }) => at))
     for (const { at, end } of others([{ at: 0, end: first }, ...used], all.length)) all.fill(pattern, at, end)
     all.fill(pattern, scratch, scratch + scratchBytes)
-    const before = Buffer.from(all)
+    const before = snapshot(all)
     const own: Region[] = [{ at: program, end: program + programBytes }]
     memory.allocate = (bytes, what) => {
       const at = KernelMemory.prototype.allocate.call(memory, bytes, what)
@@ -84,7 +92,7 @@ export async function isolated<T>(engine: KernelEngine, work: () => Promise<T>):
     expect(memory.size, "room was enough").toBe(all.length)
     expect(fieldOf(pool, "scratch")).toBe(scratch)
     for (const { at, end } of others(own, all.length)) {
-      const now = Buffer.from(all.subarray(at, end))
+      const now = Buffer.from(all.buffer, at, end - at)
       if (now.equals(before.subarray(at, end))) continue
       const place = at + now.findIndex((byte, i) => byte !== before[at + i])
       expect.fail(`byte ${place} was written, which is in no block of this work`)

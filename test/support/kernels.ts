@@ -26,7 +26,8 @@ export async function openModule(variant: Variant): Promise<RawModule> {
 /** 32 bytes little endian. */
 export function bytesOf(x: bigint): Uint8Array {
   const bytes = new Uint8Array(32)
-  for (let i = 0; i < 32; i++, x >>= 8n) bytes[i] = Number(x & 255n)
+  const words = new DataView(bytes.buffer)
+  for (let at = 0; at < 32; at += 8, x >>= 64n) words.setBigUint64(at, BigInt.asUintN(64, x), true)
   return bytes
 }
 

@@ -15,6 +15,12 @@ export class Random {
     return lo + Math.floor(this.next() * (hi - lo + 1))
   }
 
+  /** Uniform below 2^(32·words). */
+  bits(words: number): bigint {
+    const drawn = Array.from({ length: words }, () => this.integer(0, 2 ** 32 - 1))
+    return BigInt(`0x${drawn.map((word) => word.toString(16).padStart(8, "0")).join("")}`)
+  }
+
   pick<T>(items: readonly T[]): T {
     return items[this.integer(0, items.length - 1)]
   }

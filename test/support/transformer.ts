@@ -82,22 +82,37 @@ export const habits = {
 
 export type Habit = keyof typeof habits
 
-/** The model in a tool's habit: `tokens`, whole numbers of shape [1, positions], to `logits` [1, positions, vocabulary]. */
-export function transformerModel(transformer: Transformer, habit: Habit): OnnxSpec {
+/** Which of its layers a model has: those before `from` have given it the stream that it is given instead of tokens. */
+export interface Part {
+  readonly from?: number
+  readonly to?: number
+}
+
+/**
+ * The model in a tool's habit: `tokens`, whole numbers of shape [1, positions], to `logits` [1, positions, vocabulary]. A part
+ * that does not begin with the first layer has an input `stream` [1, positions, width], one that does not end with the last an
+ * output `after` of that shape.
+ */
+export function transformerModel(transformer: Transformer, habit: Habit, part: Part = {}): OnnxSpec {
   const graph = new Writer(transformer, habit)
-  const { layers, positions } = transformer
-  let x = graph.embedded()
-  for (let i = 0; i < layers; i++) {
+  const { layers, positions, width, vocabulary } = transformer
+  const { from = 0, to = layers } = part
+  let x = from === 0 ? graph.embedded() : "stream"
+  for (let i = from; i < to; i++) {
     x = graph.add("Add", [x, graph.attention(graph.norm(x, `${i}.norm1`), i)])
     x = graph.add("Add", [x, graph.feedForward(graph.norm(x, `${i}.norm2`), i)])
   }
-  graph.dense(graph.norm(x, "norm"), "head", undefined, "logits")
+  const last = to === layers ? "logits" : "after"
+  if (to === layers) graph.dense(graph.norm(x, "norm"), "head", undefined, last)
+  else graph.add("Identity", [x], {}, last)
   return {
     opset: habits[habit].opset,
     inputs: [
-      { name: "tokens", shape: [1, positions], dtype: "int64", within: [0, transformer.vocabulary - 1] },
+      from === 0
+        ? { name: "tokens", shape: [1, positions], dtype: "int64", within: [0, vocabulary - 1] }
+        : { name: "stream", shape: [1, positions, width] },
     ],
-    outputs: ["logits"],
+    outputs: [last],
     initializers: graph.initializers,
     nodes: graph.nodes,
   }

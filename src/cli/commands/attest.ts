@@ -4,7 +4,7 @@ import { defaults } from "../../defaults.js"
 import { checkOutput, writeWhole } from "../../files.js"
 import * as api from "../../index.js"
 import { keystoreOption, openAccount } from "../account.js"
-import { answerText, dateOf, daySeconds, nowSeconds, readDocument } from "../claims.js"
+import { dateOf, daySeconds, nowSeconds, readDocument } from "../claims.js"
 import { withContracts } from "../contracts.js"
 import { accuracyReport, loadVerificationKey, requireOwnKey, verificationKeyPath } from "../folder.js"
 import { clampOption, loadWithInput } from "../input.js"
@@ -93,7 +93,7 @@ attestCommand.action(async (folder: string, inputPath: string, options) => {
   const retainUntil = Math.max(issued + document.retentionDays * daySeconds, validUntil)
   const { input: integers, statement } = executed
   const kept = keep(options.keep, { attestation, evidence, input: integers, salts, retainUntil })
-  writeWhole(out, answerText({ attestation, statement: { ...statement, context: digest } }))
+  writeWhole(out, claims.answerText({ attestation, statement: { ...statement, context: digest } }))
   const outside = claims.within(document, verificationKey.layout, statement, opened(circuit, executed))
   const outputs = outputsOf(circuit, executed)
   const facts = {

@@ -2,27 +2,10 @@
 
 import { checkOutput, readJson, writeWhole } from "../../files.js"
 import * as api from "../../index.js"
-import type { ConsistencyProof, Entry, Head, InclusionProof, SignedCheckpoint } from "../../log/index.js"
-import { bytes32, fields, type Hex, object, oneOf } from "../../statement/strict.js"
+import type { LogProof, SignedCheckpoint } from "../../log/index.js"
+import type { Hex } from "../../statement/strict.js"
 import { command, repeatable, wholeNumber } from "../options.js"
 import { invalid, onProgress, print } from "../terminal.js"
-
-/** That an entry is in a log, as a file: root and size are what a checkpoint says. */
-interface InclusionFile {
-  readonly version: 1
-  readonly log: Hex
-  readonly root: Hex
-  readonly entry: Entry
-  readonly inclusion: InclusionProof
-}
-/** That a log begins with what it was, as a file. */
-interface ConsistencyFile {
-  readonly version: 1
-  readonly log: Hex
-  readonly oldRoot: Hex
-  readonly root: Hex
-  readonly consistency: ConsistencyProof
-}
 
 export const proveCommand = command(
   "prove",
@@ -65,7 +48,7 @@ export const proveCommand = command(
     } finally {
       await log.close()
     }
-    function write(proof: InclusionFile | ConsistencyFile) {
+    function write(proof: LogProof) {
       writeWhole(out, `${JSON.stringify(proof, null, 2)}\n`)
     }
   })
@@ -139,46 +122,20 @@ async function verifyFolder(folder: string, kept: readonly Kept[]): Promise<void
 }
 
 async function verifyProof(path: string, kept: readonly Kept[]): Promise<void> {
-  const { leafOf, parseConsistencyProof, parseInclusionProof, verifyConsistency, verifyInclusion } =
-    await import("../../log/index.js")
-  const given = object(readJson(path), `\`${path}\``)
-  const isInclusion = "inclusion" in given
-  const names = isInclusion
-    ? (["version", "log", "root", "entry", "inclusion"] as const)
-    : (["version", "log", "root", "oldRoot", "consistency"] as const)
-  const file = fields(given, `\`${path}\``, names as readonly string[])
-  oneOf(file.version, `\`${path}\`: version`, [1])
-  const log = bytes32(file.log, `\`${path}\`: log`)
-  const root = bytes32(file.root, `\`${path}\`: root`)
-  const heads: Head[] = []
-  let holds: boolean
-  let what: string
-  if (isInclusion) {
-    const inclusion = parseInclusionProof(file.inclusion, "inclusion")
-    const entry = file.entry as Entry
-    heads.push({ size: inclusion.size, root })
-    holds = verifyInclusion(inclusion, leafOf(entry), heads[0])
-    what = `entry ${inclusion.index}, ${entry.type}, is in the log`
-  } else {
-    const consistency = parseConsistencyProof(file.consistency, "consistency")
-    const { from, to } = consistency
-    heads.push({ size: from, root: bytes32(file.oldRoot, `\`${path}\`: oldRoot`) }, { size: to, root })
-    holds = verifyConsistency(consistency, heads[0], heads[1])
-    what = `nothing was taken back from size ${from} to ${to}`
-  }
+  const { describeLogProof, headsOf, logProofProblem, parseLogProof } = await import("../../log/index.js")
+  const proof = parseLogProof(readJson(path), `\`${path}\``)
+  const { log } = proof
+  const heads = headsOf(proof)
+  const problem = logProofProblem(proof)
   const pinned = heads.map(({ size, root: value }) =>
     kept.find(
       ({ checkpoint }) => checkpoint.log === log && checkpoint.size === size && checkpoint.root === value,
     ),
   )
   const stray = kept.find((one) => !pinned.includes(one))
-  const reason = !holds
-    ? "the proof does not lead to its root"
-    : stray
-      ? `${stray.path} has another log, size or root`
-      : null
-  print({ valid: reason === null, reason, log, heads, ...(isInclusion ? { entry: file.entry } : {}) }, [
-    reason === null ? `valid    ${what}` : `invalid  ${reason}`,
+  const reason = problem ?? (stray ? `${stray.path} has another log, size or root` : null)
+  print({ valid: reason === null, reason, log, heads, ...("entry" in proof ? { entry: proof.entry } : {}) }, [
+    reason === null ? `valid    ${describeLogProof(proof)}` : `invalid  ${reason}`,
     `log      ${log}`,
     ...heads.map(({ size, root: value }) => `root     ${value}, size ${size}`),
     ...(reason === null ? kept.map(signedBy) : []),

@@ -32,8 +32,28 @@ export async function loadModule(name: Variant): Promise<Uint8Array<ArrayBuffer>
   })
 }
 
-/** The faster one of the modules that this engine runs correctly. */
-export async function chooseModule(): Promise<{ name: Variant; wasm: Uint8Array<ArrayBuffer> }> {
+/** A module by name, and its bytes. */
+interface Choice {
+  readonly name: Variant
+  readonly wasm: Uint8Array<ArrayBuffer>
+}
+
+let choice: Promise<Choice> | undefined
+
+/**
+ * The faster one of the modules that this engine runs correctly: found out once, since the trial takes longer than a
+ * small proof. What could not be loaded is asked for again the next time.
+ */
+export function chooseModule(): Promise<Choice> {
+  const made = choice ?? tryModules()
+  choice = made
+  made.catch(() => {
+    if (choice === made) choice = undefined
+  })
+  return made
+}
+
+async function tryModules(): Promise<Choice> {
   const [scalar, relaxed] = await Promise.all([loadModule("scalar"), loadModule("relaxed")])
   if (await canRun(relaxed)) {
     const [trial, other] = [await openTrial(relaxed), await openTrial(scalar)]

@@ -2,12 +2,17 @@
  * Threads for the kernels: one module, one memory that all share, programs handed out by counters in it.
  * The thread that opened the pool sleeps meanwhile and stays responsive. Whoever opens a pool closes it.
  *
+ * In Node it works itself as long as starting threads would take, unless a number of threads was asked for: the programs
+ * of a small circuit are done by then.
+ *
  * A worker that dies fails the program under way with a typed error and takes the others with it; what lies
  * in memory stays, and the next program starts new workers. Without SharedArrayBuffer (a page that is not
  * cross-origin isolated) the same programs run item by item on the thread that opened the pool.
  */
 import * as Comlink from "comlink"
 import { CountersignError, InvariantError, invariant, UsageError } from "../../errors.js"
+import { Failure } from "../../failure.js"
+import { isNode } from "../../platform.js"
 import { KernelMemory } from "./memory.js"
 import {
   aborted,
@@ -23,7 +28,7 @@ import {
   workOnce,
   writeProgram,
 } from "./program.js"
-import { availableThreads, startThread, type Thread, yieldToEvents } from "./threads.js"
+import { availableThreads, nextTurn, startThread, type Thread, yieldToEvents } from "./threads.js"
 import type { KernelWorker } from "./worker.js"
 
 export type { Step } from "./program.js"
@@ -31,7 +36,7 @@ export type { Step } from "./program.js"
 export interface PoolOptions {
   /** A module that imports its memory as env.memory, shared, of at most 65536 pages. */
   readonly wasm: Uint8Array
-  /** Worker threads; default: as many as may work at the same time. */
+  /** Worker threads, started at once; default: as many as may work at the same time, in Node when there is work. */
   readonly threads?: number
   /** Whether threads share memory; default: where the platform allows it. */
   readonly shared?: boolean
@@ -54,11 +59,15 @@ interface Member {
 /** Workers that live and die together. */
 interface Team {
   readonly members: readonly Member[]
-  /** Rejects when one of them dies. */
-  readonly death: Promise<never>
+  /** That one of them dies. */
+  readonly death: Failure
 }
 
 const progressMs = 100
+/** What starting threads takes, about: so long their work is done without them. */
+const patienceMs = 50
+/** How long the thread that opened the pool works before it looks at anything else. */
+const sliceMs = 10
 
 export class KernelPool {
   readonly memory: KernelMemory
@@ -69,6 +78,8 @@ export class KernelPool {
   private readonly program: number
   private scratch = 0
   private scratchBytes = 0
+  /** Milliseconds that this thread works for others before they are started. */
+  private patience = 0
   private team: Promise<Team> | undefined
   private closed = false
   private last: Promise<unknown> = Promise.resolve()
@@ -104,7 +115,8 @@ export class KernelPool {
     const module = await WebAssembly.compile(bytes)
     const pool = new KernelPool(module, memory, shared ? threads : 1)
     try {
-      if (shared) await pool.start()
+      if (shared && options.threads === undefined && isNode) pool.patience = patienceMs
+      else if (shared) await pool.start()
     } catch (error) {
       await pool.close()
       throw error
@@ -159,6 +171,7 @@ export class KernelPool {
   }
 
   private async runShared(steps: readonly Step[]): Promise<void> {
+    if (this.patience > 0 && (await this.runMeanwhile(steps))) return
     const { members, death } = await this.start()
     const names = steps.map((step) => step.kernel)
     const runs = members.map(({ remote }, i) =>
@@ -166,11 +179,36 @@ export class KernelPool {
     )
     for (const { thread } of members) thread.hold(true)
     // All of them: memory must not be touched by anyone any more when the caller goes on.
-    const settled = await Promise.race([death, Promise.allSettled(runs)]).finally(() => {
+    const settled = await death.orFail(Promise.allSettled(runs)).finally(() => {
       for (const { thread } of members) thread.hold(false)
     })
     const failures = settled.flatMap((run) => (run.status === "rejected" ? [run.reason] : []))
     if (failures.length > 0) throw kernelFailed(failures[0])
+  }
+
+  /** Works on this thread while there is patience; whether the program has ended. */
+  private async runMeanwhile(steps: readonly Step[]): Promise<boolean> {
+    const names = steps.map((step) => step.kernel)
+    const kernels = kernelsOf(this.exports as WebAssembly.Exports, names)
+    while (!this.closed && stopReason(this.words()) === goOn && this.patience > 0) {
+      const started = performance.now()
+      let spent = 0
+      let state: ReturnType<typeof workOnce>
+      try {
+        do {
+          state = workOnce(this.words(), kernels, this.scratch)
+          spent = performance.now() - started
+        } while (state === "worked" && spent < sliceMs)
+      } catch (error) {
+        throw kernelFailed(error)
+      }
+      this.patience -= spent
+      invariant(state !== "blocked", "one thread has nobody to wait for")
+      await nextTurn()
+      if (state === "finished") return true
+    }
+    if (this.closed) throw closedError()
+    return stopReason(this.words()) !== goOn
   }
 
   private async runHere(steps: readonly Step[]): Promise<void> {
@@ -220,11 +258,7 @@ export class KernelPool {
   }
 
   private async startTeam(): Promise<Team> {
-    let fail: (error: unknown) => void = () => undefined
-    const death = new Promise<never>((_, reject) => {
-      fail = reject
-    })
-    death.catch(() => undefined)
+    const death = new Failure()
     const members: Member[] = []
     let over = false
     const onDeath = async (error: CountersignError) => {
@@ -233,7 +267,7 @@ export class KernelPool {
       if (!this.closed) this.team = undefined
       // The others may be at work, or wait for items that nobody will do: they go before the memory is reused.
       await this.end(members)
-      fail(this.closed ? closedError() : error)
+      death.fail(this.closed ? closedError() : error)
     }
     const starting = Array.from({ length: this.threads }, async () => {
       const thread = await startThread(onDeath)
@@ -243,7 +277,7 @@ export class KernelPool {
       await remote.start(this.module, this.memory.memory)
     })
     try {
-      await Promise.race([death, Promise.all(starting)])
+      await death.orFail(Promise.all(starting))
       for (const { thread } of members) thread.hold(false)
     } catch (error) {
       over = true

@@ -7,6 +7,7 @@
  * a page has of them what it passes in itself.
  */
 import type { Tensor, Tensor3D, Tensor4D } from "@tensorflow/tfjs-core"
+import { Failure } from "../../failure.js"
 import { isNode } from "../../platform.js"
 import {
   type Device,
@@ -69,7 +70,7 @@ const starts: Record<DeviceName, (tf: Tf, load: LoadPackage) => Promise<Device>>
         name: "webgpu",
         backend: "webgpu",
         description,
-        lost: lossOf(found.device),
+        loss: lossOf(found.device),
       })
     }
     const gpu = isNode ? await nodeGpu(load) : (navigator as { gpu?: Gpu }).gpu
@@ -99,7 +100,7 @@ const starts: Record<DeviceName, (tf: Tf, load: LoadPackage) => Promise<Device>>
       const description = [vendor, architecture, about].filter((part) => part !== "").join(" ") || "WebGPU"
       const inSoftware = adapter.info?.isFallbackAdapter === true
       const start = { name: "webgpu", backend: "webgpu", description, inSoftware } as const
-      return await tfDevice(tf, { ...start, lost: lossOf(device), end })
+      return await tfDevice(tf, { ...start, loss: lossOf(device), end })
     } catch (error) {
       end()
       throw error
@@ -178,14 +179,13 @@ async function nodeGpu(load: LoadPackage): Promise<Gpu> {
   return gpu
 }
 
-/** Rejects when the device is lost. */
-function lossOf(device: GpuDevice): Promise<never> {
-  const lost = device.lost.then(({ message }) => {
-    throw new DeviceFailure(`the device was lost: ${message.trim() || "no reason is given"}`)
-  })
-  // asked for by whoever reads; nobody may be reading
-  lost.catch(() => undefined)
-  return lost
+/** Comes when the device is lost. */
+function lossOf(device: GpuDevice): Failure {
+  const loss = new Failure()
+  device.lost.then(({ message }) =>
+    loss.fail(new DeviceFailure(`the device was lost: ${message.trim() || "no reason is given"}`)),
+  )
+  return loss
 }
 
 interface Start {
@@ -194,7 +194,7 @@ interface Start {
   readonly backend: string
   readonly description: string
   readonly inSoftware?: boolean
-  readonly lost?: Promise<never>
+  readonly loss?: Failure
   readonly end?: () => void
 }
 
@@ -202,7 +202,7 @@ const kernels = { matmul: "BatchMatMul", conv: "Conv2D", depthwise: "DepthwiseCo
 
 async function tfDevice(
   tf: Tf,
-  { name, backend, description, inSoftware, lost, end }: Start,
+  { name, backend, description, inSoftware, loss, end }: Start,
 ): Promise<Device> {
   const before = tf.engine().backendName
   if (!(await tf.setBackend(backend))) throw new DeviceFailure(`tfjs cannot start \`${backend}\``)
@@ -224,7 +224,7 @@ async function tfDevice(
     const result = at(() => tf.tidy(make))
     try {
       const data = result.data() as Promise<Float32Array>
-      return await (lost ? Promise.race([data, lost]) : data)
+      return await (loss ? loss.orFail(data) : data)
     } catch (error) {
       throw failureOf(error)
     } finally {

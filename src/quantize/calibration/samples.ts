@@ -157,8 +157,13 @@ function checkLength({ length }: Uint8Array, file: string): void {
 /** Samples are the largest texts: ten thousand images of 28 by 28 pixels are 8 million values. */
 const sampleLimits = { characters: 2 ** 28, values: 2 ** 25 }
 
-/** Parses JSON text in UTF-8, in which no name occurs twice; throws FileError naming the file. */
+/**
+ * The value of JSON text in UTF-8 that somebody else wrote, read as all files here are: a name that occurs twice in one
+ * object, nesting beyond 64 and endless texts are refused before anything is built of them. Throws FileError naming the file.
+ */
 export function parseJson(bytes: Uint8Array, file: string): unknown {
+  checkBytes(bytes, "bytes")
+  checkText(file, "file")
   let text: string
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes)

@@ -346,6 +346,9 @@ const mapCodecs: { readonly [K in LinearMap["kind"]]: MapCodec<Extract<LinearMap
 const maxIndex = 2 ** 31 - 1
 const readIndices = (r: ByteReader): Int32Array => Int32Array.from(r.deltas(-1, maxIndex))
 
+/** Every kind of node of an integer model. */
+export const nodeKinds = Object.keys(codecs) as readonly IntNode["kind"][]
+
 const codecOf = <N extends IntNode>(node: N): NodeCodec<N> => codecs[node.kind] as unknown as NodeCodec<N>
 
 export function writeNode(w: ByteWriter, node: IntNode, version: number): void {

@@ -7,36 +7,28 @@ import { Worker } from "node:worker_threads"
 import * as Comlink from "comlink"
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs"
 import { CountersignError, UsageError } from "../../errors.js"
+import { Failure } from "../../failure.js"
 
 /** Threads to use when the caller does not say. */
 export const defaultThreads = (): number => Math.max(1, availableParallelism())
 
 export class WorkerPool<T> {
   private readonly members: { worker: Worker; remote: Comlink.Remote<T> }[] = []
-  private failure: unknown
+  private readonly failure = new Failure()
   private holders = 0
-  private readonly failed: Promise<never>
-  private fail!: (error: unknown) => void
 
   /** Starts `threads` workers of the module at `url`, each exposing a T. */
   constructor(url: URL, threads: number) {
     if (!Number.isInteger(threads) || threads < 1) {
       throw new UsageError({ what: "number of threads", expected: "a positive integer", given: `${threads}` })
     }
-    this.failed = new Promise((_, reject) => {
-      this.fail = (error) => {
-        this.failure ??= error
-        reject(error)
-      }
-    })
-    this.failed.catch(() => undefined)
     for (let i = 0; i < threads; i++) {
       // Flags of the process, such as --input-type or a loader, are not for our modules.
       // What others' code says on the way is not for our caller's output.
       const worker = new Worker(url, { execArgv: [], stdout: true })
       worker.stdout.resume()
-      worker.on("error", (error) => this.fail(died(String(error))))
-      worker.on("exit", (code) => this.fail(died(`exit code ${code}`)))
+      worker.on("error", (error) => this.failure.fail(died(String(error))))
+      worker.on("exit", (code) => this.failure.fail(died(`exit code ${code}`)))
       this.members.push({ worker, remote: Comlink.wrap<T>(nodeEndpoint(worker)) })
     }
   }
@@ -49,7 +41,7 @@ export class WorkerPool<T> {
 
   /** Whether the pool can still work: not closed, no worker died, no work was aborted. */
   get alive(): boolean {
-    return this.failure === undefined
+    return !this.failure.hasCome
   }
 
   /**
@@ -63,9 +55,9 @@ export class WorkerPool<T> {
     options: { signal?: AbortSignal | undefined; onDone?: (done: number) => void } = {},
   ): Promise<O[]> {
     const { signal, onDone } = options
-    if (!this.alive) throw this.failure
+    this.failure.throwIfCome()
     signal?.throwIfAborted()
-    const abort = () => this.fail(signal?.reason)
+    const abort = () => this.failure.fail(signal?.reason)
     signal?.addEventListener("abort", abort, { once: true })
     const results = new Array<O>(items.length)
     let next = 0
@@ -79,7 +71,7 @@ export class WorkerPool<T> {
     }
     this.hold(1)
     try {
-      await Promise.race([this.failed, Promise.all(this.members.map(work))])
+      await this.failure.orFail(Promise.all(this.members.map(work)))
     } catch (error) {
       next = items.length
       if (!this.alive) await this.close()
@@ -93,7 +85,7 @@ export class WorkerPool<T> {
 
   /** Stops all workers; work under way is rejected. */
   async close(): Promise<void> {
-    this.fail(new CountersignError({ what: "the workers were closed" }))
+    this.failure.fail(new CountersignError({ what: "the workers were closed" }))
     this.hold(1)
     await Promise.all(this.members.map(({ worker }) => worker.terminate()))
   }

@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { wtns } from "snarkjs"
 import { beforeAll, describe, expect, it } from "vitest"
-import { compileGadgets, runCircom } from "#src/circuit/gadgets/circom.js"
+import { compileGadgets, runCircomForWitness } from "#src/circuit/gadgets/circom.js"
 import {
   bitLength,
   clampGadget,
@@ -408,7 +408,7 @@ describe("tables", () => {
       ["FunctionTable(3,2,[5,0,1])", functionTable([5, 0, 1], 2)],
     ] as const) {
       expect(table.key).toBe(door)
-      const { wasm } = await runCircom(
+      const { wasm } = await runCircomForWitness(
         `pragma circom 2.2.0; include "member.circom"; component main = ${door};`,
       )
       const near = new Set([...table.entries].flatMap((entry) => [entry - 1, entry, entry + 1]))

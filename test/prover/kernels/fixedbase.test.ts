@@ -9,8 +9,7 @@ import { bytesOf, variants } from "../../support/kernels.js"
 import { Random } from "../../support/random.js"
 
 const random = new Random(5)
-const scalar = (): bigint =>
-  BigInt(`0x${Array.from({ length: 72 }, () => random.integer(0, 15).toString(16)).join("")}`) % r
+const scalar = (): bigint => random.bits(9) % r
 
 /** Affine coordinates of k times the generator. */
 function slow(group: Group, k: bigint): bigint[] | null {

@@ -25,4 +25,6 @@ describe.each(variants)("%s", (variant) => {
 test("the choice is one of the modules", async () => {
   const { name, wasm } = await chooseModule()
   expect(Buffer.compare(wasm, await loadModule(name))).toBe(0)
+  // and is made once
+  expect((await chooseModule()).wasm).toBe(wasm)
 })

@@ -9,8 +9,7 @@ import { bytesOf, variants } from "../../support/kernels.js"
 import { Random } from "../../support/random.js"
 
 const random = new Random(4)
-const below = (limit: bigint): bigint =>
-  BigInt(`0x${Array.from({ length: 72 }, () => random.integer(0, 15).toString(16)).join("")}`) % limit
+const below = (limit: bigint): bigint => random.bits(9) % limit
 
 const encode = (scalars: readonly bigint[]): Uint8Array => {
   const bytes = new Uint8Array(32 * scalars.length)

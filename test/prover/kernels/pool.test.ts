@@ -195,6 +195,23 @@ describe("ends", () => {
     await pool.close()
   })
 
+  test("threads that nobody asked for are started when there is work for them", async () => {
+    let threads = 0
+    const onThread = () => threads++
+    process.on("worker", onThread)
+    const pool = await KernelPool.open({ wasm, shared: true })
+    const at = pool.memory.allocate(4, "test data")
+    pool.memory.words(at, 1)[0] = 0
+    await pool.run([{ kernel: "count", args: at, items: 1 }])
+    expect(threads).toBe(0)
+    await pool.run([{ kernel: "spin", args: rounds, items: 20 }])
+    expect(threads).toBe(pool.threads)
+    await pool.run([{ kernel: "count", args: at, items: 1 }])
+    expect(pool.memory.words(at, 1)[0]).toBe(2)
+    process.off("worker", onThread)
+    await pool.close()
+  })
+
   test.each([0, -1, 1.5, Number.NaN])("%s threads are refused", async (threads) => {
     await expect(KernelPool.open({ wasm, threads })).rejects.toThrow(UsageError)
   })

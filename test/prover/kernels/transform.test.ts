@@ -22,9 +22,19 @@ const sizes = [2, 4, 6, 8, 12, 16, 18, 24, 32, 36, 48, 72, 144, 256, 384, 576, 2
 /** Of two cosets: every pair of odd parts, ratios from 4 to 64, groups of one vector and of many. */
 const sums = [10, 14, 20, 26, 28, 30, 38, 40, 42, 90, 98, 130, 150, 162, 432, 1170, 1440, 2448, 2592]
 
+/** L_i(x) over domains, of the last ones that were asked for: several vectors are evaluated at a point. */
+const bases = new Map<string, readonly bigint[]>()
+function basisAt(n: number, x: bigint): readonly bigint[] {
+  const name = `${n} ${x}`
+  const basis = bases.get(name) ?? rowBasis(n, x)
+  if (bases.size >= 8) bases.delete(bases.keys().next().value as string)
+  bases.set(name, basis)
+  return basis
+}
+
 /** Σ_i values_i·L_i(x) over the domain. */
 const evaluate = (values: readonly bigint[], x: bigint): bigint =>
-  mod(rowBasis(values.length, x).reduce((sum, basis, i) => sum + basis * values[i], 0n))
+  mod(basisAt(values.length, x).reduce((sum, basis, i) => sum + basis * values[i], 0n))
 
 /** Point k of those where the quotient is evaluated. */
 function quotientPoint(n: number, k: number): bigint {
@@ -34,8 +44,7 @@ function quotientPoint(n: number, k: number): bigint {
 }
 
 const random = new Random(20)
-const field = (): bigint =>
-  mod(BigInt(`0x${Array.from({ length: 64 }, () => random.integer(0, 15).toString(16)).join("")}`))
+const field = (): bigint => mod(random.bits(8))
 const small = (): bigint =>
   random.pick([
     () => 0n,
