@@ -26,6 +26,7 @@ const ground = [
   "platform.ts",
   "budget.ts",
   "queue.ts",
+  "failure.ts",
 ]
 /**
  * The rooms in the order that data flows: each may import the ground, itself, and rooms above it in this list. A
